@@ -1,0 +1,73 @@
+"""What all tests share: few threads, no network, fixed seeds, sounds that are computed and never downloaded."""
+
+from __future__ import annotations
+
+import os
+
+for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")  # before NumPy and PyTorch are imported; also for the processes that tests start
+
+import math
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_LOCAL = ("127.0.0.1", "::1", "localhost")
+
+
+@pytest.fixture(autouse=True)
+def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A test that reaches for another machine fails instead of being slow, flaky or impolite."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: object) -> None:
+        if isinstance(address, tuple) and address[0] not in _LOCAL:
+            raise AssertionError(f"a test tried to reach {address}")
+        connect(self, address)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+
+
+@pytest.fixture(autouse=True)
+def _same_seed() -> None:
+    """Every test starts from the same random state; torch only where a test has imported it."""
+    import random
+    import sys
+
+    random.seed(0)
+    np.random.seed(0)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    """A NumPy generator with a fixed seed."""
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def generator() -> object:
+    """A torch generator with a fixed seed."""
+    import torch
+
+    return torch.Generator().manual_seed(0)
+
+
+@pytest.fixture
+def tone() -> Callable[..., Tensor]:
+    """tone(hz, seconds, sample_rate=44100, channels=1) -> a decaying sine (channels, time) float32, peak below 1."""
+    import torch
+
+    def make(hz: float = 440.0, seconds: float = 0.5, sample_rate: int = 44_100, channels: int = 1) -> Tensor:
+        time = torch.arange(max(int(seconds * sample_rate), 1)) / sample_rate
+        wave = 0.8 * torch.sin(2 * math.pi * hz * time) * torch.exp(-3.0 * time / max(seconds, 1e-3))
+        return wave.expand(channels, -1).clone()
+
+    return make
