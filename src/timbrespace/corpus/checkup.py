@@ -1,0 +1,120 @@
+"""Examining one sound file: what its header says and what its samples show."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from timbrespace.audio.files import AudioInfo, probe, read_array
+from timbrespace.contracts import TimbrespaceError
+from timbrespace.corpus.fingerprint import fingerprint
+from timbrespace.corpus.shaping import SILENT_PEAK, bounds, dc_offset
+from timbrespace.corpus.sources import reason_of
+
+_STRETCH_SECONDS = 60.0  # read at a time, so that memory does not grow with the length of a file
+_FULL_SCALE = 0.98
+_CLIPPED_RUN, _CLIPPED_SAMPLES = 3, 8  # so many equal samples in a row at the peak are a run; so many in runs are clipping
+_CANCELS = 1e-3  # a mono sum with less than this share of the channels' energy
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """Figures of one file; `reason` says why it cannot be used, and then all else is empty."""
+
+    path: Path
+    file: str
+    reason: str | None = None
+    info: AudioInfo | None = None
+    peak: float = 0.0
+    clipped: bool = False
+    offset: float = 0.0
+    lead_seconds: float = 0.0
+    cancels: bool = False
+    digest: bytes = b""
+    fingerprint: np.ndarray = field(default_factory=lambda: np.zeros(0, np.float32))
+
+    @property
+    def silent(self) -> bool:
+        """Is there nothing above the last bit of 16?"""
+        return self.reason is None and self.peak < SILENT_PEAK
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return self.info.seconds if self.info else 0.0
+
+    @property
+    def rate(self) -> int:
+        """Sample rate in Hz."""
+        return self.info.sample_rate if self.info else 0
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return self.info.channels if self.info else 0
+
+    @property
+    def format(self) -> str:
+        """Format and sample type, such as 'WAV PCM_24'."""
+        return f"{self.info.format} {self.info.subtype}" if self.info else ""
+
+
+def check(path: Path, file: str) -> Checkup:
+    """Examines the file at `path`, known as `file`. Never raises for a bad file."""
+    try:
+        return _check(path, file, probe(path))
+    except TimbrespaceError as error:
+        return Checkup(path, file, reason=reason_of(error, path))
+
+
+def _check(path: Path, file: str, info: AudioInfo) -> Checkup:
+    digest = hashlib.blake2b(f"{info.sample_rate} {info.channels}".encode(), digest_size=16)
+    step = round(_STRETCH_SECONDS * info.sample_rate)
+    peak, clipped, lead, energy, mono_energy = 0.0, 0, 0.0, 0.0, 0.0
+    offset, print_ = 0.0, np.zeros(0, np.float32)
+    for start in range(0, info.frames, step):
+        audio, rate = read_array(path, start=start, frames=min(step, info.frames - start), info=info)
+        digest.update(audio.tobytes())
+        high, low = float(audio.max()), float(audio.min())
+        here = max(high, -low)
+        if here >= _FULL_SCALE and here >= peak:
+            clipped += sum(_flat_samples(channel, high, low) for channel in audio)
+        if info.channels > 1:
+            mono = audio.sum(axis=0, dtype=np.float32)
+            energy += float(np.vdot(audio, audio))
+            mono_energy += float(np.vdot(mono, mono)) / info.channels
+        if not len(print_) and here >= SILENT_PEAK:
+            onset, _ = bounds(audio, rate)
+            lead = start / rate + onset / rate
+            print_ = fingerprint(audio[:, max(0, onset - rate // 1000) :], rate)
+            offset = float(np.abs(dc_offset(audio, rate)).max())
+        peak = max(peak, here)
+    return Checkup(
+        path,
+        file,
+        info=info,
+        peak=peak,
+        clipped=clipped >= _CLIPPED_SAMPLES,
+        offset=offset,
+        lead_seconds=lead,
+        cancels=energy > 0 and mono_energy < _CANCELS * energy,
+        digest=digest.digest(),
+        fingerprint=print_,
+    )
+
+
+def _flat_samples(channel: np.ndarray, high: float, low: float) -> int:
+    """Samples (time,) that stay at the file's highest or lowest value for three or more in a row."""
+    total = 0
+    for value in (high, low):
+        if abs(value) < _FULL_SCALE:
+            continue
+        at = np.flatnonzero(channel == np.float32(value))
+        if len(at) < _CLIPPED_RUN:
+            continue
+        runs = np.diff(np.flatnonzero(np.diff(at, prepend=-2, append=at[-1] + 2) != 1))
+        total += int(runs[runs >= _CLIPPED_RUN].sum())
+    return total

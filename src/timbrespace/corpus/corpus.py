@@ -1,0 +1,195 @@
+"""Opening a prepared corpus. Nothing is trusted: every file is checked before the first clip is handed out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from timbrespace.contracts import CLIP_SECONDS, LONGEST_CLIP_SECONDS, ConfigError, CorpusError
+from timbrespace.corpus import layout
+from timbrespace.corpus.layout import SPLITS, ClipInfo, clip_from
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["ClipInfo", "Corpus"]
+_FADE_SECONDS = 0.010  # where `batch` has to cut a clip
+
+
+class Corpus:
+    """A prepared corpus, read through memory maps: memory use does not grow with the sounds.
+
+    `path`, `sample_rate` (Hz), `channels`, `clip_seconds` (the clip length a model should take), `categories` (sorted names),
+    `clips` (a ClipInfo per clip), `fingerprint` (SHA-256 of manifest and offsets), `head` (corpus.json as it is).
+    """
+
+    def __init__(self, path: Path, head: dict[str, Any], clips: list[ClipInfo], audio: np.ndarray, offsets: np.ndarray, fingerprint: str):
+        """Use `Corpus.open`."""
+        self.path, self.head, self.clips, self.fingerprint = path, head, clips, fingerprint
+        self.sample_rate: int = head["sample_rate"]
+        self.channels: int = head["channels"]
+        self.clip_seconds: float = head["clip_seconds"]
+        self.categories: list[str] = sorted({clip.category for clip in clips if clip.category is not None})
+        self._audio, self._offsets = audio, offsets
+
+    @classmethod
+    def open(cls, path: Path | str) -> Corpus:
+        """Opens a corpus folder. Raises CorpusError when it is missing, foreign, damaged, or of another version."""
+        path = Path(path)
+        head = _read_head(path)
+        manifest = _bytes(path / layout.MANIFEST)
+        offsets = np.array(_array(path / layout.OFFSETS, np.int64, 1))
+        audio = _array(path / layout.AUDIO, np.float32, 2)
+        clips = _read_manifest(path / layout.MANIFEST, manifest)
+        if len(clips) != head["clips"] or len(offsets) != len(clips) + 1:
+            raise CorpusError(
+                f"{path}: corpus.json counts {head['clips']} clips, the manifest {len(clips)}, offsets.npy {len(offsets) - 1}; "
+                "prepare the corpus again"
+            )
+        if offsets[0] != 0 or (np.diff(offsets) < 1).any() or offsets[-1] != len(audio):
+            raise CorpusError(
+                f"{path / layout.OFFSETS}: offsets must rise from 0 to the {len(audio)} samples of audio.npy; prepare it again"
+            )
+        if audio.shape[1] != head["channels"]:
+            raise CorpusError(f"{path}: corpus.json says {head['channels']} channels, audio.npy has {audio.shape[1]}; prepare it again")
+        fingerprint = hashlib.sha256(manifest + offsets.astype("<i8").tobytes()).hexdigest()
+        return cls(path, head, clips, audio, offsets, fingerprint)
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def __repr__(self) -> str:
+        return f"Corpus({str(self.path)!r}, {len(self)} clips, {self.sample_rate} Hz, {self.channels} channels)"
+
+    def samples(self, index: int) -> int:
+        """True length of clip `index` in samples."""
+        return int(self._offsets[index + 1] - self._offsets[index])
+
+    def audio(self, index: int) -> Tensor:
+        """Clip `index` as (channels, time) float32, copied out of the memory map. Raises IndexError, CorpusError (damaged samples)."""
+        import torch
+
+        if not 0 <= index < len(self):
+            raise IndexError(f"clip {index} of a corpus of {len(self)}")
+        clip = np.array(self._audio[self._offsets[index] : self._offsets[index + 1]].T, order="C")
+        if not np.isfinite(clip).all():
+            raise CorpusError(f"{self.path / layout.AUDIO}: clip {index} ({self.clips[index].name}) holds NaN; prepare the corpus again")
+        return torch.from_numpy(clip)
+
+    def indices(self, split: str | None = None, category: str | None = None) -> list[int]:
+        """Indices of the clips of a split and/or category, ascending. Raises ConfigError for a name that is not there."""
+        if split is not None and split not in SPLITS:
+            raise ConfigError(f"split is {split!r}, allowed are {', '.join(SPLITS)}")
+        if category is not None and category not in self.categories:
+            known = ", ".join(self.categories) or "none: no clip has a category"
+            raise ConfigError(f"category is {category!r}, this corpus has {known}")
+        return [
+            i
+            for i, clip in enumerate(self.clips)
+            if (split is None or clip.split == split) and (category is None or clip.category == category)
+        ]
+
+    def batch(self, indices: Sequence[int], *, samples: int) -> tuple[Tensor, Tensor]:
+        """Clips as (audio (batch, channels, samples), lengths (batch,) int64).
+
+        Shorter clips are zero padded, longer ones cut to `samples` with a fade-out over the last 10 ms.
+        """
+        import torch
+
+        if samples < 1:
+            raise ConfigError(f"samples is {samples}, at least 1 is needed")
+        audio = torch.zeros(len(indices), self.channels, samples)
+        lengths = torch.empty(len(indices), dtype=torch.int64)
+        fade = min(samples, max(1, round(_FADE_SECONDS * self.sample_rate)))
+        for row, index in enumerate(indices):
+            clip = self.audio(index)
+            length = min(samples, clip.shape[-1])
+            audio[row, :, :length] = clip[:, :length]
+            if clip.shape[-1] > samples:
+                audio[row, :, samples - fade :] *= torch.linspace(1.0, 0.0, fade + 1)[1:] if fade > 1 else 1.0
+            lengths[row] = length
+        return audio, lengths
+
+    def skipped(self) -> list[dict[str, str]]:
+        """What `prepare` left out: {"file", "reason"} each. Raises CorpusError when the list is damaged."""
+        path = self.path / layout.SKIPPED
+        try:
+            return [json.loads(line) for line in _bytes(path).splitlines() if line]
+        except ValueError as error:
+            raise CorpusError(f"{path} is damaged ({error}); prepare the corpus again") from None
+
+
+def is_corpus(path: Path | str) -> bool:
+    """Does this folder call itself a corpus (of any version)?"""
+    try:
+        return json.loads((Path(path) / layout.HEAD).read_bytes())["format"] == layout.FORMAT
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise CorpusError(f"{path} is missing; prepare the corpus again") from None
+    except OSError as error:
+        raise CorpusError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def _read_head(path: Path) -> dict[str, Any]:
+    if not path.is_dir():
+        raise CorpusError(f"{path} {'is not a folder' if path.exists() else 'does not exist'}; give a corpus made by `timbrespace prepare`")
+    if not (path / layout.HEAD).exists():
+        raise CorpusError(f"{path} is not a corpus: it has no {layout.HEAD}; make one with `timbrespace prepare FOLDER --out CORPUS`")
+    try:
+        head = json.loads(_bytes(path / layout.HEAD))
+    except (ValueError, RecursionError) as error:
+        raise CorpusError(f"{path / layout.HEAD} is damaged ({error}); prepare the corpus again") from None
+    if not isinstance(head, dict) or head.get("format") != layout.FORMAT:
+        raise CorpusError(f"{path} is not a timbrespace corpus; make one with `timbrespace prepare FOLDER --out CORPUS`")
+    if head.get("version") != layout.VERSION:
+        raise CorpusError(f"{path} is of corpus version {head.get('version')!r}, this release reads {layout.VERSION}; prepare it again")
+    limits = {
+        "sample_rate": (1_000, 1_536_000),
+        "channels": (1, 64),
+        "clips": (1, 2**40),
+        "clip_seconds": (CLIP_SECONDS, LONGEST_CLIP_SECONDS),
+    }
+    for name, (low, high) in limits.items():
+        value = head.get(name)
+        kinds = (int, float) if name == "clip_seconds" else (int,)
+        if not isinstance(value, kinds) or isinstance(value, bool) or not low <= value <= high:
+            raise CorpusError(f"{path / layout.HEAD}: {name} is {value!r:.80}, allowed is {low} to {high}; prepare the corpus again")
+    return head
+
+
+def _read_manifest(path: Path, data: bytes) -> list[ClipInfo]:
+    clips = []
+    for number, line in enumerate(data.splitlines()):
+        where = f"{path} line {number + 1}"
+        try:
+            clip = clip_from(json.loads(line), where=where)
+        except (ValueError, RecursionError) as error:
+            raise CorpusError(f"{where} is damaged ({error}); prepare the corpus again") from None
+        if clip.id != number:
+            raise CorpusError(f"{where}: id is {clip.id}, {number} expected; prepare the corpus again")
+        clips.append(clip)
+    return clips
+
+
+def _array(path: Path, dtype: type, dims: int) -> np.ndarray:
+    try:
+        array = np.load(path, allow_pickle=False, mmap_mode="r")
+    except FileNotFoundError:
+        raise CorpusError(f"{path} is missing; prepare the corpus again") from None
+    except (OSError, ValueError, EOFError, SyntaxError, MemoryError, OverflowError, TypeError) as error:
+        raise CorpusError(f"{path} is damaged ({error}); prepare the corpus again") from None
+    if not isinstance(array, np.ndarray) or array.dtype != np.dtype(dtype) or array.ndim != dims or not array.size:
+        found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+        raise CorpusError(f"{path} must hold {np.dtype(dtype)} in {dims} dimensions, found {found}; prepare the corpus again")
+    return array

@@ -1,0 +1,110 @@
+"""Groups of clips that must not be torn apart, and the train / validation / test split by group.
+
+A group holds the pieces of one file (of a tenth of it, where it was cut into ten or more), the velocity layers of one hit, and
+near-duplicates. About 80 / 10 / 10 of the clips go to train / validation / test, category by category. Small corpora:
+
+- fewer than 10 clips: one group (the smallest) is validation, all others train, there is no test split;
+- a single group of two clips or more (a few segments of one recording, or all near-duplicates): in order, the last clips are
+  validation and, from 10 on, test;
+- one clip: train.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+
+_SHARE = {"validation": 0.1, "test": 0.1}
+_SMALL = 10  # clips; below, no test split
+_LAYERS = 8  # files numbered in a row count as layers of one hit up to this many
+
+
+def join(count: int, pairs: np.ndarray) -> np.ndarray:
+    """Labels (count,) int of the connected sets of 0…count-1 under pairs (n, 2); a set's label is its smallest member."""
+    parent = np.arange(count)
+
+    def top(i: int) -> int:
+        while parent[i] != i:
+            parent[i] = parent[parent[i]]
+            i = parent[i]
+        return i
+
+    for a, b in pairs.tolist():
+        a, b = top(a), top(b)
+        if a != b:
+            parent[max(a, b)] = min(a, b)
+    return np.array([top(i) for i in range(count)], dtype=np.int64)
+
+
+def layer_pairs(keys: Sequence[tuple[str, str, bool]]) -> np.ndarray:
+    """Pairs (n, 2) of clips that are layers of one hit; `keys`: (folder, key, said in words) a clip, see `names.layer_key`.
+
+    Numbers alone make a hit only up to eight files: 'Kick 01' … 'Kick 80' are eighty kicks.
+    """
+    members: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for index, (folder, key, _) in enumerate(keys):
+        members[folder, key].append(index)
+    pairs = []
+    for rows in members.values():
+        joined = rows if len(rows) <= _LAYERS else [row for row in rows if keys[row][2]]
+        pairs += list(pairwise(joined))
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2)
+
+
+def split(groups: Sequence[str], categories: Sequence[str | None], *, seed: int = 0) -> list[str]:
+    """'train', 'validation' or 'test' for each clip, by group; the same for the same names, categories and seed.
+
+    Goes through the categories and their groups in an order drawn from the seed, and gives a group to validation or test whenever
+    that split has fallen behind its share by at least half the group.
+    """
+    members: dict[str, list[int]] = defaultdict(list)
+    for index, group in enumerate(groups):
+        members[group].append(index)
+    if len(members) == 1:
+        return _in_order(len(groups))
+    kinds = {group: categories[rows[0]] or "" for group, rows in members.items()}
+    order = sorted(members, key=lambda group: (_draw(seed, "category", kinds[group]), kinds[group], _draw(seed, "group", group), group))
+    if len(groups) < _SMALL:
+        smallest = min(order, key=lambda group: len(members[group]))
+        where = {group: "validation" if group == smallest else "train" for group in order}
+        return [where[group] for group in groups]
+    where = dict.fromkeys(order, "train")
+    behind = {"validation": 0.0, "test": 0.0}
+    for group in order:
+        size = len(members[group])
+        for name, share in _SHARE.items():
+            behind[name] += share * size
+        name = max(behind, key=lambda key: (behind[key], key))
+        if behind[name] >= size / 2:
+            where[group] = name
+            behind[name] -= size
+    _fill(where, members)
+    return [where[group] for group in groups]
+
+
+def _fill(where: dict[str, str], members: dict[str, list[int]]) -> None:
+    """Sees to it that validation is never empty, nor test where train can spare a small group, and that train has something."""
+    total = sum(len(rows) for rows in members.values())
+    for name in ("validation", "test"):
+        spare = [group for group, split_name in where.items() if split_name == "train"]
+        if name in where.values() or len(spare) < 2:
+            continue
+        smallest = min(spare, key=lambda group: len(members[group]))
+        if name == "validation" or len(members[smallest]) <= 0.2 * total:
+            where[smallest] = name
+
+
+def _in_order(count: int) -> list[str]:
+    if count < 2:
+        return ["train"] * count
+    last = max(1, round(_SHARE["validation"] * count))
+    tests = last if count >= _SMALL else 0
+    return ["train"] * (count - last - tests) + ["validation"] * last + ["test"] * tests
+
+
+def _draw(seed: int, kind: str, text: str) -> str:
+    return hashlib.sha256(f"{seed}/{kind}/{text}".encode("utf-8", "surrogatepass")).hexdigest()

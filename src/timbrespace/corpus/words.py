@@ -1,0 +1,114 @@
+"""The words that name kinds of sound. A word of several parts ("bass drum") counts before its parts."""
+
+from __future__ import annotations
+
+# category -> words; plurals in -s are understood, words of several parts are matched as consecutive parts of a name.
+DRUMS: dict[str, str] = {
+    "kick": "kick, kik, kck, bd, bass drum, bassdrum, drum bass, kick drum, kickdrum, grosse caisse, bombo",
+    "snare": "snare, snr, sn, sd, snare drum, snaredrum, caisse claire, redoblante",
+    "hat": "hat, hihat, hi hat, hh, chh, ohh, hhat, hht, closed hat, open hat, closedhat, openhat, closehat, openhihat, closehihat, "
+    "closedhihat, pedalhihat, pedalhat, hhclosed, hhopen, hhpedal, hho, hhc, hhp, cymbal closed, cymbal open, cymbal pedal, charley",
+    "tom": "tom, tomtom, floortom, floor tom, tomh, toml, tomm, rototom, tom1, tom2, tom3, tom4",
+    "clap": "clap, handclap, hand clap, clp",
+    "cymbal": "cymbal, cym, cymb, crash, ride, splash, china, crashride, ridebell, sizzle, gong, becken",
+    "rim": "rim, rimshot, rim shot, rimclick, rim click, sidestick, side stick, cross stick, crossstick, xstick",
+    "cowbell": "cowbell, cow bell",
+    "shaker": "shaker, shake, maraca, cabasa, caxixi, egg",
+    "tambourine": "tambourine, tamb, tambo, tamborine, pandeiro",
+    "conga": "conga, tumba, quinto",
+    "bongo": "bongo",
+    "tabla": "tabla, dayan, bayan",
+    "djembe": "djembe, dununba, dundun, kenkeni, sangban",
+    "agogo": "agogo",
+    "woodblock": "woodblock, wood block, templeblock, temple block",
+    "clave": "clave, claves",
+    "cajon": "cajon",
+    "timbale": "timbale",
+    "triangle": "triangle",
+    "guiro": "guiro",
+    "snap": "snap, fingersnap, finger snap",
+}
+DRUMS_GENERAL: dict[str, str] = {"percussion": "percussion, perc, prc, stick, drum hit"}
+# Two letters that mean a drum only among drums; taken as the first or last part of a name in a folder where drums are known.
+DRUM_SHORT: dict[str, str] = {
+    "kick": "k, bsd",
+    "hat": "ho, hc, hp, ch, oh, ph",
+    "tom": "lt, mt, ht, ft, t1, t2, t3, t4",
+    "clap": "cp",
+    "cymbal": "cc, rc, cy, cr, rd, cra",
+    "rim": "rs, sr, rm, ss",
+    "cowbell": "cb",
+}
+NOTES: dict[str, str] = {
+    "guitar": "guitar, gtr, guit",
+    "bass": "bass, sub bass, subbass, bass guitar, basse",
+    "plucked": "plucked, pluck, pizz, pizzicato",
+    "bell": "bell, chime, glocken, tubular bell, carillon, music box",
+    "strings": "string, strings, str ensemble",
+    "pad": "pad",
+    "piano": "piano, pno, grand piano, klavier",
+    "brass": "brass",
+    "e-piano": "epiano, e piano, electric piano, rhodes, wurli, wurlitzer, elpiano",
+    "wind": "wind, woodwind",
+    "organ": "organ, hammond, orgue, orgel",
+    "pulsing": "pulsing, pulse",
+    "vocal": "vocal, vox, voice, vocals, singing, voix",
+    "lead": "lead",
+    "arp": "arp, arpeggio",
+    "choir": "choir, chorus, chor, choeur",
+    "violin": "violin, vln, violon, geige",
+    "viola": "viola, vla, bratsche",
+    "cello": "cello, violoncello, vcl, violoncelle",
+    "contrabass": "contrabass, double bass, doublebass, upright bass, contrebasse, kontrabass",
+    "flute": "flute, flauta, flote",
+    "piccolo": "piccolo",
+    "recorder": "recorder",
+    "oboe": "oboe",
+    "clarinet": "clarinet, klarinette",
+    "bassoon": "bassoon, fagott",
+    "saxophone": "saxophone, sax",
+    "trumpet": "trumpet, trompete, trompette",
+    "trombone": "trombone, posaune",
+    "horn": "horn, french horn, horns",
+    "tuba": "tuba",
+    "harp": "harp",
+    "harpsichord": "harpsichord, cembalo, clavecin",
+    "clavinet": "clavinet, clav",
+    "vibraphone": "vibraphone, vibes",
+    "marimba": "marimba",
+    "xylophone": "xylophone",
+    "glockenspiel": "glockenspiel",
+    "celesta": "celesta, celeste",
+    "kalimba": "kalimba, mbira, sansula",
+    "steelpan": "steelpan, steel pan, steeldrum, steel drum",
+    "accordion": "accordion",
+    "harmonica": "harmonica",
+    "banjo": "banjo",
+    "mandolin": "mandolin",
+    "ukulele": "ukulele, uke",
+    "sitar": "sitar",
+    "timpani": "timpani, pauken",
+}
+GENERAL: dict[str, str] = {
+    "synth": "synth, synthesizer, synthesiser, syn",
+    "synth makes": "synth makes, synth make",
+    "fx": "fx, sfx, effect, riser, impact, noise",
+}
+
+
+def _listed(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# These may also be glued to something else ('jsnare', 'snaretop'): long or odd enough not to be part of another word.
+GLUED = _listed(
+    """snare kick clap hihat openhat crash cymbal shaker tambourine cowbell bongo conga tabla guitar piano violin flute rimshot tomtom"""
+)
+DRUM_FOLDER_WORDS = _listed("""drum drums drumkit drumkits beat beats percussion perc kit kits breaks""")
+# Beside a kind, these do not change what a folder's name says.
+FILLERS = _listed(
+    """sample samples one shot shots oneshot oneshots hit hits sound sounds wav wavs aif aiff flac mp3 drum drums
+    acoustic electric electronic analog analogue digital dry wet clean processed mono stereo my the a of and
+    new old vintage live studio single singles multi raw best"""
+)
+NOT_A_CLASS = _listed("""kit kits drumkit drumkits pack packs vol volume library collection edition construction""")
