@@ -1,0 +1,186 @@
+"""Presets and settings: what they may say, checked before any work starts.
+
+The keys under `representation` and `model` are the constructor arguments of the named class, with the limits that its signature
+gives; those that data decides (sample rate, frames …) are not keys. Configs are frozen.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+
+from timbrespace.contracts import ConfigError
+from timbrespace.model.base import Model
+from timbrespace.model.registry import MODELS
+from timbrespace.representation.base import Representation
+from timbrespace.representation.registry import REPRESENTATIONS
+
+PRESETS = Path(__file__).parent / "presets"
+_FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=False)
+
+
+class Weights(BaseModel):
+    """Weights of the losses; the same keys as the dict of losses and the log."""
+
+    model_config = _FROZEN
+    reconstruction: Annotated[float, Field(ge=0)] = 1.0  # of the mean squared error in dB² a cell
+    kl: Annotated[float, Field(ge=0)] = 0.02  # of the Kullback-Leibler divergence in nats a sound
+    length: Annotated[float, Field(ge=0)] = 1.0  # of the squared error of the standardised log2 length
+
+
+class Training(BaseModel):
+    """How a model learns. Times are turned into steps once, by a short calibration."""
+
+    model_config = _FROZEN
+    minutes: Annotated[float, Field(gt=0, le=60 * 24 * 30)] = 3.0
+    batch: Annotated[int, Field(ge=1, le=65_536)] = 256
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1.5e-3
+    weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.01
+    variations: Annotated[int, Field(ge=0, le=256)] = 16  # augmented copies a clip, fewer where there are many clips
+    images: Annotated[int, Field(ge=64, le=1_000_000)] = 12_000  # how many sounds with their copies are kept for training
+    patience: Annotated[int, Field(ge=1, le=10_000)] = 12  # checks without a better moving average before it stops early
+    weights: Weights = Weights()
+
+
+class Config(BaseModel):
+    """One preset with everything filled in."""
+
+    model_config = _FROZEN
+    description: str = ""
+    representation: dict[str, Any]
+    model: dict[str, Any]
+    training: Training = Training()
+
+
+def presets() -> dict[str, str]:
+    """The presets shipped with the package: name -> description."""
+    return {path.stem: str(_read_yaml(path).get("description", "")) for path in sorted(PRESETS.glob("*.yaml"))}
+
+
+def load_preset(name: str | Path = "oneshot", *, changes: Iterable[str] = (), **training: Any) -> Config:
+    """A preset by name or YAML path, with `key=value` changes such as `model.dims=16` and settings of `training` by keyword.
+
+    Raises ConfigError naming the key, what was given and what is allowed.
+    """
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml"):
+        path = PRESETS / f"{path.name}.yaml"
+        if str(name) not in presets():
+            raise ConfigError(f"preset {str(name)!r} is unknown; there are {', '.join(presets())}, or give the path of a .yaml file")
+    content = _read_yaml(path)
+    for change in changes:
+        key, equals, value = change.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"{change!r} is not key=value; for instance model.dims=16")
+        _set(content, key.strip().split("."), _parse(value, where=change), whole=key.strip())
+    for key, value in training.items():
+        if value is not None:
+            _set(content, ["training", key], value, whole=f"training.{key}")
+    return make_config(content)
+
+
+def make_config(content: Mapping[str, Any]) -> Config:
+    """Checks a nested mapping and fills in the defaults. Raises ConfigError."""
+    try:
+        config = Config(**content)
+    except (ValidationError, TypeError) as error:
+        raise _config_error(error, "", Config) from None
+    filled = {}
+    for kind, registry in (("representation", REPRESENTATIONS), ("model", MODELS)):
+        settings = dict(getattr(config, kind))
+        chosen = _named(registry, settings.pop("name", None), kind)
+        schema = settings_of(chosen)
+        try:
+            filled[kind] = {"name": getattr(config, kind)["name"], **schema(**settings).model_dump()}
+        except (ValidationError, TypeError) as error:
+            raise _config_error(error, f"{kind}.", schema) from None
+    return config.model_copy(update=filled)
+
+
+def build_representation(settings: Mapping[str, Any], *, sample_rate: int, channels: int) -> Representation:
+    """The representation that `settings` names. Raises ConfigError."""
+    rest = dict(settings)
+    chosen: Any = _named(REPRESENTATIONS, rest.pop("name", None), "representation")
+    return chosen(**rest, sample_rate=sample_rate, channels=channels)
+
+
+def build_model(settings: Mapping[str, Any], *, representation: Representation, samples: int) -> Model:
+    """The model that `settings` names, for clips of up to `samples` samples seen through `representation`. Raises ConfigError."""
+    rest = dict(settings)
+    chosen: Any = _named(MODELS, rest.pop("name", None), "model")
+    known = {
+        "parts": representation.parts,
+        "bands": representation.bands,
+        "frames": representation.frames(samples),
+        "floor": getattr(representation, "floor", None),
+        "hop": getattr(representation, "hop", None),
+    }
+    return chosen(**rest, **known)
+
+
+@lru_cache(maxsize=64)
+def settings_of(chosen: type) -> type[BaseModel]:
+    """The keys of a class: its constructor's annotated arguments with limits, as a schema."""
+    hints = get_type_hints(chosen.__init__, include_extras=True)  # type: ignore[misc]
+    fields: dict[str, Any] = {
+        name: (hints[name], parameter.default)
+        for name, parameter in inspect.signature(chosen).parameters.items()
+        if hasattr(hints.get(name), "__metadata__")
+    }
+    return create_model(chosen.__name__, __config__=_FROZEN, **fields)
+
+
+def _named(registry: Mapping[str, Any], name: object, kind: str) -> Any:
+    if not isinstance(name, str) or name not in registry:
+        raise ConfigError(f"{kind}.name is {name!r}, allowed are {', '.join(registry)}")
+    return registry[name]
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"{path} does not exist; `timbrespace presets` lists what is shipped") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from None
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ConfigError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from None
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} must hold keys and values (representation, model, training), not {type(content).__name__}")
+    return content
+
+
+def _parse(value: str, *, where: str) -> Any:
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise ConfigError(f"the value of {where!r} is not valid YAML; write for instance model.dims=16") from None
+
+
+def _set(content: dict[str, Any], keys: list[str], value: Any, *, whole: str) -> None:
+    for key in keys[:-1]:
+        inner = content.get(key)
+        content[key] = dict(inner) if isinstance(inner, dict) else {}
+        if inner is not None and not isinstance(inner, dict):
+            raise ConfigError(f"{whole} is not a key: {key} holds a value, not a group")
+        content = content[key]
+    content[keys[-1]] = value
+
+
+def _config_error(error: ValidationError | TypeError, prefix: str, schema: type[BaseModel]) -> ConfigError:
+    if isinstance(error, TypeError):
+        return ConfigError(f"the settings are not keys and values: {error}")
+    first = error.errors()[0]
+    path = prefix + ".".join(str(part) for part in first["loc"])
+    if first["type"] == "extra_forbidden":
+        group: Any = schema
+        for part in first["loc"][:-1]:
+            group = group.model_fields[part].annotation
+        return ConfigError(f"{path} is not a setting; known here are {', '.join(group.model_fields)}")
+    return ConfigError(f"{path} is {first['input']!r:.80}: {first['msg'][0].lower()}{first['msg'][1:]}")

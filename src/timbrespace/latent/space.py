@@ -1,0 +1,108 @@
+"""Where the sounds of a corpus lie in the latent space, and how to draw new points from there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from timbrespace.contracts import ConfigError
+
+_CLIPS_A_COMPONENT = 6  # fewer clips than this do not get a component of their own
+_MOST_COMPONENTS = 48
+_OWN_SHAPE = 32.0  # clips that a component needs before its own covariance weighs as much as the shared one
+
+
+@dataclass(frozen=True)
+class LatentSpace:
+    """A mixture of Gaussians over the latents, each component within one category. Plain tensors, nothing to unpickle.
+
+    weights `(components,)` sum to 1; means `(components, dims)`; factors `(components, dims, dims)`: lower Cholesky factors of the
+    covariances; shared `(dims, dims)`: factor of the spread that all components have in common; labels: category of each component
+    (None: of no category).
+    """
+
+    weights: Tensor
+    means: Tensor
+    factors: Tensor
+    shared: Tensor
+    labels: tuple[str | None, ...]
+
+    @property
+    def categories(self) -> list[str]:
+        """Sorted names of the categories that can be asked for."""
+        return sorted({label for label in self.labels if label is not None})
+
+    @classmethod
+    def fit(cls, latents: Tensor, categories: list[str | None], *, seed: int = 0) -> LatentSpace:
+        """Fits the mixture: k-means within each category, covariances shrunk towards the pooled one.
+
+        latents: `(clips, dims)`, one clip or more. categories: one a clip. Shrinkage: a component of n clips keeps the share
+        n / (n + 32) of its own covariance.
+        """
+        points = latents.double().numpy()
+        groups = [
+            (label, points[[c == label for c in categories]]) for label in sorted(set(categories), key=lambda c: (c is None, c or ""))
+        ]
+        clusters = [(label, cluster) for label, group in groups for cluster in _clusters(group, total=len(points), seed=seed)]
+        residuals = np.concatenate([cluster - cluster.mean(0) for _, cluster in clusters])
+        dims = points.shape[1]
+        # With one point in every cluster nothing is known of the spread: a tenth of the prior's.
+        freedom = max(1, len(residuals) - len(clusters))
+        pooled = residuals.T @ residuals / freedom + 1e-4 * np.eye(dims) if len(residuals) > len(clusters) else 0.01 * np.eye(dims)
+        trace = np.trace(pooled) / dims
+        pooled = _shrunk(pooled, trace * np.eye(dims), own=freedom, half=float(dims))
+        factors = [np.linalg.cholesky(_shrunk(_covariance(cluster), pooled, own=len(cluster), half=_OWN_SHAPE)) for _, cluster in clusters]
+
+        def tensor(values: object) -> Tensor:
+            return torch.tensor(np.asarray(values), dtype=torch.float32)
+
+        return cls(
+            weights=tensor([len(cluster) / len(points) for _, cluster in clusters]),
+            means=tensor([cluster.mean(0) for _, cluster in clusters]),
+            factors=tensor(factors),
+            shared=tensor(np.linalg.cholesky(pooled)),
+            labels=tuple(label for label, _ in clusters),
+        )
+
+    def draw(self, dice: np.random.Generator, *, category: str | None = None, temperature: float = 1.0) -> tuple[Tensor, str | None]:
+        """One point `(dims,)` and its category. temperature scales the spread about the component's centre: 0 gives centres.
+
+        Raises ConfigError when `category` is not one of `categories`.
+        """
+        allowed = np.array([category is None or label == category for label in self.labels])
+        if not allowed.any():
+            known = ", ".join(self.categories) or "none: its training sounds had no categories"
+            raise ConfigError(f"category is {category!r}, this instrument has {known}")
+        weights = self.weights.double().numpy() * allowed
+        component = int(dice.choice(len(weights), p=weights / weights.sum()))
+        noise = torch.from_numpy(dice.standard_normal(self.means.shape[1]).astype(np.float32))
+        return self.means[component] + temperature * (self.factors[component] @ noise), self.labels[component]
+
+    def around(self, point: Tensor, dice: np.random.Generator, *, amount: float) -> Tensor:
+        """A point `(dims,)` near `point (dims,)`, off by `amount` times the spread that the components share."""
+        noise = torch.from_numpy(dice.standard_normal(len(point)).astype(np.float32))
+        return point + amount * (self.shared @ noise)
+
+
+def _clusters(points: np.ndarray, *, total: int, seed: int) -> list[np.ndarray]:
+    """Splits the points `(n, dims)` of one category by k-means."""
+    count = max(1, min(len(points) // _CLIPS_A_COMPONENT, round(_MOST_COMPONENTS * len(points) / total)))
+    if count == 1:
+        return [points]
+    from sklearn.cluster import KMeans
+
+    labels = KMeans(count, n_init=2, random_state=seed).fit_predict(points)
+    return [points[labels == k] for k in range(count) if (labels == k).any()]
+
+
+def _covariance(points: np.ndarray) -> np.ndarray:
+    centred = points - points.mean(0)
+    return np.asarray(centred.T @ centred / max(1, len(points) - 1))
+
+
+def _shrunk(covariance: np.ndarray, target: np.ndarray, *, own: float, half: float) -> np.ndarray:
+    share = own / (own + half)
+    return np.asarray(share * covariance + (1 - share) * target + 1e-8 * np.eye(len(target)))

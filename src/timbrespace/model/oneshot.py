@@ -1,0 +1,134 @@
+"""`oneshot`: a linear codec in closed form with a small residual VAE trained inside it."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from timbrespace.contracts import ConfigError, ShapeError
+from timbrespace.model.base import Decoded, Model, Posterior
+from timbrespace.model.layers import ResidualMLP
+from timbrespace.model.timegrid import averaging, interpolation, step_edges
+
+_GATE_DB_PER_FRAME = 12.0  # how fast features fall beyond the predicted end
+
+
+class OneShot(Model):
+    """Whole short sounds as one point.
+
+        features ─ level off ─ coarser time ─ basis ─ coefficients ─┬─ first `dims`, whitened ─(+)─ mean
+                                                                    └─ residual MLP ───────────┘
+        latent ─┬─ the same linear map back ─(+)─ coefficients ─ basis ─ fine time ─ gate at the length ─ features
+                └─ residual MLP ─────────────┘└─ log2 length
+
+    At the start both MLPs give zero, so the model *is* principal component analysis of the (augmented) corpus, and training can
+    only add to it. Level is the sound's loudest cell: taken off before, given back by whoever renders. The length is a target of
+    its own; features beyond it count neither in the loss nor in what is heard.
+
+    dims: latent size. coefficients: size of the linear codec around it. attack: frames kept one by one; steps: of the coarse
+    time axis in all. width, depth: of the MLPs. parts, bands, frames, floor (dB), hop (samples): of the representation.
+    """
+
+    mean: Tensor  # (parts * bands * steps,)
+    basis: Tensor  # (coefficients, parts * bands * steps), orthonormal rows
+    scale: Tensor  # (coefficients,), standard deviation of each coefficient
+    length_statistics: Tensor  # (2,), mean and standard deviation of log2 length
+
+    def __init__(
+        self,
+        *,
+        dims: Annotated[int, Field(ge=1, le=512)] = 32,
+        coefficients: Annotated[int, Field(ge=1, le=2_048)] = 320,
+        attack: Annotated[int, Field(ge=1, le=512)] = 24,
+        steps: Annotated[int, Field(ge=2, le=1_024)] = 64,
+        width: Annotated[int, Field(ge=8, le=4_096)] = 384,
+        depth: Annotated[int, Field(ge=0, le=16)] = 2,
+        parts: int,
+        bands: int,
+        frames: int,
+        floor: float,
+        hop: int,
+    ):
+        super().__init__()
+        if dims > coefficients:
+            raise ConfigError(
+                f"dims is {dims}, the linear codec around it has only {coefficients} coefficients; lower dims or raise coefficients"
+            )
+        self.dims, self.coefficients = dims, coefficients
+        self.parts, self.bands, self.frames, self.floor, self.hop = parts, bands, frames, floor, hop
+        self.edges = step_edges(frames, attack=attack, steps=steps)
+        self.steps = len(self.edges) - 1
+        cells = parts * bands * self.steps
+        if coefficients > cells:
+            raise ConfigError(f"coefficients is {coefficients}, the features have only {cells} cells; lower it")
+        self.register_buffer("mean", torch.zeros(cells))
+        self.register_buffer("basis", torch.zeros(coefficients, cells))
+        self.register_buffer("scale", torch.ones(coefficients))
+        self.register_buffer("length_statistics", torch.tensor([15.0, 1.0]))
+        self.encoder = ResidualMLP(coefficients + 1, 2 * dims, width=width, depth=depth)
+        self.decoder = ResidualMLP(dims, coefficients + 1, width=width, depth=depth)
+        self.length_path = nn.Linear(dims, 1)
+
+    def images(self, features: Tensor) -> Tensor:
+        """Features in dB to images: `(batch, parts, bands, up to the model's frames) -> (batch, cells)`, level off, coarser time."""
+        if features.ndim != 4 or tuple(features.shape[1:3]) != (self.parts, self.bands) or features.shape[3] > self.frames:
+            raise ShapeError(f"features must be (batch, {self.parts}, {self.bands}, up to {self.frames}), not {tuple(features.shape)}")
+        relative = (features - features.amax((1, 2, 3), keepdim=True)).clamp_min(-self.floor)
+        if relative.shape[3] < self.frames:
+            relative = nn.functional.pad(relative, (0, self.frames - relative.shape[3]), value=-self.floor)
+        return (relative @ averaging(self.edges).to(relative)).flatten(1)
+
+    def set_codec(self, mean: Tensor, basis: Tensor, scale: Tensor, length_statistics: Tensor) -> None:
+        """Takes the closed-form codec: `(cells,)`, `(coefficients, cells)`, `(coefficients,)`, `(2,)`."""
+        self.mean.copy_(mean)
+        self.basis.copy_(basis)
+        self.scale.copy_(scale)
+        self.length_statistics.copy_(length_statistics)
+
+    def project(self, images: Tensor) -> Tensor:
+        """`(batch, cells) -> (batch, coefficients)`."""
+        return (images - self.mean) @ self.basis.T
+
+    def standard_lengths(self, lengths: Tensor) -> Tensor:
+        """Lengths in samples `(batch,)` as standardised log2 `(batch, 1)`."""
+        return ((torch.log2(lengths.to(self.mean)) - self.length_statistics[0]) / self.length_statistics[1])[:, None]
+
+    def posterior(self, coefficients: Tensor, lengths: Tensor) -> Posterior:
+        """`(batch, coefficients)` and standardised lengths `(batch, 1)` -> Posterior `(batch, dims)`."""
+        # Weak coefficients are not blown up to full size: most of what they hold is noise.
+        standard = coefficients / (self.scale + 0.05 * self.scale[0])
+        change, log_variance = self.encoder(torch.cat([standard, lengths], 1)).chunk(2, 1)
+        linear = coefficients[:, : self.dims] / self.scale[: self.dims]
+        return Posterior(linear + change, (log_variance - 3.0).clamp(-14.0, 4.0))
+
+    def reconstruct(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """`(batch, dims)` -> coefficients `(batch, coefficients)`, standardised lengths `(batch, 1)`."""
+        change, length = self.decoder(z).split([self.coefficients, 1], 1)
+        linear = nn.functional.pad(z * self.scale[: self.dims], (0, self.coefficients - self.dims))
+        return linear + change * self.scale.square().mean().sqrt(), length + self.length_path(z)
+
+    def encode(self, features: Tensor, lengths: Tensor) -> Posterior:
+        """`(batch, parts, bands, frames)` in dB and true lengths in samples `(batch,)` -> Posterior `(batch, dims)`."""
+        return self.posterior(self.project(self.images(features)), self.standard_lengths(lengths))
+
+    def decode(self, z: Tensor, *, lengths: Tensor | None = None) -> Decoded:
+        """`(batch, dims)` -> features `(batch, parts, bands, frames)`, loudest cell 0 dB, silent beyond `lengths (batch,)` in samples.
+
+        lengths: asked for; the ones that the latent itself holds if None.
+        """
+        if z.ndim != 2 or z.shape[1] != self.dims:
+            raise ShapeError(f"a latent must be (batch, {self.dims}), not {tuple(z.shape)}")
+        coefficients, standard = self.reconstruct(z)
+        image = (coefficients @ self.basis + self.mean).reshape(-1, self.parts, self.bands, self.steps)
+        features = image @ interpolation(self.edges).to(image)
+        features = features - features.amax((1, 2, 3), keepdim=True)
+        most = self.frames * self.hop - 1
+        log_length = (standard[:, 0] * self.length_statistics[1] + self.length_statistics[0]).clamp(0.0, math.log2(most))
+        lengths = (torch.exp2(log_length).round().to(torch.int64) if lengths is None else lengths).clamp(1, most)
+        beyond = torch.arange(self.frames, device=z.device) - torch.div(lengths, self.hop, rounding_mode="floor")[:, None]
+        features = features - _GATE_DB_PER_FRAME * beyond.clamp_min(0)[:, None, None]
+        return Decoded(features.clamp_min(-self.floor), lengths)
