@@ -1,0 +1,142 @@
+"""Finishing: what a producer expects of a file that drops into a sampler. No DC, no click at either end, no silent tail, a known level.
+
+The order matters: the rate first (resampling may overshoot), then the ends, then the level, so that nothing clips afterwards.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from timbrespace.contracts import ConfigError, ShapeError
+from timbrespace.synthesis.loudness import momentary_loudness
+from timbrespace.synthesis.names import safe_name, unique_names
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+__all__ = ["finish", "safe_name", "unique_names"]
+
+Level = Literal["peak", "loudness", "keep"]
+
+PEAK_DB, LOUDNESS_DB = -1.0, -16.0  # defaults: dBFS, LKFS of the loudest 0.4 s
+CEILING_DB = -0.1  # dBFS: where a level would clip, the sound is turned down to this peak
+SUBSONIC = 10.0  # Hz; the lowest kicks live above 30
+TAIL_DB = -72.0  # of the peak: a tail that stays below is cut off
+ONSET_DB = -60.0  # of the peak: a first sample below counts as zero
+ONSET_SECONDS = 0.00025  # s, of the ramp set before a sound that starts with a jump
+
+Wave = NDArray[np.float64]
+
+
+def finish(
+    audio: Tensor, sample_rate: int, *, level: Level = "peak", target_db: float | None = None, out_rate: int | None = None
+) -> Tensor:
+    """Finishes one sound for a file.
+
+    audio: `(channels, time)`, any length ≥ 1, finite. Returns `(channels, new time)` of the same type and device, at `out_rate`
+    if given: offset and subsonics removed by causal filters (nothing rings before the attack), the tail cut where it stays 72 dB
+    under the peak, faded to an exact zero at the end. A sound that starts with a jump gets a ramp of 0.25 ms *before* it; the
+    attack's own samples are not softened. Silence keeps its length.
+
+    level: "peak" (target_db in dBFS, default -1), "loudness" (LKFS of the loudest 0.4 s, default -16; turned down where it would
+    clip) or "keep" (turned down only where it would clip).
+    Raises ShapeError, ConfigError.
+    """
+    import torch
+
+    target = _check(audio, sample_rate, level, target_db, out_rate)
+    rate = sample_rate
+    if out_rate is not None and out_rate != sample_rate:
+        from timbrespace.audio.files import resample
+
+        audio, rate = resample(audio, sample_rate, out_rate), out_rate
+    wave = audio.detach().cpu().double().numpy()
+    if not np.abs(wave).max(initial=0.0) > 0:
+        return torch.zeros_like(audio)
+    wave = _fade_out(_cut_tail(_start_at_zero(_without_subsonics(wave, rate), rate)), rate)
+    wave *= _gain(wave, rate, level, target)
+    return torch.from_numpy(wave).to(dtype=audio.dtype, device=audio.device)
+
+
+def _check(audio: Tensor, sample_rate: int, level: str, target_db: float | None, out_rate: int | None) -> float:
+    """Refuses what cannot be finished; returns the target in dB."""
+    import torch
+
+    if not isinstance(audio, torch.Tensor) or audio.ndim != 2 or not audio.is_floating_point() or 0 in audio.shape:
+        found = f"{tuple(audio.shape)} of {audio.dtype}" if isinstance(audio, torch.Tensor) else type(audio).__name__
+        raise ShapeError(f"a sound to finish must be a floating point tensor (channels, time) with at least one sample, not {found}")
+    if not torch.isfinite(audio).all():
+        raise ShapeError("a sound to finish holds NaN or infinite samples; the model that made it is broken or the input was")
+    for name, rate in (("sample_rate", sample_rate), ("out_rate", out_rate if out_rate is not None else sample_rate)):
+        if not 1000 <= rate <= 768_000:
+            raise ConfigError(f"{name} is {rate}, allowed is 1000 to 768000 Hz")
+    defaults = {"peak": PEAK_DB, "loudness": LOUDNESS_DB, "keep": 0.0}
+    if level not in defaults:
+        raise ConfigError(f"level is {level!r}, allowed is one of: {', '.join(defaults)}")
+    target = defaults[level] if target_db is None else float(target_db)
+    if not -100.0 <= target <= 0.0:  # also refuses NaN
+        raise ConfigError(f"target_db is {target_db}, allowed is -100 to 0 dB")
+    return target
+
+
+def _without_subsonics(wave: Wave, rate: int) -> Wave:
+    """Takes out a constant offset, read from the tail (where a sound has died away), then what lies under 10 Hz, causally."""
+    from scipy import signal
+
+    size = wave.shape[-1]
+    span = min(size, max(round(0.05 * rate), size // 4))
+    if size >= 0.02 * rate:  # in less the offset cannot be told from the sound
+        window = np.hanning(span + 2)[1:-1]
+        wave = wave - (wave[:, -span:] * window).sum(axis=-1, keepdims=True) / window.sum()
+    return signal.sosfilt(signal.butter(2, SUBSONIC, "highpass", fs=rate, output="sos"), wave, axis=-1)
+
+
+def _start_at_zero(wave: Wave, rate: int) -> Wave:
+    """Sets a short ramp from zero up to the first sample before a sound that starts with a jump."""
+    first = wave[:, :1]
+    if np.abs(first).max() <= np.abs(wave).max() * 10 ** (ONSET_DB / 20):
+        wave = wave.copy()
+        wave[:, 0] = 0.0
+        return wave
+    count = max(2, round(ONSET_SECONDS * rate))
+    ramp = 0.5 - 0.5 * np.cos(np.pi * np.arange(count) / count)
+    return np.concatenate([first * ramp, wave], axis=-1)
+
+
+def _cut_tail(wave: Wave) -> Wave:
+    """Cuts what follows the last sample above -72 dB of the peak, in any channel."""
+    loudest = np.abs(wave).max(axis=0)
+    if not loudest.max() > 0:
+        return wave
+    last = int(np.flatnonzero(loudest > loudest.max() * 10 ** (TAIL_DB / 20))[-1])
+    return wave[:, : last + 2]  # one sample more, to be the zero at the end
+
+
+def _fade_out(wave: Wave, rate: int) -> Wave:
+    """Fades the last twentieth (3 to 60 ms, never more than a third) to zero."""
+    size = wave.shape[-1]
+    count = max(1, int(min(max(0.05 * size, 0.003 * rate), 0.06 * rate, size / 3)))
+    wave = wave.copy()
+    wave[:, size - count :] *= 0.5 + 0.5 * np.cos(np.pi * np.arange(1, count + 1) / count)
+    wave[:, -1] = 0.0
+    return wave
+
+
+def _gain(wave: Wave, rate: int, level: str, target: float) -> float:
+    """The factor that brings a sound to its level, never above the ceiling."""
+    import torch
+
+    peak = float(np.abs(wave).max())
+    if not peak > 0:
+        return 1.0
+    if level == "peak":
+        return 10 ** (target / 20) / peak
+    ceiling = 10 ** (CEILING_DB / 20) / peak
+    if level == "keep":
+        return 1.0 if peak <= 1.0 else ceiling
+    loudness = momentary_loudness(torch.from_numpy(wave), rate)
+    return min(ceiling, 10 ** ((target - loudness) / 20)) if math.isfinite(loudness) else 1.0

@@ -1,0 +1,60 @@
+"""File names that work everywhere: Windows, macOS, Linux, and inside sampler kits."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+LONGEST_NAME = 120  # bytes of UTF-8 before the suffix; file systems allow 255, and recipes and pages add words of their own
+FALLBACK = "sound"
+
+# Separators and what Windows forbids, and = $ # that mean something inside SFZ files ("C#3" becomes "Cs3" before).
+_FORBIDDEN = re.compile(r'[<>:"/\\|?*=$#]+')
+_RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])", re.IGNORECASE)
+
+
+def safe_name(text: str) -> str:
+    """A file name without suffix made from any text: no separators, control or forbidden characters, no leading dot, never empty.
+
+    At most 120 bytes of UTF-8, composed (NFC), never a name Windows reserves. A safe name comes back unchanged.
+    """
+    text = unicodedata.normalize("NFC", text)
+    text = re.sub(r"\b([A-Ga-g])#(?=-?\d)", r"\1s", text)
+    text = "".join(" " if unicodedata.category(letter)[0] in "CZ" else letter for letter in text)
+    text = re.sub(r"\s+", " ", _FORBIDDEN.sub("-", text))
+    text = _trim(_shorten(text.lstrip(" .-~"), LONGEST_NAME))
+    if _RESERVED.fullmatch(text.split(".")[0].strip()):
+        text = f"_{text}"
+    return text or FALLBACK
+
+
+def unique_names(stems: list[str]) -> list[str]:
+    """Safe names, one a stem and in order, no two alike even where case or Unicode form does not count ("Kick", "kick 2").
+
+    The first of equal stems keeps its name; further ones are numbered from 2, past names that are in the list already.
+    """
+    safe = [safe_name(stem) for stem in stems]
+    wanted = {_key(name) for name in safe}
+    given: set[str] = set()
+    names = []
+    for name in safe:
+        chosen, number = name, 2
+        while _key(chosen) in given or (chosen != name and _key(chosen) in wanted):
+            ending = f" {number}"
+            chosen = _trim(_shorten(name, LONGEST_NAME - len(ending))) + ending
+            number += 1
+        given.add(_key(chosen))
+        names.append(chosen)
+    return names
+
+
+def _key(name: str) -> str:
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+
+
+def _shorten(text: str, most: int) -> str:
+    return text.encode("utf-8")[:most].decode("utf-8", errors="ignore")
+
+
+def _trim(text: str) -> str:
+    return text.rstrip(" .")

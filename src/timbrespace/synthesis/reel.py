@@ -1,0 +1,36 @@
+"""Many sounds as one piece to listen to in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from timbrespace.contracts import ConfigError, ShapeError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def reel(sounds: Sequence[Tensor], sample_rate: int, *, gap_seconds: float = 0.25) -> Tensor:
+    """Places sounds in a row, with a gap of silence between each two.
+
+    sounds: each `(channels, time)`; mono ones stand in the middle when others are stereo. gap_seconds: 0…60 s.
+    Returns `(most channels, sum of times and gaps)`. Raises ConfigError, ShapeError.
+    """
+    import torch
+
+    if not sounds:
+        raise ConfigError("a reel needs at least one sound, none was given")
+    if not 0.0 <= gap_seconds <= 60.0:
+        raise ConfigError(f"gap_seconds is {gap_seconds}, allowed is 0 to 60 s")
+    if any(sound.ndim != 2 for sound in sounds):
+        raise ShapeError("every sound of a reel must have the shape (channels, time)")
+    channels = max(sound.shape[0] for sound in sounds)
+    if any(sound.shape[0] not in (1, channels) for sound in sounds):
+        found = sorted({sound.shape[0] for sound in sounds})
+        raise ShapeError(f"sounds of a reel must be mono or all have the same channels, found {found}")
+    gap = sounds[0].new_zeros(channels, round(gap_seconds * sample_rate))
+    row = []
+    for sound in sounds:
+        row += [sound.expand(channels, -1), gap]
+    return torch.cat(row[:-1], dim=-1)
