@@ -1,0 +1,114 @@
+"""The encoded sounds that a one-shot model learns from: every training clip and its variations, as images on disk in half precision."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from timbrespace.audio.atomic import write_json
+from timbrespace.corpus.augment import draw_variation, vary_audio
+from timbrespace.corpus.corpus import Corpus
+from timbrespace.model.oneshot import OneShot
+from timbrespace.parallel import Pool
+from timbrespace.representation.base import Representation
+
+_CHUNK = 64  # rows between notes of progress: what a kill can lose
+
+
+class Encoder:
+    """Encodes clips of a corpus, or their variations, as images `(cells,)`; row = copy * clips + clip, copy 0 is the clip itself.
+
+    Row r depends on `seed` and r alone, so that any row can be made again in any order.
+    """
+
+    def __init__(self, corpus: Corpus, clips: list[int], representation: Representation, model: OneShot, *, samples: int, seed: int):
+        self.corpus, self.clips, self.representation, self.model = corpus, clips, representation, model
+        self.samples, self.seed = samples, seed
+        self._fade = max(1, round(0.010 * corpus.sample_rate))
+
+    def audio(self, row: int) -> Tensor:
+        """`(channels, time)`, time at most `samples`; longer sounds are cut with a short fade."""
+        clip = row % len(self.clips)
+        audio = self.corpus.audio(self.clips[clip])
+        if row >= len(self.clips):
+            dice = np.random.default_rng([self.seed, row])
+            variation = draw_variation(dice, clips=len(self.clips))
+            partner = None if variation.partner is None else self.corpus.audio(self.clips[variation.partner]).T.numpy()
+            audio = torch.from_numpy(vary_audio(audio.T.numpy(), variation, sample_rate=self.corpus.sample_rate, partner=partner).T.copy())
+        if audio.shape[-1] > self.samples:
+            audio = audio[:, : self.samples].clone()
+            fade = min(self._fade, self.samples)
+            audio[:, -fade:] *= torch.linspace(1.0, 0.0, fade)
+        return audio
+
+    def image(self, row: int) -> tuple[Tensor, int]:
+        """Image `(cells,)` float32 and true length in samples."""
+        audio = self.audio(row)
+        with torch.no_grad():
+            return self.model.images(self.representation.encode(audio[None]))[0], audio.shape[-1]
+
+    def images(self, rows: list[int], pool: Pool) -> tuple[Tensor, Tensor]:
+        """Images `(rows, cells)` and lengths `(rows,)`."""
+        made = list(pool.map(self.image, rows))
+        return torch.stack([image for image, _ in made]), torch.tensor([length for _, length in made])
+
+
+class ImageStore:
+    """Half-precision images `(rows, cells)` and lengths `(rows,)` in a folder, filled in order; filling goes on where it stopped."""
+
+    def __init__(self, folder: Path, *, rows: int, cells: int):
+        self.rows, self.cells = rows, cells
+        self._note = folder / "images.json"
+        self._images_path, self._lengths_path = folder / "images.f16", folder / "lengths.npy"
+        mode = "r+" if self._images_path.exists() and self._images_path.stat().st_size == rows * cells * 2 else "w+"
+        if mode == "w+":
+            self._note.unlink(missing_ok=True)
+        self._images: NDArray[np.float16] = np.memmap(self._images_path, np.float16, mode, shape=(rows, cells))
+        self.lengths = torch.zeros(rows, dtype=torch.int64)
+        self.done = self._read_note()
+
+    def fill(self, encoder: Encoder, *, workers: int, progress: Callable[[int, int], None]) -> None:
+        """Encodes what is still missing. progress: called with rows done and rows in all."""
+        with Pool(workers) as pool:
+            while self.done < self.rows:
+                chunk = list(range(self.done, min(self.done + _CHUNK, self.rows)))
+                images, lengths = encoder.images(chunk, pool)
+                self._images[chunk[0] : chunk[-1] + 1] = images.numpy()
+                self.lengths[chunk[0] : chunk[-1] + 1] = lengths
+                self.done = chunk[-1] + 1
+                if self.done % (8 * _CHUNK) == 0 or self.done == self.rows:
+                    self._images.flush()  # type: ignore[attr-defined]
+                    write_json(self._note, {"done": self.done, "lengths": self.lengths[: self.done].tolist()}, force=True)
+                progress(self.done, self.rows)
+
+    def batches(self, size: int = 512) -> Iterator[Tensor]:
+        """All images in order as float32 `(up to size, cells)`."""
+        for start in range(0, self.rows, size):
+            yield torch.from_numpy(self._images[start : start + size].astype(np.float32))
+
+    def _read_note(self) -> int:
+        try:
+            note = json.loads(self._note.read_text(encoding="utf-8"))
+            done = min(int(note["done"]), self.rows)
+            self.lengths[:done] = torch.tensor(note["lengths"][:done], dtype=torch.int64)
+            return done
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError):
+            return 0  # nothing usable: encoding begins at the first row
+
+
+def seconds_per_row(encoder: Encoder, *, workers: int, tries: int = 48) -> float:
+    """Measured seconds to encode one row with `workers` workers; a look at variations spread over the corpus."""
+    rows = len(encoder.clips)
+    chosen = [rows + int(k * rows / tries) for k in range(tries)]
+    with Pool(workers) as pool:
+        encoder.images(chosen[:4], pool)  # the first calls pay for set-up
+        start = time.perf_counter()
+        encoder.images(chosen, pool)
+        return (time.perf_counter() - start) / tries

@@ -1,0 +1,314 @@
+"""`train`: from a folder of sounds, or a corpus, to an instrument file."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+
+from timbrespace.audio.atomic import check_absent
+from timbrespace.audio.distance import embedding
+from timbrespace.config import Config, build_model, build_representation, load_preset
+from timbrespace.contracts import ConfigError, CorpusError
+from timbrespace.corpus.corpus import Corpus, is_corpus
+from timbrespace.corpus.prepare import prepare
+from timbrespace.evaluation.card import make_card
+from timbrespace.latent.space import LatentSpace
+from timbrespace.model.oneshot import OneShot
+from timbrespace.parallel import Pool
+from timbrespace.representation.base import Representation
+from timbrespace.synthesis.atlas import lay_out
+from timbrespace.synthesis.file import Clips, Contents
+from timbrespace.synthesis.instrument import Instrument
+from timbrespace.synthesis.novelty import novelty_unit
+from timbrespace.training.codec import principal_components
+from timbrespace.training.images import Encoder, ImageStore, seconds_per_row
+from timbrespace.training.loop import History, Sounds, run
+from timbrespace.training.workspace import Plan, Workspace
+
+FEWEST_CLIPS = 2
+_ENCODING_SHARE = 0.35  # of the time given, for variations and the closed-form codec
+_CHECKS = 60  # looks at the validation clips in a whole run
+_CLOSING_SECONDS = 12.0  # about what latents, map and card take on a thousand clips
+_LENGTH_MARGIN = 2  # frames by which a sound's image outlasts its samples
+
+
+@dataclass
+class Report:
+    """Where a training run stands: `stage` ("prepare", "encode", "codec", "train", "finish"), done and total of it, figures to show."""
+
+    stage: str
+    done: int = 0
+    total: int = 0
+    figures: dict[str, float] = field(default_factory=dict)
+
+
+Watcher = Callable[[Report], None]
+
+
+def train(
+    source: Path | str | Corpus,
+    out: Path | str,
+    *,
+    preset: str | Config = "oneshot",
+    minutes: float | None = None,
+    changes: tuple[str, ...] = (),
+    seed: int = 0,
+    device: str = "auto",
+    channels: int = 1,
+    resume: bool = False,
+    force: bool = False,
+    watch: Watcher = lambda report: None,
+) -> Instrument:
+    """Trains an instrument and writes it to `out` (`.safetensors`); returns it.
+
+    source: a folder of sounds, 'synthetic:NAME', a corpus folder, or an open Corpus. preset: name, YAML path or Config; changes:
+    `key=value` over it. minutes: of work in all, turned into steps by a short calibration that the run keeps, so that the schedule
+    runs by steps. device: auto, cpu, cuda or mps. A killed run is taken up by `resume` from its last checkpoint, at most seconds
+    old, and ends with the same instrument as an unbroken one on the same machine. watch: called with a Report now and then.
+
+    Raises ConfigError, CorpusError (fewer than 2 clips), OutputExistsError, TimbrespaceError.
+    """
+    out = Path(out)
+    if out.suffix != ".safetensors":
+        raise ConfigError(f"the instrument is to be written to {out.name!r}; its name must end in .safetensors")
+    check_absent(out, force=force)
+    config = preset if isinstance(preset, Config) else load_preset(preset, changes=changes, minutes=minutes)
+    fabric = Fabric(accelerator=check_device(device), devices=1)
+    workspace = Workspace(out)
+    resumed = workspace.start(resume=resume, force=force)
+    started = time.monotonic()
+    took: dict[str, float] = {}
+
+    corpus = _corpus(source, workspace, channels=channels, seed=seed, watch=watch)
+    took["prepare"] = time.monotonic() - started
+    representation = build_representation(config.representation, sample_rate=corpus.sample_rate, channels=corpus.channels)
+    plan = (
+        workspace.read_plan()
+        if resumed
+        else Plan(corpus.fingerprint, config.model_dump(), seed, _samples(corpus), 0, threads=torch.get_num_threads())
+    )
+    if resumed:
+        _check_same(plan, corpus, config, seed, workspace)
+        torch.set_num_threads(plan.threads)
+    torch.manual_seed(seed)
+    model = build_model(config.model, representation=representation, samples=plan.samples)
+    if not isinstance(model, OneShot):
+        raise ConfigError(f"the model {config.model['name']!r} cannot be trained by this release")
+
+    clips = corpus.indices("train")
+    encoder = Encoder(corpus, clips, representation, model, samples=plan.samples, seed=seed)
+    stage = time.monotonic()
+    seconds = config.training.minutes * 60
+    if not resumed:
+        variations = _variations(encoder, config, seconds=seconds)
+        plan = replace(plan, variations=variations)
+        workspace.write_plan(plan)
+    store = ImageStore(workspace.path, rows=len(clips) * (1 + plan.variations), cells=model.mean.numel())
+    store.fill(encoder, workers=torch.get_num_threads(), progress=lambda done, total: watch(Report("encode", done, total)))
+    took["encode"] = time.monotonic() - stage
+    stage = time.monotonic()
+    watch(Report("codec"))
+    sounds = _codec(model, store, workspace, seed=seed)
+    held = corpus.indices("validation") or clips
+    validation = _encode(model, corpus, held, representation, samples=plan.samples)
+    took["codec"] = time.monotonic() - stage
+
+    stage = time.monotonic()
+    if not plan.steps:
+        left = max(seconds * 0.1, seconds - (time.monotonic() - started) - min(_CLOSING_SECONDS, seconds * 0.1))
+        steps = max(50, int(left / _seconds_a_step(model, sounds, validation, config, fabric, seed=seed)))
+        plan = replace(plan, steps=steps, check_every=max(10, steps // _CHECKS))
+        workspace.write_plan(plan)
+    history = run(
+        model, sounds, own=len(clips), validation=validation, settings=config.training, steps=plan.steps, check_every=plan.check_every,
+        seed=seed, fabric=fabric, checkpoints=workspace,
+        progress=lambda step, steps, seen: watch(
+            Report("train", step, steps, {"train": seen.train[-1], "validation": seen.validation[-1]})
+        ),
+    )  # fmt: skip
+    took["train"] = time.monotonic() - stage
+    stage = time.monotonic()
+    watch(Report("finish"))
+    instrument = _instrument(model.cpu().eval(), corpus, config, representation, samples=plan.samples, sounds=sounds, seed=seed)
+    card = make_card(
+        instrument,
+        corpus,
+        training=_training_card(config, plan, history, sounds=sounds, clips=len(clips), device=str(fabric.device), took=took),
+        seed=seed,
+    )
+    took["finish"] = time.monotonic() - stage
+    card["training"]["seconds"] = {name: round(value, 1) for name, value in took.items()}
+    instrument = Instrument(replace(instrument.contents, card=card))
+    instrument.save(out, force=force)
+    workspace.remove()
+    return instrument
+
+
+def check_device(device: str) -> str:
+    """The accelerator that `device` (auto, cpu, cuda, mps) means here. Raises ConfigError when it is not there."""
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if device == "auto":
+        return next(name for name in ("cuda", "mps", "cpu") if present[name])
+    if device not in present:
+        raise ConfigError(f"device is {device!r}, allowed are auto, {', '.join(present)}")
+    if not present[device]:
+        raise ConfigError(f"device {device} is not there; this machine has {', '.join(name for name, there in present.items() if there)}")
+    return device
+
+
+def _corpus(source: Path | str | Corpus, workspace: Workspace, *, channels: int, seed: int, watch: Watcher) -> Corpus:
+    if isinstance(source, Corpus):
+        corpus = source
+    elif is_corpus(source):
+        corpus = Corpus.open(source)
+    else:
+        place = workspace.path / "corpus"
+        if not is_corpus(place):
+            prepare(source, place, channels=channels, seed=seed, progress=lambda done, total: watch(Report("prepare", done, total)))
+        corpus = Corpus.open(place)
+    if len(corpus) < FEWEST_CLIPS:
+        raise CorpusError(
+            f"{len(corpus)} clip is too few to learn from, {FEWEST_CLIPS} are the least; 50 or more give an instrument worth playing"
+        )
+    return corpus
+
+
+def _samples(corpus: Corpus) -> int:
+    """The longest clip that the model takes: the corpus's clip length, less where every clip is shorter."""
+    longest = max(corpus.samples(i) for i in range(len(corpus)))
+    return max(4_096, min(longest, round(corpus.clip_seconds * corpus.sample_rate)))
+
+
+def _check_same(plan: Plan, corpus: Corpus, config: Config, seed: int, workspace: Workspace) -> None:
+    for what, given, stored in (
+        ("corpus", corpus.fingerprint, plan.fingerprint),
+        ("settings", config.model_dump(), plan.config),
+        ("seed", seed, plan.seed),
+    ):
+        if given != stored:
+            raise ConfigError(
+                f"the {what} of the run in {workspace.path} differ from what is given now; resume with the same, or begin anew with --force"
+            )
+
+
+def _variations(encoder: Encoder, config: Config, *, seconds: float) -> int:
+    """Augmented copies a clip: what the preset allows, cut to what fits into the time and the image store."""
+    clips = len(encoder.clips)
+    settings = config.training
+    # Few clips need more variations each to fill the space around them.
+    wanted = max(settings.variations, min(256, math.ceil(1024 / clips))) if settings.variations else 0
+    room = max(0, settings.images // clips - 1)
+    affordable = int(seconds * _ENCODING_SHARE / seconds_per_row(encoder, workers=torch.get_num_threads()) / clips) - 1
+    return max(0, min(wanted, room, max(1, affordable)))
+
+
+def _codec(model: OneShot, store: ImageStore, workspace: Workspace, *, seed: int) -> Sounds:
+    """Fits the closed-form codec, or takes the stored one, and gives all images as coefficients."""
+    state = workspace.load("codec.pt")
+    if state is None:
+        mean, basis, scale = principal_components(store.batches, rows=store.rows, count=model.coefficients, seed=seed)
+        log_lengths = torch.log2(store.lengths.float())
+        lengths = torch.stack([log_lengths.mean(), log_lengths.std(correction=0).clamp_min(0.05)])
+        basis = basis.half().float()  # as the instrument file keeps it
+        # Directions that few sounds never showed get a small deviation: whitening must not divide by zero.
+        state = {"mean": mean, "basis": basis, "scale": scale.clamp_min(float(scale[0].clamp_min(1e-3)) * 1e-3), "lengths": lengths}
+        workspace.save("codec.pt", state)
+    model.set_codec(state["mean"], state["basis"], state["scale"], state["lengths"])
+    coefficients = torch.cat([model.project(batch) for batch in store.batches()])
+    return _sounds(model, coefficients, store.lengths)
+
+
+def _sounds(model: OneShot, coefficients: torch.Tensor, lengths: torch.Tensor) -> Sounds:
+    frames = torch.div(lengths, model.hop, rounding_mode="floor") + 1 + _LENGTH_MARGIN
+    inside = torch.searchsorted(model.edges, frames.clamp_max(model.frames)).clamp(1, model.steps)
+    return Sounds(coefficients, model.standard_lengths(lengths), inside)
+
+
+def _encode(model: OneShot, corpus: Corpus, clips: list[int], representation: Representation, *, samples: int) -> Sounds:
+    encoder = Encoder(corpus, clips, representation, model, samples=samples, seed=0)
+    with Pool(torch.get_num_threads()) as pool:
+        parts = [encoder.images(list(range(start, min(start + 256, len(clips)))), pool) for start in range(0, len(clips), 256)]
+    lengths = torch.cat([length for _, length in parts])
+    return _sounds(model, torch.cat([model.project(images) for images, _ in parts]), lengths)
+
+
+class _Nowhere:
+    """Checkpoints of a calibration: kept nowhere."""
+
+    def save(self, name: str, state: dict[str, Any]) -> None:
+        """Nothing."""
+
+    def load(self, name: str) -> None:
+        """Nothing stored."""
+
+
+def _seconds_a_step(model: OneShot, sounds: Sounds, validation: Sounds, config: Config, fabric: Fabric, *, seed: int) -> float:
+    """Measured seconds a step, checks included, on a copy that is thrown away."""
+    kept = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    times = []
+    for steps in (10, 60):  # the difference leaves out what a start costs
+        start = time.perf_counter()
+        run(
+            model, sounds, own=64, validation=validation, settings=config.training, steps=steps, check_every=steps, seed=seed,
+            fabric=fabric, checkpoints=_Nowhere(),
+        )  # fmt: skip
+        times.append(time.perf_counter() - start)
+        model.load_state_dict(kept)
+    return max(1e-4, (times[1] - times[0]) / 50)
+
+
+def _instrument(
+    model: OneShot, corpus: Corpus, config: Config, representation: Representation, *, samples: int, sounds: Sounds, seed: int
+) -> Instrument:
+    clips = corpus.indices("train")
+    with torch.no_grad():
+        own = sounds[slice(0, len(clips))]
+        latents = model.posterior(own.coefficients.cpu(), own.lengths.cpu()).mean
+    categories = [corpus.clips[i].category for i in clips]
+    held = corpus.indices("validation") + corpus.indices("test")
+    cut = [corpus.audio(i)[:, :samples] for i in clips]
+    embeddings = embedding(cut, sample_rate=corpus.sample_rate).float().half().float()
+    unheard = embedding([corpus.audio(i)[:, :samples] for i in held], sample_rate=corpus.sample_rate).float() if held else embeddings[:0]
+    contents = Contents(
+        representation=representation,
+        model=model.requires_grad_(False),
+        space=LatentSpace.fit(latents, categories, seed=seed),
+        settings={"representation": config.representation, "model": config.model},
+        sample_rate=corpus.sample_rate,
+        channels=corpus.channels,
+        samples=samples,
+        clips=Clips(tuple(corpus.clips[i].name for i in clips), tuple(categories), latents, embeddings, lay_out(latents, seed=seed)),
+        novelty_unit=novelty_unit(unheard, embeddings),
+    )
+    return Instrument(contents)
+
+
+def _training_card(
+    config: Config, plan: Plan, history: History, *, sounds: Sounds, clips: int, device: str, took: dict[str, float]
+) -> dict[str, Any]:
+    best = min(range(len(history.validation)), key=history.validation.__getitem__)
+    return {
+        "minutes_asked": config.training.minutes,
+        "seed": plan.seed,
+        "device": device,
+        "threads": plan.threads,
+        "clips": clips,
+        "images": len(sounds.inside),
+        "steps": history.step[-1],
+        "steps_planned": plan.steps,
+        "stopped_early": history.step[-1] < plan.steps,
+        "best_step": history.step[best],
+        "train_error_db": round(history.train[best], 3),
+        "validation_error_db": round(history.validation[best], 3),
+        "overfit_ratio": round(history.validation[best] / max(history.train[best], 1e-9), 3),
+        "kl_nats": round(history.kl[best], 2),
+        "curve": {name: [round(v, 3) for v in values] for name, values in vars(history).items()},
+        "seconds": dict(took),
+    }
