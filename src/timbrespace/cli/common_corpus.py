@@ -1,0 +1,43 @@
+"""What `doctor` and `prepare` share at the command line: rules, a progress bar, JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from timbrespace.contracts import ConfigError
+
+
+def parse_rules(rules: Sequence[str] | None) -> dict[str, str]:
+    """['kick=*bd*', …] -> {'*bd*': 'kick', …}. Raises ConfigError."""
+    out: dict[str, str] = {}
+    for rule in rules or ():
+        category, equals, pattern = (part.strip() for part in rule.partition("="))
+        if not (category and equals and pattern):
+            raise ConfigError(f"the rule {rule!r} is not NAME=PATTERN; write for example --rule 'kick=*bd*'")
+        out[pattern] = category
+    return out
+
+
+def print_json(value: Any) -> None:
+    """Prints JSON and nothing else, in characters that any terminal and pipe takes."""
+    print(json.dumps(value, indent=2, allow_nan=False))
+
+
+@contextmanager
+def counting(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """A progress bar with the time left on the error stream; None where it would not be seen."""
+    import sys
+
+    if quiet or not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,0 +1,92 @@
+"""`timbrespace generate X -n 64 --out DIR`: new sounds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from timbrespace.cli.common import Force, InstrumentPath, Json, Level, OutFolder, Rate, Seed, Subtype
+
+
+def generate(
+    instrument: InstrumentPath,
+    out: OutFolder,
+    count: Annotated[int, typer.Option("-n", "--count", help="How many sounds.")] = 16,
+    category: Annotated[str | None, typer.Option("--category", help="Only this kind; `info` lists them.")] = None,
+    temperature: Annotated[float, typer.Option("--temperature", help="0 safe … 1 as varied as the corpus … 2 wild.")] = 1.0,
+    near: Annotated[Path | None, typer.Option("--near", help="Draw around this sound file instead.")] = None,
+    kit: Annotated[bool, typer.Option("--kit", help="Also write the batch as a sampler kit: SFZ and Decent Sampler.")] = False,
+    reel: Annotated[bool, typer.Option("--reel", help="Also put all sounds one after another into one file.")] = False,
+    recipe: Annotated[Path | None, typer.Option("--recipe", help="Make again the sound that this recipe (JSON) describes.")] = None,
+    seed: Seed = 0,
+    level: Level = "peak",
+    subtype: Subtype = "PCM_24",
+    rate: Rate = None,
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Make new sounds that belong to the family the instrument learned, each with its recipe and its nearest training sound."""
+    from timbrespace.audio.atomic import check_absent
+    from timbrespace.cli.common import check_outputs, open_instrument, save_sounds, tell
+    from timbrespace.cli.common_corpus import counting
+
+    check_outputs(out, subtype=subtype)
+    if kit:
+        for suffix in (".sfz", ".dspreset"):
+            check_absent(out / f"{_kit_name(instrument)}{suffix}", force=force)
+    if reel:
+        check_absent(out / "reel.wav", force=force)
+    opened = open_instrument(instrument)
+    if recipe is not None:
+        sounds = [opened.replay(_read_recipe(recipe))]
+    else:
+        with counting("generating", quiet=json) as progress:
+            sounds = opened.generate(
+                count, seed=seed, category=category, temperature=temperature, near=None if near is None else opened.read(near),
+                level=level, out_rate=rate, progress=progress,  # type: ignore[arg-type]
+            )  # fmt: skip
+    paths = save_sounds(sounds, out, subtype=subtype, force=force)
+    more = {}
+    if kit:
+        more["kit"] = ", ".join(str(path) for path in _write_kit(sounds, paths, out, name=_kit_name(instrument), force=force))
+    if reel:
+        from timbrespace.audio.files import write
+        from timbrespace.synthesis.reel import reel as join
+
+        write(out / "reel.wav", join([sound.audio for sound in sounds], sounds[0].sample_rate), sounds[0].sample_rate, force=force)
+        more["reel"] = str(out / "reel.wav")
+    tell(sounds, paths, as_json=json, **more)
+
+
+def _kit_name(instrument: Path) -> str:
+    return f"{instrument.stem} kit"
+
+
+def _write_kit(sounds, paths, out: Path, *, name: str, force: bool) -> list[Path]:  # type: ignore[no-untyped-def]
+    from timbrespace.export.keymap import kind_of
+    from timbrespace.export.sampler import KitEntry, write_decent_sampler, write_sfz
+
+    entries = [
+        KitEntry(file=Path(path.name), category=s.category, root_note=s.root_note, seconds=s.seconds, label=s.name)
+        for s, path in zip(sounds, paths, strict=True)
+    ]
+    # A kick has a pitch too, but belongs on a pad: one drum makes the whole batch a drum kit.
+    if any(kind_of(entry)[0] is not None for entry in entries):
+        entries = [KitEntry(**{**vars(entry), "root_note": None}) for entry in entries]
+    return write_sfz(out, entries, name=name, force=force) + write_decent_sampler(out, entries, name=name, force=force)
+
+
+def _read_recipe(path: Path) -> dict:  # type: ignore[type-arg]
+    import json
+
+    from timbrespace.contracts import ConfigError
+
+    try:
+        recipe = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{path} is not a recipe ({error}); give the JSON file beside a rendered WAV") from None
+    if not isinstance(recipe, dict):
+        raise ConfigError(f"{path} is not a recipe; give the JSON file beside a rendered WAV")
+    return recipe

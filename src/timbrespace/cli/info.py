@@ -1,0 +1,76 @@
+"""`timbrespace info X`: what an instrument is, from its own card."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from timbrespace.cli.common import InstrumentPath, Json
+
+
+def info(
+    instrument: InstrumentPath,
+    sounds: Annotated[bool, typer.Option("--sounds", help="List the training sounds that the file names.")] = False,
+    strip: Annotated[
+        str | None, typer.Option("--strip", metavar="FILE", help="Write a copy without names, latents and features of the training sounds.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the stripped copy if it is there already.")] = False,
+    json: Json = False,
+) -> None:
+    """Show what an instrument is: corpus, training, quality beside its control rows, categories; or strip it for sharing."""
+    from timbrespace.cli.common_corpus import print_json
+    from timbrespace.synthesis.instrument import Instrument
+
+    opened = Instrument.load(instrument)
+    clips = opened.contents.clips
+    facts: dict[str, Any] = {
+        "file_mb": round(instrument.stat().st_size / 1e6, 2),
+        "sample_rate": opened.sample_rate,
+        "channels": opened.channels,
+        "longest_seconds": round(opened.contents.samples / opened.sample_rate, 3),
+        "dims": opened.dims,
+        "categories": opened.categories,
+        "training_sounds_named": 0 if clips is None else len(clips.names),
+        "settings": opened.contents.settings,
+    }
+    if strip is not None:
+        opened.save(strip, strip=True, force=force)
+        facts["stripped"] = strip
+    if json:
+        print_json(facts | {"card": opened.card} | ({"sounds": list(clips.names)} if sounds and clips else {}))
+        return
+    for name, value in facts.items():
+        if name != "settings":
+            print(f"{name.replace('_', ' '):<22}{', '.join(map(str, value)) if isinstance(value, list) else value}")
+    for line in card_lines(opened.card):
+        print(line)
+    if sounds and clips:
+        print("\n".join(clips.names))
+
+
+def card_lines(card: dict[str, Any]) -> list[str]:
+    """The card as lines to read; parts that are not there are left out."""
+    lines = []
+    corpus, training, quality, new = (card.get(name) or {} for name in ("corpus", "training", "reconstruction", "new_sounds"))
+    if corpus:
+        lines.append(f"corpus                {corpus.get('clips')} clips, {corpus.get('minutes')} min, {corpus.get('skipped')} skipped")
+    if training:
+        lines.append(
+            f"training              {training.get('steps')} steps on {training.get('images')} sounds and variations, "
+            f"validation {training.get('validation_error_db')} dB, overfit ratio {training.get('overfit_ratio')}"
+        )
+    if quality:
+        lines.append(f"reconstruction        on {quality.get('sounds')} sounds of the {quality.get('on')} split, mean over sounds:")
+        rows = quality.get("rows") or {}
+        for name, row in rows.items():
+            figures = "  ".join(f"{key} {value}" for key, value in row.items())
+            lines.append(f"  {name:<24}{figures}")
+    if new:
+        lines.append(
+            f"new sounds            novelty {new.get('novelty_median')} (1: as new as unheard real ones), {new.get('copies')} copies of "
+            f"{new.get('sounds')}, {new.get('times_real_time')} x real time"
+        )
+    if card.get("expect"):
+        lines.append(f"expect                {card['expect']}")
+    return lines

@@ -1,0 +1,202 @@
+"""The command line's front door: finds the verb, imports only that one, and turns every failure into a clean sentence.
+
+Exit codes: 0 done, 1 a fault of ours, 2 bad input or a full disk, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import importlib
+import importlib.util
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
+
+from timbrespace import __version__
+from timbrespace.contracts import TimbrespaceError
+
+# verb -> (module:function, the line in the list). A verb whose module is not there yet is not listed.
+VERBS: dict[str, tuple[str, str]] = {
+    "demo": ("timbrespace.cli.demo:demo", "make a drum corpus, train on it, generate, and write a page to listen to"),
+    "doctor": ("timbrespace.cli.doctor:doctor", "look into a folder of sounds: what is there, what is damaged, what to do"),
+    "prepare": ("timbrespace.cli.prepare:prepare", "turn a folder of sounds into a corpus that training reads"),
+    "train": ("timbrespace.cli.train:train", "train an instrument on a folder or a corpus"),
+    "generate": ("timbrespace.cli.generate:generate", "make new sounds with an instrument"),
+    "reconstruct": ("timbrespace.cli.reconstruct:reconstruct", "send your own sounds through an instrument and back"),
+    "morph": ("timbrespace.cli.morph:morph", "walk from one sound to another in steps"),
+    "vary": ("timbrespace.cli.vary:vary", "make variations of one sound"),
+    "map": ("timbrespace.cli.map:map", "draw the map of an instrument's sounds"),
+    "evaluate": ("timbrespace.cli.evaluate:evaluate", "measure an instrument on a folder of sounds"),
+    "presets": ("timbrespace.cli.presets:presets", "list the presets that come with timbrespace"),
+    "info": ("timbrespace.cli.info:info", "show what an instrument is: its card, its sounds, its settings"),
+}
+
+DEBUG_VARIABLE = "TIMBRESPACE_DEBUG"
+_NO_ROOM = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+_NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command line (default: the process's own) and returns its exit code. Never raises for bad input."""
+    _make_printing_safe()
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    with _terminate_like_interrupt():
+        try:
+            code = _dispatch(words)
+            sys.stdout.flush()  # a reader that left is noticed here, not at interpreter exit
+        except BaseException as error:
+            code = _explain(error)
+    return code
+
+
+def available_verbs() -> dict[str, tuple[str, str]]:
+    """The verbs whose module is installed: name -> (module:function, one line)."""
+    return {verb: entry for verb, entry in VERBS.items() if importlib.util.find_spec(entry[0].partition(":")[0]) is not None}
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        if len(words) > 1 and words[0] == "help":
+            return _run_verb(words[1], ["--help"])
+        print(_overview())
+        return 0
+    if words[0] in ("-V", "--version", "version"):
+        print(f"timbrespace {__version__}")
+        return 0
+    return _run_verb(words[0], words[1:])
+
+
+def _overview() -> str:
+    verbs = available_verbs()
+    width = max(map(len, verbs), default=0) + 2
+    lines = [f"  {verb:<{width}}{line}" for verb, (_, line) in verbs.items()]
+    return "\n".join(
+        [
+            "timbrespace: a folder of sounds in, an instrument that makes new ones out.",
+            "",
+            "Usage: timbrespace VERB [ARGUMENTS]",
+            "",
+            "Verbs:",
+            *lines,
+            "",
+            "Options:",
+            "  --version, -V   show the version",
+            "  --help, -h      show this; `timbrespace VERB --help` shows a verb's own options",
+        ]
+    )
+
+
+def _run_verb(verb: str, words: list[str]) -> int:
+    verbs = available_verbs()
+    if verb not in verbs:
+        raise TimbrespaceError(_unknown(verb, list(verbs)))
+    module_name, _, function_name = verbs[verb][0].partition(":")
+    function: Callable[..., object] = getattr(importlib.import_module(module_name), function_name)
+
+    import typer
+    from typer.main import get_command
+
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
+    app.command(name=verb)(function)
+    result = get_command(app).main(words, prog_name=f"timbrespace {verb}", standalone_mode=False)
+    if result == 130:  # how Typer hands on Ctrl-C
+        raise KeyboardInterrupt
+    return result if type(result) is int else 0
+
+
+def _unknown(word: str, verbs: list[str]) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(word.lower().lstrip("-"), verbs, n=1, cutoff=0.5)
+    hint = f"did you mean '{near[0]}'? " if near else ""
+    kind = "option" if word.startswith("-") else "verb"
+    return f"there is no {kind} '{word}'; {hint}The verbs are {', '.join(verbs)} (`timbrespace --help`)."
+
+
+def _explain(error: BaseException) -> int:
+    """Says on stderr what went wrong and returns the exit code; the traceback is shown only to those who asked for it."""
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 0 if error.code is None else 1
+    if isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and error.errno == errno.EPIPE):
+        _silence_stdout()
+        return 1
+    if os.environ.get(DEBUG_VARIABLE, "0") not in ("", "0"):
+        traceback.print_exception(error)
+    if isinstance(error, KeyboardInterrupt) or type(error).__name__ == "Abort":
+        return _say("interrupted", 130)
+    if isinstance(error, TimbrespaceError):
+        return _say(f"error: {error}", 2)
+    if hasattr(error, "format_message") and hasattr(error, "show"):  # Typer's own: an unknown option, a missing argument
+        return _say(_usage_error(error), 2)
+    if isinstance(error, OSError):
+        return _say(f"error: {_os_error(error)}", 2)
+    if isinstance(error, MemoryError):
+        return _say("error: out of memory; close other programs, or ask for less at a time (fewer sounds, shorter clips)", 2)
+    if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("timbrespace"):
+        return _say(f"error: the package '{error.name}' is not installed; install timbrespace again: pip install timbrespace", 2)
+    summary = " ".join(str(error).split())[:300]
+    return _say(
+        f"error: this should not have happened ({type(error).__name__}: {summary}).\n"
+        f"Set {DEBUG_VARIABLE}=1 and run the same command again for the details a bug report needs.",
+        1,
+    )
+
+
+def _usage_error(error: BaseException) -> str:
+    context = getattr(error, "ctx", None)
+    command = f"; see `{context.command_path} --help`" if context is not None else ""
+    return f"error: {error.format_message().strip().rstrip('.')}{command}"  # type: ignore[attr-defined]
+
+
+def _os_error(error: OSError) -> str:
+    where = f": {os.fspath(error.filename)!s}" if error.filename not in (None, "") and not isinstance(error.filename, int) else ""
+    if error.errno in _NO_ROOM:
+        return f"the disk is full{where}; nothing half-written is left under the final name. Make room, or choose another --out"
+    if error.errno in _NO_PERMISSION:
+        return f"no permission{where}; check who owns it, or choose another place"
+    return f"{error.strerror or error}{where}"
+
+
+def _say(message: str, code: int) -> int:
+    with contextlib.suppress(OSError, ValueError):
+        print(message, file=sys.stderr, flush=True)
+    return code
+
+
+def _silence_stdout() -> None:
+    """Points stdout at nothing, so that the interpreter's last flush cannot complain either."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        sink = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(sink, sys.stdout.fileno())
+        os.close(sink)
+
+
+def _make_printing_safe() -> None:
+    """File names may hold anything; a terminal that cannot show a character gets an escape instead of a crash."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            with contextlib.suppress(OSError, ValueError):
+                reconfigure(errors="backslashreplace")
+
+
+@contextlib.contextmanager
+def _terminate_like_interrupt() -> Iterator[None]:
+    """While a verb runs, SIGTERM is Ctrl-C: long work saves what it has and leaves."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        before = signal.signal(signal.SIGTERM, interrupt)
+    except ValueError:  # not the main thread: the embedding program keeps its own handling
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)

@@ -1,0 +1,160 @@
+"""The command line's front door: light, and a clean sentence for every failure."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+import types
+from collections.abc import Callable
+
+import pytest
+
+import timbrespace
+from timbrespace.cli import main as front
+from timbrespace.contracts import ConfigError
+
+
+@pytest.fixture
+def verb(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[..., object]], None]:
+    """Makes a function the verb `try`."""
+
+    def register(function: Callable[..., object]) -> None:
+        module = types.ModuleType("timbrespace_trial")
+        module.trial = function  # type: ignore[attr-defined]
+        module.__spec__ = types.SimpleNamespace(name="timbrespace_trial")  # type: ignore[assignment]
+        monkeypatch.setitem(sys.modules, "timbrespace_trial", module)
+        monkeypatch.setitem(front.VERBS, "try", ("timbrespace_trial:trial", "a trial"))
+
+    return register
+
+
+def raising(error: BaseException) -> Callable[[], None]:
+    def trial() -> None:
+        raise error
+
+    return trial
+
+
+def test_help_lists_only_verbs_that_exist(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(front.VERBS, "fly", ("timbrespace.cli.fly_away:fly", "not there"))
+    monkeypatch.setitem(front.VERBS, "walk", ("timbrespace.cli.main:main", "there"))
+    assert front.main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert "walk" in text
+    assert "fly" not in text
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert front.main(["--version"]) == 0
+    assert capsys.readouterr().out.strip() == f"timbrespace {timbrespace.__version__}"
+
+
+def test_unknown_verb_names_the_near_one(verb: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
+    verb(lambda: None)
+    assert front.main(["tyr"]) == 2
+    captured = capsys.readouterr()
+    assert "did you mean 'try'?" in captured.err
+    assert captured.out == ""
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        (ConfigError("temperature is 9, allowed is 0 to 2"), 2, "error: temperature is 9, allowed is 0 to 2"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (OSError(errno.ENOSPC, "No space left on device", "x.wav"), 2, "the disk is full: x.wav"),
+        (PermissionError(errno.EACCES, "Permission denied", "y.wav"), 2, "no permission: y.wav"),
+        (FileNotFoundError(errno.ENOENT, "No such file or directory", "z.wav"), 2, "No such file or directory: z.wav"),
+        (MemoryError(), 2, "out of memory"),
+        (ZeroDivisionError("division by zero"), 1, "TIMBRESPACE_DEBUG=1"),
+        (ModuleNotFoundError("No module named 'soxr'", name="soxr"), 2, "'soxr' is not installed"),
+    ],
+)
+def test_failures_are_sentences(
+    verb: Callable[..., None], capsys: pytest.CaptureFixture[str], error: BaseException, code: int, words: str
+) -> None:
+    verb(raising(error))
+    assert front.main(["try"]) == code
+    captured = capsys.readouterr()
+    assert words in captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_debug_shows_the_traceback(verb: Callable[..., None], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TIMBRESPACE_DEBUG", "1")
+    verb(raising(ZeroDivisionError("division by zero")))
+    assert front.main(["try"]) == 1
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_wrong_options_are_explained(verb: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
+    seen = []
+
+    def trial(count: int = 3) -> None:
+        seen.append(count)
+
+    verb(trial)
+    assert front.main(["try", "--count", "5"]) == 0
+    assert seen == [5]
+    assert front.main(["try", "--count", "many"]) == 2
+    assert front.main(["try", "--speed", "5"]) == 2
+    text = capsys.readouterr().err
+    assert "--count" in text
+    assert "--speed" in text
+    assert "timbrespace try --help" in text
+
+
+def test_names_that_the_terminal_cannot_show(tmp_path: object) -> None:
+    code = "from timbrespace.cli import main as m; m._make_printing_safe(); print('snare \\udce9 \\u2192')"
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    result = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == r"snare \udce9 \u2192"
+
+
+def test_sigterm_is_ctrl_c(verb: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
+    def trial() -> None:
+        signal.raise_signal(signal.SIGTERM)
+        time.sleep(5)
+
+    before = signal.getsignal(signal.SIGTERM)
+    verb(trial)
+    assert front.main(["try"]) == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_reader_that_leaves_is_no_error() -> None:
+    code = "import sys, timbrespace.cli.main as m; sys.exit(m.main(['--help']))"
+    reader, writer = os.pipe()
+    os.close(reader)
+    result = subprocess.run([sys.executable, "-c", code], stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert result.returncode == 1
+    assert result.stderr == ""
+
+
+def test_help_is_quick_and_light() -> None:
+    code = "import sys; from timbrespace.cli.main import main; main(['--help']); assert not {'torch', 'numpy'} & set(sys.modules)"
+    times = []
+    for _ in range(5):
+        started = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
+        times.append(time.perf_counter() - started)
+    assert statistics.median(times) < 0.5
+
+
+@pytest.mark.parametrize("name", sorted(front.available_verbs()))
+def test_each_verb_explains_itself_without_torch(name: str) -> None:
+    code = (
+        f"import sys; from timbrespace.cli.main import main; code = main([{name!r}, '--help']); "
+        "heavy = {'torch', 'scipy', 'sklearn', 'numba', 'matplotlib'} & set(sys.modules); assert not heavy, heavy; sys.exit(code)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert f"timbrespace {name}" in result.stdout
