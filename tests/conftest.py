@@ -18,6 +18,10 @@ import pytest
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from shell import Shell
+    from timbrespace.synthesis.instrument import Instrument
+    from tiny import Tiny
+
 _LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
@@ -71,3 +75,37 @@ def tone() -> Callable[..., Tensor]:
         return wave.expand(channels, -1).clone()
 
     return make
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    """Twenty-four synthetic drums, their corpus and a small instrument trained on it without a break; made once, never written to."""
+    from tiny import make_tiny
+
+    return make_tiny(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def instrument(tiny: Tiny) -> Instrument:
+    """The tiny instrument, loaded."""
+    from timbrespace.synthesis.instrument import Instrument
+
+    return Instrument.load(tiny.file)
+
+
+@pytest.fixture
+def fixed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Training by steps instead of by the clock, as the tiny instrument was trained; every step leaves a checkpoint."""
+    from timbrespace.training import loop
+    from tiny import fix_plan
+
+    fix_plan(monkeypatch)
+    monkeypatch.setattr(loop, "_SAVE_SECONDS", -1.0)
+
+
+@pytest.fixture
+def shell(capsys: pytest.CaptureFixture[str]) -> Shell:
+    """Types commands: `shell("generate", file, "--out", folder)`."""
+    from shell import Shell
+
+    return Shell(capsys)

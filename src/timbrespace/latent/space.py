@@ -11,7 +11,7 @@ from torch import Tensor
 from timbrespace.contracts import ConfigError
 
 _CLIPS_A_COMPONENT = 6  # fewer clips than this do not get a component of their own
-_MOST_COMPONENTS = 48
+_MOST_COMPONENTS = 96
 _OWN_SHAPE = 32.0  # clips that a component needs before its own covariance weighs as much as the shared one
 
 
@@ -90,6 +90,7 @@ class LatentSpace:
 def _clusters(points: np.ndarray, *, total: int, seed: int) -> list[np.ndarray]:
     """Splits the points `(n, dims)` of one category by k-means."""
     count = max(1, min(len(points) // _CLIPS_A_COMPONENT, round(_MOST_COMPONENTS * len(points) / total)))
+    count = min(count, len(np.unique(points, axis=0)))  # a corpus may hold one sound many times
     if count == 1:
         return [points]
     from sklearn.cluster import KMeans

@@ -30,7 +30,7 @@ class OneShot(Model):
     its own; features beyond it count neither in the loss nor in what is heard.
 
     dims: latent size. coefficients: size of the linear codec around it. attack: frames kept one by one; steps: of the coarse
-    time axis in all. width, depth: of the MLPs. parts, bands, frames, floor (dB), hop (samples): of the representation.
+    time axis in all. width, depth, dropout: of the MLPs. parts, bands, frames, floor (dB), hop (samples): of the representation.
     """
 
     mean: Tensor  # (parts * bands * steps,)
@@ -47,6 +47,7 @@ class OneShot(Model):
         steps: Annotated[int, Field(ge=2, le=1_024)] = 64,
         width: Annotated[int, Field(ge=8, le=4_096)] = 384,
         depth: Annotated[int, Field(ge=0, le=16)] = 2,
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2,
         parts: int,
         bands: int,
         frames: int,
@@ -69,8 +70,8 @@ class OneShot(Model):
         self.register_buffer("basis", torch.zeros(coefficients, cells))
         self.register_buffer("scale", torch.ones(coefficients))
         self.register_buffer("length_statistics", torch.tensor([15.0, 1.0]))
-        self.encoder = ResidualMLP(coefficients + 1, 2 * dims, width=width, depth=depth)
-        self.decoder = ResidualMLP(dims, coefficients + 1, width=width, depth=depth)
+        self.encoder = ResidualMLP(coefficients + 1, 2 * dims, width=width, depth=depth, dropout=dropout)
+        self.decoder = ResidualMLP(dims, coefficients + 1, width=width, depth=depth, dropout=dropout)
         self.length_path = nn.Linear(dims, 1)
 
     def images(self, features: Tensor) -> Tensor:

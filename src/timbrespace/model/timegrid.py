@@ -24,6 +24,8 @@ def step_edges(frames: int, *, attack: int, steps: int) -> Tensor:
         return found
 
     low, high = 0.0, 1.0
+    while len(edges(high)) - 1 > steps and high < frames:
+        high *= 2
     for _ in range(50):
         middle = (low + high) / 2
         low, high = (middle, high) if len(edges(middle)) - 1 > steps else (low, middle)

@@ -24,6 +24,8 @@ from timbrespace.representation.base import Representation
 FORMAT, VERSION, KEY = "timbrespace-instrument", 1, "timbrespace"
 _LARGEST_FILE = 4 << 30  # bytes
 _LONGEST_CLIP = 60.0  # s
+_MOST_CELLS = 1 << 26  # frames of a clip times bands (or steps of a coarse time axis): a header must not ask for gigabytes
+_FEATURES = 68  # of `audio.distance.embedding`
 
 
 @dataclass(frozen=True)
@@ -122,20 +124,32 @@ def _head(path: Path, data: bytes) -> dict[str, Any]:
     try:
         if size > len(data) - 8:
             raise ValueError("the header is longer than the file")
-        head = json.loads(json.loads(data[8 : 8 + size])["__metadata__"][KEY], parse_constant=_refuse)
+        head = json.loads(json.loads(data[8 : 8 + size])["__metadata__"][KEY], parse_constant=_refuse, parse_float=_finite)
         if head["format"] != FORMAT:
             raise ValueError(f"its format is {head['format']!r:.60}")
     except (ValueError, KeyError, TypeError, RecursionError):
         raise InstrumentFileError(f"{path} is not a timbrespace instrument; give a file made by `timbrespace train`") from None
-    if head.get("version") != VERSION:
-        raise InstrumentFileError(
-            f"{path} is of instrument version {head.get('version')!r:.40}, this release reads {VERSION}; train it again"
-        )
+    version = head.get("version")
+    if version != VERSION or isinstance(version, bool):
+        raise InstrumentFileError(f"{path} is of instrument version {version!r:.40}, this release reads {VERSION}; train it again")
     return dict(head)
 
 
 def _refuse(constant: str) -> float:
     raise ValueError(f"{constant} is not allowed")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _refuse(text)
+
+
+def _is_plain(value: Any, *, depth: int = 16) -> bool:
+    """Is this a JSON value that can be printed: not nested deeper than `depth`, all text valid?"""
+    if isinstance(value, (dict, list)):
+        inner = [*value.keys(), *value.values()] if isinstance(value, dict) else value
+        return depth > 0 and all(_is_plain(part, depth=depth - 1) for part in inner)
+    return not isinstance(value, str) or value.encode("utf-8", "ignore").decode() == value
 
 
 def _whole(head: dict[str, Any], name: str, low: int, high: int) -> int:
@@ -146,6 +160,8 @@ def _whole(head: dict[str, Any], name: str, low: int, high: int) -> int:
 
 
 def _contents(head: dict[str, Any], tensors: dict[str, Tensor]) -> Contents:
+    if not _is_plain(head):
+        raise InstrumentFileError("its header is nested too deeply or holds broken text; the file is damaged")
     sample_rate = _whole(head, "sample_rate", 8_000, 192_000)
     channels = _whole(head, "channels", 1, 2)
     samples = _whole(head, "samples", 1, int(_LONGEST_CLIP * sample_rate))
@@ -154,6 +170,9 @@ def _contents(head: dict[str, Any], tensors: dict[str, Tensor]) -> Contents:
         if not tensor.is_floating_point() or not torch.isfinite(tensor).all():
             raise InstrumentFileError(f"tensor {name!r:.80} holds {tensor.dtype} or values that are not finite; the file is damaged")
     representation = build_representation(settings.representation, sample_rate=sample_rate, channels=channels)
+    frames = representation.frames(samples)
+    if frames * max(representation.parts * representation.bands, 1_024) > _MOST_CELLS:
+        raise InstrumentFileError(f"its clips of {samples} samples have {frames} frames, more than any instrument; the file is damaged")
     model = _model(settings.model, representation, samples, tensors)
     labels = _labels(head["labels"])
     components, dims = len(labels), model.dims
@@ -168,10 +187,10 @@ def _contents(head: dict[str, Any], tensors: dict[str, Tensor]) -> Contents:
     if head.get("clips") is not None:
         names, categories = head["clips"]["names"], _labels(head["clips"]["categories"])
         count = len(names)
-        if len(categories) != count or not all(isinstance(name, str) for name in names):
+        if count < 1 or len(categories) != count or not isinstance(names, list) or not all(isinstance(name, str) for name in names):
             raise InstrumentFileError("the names of the training clips are damaged")
         embeddings = tensors["clips.embeddings"].float()
-        if embeddings.ndim != 2 or len(embeddings) != count:
+        if tuple(embeddings.shape) != (count, _FEATURES):
             raise InstrumentFileError(f"clips.embeddings has the shape {tuple(embeddings.shape)} for {count} clips; the file is damaged")
         latents, places = _shaped(tensors, "clips.latents", (count, dims)), _shaped(tensors, "clips.places", (count, 2))
         clips = Clips(tuple(names), categories, latents, embeddings, places)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from timbrespace.audio.descriptors import estimate_pitch
+from timbrespace.audio.descriptors import estimate_pitch, note_name
 from timbrespace.audio.files import read as read_audio
 from timbrespace.audio.files import resample
 from timbrespace.contracts import ConfigError, Parameter, ShapeError, check_audio
@@ -27,7 +27,9 @@ from timbrespace.synthesis.sound import Sound
 TEMPERATURE = Parameter("temperature", 0.0, 4.0, 1.0, help="spread of new sounds about the middle of their kind; 0 gives the middles")
 AMOUNT = Parameter("amount", 0.0, 4.0, 0.3, help="how far variations lie from the sound, in units of the corpus's own spread")
 MOST_SOUNDS = 100_000
+CLEAN_KNEE_DB, CLEAN_RATIO = -60.0, 2.0  # downward expansion of new sounds, dB under the loudest cell
 _PITCHED = 0.85  # confidence from which an estimated pitch names a root note
+_HIGHEST_NOTE = 2500.0  # Hz, looked for
 _TRIES = 20  # draws before a sound near another of its batch is accepted all the same
 _DOUBLE = 0.15  # two sounds of a batch nearer than this share of the usual spread are doubles
 
@@ -94,21 +96,30 @@ class Instrument:
 
         sample_rate: Hz, if not the instrument's. Raises ShapeError.
         """
-        audio, _ = self._onset_on(audio, sample_rate)
+        return self._encode(self._onset_on(audio, sample_rate)[0])
+
+    def _encode(self, audio: Tensor) -> Encoded:
+        """Encodes a sound that begins at its onset."""
         length = audio.shape[-1]
         with torch.no_grad():
             features = self.representation.encode(audio[None])
             z = self.model.encode(features, torch.tensor([length])).mean[0]
         return Encoded(z, length, float(audio.abs().max()))
 
-    def decode(self, z: Tensor, *, length: int | None = None, seed: int = 0) -> Tensor:
-        """A latent `(dims,)` -> audio `(channels, length)`, unfinished: peak 1, raw ends. length: samples; the model's own if None."""
+    def decode(self, z: Tensor, *, length: int | None = None, seed: int = 0, clean: bool = False) -> Tensor:
+        """A latent `(dims,)` -> audio `(channels, length)`, unfinished: peak 1, raw ends. length: samples; the model's own if None.
+
+        clean: cells far under the loudest are pushed further down (`CLEAN_KNEE_DB`). Between sounds with a silent and sounds with
+        a noisy background a model predicts a faint haze; invented sounds are better without it, copies of real ones with it.
+        """
         if tuple(z.shape) != (self.dims,) or not torch.isfinite(z).all():
             raise ShapeError(f"a latent must be {self.dims} finite numbers, not {tuple(z.shape)}")
         with torch.no_grad():
             decoded = self.model.decode(z[None].float(), lengths=None if length is None else torch.tensor([length]))
             length = min(self.contents.samples, int(decoded.lengths[0]))
             features = decoded.features[..., : self.representation.frames(length)]
+            if clean:
+                features = features - (CLEAN_RATIO - 1) * (CLEAN_KNEE_DB - features).clamp_min(0)
             audio = self.representation.decode(features, length=length, seed=seed)[0]
         return audio / audio.abs().max().clamp_min(1e-9)
 
@@ -138,6 +149,9 @@ class Instrument:
         """
         _check_count(count)
         temperature = TEMPERATURE.check(temperature)
+        if near is not None and category is not None and category not in self.categories:
+            raise ConfigError(f"category is {category!r}, this instrument has {', '.join(self.categories) or 'none'}")
+        _check_seed(seed)
         centre = None if near is None else self.encode(near).z
         orders: list[_Order] = []
         drawn = torch.empty(0, self.dims)
@@ -155,6 +169,7 @@ class Instrument:
         """Neighbours of one sound `(channels, time)`. amount: see AMOUNT. name: stem of the new names. Raises ConfigError."""
         _check_count(count)
         amount = AMOUNT.check(amount)
+        _check_seed(seed)
         centre = self.encode(audio)
         orders = []
         for index in range(count):
@@ -174,6 +189,7 @@ class Instrument:
         _check_count(steps)
         if len(sounds) < 2:
             raise ConfigError(f"a morph needs two sounds or more, not {len(sounds)}")
+        _check_seed(seed)
         corners = torch.stack([self.encode(sound).z for sound in sounds])
         orders = [
             _Order(z, name, None, {"verb": "morph", "seed": seed, "index": index, "steps": steps, "of": name}, _mixed(seed, 0))
@@ -186,9 +202,10 @@ class Instrument:
 
         What lies beyond the longest clip of the model (`contents.samples` from the onset) comes back as silence.
         """
+        _check_seed(seed)
         sound, start = self._onset_on(audio, sample_rate)
         total = audio.shape[-1] if sample_rate in (None, self.sample_rate) else round(audio.shape[-1] * self.sample_rate / sample_rate)
-        encoded = self.encode(sound)
+        encoded = self._encode(sound)
         body = self.decode(encoded.z, length=encoded.length, seed=seed)
         copy = torch.zeros(self.channels, total)
         copy[:, start : start + encoded.length] = (body * encoded.peak)[:, : max(0, total - start)]
@@ -200,10 +217,12 @@ class Instrument:
             z = torch.tensor([float(value) for value in recipe["latent"]], dtype=torch.float32)
             order = _Order(z, str(recipe["name"]), recipe["category"], dict(recipe["asked"]), int(recipe["phase_seed"]))
             level, out_rate = recipe["level"], int(recipe["sample_rate"])
-            category_fits = order.category is None or isinstance(order.category, str)
-        except (KeyError, TypeError, ValueError) as error:
-            raise ConfigError(f"this is not a recipe: {type(error).__name__} {error}; give the JSON file beside a rendered WAV") from None
-        if len(z) != self.dims or not torch.isfinite(z).all() or not category_fits or not 0 <= order.seed < 2**63:
+            fits = isinstance(level, str) and (order.category is None or isinstance(order.category, str))
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+            raise ConfigError(
+                f"this is not a recipe: {type(error).__name__} {error!s:.80}; give the JSON file beside a rendered WAV"
+            ) from None
+        if len(z) != self.dims or not torch.isfinite(z).all() or not fits or not 0 <= order.seed < 2**63:
             raise ConfigError(f"the recipe does not fit this instrument: {len(z)} latent values, {self.dims} expected")
         return self._render([order], level=level, out_rate=out_rate, numbered=False)[0]
 
@@ -223,6 +242,7 @@ class Instrument:
                 f"a sound must be a tensor (channels, time), not {tuple(audio.shape) if isinstance(audio, Tensor) else type(audio)}"
             )
         check_audio(audio[None], channels=self.channels)
+        audio = audio.detach().cpu().float()
         if sample_rate is not None and sample_rate != self.sample_rate:
             audio = resample(audio, sample_rate, self.sample_rate)
         left, right = bounds(audio.numpy(), self.sample_rate)
@@ -248,12 +268,12 @@ class Instrument:
     def _render(
         self, orders: list[_Order], *, level: Level, out_rate: int | None, progress: Progress | None = None, numbered: bool = True
     ) -> list[Sound]:
-        rate = out_rate or self.sample_rate
+        rate = self.sample_rate if out_rate is None else out_rate
         done = 0
 
         def one(order: _Order) -> tuple[Tensor, int | None]:
-            audio = finish(self.decode(order.z, seed=order.seed), self.sample_rate, level=level, out_rate=rate)
-            hertz, confidence = estimate_pitch(audio.mean(0), rate)
+            audio = finish(self.decode(order.z, seed=order.seed, clean=True), self.sample_rate, level=level, out_rate=rate)
+            hertz, confidence = estimate_pitch(audio.mean(0), rate, high=min(_HIGHEST_NOTE, rate / 4))
             note = None if hertz is None or confidence < _PITCHED else round(69 + 12 * float(np.log2(hertz / 440)))
             return audio, note
 
@@ -264,7 +284,8 @@ class Instrument:
                 done += 1
                 if progress is not None:
                     progress(done, len(orders))
-        stems = [f"{safe_name(order.stem)} {k + 1:03d}" if numbered else order.stem for k, order in enumerate(orders)]
+        notes = ["" if note is None else f" {note_name(note)}" for _, note in rendered]
+        stems = [f"{safe_name(order.stem)} {k + 1:03d}{notes[k]}" if numbered else order.stem for k, order in enumerate(orders)]
         names = unique_names(stems)
         clips, unit = self.contents.clips, self.contents.novelty_unit
         near = None
@@ -273,10 +294,12 @@ class Instrument:
         sounds = []
         for k, (order, (audio, note)) in enumerate(zip(orders, rendered, strict=True)):
             nearest = near[k] if near is not None else None
+            nearest_name = clips.names[nearest.index] if clips and nearest else None
+            novelty = nearest.novelty if nearest else None
             recipe = {
                 "timbrespace": "recipe", "name": names[k], "asked": order.recipe, "category": order.category, "phase_seed": order.seed,
                 "level": level, "sample_rate": rate, "latent": [float(value) for value in order.z], "root_note": note,
-                "nearest": clips.names[nearest.index] if clips and nearest else None, "novelty": nearest.novelty if nearest else None,
+                "nearest": nearest_name, "novelty": novelty,
             }  # fmt: skip
             sounds.append(
                 Sound(
@@ -285,8 +308,8 @@ class Instrument:
                     sample_rate=rate,
                     recipe=recipe,
                     category=order.category,
-                    nearest=recipe["nearest"],
-                    novelty=recipe["novelty"],
+                    nearest=nearest_name,
+                    novelty=novelty,
                     is_copy=bool(nearest and nearest.is_copy),
                     root_note=note,
                     latent=order.z,
@@ -303,6 +326,11 @@ def load(path: Path | str) -> Instrument:
 def _check_count(count: int) -> None:
     if not isinstance(count, int) or not 1 <= count <= MOST_SOUNDS:
         raise ConfigError(f"the number of sounds is {count!r}, allowed is 1 to {MOST_SOUNDS}")
+
+
+def _check_seed(seed: int) -> None:
+    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
+        raise ConfigError(f"seed is {seed!r}, allowed is a whole number from 0 to {2**63 - 1}")
 
 
 def _mixed(seed: int, index: int) -> int:

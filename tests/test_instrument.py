@@ -1,0 +1,312 @@
+"""The instrument: the same bits again, sounds that are what was asked for, and nothing said that is not known."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+import timbrespace
+from timbrespace.contracts import ConfigError, OutputExistsError, ShapeError
+from timbrespace.corpus.corpus import Corpus
+from timbrespace.synthesis.finish import finish
+from timbrespace.synthesis.instrument import Instrument
+from timbrespace.synthesis.novelty import nearest_sounds, novelty_unit
+from timbrespace.synthesis.sound import Sound
+from tiny import RATE, Tiny, drum
+
+
+def same(one: list[Sound], other: list[Sound]) -> bool:
+    return len(one) == len(other) and all(torch.equal(a.audio, b.audio) and a.name == b.name for a, b in zip(one, other, strict=True))
+
+
+# --- the same again -----------------------------------------------------------------------------------------------------------
+
+
+def test_saved_and_loaded_it_plays_the_same(instrument: Instrument, tmp_path: Path) -> None:
+    instrument.save(tmp_path / "copy.safetensors")
+    copy = timbrespace.load(tmp_path / "copy.safetensors")
+    copy.save(tmp_path / "again.safetensors")
+    assert (tmp_path / "copy.safetensors").read_bytes() == (tmp_path / "again.safetensors").read_bytes()
+    assert same(instrument.generate(3, seed=2), copy.generate(3, seed=2))
+    sound = drum(1)
+    assert torch.equal(instrument.reconstruct(sound), copy.reconstruct(sound))
+    assert copy.card == instrument.card
+    assert copy.contents.clips is not None
+    assert copy.contents.clips.names == instrument.contents.clips.names  # type: ignore[union-attr]
+    with pytest.raises(OutputExistsError):
+        instrument.save(tmp_path / "copy.safetensors")
+
+
+def test_a_sound_does_not_depend_on_its_batch(instrument: Instrument) -> None:
+    many = instrument.generate(6, seed=5)
+    assert same(instrument.generate(2, seed=5), many[:2])
+    kick = drum(0)
+    assert same(instrument.vary(kick, 2, seed=5), instrument.vary(kick, 5, seed=5)[:2])
+
+
+def test_same_seed_same_sounds(instrument: Instrument) -> None:
+    one = instrument.generate(2, seed=7)
+    torch.rand(5)
+    assert same(one, instrument.generate(2, seed=7))
+    other = instrument.generate(2, seed=8)
+    assert not torch.equal(one[0].latent, other[0].latent)  # type: ignore[arg-type]
+    threads = torch.get_num_threads()
+    instrument.generate(1)
+    assert torch.get_num_threads() == threads
+
+
+@pytest.mark.parametrize("verb", ["generate", "vary", "morph"])
+def test_recipes_play_again(verb: str, instrument: Instrument) -> None:
+    sounds = {
+        "generate": lambda: instrument.generate(3, seed=3, category="snare", level="loudness", out_rate=48_000),
+        "vary": lambda: instrument.vary(drum(1), 3, seed=3, name="mine", level="keep"),
+        "morph": lambda: instrument.morph([drum(0), drum(1)], 3, seed=3, out_rate=22_050),
+    }[verb]()
+    for sound in sounds:
+        recipe = json.loads(json.dumps(sound.recipe, allow_nan=False))
+        again = instrument.replay(recipe)
+        assert torch.equal(again.audio, sound.audio)
+        assert (again.name, again.category, again.sample_rate, again.root_note) == (
+            sound.name, sound.category, sound.sample_rate, sound.root_note,
+        )  # fmt: skip
+        assert again.recipe["asked"]["verb"] == verb
+        assert instrument.replay(again.recipe).recipe == again.recipe
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"latent": None},
+        {"latent": []},
+        {"latent": [0.0] * 500},
+        {"latent": "abcdef"},
+        {"latent": [10**400] * 6},
+        {"latent": [1e39] * 6},
+        {"latent": [math.nan] * 6},
+        {"latent": [[0.0]] * 6},
+        {"phase_seed": -1},
+        {"phase_seed": 2**63},
+        {"phase_seed": math.inf},
+        {"phase_seed": "x"},
+        {"sample_rate": 10},
+        {"sample_rate": math.inf},
+        {"sample_rate": None},
+        {"sample_rate": 10**9},
+        {"level": "loud"},
+        {"level": ["peak"]},
+        {"level": None},
+        {"category": 3},
+        {"category": ["a"]},
+        {"asked": 3},
+        {"asked": None},
+        {"asked": [1]},
+    ],
+)
+def test_wrong_recipes_are_told(change: dict[str, Any], instrument: Instrument) -> None:
+    recipe = instrument.generate(1)[0].recipe
+    with pytest.raises((ConfigError, ShapeError)):
+        instrument.replay(recipe | change)
+    for key in change:
+        with pytest.raises(ConfigError, match="not a recipe"):
+            instrument.replay({name: value for name, value in recipe.items() if name != key})
+
+
+def test_names_in_recipes_cannot_leave_their_folder(instrument: Instrument, tmp_path: Path) -> None:
+    recipe = instrument.generate(1)[0].recipe
+    for name in ("../../evil", "/etc/evil", "a/b", "..", "", "con", "x" * 5000):
+        path = instrument.replay(recipe | {"name": name}).save(tmp_path / "in", force=True)
+        assert path.resolve().parent == (tmp_path / "in").resolve()
+    assert [p.name for p in tmp_path.iterdir()] == ["in"]
+
+
+# --- generate --------------------------------------------------------------------------------------------------------------------
+
+
+def test_categories_are_given_and_named(instrument: Instrument) -> None:
+    assert "kick" in instrument.categories
+    sounds = instrument.generate(3, category="kick")
+    assert [s.name[:8] for s in sounds] == ["kick 001", "kick 002", "kick 003"]  # a note may follow
+    assert {s.category for s in sounds} == {"kick"}
+    assert len({s.name for s in instrument.generate(8)}) == 8
+    for near in (None, drum(0)):
+        with pytest.raises(ConfigError, match=r"'gong', this instrument has .*kick.*snare"):
+            instrument.generate(1, category="gong", near=near)
+
+
+def test_sounds_are_finished(instrument: Instrument) -> None:
+    for sound in instrument.generate(6):
+        assert sound.audio.dtype == torch.float32
+        assert sound.audio.shape[0] == 1
+        assert sound.sample_rate == RATE
+        assert float(sound.audio.abs().max()) == pytest.approx(10 ** (-1 / 20), abs=1e-3)
+        assert sound.audio[0, -1] == 0
+        assert abs(float(sound.audio[0, 0])) < 1e-2
+        assert 0 < sound.seconds <= instrument.contents.samples / RATE + 0.01
+        assert sound.nearest in instrument.contents.clips.names  # type: ignore[union-attr]
+        assert sound.novelty is not None
+        assert sound.novelty >= 0
+
+
+def test_temperature_nought_gives_the_centres(instrument: Instrument) -> None:
+    for sound in instrument.generate(4, temperature=0):
+        assert (instrument.space.means == sound.latent).all(1).any()
+    wild = torch.stack([s.latent for s in instrument.generate(12, temperature=3.0)])  # type: ignore[misc]
+    tame = torch.stack([s.latent for s in instrument.generate(12, temperature=0.3)])  # type: ignore[misc]
+    assert torch.cdist(wild, instrument.space.means).min(1).values.mean() > torch.cdist(tame, instrument.space.means).min(1).values.mean()
+
+
+def test_near_a_sound(instrument: Instrument) -> None:
+    sound = drum(1)
+    centre = instrument.encode(sound).z
+    assert torch.equal(instrument.generate(1, near=sound, temperature=0)[0].latent, centre)  # type: ignore[arg-type]
+    near = torch.stack([s.latent for s in instrument.generate(10, near=sound, temperature=0.2)])  # type: ignore[misc]
+    free = torch.stack([s.latent for s in instrument.generate(10)])  # type: ignore[misc]
+    assert (near - centre).norm(dim=1).mean() < (free - centre).norm(dim=1).mean()
+
+
+def test_no_near_doubles_in_a_batch(instrument: Instrument) -> None:
+    points = torch.stack([s.latent for s in instrument.generate(30, seed=1)])  # type: ignore[misc]
+    spread = float(instrument.space.shared.diagonal().mean()) * instrument.dims**0.5
+    assert torch.pdist(points).min() > 0.15 * spread
+
+
+@pytest.mark.parametrize("rate", [1_000, 8_000, 22_050, 44_100, 48_000, 96_000])
+def test_any_rate(rate: int, instrument: Instrument) -> None:
+    plain, sound = instrument.generate(1)[0], instrument.generate(1, out_rate=rate)[0]
+    assert sound.sample_rate == rate
+    assert sound.recipe["sample_rate"] == rate
+    assert sound.seconds == pytest.approx(plain.seconds, abs=0.05)
+    assert float(sound.audio.abs().max()) == pytest.approx(10 ** (-1 / 20), abs=1e-3)
+
+
+def test_levels(instrument: Instrument) -> None:
+    peak, loud = (instrument.generate(1, level=level)[0].audio for level in ("peak", "loudness"))  # type: ignore[arg-type]
+    assert float(peak.abs().max()) == pytest.approx(0.8913, abs=1e-3)
+    assert float(loud.abs().max()) <= 10 ** (-0.1 / 20) + 1e-6
+    assert loud.shape == peak.shape
+    torch.testing.assert_close(loud / loud.abs().max(), peak / peak.abs().max(), rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"count": 0},
+        {"count": -1},
+        {"count": 10**9},
+        {"count": 1.5},
+        {"temperature": -0.1},
+        {"temperature": 99},
+        {"temperature": math.nan},
+        {"temperature": "hot"},
+        {"seed": -1},
+        {"seed": 2**63},
+        {"seed": 0.5},
+        {"level": "loud"},
+        {"out_rate": 0},
+        {"out_rate": 999},
+        {"out_rate": 10**7},
+    ],
+)
+def test_what_cannot_be_generated_is_told(options: dict[str, Any], instrument: Instrument) -> None:
+    with pytest.raises(ConfigError):
+        instrument.generate(**{"count": 1, **options})
+
+
+def test_progress_is_told(instrument: Instrument) -> None:
+    seen: list[tuple[int, int]] = []
+    instrument.generate(3, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
+# --- vary and morph -----------------------------------------------------------------------------------------------------------------
+
+
+def test_morphs_begin_and_end_at_their_sounds(instrument: Instrument) -> None:
+    a, b, c = drum(0), drum(1), drum(3)
+    steps = instrument.morph([a, b], 5, level="keep", seed=4)
+    for sound, original in ((steps[0], a), (steps[-1], b)):
+        assert torch.equal(sound.latent, instrument.encode(original).z)  # type: ignore[arg-type]
+        own = instrument.decode(sound.latent, seed=sound.recipe["phase_seed"], clean=True)  # type: ignore[arg-type]
+        assert torch.equal(sound.audio, finish(own, RATE, level="keep"))
+    torch.testing.assert_close(steps[2].latent, (steps[0].latent + steps[4].latent) / 2)  # type: ignore[operator]
+    three = instrument.morph([a, b, c], 5)
+    assert torch.equal(three[2].latent, instrument.encode(b).z)  # type: ignore[arg-type]
+    assert len({sound.name for sound in three}) == 5
+
+
+def test_a_variation_of_nothing_is_the_sound_itself(instrument: Instrument) -> None:
+    sound = drum(1)
+    still = instrument.vary(sound, 2, amount=0)
+    end = instrument.morph([sound, drum(0)], 2)[0]
+    for varied in still:
+        assert torch.equal(varied.latent, end.latent)  # type: ignore[arg-type]
+    near, far = (instrument.vary(sound, 6, amount=amount) for amount in (0.1, 2.0))
+
+    def reach(sounds: list[Sound]) -> float:
+        return float(torch.stack([s.latent - end.latent for s in sounds]).norm(dim=1).mean())  # type: ignore[operator]
+
+    assert 0 < reach(near) < reach(far)
+    assert near[0].name.startswith("sound varied 001")
+
+
+def test_wrong_morphs_and_variations(instrument: Instrument) -> None:
+    for call in (
+        lambda: instrument.morph([drum(0)], 3),
+        lambda: instrument.morph([], 3),
+        lambda: instrument.morph([drum(0), drum(1)], 0),
+        lambda: instrument.morph([drum(0), drum(1)], 2, seed=-1),
+        lambda: instrument.vary(drum(0), 0),
+        lambda: instrument.vary(drum(0), 1, amount=-1),
+        lambda: instrument.vary(drum(0), 1, amount=5),
+        lambda: instrument.vary(drum(0), 1, seed=-3),
+    ):
+        with pytest.raises(ConfigError):
+            call()
+
+
+# --- novelty and the map -----------------------------------------------------------------------------------------------------------------
+
+
+def test_training_sounds_are_copies_of_themselves(instrument: Instrument, tiny: Tiny) -> None:
+    clips, unit = instrument.contents.clips, instrument.contents.novelty_unit
+    assert clips is not None
+    assert unit is not None
+    corpus = Corpus.open(tiny.corpus)
+    own = [corpus.audio(i) for i in corpus.indices("train")]
+    for index, found in enumerate(nearest_sounds(own, RATE, embeddings=clips.embeddings, unit=unit)):
+        assert found.index == index
+        assert found.novelty < 0.02
+        assert found.is_copy
+    held = [corpus.audio(i) for i in corpus.indices("validation") + corpus.indices("test")]
+    far = [found.novelty for found in nearest_sounds(held, RATE, embeddings=clips.embeddings, unit=unit)]
+    assert sorted(far)[(len(far) - 1) // 2] == pytest.approx(1.0, abs=0.01)  # that is what the unit means
+    assert nearest_sounds([], RATE, embeddings=clips.embeddings, unit=unit) == []
+
+
+def test_a_copy_is_flagged(instrument: Instrument, tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = Corpus.open(tiny.corpus).audio(Corpus.open(tiny.corpus).indices("train")[0])
+    monkeypatch.setattr(Instrument, "decode", lambda self, z, **_: original / original.abs().max())
+    sound = instrument.generate(1)[0]
+    assert sound.is_copy
+    assert sound.nearest == instrument.contents.clips.names[0]  # type: ignore[union-attr]
+
+
+def test_the_unit_of_novelty() -> None:
+    training = torch.tensor([[0.0], [10.0], [11.0]])
+    assert novelty_unit(torch.tensor([[2.0], [13.0], [15.0]]), training) == 2.0
+    assert novelty_unit(training[:0], training) == 1.0
+    assert novelty_unit(training[:2], training) == pytest.approx(1e-3)  # never nought
+
+
+def test_places_on_the_map(instrument: Instrument) -> None:
+    clips = instrument.contents.clips
+    assert clips is not None
+    assert clips.places.shape == (len(clips.names), 2)
+    assert clips.places.abs().max() == pytest.approx(1.0)
+    fake = [Sound("x", torch.zeros(1, 1), RATE, latent=clips.latents[k]) for k in range(4)]
+    torch.testing.assert_close(instrument.places(fake), clips.places[:4], rtol=0, atol=1e-2)

@@ -1,0 +1,122 @@
+"""A tiny corpus and a tiny instrument, trained in seconds, that many tests share."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from safetensors import safe_open
+
+from timbrespace.corpus.corpus import Corpus
+from timbrespace.corpus.prepare import prepare
+from timbrespace.corpus.synthetic import synthetic_drum
+from timbrespace.evaluation import card
+from timbrespace.synthesis.instrument import Instrument
+from timbrespace.training import train as training
+
+RATE = 44_100
+SMALL = ("model.dims=6", "model.coefficients=40", "model.width=32", "model.depth=1", "training.batch=32", "training.images=192")
+
+
+def drum(index: int, *, seed: int = 0, seconds: float = 0.25) -> torch.Tensor:
+    """A synthetic drum `(1, time)`, at most `seconds` long."""
+    audio = synthetic_drum(index, seed=seed).audio[:, : round(seconds * RATE)].clone()
+    audio[:, -200:] *= torch.linspace(1, 0, 200)
+    return audio
+
+
+def write_drums(folder: Path, count: int, *, seed: int = 0, seconds: float = 0.25, channels: int = 1) -> Path:
+    """`count` WAV files in a folder a kind; in stereo the right channel is later, softer and darker."""
+    for index in range(count):
+        clip = synthetic_drum(index, seed=seed)
+        audio = drum(index, seed=seed, seconds=seconds).numpy()
+        if channels == 2:
+            audio = np.concatenate([audio, 0.5 * np.roll(audio, 40, axis=1)])
+        path = folder / f"{clip.name}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, audio.T, RATE, subtype="PCM_16")
+    return folder
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """folder of sounds, the corpus made of it, the instrument file trained on that."""
+
+    folder: Path
+    corpus: Path
+    file: Path
+
+    @property
+    def sound(self) -> Path:
+        """One of the sounds."""
+        return self.folder / "kick" / "kick 001.wav"
+
+    @property
+    def other(self) -> Path:
+        """Another of the sounds."""
+        return self.folder / "snare" / "snare 001.wav"
+
+
+def fix_plan(monkeypatch: pytest.MonkeyPatch, *, variations: int = 2, step_seconds: float = 0.01) -> None:
+    """Takes the clock out of training: so many variations, and about minutes * 60 / step_seconds steps; a card of few sounds."""
+    monkeypatch.setattr(card, "_SOUNDS", 3)
+    monkeypatch.setattr(training, "affordable_variations", lambda *_, **__: variations)
+    monkeypatch.setattr(training, "seconds_a_step", lambda *_, **__: step_seconds)
+    monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: 1000.0, perf_counter=time.perf_counter))
+
+
+def quick_train(source: Path | Corpus, out: Path, *, steps_minutes: float = 0.0125, **more: Any) -> Instrument:
+    """Trains the small model."""
+    options: dict[str, Any] = {"changes": SMALL, "device": "cpu", **more}
+    return training.train(source, out, minutes=steps_minutes, **options)
+
+
+def make_tiny(folder: Path, *, count: int = 24, channels: int = 1) -> Tiny:
+    """Writes drums, prepares and trains; the same bits whatever the machine is busy with."""
+    sounds = write_drums(folder / "sounds", count, channels=channels)
+    prepare(sounds, folder / "corpus", channels=channels)
+    with pytest.MonkeyPatch.context() as patch:
+        fix_plan(patch)
+        quick_train(Corpus.open(folder / "corpus"), folder / "tiny.safetensors")
+    return Tiny(sounds, folder / "corpus", folder / "tiny.safetensors")
+
+
+def tensors_of(path: Path) -> dict[str, torch.Tensor]:
+    """All tensors of a safetensors file."""
+    with safe_open(path, "pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+def assert_same_tensors(one: Path, other: Path) -> None:
+    """Bit for bit."""
+    a, b = tensors_of(one), tensors_of(other)
+    assert a.keys() == b.keys()
+    for name in a:
+        assert torch.equal(a[name], b[name]), name
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """Content of every file below a folder."""
+    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+Interrupt = Callable[[training.Report], None]
+
+
+def interrupt_at(stage: str, done: int = 0) -> Interrupt:
+    """A watcher that presses Ctrl-C."""
+
+    def watch(report: training.Report) -> None:
+        if report.stage == stage and report.done >= done:
+            raise KeyboardInterrupt
+
+    return watch
