@@ -7,6 +7,7 @@ gives; those that data decides (sample rate, frames …) are not keys. Configs a
 from __future__ import annotations
 
 import inspect
+import reprlib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +26,10 @@ PRESETS = Path(__file__).parent / "presets"
 _FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=False)
 
 
+_SHORT = reprlib.Repr()  # in YAML a few nested aliases can stand for gigabytes: values are never shown whole
+_SHORT.maxlevel, _SHORT.maxdict, _SHORT.maxlist, _SHORT.maxstring = 2, 4, 4, 60
+
+
 class Weights(BaseModel):
     """Weights of the losses; the same keys as the dict of losses and the log."""
 
@@ -35,10 +40,11 @@ class Weights(BaseModel):
 
 
 class Training(BaseModel):
-    """How a model learns. Times are turned into steps once, by a short calibration."""
+    """How a model learns. Minutes are turned into steps once, by a short calibration; epochs, where given, count instead."""
 
     model_config = _FROZEN
     minutes: Annotated[float, Field(gt=0, le=60 * 24 * 30)] = 3.0
+    epochs: Annotated[float, Field(gt=0, le=1e6)] | None = None  # passes over all images instead of minutes: repeatable to the bit
     batch: Annotated[int, Field(ge=1, le=65_536)] = 256
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 1.5e-3
     weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.01
@@ -93,19 +99,14 @@ def make_config(content: Mapping[str, Any]) -> Config:
         raise _config_error(error, "", Config) from None
     filled = {}
     for kind, registry in (("representation", REPRESENTATIONS), ("model", MODELS)):
-        settings = dict(getattr(config, kind))
-        chosen = _named(registry, settings.pop("name", None), kind)
-        schema = settings_of(chosen)
-        try:
-            filled[kind] = {"name": getattr(config, kind)["name"], **schema(**settings).model_dump()}
-        except (ValidationError, TypeError) as error:
-            raise _config_error(error, f"{kind}.", schema) from None
+        filled[kind] = _fill(registry, getattr(config, kind), kind)
+    _check_pair(_named(MODELS, config.model["name"], "model"), _named(REPRESENTATIONS, config.representation["name"], "representation"))
     return config.model_copy(update=filled)
 
 
 def build_representation(settings: Mapping[str, Any], *, sample_rate: int, channels: int) -> Representation:
-    """The representation that `settings` names. Raises ConfigError."""
-    rest = dict(settings)
+    """The representation that `settings` names, defaults for what they leave out. Raises ConfigError."""
+    rest = _fill(REPRESENTATIONS, settings, "representation")
     chosen: Any = _named(REPRESENTATIONS, rest.pop("name", None), "representation")
     return chosen(**rest, sample_rate=sample_rate, channels=channels)
 
@@ -114,6 +115,7 @@ def build_model(settings: Mapping[str, Any], *, representation: Representation, 
     """The model that `settings` names, for clips of up to `samples` samples seen through `representation`. Raises ConfigError."""
     rest = dict(settings)
     chosen: Any = _named(MODELS, rest.pop("name", None), "model")
+    _check_pair(chosen, type(representation))
     known = {
         "parts": representation.parts,
         "bands": representation.bands,
@@ -121,7 +123,7 @@ def build_model(settings: Mapping[str, Any], *, representation: Representation, 
         "floor": getattr(representation, "floor", None),
         "hop": getattr(representation, "hop", None),
     }
-    return chosen(**rest, **known)
+    return chosen(**rest, **{name: value for name, value in known.items() if name in inspect.signature(chosen).parameters})
 
 
 @lru_cache(maxsize=64)
@@ -138,8 +140,30 @@ def settings_of(chosen: type) -> type[BaseModel]:
 
 def _named(registry: Mapping[str, Any], name: object, kind: str) -> Any:
     if not isinstance(name, str) or name not in registry:
-        raise ConfigError(f"{kind}.name is {name!r}, allowed are {', '.join(registry)}")
+        raise ConfigError(f"{kind}.name is {_SHORT.repr(name)}, allowed are {', '.join(registry)}")
     return registry[name]
+
+
+def _fill(registry: Mapping[str, Any], settings: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """Checks the settings of a named class and fills in its defaults. Raises ConfigError."""
+    rest = dict(settings)
+    name = rest.pop("name", None)
+    schema = settings_of(_named(registry, name, kind))
+    try:
+        return {"name": name, **schema(**rest).model_dump()}
+    except (ValidationError, TypeError) as error:
+        raise _config_error(error, f"{kind}.", schema) from None
+
+
+def _check_pair(model: type[Model], representation: type[Representation]) -> None:
+    """Raises ConfigError when the model learns levels in dB over a floor and the representation gives something else."""
+    if "floor" in inspect.signature(model).parameters and not representation.decibels:
+        names = {chosen: name for name, chosen in [*REPRESENTATIONS.items(), *MODELS.items()]}
+        usable = ", ".join(name for name, chosen in REPRESENTATIONS.items() if chosen.decibels)
+        raise ConfigError(
+            f"representation.name is {names.get(representation, representation.__name__)!r}, and model "
+            f"{names.get(model, model.__name__)!r} learns levels in dB over a floor; allowed with it are {usable}"
+        )
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
@@ -149,8 +173,8 @@ def _read_yaml(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path} does not exist; `timbrespace presets` lists what is shipped") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from None
-    except (yaml.YAMLError, RecursionError) as error:
-        raise ConfigError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: an impossible date, a number of thousands of digits
+        raise ConfigError(f"{path} is not valid YAML: {(str(error).splitlines() or ['?'])[0]:.200}") from None
     if not isinstance(content, dict):
         raise ConfigError(f"{path} must hold keys and values (representation, model, training), not {type(content).__name__}")
     return content
@@ -159,7 +183,7 @@ def _read_yaml(path: Path) -> dict[str, Any]:
 def _parse(value: str, *, where: str) -> Any:
     try:
         return yaml.safe_load(value)
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         raise ConfigError(f"the value of {where!r} is not valid YAML; write for instance model.dims=16") from None
 
 
@@ -183,4 +207,4 @@ def _config_error(error: ValidationError | TypeError, prefix: str, schema: type[
         for part in first["loc"][:-1]:
             group = group.model_fields[part].annotation
         return ConfigError(f"{path} is not a setting; known here are {', '.join(group.model_fields)}")
-    return ConfigError(f"{path} is {first['input']!r:.80}: {first['msg'][0].lower()}{first['msg'][1:]}")
+    return ConfigError(f"{path} is {_SHORT.repr(first['input']):.80}: {first['msg'][0].lower()}{first['msg'][1:]}")

@@ -63,7 +63,7 @@ def vary_audio(audio: Wave, variation: Variation, *, sample_rate: int, partner: 
         varied = tilted
     if variation.decay:
         seconds = np.arange(len(varied), dtype=np.float32) / sample_rate
-        varied = varied * np.float32(10) ** (-np.float32(variation.decay) / 20 * seconds)[:, None]
+        varied = np.asarray(varied * np.float32(10) ** (-np.float32(variation.decay) / 20 * seconds)[:, None], dtype=np.float32)
     before, after = float(np.abs(audio).max(initial=0)), np.abs(varied).max(1)
     peak = float(after.max(initial=0))
     if not peak:

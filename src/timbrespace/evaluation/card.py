@@ -10,15 +10,16 @@ import torch
 from torch import Tensor
 
 from timbrespace import __version__
+from timbrespace.audio.distance import embedding
 from timbrespace.corpus.corpus import Corpus
-from timbrespace.evaluation.reconstruction import nearest_copies, reconstruction_table, silent_copies
+from timbrespace.evaluation.distribution import nearest
+from timbrespace.evaluation.reconstruction import reconstruction_table, silent_copies
 from timbrespace.model.oneshot import OneShot
 from timbrespace.parallel import Pool
 from timbrespace.synthesis.instrument import Instrument
 
 _SOUNDS = 32  # measured for the card; benchmarks measure all
 _SPLITS_IN_ORDER = ("test", "validation", "train")
-_NEAREST_AMONG = 500  # training sounds that the control row looks through
 
 
 def make_card(instrument: Instrument, corpus: Corpus, *, training: dict[str, Any], seed: int = 0) -> dict[str, Any]:
@@ -33,9 +34,7 @@ def make_card(instrument: Instrument, corpus: Corpus, *, training: dict[str, Any
         "instrument": copies(instrument, originals),
         "linear path alone": copies(linear_path(instrument), originals),
         "true features": true_features(instrument, originals),
-        "nearest training sound": nearest_copies(
-            originals, [corpus.audio(i) for i in corpus.indices("train")[:_NEAREST_AMONG]], sample_rate=corpus.sample_rate
-        ),
+        "nearest training sound": _nearest_training(instrument, corpus, originals),
         "silence": silent_copies(originals),
     }
     table = reconstruction_table(rows, originals, sample_rate=corpus.sample_rate)
@@ -105,6 +104,16 @@ def linear_path(instrument: Instrument) -> Instrument:
             torch.nn.init.zeros_(network.last.weight)
             torch.nn.init.zeros_(network.last.bias)
     return Instrument(type(instrument.contents)(**{**vars(instrument.contents), "model": model}))
+
+
+def _nearest_training(instrument: Instrument, corpus: Corpus, originals: list[Tensor]) -> list[Tensor]:
+    """The control row, with the embeddings that the instrument keeps."""
+    clips = instrument.contents.clips
+    if clips is None:
+        raise ValueError("a card is made before the instrument is stripped")
+    index, _ = nearest(embedding(originals, sample_rate=corpus.sample_rate), clips.embeddings)
+    training = corpus.indices("train")
+    return [corpus.audio(training[int(i)]) for i in index]
 
 
 def _held_out(corpus: Corpus) -> tuple[str, list[int]]:

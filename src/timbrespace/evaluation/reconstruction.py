@@ -28,15 +28,16 @@ _N_FFT, _HOP = 1024, 256
 
 def errors(original: Sounds, copy: Sounds, *, sample_rate: int = SAMPLE_RATE, lengths: Tensor | None = None) -> dict[str, Tensor]:
     """Every measure for every sound, `{key of MEASURES: (count,)}`; grain is NaN for originals without a noisy segment."""
-    both = {"sample_rate": sample_rate, "lengths": lengths}
-    noisy = distance.noisy_share(original, **both) > 0
-    return {
-        "log_mel_db": distance.log_mel_error(original, copy, **both),
-        "sound_db": distance.sound_error(original, copy, **both),
-        "attack_ms": distance.attack_error_ms(original, copy, **both),
-        "decay_percent": distance.decay_error_percent(original, copy, **both),
-        "grain_db": torch.where(noisy, distance.grain_error(original, copy, **both), torch.nan),
+    measures = {
+        "log_mel_db": distance.log_mel_error,
+        "sound_db": distance.sound_error,
+        "attack_ms": distance.attack_error_ms,
+        "decay_percent": distance.decay_error_percent,
+        "grain_db": distance.grain_error,
     }
+    found = {key: measure(original, copy, sample_rate=sample_rate, lengths=lengths) for key, measure in measures.items()}
+    noisy = distance.noisy_share(original, sample_rate=sample_rate, lengths=lengths) > 0
+    return found | {"grain_db": torch.where(noisy, found["grain_db"], torch.nan)}
 
 
 def reconstruction_table(

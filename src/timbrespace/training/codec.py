@@ -17,8 +17,7 @@ def principal_components(
     iterator of `(some, cells)`. Where there are fewer than `count` directions, the rest of the basis is zero with deviation 0.
     Signs are fixed: the largest element of each row is positive.
     """
-    mean = sum(batch.sum(0, dtype=torch.float64) for batch in batches()) / rows
-    mean = mean.float()
+    mean = (sum_(batch.sum(0, dtype=torch.float64) for batch in batches()) / rows).float()
     cells = len(mean)
     sketch = min(count + 40, rows, cells)
     basis = torch.randn(cells, sketch, generator=torch.Generator().manual_seed(seed))

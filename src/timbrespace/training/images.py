@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from timbrespace.audio.atomic import write_json
+from timbrespace.audio.atomic import disk_error, write_json
 from timbrespace.corpus.augment import draw_variation, vary_audio
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.model.oneshot import OneShot
@@ -66,41 +67,54 @@ class ImageStore:
     def __init__(self, folder: Path, *, rows: int, cells: int):
         self.rows, self.cells = rows, cells
         self._note = folder / "images.json"
-        self._images_path, self._lengths_path = folder / "images.f16", folder / "lengths.npy"
-        mode = "r+" if self._images_path.exists() and self._images_path.stat().st_size == rows * cells * 2 else "w+"
-        if mode == "w+":
+        self._images_path = folder / "images.f16"
+        if not self._images_path.exists() or self._images_path.stat().st_size != rows * cells * 2:
             self._note.unlink(missing_ok=True)
-        self._images: NDArray[np.float16] = np.memmap(self._images_path, np.float16, mode, shape=(rows, cells))
+            with _writing(self._images_path, "wb") as file:
+                file.truncate(rows * cells * 2)
         self.lengths = torch.zeros(rows, dtype=torch.int64)
         self.done = self._read_note()
 
     def fill(self, encoder: Encoder, *, workers: int, progress: Callable[[int, int], None]) -> None:
         """Encodes what is still missing. progress: called with rows done and rows in all."""
-        with Pool(workers) as pool:
+        # Written as a plain file: through a memory map a full disk would end the process with a signal instead of an error.
+        with Pool(workers) as pool, _writing(self._images_path, "r+b") as file:
+            file.seek(self.done * self.cells * 2)
             while self.done < self.rows:
                 chunk = list(range(self.done, min(self.done + _CHUNK, self.rows)))
                 images, lengths = encoder.images(chunk, pool)
-                self._images[chunk[0] : chunk[-1] + 1] = images.numpy()
+                file.write(images.numpy().astype("<f2").tobytes())
                 self.lengths[chunk[0] : chunk[-1] + 1] = lengths
                 self.done = chunk[-1] + 1
                 if self.done % (8 * _CHUNK) == 0 or self.done == self.rows:
-                    self._images.flush()  # type: ignore[attr-defined]
+                    file.flush()
                     write_json(self._note, {"done": self.done, "lengths": self.lengths[: self.done].tolist()}, force=True)
                 progress(self.done, self.rows)
 
     def batches(self, size: int = 512) -> Iterator[Tensor]:
         """All images in order as float32 `(up to size, cells)`."""
         for start in range(0, self.rows, size):
-            yield torch.from_numpy(self._images[start : start + size].astype(np.float32))
+            count = min(size, self.rows - start) * self.cells
+            images = np.fromfile(self._images_path, "<f2", count, offset=start * self.cells * 2)
+            yield torch.from_numpy(images.astype(np.float32).reshape(-1, self.cells))
 
     def _read_note(self) -> int:
         try:
             note = json.loads(self._note.read_text(encoding="utf-8"))
-            done = min(int(note["done"]), self.rows)
+            done = max(0, min(int(note["done"]), self.rows))
             self.lengths[:done] = torch.tensor(note["lengths"][:done], dtype=torch.int64)
             return done
         except (OSError, ValueError, KeyError, TypeError, RuntimeError):
             return 0  # nothing usable: encoding begins at the first row
+
+
+@contextmanager
+def _writing(path: Path, mode: str) -> Iterator[BinaryIO]:
+    try:
+        with path.open(mode) as file:
+            yield cast(BinaryIO, file)
+    except OSError as error:
+        raise disk_error(error, path) from error
 
 
 def seconds_per_row(encoder: Encoder, *, workers: int, tries: int = 48) -> float:

@@ -79,8 +79,8 @@ def run(
 ) -> History:
     """Trains `model` in place and leaves it with the averaged parameters that were best on `validation`.
 
-    sounds: all images' coefficients, the first `own` of them the unvaried training clips. Batch and noise of a step depend on
-    (seed, step) alone. Stops early when the moving average of the validation error has not improved for `settings.patience`
+    sounds: all images' coefficients, the first `own` of them the unvaried training clips. Batch, noise and dropout of a step
+    depend on (seed, step) alone. Stops early when the moving average of the validation error has not improved for `settings.patience`
     checks. A stored checkpoint is taken up. Raises TimbrespaceError when the loss is no longer finite.
     """
     device = fabric.device
@@ -88,7 +88,8 @@ def run(
     module, optimizer = fabric.setup(model, optimizer)
     module.mark_forward_method("posterior")
     module.mark_forward_method("reconstruct")
-    averaged = copy.deepcopy(model)
+    model.train()
+    averaged = copy.deepcopy(model).eval()
     error = ImageError(model.basis, steps=model.steps)
     sounds, validation = sounds.to(device), validation.to(device)
     weights = settings.weights.model_dump()
@@ -114,19 +115,12 @@ def run(
     while step < steps and stale < settings.patience:
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * min(1.0, (step + 1) / _WARM_UP) * 0.5 * (1 + math.cos(math.pi * step / steps))
-        dice = torch.Generator().manual_seed((seed * 1_000_003 + step) % 2**63)
-        batch = sounds[torch.randint(len(sounds.inside), (settings.batch,), generator=dice).to(device)]
-        posterior = module.posterior(batch.coefficients, batch.lengths)
-        noise = torch.randn(posterior.mean.shape, generator=dice).to(device)
-        coefficients, lengths = module.reconstruct(posterior.mean + noise * (posterior.log_variance / 2).exp())
-        losses = {
-            "reconstruction": error(coefficients, batch.coefficients, batch.inside).mean(),
-            "kl": kl_to_normal(posterior).mean(),
-            "length": (lengths - batch.lengths).square().mean(),
-        }
-        loss = total(losses, weights)
-        fabric.backward(loss)
-        fabric.clip_gradients(module, optimizer, max_norm=5.0)
+        with torch.random.fork_rng():
+            torch.manual_seed((seed * 1_000_003 + step) % 2**63)
+            batch = sounds[torch.randint(len(sounds.inside), (settings.batch,)).to(device)]
+            losses = _losses(module, batch, error)
+        fabric.backward(total(losses, weights))
+        fabric.clip_gradients(module, optimizer, max_norm=5.0, error_if_nonfinite=False)  # the check below tells it in words
         optimizer.step()
         optimizer.zero_grad()
         step += 1
@@ -155,6 +149,18 @@ def run(
     save()
     model.load_state_dict(best_state)
     return history
+
+
+def _losses(model: Any, batch: Sounds, error: ImageError) -> dict[str, Tensor]:
+    """One dict of losses, the keys of `config.Weights`."""
+    posterior = model.posterior(batch.coefficients, batch.lengths)
+    noise = torch.randn(posterior.mean.shape).to(posterior.mean)  # drawn on the CPU: the same on every device
+    coefficients, lengths = model.reconstruct(posterior.mean + noise * (posterior.log_variance / 2).exp())
+    return {
+        "reconstruction": error(coefficients, batch.coefficients, batch.inside).mean(),
+        "kl": kl_to_normal(posterior).mean(),
+        "length": (lengths - batch.lengths).square().mean(),
+    }
 
 
 @torch.no_grad()

@@ -2,40 +2,36 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning_fabric import Fabric
 
 from timbrespace.audio.atomic import check_absent
-from timbrespace.audio.distance import embedding
 from timbrespace.config import Config, build_model, build_representation, load_preset
 from timbrespace.contracts import ConfigError, CorpusError
 from timbrespace.corpus.corpus import Corpus, is_corpus
 from timbrespace.corpus.prepare import prepare
+from timbrespace.corpus.sources import SYNTHETIC_PREFIX
 from timbrespace.evaluation.card import make_card
-from timbrespace.latent.space import LatentSpace
 from timbrespace.model.oneshot import OneShot
 from timbrespace.parallel import Pool
 from timbrespace.representation.base import Representation
-from timbrespace.synthesis.atlas import lay_out
-from timbrespace.synthesis.file import Clips, Contents
 from timbrespace.synthesis.instrument import Instrument
-from timbrespace.synthesis.novelty import novelty_unit
+from timbrespace.training.assemble import make_instrument, training_card
+from timbrespace.training.calibration import affordable_variations, seconds_a_step
 from timbrespace.training.codec import principal_components
-from timbrespace.training.images import Encoder, ImageStore, seconds_per_row
-from timbrespace.training.loop import History, Sounds, run
+from timbrespace.training.images import Encoder, ImageStore
+from timbrespace.training.loop import Sounds, run
 from timbrespace.training.workspace import Plan, Workspace
 
 FEWEST_CLIPS = 2
-_ENCODING_SHARE = 0.35  # of the time given, for variations and the closed-form codec
 _CHECKS = 60  # looks at the validation clips in a whole run
 _CLOSING_SECONDS = 12.0  # about what latents, map and card take on a thousand clips
+_FEWEST_STEPS = 50
 _LENGTH_MARGIN = 2  # frames by which a sound's image outlasts its samples
 
 
@@ -58,6 +54,7 @@ def train(
     *,
     preset: str | Config = "oneshot",
     minutes: float | None = None,
+    epochs: float | None = None,
     changes: tuple[str, ...] = (),
     seed: int = 0,
     device: str = "auto",
@@ -70,8 +67,11 @@ def train(
 
     source: a folder of sounds, 'synthetic:NAME', a corpus folder, or an open Corpus. preset: name, YAML path or Config; changes:
     `key=value` over it. minutes: of work in all, turned into steps by a short calibration that the run keeps, so that the schedule
-    runs by steps. device: auto, cpu, cuda or mps. A killed run is taken up by `resume` from its last checkpoint, at most seconds
-    old, and ends with the same instrument as an unbroken one on the same machine. watch: called with a Report now and then.
+    runs by steps; epochs instead: passes over all sounds and variations, the same whatever the machine is doing, so that two
+    runs with one seed give one instrument. device: auto, cpu, cuda or mps. watch: called with a Report now and then.
+
+    A killed run is taken up by `resume` from its last checkpoint, at most seconds old, and ends with the same instrument as an
+    unbroken one on the same machine.
 
     Raises ConfigError, CorpusError (fewer than 2 clips), OutputExistsError, TimbrespaceError.
     """
@@ -79,7 +79,11 @@ def train(
     if out.suffix != ".safetensors":
         raise ConfigError(f"the instrument is to be written to {out.name!r}; its name must end in .safetensors")
     check_absent(out, force=force)
-    config = preset if isinstance(preset, Config) else load_preset(preset, changes=changes, minutes=minutes)
+    if minutes is not None and epochs is not None:
+        raise ConfigError(f"minutes ({minutes:g}) and epochs ({epochs:g}) are both given; give one of them")
+    if not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise ConfigError(f"seed is {seed!r}, allowed is a whole number from 0 to {2**32 - 1}")
+    config = preset if isinstance(preset, Config) else load_preset(preset, changes=changes, minutes=minutes, epochs=epochs)
     fabric = Fabric(accelerator=check_device(device), devices=1)
     workspace = Workspace(out)
     resumed = workspace.start(resume=resume, force=force)
@@ -92,22 +96,30 @@ def train(
     plan = (
         workspace.read_plan()
         if resumed
-        else Plan(corpus.fingerprint, config.model_dump(), seed, _samples(corpus), 0, threads=torch.get_num_threads())
+        else Plan(
+            corpus.fingerprint,
+            config.model_dump(),
+            seed,
+            _samples(corpus),
+            0,
+            threads=torch.get_num_threads(),
+            source=_origin(source, channels),
+        )
     )
     if resumed:
-        _check_same(plan, corpus, config, seed, workspace)
+        _check_same(plan, corpus, config, seed, workspace, origin=_origin(source, channels))
         torch.set_num_threads(plan.threads)
-    torch.manual_seed(seed)
-    model = build_model(config.model, representation=representation, samples=plan.samples)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = build_model(config.model, representation=representation, samples=plan.samples)
     if not isinstance(model, OneShot):
         raise ConfigError(f"the model {config.model['name']!r} cannot be trained by this release")
 
     clips = corpus.indices("train")
     encoder = Encoder(corpus, clips, representation, model, samples=plan.samples, seed=seed)
     stage = time.monotonic()
-    seconds = config.training.minutes * 60
     if not resumed:
-        variations = _variations(encoder, config, seconds=seconds)
+        variations = affordable_variations(encoder, config)
         plan = replace(plan, variations=variations)
         workspace.write_plan(plan)
     store = ImageStore(workspace.path, rows=len(clips) * (1 + plan.variations), cells=model.mean.numel())
@@ -122,8 +134,8 @@ def train(
 
     stage = time.monotonic()
     if not plan.steps:
-        left = max(seconds * 0.1, seconds - (time.monotonic() - started) - min(_CLOSING_SECONDS, seconds * 0.1))
-        steps = max(50, int(left / _seconds_a_step(model, sounds, validation, config, fabric, seed=seed)))
+        spent = time.monotonic() - started
+        steps = _steps(model, sounds, validation, config, fabric, seed=seed, spent=spent)
         plan = replace(plan, steps=steps, check_every=max(10, steps // _CHECKS))
         workspace.write_plan(plan)
     history = run(
@@ -136,11 +148,11 @@ def train(
     took["train"] = time.monotonic() - stage
     stage = time.monotonic()
     watch(Report("finish"))
-    instrument = _instrument(model.cpu().eval(), corpus, config, representation, samples=plan.samples, sounds=sounds, seed=seed)
+    instrument = make_instrument(model.cpu().eval(), corpus, config, representation, samples=plan.samples, sounds=sounds, seed=seed)
     card = make_card(
         instrument,
         corpus,
-        training=_training_card(config, plan, history, sounds=sounds, clips=len(clips), device=str(fabric.device), took=took),
+        training=training_card(config, plan, history, sounds=sounds, clips=len(clips), device=str(fabric.device), took=took),
         seed=seed,
     )
     took["finish"] = time.monotonic() - stage
@@ -186,8 +198,17 @@ def _samples(corpus: Corpus) -> int:
     return max(4_096, min(longest, round(corpus.clip_seconds * corpus.sample_rate)))
 
 
-def _check_same(plan: Plan, corpus: Corpus, config: Config, seed: int, workspace: Workspace) -> None:
+def _origin(source: Path | str | Corpus, channels: int) -> str | None:
+    """What a corpus inside the workspace is made from; None where the corpus stands elsewhere and its fingerprint says it all."""
+    if isinstance(source, Corpus) or is_corpus(source):
+        return None
+    place = str(source) if str(source).startswith(SYNTHETIC_PREFIX) else str(Path(source).resolve())
+    return f"{place}, {channels} channel(s)"
+
+
+def _check_same(plan: Plan, corpus: Corpus, config: Config, seed: int, workspace: Workspace, *, origin: str | None) -> None:
     for what, given, stored in (
+        ("source", origin, plan.source),
         ("corpus", corpus.fingerprint, plan.fingerprint),
         ("settings", config.model_dump(), plan.config),
         ("seed", seed, plan.seed),
@@ -196,17 +217,6 @@ def _check_same(plan: Plan, corpus: Corpus, config: Config, seed: int, workspace
             raise ConfigError(
                 f"the {what} of the run in {workspace.path} differ from what is given now; resume with the same, or begin anew with --force"
             )
-
-
-def _variations(encoder: Encoder, config: Config, *, seconds: float) -> int:
-    """Augmented copies a clip: what the preset allows, cut to what fits into the time and the image store."""
-    clips = len(encoder.clips)
-    settings = config.training
-    # Few clips need more variations each to fill the space around them.
-    wanted = max(settings.variations, min(256, math.ceil(1024 / clips))) if settings.variations else 0
-    room = max(0, settings.images // clips - 1)
-    affordable = int(seconds * _ENCODING_SHARE / seconds_per_row(encoder, workers=torch.get_num_threads()) / clips) - 1
-    return max(0, min(wanted, room, max(1, affordable)))
 
 
 def _codec(model: OneShot, store: ImageStore, workspace: Workspace, *, seed: int) -> Sounds:
@@ -239,76 +249,11 @@ def _encode(model: OneShot, corpus: Corpus, clips: list[int], representation: Re
     return _sounds(model, torch.cat([model.project(images) for images, _ in parts]), lengths)
 
 
-class _Nowhere:
-    """Checkpoints of a calibration: kept nowhere."""
-
-    def save(self, name: str, state: dict[str, Any]) -> None:
-        """Nothing."""
-
-    def load(self, name: str) -> None:
-        """Nothing stored."""
-
-
-def _seconds_a_step(model: OneShot, sounds: Sounds, validation: Sounds, config: Config, fabric: Fabric, *, seed: int) -> float:
-    """Measured seconds a step, checks included, on a copy that is thrown away."""
-    kept = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    times = []
-    for steps in (10, 60):  # the difference leaves out what a start costs
-        start = time.perf_counter()
-        run(
-            model, sounds, own=64, validation=validation, settings=config.training, steps=steps, check_every=steps, seed=seed,
-            fabric=fabric, checkpoints=_Nowhere(),
-        )  # fmt: skip
-        times.append(time.perf_counter() - start)
-        model.load_state_dict(kept)
-    return max(1e-4, (times[1] - times[0]) / 50)
-
-
-def _instrument(
-    model: OneShot, corpus: Corpus, config: Config, representation: Representation, *, samples: int, sounds: Sounds, seed: int
-) -> Instrument:
-    clips = corpus.indices("train")
-    with torch.no_grad():
-        own = sounds[slice(0, len(clips))]
-        latents = model.posterior(own.coefficients.cpu(), own.lengths.cpu()).mean
-    categories = [corpus.clips[i].category for i in clips]
-    held = corpus.indices("validation") + corpus.indices("test")
-    cut = [corpus.audio(i)[:, :samples] for i in clips]
-    embeddings = embedding(cut, sample_rate=corpus.sample_rate).float().half().float()
-    unheard = embedding([corpus.audio(i)[:, :samples] for i in held], sample_rate=corpus.sample_rate).float() if held else embeddings[:0]
-    contents = Contents(
-        representation=representation,
-        model=model.requires_grad_(False),
-        space=LatentSpace.fit(latents, categories, seed=seed),
-        settings={"representation": config.representation, "model": config.model},
-        sample_rate=corpus.sample_rate,
-        channels=corpus.channels,
-        samples=samples,
-        clips=Clips(tuple(corpus.clips[i].name for i in clips), tuple(categories), latents, embeddings, lay_out(latents, seed=seed)),
-        novelty_unit=novelty_unit(unheard, embeddings),
-    )
-    return Instrument(contents)
-
-
-def _training_card(
-    config: Config, plan: Plan, history: History, *, sounds: Sounds, clips: int, device: str, took: dict[str, float]
-) -> dict[str, Any]:
-    best = min(range(len(history.validation)), key=history.validation.__getitem__)
-    return {
-        "minutes_asked": config.training.minutes,
-        "seed": plan.seed,
-        "device": device,
-        "threads": plan.threads,
-        "clips": clips,
-        "images": len(sounds.inside),
-        "steps": history.step[-1],
-        "steps_planned": plan.steps,
-        "stopped_early": history.step[-1] < plan.steps,
-        "best_step": history.step[best],
-        "train_error_db": round(history.train[best], 3),
-        "validation_error_db": round(history.validation[best], 3),
-        "overfit_ratio": round(history.validation[best] / max(history.train[best], 1e-9), 3),
-        "kl_nats": round(history.kl[best], 2),
-        "curve": {name: [round(v, 3) for v in values] for name, values in vars(history).items()},
-        "seconds": dict(took),
-    }
+def _steps(model: OneShot, sounds: Sounds, validation: Sounds, config: Config, fabric: Fabric, *, seed: int, spent: float) -> int:
+    """Optimiser steps: by epochs, or what fits into the minutes that are left. spent: seconds gone already."""
+    settings = config.training
+    if settings.epochs is not None:
+        return max(1, round(settings.epochs * len(sounds.inside) / settings.batch))
+    seconds = settings.minutes * 60
+    left = max(seconds * 0.1, seconds - spent - min(_CLOSING_SECONDS, seconds * 0.1))
+    return max(_FEWEST_STEPS, int(left / seconds_a_step(model, sounds, validation, config, fabric, seed=seed)))

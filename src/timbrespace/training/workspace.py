@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shutil
@@ -11,7 +12,7 @@ from typing import Any
 
 import torch
 
-from timbrespace.audio.atomic import write_json
+from timbrespace.audio.atomic import disk_error, replacing, write_json
 from timbrespace.contracts import OutputExistsError, TimbrespaceError
 
 
@@ -19,7 +20,8 @@ from timbrespace.contracts import OutputExistsError, TimbrespaceError
 class Plan:
     """What a training run will do, fixed by the first calibration so that a resumed run equals an unbroken one.
 
-    fingerprint: of the corpus. samples: longest clip the model takes. variations: augmented copies a clip.
+    fingerprint: of the corpus; source: the folder or synthetic corpus it was made from, None for a prepared one.
+    samples: longest clip the model takes. variations: augmented copies a clip.
     steps: optimiser steps; check_every: steps between looks at the validation clips. threads: PyTorch's, which results depend on.
     """
 
@@ -31,6 +33,7 @@ class Plan:
     steps: int = 0
     check_every: int = 0
     threads: int = 1
+    source: str | None = None
 
 
 class Workspace:
@@ -46,11 +49,16 @@ class Workspace:
             if not self.path.is_dir():
                 raise TimbrespaceError(f"{self.path} does not exist, there is no run to resume; leave --resume out to begin one")
             return plan.exists()
+        if self.path.exists() and not self.path.is_dir():
+            raise OutputExistsError(f"{self.path} is a file, where training keeps its working folder; move it away")
         if self.path.exists() and not force:
             raise OutputExistsError(f"{self.path} is left from an interrupted run; add --resume to take it up or --force to begin anew")
         if self.path.exists():
             self.remove()
-        self.path.mkdir(parents=True)
+        try:
+            self.path.mkdir(parents=True)
+        except OSError as error:
+            raise disk_error(error, self.path) from error
         return False
 
     def read_plan(self) -> Plan:
@@ -66,13 +74,12 @@ class Workspace:
 
     def save(self, name: str, state: dict[str, Any]) -> None:
         """Stores tensors and plain values atomically: a kill leaves the previous state."""
-        path = self.path / name
-        temporary = path.with_name(path.name + ".part")
-        with temporary.open("wb") as file:
-            torch.save(state, file)
+        buffer = io.BytesIO()  # torch.save hides the reason when it meets a full disk itself
+        torch.save(state, buffer)
+        with replacing(self.path / name, force=True) as temporary, temporary.open("wb") as file:
+            file.write(buffer.getbuffer())
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
 
     def load(self, name: str) -> dict[str, Any] | None:
         """What `save` stored, or None. Raises TimbrespaceError when it is damaged."""
@@ -88,7 +95,7 @@ class Workspace:
     def remove(self) -> None:
         """Deletes the folder, if it is one of ours."""
         known = {"plan.json", "corpus", "images.f16", "images.json", "codec.pt", "checkpoint.pt", "lengths.npy"}
-        strangers = [p.name for p in self.path.iterdir() if p.name.removesuffix(".part") not in known and not p.name.startswith(".")]
+        strangers = [p.name for p in self.path.iterdir() if p.name not in known and not p.name.startswith(".")]
         if strangers:
             raise TimbrespaceError(f"{self.path} holds files that training did not make ({strangers[0]}); move them away")
         shutil.rmtree(self.path)

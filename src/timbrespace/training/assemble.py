@@ -1,0 +1,86 @@
+"""From a trained model to an instrument: everything that is computed once, after learning."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from timbrespace.audio.distance import embedding
+from timbrespace.config import Config
+from timbrespace.corpus.corpus import Corpus
+from timbrespace.latent.space import LatentSpace
+from timbrespace.model.oneshot import OneShot
+from timbrespace.parallel import Pool
+from timbrespace.representation.base import Representation
+from timbrespace.synthesis.atlas import lay_out
+from timbrespace.synthesis.file import Clips, Contents
+from timbrespace.synthesis.instrument import Instrument
+from timbrespace.synthesis.novelty import novelty_unit
+from timbrespace.training.loop import History, Sounds
+from timbrespace.training.workspace import Plan
+
+_AT_ONCE = 16  # clips embedded together
+
+
+def make_instrument(
+    model: OneShot, corpus: Corpus, config: Config, representation: Representation, *, samples: int, sounds: Sounds, seed: int
+) -> Instrument:
+    """The instrument of a trained model: latents, density, map and features of the training clips. sounds: their own images first."""
+    clips = corpus.indices("train")
+    with torch.no_grad():
+        own = sounds[slice(0, len(clips))]
+        latents = model.posterior(own.coefficients.cpu(), own.lengths.cpu()).mean
+    categories = [corpus.clips[i].category for i in clips]
+    held = corpus.indices("validation") + corpus.indices("test")
+    embeddings = _embeddings(corpus, clips, samples=samples)
+    unheard = _embeddings(corpus, held, samples=samples) if held else embeddings[:0]
+    contents = Contents(
+        representation=representation,
+        model=model.requires_grad_(False),
+        space=LatentSpace.fit(latents, categories, seed=seed),
+        settings={"representation": config.representation, "model": config.model},
+        sample_rate=corpus.sample_rate,
+        channels=corpus.channels,
+        samples=samples,
+        clips=Clips(tuple(corpus.clips[i].name for i in clips), tuple(categories), latents, embeddings, lay_out(latents, seed=seed)),
+        novelty_unit=novelty_unit(unheard, embeddings),
+    )
+    return Instrument(contents)
+
+
+def _embeddings(corpus: Corpus, clips: list[int], *, samples: int) -> Tensor:
+    """Embeddings `(clips, features)` as the instrument file keeps them, a few clips in memory at a time."""
+
+    def some(start: int) -> Tensor:
+        audio = [corpus.audio(i)[:, :samples] for i in clips[start : start + _AT_ONCE]]
+        return embedding(audio, sample_rate=corpus.sample_rate).float()
+
+    with Pool() as pool:
+        return torch.cat(list(pool.map(some, range(0, len(clips), _AT_ONCE)))).half().float()
+
+
+def training_card(
+    config: Config, plan: Plan, history: History, *, sounds: Sounds, clips: int, device: str, took: dict[str, float]
+) -> dict[str, Any]:
+    """The part of the card about how it was trained. took: seconds a stage; clips: training clips."""
+    best = min(range(len(history.validation)), key=history.validation.__getitem__)
+    return {
+        "minutes_asked": config.training.minutes,
+        "seed": plan.seed,
+        "device": device,
+        "threads": plan.threads,
+        "clips": clips,
+        "images": len(sounds.inside),
+        "steps": history.step[-1],
+        "steps_planned": plan.steps,
+        "stopped_early": history.step[-1] < plan.steps,
+        "best_step": history.step[best],
+        "train_error_db": round(history.train[best], 3),
+        "validation_error_db": round(history.validation[best], 3),
+        "overfit_ratio": round(history.validation[best] / max(history.train[best], 1e-9), 3),
+        "kl_nats": round(history.kl[best], 2),
+        "curve": {name: [round(v, 3) for v in values] for name, values in vars(history).items()},
+        "seconds": dict(took),
+    }

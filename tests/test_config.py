@@ -1,0 +1,195 @@
+"""Presets and settings: complete, limited, and read from YAML that may be hostile."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+import timbrespace
+from timbrespace.config import Training, build_model, build_representation, load_preset, make_config, presets
+from timbrespace.contracts import ConfigError
+from timbrespace.corpus.corpus import Corpus
+from timbrespace.training.losses import total
+from tiny import SMALL, Tiny, fix_plan
+
+BOMB = "description: x\na0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]\n" + "".join(
+    f"a{k}: &a{k} [{', '.join([f'*a{k - 1}'] * 9)}]\n" for k in range(1, 12)
+)
+
+
+def yaml(tmp_path: Path, text: str | bytes) -> Path:
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+@pytest.mark.parametrize("name", sorted(presets()))
+def test_every_preset_goes_the_whole_way(name: str, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fix_plan(monkeypatch, variations=1)
+    out = tmp_path / "it.safetensors"
+    trained = timbrespace.train(Corpus.open(tiny.corpus), out, preset=name, minutes=0.012, device="cpu")
+    loaded = timbrespace.load(out)
+    sound, again = trained.generate(1, seed=4)[0], loaded.generate(1, seed=4)[0]
+    assert torch.equal(sound.audio, again.audio)
+    assert 0.8 < float(sound.audio.abs().max()) <= 1.0
+    assert loaded.contents.settings["model"] == load_preset(name).model
+    assert presets()[name]  # it says what it is for
+
+
+def test_a_preset_is_filled_in() -> None:
+    config = load_preset()
+    assert config.representation == {"name": "bands", "n_fft": 1024, "hop": 256, "bands": 161, "floor": 80.0, "iterations": 32}
+    assert config.model["name"] == "oneshot"
+    assert config.model["dims"] == 32
+    assert make_config(config.model_dump()) == config
+
+
+def test_losses_and_weights_have_the_same_keys() -> None:
+    weights = Training().weights.model_dump()
+    assert total({key: torch.tensor(1.0) for key in ("reconstruction", "kl", "length")}, weights) > 0
+
+
+def test_changes_are_set() -> None:
+    config = load_preset(changes=["model.dims=16", "training.weights.kl=0.5", " training.batch = 8"], minutes=0.5)
+    assert config.model["dims"] == 16
+    assert config.training.weights.kl == 0.5
+    assert config.training.weights.reconstruction == 1.0
+    assert config.training.batch == 8
+    assert config.training.minutes == 0.5
+    assert load_preset(minutes=None).training.minutes == Training().minutes
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("model.dimz=16", ("model.dimz is not a setting", "dims", "coefficients")),
+        ("representation.nfft=16", ("representation.nfft is not a setting", "n_fft", "hop")),
+        ("training.minits=1", ("training.minits is not a setting", "minutes", "patience")),
+        ("training.weights.kll=1", ("training.weights.kll is not a setting", "reconstruction, kl, length")),
+        ("speed=1", ("speed is not a setting", "representation, model, training")),
+        ("model.frames=9", ("model.frames is not a setting",)),
+        ("representation.sample_rate=9", ("representation.sample_rate is not a setting",)),
+        ("model.name=gan", ("model.name is 'gan', allowed are oneshot",)),
+        ("model.name=[oneshot]", ("model.name is ['oneshot'], allowed are",)),
+        ("representation.name=os.system", ("allowed are bands",)),
+        ("model.dims=0", ("model.dims is 0", "greater than or equal to 1")),
+        ("model.dims=many", ("model.dims is 'many'", "integer")),
+        ("model.dims=1.5", ("model.dims is 1.5",)),
+        ("model.dims=", ("model.dims is None",)),
+        ("model.dims={a: 1}", ("model.dims is",)),
+        ("training.minutes=.inf", ("training.minutes is inf",)),
+        ("training.minutes=.nan", ("training.minutes is nan",)),
+        ("training.minutes=-1", ("training.minutes is -1",)),
+        ("training.weights.kl=-1", ("training.weights.kl is -1",)),
+        ("training=3", ("training is 3",)),
+        ("training.minutes.deep=3", ("training.minutes",)),
+        ("description.deep=3", ("description holds a value, not a group",)),
+        ("model.dims", ("is not key=value",)),
+        ("=3", ("is not key=value",)),
+        ("", ("is not key=value",)),
+        ("model.dims=[", ("is not valid YAML",)),
+        ("model.dims=2024-99-99", ("is not valid YAML",)),
+        ("model.dims=!!python/object/apply:os.system ['true']", ("is not valid YAML",)),
+        ("model.dims=" + "[" * 4000, ("is not valid YAML",)),
+        ("model.dims=" + "9" * 5000, ("model.dims",)),
+    ],
+)
+def test_wrong_changes_are_explained(change: str, words: tuple[str, ...]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_preset(changes=[change])
+    for word in words:
+        assert word in str(caught.value)
+    assert len(str(caught.value)) < 6000
+
+
+def test_unknown_presets_list_the_known() -> None:
+    for name in ("oneshots", "../oneshot", "presets/oneshot", "", "/etc/passwd"):
+        with pytest.raises(ConfigError, match=r"there are .*oneshot"):
+            load_preset(name)
+    with pytest.raises(ConfigError, match="does not exist"):
+        load_preset("missing.yaml")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "just text",
+        "- a\n- b",
+        "3",
+        "a: [",
+        "model: {name: oneshot}",
+        "representation: {name: bands}\nmodel: 3",
+        "representation: null\nmodel: null",
+        "1: 2",
+        "? {a: b}\n: c",
+        "model: !!python/object/apply:os.system ['touch hacked']",
+        "model: !!python/name:os.system",
+        "model: !!python/object/new:pathlib.Path [x]",
+        "a: 2024-99-99",
+        "a: " + "9" * 5000,
+        "a: &a [*a]",
+        "model: &m {name: oneshot, more: *m}\nrepresentation: {name: bands}",
+        "a: *missing",
+        "<<: 3",
+        b"\xff\xfe\x00a",
+        b"\x00",
+        "[" * 5000,
+        "{a: " * 3000,
+        "model: {name: bands}\nrepresentation: {name: oneshot}",
+        "representation: {name: bands, __class__: 3}\nmodel: {name: oneshot}",
+    ],
+)
+def test_hostile_yaml_is_refused(text: str | bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as caught:
+        load_preset(yaml(tmp_path, text))
+    assert not (tmp_path / "hacked").exists()
+    assert len(str(caught.value)) < 1000
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "model: {name: oneshot}\nrepresentation: {name: bands}",
+        "model: {name: *a11}\nrepresentation: {name: bands}",
+        "model: {name: oneshot, dims: *a11}\nrepresentation: {name: bands}",
+        "model: *a11\nrepresentation: {name: bands}",
+    ],
+)
+def test_yaml_that_grows_is_refused_at_once(more: str, tmp_path: Path) -> None:
+    started = time.perf_counter()
+    with pytest.raises(ConfigError):
+        load_preset(yaml(tmp_path, BOMB + more))
+    assert time.perf_counter() - started < 2
+
+
+def test_a_file_in_place_of_a_name(tmp_path: Path) -> None:
+    path = yaml(tmp_path, "representation: {name: bands, bands: 40}\nmodel: {name: oneshot, dims: 3}\n")
+    assert load_preset(path).representation["bands"] == 40
+    assert load_preset(str(path)).model["dims"] == 3
+    (tmp_path / "folder.yaml").mkdir()
+    with pytest.raises(ConfigError, match="cannot be read"):
+        load_preset(tmp_path / "folder.yaml")
+
+
+def test_configs_are_frozen() -> None:
+    config = load_preset()
+    with pytest.raises(ValueError, match="frozen"):
+        config.training.batch = 3  # type: ignore[misc]
+
+
+def test_building_takes_the_settings() -> None:
+    config = load_preset(changes=SMALL)
+    representation = build_representation(config.representation, sample_rate=44_100, channels=2)
+    model = build_model(config.model, representation=representation, samples=10_000)
+    assert model.dims == 6
+    assert representation.parts == 2
+    with pytest.raises(ConfigError, match="hop is 300"):
+        build_representation({**config.representation, "hop": 300}, sample_rate=44_100, channels=1)
+    with pytest.raises(ConfigError, match="coefficients is 40"):
+        small = build_representation({"name": "bands", "bands": 8, "n_fft": 64, "hop": 32}, sample_rate=44_100, channels=1)
+        build_model({**config.model, "steps": 2, "attack": 1}, representation=small, samples=40)

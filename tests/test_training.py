@@ -1,0 +1,89 @@
+"""Training: tiny corpora, nothing learned from held-out sounds, the same bits again, interrupted or not."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from timbrespace.contracts import CorpusError
+from timbrespace.corpus.corpus import Corpus
+from timbrespace.training import train as training
+from tiny import Tiny, assert_same_tensors, drum, quick_train, tensors_of, write_drums
+
+# --- small corpora --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("clips", [2, 3, 8])
+def test_tiny_corpora_give_an_instrument(clips: int, tmp_path: Path, fixed: None) -> None:
+    trained = quick_train(write_drums(tmp_path / "in", clips, seconds=0.1), tmp_path / "x.safetensors")
+    sounds = trained.generate(3)
+    assert all(torch.isfinite(sound.audio).all() and sound.audio.abs().max() > 0.5 for sound in sounds)
+    assert f"{clips} sounds are very few" in trained.card["expect"]
+    json.dumps(trained.card, allow_nan=False)
+    assert not (tmp_path / "x.training").exists()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in", "x.safetensors"]
+
+
+def test_one_clip_is_too_few(tmp_path: Path) -> None:
+    with pytest.raises(CorpusError, match="1 clip is too few to learn from, 2 are the least"):
+        quick_train(write_drums(tmp_path / "in", 1), tmp_path / "x.safetensors")
+    assert not (tmp_path / "x.safetensors").exists()
+
+
+def test_one_sound_many_times(tmp_path: Path, fixed: None) -> None:
+    write_drums(tmp_path / "in", 1)
+    for k in range(12):
+        shutil.copy(tmp_path / "in" / "kick" / "kick 001.wav", tmp_path / "in" / "kick" / f"copy {k:02d}.wav")
+    trained = quick_train(tmp_path / "in", tmp_path / "x.safetensors")
+    assert torch.isfinite(trained.generate(1)[0].audio).all()
+
+
+def test_stereo(tmp_path: Path, fixed: None) -> None:
+    trained = quick_train(write_drums(tmp_path / "in", 4, channels=2), tmp_path / "x.safetensors", channels=2)
+    sound = trained.generate(1)[0].audio
+    assert sound.shape[0] == 2
+    assert not torch.equal(sound[0], sound[1])
+    copy = trained.reconstruct(torch.cat([drum(0), 0.3 * drum(0)]))
+    assert copy[0].square().sum() > copy[1].square().sum()
+
+
+# --- what is learned from what -----------------------------------------------------------------------------------------------
+
+
+def with_other_sounds(corpus: Path, to: Path, *, split: str) -> Corpus:
+    """A copy of the corpus in which the clips of a split hold other sounds of the same lengths."""
+    shutil.copytree(corpus, to)
+    opened = Corpus.open(to)
+    audio = np.load(to / "audio.npy")
+    offsets = np.load(to / "offsets.npy")
+    for index in opened.indices(split):
+        span = slice(int(offsets[index]), int(offsets[index + 1]))
+        audio[span, 0] = 0.5 * np.sin(np.arange(span.stop - span.start) * 0.3) * np.linspace(1, 0, span.stop - span.start)
+    np.save(to / "audio.npy", audio)
+    return Corpus.open(to)
+
+
+def test_test_sounds_are_never_learned_from(tiny: Tiny, tmp_path: Path, fixed: None) -> None:
+    other = quick_train(with_other_sounds(tiny.corpus, tmp_path / "other", split="test"), tmp_path / "x.safetensors")
+    assert_same_tensors(tmp_path / "x.safetensors", tiny.file)
+    assert other.card["reconstruction"] != training.Instrument.load(tiny.file).card["reconstruction"]
+
+
+def test_validation_sounds_only_choose_the_step(tiny: Tiny, tmp_path: Path, fixed: None) -> None:
+    other = quick_train(with_other_sounds(tiny.corpus, tmp_path / "other", split="validation"), tmp_path / "x.safetensors")
+    one, two = tensors_of(tmp_path / "x.safetensors"), tensors_of(tiny.file)
+    for name in ("model.basis", "model.mean", "model.scale", "model.length_statistics"):
+        assert torch.equal(one[name], two[name]), name
+    a, b = other.card["training"]["curve"], training.Instrument.load(tiny.file).card["training"]["curve"]
+    assert a["train"] == b["train"]  # the weights went the same way
+    assert a["validation"] != b["validation"]
+
+
+def test_train_sounds_are_learned_from(tiny: Tiny, tmp_path: Path, fixed: None) -> None:
+    quick_train(with_other_sounds(tiny.corpus, tmp_path / "other", split="train"), tmp_path / "x.safetensors")
+    assert not torch.equal(tensors_of(tmp_path / "x.safetensors")["model.mean"], tensors_of(tiny.file)["model.mean"])
