@@ -12,7 +12,7 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,8 @@ def replacing(path: Path | str, *, force: bool = False) -> Iterator[Path]:
     except OSError as error:
         raise disk_error(error, path) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing could be written there is nothing to remove, and the reason is told above
+            temporary.unlink(missing_ok=True)
 
 
 def _remove_stale(path: Path) -> None:
@@ -84,5 +85,9 @@ def write_text(path: Path | str, text: str, *, force: bool = False) -> None:
 
 
 def write_json(path: Path | str, value: Any, *, force: bool = False) -> None:
-    """Writes `value` as readable UTF-8 JSON (NaN and infinity are refused: not JSON). Raises as `write_bytes`, ValueError."""
-    write_text(path, json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n", force=force)
+    """Writes `value` as readable UTF-8 JSON (NaN and infinity are refused: not JSON). Raises as `write_bytes`, ValueError.
+
+    Names of files that are no valid text (lone surrogates) become JSON escapes.
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
+    write_bytes(path, text.encode("utf-8", "backslashreplace"), force=force)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 InstrumentPath = Annotated[Path, typer.Argument(metavar="INSTRUMENT", help="Instrument file (.safetensors).", show_default=False)]
 OutFolder = Annotated[Path, typer.Option("--out", help="Folder to write to.", show_default=False)]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Same seed, same sounds.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Same seed, same sounds.")]
 Level = Annotated[str, typer.Option("--level", help="peak (-1 dBFS) | loudness (-16 LKFS) | keep.")]
 Subtype = Annotated[str, typer.Option("--format", help="PCM_16 | PCM_24 | FLOAT.")]
 Rate = Annotated[int | None, typer.Option("--rate", help="Sample rate in Hz; the instrument's own if not given.")]
@@ -40,14 +40,28 @@ def check_outputs(folder: Path, *, subtype: str) -> None:
         raise OutputExistsError(f"{folder} is a file; give a folder to --out")
 
 
-def save_sounds(sounds: Sequence[Sound], folder: Path, *, subtype: str, force: bool) -> list[Path]:
-    """Writes every sound with its recipe; none is written when one of the names is taken. Raises OutputExistsError."""
+def save_sounds(sounds: Sequence[Sound], folder: Path, *, subtype: str, force: bool, inputs: Sequence[Path] = ()) -> list[Path]:
+    """Writes every sound with its recipe; none is written when one of the names is taken. Raises OutputExistsError.
+
+    inputs: files that were read: not even `force` replaces them.
+    """
     from timbrespace.audio.atomic import check_absent
 
-    for sound in sounds:
-        for suffix in (".wav", ".json"):
-            check_absent(folder / f"{sound.name}{suffix}", force=force)
+    targets = [folder / f"{sound.name}{suffix}" for sound in sounds for suffix in (".wav", ".json")]
+    check_not_inputs(targets, inputs)
+    for target in targets:
+        check_absent(target, force=force)
     return [sound.save(folder, subtype=subtype, force=force) for sound in sounds]
+
+
+def check_not_inputs(targets: Sequence[Path], inputs: Sequence[Path]) -> None:
+    """Refuses to write over a file that is read. Raises OutputExistsError."""
+    from timbrespace.contracts import OutputExistsError
+
+    read = {path.resolve() for path in inputs}
+    for target in targets:
+        if target.resolve() in read:
+            raise OutputExistsError(f"{target} is itself an input and is never replaced; choose another folder with --out")
 
 
 def tell(sounds: Sequence[Sound], paths: Sequence[Path], *, as_json: bool, **more: Any) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from timbrespace.cli.common import Force, InstrumentPath, Json, Level, OutFolder, Rate, Seed, Subtype
+
+if TYPE_CHECKING:
+    from timbrespace.synthesis.sound import Sound
 
 
 def generate(
@@ -19,6 +23,7 @@ def generate(
     near: Annotated[Path | None, typer.Option("--near", help="Draw around this sound file instead.")] = None,
     kit: Annotated[bool, typer.Option("--kit", help="Also write the batch as a sampler kit: SFZ and Decent Sampler.")] = False,
     reel: Annotated[bool, typer.Option("--reel", help="Also put all sounds one after another into one file.")] = False,
+    page: Annotated[bool, typer.Option("--page", help="Also write index.html: players, spectrograms, the map, the card.")] = False,
     recipe: Annotated[Path | None, typer.Option("--recipe", help="Make again the sound that this recipe (JSON) describes.")] = None,
     seed: Seed = 0,
     level: Level = "peak",
@@ -36,8 +41,9 @@ def generate(
     if kit:
         for suffix in (".sfz", ".dspreset"):
             check_absent(out / f"{_kit_name(instrument)}{suffix}", force=force)
-    if reel:
-        check_absent(out / "reel.wav", force=force)
+    for wanted, name in ((reel or page, "reel.wav"), (page, "index.html")):
+        if wanted:
+            check_absent(out / name, force=force)
     opened = open_instrument(instrument)
     if recipe is not None:
         sounds = [opened.replay(_read_recipe(recipe))]
@@ -47,11 +53,16 @@ def generate(
                 count, seed=seed, category=category, temperature=temperature, near=None if near is None else opened.read(near),
                 level=level, out_rate=rate, progress=progress,  # type: ignore[arg-type]
             )  # fmt: skip
-    paths = save_sounds(sounds, out, subtype=subtype, force=force)
+    paths = save_sounds(sounds, out, subtype=subtype, force=force, inputs=[path for path in (near, recipe, instrument) if path])
     more = {}
     if kit:
         more["kit"] = ", ".join(str(path) for path in _write_kit(sounds, paths, out, name=_kit_name(instrument), force=force))
-    if reel:
+    if page:
+        from timbrespace.web.results import Results, write_results
+
+        about = f"{len(sounds)} new sounds by {instrument.name}."
+        more["page"] = str(write_results(Results(out.resolve().name, about, opened, sounds, sounds_in=""), out, force=force))
+    elif reel:
         from timbrespace.audio.files import write
         from timbrespace.synthesis.reel import reel as join
 
@@ -64,7 +75,7 @@ def _kit_name(instrument: Path) -> str:
     return f"{instrument.stem} kit"
 
 
-def _write_kit(sounds, paths, out: Path, *, name: str, force: bool) -> list[Path]:  # type: ignore[no-untyped-def]
+def _write_kit(sounds: list[Sound], paths: list[Path], out: Path, *, name: str, force: bool) -> list[Path]:
     from timbrespace.export.keymap import kind_of
     from timbrespace.export.sampler import KitEntry, write_decent_sampler, write_sfz
 
@@ -74,11 +85,11 @@ def _write_kit(sounds, paths, out: Path, *, name: str, force: bool) -> list[Path
     ]
     # A kick has a pitch too, but belongs on a pad: one drum makes the whole batch a drum kit.
     if any(kind_of(entry)[0] is not None for entry in entries):
-        entries = [KitEntry(**{**vars(entry), "root_note": None}) for entry in entries]
+        entries = [replace(entry, root_note=None) for entry in entries]
     return write_sfz(out, entries, name=name, force=force) + write_decent_sampler(out, entries, name=name, force=force)
 
 
-def _read_recipe(path: Path) -> dict:  # type: ignore[type-arg]
+def _read_recipe(path: Path) -> dict[str, Any]:
     import json
 
     from timbrespace.contracts import ConfigError

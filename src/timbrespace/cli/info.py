@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from timbrespace.cli.common import InstrumentPath, Json
+
+_MEASURES = {
+    "log_mel_db": "log-mel dB",
+    "sound_db": "sound dB",
+    "attack_ms": "attack ms",
+    "decay_percent": "decay %",
+    "grain_db": "grain dB",
+}
 
 
 def info(
@@ -19,6 +28,7 @@ def info(
     json: Json = False,
 ) -> None:
     """Show what an instrument is: corpus, training, quality beside its control rows, categories; or strip it for sharing."""
+    from timbrespace.cli.common import check_not_inputs
     from timbrespace.cli.common_corpus import print_json
     from timbrespace.synthesis.instrument import Instrument
 
@@ -35,6 +45,7 @@ def info(
         "settings": opened.contents.settings,
     }
     if strip is not None:
+        check_not_inputs([Path(strip)], [instrument])
         opened.save(strip, strip=True, force=force)
         facts["stripped"] = strip
     if json:
@@ -52,7 +63,7 @@ def info(
 def card_lines(card: dict[str, Any]) -> list[str]:
     """The card as lines to read; parts that are not there are left out."""
     lines = []
-    corpus, training, quality, new = (card.get(name) or {} for name in ("corpus", "training", "reconstruction", "new_sounds"))
+    corpus, training, quality, new = (_group(card, name) for name in ("corpus", "training", "reconstruction", "new_sounds"))
     if corpus:
         lines.append(f"corpus                {corpus.get('clips')} clips, {corpus.get('minutes')} min, {corpus.get('skipped')} skipped")
     if training:
@@ -62,10 +73,11 @@ def card_lines(card: dict[str, Any]) -> list[str]:
         )
     if quality:
         lines.append(f"reconstruction        on {quality.get('sounds')} sounds of the {quality.get('on')} split, mean over sounds:")
-        rows = quality.get("rows") or {}
-        for name, row in rows.items():
-            figures = "  ".join(f"{key} {value}" for key, value in row.items())
-            lines.append(f"  {name:<24}{figures}")
+        rows = _group(quality, "rows")
+        measures = next((list(_group(rows, name)) for name in rows), [])
+        lines.append(" " * 26 + "".join(f"{_MEASURES.get(measure, measure):>12}" for measure in measures))
+        for name in rows:
+            lines.append(f"  {name:<24}" + "".join(f"{_figure(_group(rows, name).get(measure)):>12}" for measure in measures))
     if new:
         lines.append(
             f"new sounds            novelty {new.get('novelty_median')} (1: as new as unheard real ones), {new.get('copies')} copies of "
@@ -74,3 +86,13 @@ def card_lines(card: dict[str, Any]) -> list[str]:
     if card.get("expect"):
         lines.append(f"expect                {card['expect']}")
     return lines
+
+
+def _figure(value: object) -> str:
+    return f"{value:.2f}" if isinstance(value, (int, float)) else "–"
+
+
+def _group(values: dict[str, Any], name: str) -> dict[str, Any]:
+    """A part of the card; empty where a file made by others holds something else."""
+    found = values.get(name)
+    return found if isinstance(found, dict) else {}

@@ -43,6 +43,7 @@ _NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command line (default: the process's own) and returns its exit code. Never raises for bad input."""
     _make_printing_safe()
+    _share_cores()
     words = list(sys.argv[1:] if arguments is None else arguments)
     with _terminate_like_interrupt():
         try:
@@ -173,6 +174,14 @@ def _silence_stdout() -> None:
         sink = os.open(os.devnull, os.O_WRONLY)
         os.dup2(sink, sys.stdout.fileno())
         os.close(sink)
+
+
+def _share_cores() -> None:
+    """Lets PyTorch's threads sleep while they wait, before it is loaded.
+
+    By default they spin, and any other busy program on the machine then slows small matrix products tenfold (LOG.md, 2026-11-21).
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def _make_printing_safe() -> None:

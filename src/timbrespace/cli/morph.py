@@ -34,4 +34,4 @@ def morph(
         sounds = opened.morph(
             sounds_in, steps, seed=seed, name=name, level=level, out_rate=rate, progress=progress  # type: ignore[arg-type]
         )  # fmt: skip
-    tell(sounds, save_sounds(sounds, out, subtype=subtype, force=force), as_json=json)
+    tell(sounds, save_sounds(sounds, out, subtype=subtype, force=force, inputs=[*files, instrument]), as_json=json)

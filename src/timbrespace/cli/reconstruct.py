@@ -22,16 +22,15 @@ def reconstruct(
     """Send sounds through the instrument and back: same names, same lengths, same peaks."""
     from timbrespace.audio.atomic import check_absent
     from timbrespace.audio.files import write
-    from timbrespace.cli.common import check_outputs, open_instrument
+    from timbrespace.cli.common import check_not_inputs, check_outputs, open_instrument
     from timbrespace.cli.common_corpus import counting, print_json
     from timbrespace.contracts import TimbrespaceError
 
     check_outputs(out, subtype=subtype)
     jobs = _jobs(sources, out)
-    for path, target in jobs:
+    check_not_inputs([target for _, target in jobs], [path for path, _ in jobs])
+    for _, target in jobs:
         check_absent(target, force=force)
-        if target.resolve() == path.resolve():
-            raise TimbrespaceError(f"{target} is the input itself; choose another folder with --out")
     opened = open_instrument(instrument)
     written, skipped, cut = [], [], []
     with counting("reconstructing", quiet=json) as progress:

@@ -24,10 +24,13 @@ def train(
     out: Annotated[Path, typer.Option("--out", help="Instrument file to write (.safetensors).", show_default=False)],
     preset: Annotated[str, typer.Option("--preset", help="Preset name or .yaml file; `timbrespace presets` lists them.")] = "oneshot",
     minutes: Annotated[float | None, typer.Option("--minutes", help="Time for the whole training; the preset's own if not given.")] = None,
+    epochs: Annotated[
+        float | None, typer.Option("--epochs", help="Passes over all sounds and variations instead of minutes; repeatable to the bit.")
+    ] = None,
     changes: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; repeatable.")] = None,
     channels: Annotated[int, typer.Option("--channels", help="1 mixes to mono, 2 keeps stereo (for a folder).")] = 1,
     device: Annotated[str, typer.Option("--device", help="auto | cpu | cuda | mps.")] = "auto",
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same instrument.")] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Same seed, same instrument.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Take up an interrupted run.")] = False,
     force: Force = False,
     json: Json = False,
@@ -40,9 +43,9 @@ def train(
     from timbrespace.training.train import train as run
 
     start = time.perf_counter()
-    with _watching(quiet=json) as watch:
+    with watching(quiet=json) as watch:
         instrument = run(
-            source, out, preset=preset, minutes=minutes, changes=tuple(changes or ()), seed=seed, device=device, channels=channels,
+            source, out, preset=preset, minutes=minutes, epochs=epochs, changes=tuple(changes or ()), seed=seed, device=device, channels=channels,
             resume=resume, force=force, watch=watch,
         )  # fmt: skip
     took = time.perf_counter() - start
@@ -57,8 +60,8 @@ def train(
 
 
 @contextmanager
-def _watching(*, quiet: bool) -> Iterator[Callable[[Report], None]]:
-    """Progress on the error stream: a bar with the time left on a terminal, a line a stage elsewhere."""
+def watching(*, quiet: bool) -> Iterator[Callable[[Report], None]]:
+    """Gives a watcher for `train`: a bar on the error stream with the time left on a terminal, a line a stage elsewhere."""
     import sys
 
     if quiet:

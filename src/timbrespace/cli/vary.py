@@ -33,4 +33,4 @@ def vary(
         sounds = opened.vary(
             opened.read(file), count, amount=amount, seed=seed, name=file.stem, level=level, out_rate=rate, progress=progress  # type: ignore[arg-type]
         )  # fmt: skip
-    tell(sounds, save_sounds(sounds, out, subtype=subtype, force=force), as_json=json)
+    tell(sounds, save_sounds(sounds, out, subtype=subtype, force=force, inputs=[file, instrument]), as_json=json)
