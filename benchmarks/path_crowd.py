@@ -1,0 +1,102 @@
+"""New sounds, as a crowd, against held-out real ones, with control rows that need no sampling, no model, or no novelty."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from common import say, table
+from timbrespace.audio.distance import embedding
+from timbrespace.evaluation.card import copies
+from timbrespace.evaluation.distribution import COUNT, compare, near_doubles
+from timbrespace.parallel import Pool
+from timbrespace.synthesis.finish import finish
+from timbrespace.synthesis.instrument import Instrument
+
+if TYPE_CHECKING:
+    from path import Bench
+
+NOTE = """Reference: the {reference} held-out clips of the trained kits (test and validation splits; training reads the second only to
+stop early), so n = {n} a side, means over {splits} draws. *Fréchet ratio*: distance over that of real against real at the same n
+({floor:.1f}), 1 is best. *Precision, recall*: higher is better. *Told apart*: share that a classifier gets right, 50 % is best.
+*Novelty*: 0 a copier, 1 as new as held-out real sounds. *Copies*: nearer than 1 dB to a training sound. *Doubles*: repeats of another
+sound of the same row. [Definitions](measures.md). Every row has {count} sounds. Real against real splits held-out and training clips
+at random, so that velocity layers and near-duplicates fall on both sides, which flatters it."""
+
+HEAD = ["sounds", "Fréchet ratio", "precision", "recall", "told apart", "novelty", "copies", "doubles"]
+
+
+def measure(bench: Bench) -> str:
+    """The table, as Markdown."""
+    instruments = [Instrument.load(trained.path) for trained in bench.instruments]
+    first, corpus = instruments[0], bench.corpus
+    clips = corpus.indices("train")
+    training = [corpus.audio(i)[:, : first.contents.samples] for i in clips]
+    held = [corpus.audio(i)[:, : first.contents.samples] for i in corpus.indices("test") + corpus.indices("validation")]
+    known, reference = embedding(training, sample_rate=corpus.sample_rate), embedding(held, sample_rate=corpus.sample_rate)
+    dice = np.random.default_rng(0)
+    some = [training[i] for i in dice.permutation(len(training))[:COUNT]]
+
+    def points(sounds: list[Tensor]) -> Tensor:
+        return embedding(sounds, sample_rate=first.sample_rate)
+
+    made: dict[str, Callable[[], list[Tensor]]] = {}
+    for seed, instrument in enumerate(instruments):
+        name = "generated, temperature 1" + (f", seed {seed}" if seed else "")
+        made[name] = lambda instrument=instrument, seed=seed: [s.audio for s in instrument.generate(COUNT, seed=seed)]  # type: ignore[misc]
+    made |= {
+        "latents from the unit Gaussian": lambda: render(first, gaussian(first, COUNT)),
+        "midpoints of random pairs of training latents": lambda: render(first, midpoints(first, COUNT)),
+        "training sounds through the instrument": lambda: copies(first, some),
+        "training sounds themselves (a copier)": lambda: some,
+    }
+    rows, result = [], None
+    for name, make in made.items():
+        say(name)
+        crowd = points(make())
+        result = compare(crowd, reference, training=known)
+        rows.append(_row(name, result))
+    assert result is not None
+    doubles = len(near_doubles(reference)) / len(reference)
+    real = {name: result[f"real_{name}"] for name in ("precision", "recall", "accuracy", "copies")}
+    rows.append(_row("real against real", real | {"frechet_ratio": 1.0, "novelty": 1.0, "doubles": doubles}))
+    note = NOTE.format(reference=len(held), n=result["n"], splits=result["splits"], floor=result["frechet_floor"], count=len(some))
+    return f"{note}\n\n{table(HEAD, rows)}"
+
+
+def gaussian(instrument: Instrument, count: int) -> Tensor:
+    """Latents `(count, dims)` from the unit Gaussian, where a VAE's prior would have them."""
+    return torch.from_numpy(np.random.default_rng(1).standard_normal((count, instrument.dims)).astype(np.float32))
+
+
+def midpoints(instrument: Instrument, count: int) -> Tensor:
+    """Latents `(count, dims)` half-way between random pairs of training sounds."""
+    assert instrument.contents.clips is not None
+    latents, dice = instrument.contents.clips.latents, np.random.default_rng(2)
+    pairs = np.stack([dice.choice(len(latents), 2, replace=False) for _ in range(count)])
+    return (latents[pairs[:, 0]] + latents[pairs[:, 1]]) / 2
+
+
+def render(instrument: Instrument, latents: Iterable[Tensor]) -> list[Tensor]:
+    """Latents decoded and finished as `generate` does."""
+
+    def one(item: tuple[int, Tensor]) -> Tensor:
+        return finish(instrument.decode(item[1], seed=item[0]), instrument.sample_rate)
+
+    with Pool() as pool:
+        return list(pool.map(one, enumerate(latents)))
+
+
+def _row(name: str, figures: dict[str, Any]) -> list[str]:
+    return [
+        name,
+        f"{figures['frechet_ratio']:.2f}",
+        f"{figures['precision']:.2f}",
+        f"{figures['recall']:.2f}",
+        *(f"{100 * figures['accuracy']:.0f} %", f"{figures['novelty']:.2f}"),
+        *(f"{100 * figures[key]:.0f} %" for key in ("copies", "doubles")),
+    ]

@@ -1,0 +1,144 @@
+"""Copies against originals, WAV to WAV and at the level of features, with control rows and bootstrap intervals over sounds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from common import say, table
+from timbrespace.audio.distance import MATCH_DB, log_mel_error
+from timbrespace.corpus.corpus import Corpus
+from timbrespace.evaluation.card import copies, linear_path, true_features
+from timbrespace.evaluation.reconstruction import control_rows, markdown_table, reconstruction_table, summary
+from timbrespace.model.oneshot import OneShot
+from timbrespace.model.timegrid import interpolation
+from timbrespace.parallel import Pool
+from timbrespace.synthesis.instrument import Instrument
+from timbrespace.training.images import Encoder
+
+if TYPE_CHECKING:
+    from path import Bench
+
+NOTE = """Means over sounds with 95 % bootstrap intervals; smaller is better; the columns are defined in [measures](measures.md).
+*Plain PCA*: as many principal components as the instrument has latent dimensions, fitted on the same training sounds without variations, in
+the model's own image space and decoded by the same way back. *Linear path alone*: the instrument with its networks silenced. *True
+features*: no model at all. True lengths are given to every row that decodes. Originals are clips as `prepare` makes them (mono, 44.1 kHz,
+from the onset)."""
+
+
+def measure(bench: Bench) -> str:
+    """The tables, as Markdown."""
+    instruments = [Instrument.load(trained.path) for trained in bench.instruments]
+    first = instruments[0]
+    samples, corpus, unseen = first.contents.samples, bench.corpus, bench.unseen
+    training = [corpus.audio(i)[:, :samples] for i in corpus.indices("train")]
+    say(f"plain PCA of {len(training)} training sounds")
+    plain = plain_pca(first, corpus)
+    sets = {
+        "held out": (f"files of the trained kits ({corpus.head['groups']} groups, the test split)", _clips(corpus, "test", samples)),
+        "unseen": ("whole kits never trained on", _clips(unseen, None, samples)),
+    }
+    out = [NOTE]
+    for name, (what, originals) in sets.items():
+        say(f"{name}: {len(originals)} sounds, WAV to WAV")
+        rows: dict[str, list[Tensor]] = {}
+        for seed, instrument in enumerate(instruments):
+            rows[f"instrument, {first.dims} latent dimensions" + _seed(seed)] = copies(instrument, originals)
+        rows[f"plain PCA, {first.dims} dimensions"] = copies(plain, originals)
+        for seed, instrument in enumerate(instruments):
+            rows["linear path alone" + _seed(seed)] = copies(linear_path(instrument), originals)
+        rows["true features"] = true_features(first, originals)
+        rows |= dict(reversed(control_rows(originals, training, sample_rate=corpus.sample_rate).items()))
+        wavs = markdown_table(reconstruction_table(rows, originals, sample_rate=corpus.sample_rate))
+        versus = _versus(next(iter(rows.values())), rows[f"plain PCA, {first.dims} dimensions"], originals, rate=corpus.sample_rate)
+        features = _features_table({f"instrument{_seed(k)}": one for k, one in enumerate(instruments)}, plain, originals)
+        out += [f"**{name}**: {len(originals)} sounds, {what}.", wavs, versus, features]
+    return "\n\n".join(out)
+
+
+def plain_pca(instrument: Instrument, corpus: Corpus) -> Instrument:
+    """The instrument with its codec replaced by plain principal components of the training clips, and its networks silenced."""
+    from sklearn.decomposition import PCA
+
+    linear, clips = linear_path(instrument), corpus.indices("train")
+    model = linear.model
+    assert isinstance(model, OneShot)
+    encoder = Encoder(corpus, clips, instrument.representation, model, samples=instrument.contents.samples, seed=0)
+    with Pool() as pool:
+        images, _ = encoder.images(list(range(len(clips))), pool)
+    fitted = PCA(min(model.dims, len(clips) - 1), svd_solver="full").fit(images.double().numpy())
+    basis, scale = torch.zeros_like(model.basis), torch.ones_like(model.scale)
+    count = fitted.n_components_
+    basis[:count] = torch.from_numpy(fitted.components_)
+    scale[:count] = torch.from_numpy(fitted.explained_variance_).sqrt().clamp_min(1e-3)
+    model.set_codec(torch.from_numpy(fitted.mean_), basis, scale, model.length_statistics)
+    return linear
+
+
+def feature_errors(model: OneShot, instrument: Instrument, originals: list[Tensor], *, how: str) -> Tensor:
+    """RMSE in dB over the band cells of each sound's true frames, `(count,)`; features relative to the loudest cell, 80 dB range.
+
+    The level is matched as WAVs' is: by one gain, the median difference over the original's cells within 40 dB of its loudest.
+    how: "latent" (there and back through the model), "codec" (through all its linear coefficients), "time" (through its coarse time
+    axis alone), "mean" (the mean image of the codec).
+    """
+
+    def one(audio: Tensor) -> Tensor:
+        with torch.no_grad():
+            features = instrument.representation.encode(audio[None])
+            wanted = (features - features.amax()).clamp_min(-model.floor)
+            length = torch.tensor([audio.shape[-1]])
+            if how == "latent":
+                found = model.decode(model.encode(features, length).mean, lengths=length).features
+            else:
+                image = model.images(features)
+                if how == "codec":
+                    image = model.project(image) @ model.basis + model.mean
+                elif how == "mean":
+                    image = model.mean[None]
+                found = image.reshape(-1, model.parts, model.bands, model.steps) @ interpolation(model.edges)
+            found = found[..., : wanted.shape[3]]
+            found = (found + (wanted - found)[wanted > -MATCH_DB].median()).clamp_min(-model.floor)
+            return (found - wanted).square().mean().sqrt()
+
+    with Pool() as pool:
+        return torch.stack(list(pool.map(one, originals)))
+
+
+def _features_table(instruments: dict[str, Instrument], plain: Instrument, originals: list[Tensor]) -> str:
+    first = next(iter(instruments.values()))
+    model, pca = _one_shot(first), _one_shot(plain)
+    found = {name: feature_errors(_one_shot(one), one, originals, how="latent") for name, one in instruments.items()}
+    found["plain PCA"] = feature_errors(pca, plain, originals, how="latent")
+    found["linear path alone"] = feature_errors(_one_shot(linear_path(first)), first, originals, how="latent")
+    found[f"linear codec, all {model.coefficients} coefficients"] = feature_errors(model, first, originals, how="codec")
+    found[f"coarse time axis alone, {model.steps} steps"] = feature_errors(model, first, originals, how="time")
+    found["mean of the training images"] = feature_errors(pca, plain, originals, how="mean")
+    rows = []
+    for name, values in found.items():
+        figure = summary(values)
+        rows.append([name, f"{figure['mean']:.2f} ({figure['low']:.2f}–{figure['high']:.2f})"])
+    return table(["features alone, no audio made", "RMSE (dB) of band levels within true lengths, one gain matched"], rows)
+
+
+def _versus(ours: list[Tensor], theirs: list[Tensor], originals: list[Tensor], *, rate: int) -> str:
+    difference = log_mel_error(originals, ours, sample_rate=rate) - log_mel_error(originals, theirs, sample_rate=rate)
+    figure = summary(difference)
+    mean, low, high = (f"{figure[key]:+.2f}" for key in ("mean", "low", "high"))
+    better = 100 * float((difference < 0).float().mean())
+    return f"Instrument less plain PCA, sound by sound: {mean} dB log-mel error ({low} to {high}); better on {better:.0f} % of the sounds."
+
+
+def _clips(corpus: Corpus, split: str | None, samples: int) -> list[Tensor]:
+    return [corpus.audio(i)[:, :samples] for i in corpus.indices(split)]
+
+
+def _one_shot(instrument: Instrument) -> OneShot:
+    assert isinstance(instrument.model, OneShot)
+    return instrument.model
+
+
+def _seed(seed: int) -> str:
+    return f", seed {seed}" if seed else ""

@@ -1,0 +1,186 @@
+#!/usr/bin/env python
+"""Phase methods on real sounds: how close, how fast, beside librosa's Griffin-Lim in the same run. Prints Markdown.
+
+    python benchmarks/phase.py FOLDER [FOLDER …] [--clips 10] [--hops 256 128] [--sweep]
+    python benchmarks/phase.py FOLDER [FOLDER …] --bands [--clips 60]
+
+Without --bands: exact STFT magnitudes to audio. With it: the `bands` view to audio by each method. One thread; processor time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy and Torch are loaded
+
+import torch
+from torch import Tensor
+
+from common import say, stamp, table  # also puts this clone first on the path
+from timbrespace.audio.distance import attack_error_ms, grain_error, log_mel_error
+from timbrespace.audio.files import find_audio, read
+from timbrespace.audio.stft import stft
+from timbrespace.contracts import SAMPLE_RATE, TimbrespaceError
+from timbrespace.representation.bands import Bands
+from timbrespace.representation.phase import METHODS, griffin_lim, recover_phase
+from timbrespace.representation.rtpghi import stream_phase
+
+SECONDS = 1.5
+LIBRARY = "librosa Griffin-Lim 32"
+Way = Callable[[Tensor, int, int, int], Tensor]  # magnitude (bins, frames), n_fft, hop, length -> audio (length,)
+
+
+def ways(*, sweep: bool, library: bool) -> dict[str, Way]:
+    """Everything that is measured, by name."""
+    found: dict[str, Way] = {LIBRARY: _librosa} if library else {}
+    for method in METHODS:
+        found |= _way(method, METHODS[method].iterations, METHODS[method].momentum)
+    if library:
+        found |= {"real-time PGHI, looking one frame ahead": _stream(True), "real-time PGHI, causal": _stream(False)}
+    for iterations in (8, 16, 64, 100) if sweep else (16,):
+        found |= _way("pghi+griffin-lim", iterations, 0.9)
+    for momentum in (0.7, 0.95, 0.99) if sweep else ():
+        found |= _way("pghi+griffin-lim", 32, momentum)
+    if sweep:
+        found |= _way("fast-griffin-lim", 100, 0.99)
+    return found
+
+
+def _way(method: str, iterations: int, momentum: float) -> dict[str, Way]:
+    def run(magnitude: Tensor, n_fft: int, hop: int, length: int) -> Tensor:
+        return recover_phase(magnitude, n_fft=n_fft, hop=hop, length=length, method=method, iterations=iterations, momentum=momentum)
+
+    detail = f" {iterations}" + (f", momentum {momentum:g}" if momentum else "") if iterations else ""
+    return {method + detail: run}
+
+
+def _stream(look_ahead: bool) -> Way:
+    def run(magnitude: Tensor, n_fft: int, hop: int, length: int) -> Tensor:
+        phase = stream_phase(magnitude, n_fft=n_fft, hop=hop, look_ahead=look_ahead)
+        return griffin_lim(magnitude, n_fft=n_fft, hop=hop, length=length, iterations=0, phase=phase)
+
+    return run
+
+
+def _librosa(magnitude: Tensor, n_fft: int, hop: int, length: int) -> Tensor:
+    import librosa
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # sounds shorter than a window
+        options = {"n_iter": 32, "momentum": 0.0, "n_fft": n_fft, "hop_length": hop, "length": length, "random_state": 0}
+        return torch.from_numpy(librosa.griffinlim(magnitude.numpy(), pad_mode="constant", **options))
+
+
+def clips(folder: Path, *, count: int, seed: int = 0) -> Iterator[Tensor]:
+    """`count` sounds of a folder, mono `(time,)`, cut to 1.5 s; silent and unreadable ones are passed over."""
+    files = find_audio(folder)
+    for index in torch.randperm(len(files), generator=torch.Generator().manual_seed(seed)).tolist():
+        if count == 0:
+            return
+        try:
+            audio = read(files[index], sample_rate=SAMPLE_RATE, channels=1)[0][0, : int(SECONDS * SAMPLE_RATE)].contiguous()
+        except TimbrespaceError as error:
+            say(str(error))
+            continue
+        if float(audio.abs().amax() if len(audio) else 0) > 1e-4:
+            count -= 1
+            yield audio
+
+
+def convergence(magnitude: Tensor, audio: Tensor, *, n_fft: int, hop: int) -> float:
+    """Spectral convergence, dB: the size of the error of the magnitudes over their own size."""
+    error = stft(audio[None, None], n_fft=n_fft, hop=hop)[0, 0].abs() - magnitude
+    return float(20 * torch.log10(error.norm() / magnitude.norm()))
+
+
+def exact(sets: dict[str, list[Tensor]], *, n_fft: int, hop: int, sweep: bool) -> str:
+    """Table of magnitudes to audio."""
+    rows = []
+    for name, way in ways(sweep=sweep, library=True).items():
+        way(torch.rand(n_fft // 2 + 1, 9), n_fft, hop, 8 * hop)  # compiles
+        cells, spent, count = [], 0.0, 0
+        for sounds in sets.values():
+            close, copies = [], []
+            for audio in sounds:
+                magnitude = stft(audio[None, None], n_fft=n_fft, hop=hop)[0, 0].abs()
+                start = time.process_time()
+                copies.append(way(magnitude, n_fft, hop, len(audio)))
+                spent, count = spent + time.process_time() - start, count + 1
+                close.append(convergence(magnitude, copies[-1], n_fft=n_fft, hop=hop))
+            mel = log_mel_error([one[None] for one in sounds], [one[None] for one in copies])
+            cells += [f"{sum(close) / len(close):.1f}", f"{float(mel.mean()):.2f}"]
+        rows.append([name, *cells, f"{1000 * spent / count:.0f}"])
+    head = [f"redundancy {n_fft // hop} ({n_fft}/{hop})", *_heads(sets, ("convergence (dB)", "log-mel error (dB)")), "ms a sound"]
+    return table(head, rows)
+
+
+def from_bands(sets: dict[str, list[Tensor]], *, hop: int, bands: int, sweep: bool) -> str:
+    """Table of the way back from the `bands` view."""
+    view = Bands(hop=hop, bands=bands)
+    rows = []
+    for name, way in ways(sweep=sweep, library=False).items():
+        way(torch.rand(view.n_fft // 2 + 1, 9), view.n_fft, hop, 8 * hop)  # compiles
+        cells, spent, count = [], 0.0, 0
+        for sounds in sets.values():
+            copies = []
+            for audio in sounds:
+                level = view.encode(audio[None, None])[0, 0]
+                start = time.process_time()
+                copies.append(way(view.magnitude(level, loudest=level.max()), view.n_fft, hop, len(audio))[None])
+                spent, count = spent + time.process_time() - start, count + 1
+            originals = [one[None] for one in sounds]
+            attack, grain = attack_error_ms(originals, copies), grain_error(originals, copies)
+            cells += [
+                f"{float(log_mel_error(originals, copies).mean()):.3f}",
+                f"{float(attack.mean()):.2f}",
+                f"{float(grain.nanmean()):.2f}",
+            ]
+        rows.append([name, *cells, f"{1000 * spent / count:.0f}"])
+    head = [f"{bands} bands, hop {hop}", *_heads(sets, ("log-mel error (dB)", "attack (ms)", "grain (dB)")), "ms a sound"]
+    return table(head, rows)
+
+
+def _heads(sets: dict[str, list[Tensor]], what: tuple[str, ...]) -> list[str]:
+    return [f"{name}: {one}" for name in sets for one in what]
+
+
+def main() -> None:
+    """Parses the command line and prints the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="sounds; each folder gets columns of its own")
+    parser.add_argument("--clips", type=int, default=10, help="sounds a folder, drawn by a fixed seed (default: %(default)s)")
+    parser.add_argument("--n-fft", type=int, default=1024, help="window in samples, without --bands (default: %(default)s)")
+    parser.add_argument(
+        "--hops", type=int, nargs="+", default=[256, 128], help="samples between frames (default: 256 128; --bands: the first)"
+    )
+    parser.add_argument("--bands", type=int, nargs="?", const=161, help="the way back from that many bands (161) instead")
+    parser.add_argument("--sweep", action="store_true", help="more iteration counts and momenta")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    missing = [str(folder) for folder in arguments.folders if not folder.is_dir()]
+    if missing:
+        sys.exit(f"not a folder: {', '.join(missing)}; name folders of sound files")
+    sets = {folder.resolve().name: list(clips(folder, count=arguments.clips)) for folder in arguments.folders}
+    empty = [name for name, sounds in sets.items() if not sounds]
+    if empty:
+        sys.exit(f"no usable sound in {', '.join(empty)}; name folders of sound files")
+    more = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("librosa", "numba"))
+    counts = ", ".join(f"{len(sounds)} sounds of {name}" for name, sounds in sets.items())
+    print(f"{stamp('python benchmarks/' + ' '.join([Path(sys.argv[0]).name, *sys.argv[1:]]))} {more}; {counts}, {SECONDS} s at most.\n")
+    for hop in arguments.hops if not arguments.bands else arguments.hops[:1]:
+        say(f"hop {hop}")
+        if arguments.bands:
+            print(from_bands(sets, hop=hop, bands=arguments.bands, sweep=arguments.sweep), end="\n\n", flush=True)
+        else:
+            print(exact(sets, n_fft=arguments.n_fft, hop=hop, sweep=arguments.sweep), end="\n\n", flush=True)
+
+
+if __name__ == "__main__":
+    main()
