@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -208,10 +209,17 @@ def write(path: Path | str, audio: Tensor, sample_rate: int, *, subtype: str = "
         raise ShapeError(f"audio for {path} holds NaN or infinite samples")
     if subtype not in SUBTYPES:
         raise ConfigError(f"subtype is {subtype!r}, allowed are {', '.join(SUBTYPES)}")
-    buffer = io.BytesIO()
-    soundfile.write(buffer, data.T, int(sample_rate), format="WAV", subtype=subtype)
-    wav = bytearray(buffer.getvalue())
+    # The encoder calls back into Python, where a Ctrl-C would be swallowed and the file come out broken: threads get no signals.
+    with ThreadPoolExecutor(1) as pool:
+        wav = pool.submit(_encoded, data.T, int(sample_rate), subtype).result()
     peak = wav[:4096].find(b"PEAK")
     if subtype == "FLOAT" and peak > 0:
         wav[peak + 12 : peak + 16] = bytes(4)  # the time of day that libsndfile puts there
     write_bytes(path, bytes(wav), force=force)
+
+
+def _encoded(data: np.ndarray, sample_rate: int, subtype: str) -> bytearray:
+    """A WAV file in memory of (time, channels) float32."""
+    buffer = io.BytesIO()
+    soundfile.write(buffer, data, sample_rate, format="WAV", subtype=subtype)
+    return bytearray(buffer.getvalue())

@@ -45,9 +45,19 @@ def train(
     start = time.perf_counter()
     with watching(quiet=json) as watch:
         instrument = run(
-            source, out, preset=preset, minutes=minutes, epochs=epochs, changes=tuple(changes or ()), seed=seed, device=device, channels=channels,
-            resume=resume, force=force, watch=watch,
-        )  # fmt: skip
+            source,
+            out,
+            preset=preset,
+            minutes=minutes,
+            epochs=epochs,
+            changes=tuple(changes or ()),
+            seed=seed,
+            device=device,
+            channels=channels,
+            resume=resume,
+            force=force,
+            watch=watch,
+        )
     took = time.perf_counter() - start
     if json:
         print_json(

@@ -1,0 +1,139 @@
+"""`mdct`: the modified discrete cosine transform (Princen, Johnson, Bradley 1987): as many values as samples, and nothing lost.
+
+Windows of 2N samples, N apart, N values each. Folding a window's quarters a b c d makes aliases that cancel between neighbours:
+
+    samples   0 … 0 | block 1 | block 2 | … | block n | 0 … 0        n = ceil(time / N)
+    frame 0   └──── 2N ─────┘ |
+    frame 1         └────── 2N ─────┘                               frames = n + 1
+
+    (a, b, c, d) -> DCT-IV of (-c reversed - d, a - b reversed);  back: its DCT-IV (u, v) -> (v, -v reversed, -u reversed, -u)
+
+With a window that obeys Princen-Bradley, w[n]² + w[n + N]² = 1 and w[n] = w[2N - 1 - n], the transform is orthonormal.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional
+
+from timbrespace.contracts import SAMPLE_RATE, ConfigError, ShapeError
+from timbrespace.representation.base import Representation
+
+_WINDOWS = ("sine", "kbd", "vorbis")
+
+
+class Mdct(Representation):
+    """MDCT coefficients, a part a channel; their energy is that of the sound. Exact.
+
+    bands: N, coefficients a frame and samples between frames, even. window: sine, kbd (Kaiser-Bessel derived) or vorbis. alpha: of kbd;
+    larger is wider in the main lobe and lower beside it.
+    """
+
+    exact = True
+
+    def __init__(
+        self,
+        *,
+        bands: Annotated[int, Field(ge=2, le=32_768)] = 1024,
+        window: Annotated[Literal["sine", "kbd", "vorbis"], Field()] = "sine",
+        alpha: Annotated[float, Field(ge=0, le=20)] = 4.0,
+        sample_rate: int = SAMPLE_RATE,
+        channels: int = 1,
+    ):
+        super().__init__(sample_rate=sample_rate, channels=channels)
+        self.window = make_window(window, size=2 * bands, alpha=alpha)
+        self.bands, self.parts, self.hop = bands, channels, bands
+
+    def frames(self, samples: int) -> int:
+        """1 + samples / bands, rounded up."""
+        return 1 - (-samples // self.bands)
+
+    def _encode(self, audio: Tensor) -> Tensor:
+        return mdct(audio, window=self.window)
+
+    def _decode(self, features: Tensor, *, length: int, seed: int) -> Tensor:
+        return imdct(features, window=self.window, length=length)
+
+
+def mdct(audio: Tensor, *, window: Tensor) -> Tensor:
+    """`(..., time) -> (..., N, 1 + ceil(time / N))`. window: `(2N,)`, must obey Princen-Bradley. Raises ConfigError."""
+    bands = _check_window(window)
+    window = window.to(audio)
+    blocks = -(-audio.shape[-1] // bands)
+    padded = functional.pad(audio, (bands, (blocks + 1) * bands - audio.shape[-1])).unflatten(-1, (blocks + 2, bands))
+    a, b = (padded[..., :-1, :] * window[:bands]).chunk(2, -1)
+    c, d = (padded[..., 1:, :] * window[bands:]).chunk(2, -1)
+    return _dct4(torch.cat([-c.flip(-1) - d, a - b.flip(-1)], -1)).transpose(-1, -2)
+
+
+def imdct(coefficients: Tensor, *, window: Tensor, length: int) -> Tensor:
+    """The way back: `(..., N, 1 + ceil(length / N)) -> (..., length)`. Raises ConfigError, ShapeError."""
+    bands = _check_window(window)
+    frames = 1 - (-length // bands)
+    if length < 1 or tuple(coefficients.shape[-2:]) != (bands, frames):
+        raise ShapeError(
+            f"coefficients must be (..., {bands}, {frames}) for {length} samples (at least 1), not {tuple(coefficients.shape)}"
+        )
+    window = window.to(coefficients)
+    u, v = _dct4(coefficients.transpose(-1, -2)).chunk(2, -1)
+    first = torch.cat([v, -v.flip(-1)], -1) * window[:bands]
+    second = torch.cat([-u.flip(-1), -u], -1) * window[bands:]
+    return (first[..., 1:, :] + second[..., :-1, :]).flatten(-2)[..., :length]
+
+
+def make_window(name: str, *, size: int, alpha: float = 4.0) -> Tensor:
+    """A window `(size,)` float64 that obeys Princen-Bradley: sine, kbd (with `alpha`) or vorbis. size: 2N. Raises ConfigError."""
+    if name not in _WINDOWS:
+        raise ConfigError(f"window is {name!r}, allowed are {', '.join(_WINDOWS)}")
+    if size < 4 or size % 4:
+        raise ConfigError(f"bands is {size / 2:g}, allowed are even numbers from 2; powers of two are fastest")
+    if not 0 <= alpha <= 20:
+        raise ConfigError(f"alpha is {alpha}, allowed is 0 to 20; 4 is usual")
+    if name == "kbd":
+        kaiser = torch.kaiser_window(size // 2 + 1, periodic=False, beta=math.pi * alpha, dtype=torch.float64).cumsum(0)
+        half = (kaiser[:-1] / kaiser[-1]).sqrt()
+        return torch.cat([half, half.flip(0)])
+    sine = torch.sin(math.pi * (torch.arange(size, dtype=torch.float64) + 0.5) / size)
+    return sine if name == "sine" else torch.sin(math.pi / 2 * sine.square())
+
+
+def princen_bradley_error(window: Tensor) -> float:
+    """How far a window `(2N,)` is from w[n]² + w[n + N]² = 1 and from symmetry, at its worst sample."""
+    window = window.detach().double()
+    half = len(window) // 2
+    return max(float((window[:half].square() + window[half:].square() - 1).abs().max()), float((window - window.flip(0)).abs().max()))
+
+
+def _check_window(window: Tensor) -> int:
+    """Raises ConfigError unless the window `(2N,)` has an even N and obeys Princen-Bradley; returns N."""
+    if window.ndim != 1 or len(window) < 4 or len(window) % 4:
+        raise ConfigError(f"the window has the shape {tuple(window.shape)}, allowed is one dimension of 4, 8, 12 … samples")
+    if not (error := princen_bradley_error(window)) < 1e-5:
+        raise ConfigError(
+            f"the window is {error:.2g} away from Princen-Bradley (w[n]² + w[n + N]² = 1, symmetric); "
+            f"make_window gives {', '.join(_WINDOWS)}, which obey it"
+        )
+    return len(window) // 2
+
+
+def _dct4(values: Tensor) -> Tensor:
+    """Orthonormal DCT-IV over the last axis, its own inverse: one complex FFT of half the size between two rotations."""
+    size = values.shape[-1]
+    rotation = _rotation(size).to(values.device, torch.complex128 if values.dtype == torch.float64 else torch.complex64)
+    pairs = torch.complex(values[..., 0::2].contiguous(), values.flip(-1)[..., 0::2].contiguous())
+    turned = torch.view_as_real(torch.fft.fft(pairs * rotation) * rotation)
+    even, odd = turned[..., 0], -turned[..., 1].flip(-1)
+    return torch.stack([even, odd], -1).flatten(-2) * math.sqrt(2 / size)
+
+
+@lru_cache(maxsize=32)
+def _rotation(size: int) -> Tensor:
+    """exp(-iπ(n + 1/8) / size), n = 0 … size / 2 - 1, complex128; shared, not to be changed in place."""
+    angle = -math.pi * (torch.arange(size // 2, dtype=torch.float64) + 0.125) / size
+    return torch.polar(torch.ones_like(angle), angle)

@@ -1,0 +1,303 @@
+"""Every representation keeps the promises of the base class; the exact ones give back the same samples."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from timbrespace.config import build_representation, settings_of
+from timbrespace.contracts import ConfigError, ShapeError
+from timbrespace.representation.base import Representation
+from timbrespace.representation.registry import REPRESENTATIONS
+from tiny import drum
+
+NAMES = sorted(REPRESENTATIONS)
+EXACT = sorted(name for name, kind in REPRESENTATIONS.items() if kind.exact)
+EDGES = [1, 2, 3, 255, 256, 257, 511, 512, 513, 1023, 1024, 1025, 2047, 2048, 2049, 4095, 4096, 4097, 5121]
+DATA = {"sample_rate", "channels"}
+
+
+def make(name: str, *, channels: int = 1, **keys: Any) -> Representation:
+    """A representation with its defaults, but a quick search for phase."""
+    if "iterations" in inspect.signature(REPRESENTATIONS[name]).parameters:
+        keys.setdefault("iterations", 2)
+    return build_representation({"name": name, **keys}, sample_rate=44_100, channels=channels)
+
+
+def noise(*shape: int, seed: int = 0) -> torch.Tensor:
+    return 0.3 * torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+
+
+def snr_db(wanted: torch.Tensor, found: torch.Tensor) -> float:
+    error = (wanted.double() - found.double()).square().sum()
+    return float(10 * torch.log10(wanted.double().square().sum() / error.clamp_min(1e-300)))
+
+
+# --- promises of every representation -------------------------------------------------------------------------------------
+
+
+def test_all_are_there() -> None:
+    wanted = {"bands", "waveform", "complex", "polar", "ifreq", "magnitude", "log", "mel", "spectrum", "mdct"}
+    assert wanted <= set(NAMES)
+    assert EXACT == ["complex", "ifreq", "mdct", "polar", "waveform"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_argument_that_data_does_not_decide_is_a_key(name: str) -> None:
+    assert set(settings_of(REPRESENTATIONS[name]).model_fields) == set(inspect.signature(REPRESENTATIONS[name]).parameters) - DATA
+    for channels in (1, 2):
+        view = build_representation({"name": name}, sample_rate=44_100, channels=channels)
+        assert type(view) is REPRESENTATIONS[name]
+        assert view.parts % channels == 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_length_in_the_same_out(name: str) -> None:
+    view = make(name)
+
+    @settings(max_examples=25, deadline=None)
+    @given(length=st.integers(1, 6000))
+    def check(length: int) -> None:
+        features = view.encode(noise(1, 1, length))
+        assert features.shape == (1, view.parts, view.bands, view.frames(length))
+        back = view.decode(features, length=length)
+        assert back.shape == (1, 1, length)
+        assert torch.isfinite(back).all()
+        assert back.abs().max() < 8  # nothing is blown up where windows end
+
+    check()
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("name", NAMES)
+def test_edges_of_windows(name: str, channels: int) -> None:
+    view = make(name, channels=channels)
+    for length in EDGES:
+        audio = noise(1, channels, length, seed=length)
+        features = view.encode(audio)
+        assert features.shape == (1, view.parts, view.bands, view.frames(length))
+        back = view.decode(features, length=length)
+        assert back.shape == audio.shape
+        assert back.abs().max() < 8
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("name", NAMES)
+def test_silence_comes_back_as_silence(name: str, channels: int) -> None:
+    view = make(name, channels=channels)
+    for length in (1, 300, 9000):
+        silence = torch.zeros(2, channels, length)
+        assert torch.equal(view.decode(view.encode(silence), length=length), silence)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_silence_after_the_end_stays_silent(name: str) -> None:
+    view = make(name)
+    sound = torch.zeros(1, 1, 30_000)
+    sound[..., :8000] = drum(1, seconds=1.0)[..., :8000]
+    back = view.decode(view.encode(sound), length=30_000)
+    window = getattr(view, "n_fft", 2 * view.bands)
+    assert back[..., 8000 + window :].abs().max() < 10 ** (-90 / 20)
+    assert back[..., :8000].abs().max() > 0.1
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_lies_beyond_the_lengths_is_silence(name: str) -> None:
+    view, audio = make(name), noise(2, 1, 6000)
+    cut = audio.clone()
+    cut[0, :, 2000:] = 0
+    masked = view.encode(audio, lengths=torch.tensor([2000, 6000]))
+    assert torch.equal(masked, view.encode(cut))
+    assert not torch.equal(masked, view.encode(audio))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_sound_does_not_depend_on_its_batch(name: str) -> None:
+    view = make(name, channels=2)
+    audio = noise(3, 2, 5000) * torch.tensor([1.0, 0.01, 0.5])[:, None, None]
+    features = view.encode(audio)
+    together = view.decode(features, length=5000, seed=5)
+    for index in range(3):
+        alone = view.decode(features[index : index + 1], length=5000, seed=5)[0]
+        assert torch.equal(together[index], alone)
+        again = view.decode(view.encode(audio[index : index + 1]), length=5000, seed=5)[0]
+        torch.testing.assert_close(again, together[index], rtol=0, atol=1e-3)
+    assert view.decode(features[:0], length=5000).shape == (0, 2, 5000)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_seed_decides_the_invented_phase_and_nothing_else(name: str) -> None:
+    view = make(name)
+    features = view.encode(drum(1, seconds=0.1)[None])
+    length = drum(1, seconds=0.1).shape[-1]
+    one, same, other = (view.decode(features, length=length, seed=seed) for seed in (1, 1, 2))
+    assert torch.equal(one, same)
+    assert torch.equal(one, other) is view.exact
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_stereo_is_kept(name: str) -> None:
+    view, left = make(name, channels=2), drum(0)[..., :6000]
+    both = view.decode(view.encode(torch.cat([left, left])[None]), length=6000)[0]
+    torch.testing.assert_close(both[0], both[1], rtol=0, atol=1e-4)
+    if view.exact:
+        apart = view.decode(view.encode(torch.cat([left, 0 * left])[None]), length=6000)[0]
+        assert apart[1].abs().max() == 0
+
+
+@pytest.mark.parametrize("name", [*NAMES, "spectrum with phase"])
+def test_gradients_reach_the_audio_and_are_finite_in_silence(name: str) -> None:
+    view = make("spectrum", phase=True) if name.endswith("phase") else make(name)
+    audio = noise(2, 1, 9000)
+    audio[0, :, :6000] = 0
+    audio[1] = 0
+    plain = view.encode(audio)
+    audio.requires_grad_(True)
+    features = view.encode(audio)
+    torch.testing.assert_close(features.detach(), plain, rtol=1e-5, atol=1e-5)
+    (features * noise(*features.shape, seed=1)).sum().backward()
+    assert audio.grad is not None
+    assert torch.isfinite(audio.grad).all()
+    assert audio.grad[0, :, 7000:8500].abs().max() > 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_precision_is_that_of_the_audio_and_half_becomes_single(name: str) -> None:
+    view, audio = make(name), noise(1, 1, 3000)
+    for given_as, wanted in ((torch.float64, torch.float64), (torch.float16, torch.float32), (torch.bfloat16, torch.float32)):
+        features = view.encode(audio.to(given_as))
+        assert features.dtype == wanted
+        assert view.decode(features, length=3000).dtype == wanted
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
+@pytest.mark.parametrize("name", NAMES)
+def test_another_device(name: str) -> None:
+    view, audio = make(name, channels=2), noise(2, 2, 5000)
+    features = view.encode(audio.cuda(), lengths=torch.tensor([3000, 5000]))
+    assert features.is_cuda
+    assert view.decode(features, length=5000).is_cuda
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("audio", "words"),
+    [
+        (torch.zeros(1, 1, 0), "no samples"),
+        (torch.zeros(1, 2, 100), "2 channels, 1 expected"),
+        (torch.zeros(1, 100), "shape"),
+        (torch.zeros(1, 1, 100, dtype=torch.int16), "floating point"),
+        (torch.full((1, 1, 9), torch.nan), "NaN"),
+        (torch.full((1, 1, 9), torch.inf), "infinite"),
+        ([[[0.0]]], "torch.Tensor"),
+    ],
+)
+def test_audio_that_is_none_is_refused(name: str, audio: Any, words: str) -> None:
+    with pytest.raises(ShapeError, match=words):
+        make(name).encode(audio)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_lengths_out_of_range_are_refused(name: str) -> None:
+    for lengths in (torch.tensor([0]), torch.tensor([101]), torch.tensor([5, 5]), torch.tensor([5.0])):
+        with pytest.raises(ShapeError, match="lengths must"):
+            make(name).encode(torch.zeros(1, 1, 100), lengths=lengths)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_features_that_are_none_are_refused(name: str) -> None:
+    view = make(name)
+    good = view.encode(noise(1, 1, 3000))
+    wrong: list[Any] = [good[0], good[:, :, 1:], good[..., :-1], torch.cat([good, good], 1), None]
+    for features in wrong:
+        with pytest.raises(ShapeError, match="features must be"):
+            view.decode(features, length=3000)
+    with pytest.raises(ShapeError, match="NaN"):
+        view.decode(good * torch.nan, length=3000)
+    with pytest.raises(ShapeError, match="floating point"):
+        view.decode(good.int(), length=3000)
+    for length in (0, -5):
+        with pytest.raises(ShapeError, match="at least 1"):
+            view.decode(good, length=length)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_channels_out_of_range_are_refused(name: str) -> None:
+    for channels in (0, 3):
+        with pytest.raises(ConfigError, match="allowed are 1"):
+            REPRESENTATIONS[name](channels=channels)
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "words"),
+    [
+        *[(name, {"n_fft": 256, "hop": 512}, "hop is 512, it must divide n_fft 256") for name in NAMES if name not in ("waveform", "mdct")],
+        *[(name, {"n_fft": 1024, "hop": 512}, "four or more whole parts, for instance 256") for name in ("complex", "polar", "ifreq")],
+        *[(name, {"n_fft": 1024, "hop": 1024}, "two or more") for name in ("bands", "magnitude", "log", "mel")],
+        *[(name, {"n_fft": 1023, "hop": 33}, "n_fft is 1023, allowed are even") for name in ("complex", "log", "spectrum")],
+        ("log", {"hop": 300}, "hop is 300"),
+        ("mel", {"bands": 400}, "would hold none of the 513 bins of n_fft 1024; take .* bands or fewer"),
+        ("mel", {"low": 9000, "high": 8000}, "low is 9000 and high 8000 Hz; allowed"),
+        ("mel", {"high": 30_000}, "22050 Hz, half the sample rate"),
+        ("spectrum", {"bands": 2050}, "bands is 2050, n_fft 4096 has 1 to 2049 bins"),
+        ("mdct", {"bands": 7}, "bands is 7, allowed are even"),
+        ("mdct", {"window": "hann"}, "window is 'hann'"),
+        ("mdct", {"window": "kbd", "alpha": 99}, "alpha is 99"),
+        ("magnitude", {"reference": "moon"}, "reference is 'moon'"),
+        ("magnitude", {"mu": -1}, "mu is -1"),
+        ("waveform", {"block": 0}, "block is 0"),
+    ],
+)
+def test_settings_out_of_range_are_refused(name: str, keys: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigError, match=words):
+        REPRESENTATIONS[name](**keys)
+    with pytest.raises(ConfigError, match="is"):
+        build_representation({"name": name, **keys}, sample_rate=44_100, channels=1)
+
+
+def test_the_remedy_for_empty_mel_bands_works() -> None:
+    with pytest.raises(ConfigError) as refused:
+        make("mel", bands=400)
+    most = int(str(refused.value).split("take ")[1].split()[0])
+    assert make("mel", bands=most).bands == most
+    with pytest.raises(ConfigError):
+        make("mel", bands=most + 1)
+
+
+# --- exact ways back ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("name", EXACT)
+def test_exact_views_give_back_the_samples(name: str, channels: int) -> None:
+    view = make(name, channels=channels)
+    lengths = EDGES + torch.randint(1, 12_000, (200,), generator=torch.Generator().manual_seed(1)).tolist()
+    worst = min(
+        snr_db(audio, view.decode(view.encode(audio), length=length))
+        for length in lengths
+        for audio in [noise(1, channels, length, seed=length)]
+    )
+    assert worst >= 120
+
+
+@pytest.mark.parametrize(("n_fft", "hop"), [(64, 16), (256, 32), (1000, 200), (2048, 512)])
+@pytest.mark.parametrize("name", ["complex", "polar", "ifreq"])
+def test_exact_on_other_grids(name: str, n_fft: int, hop: int) -> None:
+    view = make(name, n_fft=n_fft, hop=hop)
+    for length in (1, hop - 1, hop, hop + 1, n_fft - 1, n_fft, n_fft + 1, 5000):
+        audio = noise(1, 1, length, seed=length)
+        assert snr_db(audio, view.decode(view.encode(audio), length=length)) >= 120
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_exact_for_long_and_for_quiet_sounds(name: str) -> None:
+    view = make(name)
+    long = noise(1, 1, 600_000)
+    assert snr_db(long, view.decode(view.encode(long), length=600_000)) >= 120
+    quiet = 1e-5 * drum(0, seconds=0.2)[None]
+    assert snr_db(quiet, view.decode(view.encode(quiet), length=quiet.shape[-1])) >= 120
