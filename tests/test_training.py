@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from timbrespace.contracts import CorpusError
+from timbrespace.config import load_preset
+from timbrespace.contracts import ConfigError, CorpusError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.training import train as training
-from tiny import Tiny, assert_same_tensors, drum, quick_train, tensors_of, write_drums
+from tiny import SMALL, Tiny, assert_same_tensors, drum, quick_train, tensors_of, write_drums
 
 # --- small corpora --------------------------------------------------------------------------------------------------------
 
@@ -87,3 +88,19 @@ def test_validation_sounds_only_choose_the_step(tiny: Tiny, tmp_path: Path, fixe
 def test_train_sounds_are_learned_from(tiny: Tiny, tmp_path: Path, fixed: None) -> None:
     quick_train(with_other_sounds(tiny.corpus, tmp_path / "other", split="train"), tmp_path / "x.safetensors")
     assert not torch.equal(tensors_of(tmp_path / "x.safetensors")["model.mean"], tensors_of(tiny.file)["model.mean"])
+
+
+def test_minutes_count_over_a_config_too(tiny: Tiny, tmp_path: Path) -> None:
+    config = load_preset(changes=SMALL)
+    with pytest.raises(ConfigError, match=r"training\.minutes"):
+        training.train(Corpus.open(tiny.corpus), tmp_path / "x.safetensors", preset=config, minutes=-1)
+    with pytest.raises(ConfigError, match="preset's name"):
+        training.train(Corpus.open(tiny.corpus), tmp_path / "x.safetensors", preset=config, changes=("model.dims=3",))
+    with pytest.raises(ConfigError, match="both given"):
+        training.train(Corpus.open(tiny.corpus), tmp_path / "x.safetensors", minutes=1, epochs=1)
+
+
+def test_epochs_repeat_to_the_bit(tiny: Tiny, tmp_path: Path) -> None:
+    for name in "ab":
+        training.train(Corpus.open(tiny.corpus), tmp_path / f"{name}.safetensors", epochs=3, changes=SMALL)
+    assert_same_tensors(tmp_path / "a.safetensors", tmp_path / "b.safetensors")

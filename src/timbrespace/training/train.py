@@ -11,7 +11,7 @@ import torch
 from lightning_fabric import Fabric
 
 from timbrespace.audio.atomic import check_absent
-from timbrespace.config import Config, build_model, build_representation, load_preset
+from timbrespace.config import Config, build_model, build_representation, load_preset, make_config
 from timbrespace.contracts import ConfigError, CorpusError
 from timbrespace.corpus.corpus import Corpus, is_corpus
 from timbrespace.corpus.prepare import prepare
@@ -83,7 +83,7 @@ def train(
         raise ConfigError(f"minutes ({minutes:g}) and epochs ({epochs:g}) are both given; give one of them")
     if not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise ConfigError(f"seed is {seed!r}, allowed is a whole number from 0 to {2**32 - 1}")
-    config = preset if isinstance(preset, Config) else load_preset(preset, changes=changes, minutes=minutes, epochs=epochs)
+    config = _config(preset, changes, minutes=minutes, epochs=epochs)
     fabric = Fabric(accelerator=check_device(device), devices=1)
     workspace = Workspace(out)
     resumed = workspace.start(resume=resume, force=force)
@@ -161,6 +161,16 @@ def train(
     instrument.save(out, force=force)
     workspace.remove()
     return instrument
+
+
+def _config(preset: str | Config, changes: tuple[str, ...], *, minutes: float | None, epochs: float | None) -> Config:
+    """The settings of this run; what is given by name counts over the preset, also over one given as Config."""
+    if not isinstance(preset, Config):
+        return load_preset(preset, changes=changes, minutes=minutes, epochs=epochs)
+    if changes:
+        raise ConfigError(f"changes ({', '.join(changes)}) go with a preset's name; change the Config itself with make_config")
+    given = {name: value for name, value in (("minutes", minutes), ("epochs", epochs)) if value is not None}
+    return make_config(preset.model_dump() | {"training": preset.training.model_dump() | given})
 
 
 def check_device(device: str) -> str:
