@@ -173,7 +173,10 @@ def main() -> None:
         sys.exit(f"no usable sound in {', '.join(empty)}; name folders of sound files")
     more = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("librosa", "numba"))
     counts = ", ".join(f"{len(sounds)} sounds of {name}" for name, sounds in sets.items())
-    print(f"{stamp('python benchmarks/' + ' '.join([Path(sys.argv[0]).name, *sys.argv[1:]]))} {more}; {counts}, {SECONDS} s at most.\n")
+    options = " ".join(sys.argv[1:])
+    for folder in arguments.folders:  # where somebody keeps their sounds is nobody's business
+        options = options.replace(str(folder), folder.resolve().name)
+    print(f"{stamp(f'python benchmarks/phase.py {options}')} {more}; {counts}, {SECONDS} s at most.\n")
     for hop in arguments.hops if not arguments.bands else arguments.hops[:1]:
         say(f"hop {hop}")
         if arguments.bands:

@@ -23,9 +23,9 @@ def _compiled(signature: str) -> Callable[[Callable[..., Any]], Callable[..., An
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
-            compiled: Callable[..., Any] = njit(signature, cache=True)(function)
+            compiled: Callable[..., Any] = njit(signature, cache=True, nogil=True)(function)
         except (RuntimeError, OSError):  # no folder to write to; a full disk
-            compiled = njit(signature)(function)
+            compiled = njit(signature, nogil=True)(function)
         return compiled
 
     return decorate
