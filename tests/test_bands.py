@@ -138,10 +138,11 @@ def test_stereo_is_middle_and_side() -> None:
 
 def test_seed_changes_the_phase_only() -> None:
     sound = drum(1)[None]
-    features = QUICK.encode(sound)
-    one, two = QUICK.decode(features, length=sound.shape[-1], seed=1), QUICK.decode(features, length=sound.shape[-1], seed=2)
+    view = Bands(method="fast-griffin-lim", iterations=4)
+    features = view.encode(sound)
+    one, two = view.decode(features, length=sound.shape[-1], seed=1), view.decode(features, length=sound.shape[-1], seed=2)
     assert not torch.equal(one, two)
-    assert torch.equal(one, QUICK.decode(features, length=sound.shape[-1], seed=1))
+    assert torch.equal(one, view.decode(features, length=sound.shape[-1], seed=1))
     assert log_mel_error(one, two).item() < 6
 
 

@@ -132,7 +132,8 @@ def test_a_sound_does_not_depend_on_its_batch(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_seed_decides_the_invented_phase_and_nothing_else(name: str) -> None:
-    view = make(name)
+    # From a random start; PGHI invents phase only where there is next to nothing.
+    view = make(name) if make(name).exact or name == "spectrum" else make(name, method="fast-griffin-lim")
     features = view.encode(drum(1, seconds=0.1)[None])
     length = drum(1, seconds=0.1).shape[-1]
     one, same, other = (view.decode(features, length=length, seed=seed) for seed in (1, 1, 2))

@@ -11,7 +11,7 @@ from torch import Tensor
 from timbrespace.audio.stft import power_spectrogram
 from timbrespace.contracts import SAMPLE_RATE, ConfigError
 from timbrespace.representation.levels import Floor, heard, to_level
-from timbrespace.representation.spectral import Hop, Iterations, Spectral, Window
+from timbrespace.representation.spectral import Hop, Iterations, PhaseMethod, Spectral, Window
 from timbrespace.representation.stereo import to_parts
 
 
@@ -19,7 +19,7 @@ class Bands(Spectral):
     """Level of the STFT in bands, dB (0 dB: mean power 1 a bin), floored `floor` dB under the sound's loudest cell.
 
     n_fft: window in samples (1024 = 23 ms at 44.1 kHz: long windows smear drum attacks); hop: samples between frames, divides n_fft.
-    bands: how many; the lows keep single bins (harmonics of notes), the highs share (noise). iterations: of the phase search.
+    bands: how many; the lows keep single bins (harmonics of notes), the highs share (noise). method, iterations: of the phase search.
     Stereo becomes middle and side as two parts, so that what both channels share keeps one phase.
     """
 
@@ -32,6 +32,7 @@ class Bands(Spectral):
         hop: Hop = 256,
         bands: Annotated[int, Field(ge=8, le=2_048)] = 161,
         floor: Floor = 80.0,
+        method: PhaseMethod = "pghi+griffin-lim",
         iterations: Iterations = 32,
         sample_rate: int = SAMPLE_RATE,
         channels: int = 1,
@@ -40,6 +41,7 @@ class Bands(Spectral):
         if bands > n_fft // 2 + 1:
             raise ConfigError(f"bands is {bands}, n_fft {n_fft} has only {n_fft // 2 + 1} bins; take fewer bands or a longer window")
         self.floor, self.iterations = floor, iterations
+        self.method = method
         self.edges = band_edges(n_fft // 2 + 1, bands)
         self.bands, self.parts = len(self.edges) - 1, channels
         self._widths = self.edges.diff()
@@ -53,7 +55,7 @@ class Bands(Spectral):
     def _decode(self, features: Tensor, *, length: int, seed: int) -> Tensor:
         loudest = features.max()
         magnitude = torch.stack([self.magnitude(part, loudest=loudest) for part in features])
-        return self._find_phase(magnitude, length=length, iterations=self.iterations, seed=seed)
+        return self._find_phase(magnitude, length=length, method=self.method, iterations=self.iterations, seed=seed)
 
     def magnitude(self, level: Tensor, *, loudest: Tensor) -> Tensor:
         """Band levels in dB `(bands, frames)` to magnitudes `(bins, frames)`: linear in dB between band centres, gated at the floor."""

@@ -8,14 +8,14 @@ from torch import Tensor
 from timbrespace.audio.stft import power_spectrogram
 from timbrespace.contracts import SAMPLE_RATE
 from timbrespace.representation.levels import Floor, heard, to_level
-from timbrespace.representation.spectral import Hop, Iterations, Spectral, Window
+from timbrespace.representation.spectral import Hop, Iterations, PhaseMethod, Spectral, Window
 from timbrespace.representation.stereo import to_parts
 
 
 class Log(Spectral):
     """Level of every cell of the STFT in dB (0 dB: power 1), floored `floor` dB under the sound's loudest cell.
 
-    n_fft: window in samples; hop: samples between frames, half of n_fft or less, divides it. iterations: of the phase search.
+    n_fft: window in samples; hop: samples between frames, half of n_fft or less, divides it. method, iterations: of the phase search.
     Stereo becomes middle and side.
     """
 
@@ -27,12 +27,14 @@ class Log(Spectral):
         n_fft: Window = 1024,
         hop: Hop = 256,
         floor: Floor = 80.0,
+        method: PhaseMethod = "pghi+griffin-lim",
         iterations: Iterations = 32,
         sample_rate: int = SAMPLE_RATE,
         channels: int = 1,
     ):
         super().__init__(n_fft=n_fft, hop=hop, overlap=2, sample_rate=sample_rate, channels=channels)
         self.floor, self.iterations = floor, iterations
+        self.method = method
         self.bands, self.parts = self.bins, channels
 
     def _encode(self, audio: Tensor) -> Tensor:
@@ -40,4 +42,4 @@ class Log(Spectral):
 
     def _decode(self, features: Tensor, *, length: int, seed: int) -> Tensor:
         magnitude = torch.where(heard(features, loudest=features.max(), floor=self.floor), 10 ** (features / 20), 0.0)
-        return self._find_phase(magnitude, length=length, iterations=self.iterations, seed=seed)
+        return self._find_phase(magnitude, length=length, method=self.method, iterations=self.iterations, seed=seed)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from timbrespace.audio.stft import power_spectrogram
 from timbrespace.contracts import SAMPLE_RATE, ConfigError
-from timbrespace.representation.spectral import Hop, Iterations, Spectral, Window, root
+from timbrespace.representation.spectral import Hop, Iterations, PhaseMethod, Spectral, Window, root
 from timbrespace.representation.stereo import to_parts
 
 _JUST_UNDER = 0.999  # a cell right at the threshold survives the rounding of the way there and back
@@ -21,7 +21,7 @@ class Magnitude(Spectral):
     """Magnitude of the STFT, 1 for a full-scale sine; under the floor 0; mu-law: log(1 + mu * x) / log(1 + mu).
 
     n_fft: window in samples; hop: samples between frames, half of n_fft or less, divides it. floor: dB under `reference`, which is full
-    scale or the sound's own peak. mu: of the companding; 0 leaves magnitudes linear. iterations: of the phase search.
+    scale or the sound's own peak. mu: of the companding; 0 leaves magnitudes linear. method, iterations: of the phase search.
     Stereo becomes middle and side.
     """
 
@@ -33,6 +33,7 @@ class Magnitude(Spectral):
         floor: Annotated[float, Field(ge=20, le=160)] = 70.0,
         reference: Annotated[Literal["full scale", "peak"], Field()] = "full scale",
         mu: Annotated[float, Field(ge=0, le=65_535)] = 8.0,
+        method: PhaseMethod = "fast-griffin-lim",
         iterations: Iterations = 32,
         sample_rate: int = SAMPLE_RATE,
         channels: int = 1,
@@ -43,6 +44,7 @@ class Magnitude(Spectral):
         if not mu >= 0:
             raise ConfigError(f"mu is {mu}, allowed are numbers from 0; 0 leaves magnitudes linear, 8 is usual")
         self.floor, self.reference, self.mu, self.iterations = floor, reference, mu, iterations
+        self.method = method
         self.bands, self.parts = self.bins, channels
         self._full_scale = n_fft / 4  # what a sine of amplitude 1 reads through a Hann window
 
@@ -55,7 +57,7 @@ class Magnitude(Spectral):
         values = features.clamp_min(0)
         magnitude = torch.expm1(values * math.log1p(self.mu)) / self.mu if self.mu else values
         magnitude = torch.where(magnitude >= self._threshold(magnitude) * _JUST_UNDER, magnitude, 0.0) * self._full_scale
-        return self._find_phase(magnitude, length=length, iterations=self.iterations, seed=seed)
+        return self._find_phase(magnitude, length=length, method=self.method, iterations=self.iterations, seed=seed)
 
     def _threshold(self, magnitude: Tensor) -> Tensor:
         """The least magnitude that stays, to compare with `(..., parts, bins, frames)`."""

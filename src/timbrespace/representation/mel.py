@@ -11,7 +11,7 @@ from torch import Tensor
 from timbrespace.audio.stft import mel_filters, power_spectrogram
 from timbrespace.contracts import SAMPLE_RATE, ConfigError
 from timbrespace.representation.levels import Floor, heard, to_level
-from timbrespace.representation.spectral import Hop, Iterations, Spectral, Window
+from timbrespace.representation.spectral import Hop, Iterations, PhaseMethod, Spectral, Window
 from timbrespace.representation.stereo import to_parts
 
 _TINY = 1e-20
@@ -21,7 +21,8 @@ class Mel(Spectral):
     """Level of the STFT in triangular Slaney mel bands, dB (0 dB: mean power 1 a bin), `floor` dB under the sound's loudest cell.
 
     n_fft: window in samples; hop: samples between frames, half of n_fft or less, divides it. bands: how many, between `low` and `high` Hz
-    (0: half the sample rate). inverse: iterations from bands to bins. iterations: of the phase search. Stereo becomes middle and side.
+    (0: half the sample rate). inverse: iterations from bands to bins. method, iterations: of the phase search.
+    Stereo becomes middle and side.
     """
 
     decibels = True
@@ -36,6 +37,7 @@ class Mel(Spectral):
         high: Annotated[float, Field(ge=0, le=192_000)] = 0.0,
         floor: Floor = 80.0,
         inverse: Annotated[int, Field(ge=1, le=1_000)] = 30,
+        method: PhaseMethod = "pghi+griffin-lim",
         iterations: Iterations = 32,
         sample_rate: int = SAMPLE_RATE,
         channels: int = 1,
@@ -49,6 +51,7 @@ class Mel(Spectral):
             raise ConfigError(f"bands is {bands}, at least 1 is needed; 128 is usual")
         self._check_filters(bands, low, high)
         self.low, self.high, self.floor, self.inverse, self.iterations = low, high, floor, inverse, iterations
+        self.method = method
         self.bands, self.parts = bands, channels
 
     def _encode(self, audio: Tensor) -> Tensor:
@@ -59,7 +62,7 @@ class Mel(Spectral):
     def _decode(self, features: Tensor, *, length: int, seed: int) -> Tensor:
         loudest = features.max()
         level = torch.where(heard(features, loudest=loudest, floor=self.floor), features, -torch.inf)
-        return self._find_phase(self.magnitude(level), length=length, iterations=self.iterations, seed=seed)
+        return self._find_phase(self.magnitude(level), length=length, method=self.method, iterations=self.iterations, seed=seed)
 
     @property
     def filters(self) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
@@ -11,12 +11,15 @@ from torch import Tensor
 from timbrespace.audio.stft import spectra
 from timbrespace.contracts import ConfigError
 from timbrespace.representation.base import Representation
-from timbrespace.representation.phase import griffin_lim
+from timbrespace.representation.phase import recover_phase
 from timbrespace.representation.stereo import from_parts
 
 Window = Annotated[int, Field(ge=64, le=16_384)]
 Hop = Annotated[int, Field(ge=16, le=8_192)]
 Iterations = Annotated[int, Field(ge=1, le=1_000)]
+PhaseMethod = Annotated[
+    Literal["griffin-lim", "fast-griffin-lim", "pghi+griffin-lim"], Field()
+]  # see `phase`; pghi alone is worse on bands
 
 
 class Spectral(Representation):
@@ -39,12 +42,10 @@ class Spectral(Representation):
         """`(batch, channels, time) -> complex (batch, channels, frames, bins)`."""
         return spectra(audio, n_fft=self.n_fft, hop=self.hop)
 
-    def _find_phase(self, magnitude: Tensor, *, length: int, iterations: int, seed: int) -> Tensor:
+    def _find_phase(self, magnitude: Tensor, *, length: int, method: str, iterations: int, seed: int) -> Tensor:
         """Magnitudes of the parts of one sound `(channels, bins, frames) -> (channels, length)`; a silent part stays silent."""
         parts = [
-            griffin_lim(part, n_fft=self.n_fft, hop=self.hop, length=length, iterations=iterations, seed=seed + k)
-            if bool(part.any())
-            else part.new_zeros(length)
+            recover_phase(part, n_fft=self.n_fft, hop=self.hop, length=length, method=method, iterations=iterations, seed=seed + k)
             for k, part in enumerate(magnitude)
         ]
         return from_parts(torch.stack(parts))
