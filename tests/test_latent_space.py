@@ -144,3 +144,19 @@ def test_a_line_needs_two_points() -> None:
     for points, steps in ((torch.zeros(1, 3), 4), (torch.zeros(3), 4), (torch.zeros(2, 3), 0)):
         with pytest.raises(ShapeError, match="a line needs"):
             line(points, steps)
+
+
+def test_an_anonymous_space_holds_no_single_sound() -> None:
+    latents = torch.randn(40, 4, generator=torch.Generator().manual_seed(0)) * 0.3
+    categories: list[str | None] = ["kick"] * 20 + ["snare"] * 16 + ["gong", "bell", "bell", None]
+    latents[36:] += 5
+    space = LatentSpace.fit(latents, categories)
+    assert "gong" in space.categories
+    open_space = space.anonymous(40)
+    assert open_space.categories == ["kick", "snare"]
+    assert float(open_space.weights.sum()) == pytest.approx(1, abs=1e-5)
+    nearest = torch.cdist(open_space.means, latents).min()
+    assert float(torch.cdist(space.means, latents).min()) < 1e-4 < float(nearest)
+    assert space.anonymous(40).draw(np.random.default_rng(0))[0].isfinite().all()
+    few = LatentSpace.fit(latents[:2], [None, None])
+    assert few.anonymous(2) is few  # nothing would be left

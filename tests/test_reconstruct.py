@@ -53,8 +53,8 @@ def test_leading_silence_is_kept(kind: str, instrument: Instrument) -> None:
     assert copy.shape == whole.shape
     assert copy[0, :4200].abs().max() == 0
     assert copy[0, 4321 + 8820 + 100 :].abs().max() < 1e-3
-    delay = int(copy.abs().argmax()) - int(whole.abs().argmax())
-    assert abs(delay) < 0.02 * RATE
+    first_loud = [int((sound.abs()[0] > 0.1 * sound.abs().max()).int().argmax()) for sound in (copy, whole)]
+    assert abs(first_loud[0] - first_loud[1]) < 0.02 * RATE
     if kind == "clean":
         assert torch.equal(copy[:, 4321 : 4321 + 8000], instrument.reconstruct(sound)[:, :8000])
 
@@ -129,7 +129,10 @@ def test_a_stripped_instrument_knows_no_names(instrument: Instrument, tmp_path: 
     assert read_head(tmp_path / "bare.safetensors")["clips"] is None
     bare = timbrespace.load(tmp_path / "bare.safetensors")
     sounds = bare.generate(2, seed=2)
-    assert all(torch.equal(a.audio, b.audio) for a, b in zip(sounds, instrument.generate(2, seed=2), strict=True))
+    assert all(torch.isfinite(sound.audio).all() and sound.audio.any() for sound in sounds)
+    mine, bares = instrument.space, bare.space
+    assert bares.labels == mine.anonymous(len(clips.names)).labels
+    assert torch.equal(bare.decode(clips.latents[0]), instrument.decode(clips.latents[0]))
     assert [(s.nearest, s.novelty, s.is_copy) for s in sounds] == [(None, None, False)] * 2
     with pytest.raises(ConfigError, match="no map"):
         bare.places(sounds)

@@ -13,12 +13,12 @@ import numpy as np
 from timbrespace.contracts import CLIP_SECONDS, LONGEST_CLIP_SECONDS, ConfigError, CorpusError
 from timbrespace.corpus import layout
 from timbrespace.corpus.layout import SPLITS, ClipInfo, clip_from
+from timbrespace.corpus.shaping import shorten
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = ["ClipInfo", "Corpus"]
-_FADE_SECONDS = 0.010  # where `batch` has to cut a clip
 
 
 class Corpus:
@@ -105,14 +105,10 @@ class Corpus:
             raise ConfigError(f"samples is {samples}, at least 1 is needed")
         audio = torch.zeros(len(indices), self.channels, samples)
         lengths = torch.empty(len(indices), dtype=torch.int64)
-        fade = min(samples, max(1, round(_FADE_SECONDS * self.sample_rate)))
         for row, index in enumerate(indices):
-            clip = self.audio(index)
-            length = min(samples, clip.shape[-1])
-            audio[row, :, :length] = clip[:, :length]
-            if clip.shape[-1] > samples:
-                audio[row, :, samples - fade :] *= torch.linspace(1.0, 0.0, fade + 1)[1:] if fade > 1 else 1.0
-            lengths[row] = length
+            clip = torch.from_numpy(shorten(self.audio(index).numpy(), samples, self.sample_rate))
+            audio[row, :, : clip.shape[-1]] = clip
+            lengths[row] = clip.shape[-1]
         return audio, lengths
 
     def skipped(self) -> list[dict[str, str]]:

@@ -17,6 +17,7 @@ _HIGHEST_ONSET = 0.02  # -34 dB: however noisy the lead-in, the threshold does n
 _END = 1e-4  # -80 dB
 _BEFORE_SECONDS = 0.001  # kept before the onset, faded in
 _AFTER_SECONDS = 0.005  # kept after the end, faded out
+_CUT_FADE_SECONDS = 0.010
 _SHORTEST_FOR_DC = 0.050  # s; the mean of a shorter sound is part of the sound
 
 
@@ -67,6 +68,16 @@ def bounds(audio: np.ndarray, rate: int) -> tuple[int, int]:
             onset = max(onset, int(np.argmax(envelope > threshold)))
     end = len(envelope) - int(np.argmax(envelope[::-1] > _END * peak))
     return onset, end
+
+
+def shorten(audio: np.ndarray, samples: int, rate: int) -> np.ndarray:
+    """The first `samples` frames of `audio (channels, time)`, faded out over the last 10 ms; as it is where it is not longer."""
+    if audio.shape[1] <= samples:
+        return audio
+    cut = audio[:, :samples].copy()
+    fade = min(samples, max(1, round(_CUT_FADE_SECONDS * rate)))
+    cut[:, samples - fade :] *= np.linspace(1.0, 0.0, fade + 1, dtype=np.float32)[1:]
+    return cut
 
 
 def make_clip(audio: np.ndarray, piece: Piece, rate: int) -> tuple[np.ndarray, int, float] | None:

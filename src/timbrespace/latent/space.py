@@ -67,6 +67,29 @@ class LatentSpace:
             labels=tuple(label for label, _ in clusters),
         )
 
+    def anonymous(self, clips: int, *, fewest: int = 3) -> LatentSpace:
+        """The same space without components that stand for fewer than `fewest` of its `clips` sounds: a mean of one is that sound.
+
+        Those components are joined into one of no category, with their own spread on top of the shared one; where even together
+        they stand for fewer than `fewest`, they are left out, unless nothing else is there.
+        """
+        counts = self.weights.double() * clips
+        small = counts < fewest - 0.5
+        if not bool(small.any()) or (bool(small.all()) and float(counts.sum()) < fewest - 0.5):
+            return self
+        parts = [getattr(self, name)[~small] for name in ("weights", "means", "factors")]
+        labels = [label for label, is_small in zip(self.labels, small.tolist(), strict=True) if not is_small]
+        if float(counts[small].sum()) >= fewest - 0.5:
+            shares = (counts[small] / counts[small].sum()).float()
+            mean = shares @ self.means[small]
+            centred = self.means[small] - mean
+            covariance = self.shared @ self.shared.T + (centred * shares[:, None]).T @ centred
+            joined = (self.weights[small].sum()[None], mean[None], torch.linalg.cholesky(covariance)[None])
+            parts = [torch.cat(pair) for pair in zip(parts, joined, strict=True)]
+            labels.append(None)
+        weights, means, factors = parts
+        return LatentSpace(weights / weights.sum(), means, factors, self.shared, tuple(labels))
+
     def draw(self, dice: np.random.Generator, *, category: str | None = None, temperature: float = 1.0) -> tuple[Tensor, str | None]:
         """One point `(dims,)` and its category. temperature scales the spread about the component's centre: 0 gives centres.
 

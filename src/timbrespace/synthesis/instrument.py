@@ -14,7 +14,7 @@ from timbrespace.audio.descriptors import estimate_pitch, note_name
 from timbrespace.audio.files import read as read_audio
 from timbrespace.audio.files import resample
 from timbrespace.contracts import ConfigError, Parameter, ShapeError, check_audio
-from timbrespace.corpus.shaping import bounds
+from timbrespace.corpus.shaping import bounds, shorten
 from timbrespace.latent.paths import line
 from timbrespace.parallel import Pool
 from timbrespace.synthesis import file as instrument_file
@@ -73,10 +73,12 @@ class Instrument:
         return cls(instrument_file.read(Path(path)))
 
     def save(self, path: Path | str, *, strip: bool = False, force: bool = False) -> None:
-        """Writes the instrument. strip: leave out names, latents and features of the training sounds, for sharing."""
+        """Writes the instrument. strip: leave out names, latents and features of the training sounds, for sharing;
+        categories of one or two sounds lose their name."""
         contents = self.contents
         if strip:
-            contents = instrument_file.Contents(**{**vars(contents), "clips": None})
+            space = self.space if contents.clips is None else self.space.anonymous(len(contents.clips.names))
+            contents = instrument_file.Contents(**{**vars(contents), "clips": None, "space": space})
         instrument_file.save(contents, Path(path), force=force)
 
     @property
@@ -92,7 +94,7 @@ class Instrument:
     # --- there and back -------------------------------------------------------------------------------------------------
 
     def encode(self, audio: Tensor, *, sample_rate: int | None = None) -> Encoded:
-        """A sound `(channels, time)` -> Encoded. Silence before the onset is left out; sounds longer than the model takes are cut.
+        """A sound `(channels, time)` -> Encoded. Silence before the onset is left out, what is too long for the model cut.
 
         sample_rate: Hz, if not the instrument's. Raises ShapeError.
         """
@@ -248,7 +250,7 @@ class Instrument:
         left, right = bounds(audio.numpy(), self.sample_rate)
         if right <= left:
             raise ShapeError("the sound is silent; there is nothing to encode")
-        return audio[:, left : min(right, left + self.contents.samples)], left
+        return torch.from_numpy(shorten(audio[:, left:right].numpy(), self.contents.samples, self.sample_rate)), left
 
     def _draw(
         self, index: int, others: Tensor, *, seed: int, category: str | None, temperature: float, centre: Tensor | None

@@ -16,6 +16,7 @@ from torch import Tensor
 from timbrespace.audio.atomic import disk_error, write_json
 from timbrespace.corpus.augment import draw_variation, vary_audio
 from timbrespace.corpus.corpus import Corpus
+from timbrespace.corpus.shaping import shorten
 from timbrespace.model.oneshot import OneShot
 from timbrespace.parallel import Pool
 from timbrespace.representation.base import Representation
@@ -32,7 +33,6 @@ class Encoder:
     def __init__(self, corpus: Corpus, clips: list[int], representation: Representation, model: OneShot, *, samples: int, seed: int):
         self.corpus, self.clips, self.representation, self.model = corpus, clips, representation, model
         self.samples, self.seed = samples, seed
-        self._fade = max(1, round(0.010 * corpus.sample_rate))
 
     def audio(self, row: int) -> Tensor:
         """`(channels, time)`, time at most `samples`; longer sounds are cut with a short fade."""
@@ -43,11 +43,7 @@ class Encoder:
             variation = draw_variation(dice, clips=len(self.clips))
             partner = None if variation.partner is None else self.corpus.audio(self.clips[variation.partner]).T.numpy()
             audio = torch.from_numpy(vary_audio(audio.T.numpy(), variation, sample_rate=self.corpus.sample_rate, partner=partner).T.copy())
-        if audio.shape[-1] > self.samples:
-            audio = audio[:, : self.samples].clone()
-            fade = min(self._fade, self.samples)
-            audio[:, -fade:] *= torch.linspace(1.0, 0.0, fade)
-        return audio
+        return torch.from_numpy(shorten(audio.numpy(), self.samples, self.corpus.sample_rate))
 
     def image(self, row: int) -> tuple[Tensor, int]:
         """Image `(cells,)` float32 and true length in samples."""
