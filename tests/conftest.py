@@ -8,6 +8,7 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUM
     os.environ.setdefault(_name, "1")  # before NumPy and PyTorch are imported; also for the processes that tests start
 
 import math
+import signal
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from shell import Shell
     from timbrespace.synthesis.instrument import Instrument
     from tiny import Tiny
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell starts background work with Ctrl-C ignored, and so would be every process that a test interrupts.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _LOCAL = ("127.0.0.1", "::1", "localhost")
 

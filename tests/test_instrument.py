@@ -231,7 +231,7 @@ def test_morphs_begin_and_end_at_their_sounds(instrument: Instrument) -> None:
     steps = instrument.morph([a, b], 5, level="keep", seed=4)
     for sound, original in ((steps[0], a), (steps[-1], b)):
         assert torch.equal(sound.latent, instrument.encode(original).z)  # type: ignore[arg-type]
-        own = instrument.decode(sound.latent, seed=sound.recipe["phase_seed"], clean=True)  # type: ignore[arg-type]
+        own = instrument.decode(sound.latent, seed=sound.recipe["phase_seed"], invented=True)  # type: ignore[arg-type]
         assert torch.equal(sound.audio, finish(own, RATE, level="keep"))
     torch.testing.assert_close(steps[2].latent, (steps[0].latent + steps[4].latent) / 2)  # type: ignore[operator]
     three = instrument.morph([a, b, c], 5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,11 +24,11 @@ from timbrespace.synthesis.finish import Level, finish
 from timbrespace.synthesis.names import safe_name, unique_names
 from timbrespace.synthesis.novelty import nearest_sounds
 from timbrespace.synthesis.sound import Sound
+from timbrespace.synthesis.texture import invent
 
 TEMPERATURE = Parameter("temperature", 0.0, 4.0, 1.0, help="spread of new sounds about the middle of their kind; 0 gives the middles")
 AMOUNT = Parameter("amount", 0.0, 4.0, 0.3, help="how far variations lie from the sound, in units of the corpus's own spread")
 MOST_SOUNDS = 100_000
-CLEAN_KNEE_DB, CLEAN_RATIO = -60.0, 2.0  # downward expansion of new sounds, dB under the loudest cell
 _PITCHED = 0.85  # confidence from which an estimated pitch names a root note
 _HIGHEST_NOTE = 2500.0  # Hz, looked for
 _TRIES = 20  # draws before a sound near another of its batch is accepted all the same
@@ -78,7 +79,7 @@ class Instrument:
         contents = self.contents
         if strip:
             space = self.space if contents.clips is None else self.space.anonymous(len(contents.clips.names))
-            contents = instrument_file.Contents(**{**vars(contents), "clips": None, "space": space})
+            contents = replace(contents, clips=None, space=space, card=_shared_card(self.card, space.categories))
         instrument_file.save(contents, Path(path), force=force)
 
     @property
@@ -108,11 +109,10 @@ class Instrument:
             z = self.model.encode(features, torch.tensor([length])).mean[0]
         return Encoded(z, length, float(audio.abs().max()))
 
-    def decode(self, z: Tensor, *, length: int | None = None, seed: int = 0, clean: bool = False) -> Tensor:
+    def decode(self, z: Tensor, *, length: int | None = None, seed: int = 0, invented: bool = False) -> Tensor:
         """A latent `(dims,)` -> audio `(channels, length)`, unfinished: peak 1, raw ends. length: samples; the model's own if None.
 
-        clean: cells far under the loudest are pushed further down (`CLEAN_KNEE_DB`). Between sounds with a silent and sounds with
-        a noisy background a model predicts a faint haze; invented sounds are better without it, copies of real ones with it.
+        invented: no copy of a given sound, but a new one, which wants a silent background and the grain of noise (`texture.invent`).
         """
         if tuple(z.shape) != (self.dims,) or not torch.isfinite(z).all():
             raise ShapeError(f"a latent must be {self.dims} finite numbers, not {tuple(z.shape)}")
@@ -120,8 +120,8 @@ class Instrument:
             decoded = self.model.decode(z[None].float(), lengths=None if length is None else torch.tensor([length]))
             length = min(self.contents.samples, int(decoded.lengths[0]))
             features = decoded.features[..., : self.representation.frames(length)]
-            if clean:
-                features = features - (CLEAN_RATIO - 1) * (CLEAN_KNEE_DB - features).clamp_min(0)
+            if invented:
+                features = invent(features, self.representation, length=length, seed=seed)
             audio = self.representation.decode(features, length=length, seed=seed)[0]
         return audio / audio.abs().max().clamp_min(1e-9)
 
@@ -274,7 +274,7 @@ class Instrument:
         done = 0
 
         def one(order: _Order) -> tuple[Tensor, int | None]:
-            audio = finish(self.decode(order.z, seed=order.seed, clean=True), self.sample_rate, level=level, out_rate=rate)
+            audio = finish(self.decode(order.z, seed=order.seed, invented=True), self.sample_rate, level=level, out_rate=rate)
             hertz, confidence = estimate_pitch(audio.mean(0), rate, high=min(_HIGHEST_NOTE, rate / 4))
             note = None if hertz is None or confidence < _PITCHED else round(69 + 12 * float(np.log2(hertz / 440)))
             return audio, note
@@ -323,6 +323,14 @@ class Instrument:
 def load(path: Path | str) -> Instrument:
     """Opens an instrument file; the same as `Instrument.load`."""
     return Instrument.load(path)
+
+
+def _shared_card(card: dict[str, Any], categories: list[str]) -> dict[str, Any]:
+    """The card without categories that a stripped instrument no longer names."""
+    corpus = card.get("corpus")
+    if not isinstance(corpus, dict) or not isinstance(corpus.get("categories"), dict):
+        return card
+    return {**card, "corpus": {**corpus, "categories": {k: v for k, v in corpus["categories"].items() if k in categories}}}
 
 
 def _check_count(count: int) -> None:
