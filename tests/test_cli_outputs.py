@@ -13,6 +13,7 @@ import soundfile
 import torch
 
 from shell import Shell
+from timbrespace.cli.main import main
 from tiny import RATE, SMALL, Tiny, drum, hashes
 
 SET = [word for change in SMALL for word in ("--set", change)]
@@ -161,3 +162,10 @@ def test_no_room_left(verb: str, room: int, shell: Shell, tiny: Tiny, tmp_path: 
 def test_the_parents_of_results_are_made(shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
     shell("generate", tiny.file, "-n", 1, "--out", tmp_path / "a" / "b" / "c")
     assert len(wavs(tmp_path / "a" / "b" / "c")) == 1
+
+
+def test_a_recipe_takes_no_other_source(tmp_path: Path, tiny: Tiny, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["generate", str(tiny.file), "--out", str(tmp_path / "out"), "--recipe", "x.json", "--rate", "48000", "--category", "kick"]
+    assert main(arguments) == 2
+    assert "--category, --rate cannot be given with --recipe" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

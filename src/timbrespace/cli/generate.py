@@ -24,7 +24,9 @@ def generate(
     kit: Annotated[bool, typer.Option("--kit", help="Also write the batch as a sampler kit: SFZ and Decent Sampler.")] = False,
     reel: Annotated[bool, typer.Option("--reel", help="Also put all sounds one after another into one file.")] = False,
     page: Annotated[bool, typer.Option("--page", help="Also write index.html: players, spectrograms, the map, the card.")] = False,
-    recipe: Annotated[Path | None, typer.Option("--recipe", help="Make again the sound that this recipe (JSON) describes.")] = None,
+    recipe: Annotated[
+        Path | None, typer.Option("--recipe", help="Make again the one sound that this recipe (JSON) describes, as it was.")
+    ] = None,
     seed: Seed = 0,
     level: Level = "peak",
     subtype: Subtype = "PCM_24",
@@ -38,6 +40,8 @@ def generate(
     from timbrespace.cli.common_corpus import counting
 
     check_outputs(out, subtype=subtype)
+    if recipe is not None:
+        _refuse_beside_recipe({"--near": near, "--category": category, "--rate": rate})
     if kit:
         for suffix in (".sfz", ".dspreset"):
             check_absent(out / f"{_kit_name(instrument)}{suffix}", force=force)
@@ -69,6 +73,14 @@ def generate(
         write(out / "reel.wav", join([sound.audio for sound in sounds], sounds[0].sample_rate), sounds[0].sample_rate, force=force)
         more["reel"] = str(out / "reel.wav")
     tell(sounds, paths, as_json=json, **more)
+
+
+def _refuse_beside_recipe(options: dict[str, object]) -> None:
+    from timbrespace.contracts import ConfigError
+
+    given = [name for name, value in options.items() if value is not None]
+    if given:
+        raise ConfigError(f"{', '.join(given)} cannot be given with --recipe, which holds all of that; leave one of them out")
 
 
 def _kit_name(instrument: Path) -> str:
