@@ -15,8 +15,9 @@ from timbrespace.contracts import TimbrespaceError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.model.oneshot import OneShot
 from timbrespace.training import loop
+from timbrespace.training.data import InMemory
 from timbrespace.training.images import Encoder, ImageStore
-from timbrespace.training.loop import Sounds, run
+from timbrespace.training.loop import run
 from tiny import SMALL, Tiny
 
 # --- images ----------------------------------------------------------------------------------------------------------------------
@@ -79,9 +80,10 @@ def lesson() -> dict[str, Any]:
     model.set_codec(torch.zeros_like(model.mean), basis, torch.linspace(10, 1, 10), torch.tensor([13.0, 1.0]))
     curve = torch.randn(80, 3)
     coefficients = torch.cat([curve, curve.square() - 1, torch.sin(3 * curve), 0.1 * torch.randn(80, 1)], 1) * model.scale
-    sounds = Sounds(coefficients, torch.randn(80, 1), torch.randint(1, 11, (80,)))
+    lengths = torch.randint(256, 30 * 256, (80,))
     return {
-        "model": model, "sounds": sounds[slice(0, 60)], "own": 60, "validation": sounds[slice(60, 80)], "seed": 0,
+        "model": model, "sounds": InMemory(coefficients[:60], lengths[:60]), "own": 60,
+        "validation": InMemory(coefficients[60:], lengths[60:]), "seed": 0,
         "fabric": Fabric(accelerator="cpu", devices=1), "checkpoints": Nowhere(),
     }  # fmt: skip
 
@@ -94,19 +96,18 @@ def test_training_learns_what_pca_cannot(lesson: dict[str, Any]) -> None:
 
 
 def test_stops_early_and_keeps_the_best(lesson: dict[str, Any]) -> None:
-    lesson["sounds"] = lesson["sounds"][slice(0, 6)]  # so few are learned by heart
+    lesson["sounds"] = InMemory(lesson["sounds"].values[:6], lesson["sounds"].lengths[:6])  # so few are learned by heart
     history = run(
         **lesson | {"own": 6}, settings=Training(batch=8, learning_rate=1e-2, patience=4, weight_decay=0), steps=5000, check_every=10
     )
     assert history.step[-1] < 5000
-    error = loop.ImageError(lesson["model"].basis, steps=lesson["model"].steps)
     model = lesson["model"].eval()
-    kept = loop._check(model, lesson["sounds"], lesson["validation"], error)[1]
+    kept = loop._check(model, lesson["sounds"], lesson["validation"], own=6, device=torch.device("cpu"))[1]
     assert kept == pytest.approx(min(history.validation), rel=1e-4)
 
 
 def test_a_loss_that_explodes_is_told(lesson: dict[str, Any]) -> None:
-    lesson["sounds"].coefficients[3, 2] = math.nan
+    lesson["sounds"].values[3, 2] = math.nan
     with pytest.raises(TimbrespaceError, match=r"no longer finite at step 10; lower training.learning_rate"):
         run(**lesson, settings=Training(batch=64), steps=100, check_every=10)
 

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 
 from timbrespace.contracts import ConfigError, ShapeError
-from timbrespace.model.base import Posterior
+from timbrespace.model.base import Batch, Posterior, kl_to_normal
+from timbrespace.model.image_error import ImageError
 from timbrespace.model.oneshot import OneShot
 from timbrespace.model.timegrid import averaging, interpolation, step_edges
 from timbrespace.training.codec import principal_components
-from timbrespace.training.losses import ImageError, kl_to_normal, total
+from timbrespace.training.losses import total
 
 grids = st.tuples(st.integers(1, 2000), st.integers(1, 60), st.integers(2, 120))
 
@@ -138,8 +139,7 @@ def test_an_untrained_model_is_plain_pca() -> None:
     net = model()
     data = images(400, net.mean.numel(), seed=1)
     net = fitted(data)
-    lengths = net.standard_lengths(torch.full((len(data),), 9000))
-    posterior = net.posterior(net.project(data), lengths)
+    posterior = net.posterior(Batch(net.project(data), torch.full((len(data),), 9000)))
     found, _ = net.reconstruct(posterior.mean)
     copies = found @ net.basis + net.mean
     reference = PCA(net.dims, svd_solver="full").fit(data.double().numpy())
@@ -182,16 +182,18 @@ def test_kl_is_that_of_torch() -> None:
     dice = torch.Generator().manual_seed(0)
     posterior = Posterior(torch.randn(6, 5, generator=dice), torch.randn(6, 5, generator=dice))
     normal = torch.distributions.Normal(posterior.mean, (posterior.log_variance / 2).exp())
-    expected = torch.distributions.kl_divergence(normal, torch.distributions.Normal(0.0, 1.0)).sum(1)
+    expected = torch.distributions.kl_divergence(normal, torch.distributions.Normal(0.0, 1.0))
     torch.testing.assert_close(kl_to_normal(posterior), expected)
-    assert kl_to_normal(Posterior(torch.zeros(1, 5), torch.zeros(1, 5))).item() == 0
+    assert not kl_to_normal(Posterior(torch.zeros(1, 5), torch.zeros(1, 5))).any()
+    moving = Posterior(*(part.reshape(2, 3, 5).transpose(1, 2) for part in posterior))  # (2, 5, 3): steps count as a sum
+    torch.testing.assert_close(kl_to_normal(moving), expected.reshape(2, 3, 5).sum(1))
 
 
-def test_total_wants_the_same_keys() -> None:
-    losses = {"kl": torch.tensor(3.0), "length": torch.tensor(5.0)}
-    assert total(losses, {"length": 10.0, "kl": 2.0}) == 56.0
-    for weights in ({"kl": 1.0}, {"kl": 1.0, "length": 1.0, "more": 1.0}, {}):
-        with pytest.raises(KeyError, match="same keys"):
+def test_total_wants_a_weight_for_every_loss() -> None:
+    losses = {"kl": torch.tensor([1.0, 2.0]), "length": torch.tensor(5.0)}
+    assert total(losses, {"length": 10.0, "kl": 2.0, "more": 7.0}) == 56.0
+    for weights in ({"kl": 1.0}, {}):
+        with pytest.raises(KeyError, match="no weight"):
             total(losses, weights)
 
 

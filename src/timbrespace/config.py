@@ -122,11 +122,13 @@ def build_model(settings: Mapping[str, Any], *, representation: Representation, 
     chosen: Any = _named(MODELS, rest.pop("name", None), "model")
     view = representation.view if isinstance(representation, Normalised) else representation
     _check_pair(chosen, type(view), representation.kind if isinstance(representation, Normalised) else "none")
+    levels = view.decibels and not isinstance(representation, Normalised)
     known = {
         "parts": representation.parts,
         "bands": representation.bands,
         "frames": representation.frames(samples),
-        "floor": getattr(view, "floor", None),
+        "samples": samples,
+        "floor": getattr(view, "floor", None) if levels else None,  # None: no levels in dB
         "hop": getattr(view, "hop", None),
     }
     return chosen(**rest, **{name: value for name, value in known.items() if name in inspect.signature(chosen).parameters})
@@ -165,7 +167,7 @@ def _fill(registry: Mapping[str, Any], settings: Mapping[str, Any], kind: str) -
 
 def _check_pair(model: type[Model], representation: type[Representation], normalisation: str) -> None:
     """Raises ConfigError when the model learns levels in dB over a floor and the representation gives something else."""
-    if "floor" not in inspect.signature(model).parameters:
+    if not model.decibels:
         return
     if representation.decibels and normalisation != "none":
         named = next((name for name, chosen in MODELS.items() if chosen is model), model.__name__)

@@ -69,7 +69,7 @@ def card_lines(card: dict[str, Any]) -> list[str]:
     if training:
         lines.append(
             f"training              {training.get('steps')} steps on {training.get('images')} sounds and variations, "
-            f"validation {training.get('validation_error_db')} dB, overfit ratio {training.get('overfit_ratio')}"
+            f"validation {training.get('validation_error')} {training.get('unit')}, overfit ratio {training.get('overfit_ratio')}"
         )
     if quality:
         lines.append(f"reconstruction        on {quality.get('sounds')} sounds of the {quality.get('on')} split, mean over sounds:")

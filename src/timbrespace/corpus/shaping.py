@@ -104,3 +104,10 @@ def make_clip(audio: np.ndarray, piece: Piece, rate: int) -> tuple[np.ndarray, i
         return None
     gain = STORED_PEAK / peak
     return (clip.astype(np.float64) * gain).astype(np.float32), piece.start + first, float(20.0 * np.log10(gain))
+
+
+def stand(audio: np.ndarray, samples: int) -> np.ndarray:
+    """`audio (channels, time)`, up to `samples` long, with its loudest sample at -1 dB and silence up to `samples` frames."""
+    peak = float(np.abs(audio).max(initial=0.0))
+    level = STORED_PEAK / peak if peak > SILENT_PEAK else 1.0
+    return np.pad(audio * np.float32(level), ((0, 0), (0, samples - audio.shape[1])))

@@ -26,13 +26,14 @@ def make_card(instrument: Instrument, corpus: Corpus, *, training: dict[str, Any
     """Measures an instrument on its corpus. `training`: the part about how it was trained, kept as it is.
 
     Reconstruction is measured WAV to WAV on the test split, or the next best there is, and says on which. Its rows: the
-    instrument, its linear path alone, the true features through the same way back, the nearest training sound, silence.
+    instrument, its linear path alone (where it has one), the true features through the same way back, the nearest training sound, silence.
     """
     split, clips = _held_out(corpus)
     originals = [corpus.audio(i)[:, : instrument.contents.samples] for i in clips]
-    rows = {
-        "instrument": copies(instrument, originals),
-        "linear path alone": copies(linear_path(instrument), originals),
+    rows = {"instrument": copies(instrument, originals)}
+    if isinstance(instrument.model, OneShot):
+        rows["linear path alone"] = copies(linear_path(instrument), originals)
+    rows |= {
         "true features": true_features(instrument, originals),
         "nearest training sound": _nearest_training(instrument, corpus, originals),
         "silence": silent_copies(originals),

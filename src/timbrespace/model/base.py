@@ -1,15 +1,16 @@
-"""What every model promises."""
+"""What every model promises: to play (there and back) and to learn (one dict of losses)."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 
 class Posterior(NamedTuple):
-    """Where a sound lies in the latent space: `mean (batch, dims)` and `log_variance (batch, dims)`."""
+    """Where sounds lie in the latent space: `mean` and `log_variance`, both `(batch, dims)`, or `(batch, dims, steps)` where z moves."""
 
     mean: Tensor
     log_variance: Tensor
@@ -22,14 +23,40 @@ class Decoded(NamedTuple):
     lengths: Tensor
 
 
+class Batch(NamedTuple):
+    """What a model learns from: `values (batch, …)` in the model's own form, and true `lengths (batch,)` in samples."""
+
+    values: Tensor
+    lengths: Tensor
+
+    def to(self, device: torch.device) -> Batch:
+        """The same on `device`."""
+        return Batch(self.values.to(device), self.lengths.to(device))
+
+
+class Measured(NamedTuple):
+    """How well a model does, without noise: `errors (batch,)` in the model's `unit`, `kl (dims,)` in nats a sound, mean over the batch."""
+
+    errors: Tensor
+    kl: Tensor
+
+
 class Model(nn.Module, ABC):
-    """Encoder + bottleneck + decoder: features ⇄ latent. Constructor arguments are the keys of the preset."""
+    """Encoder + bottleneck + decoder: features ⇄ latent. Constructor arguments are the keys of the preset.
+
+    A sound comes with peak 1 and begins at its onset. To play, a model writes `encode` and `decode` (and `search`, if it can); to learn,
+    `images` (how a sound is stored), `posterior`, `forward` (the losses) and `measure`. `training.weights` has a weight for every loss.
+    """
 
     dims: int
+    moving: bool = False  # whether z moves in time: `(batch, dims, steps)`
+    whole: bool = True  # whether sounds come padded with silence to the longest clip, one size for all
+    decibels: bool = False  # whether it learns levels in dB over a floor, and nothing else
+    unit: str = "dB"  # of the errors it reports
 
     @abstractmethod
     def encode(self, features: Tensor, lengths: Tensor) -> Posterior:
-        """`(batch, parts, bands, frames)` in dB and `(batch,)` true lengths in samples -> Posterior `(batch, dims)`."""
+        """`(batch, parts, bands, frames)` and `(batch,)` true lengths in samples -> Posterior `(batch, dims)`, `(batch, dims, steps)`."""
 
     @abstractmethod
     def decode(self, z: Tensor, *, lengths: Tensor | None = None) -> Decoded:
@@ -38,3 +65,32 @@ class Model(nn.Module, ABC):
     def search(self, features: Tensor, lengths: Tensor, z: Tensor) -> Tensor:
         """A latent nearer to a given sound than `encode`'s first guess `z (batch, dims)`, where the model can search; else z itself."""
         return z
+
+    @abstractmethod
+    def images(self, features: Tensor) -> Tensor:
+        """Features `(batch, parts, bands, frames)` in the form in which training stores them, `(batch, …)`."""
+
+    @abstractmethod
+    def posterior(self, batch: Batch) -> Posterior:
+        """Where the sounds of a batch lie."""
+
+    @abstractmethod
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """The losses, means over the batch: scalars, but "kl" `(dims,)`, in nats a sound. Noise is drawn on the CPU."""
+
+    @abstractmethod
+    def measure(self, batch: Batch) -> Measured:
+        """The figures of a check: without noise."""
+
+
+def kl_to_normal(posterior: Posterior) -> Tensor:
+    """Kullback-Leibler divergence to the unit Gaussian, closed form, nats a sound and dimension: `(batch, dims)`, summed over steps."""
+    mean, log_variance = posterior
+    kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
+    return kl.flatten(2).sum(2) if kl.ndim > 2 else kl
+
+
+def sample(posterior: Posterior) -> Tensor:
+    """One draw, of the shape of the mean. The noise is drawn on the CPU: the same on every device."""
+    noise = torch.randn(posterior.mean.shape).to(posterior.mean)
+    return posterior.mean + noise * (posterior.log_variance / 2).exp()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -36,3 +38,11 @@ class ResidualMLP(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """`(batch, inputs) -> (batch, outputs)`."""
         return self.last(self.norm(self.blocks(self.first(x))))
+
+
+def perceptron(*widths: int) -> nn.Sequential:
+    """Linear layers from the first of `widths` to the last, ReLU between them."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(widths):
+        layers += [nn.Linear(inputs, outputs), nn.ReLU()]
+    return nn.Sequential(*layers[:-1])

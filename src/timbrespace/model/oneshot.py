@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.optim.adam import adam
 
 from timbrespace.contracts import ConfigError, ShapeError
-from timbrespace.model.base import Decoded, Model, Posterior
+from timbrespace.model.base import Batch, Decoded, Measured, Model, Posterior, kl_to_normal, sample
+from timbrespace.model.image_error import ImageError
 from timbrespace.model.layers import ResidualMLP
 from timbrespace.model.timegrid import averaging, interpolation, step_edges
 
@@ -28,6 +29,7 @@ _ADAM: dict[str, Any] = {
 }
 _TAIL = 0.75  # a step of n frames counts as n ** 0.75 in the search: between every step alike and every frame alike
 _ATTACK = 0.3  # of the level of the attack's frames, beside that of all cells
+_LENGTH_MARGIN = 2  # frames by which a sound's image outlasts its samples
 _GATE_DB_PER_FRAME = 12.0  # how fast features fall beyond the predicted end
 
 
@@ -52,6 +54,8 @@ class OneShot(Model):
     basis: Tensor  # (coefficients, parts * bands * steps), orthonormal rows
     scale: Tensor  # (coefficients,), standard deviation of each coefficient
     length_statistics: Tensor  # (2,), mean and standard deviation of log2 length
+    whole = False
+    decibels = True
 
     def __init__(
         self,
@@ -89,6 +93,7 @@ class OneShot(Model):
         self.encoder = ResidualMLP(coefficients + 1, 2 * dims, width=width, depth=depth, dropout=dropout)
         self.decoder = ResidualMLP(dims, coefficients + 1, width=width, depth=depth, dropout=dropout)
         self.length_path = nn.Linear(dims, 1)
+        self._error: ImageError | None = None
 
     def images(self, features: Tensor) -> Tensor:
         """Features in dB to images: `(batch, parts, bands, up to the model's frames) -> (batch, cells)`, level off, coarser time."""
@@ -105,6 +110,7 @@ class OneShot(Model):
         self.basis.copy_(basis)
         self.scale.copy_(scale)
         self.length_statistics.copy_(length_statistics)
+        self._error = None
 
     def project(self, images: Tensor) -> Tensor:
         """`(batch, cells) -> (batch, coefficients)`."""
@@ -114,8 +120,9 @@ class OneShot(Model):
         """Lengths in samples `(batch,)` as standardised log2 `(batch, 1)`."""
         return ((torch.log2(lengths.to(self.mean)) - self.length_statistics[0]) / self.length_statistics[1])[:, None]
 
-    def posterior(self, coefficients: Tensor, lengths: Tensor) -> Posterior:
-        """`(batch, coefficients)` and standardised lengths `(batch, 1)` -> Posterior `(batch, dims)`."""
+    def posterior(self, batch: Batch) -> Posterior:
+        """Coefficients `(batch, coefficients)` and lengths in samples `(batch,)` -> Posterior `(batch, dims)`."""
+        coefficients, lengths = batch.values, self.standard_lengths(batch.lengths)
         # Weak coefficients are not blown up to full size: most of what they hold is noise.
         standard = coefficients / (self.scale + 0.05 * self.scale[0])
         change, log_variance = self.encoder(torch.cat([standard, lengths], 1)).chunk(2, 1)
@@ -130,7 +137,30 @@ class OneShot(Model):
 
     def encode(self, features: Tensor, lengths: Tensor) -> Posterior:
         """`(batch, parts, bands, frames)` in dB and true lengths in samples `(batch,)` -> Posterior `(batch, dims)`."""
-        return self.posterior(self.project(self.images(features)), self.standard_lengths(lengths))
+        return self.posterior(Batch(self.project(self.images(features)), lengths))
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """reconstruction in dB² a cell inside the sound, kl `(dims,)` in nats, length in standard deviations squared; see `Model`."""
+        posterior = self.posterior(batch)
+        coefficients, lengths = self.reconstruct(sample(posterior))
+        return {
+            "reconstruction": self._squared_error(coefficients, batch).mean(),
+            "kl": kl_to_normal(posterior).mean(0),
+            "length": (lengths - self.standard_lengths(batch.lengths)).square().mean(),
+        }
+
+    def measure(self, batch: Batch) -> Measured:
+        """Errors in dB: the root of the mean square over the cells inside a sound."""
+        posterior = self.posterior(batch)
+        found, _ = self.reconstruct(posterior.mean)
+        return Measured(self._squared_error(found, batch).sqrt(), kl_to_normal(posterior).mean(0))
+
+    def _squared_error(self, coefficients: Tensor, batch: Batch) -> Tensor:
+        if self._error is None:
+            self._error = ImageError(self.basis, steps=self.steps)
+        frames = torch.div(batch.lengths, self.hop, rounding_mode="floor") + 1 + _LENGTH_MARGIN
+        inside = torch.searchsorted(self.edges.to(frames.device), frames.clamp_max(self.frames)).clamp(1, self.steps)
+        return self._error(coefficients, batch.values, inside)
 
     def search(self, features: Tensor, lengths: Tensor, z: Tensor) -> Tensor:
         """Descends from `z (batch, dims)` to the latent whose features are nearest within the true lengths `(batch,)`: `(batch, dims)`.

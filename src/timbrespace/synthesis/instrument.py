@@ -15,7 +15,7 @@ from timbrespace.audio.descriptors import estimate_pitch, note_name
 from timbrespace.audio.files import read as read_audio
 from timbrespace.audio.files import resample
 from timbrespace.contracts import ConfigError, Parameter, ShapeError, check_audio
-from timbrespace.corpus.shaping import bounds, shorten
+from timbrespace.corpus.shaping import bounds, shorten, stand
 from timbrespace.latent.paths import line
 from timbrespace.parallel import Pool
 from timbrespace.synthesis import file as instrument_file
@@ -103,9 +103,11 @@ class Instrument:
 
     def _encode(self, audio: Tensor) -> Encoded:
         """Encodes a sound that begins at its onset."""
-        length = audio.shape[-1]
+        length, sound = audio.shape[-1], audio
+        if self.model.whole:
+            sound = torch.from_numpy(stand(audio.numpy(), self.contents.samples))
         with torch.no_grad():
-            features, lengths = self.representation.encode(audio[None]), torch.tensor([length])
+            features, lengths = self.representation.encode(sound[None]), torch.tensor([length])
             z = self.model.search(features, lengths, self.model.encode(features, lengths).mean)[0]
         return Encoded(z, length, float(audio.abs().max()))
 
@@ -120,7 +122,7 @@ class Instrument:
             decoded = self.model.decode(z[None].float(), lengths=None if length is None else torch.tensor([length]))
             length = min(self.contents.samples, int(decoded.lengths[0]))
             features = decoded.features[..., : self.representation.frames(length)]
-            if invented:
+            if invented and self.model.decibels:
                 features = invent(features, self.representation, length=length, seed=seed)
             audio = self.representation.decode(features, length=length, seed=seed)[0]
         return audio / audio.abs().max().clamp_min(1e-9)

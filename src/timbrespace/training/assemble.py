@@ -11,13 +11,14 @@ from timbrespace.audio.distance import embedding
 from timbrespace.config import Config
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.latent.space import LatentSpace
-from timbrespace.model.oneshot import OneShot
+from timbrespace.model.base import Model
 from timbrespace.parallel import Pool
 from timbrespace.representation.base import Representation
 from timbrespace.synthesis.atlas import lay_out
 from timbrespace.synthesis.file import Clips, Contents
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.synthesis.novelty import novelty_unit
+from timbrespace.training.data import batches_of
 from timbrespace.training.loop import History, Sounds
 from timbrespace.training.workspace import Plan
 
@@ -25,13 +26,12 @@ _AT_ONCE = 16  # clips embedded together
 
 
 def make_instrument(
-    model: OneShot, corpus: Corpus, config: Config, representation: Representation, *, samples: int, sounds: Sounds, seed: int
+    model: Model, corpus: Corpus, config: Config, representation: Representation, *, samples: int, sounds: Sounds, seed: int
 ) -> Instrument:
     """The instrument of a trained model: latents, density, map and features of the training clips. sounds: their own images first."""
     clips = corpus.indices("train")
     with torch.no_grad():
-        own = sounds[slice(0, len(clips))]
-        latents = model.posterior(own.coefficients.cpu(), own.lengths.cpu()).mean
+        latents = torch.cat([model.posterior(batch).mean for batch in batches_of(sounds, len(clips))])
     categories = [corpus.clips[i].category for i in clips]
     held = corpus.indices("validation") + corpus.indices("test")
     embeddings = _embeddings(corpus, clips, samples=samples)
@@ -62,9 +62,9 @@ def _embeddings(corpus: Corpus, clips: list[int], *, samples: int) -> Tensor:
 
 
 def training_card(
-    config: Config, plan: Plan, history: History, *, sounds: Sounds, clips: int, device: str, took: dict[str, float]
+    config: Config, plan: Plan, history: History, *, sounds: Sounds, clips: int, device: str, unit: str, took: dict[str, float]
 ) -> dict[str, Any]:
-    """The part of the card about how it was trained. took: seconds a stage; clips: training clips."""
+    """The part of the card about how it was trained. took: seconds a stage; clips: training clips; unit: of errors."""
     best = min(range(len(history.validation)), key=history.validation.__getitem__)
     return {
         "minutes_asked": config.training.minutes,
@@ -72,13 +72,14 @@ def training_card(
         "device": device,
         "threads": plan.threads,
         "clips": clips,
-        "images": len(sounds.inside),
+        "images": len(sounds),
         "steps": history.step[-1],
         "steps_planned": plan.steps,
         "stopped_early": history.step[-1] < plan.steps,
         "best_step": history.step[best],
-        "train_error_db": round(history.train[best], 3),
-        "validation_error_db": round(history.validation[best], 3),
+        "unit": unit,
+        "train_error": round(history.train[best], 3),
+        "validation_error": round(history.validation[best], 3),
         "overfit_ratio": round(history.validation[best] / max(history.train[best], 1e-9), 3),
         "kl_nats": round(history.kl[best], 2),
         "curve": {name: [round(v, 3) for v in values] for name, values in vars(history).items()},

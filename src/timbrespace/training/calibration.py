@@ -10,7 +10,7 @@ import torch
 from lightning_fabric import Fabric
 
 from timbrespace.config import Config
-from timbrespace.model.oneshot import OneShot
+from timbrespace.model.base import Model
 from timbrespace.training.images import Encoder, seconds_per_row
 from timbrespace.training.loop import Sounds, run
 
@@ -42,7 +42,7 @@ class _Nowhere:
         """Nothing stored."""
 
 
-def seconds_a_step(model: OneShot, sounds: Sounds, validation: Sounds, config: Config, fabric: Fabric, *, seed: int) -> float:
+def seconds_a_step(model: Model, sounds: Sounds, validation: Sounds, config: Config, fabric: Fabric, *, seed: int) -> float:
     """Measured seconds a step, checks included, on a model that is put back: the median of a few short runs after a first one."""
     kept = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     times = []

@@ -1,4 +1,4 @@
-"""The encoded sounds that a one-shot model learns from: every training clip and its variations, as images on disk in half precision."""
+"""The encoded sounds that a model learns from: every training clip and its variations, as images on disk in half precision."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from timbrespace.corpus.augment import Variation, draw_variation
 from timbrespace.corpus.augment_audio import vary_audio
 from timbrespace.corpus.augment_settings import Augmentation
 from timbrespace.corpus.corpus import Corpus
-from timbrespace.corpus.shaping import shorten
-from timbrespace.model.oneshot import OneShot
+from timbrespace.corpus.shaping import shorten, stand
+from timbrespace.model.base import Model
 from timbrespace.parallel import Pool
 from timbrespace.representation.base import Representation
 
@@ -27,9 +27,9 @@ _CHUNK = 64  # rows between notes of progress: what a kill can lose
 
 
 class Encoder:
-    """Encodes clips of a corpus, or their variations, as images `(cells,)`; row = copy * clips + clip, copy 0 is the clip itself.
+    """Encodes clips of a corpus, or their variations, as the model's images, flat `(cells,)`.
 
-    Row r depends on `seed`, `augmentation` and r alone, so that any row can be made again in any order.
+    Row = copy * clips + clip, copy 0 is the clip itself. Row r depends on `seed`, `augmentation` and r alone, so that any row can be made again in any order.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Encoder:
         corpus: Corpus,
         clips: list[int],
         representation: Representation,
-        model: OneShot,
+        model: Model,
         *,
         samples: int,
         seed: int,
@@ -65,8 +65,11 @@ class Encoder:
     def image(self, row: int) -> tuple[Tensor, int]:
         """Image `(cells,)` float32 and true length in samples."""
         audio = self.audio(row)
+        length = audio.shape[-1]
+        if self.model.whole:
+            audio = torch.from_numpy(stand(audio.numpy(), self.samples))
         with torch.no_grad():
-            return self.model.images(self.representation.encode(audio[None]))[0], audio.shape[-1]
+            return self.model.images(self.representation.encode(audio[None]))[0].flatten(), length
 
     def images(self, rows: list[int], pool: Pool) -> tuple[Tensor, Tensor]:
         """Images `(rows, cells)` and lengths `(rows,)`."""
@@ -87,6 +90,7 @@ class ImageStore:
                 file.truncate(rows * cells * 2)
         self.lengths = torch.zeros(rows, dtype=torch.int64)
         self.done = self._read_note()
+        self._mapped: np.memmap | None = None
 
     def fill(self, encoder: Encoder, *, workers: int, progress: Callable[[int, int], None]) -> None:
         """Encodes what is still missing. progress: called with rows done and rows in all."""
@@ -110,6 +114,16 @@ class ImageStore:
             count = min(size, self.rows - start) * self.cells
             images = np.fromfile(self._images_path, "<f2", count, offset=start * self.cells * 2)
             yield torch.from_numpy(images.astype(np.float32).reshape(-1, self.cells))
+
+    def take(self, rows: Tensor) -> Tensor:
+        """The images of `rows (n,)` as float32 `(n, cells)`."""
+        if self._mapped is None:
+            self._mapped = np.memmap(self._images_path, "<f2", "r", shape=(self.rows, self.cells))
+        return torch.from_numpy(self._mapped[rows.numpy()].astype(np.float32))
+
+    def close(self) -> None:
+        """Lets the file go, so that its folder can be removed everywhere."""
+        self._mapped = None
 
     def _read_note(self) -> int:
         try:

@@ -1,4 +1,4 @@
-"""The training loop of the residual VAE: plain, by steps, the same whether it was interrupted or not.
+"""The training loop of every model: plain, by steps, the same whether it was interrupted or not.
 
 An interrupt saves nothing by itself: it may come in the middle of a step. The last regular checkpoint is at most seconds old."""
 
@@ -17,35 +17,30 @@ from torch import Tensor, nn
 
 from timbrespace.config import Training
 from timbrespace.contracts import TimbrespaceError
-from timbrespace.model.oneshot import OneShot
-from timbrespace.training.losses import ImageError, kl_to_normal, total
+from timbrespace.model.base import Batch, Model
+from timbrespace.training.losses import total
 
 _WARM_UP = 100  # steps
 _SAVE_SECONDS = 20.0
 _SMOOTHED_OVER = 3  # checks in the moving average of the validation error
 _KEPT = 0.999  # decay of the averaged parameters, late in training
-_FIELDS = ("coefficients", "lengths", "inside")
+_CHECKED = 1024  # training clips looked at in a check, at most
+_AT_ONCE = 256  # sounds measured together
 
 
-@dataclass(frozen=True)
-class Sounds:
-    """Encoded sounds: coefficients `(n, coefficients)`, standardised log lengths `(n, 1)`, steps inside the true length `(n,)`."""
+class Sounds(Protocol):
+    """Encoded sounds to learn from: see `training.data`."""
 
-    coefficients: Tensor
-    lengths: Tensor
-    inside: Tensor
+    def __len__(self) -> int:
+        """How many."""
 
-    def __getitem__(self, rows: Tensor | slice) -> Sounds:
-        return Sounds(*(getattr(self, name)[rows] for name in _FIELDS))
-
-    def to(self, device: torch.device) -> Sounds:
-        """The same on `device`."""
-        return Sounds(*(getattr(self, name).to(device) for name in _FIELDS))
+    def __getitem__(self, rows: Tensor) -> Batch:
+        """Those of `rows (n,)`."""
 
 
 @dataclass
 class History:
-    """What was seen at each check: one list a figure, all the same length. Errors in dB."""
+    """What was seen at each check: one list a figure, all the same length. Errors in the model's unit."""
 
     step: list[int] = field(default_factory=list)
     train: list[float] = field(default_factory=list)
@@ -64,7 +59,7 @@ class Checkpoints(Protocol):
 
 
 def run(
-    model: OneShot,
+    model: Model,
     sounds: Sounds,
     *,
     own: int,
@@ -79,19 +74,15 @@ def run(
 ) -> History:
     """Trains `model` in place and leaves it with the averaged parameters that were best on `validation`.
 
-    sounds: all images' coefficients, the first `own` of them the unvaried training clips. Batch, noise and dropout of a step
+    sounds: clips and variations, the first `own` of them the unvaried training clips. Batch, noise and dropout of a step
     depend on (seed, step) alone. Stops early when the moving average of the validation error has not improved for `settings.patience`
     checks. A stored checkpoint is taken up. Raises TimbrespaceError when the loss is no longer finite.
     """
     device = fabric.device
     optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     module, optimizer = fabric.setup(model, optimizer)
-    module.mark_forward_method("posterior")
-    module.mark_forward_method("reconstruct")
     model.train()
     averaged = copy.deepcopy(model).eval()
-    error = ImageError(model.basis, steps=model.steps)
-    sounds, validation = sounds.to(device), validation.to(device)
     weights = settings.weights.model_dump()
     history, step, best, stale = History(), 0, math.inf, 0
     best_state = copy.deepcopy(averaged.state_dict())
@@ -117,8 +108,8 @@ def run(
             group["lr"] = settings.learning_rate * min(1.0, (step + 1) / _WARM_UP) * 0.5 * (1 + math.cos(math.pi * step / steps))
         with torch.random.fork_rng():
             torch.manual_seed((seed * 1_000_003 + step) % 2**63)
-            batch = sounds[torch.randint(len(sounds.inside), (settings.batch,)).to(device)]
-            losses = _losses(module, batch, error)
+            batch = sounds[torch.randint(len(sounds), (settings.batch,))].to(device)
+            losses = module(batch)
         fabric.backward(total(losses, weights))
         fabric.clip_gradients(module, optimizer, max_norm=5.0, error_if_nonfinite=False)  # the check below tells it in words
         optimizer.step()
@@ -127,7 +118,7 @@ def run(
         _average(averaged, model, kept=min(_KEPT, (1 + step) / (10 + step)))
 
         if step % check_every == 0 or step == steps:
-            figures = _check(averaged, sounds[slice(0, min(own, 1024))], validation, error)
+            figures = _check(averaged, sounds, validation, own=min(own, _CHECKED), device=device)
             if not all(map(math.isfinite, figures)):
                 raise TimbrespaceError(
                     f"the loss is no longer finite at step {step}; lower training.learning_rate (it is {settings.learning_rate:g})"
@@ -151,31 +142,22 @@ def run(
     return history
 
 
-def _losses(model: Any, batch: Sounds, error: ImageError) -> dict[str, Tensor]:
-    """One dict of losses, the keys of `config.Weights`."""
-    posterior = model.posterior(batch.coefficients, batch.lengths)
-    noise = torch.randn(posterior.mean.shape).to(posterior.mean)  # drawn on the CPU: the same on every device
-    coefficients, lengths = model.reconstruct(posterior.mean + noise * (posterior.log_variance / 2).exp())
-    return {
-        "reconstruction": error(coefficients, batch.coefficients, batch.inside).mean(),
-        "kl": kl_to_normal(posterior).mean(),
-        "length": (lengths - batch.lengths).square().mean(),
-    }
-
-
 @torch.no_grad()
 def _average(averaged: nn.Module, model: nn.Module, *, kept: float) -> None:
     torch._foreach_lerp_(list(averaged.parameters()), [p.detach() for p in model.parameters()], 1 - kept)
 
 
 @torch.no_grad()
-def _check(model: OneShot, train: Sounds, validation: Sounds, error: ImageError) -> tuple[float, float, float]:
-    """Mean error over sounds in dB (root of the mean square over a sound's cells) on both sets, and the KL in nats a sound."""
+def _check(model: Model, train: Sounds, validation: Sounds, *, own: int, device: torch.device) -> tuple[float, float, float]:
+    """Mean error over sounds in the model's unit on both sets, and the KL in nats a sound on the first."""
+    train_error, kl = _measured(model, train, own, device)
+    return train_error, _measured(model, validation, len(validation), device)[0], kl
 
-    def mean_error(sounds: Sounds) -> tuple[float, float]:
-        posterior = model.posterior(sounds.coefficients, sounds.lengths)
-        found, _ = model.reconstruct(posterior.mean)
-        return float(error(found, sounds.coefficients, sounds.inside).sqrt().mean()), float(kl_to_normal(posterior).mean())
 
-    train_error, kl = mean_error(train)
-    return train_error, mean_error(validation)[0], kl
+def _measured(model: Model, sounds: Sounds, count: int, device: torch.device) -> tuple[float, float]:
+    errors, kl = [], 0.0
+    for rows in torch.arange(count).split(_AT_ONCE):
+        found = model.measure(sounds[rows].to(device))
+        errors.append(found.errors)
+        kl += float(found.kl.sum()) * len(rows) / count
+    return float(torch.cat(errors).mean()), kl

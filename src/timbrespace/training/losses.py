@@ -1,4 +1,4 @@
-"""The losses of the residual VAE: one dict of losses, one dict of weights, the same keys, summed once."""
+"""One dict of losses, one dict of weights, the same keys, summed once."""
 
 from __future__ import annotations
 
@@ -7,56 +7,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from timbrespace.model.base import Posterior
-
-
-def kl_to_normal(posterior: Posterior) -> Tensor:
-    """Kullback-Leibler divergence to the unit Gaussian, closed form, nats a sound: `(batch,)`."""
-    mean, log_variance = posterior
-    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
-
-
-class ImageError:
-    """Mean squared error a cell, dB², over the cells inside each sound, without ever leaving the space of coefficients.
-
-    With d the difference of coefficients and B_s the part of the basis that makes step s of the time axis, the squared error of
-    the first k steps is Σ_{s<k} |d B_s|² = d G_k dᵀ, G_k = Σ_{s<k} B_s B_sᵀ: one small matrix for each end, made once. Ends are
-    rounded up to whole groups of `group` steps. What lies beyond a sound's end counts nowhere.
-
-    basis: `(coefficients, parts * bands * steps)`.
-    """
-
-    def __init__(self, basis: Tensor, *, steps: int, group: int = 4):
-        self.group = group
-        cells = basis.reshape(len(basis), -1, steps)
-        self.cells_a_step = cells.shape[1]
-        gram = basis.new_zeros(len(basis), len(basis))
-        self.grams, self.ends = [], [*range(group, steps, group), steps]
-        for end in self.ends:
-            part = cells[:, :, max(0, end - group) if end % group == 0 else end - end % group : end].flatten(1)
-            gram = gram + part @ part.T
-            self.grams.append(gram)
-
-    def __call__(self, found: Tensor, wanted: Tensor, inside: Tensor) -> Tensor:
-        """found, wanted `(batch, coefficients)`, inside `(batch,)` steps that belong to each sound -> `(batch,)` dB²."""
-        difference = found - wanted
-        groups = (torch.div(inside + self.group - 1, self.group, rounding_mode="floor") - 1).clamp(0, len(self.ends) - 1)
-        order = torch.argsort(groups, stable=True)
-        errors = []
-        for group, rows in zip(*_runs(groups[order]), strict=True):
-            d, order = difference[order[:rows]], order[rows:]
-            errors.append(((d @ self.grams[group]) * d).sum(1) / (self.ends[group] * self.cells_a_step))
-        back = torch.argsort(torch.argsort(groups, stable=True), stable=True)
-        return torch.cat(errors)[back]
-
-
-def _runs(sorted_values: Tensor) -> tuple[list[int], list[int]]:
-    values, counts = torch.unique_consecutive(sorted_values, return_counts=True)
-    return values.tolist(), counts.tolist()
-
 
 def total(losses: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:
-    """The weighted sum. Raises KeyError when the keys differ."""
-    if losses.keys() != weights.keys():
-        raise KeyError(f"losses {sorted(losses)} and weights {sorted(weights)} must have the same keys")
-    return torch.stack([weights[key] * loss for key, loss in losses.items()]).sum()
+    """The weighted sum; "kl" `(dims,)` counts as its sum over dimensions. Raises KeyError for a loss without a weight."""
+    missing = sorted(losses.keys() - weights.keys())
+    if missing:
+        raise KeyError(f"losses {missing} have no weight; there are weights for {sorted(weights)}")
+    return torch.stack([weights[key] * loss.sum() for key, loss in losses.items()]).sum()

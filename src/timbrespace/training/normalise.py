@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import torch
 from torch import Tensor
 
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
+from timbrespace.corpus.shaping import shorten, stand
 from timbrespace.representation.base import Representation
 from timbrespace.representation.normalisation import Normalised
 
 
-def fit_normalisation(representation: Representation, corpus: Corpus) -> Representation:
+def fit_normalisation(representation: Representation, corpus: Corpus, *, samples: int | None = None) -> Representation:
     """Fits in place to the training clips, one in memory at a time; a representation that is not normalised stays as it is.
+
+    samples: cut and padded with silence to so many, as models that take whole sounds see them; as long as they are if None.
 
     The same corpus gives the same figures. Raises ConfigError when sample rate or channels of the two differ.
     """
@@ -27,7 +31,8 @@ def fit_normalisation(representation: Representation, corpus: Corpus) -> Represe
 
     def sounds() -> Iterator[Tensor]:
         for index in corpus.indices("train"):
-            yield corpus.audio(index)
+            audio = corpus.audio(index)
+            yield audio if samples is None else torch.from_numpy(stand(shorten(audio.numpy(), samples, corpus.sample_rate), samples))
 
     representation.fit(sounds())
     return representation

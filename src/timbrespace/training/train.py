@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -17,6 +18,7 @@ from timbrespace.corpus.corpus import Corpus, is_corpus
 from timbrespace.corpus.prepare import prepare
 from timbrespace.corpus.sources import SYNTHETIC_PREFIX
 from timbrespace.evaluation.card import make_card
+from timbrespace.model.base import Model
 from timbrespace.model.oneshot import OneShot
 from timbrespace.parallel import Pool
 from timbrespace.representation.base import Representation
@@ -24,6 +26,7 @@ from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.assemble import make_instrument, training_card
 from timbrespace.training.calibration import affordable_variations, seconds_a_step
 from timbrespace.training.codec import principal_components
+from timbrespace.training.data import InMemory, OnDisk
 from timbrespace.training.images import Encoder, ImageStore
 from timbrespace.training.loop import Sounds, run
 from timbrespace.training.normalise import fit_normalisation
@@ -34,7 +37,6 @@ _CHECKS = 60  # looks at the validation clips in a whole run
 _CLOSING_SECONDS = 30.0  # about what latents, map and card take on a thousand clips: 27 to 33 s measured
 _CLOSING_SHARE = 0.2  # of the time asked for, at most
 _FEWEST_STEPS = 50
-_LENGTH_MARGIN = 2  # frames by which a sound's image outlasts its samples
 
 
 @dataclass
@@ -95,7 +97,6 @@ def train(
     corpus = _corpus(source, workspace, channels=channels, seed=seed, watch=watch)
     took["prepare"] = time.monotonic() - started
     representation = build_representation(config.representation, sample_rate=corpus.sample_rate, channels=corpus.channels)
-    fit_normalisation(representation, corpus)
     plan = (
         workspace.read_plan()
         if resumed
@@ -112,27 +113,26 @@ def train(
     if resumed:
         _check_same(plan, corpus, config, seed, workspace, origin=_origin(source, channels))
         torch.set_num_threads(plan.threads)
+    clips = corpus.indices("train")
+    fit_normalisation(representation, corpus, samples=plan.samples)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = build_model(config.model, representation=representation, samples=plan.samples)
-    if not isinstance(model, OneShot):
-        raise ConfigError(f"the model {config.model['name']!r} cannot be trained by this release")
-
-    clips = corpus.indices("train")
+    shape = _image_shape(model, representation, plan.samples)
     encoder = Encoder(corpus, clips, representation, model, samples=plan.samples, seed=seed, augmentation=config.training.augmentation)
     stage = time.monotonic()
     if not resumed:
         variations = affordable_variations(encoder, config)
         plan = replace(plan, variations=variations)
         workspace.write_plan(plan)
-    store = ImageStore(workspace.path, rows=len(clips) * (1 + plan.variations), cells=model.mean.numel())
+    store = ImageStore(workspace.path, rows=len(clips) * (1 + plan.variations), cells=math.prod(shape))
     store.fill(encoder, workers=torch.get_num_threads(), progress=lambda done, total: watch(Report("encode", done, total)))
     took["encode"] = time.monotonic() - stage
     stage = time.monotonic()
     watch(Report("codec"))
-    sounds = _codec(model, store, workspace, seed=seed)
+    sounds = _codec(model, store, workspace, seed=seed) if isinstance(model, OneShot) else OnDisk(store, shape)
     held = corpus.indices("validation") or clips
-    validation = _encode(model, corpus, held, representation, samples=plan.samples)
+    validation = _encode(model, corpus, held, representation, samples=plan.samples, shape=shape)
     took["codec"] = time.monotonic() - stage
 
     stage = time.monotonic()
@@ -155,13 +155,16 @@ def train(
     card = make_card(
         instrument,
         corpus,
-        training=training_card(config, plan, history, sounds=sounds, clips=len(clips), device=str(fabric.device), took=took),
+        training=training_card(
+            config, plan, history, sounds=sounds, clips=len(clips), device=str(fabric.device), unit=model.unit, took=took
+        ),
         seed=seed,
     )
     took["finish"] = time.monotonic() - stage
     card["training"]["seconds"] = {name: round(value, 1) for name, value in took.items()}
     instrument = Instrument(replace(instrument.contents, card=card))
     instrument.save(out, force=force)
+    store.close()
     workspace.remove()
     return instrument
 
@@ -232,7 +235,7 @@ def _check_same(plan: Plan, corpus: Corpus, config: Config, seed: int, workspace
             )
 
 
-def _codec(model: OneShot, store: ImageStore, workspace: Workspace, *, seed: int) -> Sounds:
+def _codec(model: OneShot, store: ImageStore, workspace: Workspace, *, seed: int) -> InMemory:
     """Fits the closed-form codec, or takes the stored one, and gives all images as coefficients."""
     state = workspace.load("codec.pt")
     if state is None:
@@ -244,29 +247,31 @@ def _codec(model: OneShot, store: ImageStore, workspace: Workspace, *, seed: int
         state = {"mean": mean, "basis": basis, "scale": scale.clamp_min(float(scale[0].clamp_min(1e-3)) * 1e-3), "lengths": lengths}
         workspace.save("codec.pt", state)
     model.set_codec(state["mean"], state["basis"], state["scale"], state["lengths"])
-    coefficients = torch.cat([model.project(batch) for batch in store.batches()])
-    return _sounds(model, coefficients, store.lengths)
+    return InMemory(torch.cat([model.project(batch) for batch in store.batches()]), store.lengths)
 
 
-def _sounds(model: OneShot, coefficients: torch.Tensor, lengths: torch.Tensor) -> Sounds:
-    frames = torch.div(lengths, model.hop, rounding_mode="floor") + 1 + _LENGTH_MARGIN
-    inside = torch.searchsorted(model.edges, frames.clamp_max(model.frames)).clamp(1, model.steps)
-    return Sounds(coefficients, model.standard_lengths(lengths), inside)
-
-
-def _encode(model: OneShot, corpus: Corpus, clips: list[int], representation: Representation, *, samples: int) -> Sounds:
+def _encode(
+    model: Model, corpus: Corpus, clips: list[int], representation: Representation, *, samples: int, shape: tuple[int, ...]
+) -> InMemory:
+    """Clips as they are, in the form that the model learns from."""
     encoder = Encoder(corpus, clips, representation, model, samples=samples, seed=0)
     with Pool(torch.get_num_threads()) as pool:
         parts = [encoder.images(list(range(start, min(start + 256, len(clips)))), pool) for start in range(0, len(clips), 256)]
-    lengths = torch.cat([length for _, length in parts])
-    return _sounds(model, torch.cat([model.project(images) for images, _ in parts]), lengths)
+    values = [model.project(images) if isinstance(model, OneShot) else images.unflatten(1, shape) for images, _ in parts]
+    return InMemory(torch.cat(values), torch.cat([length for _, length in parts]))
 
 
-def _steps(model: OneShot, sounds: Sounds, validation: Sounds, config: Config, fabric: Fabric, *, seed: int, spent: float) -> int:
+def _image_shape(model: Model, representation: Representation, samples: int) -> tuple[int, ...]:
+    """Of one sound, as the model wants it stored."""
+    silence = torch.zeros(1, representation.channels, samples)
+    return tuple(model.images(representation.encode(silence)).shape[1:])
+
+
+def _steps(model: Model, sounds: Sounds, validation: Sounds, config: Config, fabric: Fabric, *, seed: int, spent: float) -> int:
     """Optimiser steps: by epochs, or what fits into the minutes that are left. spent: seconds gone already."""
     settings = config.training
     if settings.epochs is not None:
-        return max(1, round(settings.epochs * len(sounds.inside) / settings.batch))
+        return max(1, round(settings.epochs * len(sounds) / settings.batch))
     seconds = settings.minutes * 60
     left = max(seconds * 0.1, seconds - spent - min(_CLOSING_SECONDS, seconds * _CLOSING_SHARE))
     return max(_FEWEST_STEPS, int(left / seconds_a_step(model, sounds, validation, config, fabric, seed=seed)))

@@ -1,0 +1,83 @@
+"""What the families share: a network between the image of a whole sound and a latent."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from timbrespace.contracts import ShapeError
+from timbrespace.model.base import Batch, Decoded, Measured, Model, Posterior
+from timbrespace.model.bottleneck import Bottleneck
+from timbrespace.model.likelihood import Likelihood
+
+Dims = Annotated[int, Field(ge=1, le=2_048)]
+
+
+class ImageModel(Model):
+    """An autoencoder over images `(parts, bands, frames)` of one size: a new family writes `numbers` and `output`.
+
+    The image of a view in dB is 0 at the floor and 1 at the sound's loudest cell; of any other view, the features as they are.
+    dims: latent size. bottleneck: see `Bottleneck`; likelihood: see `Likelihood`. parts, bands, frames, floor (dB; None where
+    features are no levels), samples (of the longest clip): of the representation.
+    """
+
+    def __init__(
+        self, *, dims: int, bottleneck: str, likelihood: str, parts: int, bands: int, frames: int, floor: float | None, samples: int
+    ):
+        super().__init__()
+        self.dims, self.shape, self.floor, self.samples = dims, (parts, bands, frames), floor, samples
+        self.bottleneck, self.likelihood = Bottleneck(bottleneck, dims), Likelihood(likelihood)
+        self.unit = "%" if floor is None else "dB"
+
+    @abstractmethod
+    def numbers(self, images: Tensor) -> Tensor:
+        """The encoder: `(batch, parts, bands, frames) -> (batch, bottleneck.width)`."""
+
+    @abstractmethod
+    def output(self, z: Tensor) -> Tensor:
+        """The decoder: `(batch, dims) -> (batch, likelihood.outputs * parts, bands, frames)`."""
+
+    def images(self, features: Tensor) -> Tensor:
+        """`(batch, parts, bands, frames)`, features in, images out; the same shape."""
+        if features.ndim != 4 or tuple(features.shape[1:]) != self.shape:
+            raise ShapeError(f"features must be (batch, {', '.join(map(str, self.shape))}), not {tuple(features.shape)}")
+        if self.floor is None:
+            return features
+        relative = features - features.amax((1, 2, 3), keepdim=True)
+        return 1 + relative.clamp_min(-self.floor) / self.floor
+
+    def encode(self, features: Tensor, lengths: Tensor) -> Posterior:
+        """`(batch, parts, bands, frames)`, padded with silence to the longest clip -> Posterior `(batch, dims)`."""
+        return self.posterior(Batch(self.images(features), lengths))
+
+    def decode(self, z: Tensor, *, lengths: Tensor | None = None) -> Decoded:
+        """`(batch, dims)` -> features `(batch, parts, bands, frames)`; lengths: the longest clip unless asked for others."""
+        if z.ndim != 2 or z.shape[1] != self.dims:
+            raise ShapeError(f"a latent must be (batch, {self.dims}), not {tuple(z.shape)}")
+        features = self.likelihood.mean(self.output(z))
+        if self.floor is not None:
+            features = (features - features.amax((1, 2, 3), keepdim=True)).clamp_min(-1) * self.floor
+        if lengths is None:
+            lengths = torch.full((len(z),), self.samples, device=z.device)
+        return Decoded(features, lengths.clamp(1, self.samples))
+
+    def posterior(self, batch: Batch) -> Posterior:
+        """Images `(batch, parts, bands, frames)` -> Posterior `(batch, dims)`."""
+        return self.bottleneck.posterior(self.numbers(batch.values))
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """reconstruction as `Likelihood` says, and what the bottleneck adds; see `Model`."""
+        posterior = self.posterior(batch)
+        output = self.output(self.bottleneck.draw(posterior))
+        return {"reconstruction": self.likelihood.loss(output, batch.values).mean(), **self.bottleneck.losses(posterior)}
+
+    def measure(self, batch: Batch) -> Measured:
+        """Errors as the root of the mean square over a sound's values: in dB, or in % of full scale (source B's stdev)."""
+        posterior = self.posterior(batch)
+        difference = self.likelihood.mean(self.output(posterior.mean)) - batch.values
+        scale = 100.0 if self.floor is None else self.floor
+        return Measured(scale * difference.flatten(1).square().mean(1).sqrt(), self.bottleneck.kl(posterior))
