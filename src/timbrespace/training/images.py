@@ -29,7 +29,8 @@ _CHUNK = 64  # rows between notes of progress: what a kill can lose
 class Encoder:
     """Encodes clips of a corpus, or their variations, as the model's images, flat `(cells,)`.
 
-    Row = copy * clips + clip, copy 0 is the clip itself. Row r depends on `seed`, `augmentation` and r alone, so that any row can be made again in any order.
+    Row = copy * clips + clip, copy 0 is the clip itself. Row r depends on `seed`, `augmentation` and r
+    alone, so that any row can be made again in any order.
     """
 
     def __init__(
