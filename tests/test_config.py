@@ -12,6 +12,7 @@ import timbrespace
 from timbrespace.config import Training, build_model, build_representation, load_preset, make_config, presets
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
+from timbrespace.training import train as training
 from timbrespace.training.losses import total
 from tiny import SMALL, Tiny, fix_plan
 
@@ -35,7 +36,7 @@ def test_every_preset_goes_the_whole_way(name: str, tiny: Tiny, tmp_path: Path, 
     sound, again = trained.generate(1, seed=4)[0], loaded.generate(1, seed=4)[0]
     assert torch.equal(sound.audio, again.audio)
     assert 0.8 < float(sound.audio.abs().max()) <= 1.0
-    assert loaded.contents.settings["model"] == load_preset(name).model
+    assert loaded.contents.settings["model"] == load_preset(name).model | {"notes": None}  # decided: drums
     assert presets()[name]  # it says what it is for
 
 
@@ -62,6 +63,17 @@ def test_changes_are_set() -> None:
     assert config.training.batch == 8
     assert config.training.minutes == 0.5
     assert load_preset(minutes=None).training.minutes == Training().minutes
+
+
+def test_minutes_given_count_over_a_presets_epochs(tmp_path: Path) -> None:
+    preset = yaml(tmp_path, "representation: {name: mel}\nmodel: {name: dense}\ntraining: {epochs: 250, minutes: 9}\n")
+    assert load_preset(preset).training.epochs == 250
+    asked = load_preset(preset, minutes=0.5).training
+    assert (asked.minutes, asked.epochs) == (0.5, None)
+    assert load_preset(preset, epochs=3).training.epochs == 3
+    by_hand = training._config(load_preset(preset), (), minutes=0.5, epochs=None).training
+    assert (by_hand.minutes, by_hand.epochs) == (0.5, None)
+    assert training._config(load_preset(preset), (), minutes=None, epochs=None).training.epochs == 250
 
 
 @pytest.mark.parametrize(

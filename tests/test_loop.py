@@ -102,7 +102,7 @@ def test_stops_early_and_keeps_the_best(lesson: dict[str, Any]) -> None:
     )
     assert history.step[-1] < 5000
     model = lesson["model"].eval()
-    kept = loop._check(model, lesson["sounds"], lesson["validation"], own=6, device=torch.device("cpu"))[1]
+    kept = loop._check(model, lesson["sounds"], lesson["validation"], own=6, device=torch.device("cpu"))[0][1]
     assert kept == pytest.approx(min(history.validation), rel=1e-4)
 
 

@@ -27,7 +27,7 @@ def test_tiny_corpora_give_an_instrument(clips: int, tmp_path: Path, fixed: None
     assert f"{clips} sounds are very few" in trained.card["expect"]
     json.dumps(trained.card, allow_nan=False)
     assert not (tmp_path / "x.training").exists()
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["in", "x.safetensors"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["in", "x.log.jsonl", "x.safetensors"]
 
 
 def test_one_clip_is_too_few(tmp_path: Path) -> None:

@@ -24,7 +24,15 @@ from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training import train as training
 
 RATE = 44_100
-SMALL = ("model.dims=6", "model.coefficients=40", "model.width=32", "model.depth=1", "training.batch=32", "training.images=192")
+SMALL = (
+    "model.dims=6",
+    "model.coefficients=40",
+    "model.width=32",
+    "model.depth=1",
+    "training.batch=32",
+    "training.images=192",
+    "training.synthesised=4",
+)
 
 
 def drum(index: int, *, seed: int = 0, seconds: float = 0.25) -> torch.Tensor:
@@ -70,6 +78,7 @@ def fix_plan(monkeypatch: pytest.MonkeyPatch, *, variations: int = 2, step_secon
     """Takes the clock out of training: so many variations, and about minutes * 60 / step_seconds steps; a card of few sounds."""
     monkeypatch.setattr(card, "_SOUNDS", 3)
     monkeypatch.setattr(training, "affordable_variations", lambda *_, **__: variations)
+    monkeypatch.setattr(training, "affordable_synthesised", lambda encoder, *_, **__: min(4, len(encoder.clips)))
     monkeypatch.setattr(training, "seconds_a_step", lambda *_, **__: step_seconds)
     monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: 1000.0, perf_counter=time.perf_counter))
 

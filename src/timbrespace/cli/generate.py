@@ -21,6 +21,12 @@ def generate(
     category: Annotated[str | None, typer.Option("--category", help="Only this kind; `info` lists them.")] = None,
     temperature: Annotated[float, typer.Option("--temperature", help="0 safe … 1 as varied as the corpus … 2 wild.")] = 1.0,
     near: Annotated[Path | None, typer.Option("--near", help="Draw around this sound file instead.")] = None,
+    seconds: Annotated[
+        float | None, typer.Option("--seconds", help="Length of each, where the latent moves in time; the corpus's own if not given.")
+    ] = None,
+    pitch: Annotated[
+        float | None, typer.Option("--pitch", help="Only this note, a MIDI number (60 = C4); for instruments learned from notes.")
+    ] = None,
     kit: Annotated[bool, typer.Option("--kit", help="Also write the batch as a sampler kit: SFZ and Decent Sampler.")] = False,
     reel: Annotated[bool, typer.Option("--reel", help="Also put all sounds one after another into one file.")] = False,
     page: Annotated[bool, typer.Option("--page", help="Also write index.html: players, spectrograms, the map, the card.")] = False,
@@ -41,7 +47,7 @@ def generate(
 
     check_outputs(out, subtype=subtype)
     if recipe is not None:
-        _refuse_beside_recipe({"--near": near, "--category": category, "--rate": rate})
+        _refuse_beside_recipe({"--near": near, "--category": category, "--pitch": pitch, "--rate": rate, "--seconds": seconds})
     if kit:
         for suffix in (".sfz", ".dspreset"):
             check_absent(out / f"{_kit_name(instrument)}{suffix}", force=force)
@@ -55,7 +61,7 @@ def generate(
         with counting("generating", quiet=json) as progress:
             sounds = opened.generate(
                 count, seed=seed, category=category, temperature=temperature, near=None if near is None else opened.read(near),
-                level=level, out_rate=rate, progress=progress,  # type: ignore[arg-type]
+                pitch=pitch, seconds=seconds, level=level, out_rate=rate, progress=progress,  # type: ignore[arg-type]
             )  # fmt: skip
     paths = save_sounds(sounds, out, subtype=subtype, force=force, inputs=[path for path in (near, recipe, instrument) if path])
     more = {}

@@ -34,12 +34,15 @@ def info(
 
     opened = Instrument.load(instrument)
     clips = opened.contents.clips
+    hop = opened.model.stride * getattr(getattr(opened.representation, "view", opened.representation), "hop", 0)
+    moves = {"steps_a_second": round(opened.sample_rate / hop, 2) if hop else None, "takes_any_length": opened.longest is None}
     facts: dict[str, Any] = {
         "file_mb": round(instrument.stat().st_size / 1e6, 2),
         "sample_rate": opened.sample_rate,
         "channels": opened.channels,
         "longest_seconds": round(opened.contents.samples / opened.sample_rate, 3),
         "dims": opened.dims,
+        **(moves if opened.model.moving else {}),
         "categories": opened.categories,
         "training_sounds_named": 0 if clips is None else len(clips.names),
         "settings": opened.contents.settings,
@@ -71,6 +74,8 @@ def card_lines(card: dict[str, Any]) -> list[str]:
             f"training              {training.get('steps')} steps on {training.get('images')} sounds and variations, "
             f"validation {training.get('validation_error')} {training.get('unit')}, overfit ratio {training.get('overfit_ratio')}"
         )
+        if isinstance(training.get("active_units"), int) and isinstance(held := training.get("kl_per_dimension"), list):
+            lines.append(f"latent                {training['active_units']} of {len(held)} dimensions active")
     if quality:
         lines.append(f"reconstruction        on {quality.get('sounds')} sounds of the {quality.get('on')} split, mean over sounds:")
         rows = _group(quality, "rows")

@@ -26,6 +26,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "prepare": ("timbrespace.cli.prepare:prepare", "turn a folder of sounds into a corpus that training reads"),
     "represent": ("timbrespace.cli.represent:represent", "show sounds as features: arrays, pictures, images, and the way back"),
     "train": ("timbrespace.cli.train:train", "train an instrument on a folder or a corpus"),
+    "tune": ("timbrespace.cli.tune:tune", "look for the settings that learn a corpus best, by many short trainings"),
     "generate": ("timbrespace.cli.generate:generate", "make new sounds with an instrument"),
     "reconstruct": ("timbrespace.cli.reconstruct:reconstruct", "send your own sounds through an instrument and back"),
     "morph": ("timbrespace.cli.morph:morph", "walk from one sound to another in steps"),

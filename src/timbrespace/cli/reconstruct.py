@@ -44,17 +44,17 @@ def reconstruct(
             else:
                 write(target, copy, opened.sample_rate, subtype=subtype, force=force)
                 written.append(str(target))
-                if audio.shape[-1] > opened.contents.samples:
+                if opened.longest is not None and audio.shape[-1] > opened.longest:
                     cut.append(str(path))
             if progress is not None:
                 progress(done + 1, len(jobs))
-    longest = opened.contents.samples / opened.sample_rate
+    longest = None if opened.longest is None else opened.longest / opened.sample_rate
     if json:
         print_json({"written": written, "skipped": skipped, "longer_than_the_model": cut, "longest_seconds": longest})
     else:
         for row in skipped:
             print(f"skipped {row['file']}: {row['reason']}")
-        if cut:
+        if cut and longest is not None:
             print(f"{len(cut)} files may reach beyond the {longest:.2f} s that this model takes: silence follows there")
         print(f"{len(written)} sounds in {out}")
     if not written:

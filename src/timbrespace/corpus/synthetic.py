@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from math import prod
@@ -14,8 +14,11 @@ from timbrespace.corpus.toys_factors import FACTORS, toy_shape
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from timbrespace.corpus.drum_parts import Dice, Wave
+
 DEFAULT_COUNT = 300  # drums
 NOTES_COUNT = 400
+VARIETY_COUNT = 500
 PREFIX = "synthetic:"
 
 # One round of twenty drums: the kind of sound i is a matter of i alone, whatever the count.
@@ -67,10 +70,23 @@ def synthetic_drum(index: int, *, seed: int = 0, sample_rate: int = SAMPLE_RATE)
     import numpy as np
     import torch
 
-    from timbrespace.corpus import drums, drums_metal
     from timbrespace.corpus.drum_parts import Dice, ending
 
-    makers = {
+    turn, place = divmod(index, len(_ROUND))
+    kind = _ROUND[place]
+    number = turn * _ROUND.count(kind) + _ROUND[:place].count(kind) + 1
+    dice = Dice(np.random.default_rng([seed, index, 0]), np.random.default_rng([seed, index, 1]), sample_rate)
+    wave = ending(drum_wave(place, dice)[1], sample_rate)
+    labels: dict[str, float | int | str] = {"kind": kind, **dice.labels, "seconds": round(wave.size / sample_rate, 4)}
+    audio = torch.from_numpy(wave.astype(np.float32))[None]
+    return SyntheticClip(f"{kind}/{kind} {number:03d}", kind, audio, labels)
+
+
+def drum_wave(place: int, dice: Dice) -> tuple[str, Wave]:
+    """The kind of drum at `place` of a round of twenty, and one drawn by `dice`, `(time,)`, not yet trimmed or levelled."""
+    from timbrespace.corpus import drums, drums_metal
+
+    makers: dict[str, Callable[[Dice], Wave]] = {
         "kick": drums.kick,
         "snare": drums.snare,
         "tom": drums.tom,
@@ -80,14 +96,8 @@ def synthetic_drum(index: int, *, seed: int = 0, sample_rate: int = SAMPLE_RATE)
         "hat": drums_metal.hat,
         "cymbal": drums_metal.cymbal,
     }
-    turn, place = divmod(index, len(_ROUND))
     kind = _ROUND[place]
-    number = turn * _ROUND.count(kind) + _ROUND[:place].count(kind) + 1
-    dice = Dice(np.random.default_rng([seed, index, 0]), np.random.default_rng([seed, index, 1]), sample_rate)
-    wave = ending(makers[kind](dice), sample_rate)
-    labels: dict[str, float | int | str] = {"kind": kind, **dice.labels, "seconds": round(wave.size / sample_rate, 4)}
-    audio = torch.from_numpy(wave.astype(np.float32))[None]
-    return SyntheticClip(f"{kind}/{kind} {number:03d}", kind, audio, labels)
+    return kind, makers[kind](dice)
 
 
 def synthetic_note(index: int, *, seed: int = 0, sample_rate: int = SAMPLE_RATE) -> SyntheticClip:
@@ -105,6 +115,12 @@ def _notes(indices: Sequence[int], *, seed: int, sample_rate: int) -> Iterator[S
     return (synthetic_note(index, seed=seed, sample_rate=sample_rate) for index in indices)
 
 
+def _variety(indices: Sequence[int], *, seed: int, sample_rate: int) -> Iterator[SyntheticClip]:
+    from timbrespace.corpus.variety import various
+
+    return (various(index, seed=seed, sample_rate=sample_rate) for index in indices)
+
+
 def _toy(name: str, indices: Sequence[int], *, seed: int, sample_rate: int) -> Iterator[SyntheticClip]:
     from timbrespace.corpus.toys import toy_clips
 
@@ -114,6 +130,7 @@ def _toy(name: str, indices: Sequence[int], *, seed: int, sample_rate: int) -> I
 SYNTHETIC: dict[str, Recipe] = {
     "drums": Recipe(_drums, DEFAULT_COUNT),
     "notes": Recipe(_notes, NOTES_COUNT),
+    "variety": Recipe(_variety, VARIETY_COUNT),
     **{name: Recipe(partial(_toy, name), prod(toy_shape(name)), as_is=True, fixed=True) for name in FACTORS},
 }
 

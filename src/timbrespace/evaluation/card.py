@@ -29,7 +29,7 @@ def make_card(instrument: Instrument, corpus: Corpus, *, training: dict[str, Any
     instrument, its linear path alone (where it has one), the true features through the same way back, the nearest training sound, silence.
     """
     split, clips = _held_out(corpus)
-    originals = [corpus.audio(i)[:, : instrument.contents.samples] for i in clips]
+    originals = [audio for i in clips if (audio := corpus.audio(i)[:, : instrument.contents.samples]).any()]  # toys have silent settings
     rows = {"instrument": copies(instrument, originals)}
     if isinstance(instrument.model, OneShot):
         rows["linear path alone"] = copies(linear_path(instrument), originals)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from timbrespace.contracts import ConfigError
 _CLIPS_A_COMPONENT = 6  # fewer clips than this do not get a component of their own
 _MOST_COMPONENTS = 96
 _OWN_SHAPE = 32.0  # clips that a component needs before its own covariance weighs as much as the shared one
+_MOST_AXES = 256  # a longer latent (the code of a plain autoencoder has thousands of numbers) is described along its principal axes
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,9 @@ class LatentSpace:
     weights `(components,)` sum to 1; means `(components, dims)`; factors `(components, dims, dims)`: lower Cholesky factors of the
     covariances; shared `(dims, dims)`: factor of the spread that all components have in common; labels: category of each component
     (None: of no category).
+
+    Of a latent of more than 256 numbers the mixture knows the principal axes alone, at most 256: axes `(axes, dims)` with orthonormal
+    rows, centre `(dims,)`; means, factors and shared are then along them, `axes` instead of `dims`.
     """
 
     weights: Tensor
@@ -29,6 +34,8 @@ class LatentSpace:
     factors: Tensor
     shared: Tensor
     labels: tuple[str | None, ...]
+    axes: Tensor | None = None
+    centre: Tensor | None = None
 
     @property
     def categories(self) -> list[str]:
@@ -43,6 +50,9 @@ class LatentSpace:
         n / (n + 32) of its own covariance.
         """
         points = latents.double().numpy()
+        axes, centre = _principal_axes(points) if points.shape[1] > _MOST_AXES else (None, None)
+        if axes is not None:
+            points = (points - centre) @ axes.T
         groups = [
             (label, points[[c == label for c in categories]]) for label in sorted(set(categories), key=lambda c: (c is None, c or ""))
         ]
@@ -52,8 +62,9 @@ class LatentSpace:
         # With one point in every cluster nothing is known of the spread: a tenth of the prior's.
         freedom = max(1, len(residuals) - len(clusters))
         pooled = residuals.T @ residuals / freedom + 1e-4 * np.eye(dims) if len(residuals) > len(clusters) else 0.01 * np.eye(dims)
-        trace = np.trace(pooled) / dims
-        pooled = _shrunk(pooled, trace * np.eye(dims), own=freedom, half=float(dims))
+        # Along principal axes the variances fall steeply: evened out, they would be mostly noise.
+        even = np.trace(pooled) / dims * np.eye(dims) if axes is None else np.diag(np.diag(pooled))
+        pooled = _shrunk(pooled, even, own=freedom, half=float(dims))
         factors = [np.linalg.cholesky(_shrunk(_covariance(cluster), pooled, own=len(cluster), half=_OWN_SHAPE)) for _, cluster in clusters]
 
         def tensor(values: object) -> Tensor:
@@ -65,6 +76,8 @@ class LatentSpace:
             factors=tensor(factors),
             shared=tensor(np.linalg.cholesky(pooled)),
             labels=tuple(label for label, _ in clusters),
+            axes=None if axes is None else tensor(axes),
+            centre=None if centre is None else tensor(centre),
         )
 
     def anonymous(self, clips: int, *, fewest: int = 3) -> LatentSpace:
@@ -88,11 +101,19 @@ class LatentSpace:
             parts = [torch.cat(pair) for pair in zip(parts, joined, strict=True)]
             labels.append(None)
         weights, means, factors = parts
-        return LatentSpace(weights / weights.sum(), means, factors, self.shared, tuple(labels))
+        return LatentSpace(weights / weights.sum(), means, factors, self.shared, tuple(labels), self.axes, self.centre)
 
-    def draw(self, dice: np.random.Generator, *, category: str | None = None, temperature: float = 1.0) -> tuple[Tensor, str | None]:
+    def draw(
+        self,
+        dice: np.random.Generator,
+        *,
+        category: str | None = None,
+        temperature: float = 1.0,
+        last: float | Callable[[float], float] | None = None,
+    ) -> tuple[Tensor, str | None]:
         """One point `(dims,)` and its category. temperature scales the spread about the component's centre: 0 gives centres.
 
+        last: value of the last coordinate, or what makes it of the one that was drawn; the others follow as they are correlated with it.
         Raises ConfigError when `category` is not one of `categories`.
         """
         allowed = np.array([category is None or label == category for label in self.labels])
@@ -100,14 +121,38 @@ class LatentSpace:
             known = ", ".join(self.categories) or "none: its training sounds had no categories"
             raise ConfigError(f"category is {category!r}, this instrument has {known}")
         weights = self.weights.double().numpy() * allowed
+        if isinstance(last, float | int):  # how likely each component has such a point
+            spread = self.factors[:, -1].double().norm(dim=1).numpy()
+            log = -0.5 * ((last - self.means[:, -1].double().numpy()) / spread) ** 2 - np.log(spread)
+            weights = weights * np.exp(np.where(allowed, log - log[allowed].max(), -np.inf))
         component = int(dice.choice(len(weights), p=weights / weights.sum()))
         noise = torch.from_numpy(dice.standard_normal(self.means.shape[1]).astype(np.float32))
-        return self.means[component] + temperature * (self.factors[component] @ noise), self.labels[component]
+        factor = self.factors[component]
+        point = self.means[component] + temperature * (factor @ noise)
+        if last is not None:
+            value = last(float(point[-1])) if callable(last) else float(last)
+            shared = factor @ factor[-1]  # covariance of every coordinate with the last
+            point = point + shared / shared[-1] * (value - point[-1])
+            point[-1] = value
+        point = self._whole(point)
+        return point if self.centre is None else self.centre + point, self.labels[component]
 
     def around(self, point: Tensor, dice: np.random.Generator, *, amount: float) -> Tensor:
         """A point `(dims,)` near `point (dims,)`, off by `amount` times the spread that the components share."""
-        noise = torch.from_numpy(dice.standard_normal(len(point)).astype(np.float32))
-        return point + amount * (self.shared @ noise)
+        noise = torch.from_numpy(dice.standard_normal(len(self.shared)).astype(np.float32))
+        return point + amount * self._whole(self.shared @ noise)
+
+    def _whole(self, direction: Tensor) -> Tensor:
+        """A direction along the axes as one of the latent, `(dims,)`."""
+        return direction if self.axes is None else direction @ self.axes
+
+
+def _principal_axes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Axes `(axes, dims)` that the points `(n, dims)` spread along, n or 256 at most, and their mean `(dims,)`."""
+    centre = points.mean(0)
+    _, spread, axes = np.linalg.svd(points - centre, full_matrices=False)
+    told = max(1, int((spread > 1e-6 * spread[0]).sum())) if spread[0] > 0 else 1
+    return axes[: min(told, _MOST_AXES)], centre
 
 
 def _clusters(points: np.ndarray, *, total: int, seed: int) -> list[np.ndarray]:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 
 class Posterior(NamedTuple):
-    """Where sounds lie in the latent space: `mean` and `log_variance`, both `(batch, dims)`, or `(batch, dims, steps)` where z moves."""
+    """Where sounds lie in the latent space: `mean` and `log_variance`, both `(batch, dims)`, or `(batch, dims, steps)` where z moves.
+
+    A log variance of -inf: the value is certain.
+    """
 
     mean: Tensor
     log_variance: Tensor
@@ -24,21 +28,30 @@ class Decoded(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """What a model learns from: `values (batch, …)` in the model's own form, and true `lengths (batch,)` in samples."""
+    """What a model learns from: `values (batch, …)` in the model's own form, and true `lengths (batch,)` in samples.
+
+    pitches: MIDI numbers `(batch,)`, NaN where unknown; None: of none.
+    """
 
     values: Tensor
     lengths: Tensor
+    pitches: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """The same on `device`."""
-        return Batch(self.values.to(device), self.lengths.to(device))
+        pitches = None if self.pitches is None else self.pitches.to(device)
+        return Batch(self.values.to(device), self.lengths.to(device), pitches)
 
 
 class Measured(NamedTuple):
-    """How well a model does, without noise: `errors (batch,)` in the model's `unit`, `kl (dims,)` in nats a sound, mean over the batch."""
+    """How well a model does, without noise: `errors (batch,)` in the model's `unit`, `kl (dims,)` in nats a sound, mean over the batch.
+
+    figures: what else a family reports, by name, over the batch.
+    """
 
     errors: Tensor
     kl: Tensor
+    figures: dict[str, float] | None = None
 
 
 class Model(nn.Module, ABC):
@@ -49,10 +62,12 @@ class Model(nn.Module, ABC):
     """
 
     dims: int
-    moving: bool = False  # whether z moves in time: `(batch, dims, steps)`
+    moving: bool = False  # whether z moves in time: `(batch, dims, steps)`, any number of steps
+    stride: int = 1  # frames a step where it moves: sounds of n frames have ceil(n / stride) steps, and `decode` gives as many frames back
     whole: bool = True  # whether sounds come padded with silence to the longest clip, one size for all
     decibels: bool = False  # whether it learns levels in dB over a floor, and nothing else
     unit: str = "dB"  # of the errors it reports
+    pitched = False  # the last number of its latents is a pitch
 
     @abstractmethod
     def encode(self, features: Tensor, lengths: Tensor) -> Posterior:
@@ -66,9 +81,20 @@ class Model(nn.Module, ABC):
         """A latent nearer to a given sound than `encode`'s first guess `z (batch, dims)`, where the model can search; else z itself."""
         return z
 
+    def near(self, z: Tensor) -> Tensor:
+        """The latents nearest to `z (batch, dims, …)` that the decoder was made for, where not every one is: in bounds, of a codebook."""
+        return z
+
+    def draw(self, z: Tensor, dice: np.random.Generator, *, temperature: float) -> Tensor:
+        """A new latent for a point `z (dims, …)` drawn in the space: the nearest, unless the model knows better which go together."""
+        return self.near(z[None])[0]
+
     @abstractmethod
-    def images(self, features: Tensor) -> Tensor:
-        """Features `(batch, parts, bands, frames)` in the form in which training stores them, `(batch, …)`."""
+    def images(self, features: Tensor, pitches: Tensor | None = None) -> Tensor:
+        """Features `(batch, parts, bands, frames)` in the form in which training stores them, `(batch, …)`.
+
+        pitches: MIDI numbers `(batch,)`, NaN where unknown; only models that are `pitched` look at them.
+        """
 
     @abstractmethod
     def posterior(self, batch: Batch) -> Posterior:
@@ -84,9 +110,14 @@ class Model(nn.Module, ABC):
 
 
 def kl_to_normal(posterior: Posterior) -> Tensor:
-    """Kullback-Leibler divergence to the unit Gaussian, closed form, nats a sound and dimension: `(batch, dims)`, summed over steps."""
+    """Kullback-Leibler divergence to the unit Gaussian, closed form, nats a sound and dimension: `(batch, dims)`, summed over steps.
+
+    What is certain (log variance -inf) costs nothing.
+    """
     mean, log_variance = posterior
-    kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)
+    certain = torch.isneginf(log_variance)
+    log_variance = log_variance.masked_fill(certain, 0.0)
+    kl = (0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)).masked_fill(certain, 0.0)
     return kl.flatten(2).sum(2) if kl.ndim > 2 else kl
 
 

@@ -44,6 +44,10 @@ class Bottleneck(nn.Module):
         """What the decoder learns from, `(batch, dims, …)`: a draw where there is a variance."""
         return sample(posterior) if self.kind == "gaussian" else posterior.mean
 
+    def near(self, z: Tensor) -> Tensor:
+        """The nearest latents that `posterior` could have given, of the shape of z: those out of -1…1 are brought back if bounded."""
+        return z.clamp(-1, 1) if self.kind == "bounded" else z
+
     def losses(self, posterior: Posterior) -> dict[str, Tensor]:
         """kl `(dims,)` in nats a sound where there is a variance."""
         return {"kl": kl_to_normal(posterior).mean(0)} if self.kind == "gaussian" else {}

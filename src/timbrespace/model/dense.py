@@ -11,7 +11,7 @@ from torch import Tensor
 
 from timbrespace.model.bottleneck import Kind as BottleneckKind
 from timbrespace.model.image import Dims, ImageModel
-from timbrespace.model.layers import perceptron
+from timbrespace.model.layers import Layers, hidden, perceptron
 from timbrespace.model.likelihood import Kind as LikelihoodKind
 
 Widths = Annotated[tuple[Annotated[int, Field(ge=1, le=65_536)], ...], Field(max_length=16)]
@@ -20,7 +20,8 @@ Widths = Annotated[tuple[Annotated[int, Field(ge=1, le=65_536)], ...], Field(max
 class Dense(ImageModel):
     """Image -> encoder layers -> latent -> decoder layers -> image, ReLU between.
 
-    encoder, decoder: widths of the hidden layers. squash: a sigmoid at the end, for images in 0…1. The rest: see `ImageModel`.
+    encoder, decoder: widths of the hidden layers; layers: both from two numbers instead, see `interpolated`. squash: a sigmoid at
+    the end, for images in 0…1. The rest: see `ImageModel`.
     """
 
     def __init__(
@@ -29,6 +30,7 @@ class Dense(ImageModel):
         dims: Dims = 128,
         encoder: Widths = (256, 256),
         decoder: Widths = (256, 256),
+        layers: Annotated[Layers | None, Field()] = None,
         squash: Annotated[bool, Field()] = True,
         bottleneck: BottleneckKind = "gaussian",
         likelihood: LikelihoodKind = "mean squared",
@@ -42,6 +44,8 @@ class Dense(ImageModel):
             dims=dims, bottleneck=bottleneck, likelihood=likelihood, parts=parts, bands=bands, frames=frames, floor=floor, samples=samples
         )
         cells = math.prod(self.shape)
+        if (found := hidden(layers, cells, dims)) is not None:
+            encoder, decoder = found, found[::-1]
         self.squash = squash and likelihood != "bernoulli"  # whose output passes through a sigmoid anyway
         self.encoder = perceptron(cells, *encoder, self.bottleneck.width)
         self.decoder = perceptron(dims, *decoder, cells * self.likelihood.outputs)

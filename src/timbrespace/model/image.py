@@ -41,7 +41,7 @@ class ImageModel(Model):
     def output(self, z: Tensor) -> Tensor:
         """The decoder: `(batch, dims) -> (batch, likelihood.outputs * parts, bands, frames)`."""
 
-    def images(self, features: Tensor) -> Tensor:
+    def images(self, features: Tensor, pitches: Tensor | None = None) -> Tensor:
         """`(batch, parts, bands, frames)`, features in, images out; the same shape."""
         if features.ndim != 4 or tuple(features.shape[1:]) != self.shape:
             raise ShapeError(f"features must be (batch, {', '.join(map(str, self.shape))}), not {tuple(features.shape)}")
@@ -58,12 +58,18 @@ class ImageModel(Model):
         """`(batch, dims)` -> features `(batch, parts, bands, frames)`; lengths: the longest clip unless asked for others."""
         if z.ndim != 2 or z.shape[1] != self.dims:
             raise ShapeError(f"a latent must be (batch, {self.dims}), not {tuple(z.shape)}")
-        features = self.likelihood.mean(self.output(z))
-        if self.floor is not None:
-            features = (features - features.amax((1, 2, 3), keepdim=True)).clamp_min(-1) * self.floor
         if lengths is None:
             lengths = torch.full((len(z),), self.samples, device=z.device)
-        return Decoded(features, lengths.clamp(1, self.samples))
+        return Decoded(self.features(z), lengths.clamp(1, self.samples))
+
+    def features(self, z: Tensor) -> Tensor:
+        """What a latent stands for, `(batch, parts, bands, frames)`: levels with the loudest cell at 0 dB, or features as they are."""
+        features = self.likelihood.mean(self.output(self.near(z)))
+        return features if self.floor is None else (features - features.amax((1, 2, 3), keepdim=True)).clamp_min(-1) * self.floor
+
+    def near(self, z: Tensor) -> Tensor:
+        """The latents nearest to `z (batch, dims, …)` that the bottleneck could have given."""
+        return self.bottleneck.near(z)
 
     def posterior(self, batch: Batch) -> Posterior:
         """Images `(batch, parts, bands, frames)` -> Posterior `(batch, dims)`."""
@@ -78,6 +84,9 @@ class ImageModel(Model):
     def measure(self, batch: Batch) -> Measured:
         """Errors as the root of the mean square over a sound's values: in dB, or in % of full scale (source B's stdev)."""
         posterior = self.posterior(batch)
-        difference = self.likelihood.mean(self.output(posterior.mean)) - batch.values
-        scale = 100.0 if self.floor is None else self.floor
-        return Measured(scale * difference.flatten(1).square().mean(1).sqrt(), self.bottleneck.kl(posterior))
+        return Measured(self.errors(posterior.mean, batch.values), self.bottleneck.kl(posterior))
+
+    def errors(self, z: Tensor, images: Tensor) -> Tensor:
+        """Of what z decodes to, `(batch,)` in the model's unit; see `measure`."""
+        difference = self.likelihood.mean(self.output(z)) - images
+        return (100.0 if self.floor is None else self.floor) * difference.flatten(1).square().mean(1).sqrt()

@@ -83,8 +83,8 @@ def bands_known(wanted: Tensor, most: Tensor, *, gather: Callable[[Tensor], Tens
 
     def agree(spectrum: Tensor) -> Tensor:
         found = gather(_power(spectrum))
-        ratio = found.clamp(least, most) / found.clamp_min(_TINY)
-        return spectrum * spread(ratio.clamp_max_(_MOST_GAIN)).sqrt()
+        ratio = found.clamp(least, most).div_(found.clamp_min_(_TINY))
+        return spectrum * spread(ratio.clamp_max_(_MOST_GAIN).sqrt_())
 
     return agree
 
@@ -106,7 +106,7 @@ def griffin_lim(spectrum: Tensor, agree: Agree, grid: Grid, *, iterations: int, 
     before = None
     for _ in range(iterations):
         now = grid.consistent(spectrum)
-        ahead = now if before is None else torch.lerp(before, now, 1 + momentum)
+        ahead = now if before is None else _between(before, now, 1 + momentum)
         before, spectrum = now, agree(ahead)
     return spectrum
 
@@ -115,9 +115,16 @@ def reflect(spectrum: Tensor, agree: Agree, grid: Grid, *, iterations: int, rela
     """Relaxed averaged alternating reflections: `complex (frames, bins)` that agrees, to one that does."""
     found = spectrum
     for _ in range(iterations):
-        spectrum = relaxation * (spectrum + grid.consistent(2 * found - spectrum)) + (1 - 2 * relaxation) * found
+        now = torch.view_as_real(grid.consistent(_between(spectrum, found, 2.0)))
+        now.add_(torch.view_as_real(spectrum)).mul_(relaxation).add_(torch.view_as_real(found), alpha=1 - 2 * relaxation)
+        spectrum = torch.view_as_complex(now)
         found = agree(spectrum)
     return found
+
+
+def _between(a: Tensor, b: Tensor, share: float) -> Tensor:
+    """a + share (b - a), complex. Over the real views: several times cheaper."""
+    return torch.view_as_complex(torch.lerp(torch.view_as_real(a), torch.view_as_real(b), share))
 
 
 def _power(spectrum: Tensor) -> Tensor:

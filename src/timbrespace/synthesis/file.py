@@ -18,6 +18,7 @@ from timbrespace.audio.atomic import write_bytes
 from timbrespace.config import build_model, build_representation, make_config
 from timbrespace.contracts import InstrumentFileError, TimbrespaceError
 from timbrespace.latent.space import LatentSpace
+from timbrespace.latent.trajectories import COMPONENTS, POINTS, Trajectories
 from timbrespace.model.base import Model
 from timbrespace.representation.base import Representation
 from timbrespace.representation.normalisation import Normalised
@@ -26,13 +27,16 @@ FORMAT, VERSION, KEY = "timbrespace-instrument", 1, "timbrespace"
 _LARGEST_FILE = 4 << 30  # bytes
 _LONGEST_CLIP = 60.0  # s
 _MOST_CELLS = 1 << 26  # frames of a clip times bands (or steps of a coarse time axis): a header must not ask for gigabytes
-_NORMALISATION = "normalisation."
+_NORMALISATION, _PATHS = "normalisation.", "paths."
 _FEATURES = 68  # of `audio.distance.embedding`
 
 
 @dataclass(frozen=True)
 class Clips:
-    """What is kept of the training clips: names, categories, latents `(n, dims)`, embeddings `(n, features)`, map `(n, 2)`."""
+    """What is kept of the training clips: names, categories, latents `(n, dims)`, embeddings `(n, features)`, map `(n, 2)`.
+
+    Latents that move are kept as their mean over the steps.
+    """
 
     names: tuple[str, ...]
     categories: tuple[str | None, ...]
@@ -43,7 +47,10 @@ class Clips:
 
 @dataclass(frozen=True)
 class Contents:
-    """Everything an instrument is. samples: longest clip; clips: None when stripped; novelty_unit: median distance of held-out sounds."""
+    """Everything an instrument is. samples: longest clip; clips: None when stripped; novelty_unit: median distance of held-out sounds.
+
+    paths: of a corpus whose latents move; `space` then lies over their coordinates, see `Trajectories`.
+    """
 
     representation: Representation
     model: Model
@@ -55,6 +62,7 @@ class Contents:
     card: dict[str, Any] = field(default_factory=dict)
     clips: Clips | None = None
     novelty_unit: float | None = None
+    paths: Trajectories | None = None
 
 
 def save(contents: Contents, path: Path, *, force: bool = False) -> None:
@@ -64,6 +72,10 @@ def save(contents: Contents, path: Path, *, force: bool = False) -> None:
     tensors = {f"model.{k}": v.half() if k in halves else v for k, v in contents.model.state_dict().items()}
     space = contents.space
     tensors |= {"space.weights": space.weights, "space.means": space.means, "space.factors": space.factors, "space.shared": space.shared}
+    if space.axes is not None and space.centre is not None:
+        tensors |= {"space.axes": space.axes, "space.centre": space.centre}
+    if contents.paths is not None:
+        tensors |= {f"{_PATHS}{name}": tensor for name, tensor in vars(contents.paths).items()}
     if isinstance(contents.representation, Normalised):
         tensors |= {f"{_NORMALISATION}{name}": tensor for name, tensor in contents.representation.state().items()}
     head: dict[str, Any] = {
@@ -175,13 +187,18 @@ def _contents(head: dict[str, Any], tensors: dict[str, Tensor]) -> Contents:
             raise InstrumentFileError(f"tensor {name!r:.80} holds {tensor.dtype} or values that are not finite; the file is damaged")
     representation = build_representation(settings.representation, sample_rate=sample_rate, channels=channels)
     frames = representation.frames(samples)
-    if frames * max(representation.parts * representation.bands, 1_024) > _MOST_CELLS:
+    cells = representation.parts * representation.bands
+    if frames * (max(cells, 1_024) if representation.decibels else cells) > _MOST_CELLS:  # samples of audio have no coarse time axis
         raise InstrumentFileError(f"its clips of {samples} samples have {frames} frames, more than any instrument; the file is damaged")
     _normalise(representation, tensors)
     model = _model(settings.model, representation, samples, tensors)
     labels = _labels(head["labels"])
-    components, dims = len(labels), model.dims
-    shapes = {"weights": (components,), "means": (components, dims), "factors": (components, dims, dims), "shared": (dims, dims)}
+    components, paths = len(labels), _paths(model, tensors)
+    dims = model.dims if paths is None else len(paths.scale) + 1
+    axes = tensors["space.axes"].shape[0] if "space.axes" in tensors else dims
+    shapes = {"weights": (components,), "means": (components, axes), "factors": (components, axes, axes), "shared": (axes, axes)}
+    if "space.axes" in tensors:
+        shapes |= {"axes": (axes, dims), "centre": (dims,)}
     space = {name: _shaped(tensors, f"space.{name}", shape) for name, shape in shapes.items()}
     if components < 1 or bool((space["weights"] < 0).any()) or not math.isclose(float(space["weights"].sum()), 1.0, abs_tol=1e-3):
         raise InstrumentFileError("the weights of the latent space do not sum to 1; the file is damaged")
@@ -197,7 +214,7 @@ def _contents(head: dict[str, Any], tensors: dict[str, Tensor]) -> Contents:
         embeddings = tensors["clips.embeddings"].float()
         if tuple(embeddings.shape) != (count, _FEATURES):
             raise InstrumentFileError(f"clips.embeddings has the shape {tuple(embeddings.shape)} for {count} clips; the file is damaged")
-        latents, places = _shaped(tensors, "clips.latents", (count, dims)), _shaped(tensors, "clips.places", (count, 2))
+        latents, places = _shaped(tensors, "clips.latents", (count, model.dims)), _shaped(tensors, "clips.places", (count, 2))
         clips = Clips(tuple(names), categories, latents, embeddings, places)
     card = head.get("card")
     return Contents(
@@ -211,7 +228,26 @@ def _contents(head: dict[str, Any], tensors: dict[str, Tensor]) -> Contents:
         card=card if isinstance(card, dict) else {},
         clips=clips,
         novelty_unit=unit,
+        paths=paths,
     )
+
+
+def _paths(model: Model, tensors: dict[str, Tensor]) -> Trajectories | None:
+    """The paths of a model whose latent moves; refused where it does not."""
+    if not model.moving:
+        if any(name.startswith(_PATHS) for name in tensors):
+            raise InstrumentFileError("it holds paths, but its model's latent does not move; the file is damaged")
+        return None
+    scale, spread = (tensors[f"{_PATHS}{name}"].shape for name in ("scale", "spread"))
+    count, axes = scale[0], spread[1]
+    if not 1 <= count <= COMPONENTS or not 1 <= axes <= model.dims:
+        raise InstrumentFileError(f"its paths have {count} components and {axes} axes; the file is damaged")
+    shapes = {"mean": (model.dims, POINTS), "basis": (count, model.dims, POINTS), "scale": (count,), "lengths": (3,)}
+    shapes |= {"spread": (model.dims, axes)}
+    paths = Trajectories(**{name: _shaped(tensors, f"{_PATHS}{name}", shape) for name, shape in shapes.items()})
+    if not (paths.lengths >= 0).all() or float(paths.lengths[2]) > math.log2(2 * _LONGEST_CLIP * 192_000):
+        raise InstrumentFileError("the lengths of its paths are none of sounds; the file is damaged")
+    return paths
 
 
 def _normalise(representation: Representation, tensors: dict[str, Tensor]) -> None:

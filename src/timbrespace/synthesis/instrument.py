@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,13 +16,15 @@ from timbrespace.audio.files import read as read_audio
 from timbrespace.audio.files import resample
 from timbrespace.contracts import ConfigError, Parameter, ShapeError, check_audio
 from timbrespace.corpus.shaping import bounds, shorten, stand
-from timbrespace.latent.paths import line
 from timbrespace.parallel import Pool
 from timbrespace.synthesis import file as instrument_file
+from timbrespace.synthesis import moving, orders
 from timbrespace.synthesis.atlas import place
 from timbrespace.synthesis.finish import Level, finish
 from timbrespace.synthesis.names import safe_name, unique_names
+from timbrespace.synthesis.notes import locate, note_of
 from timbrespace.synthesis.novelty import nearest_sounds
+from timbrespace.synthesis.orders import Encoded, Order
 from timbrespace.synthesis.sound import Sound
 from timbrespace.synthesis.texture import invent
 
@@ -31,28 +33,8 @@ AMOUNT = Parameter("amount", 0.0, 4.0, 0.3, help="how far variations lie from th
 MOST_SOUNDS = 100_000
 _PITCHED = 0.85  # confidence from which an estimated pitch names a root note
 _HIGHEST_NOTE = 2500.0  # Hz, looked for
-_TRIES = 20  # draws before a sound near another of its batch is accepted all the same
-_DOUBLE = 0.15  # two sounds of a batch nearer than this share of the usual spread are doubles
 
 Progress = Callable[[int, int], None]
-
-
-class Encoded(NamedTuple):
-    """A sound in the latent space: `z (dims,)`, its true length in samples from its onset, and its peak."""
-
-    z: Tensor
-    length: int
-    peak: float
-
-
-class _Order(NamedTuple):
-    """One sound to be rendered: where from, what it is called, and what its recipe says beside the latent."""
-
-    z: Tensor
-    stem: str
-    category: str | None
-    recipe: dict[str, Any]
-    seed: int
 
 
 class Instrument:
@@ -88,6 +70,11 @@ class Instrument:
         return self.model.dims
 
     @property
+    def longest(self) -> int | None:
+        """Samples of the longest sound that it takes whole, from the onset on; None where any length goes in."""
+        return self.contents.samples if self.model.whole or not self.model.moving else None
+
+    @property
     def categories(self) -> list[str]:
         """Categories that `generate` can be asked for."""
         return self.space.categories
@@ -104,23 +91,32 @@ class Instrument:
     def _encode(self, audio: Tensor) -> Encoded:
         """Encodes a sound that begins at its onset."""
         length, sound = audio.shape[-1], audio
-        if self.model.whole:
-            sound = torch.from_numpy(stand(audio.numpy(), self.contents.samples))
+        if self.model.whole or self.model.moving:
+            sound = torch.from_numpy(stand(audio.numpy(), self.contents.samples if self.model.whole else length))
         with torch.no_grad():
             features, lengths = self.representation.encode(sound[None]), torch.tensor([length])
-            z = self.model.search(features, lengths, self.model.encode(features, lengths).mean)[0]
+            z = locate(self.model, features, lengths, audio, self.sample_rate)[0]
+        if self.model.moving:
+            z = z[:, : moving.steps_of(self.contents, length)]
         return Encoded(z, length, float(audio.abs().max()))
 
     def decode(self, z: Tensor, *, length: int | None = None, seed: int = 0, invented: bool = False) -> Tensor:
-        """A latent `(dims,)` -> audio `(channels, length)`, unfinished: peak 1, raw ends. length: samples; the model's own if None.
+        """A latent `(dims,)`, or `(dims, steps)` where it moves -> audio `(channels, length)`, unfinished: peak 1, raw ends.
 
+        length: samples; the model's own if None. A path of more or fewer steps than that has is made to last as long.
         invented: no copy of a given sound, but a new one, which wants a silent background and the grain of noise (`texture.invent`).
+        Raises ShapeError.
         """
-        if tuple(z.shape) != (self.dims,) or not torch.isfinite(z).all():
-            raise ShapeError(f"a latent must be {self.dims} finite numbers, not {tuple(z.shape)}")
+        fits = z.ndim == 2 and len(z) == self.dims and z.shape[1] > 0 if self.model.moving else tuple(z.shape) == (self.dims,)
+        if not fits or not torch.isfinite(z).all():
+            wanted = "(dims, steps)" if self.model.moving else "(dims,)"
+            raise ShapeError(f"a latent must be {wanted} finite numbers, dims = {self.dims}, not {tuple(z.shape)}")
+        if self.model.moving:
+            z, length = moving.fitted(self.contents, z, length)
         with torch.no_grad():
             decoded = self.model.decode(z[None].float(), lengths=None if length is None else torch.tensor([length]))
-            length = min(self.contents.samples, int(decoded.lengths[0]))
+            if length is None or not self.model.moving:
+                length = min(self.contents.samples, int(decoded.lengths[0]))
             features = decoded.features[..., : self.representation.frames(length)]
             if invented and self.model.decibels:
                 features = invent(features, self.representation, length=length, seed=seed)
@@ -141,6 +137,8 @@ class Instrument:
         category: str | None = None,
         temperature: float = 1.0,
         near: Tensor | None = None,
+        pitch: float | None = None,
+        seconds: float | None = None,
         level: Level = "peak",
         out_rate: int | None = None,
         progress: Progress | None = None,
@@ -148,7 +146,11 @@ class Instrument:
         """New sounds of the same family, drawn from where the corpus lives in the latent space.
 
         category: one of `categories`, or None for all in the corpus's own proportions. temperature: see TEMPERATURE.
-        near: `(channels, time)` at the instrument's rate: drawn around this sound instead. level, out_rate: see `finish`.
+        near: `(channels, time)` at the instrument's rate: drawn around this sound instead. pitch: a MIDI number (60 = C4), for an
+        instrument of notes; else new sounds take the notes of the corpus, or that of the sound they are near.
+
+        seconds: length asked for, see moving.SECONDS; None: as long as the corpus's sounds are. Whole clips bring their own.
+        level, out_rate: see `finish`.
         Near-doubles within the batch are drawn again. Raises ConfigError.
         """
         _check_count(count)
@@ -156,15 +158,12 @@ class Instrument:
         if near is not None and category is not None and category not in self.categories:
             raise ConfigError(f"category is {category!r}, this instrument has {', '.join(self.categories) or 'none'}")
         _check_seed(seed)
-        centre = None if near is None else self.encode(near).z
-        orders: list[_Order] = []
-        drawn = torch.empty(0, self.dims)
-        for index in range(count):
-            z, label = self._draw(index, drawn, seed=seed, category=category, temperature=temperature, centre=centre)
-            drawn = torch.cat([drawn, z[None]])
-            recipe = {"verb": "generate", "seed": seed, "index": index, "asked_category": category, "temperature": temperature}
-            orders.append(_Order(z, label or "sound", label, recipe, _mixed(seed, index)))
-        return self._render(orders, level=level, out_rate=out_rate, progress=progress)
+        length = moving.wanted_length(self.contents, seconds)
+        centre = None if near is None else self.encode(near)
+        new = orders.new(
+            self.contents, count, seed=seed, category=category, temperature=temperature, centre=centre, length=length, pitch=pitch
+        )  # fmt: skip
+        return self._render(new, level=level, out_rate=out_rate, progress=progress)
 
     def vary(
         self, audio: Tensor, count: int = 8, *, amount: float = 0.3, seed: int = 0, name: str = "sound", level: Level = "peak",
@@ -174,13 +173,8 @@ class Instrument:
         _check_count(count)
         amount = AMOUNT.check(amount)
         _check_seed(seed)
-        centre = self.encode(audio)
-        orders = []
-        for index in range(count):
-            z = self.space.around(centre.z, np.random.default_rng([seed, index]), amount=amount)
-            recipe = {"verb": "vary", "seed": seed, "index": index, "amount": amount, "of": name}
-            orders.append(_Order(z, f"{name} varied", None, recipe, _mixed(seed, index)))
-        return self._render(orders, level=level, out_rate=out_rate, progress=progress)
+        varied = orders.variations(self.contents, self.encode(audio), count, amount=amount, seed=seed, name=name)
+        return self._render(varied, level=level, out_rate=out_rate, progress=progress)
 
     def morph(
         self, sounds: Sequence[Tensor], steps: int = 8, *, seed: int = 0, name: str = "morph", level: Level = "peak",
@@ -188,23 +182,20 @@ class Instrument:
     ) -> list[Sound]:  # fmt: skip
         """`steps` sounds on the straight way from the first of `sounds` `(channels, time)` to the last, both ends included.
 
-        Three sounds or more: through each of them. All steps share one starting phase, so that only the timbre moves.
+        Three sounds or more: through each of them. A latent that moves is blended step by step, and so are the lengths. All sounds
+        share one starting phase, so that only the timbre moves.
         """
         _check_count(steps)
         if len(sounds) < 2:
             raise ConfigError(f"a morph needs two sounds or more, not {len(sounds)}")
         _check_seed(seed)
-        corners = torch.stack([self.encode(sound).z for sound in sounds])
-        orders = [
-            _Order(z, name, None, {"verb": "morph", "seed": seed, "index": index, "steps": steps, "of": name}, _mixed(seed, 0))
-            for index, z in enumerate(line(corners, steps))
-        ]
-        return self._render(orders, level=level, out_rate=out_rate, progress=progress)
+        way = orders.way(self.contents, [self.encode(sound) for sound in sounds], steps, seed=seed, name=name)
+        return self._render(way, level=level, out_rate=out_rate, progress=progress)
 
     def reconstruct(self, audio: Tensor, *, sample_rate: int | None = None, seed: int = 0) -> Tensor:
         """Encodes and decodes `(channels, time)`: same length, time grid and peak at the instrument's rate.
 
-        What lies beyond the longest clip of the model (`contents.samples` from the onset) comes back as silence.
+        Any length where the latent moves; else what lies beyond `longest`, from the onset on, comes back as silence.
         """
         _check_seed(seed)
         sound, start = self._onset_on(audio, sample_rate)
@@ -217,30 +208,21 @@ class Instrument:
 
     def replay(self, recipe: dict[str, Any]) -> Sound:
         """The sound that a recipe describes, again. Raises ConfigError when it is not a recipe of this instrument."""
-        try:
-            z = torch.tensor([float(value) for value in recipe["latent"]], dtype=torch.float32)
-            order = _Order(z, str(recipe["name"]), recipe["category"], dict(recipe["asked"]), int(recipe["phase_seed"]))
-            level, out_rate = recipe["level"], int(recipe["sample_rate"])
-            fits = isinstance(level, str) and (order.category is None or isinstance(order.category, str))
-        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
-            raise ConfigError(
-                f"this is not a recipe: {type(error).__name__} {error!s:.80}; give the JSON file beside a rendered WAV"
-            ) from None
-        if len(z) != self.dims or not torch.isfinite(z).all() or not fits or not 0 <= order.seed < 2**63:
-            raise ConfigError(f"the recipe does not fit this instrument: {len(z)} latent values, {self.dims} expected")
+        order, level, out_rate = orders.from_recipe(self.contents, recipe)
         return self._render([order], level=level, out_rate=out_rate, numbered=False)[0]
 
     def places(self, sounds: Sequence[Sound]) -> Tensor:
         """Where sounds lie on the map of the training sounds: `(n, 2)`. Raises ConfigError for a stripped instrument."""
         if self.contents.clips is None:
             raise ConfigError("this instrument was stripped of its training sounds and has no map; use the unstripped file")
-        latents = torch.stack([sound.latent if sound.latent is not None else torch.zeros(self.dims) for sound in sounds])
+        found = [torch.zeros(self.dims) if sound.latent is None else sound.latent for sound in sounds]
+        latents = torch.stack([z.mean(1) if self.model.moving and z.ndim > 1 else z for z in found])
         return place(latents, latents=self.contents.clips.latents, places=self.contents.clips.places)
 
     # --- inside ---------------------------------------------------------------------------------------------------------
 
     def _onset_on(self, audio: Tensor, sample_rate: int | None) -> tuple[Tensor, int]:
-        """Audio at the instrument's rate from onset to end, cut to the model's longest clip; and where the onset was, in samples."""
+        """Audio at the instrument's rate from onset to end, cut to `longest`; and where the onset was, in samples."""
         if not isinstance(audio, Tensor) or audio.ndim != 2:
             raise ShapeError(
                 f"a sound must be a tensor (channels, time), not {tuple(audio.shape) if isinstance(audio, Tensor) else type(audio)}"
@@ -252,57 +234,44 @@ class Instrument:
         left, right = bounds(audio.numpy(), self.sample_rate)
         if right <= left:
             raise ShapeError("the sound is silent; there is nothing to encode")
-        return torch.from_numpy(shorten(audio[:, left:right].numpy(), self.contents.samples, self.sample_rate)), left
-
-    def _draw(
-        self, index: int, others: Tensor, *, seed: int, category: str | None, temperature: float, centre: Tensor | None
-    ) -> tuple[Tensor, str | None]:
-        """The latent of sound `index`: the first draw that is no double of `others (index, dims)`."""
-        spread = float(self.space.shared.diagonal().mean()) * max(temperature, 0.05) * self.dims**0.5
-        for attempt in range(_TRIES):
-            dice = np.random.default_rng([seed, index, attempt])
-            if centre is None:
-                z, label = self.space.draw(dice, category=category, temperature=temperature)
-            else:
-                z, label = self.space.around(centre, dice, amount=temperature), category
-            if not len(others) or float((others - z).norm(dim=1).min()) > _DOUBLE * spread:
-                break
-        return z, label
+        return torch.from_numpy(shorten(audio[:, left:right].numpy(), self.longest or right - left, self.sample_rate)), left
 
     def _render(
-        self, orders: list[_Order], *, level: Level, out_rate: int | None, progress: Progress | None = None, numbered: bool = True
+        self, ordered: list[Order], *, level: Level, out_rate: int | None, progress: Progress | None = None, numbered: bool = True
     ) -> list[Sound]:
         rate = self.sample_rate if out_rate is None else out_rate
         done = 0
 
-        def one(order: _Order) -> tuple[Tensor, int | None]:
-            audio = finish(self.decode(order.z, seed=order.seed, invented=True), self.sample_rate, level=level, out_rate=rate)
+        def one(order: Order) -> tuple[Tensor, int | None]:
+            raw = self.decode(order.z, length=order.length, seed=order.seed, invented=True)
+            audio = finish(raw, self.sample_rate, level=level, out_rate=rate)
+            if self.model.pitched:
+                return audio, note_of(self.model, order.z)
             hertz, confidence = estimate_pitch(audio.mean(0), rate, high=min(_HIGHEST_NOTE, rate / 4))
-            note = None if hertz is None or confidence < _PITCHED else round(69 + 12 * float(np.log2(hertz / 440)))
-            return audio, note
+            return audio, None if hertz is None or confidence < _PITCHED else round(69 + 12 * float(np.log2(hertz / 440)))
 
         rendered = []
         with Pool() as pool:
-            for result in pool.map(one, orders):
+            for result in pool.map(one, ordered):
                 rendered.append(result)
                 done += 1
                 if progress is not None:
-                    progress(done, len(orders))
+                    progress(done, len(ordered))
         notes = ["" if note is None else f" {note_name(note)}" for _, note in rendered]
-        stems = [f"{safe_name(order.stem)} {k + 1:03d}{notes[k]}" if numbered else order.stem for k, order in enumerate(orders)]
+        stems = [f"{safe_name(order.stem)} {k + 1:03d}{notes[k]}" if numbered else order.stem for k, order in enumerate(ordered)]
         names = unique_names(stems)
         clips, unit = self.contents.clips, self.contents.novelty_unit
         near = None
         if clips is not None and unit is not None:
             near = nearest_sounds([audio for audio, _ in rendered], rate, embeddings=clips.embeddings, unit=unit)
         sounds = []
-        for k, (order, (audio, note)) in enumerate(zip(orders, rendered, strict=True)):
+        for k, (order, (audio, note)) in enumerate(zip(ordered, rendered, strict=True)):
             nearest = near[k] if near is not None else None
             nearest_name = clips.names[nearest.index] if clips and nearest else None
             novelty = nearest.novelty if nearest else None
             recipe = {
                 "timbrespace": "recipe", "name": names[k], "asked": order.recipe, "category": order.category, "phase_seed": order.seed,
-                "level": level, "sample_rate": rate, "latent": [float(value) for value in order.z], "root_note": note,
+                "level": level, "sample_rate": rate, **orders.to_recipe(self.contents, order), "root_note": note,
                 "nearest": nearest_name, "novelty": novelty,
             }  # fmt: skip
             sounds.append(
@@ -343,8 +312,3 @@ def _check_count(count: int) -> None:
 def _check_seed(seed: int) -> None:
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
         raise ConfigError(f"seed is {seed!r}, allowed is a whole number from 0 to {2**63 - 1}")
-
-
-def _mixed(seed: int, index: int) -> int:
-    """One seed out of two, well mixed and below 2**63."""
-    return int(np.random.SeedSequence([seed, index]).generate_state(1, np.uint64)[0] >> 1)

@@ -11,6 +11,7 @@ from timbrespace.audio.distance import embedding
 from timbrespace.config import Config
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.latent.space import LatentSpace
+from timbrespace.latent.trajectories import Trajectories
 from timbrespace.model.base import Model
 from timbrespace.parallel import Pool
 from timbrespace.representation.base import Representation
@@ -19,10 +20,11 @@ from timbrespace.synthesis.file import Clips, Contents
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.synthesis.novelty import novelty_unit
 from timbrespace.training.data import batches_of
-from timbrespace.training.loop import History, Sounds
+from timbrespace.training.loop import History, Sounds, best_check
+from timbrespace.training.schedules import settled
 from timbrespace.training.workspace import Plan
 
-_AT_ONCE = 16  # clips embedded together
+_AT_ONCE = 16  # clips embedded, or followed along their path, together
 
 
 def make_instrument(
@@ -30,24 +32,44 @@ def make_instrument(
 ) -> Instrument:
     """The instrument of a trained model: latents, density, map and features of the training clips. sounds: their own images first."""
     clips = corpus.indices("train")
-    with torch.no_grad():
-        latents = torch.cat([model.posterior(batch).mean for batch in batches_of(sounds, len(clips))])
     categories = [corpus.clips[i].category for i in clips]
+    paths = None
+    if model.moving:
+        walked, lengths = _paths(model, sounds, representation, clips=len(clips))
+        latents = torch.stack([path.mean(1) for path in walked])
+        paths, space = Trajectories.fit(walked, lengths, categories, seed=seed)
+    else:
+        with torch.no_grad():
+            latents = torch.cat([model.posterior(batch).mean for batch in batches_of(sounds, len(clips))])
+        space = LatentSpace.fit(latents, categories, seed=seed)
     held = corpus.indices("validation") + corpus.indices("test")
     embeddings = _embeddings(corpus, clips, samples=samples)
     unheard = _embeddings(corpus, held, samples=samples) if held else embeddings[:0]
     contents = Contents(
         representation=representation,
         model=model.requires_grad_(False),
-        space=LatentSpace.fit(latents, categories, seed=seed),
+        space=space,
         settings={"representation": config.representation, "model": config.model},
         sample_rate=corpus.sample_rate,
         channels=corpus.channels,
         samples=samples,
         clips=Clips(tuple(corpus.clips[i].name for i in clips), tuple(categories), latents, embeddings, lay_out(latents, seed=seed)),
         novelty_unit=novelty_unit(unheard, embeddings),
+        paths=paths,
     )
     return Instrument(contents)
+
+
+@torch.no_grad()
+def _paths(model: Model, sounds: Sounds, representation: Representation, *, clips: int) -> tuple[list[Tensor], list[int]]:
+    """Paths `(dims, steps)` of the first `clips` sounds, to their true ends, and their lengths in samples; a few sounds at a time."""
+    paths, lengths = [], []
+    for rows in torch.arange(clips).split(_AT_ONCE):
+        batch = sounds[rows]
+        for path, length in zip(model.posterior(batch).mean, batch.lengths.tolist(), strict=True):
+            paths.append(path[:, : -(-representation.frames(length) // model.stride)].clone())
+            lengths.append(length)
+    return paths, lengths
 
 
 def _embeddings(corpus: Corpus, clips: list[int], *, samples: int) -> Tensor:
@@ -65,7 +87,7 @@ def training_card(
     config: Config, plan: Plan, history: History, *, sounds: Sounds, clips: int, device: str, unit: str, took: dict[str, float]
 ) -> dict[str, Any]:
     """The part of the card about how it was trained. took: seconds a stage; clips: training clips; unit: of errors."""
-    best = min(range(len(history.validation)), key=history.validation.__getitem__)
+    best = best_check(history, first=settled(config.training.kl, steps=plan.steps))
     return {
         "minutes_asked": config.training.minutes,
         "seed": plan.seed,
@@ -73,6 +95,7 @@ def training_card(
         "threads": plan.threads,
         "clips": clips,
         "images": len(sounds),
+        "synthesised": plan.synthesised,
         "steps": history.step[-1],
         "steps_planned": plan.steps,
         "stopped_early": history.step[-1] < plan.steps,
@@ -82,6 +105,9 @@ def training_card(
         "validation_error": round(history.validation[best], 3),
         "overfit_ratio": round(history.validation[best] / max(history.train[best], 1e-9), 3),
         "kl_nats": round(history.kl[best], 2),
-        "curve": {name: [round(v, 3) for v in values] for name, values in vars(history).items()},
+        "figures": {name: round(values[best], 3) for name, values in history.figures.items()},
+        "curve": {
+            name: [round(v, 3) for v in values] for name, values in {**vars(history), **history.figures}.items() if name != "figures"
+        },
         "seconds": dict(took),
     }

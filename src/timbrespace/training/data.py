@@ -14,16 +14,17 @@ from timbrespace.training.loop import Sounds
 
 @dataclass(frozen=True)
 class InMemory:
-    """values `(n, …)` in the model's own form, true lengths `(n,)` in samples."""
+    """values `(n, …)` in the model's own form, true lengths `(n,)` in samples, pitches `(n,)` or None: see `Batch`."""
 
     values: Tensor
     lengths: Tensor
+    pitches: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.lengths)
 
     def __getitem__(self, rows: Tensor) -> Batch:
-        return Batch(self.values[rows], self.lengths[rows])
+        return Batch(self.values[rows], self.lengths[rows], None if self.pitches is None else self.pitches[rows])
 
 
 @dataclass(frozen=True)

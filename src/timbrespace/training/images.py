@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import math
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
 import numpy as np
 import torch
@@ -17,7 +20,6 @@ from timbrespace.audio.atomic import disk_error, write_json
 from timbrespace.corpus.augment import Variation, draw_variation
 from timbrespace.corpus.augment_audio import vary_audio
 from timbrespace.corpus.augment_settings import Augmentation
-from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.shaping import shorten, stand
 from timbrespace.model.base import Model
 from timbrespace.parallel import Pool
@@ -26,16 +28,26 @@ from timbrespace.representation.base import Representation
 _CHUNK = 64  # rows between notes of progress: what a kill can lose
 
 
+class Clips(Protocol):
+    """What sounds are taken from: a corpus, or what stands in its place."""
+
+    sample_rate: int
+
+    def audio(self, index: int) -> Tensor:
+        """`(channels, time)`."""
+
+
 class Encoder:
     """Encodes clips of a corpus, or their variations, as the model's images, flat `(cells,)`.
 
     Row = copy * clips + clip, copy 0 is the clip itself. Row r depends on `seed`, `augmentation` and r
     alone, so that any row can be made again in any order.
+    pitches: of the clips as MIDI numbers `(clips,)`, NaN where unknown; for a model with notes.
     """
 
     def __init__(
         self,
-        corpus: Corpus,
+        corpus: Clips,
         clips: list[int],
         representation: Representation,
         model: Model,
@@ -43,9 +55,10 @@ class Encoder:
         samples: int,
         seed: int,
         augmentation: Augmentation | None = None,
+        pitches: Tensor | None = None,
     ):
         self.corpus, self.clips, self.representation, self.model = corpus, clips, representation, model
-        self.samples, self.seed, self.augmentation = samples, seed, augmentation or Augmentation()
+        self.samples, self.seed, self.augmentation, self.pitches = samples, seed, augmentation or Augmentation(), pitches
 
     def variation(self, row: int) -> Variation:
         """What is done to the clip of a row; nothing in copy 0. Its `partner` is a position in `clips`."""
@@ -63,19 +76,37 @@ class Encoder:
             audio = torch.from_numpy(vary_audio(audio.T.numpy(), variation, sample_rate=self.corpus.sample_rate, partner=partner).T.copy())
         return torch.from_numpy(shorten(audio.numpy(), self.samples, self.corpus.sample_rate))
 
+    def pitch(self, row: int) -> float:
+        """MIDI number of the clip of a row, after what its variation does to it; NaN where unknown."""
+        variation = self.variation(row)
+        clip = math.nan if self.pitches is None else float(self.pitches[row % len(self.clips)])
+        return clip + variation.semitones + variation.transpose
+
+    def row_pitches(self, rows: int) -> Tensor | None:
+        """Those of the first `rows` rows `(rows,)`; None where no pitches are known."""
+        return None if self.pitches is None else torch.tensor([self.pitch(row) for row in range(rows)])
+
     def image(self, row: int) -> tuple[Tensor, int]:
         """Image `(cells,)` float32 and true length in samples."""
         audio = self.audio(row)
         length = audio.shape[-1]
-        if self.model.whole:
-            audio = torch.from_numpy(stand(audio.numpy(), self.samples))
+        if self.model.whole or self.model.moving:
+            audio = torch.from_numpy(stand(audio.numpy(), self.samples if self.model.whole else length))
         with torch.no_grad():
-            return self.model.images(self.representation.encode(audio[None]))[0].flatten(), length
+            features = self.representation.encode(audio[None])
+            return self.model.images(features, torch.tensor([self.pitch(row)]))[0].flatten(), length
 
     def images(self, rows: list[int], pool: Pool) -> tuple[Tensor, Tensor]:
         """Images `(rows, cells)` and lengths `(rows,)`."""
         made = list(pool.map(self.image, rows))
         return torch.stack([image for image, _ in made]), torch.tensor([length for _, length in made])
+
+
+class Rows(Protocol):
+    """What a store is filled from."""
+
+    def images(self, rows: list[int], pool: Pool) -> tuple[Tensor, Tensor]:
+        """Images `(rows, cells)` and lengths `(rows,)`."""
 
 
 class ImageStore:
@@ -93,7 +124,7 @@ class ImageStore:
         self.done = self._read_note()
         self._mapped: np.memmap | None = None
 
-    def fill(self, encoder: Encoder, *, workers: int, progress: Callable[[int, int], None]) -> None:
+    def fill(self, encoder: Rows, *, workers: int, progress: Callable[[int, int], None]) -> None:
         """Encodes what is still missing. progress: called with rows done and rows in all."""
         # Written as a plain file: through a memory map a full disk would end the process with a signal instead of an error.
         with Pool(workers) as pool, _writing(self._images_path, "r+b") as file:
@@ -134,6 +165,25 @@ class ImageStore:
             return done
         except (OSError, ValueError, KeyError, TypeError, RuntimeError):
             return 0  # nothing usable: encoding begins at the first row
+
+
+def kept_images(folder: Path, encoder: Encoder, *, rows: int, fingerprint: str) -> Path:
+    """The folder below `folder` for the images of these very sounds, made so; images of others below it are removed.
+
+    fingerprint: of the corpus.
+    """
+    probe, _ = encoder.image(0)
+    what = [fingerprint, encoder.clips, encoder.samples, encoder.seed, encoder.augmentation.model_dump(mode="json"), rows]
+    digest = hashlib.sha256(json.dumps(what).encode() + probe.numpy().tobytes()).hexdigest()[:16]
+    place = folder / digest
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        for other in folder.iterdir():
+            if other != place and len(other.name) == len(digest):
+                shutil.rmtree(other, ignore_errors=True)
+    except OSError as error:
+        raise disk_error(error, place) from error
+    return place
 
 
 @contextmanager

@@ -19,6 +19,8 @@ from timbrespace.config import Training
 from timbrespace.contracts import TimbrespaceError
 from timbrespace.model.base import Batch, Model
 from timbrespace.training.losses import total
+from timbrespace.training.ranks import decided, shared_rows
+from timbrespace.training.schedules import scheduled, settled
 
 _WARM_UP = 100  # steps
 _SAVE_SECONDS = 20.0
@@ -26,6 +28,10 @@ _SMOOTHED_OVER = 3  # checks in the moving average of the validation error
 _KEPT = 0.999  # decay of the averaged parameters, late in training
 _CHECKED = 1024  # training clips looked at in a check, at most
 _AT_ONCE = 256  # sounds measured together
+
+
+class DivergedError(TimbrespaceError):
+    """The loss is no longer finite."""
 
 
 class Sounds(Protocol):
@@ -46,6 +52,7 @@ class History:
     train: list[float] = field(default_factory=list)
     validation: list[float] = field(default_factory=list)
     kl: list[float] = field(default_factory=list)
+    figures: dict[str, list[float]] = field(default_factory=dict)  # what else a family reports, see `Measured`; on the training clips
 
 
 class Checkpoints(Protocol):
@@ -76,7 +83,8 @@ def run(
 
     sounds: clips and variations, the first `own` of them the unvaried training clips. Batch, noise and dropout of a step
     depend on (seed, step) alone. Stops early when the moving average of the validation error has not improved for `settings.patience`
-    checks. A stored checkpoint is taken up. Raises TimbrespaceError when the loss is no longer finite.
+    checks; neither that nor the best state is looked for before the KL's schedule has settled. A stored checkpoint is taken up. Raises
+    DivergedError when the loss is no longer finite. With several processes each learns from its slice of the batch.
     """
     device = fabric.device
     optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
@@ -85,6 +93,7 @@ def run(
     averaged = copy.deepcopy(model).eval()
     weights = settings.weights.model_dump()
     history, step, best, stale = History(), 0, math.inf, 0
+    first = settled(settings.kl, steps=steps)
     best_state = copy.deepcopy(averaged.state_dict())
 
     stored = checkpoints.load("checkpoint.pt")
@@ -94,12 +103,16 @@ def run(
         optimizer.load_state_dict(stored["optimizer"])
         best_state, best, stale, step = stored["best_state"], stored["best"], stored["stale"], stored["step"]
         history = History(**stored["history"])
+        fabric.strategy.precision.load_state_dict(stored.get("precision", {}))
 
     def save() -> None:
+        if not fabric.is_global_zero:
+            return
         checkpoints.save(
             "checkpoint.pt",
             {"model": model.state_dict(), "averaged": averaged.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
-            | {"best_state": best_state, "best": best, "stale": stale, "history": vars(history)},
+            | {"best_state": best_state, "best": best, "stale": stale, "history": vars(history)}
+            | {"precision": fabric.strategy.precision.state_dict()},  # the scale of gradients in half precision
         )
 
     saved = time.monotonic()
@@ -108,9 +121,10 @@ def run(
             group["lr"] = settings.learning_rate * min(1.0, (step + 1) / _WARM_UP) * 0.5 * (1 + math.cos(math.pi * step / steps))
         with torch.random.fork_rng():
             torch.manual_seed((seed * 1_000_003 + step) % 2**63)
-            batch = sounds[torch.randint(len(sounds), (settings.batch,))].to(device)
+            rows = shared_rows(torch.randint(len(sounds), (settings.batch,)), fabric, seed=seed, step=step)
+            batch = sounds[rows].to(device)
             losses = module(batch)
-        fabric.backward(total(losses, weights))
+        fabric.backward(total(scheduled(losses, settings.kl, step=step, steps=steps), weights))
         fabric.clip_gradients(module, optimizer, max_norm=5.0, error_if_nonfinite=False)  # the check below tells it in words
         optimizer.step()
         optimizer.zero_grad()
@@ -118,20 +132,25 @@ def run(
         _average(averaged, model, kept=min(_KEPT, (1 + step) / (10 + step)))
 
         if step % check_every == 0 or step == steps:
-            figures = _check(averaged, sounds, validation, own=min(own, _CHECKED), device=device)
+            figures, more = decided(fabric, lambda: _check(averaged, sounds, validation, own=min(own, _CHECKED), device=device))
             if not all(map(math.isfinite, figures)):
-                raise TimbrespaceError(
+                raise DivergedError(
                     f"the loss is no longer finite at step {step}; lower training.learning_rate (it is {settings.learning_rate:g})"
                 )
             for name, figure in zip(("step", "train", "validation", "kl"), (step, *figures), strict=True):
                 getattr(history, name).append(figure)
-            recent = history.validation[-_SMOOTHED_OVER:]
+            for name, figure in more.items():
+                history.figures.setdefault(name, []).append(figure)
+            counted = sum(at >= first for at in history.step)
+            recent = history.validation[-max(1, min(counted, _SMOOTHED_OVER)) :]
             smooth = sum(recent) / len(recent)
-            if smooth < best - 1e-3:
+            if step < first:
+                best, stale = math.inf, 0
+            elif smooth < best - 1e-3:
                 best, stale = smooth, 0
             else:
                 stale += 1
-            if figures[1] <= min(history.validation):
+            if figures[1] <= history.validation[best_check(history, first=first)]:
                 best_state = copy.deepcopy(averaged.state_dict())
             progress(step, steps, history)
         if time.monotonic() - saved > _SAVE_SECONDS:
@@ -142,22 +161,33 @@ def run(
     return history
 
 
+def best_check(history: History, *, first: float = 0.0) -> int:
+    """The check with the least validation error among those from step `first` on; the last one if there are none yet."""
+    late = [k for k, step in enumerate(history.step) if step >= first]
+    return min(late, key=history.validation.__getitem__) if late else len(history.step) - 1
+
+
 @torch.no_grad()
 def _average(averaged: nn.Module, model: nn.Module, *, kept: float) -> None:
     torch._foreach_lerp_(list(averaged.parameters()), [p.detach() for p in model.parameters()], 1 - kept)
 
 
 @torch.no_grad()
-def _check(model: Model, train: Sounds, validation: Sounds, *, own: int, device: torch.device) -> tuple[float, float, float]:
-    """Mean error over sounds in the model's unit on both sets, and the KL in nats a sound on the first."""
-    train_error, kl = _measured(model, train, own, device)
-    return train_error, _measured(model, validation, len(validation), device)[0], kl
+def _check(
+    model: Model, train: Sounds, validation: Sounds, *, own: int, device: torch.device
+) -> tuple[tuple[float, float, float], dict[str, float]]:
+    """Mean error over sounds in the model's unit on both sets; on the first, the KL in nats a sound and what else the model reports."""
+    train_error, kl, figures = measured(model, train, own, device)
+    return (train_error, measured(model, validation, len(validation), device)[0], kl), figures
 
 
-def _measured(model: Model, sounds: Sounds, count: int, device: torch.device) -> tuple[float, float]:
-    errors, kl = [], 0.0
+def measured(model: Model, sounds: Sounds, count: int, device: torch.device) -> tuple[float, float, dict[str, float]]:
+    """Means over sounds; figures of the model are means over batches of up to `_AT_ONCE` sounds."""
+    errors, kl, figures = [], 0.0, dict[str, float]()
     for rows in torch.arange(count).split(_AT_ONCE):
         found = model.measure(sounds[rows].to(device))
         errors.append(found.errors)
         kl += float(found.kl.sum()) * len(rows) / count
-    return float(torch.cat(errors).mean()), kl
+        for name, figure in (found.figures or {}).items():
+            figures[name] = figures.get(name, 0.0) + figure * len(rows) / count
+    return float(torch.cat(errors).mean()), kl, figures

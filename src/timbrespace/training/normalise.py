@@ -14,10 +14,11 @@ from timbrespace.representation.base import Representation
 from timbrespace.representation.normalisation import Normalised
 
 
-def fit_normalisation(representation: Representation, corpus: Corpus, *, samples: int | None = None) -> Representation:
+def fit_normalisation(representation: Representation, corpus: Corpus, *, samples: int | None = None, padded: bool = True) -> Representation:
     """Fits in place to the training clips, one in memory at a time; a representation that is not normalised stays as it is.
 
-    samples: cut and padded with silence to so many, as models that take whole sounds see them; as long as they are if None.
+    samples: cut and padded with silence to so many, as models that take whole sounds see them; as long as they are if None. padded:
+    False for models that take sounds of any length: cut, but not padded.
 
     The same corpus gives the same figures. Raises ConfigError when sample rate or channels of the two differ.
     """
@@ -32,7 +33,10 @@ def fit_normalisation(representation: Representation, corpus: Corpus, *, samples
     def sounds() -> Iterator[Tensor]:
         for index in corpus.indices("train"):
             audio = corpus.audio(index)
-            yield audio if samples is None else torch.from_numpy(stand(shorten(audio.numpy(), samples, corpus.sample_rate), samples))
+            if samples is not None:
+                cut = shorten(audio.numpy(), samples, corpus.sample_rate)
+                audio = torch.from_numpy(stand(cut, samples if padded else cut.shape[1]))
+            yield audio
 
     representation.fit(sounds())
     return representation

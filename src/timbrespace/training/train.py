@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from traceback import clear_frames
+from typing import NamedTuple
 
 import torch
 from lightning_fabric import Fabric
@@ -20,16 +22,25 @@ from timbrespace.corpus.sources import SYNTHETIC_PREFIX
 from timbrespace.evaluation.card import make_card
 from timbrespace.model.base import Model
 from timbrespace.model.oneshot import OneShot
+from timbrespace.model.registry import MODELS
 from timbrespace.parallel import Pool
 from timbrespace.representation.base import Representation
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.assemble import make_instrument, training_card
-from timbrespace.training.calibration import affordable_variations, seconds_a_step
+from timbrespace.training.calibration import affordable_synthesised, affordable_variations, seconds_a_step
 from timbrespace.training.codec import principal_components
+from timbrespace.training.collapse import activity
 from timbrespace.training.data import InMemory, OnDisk
-from timbrespace.training.images import Encoder, ImageStore
-from timbrespace.training.loop import Sounds, run
+from timbrespace.training.images import Encoder, ImageStore, kept_images
+from timbrespace.training.log import Board, log_path, write_log
+from timbrespace.training.loop import History, Sounds, best_check
 from timbrespace.training.normalise import fit_normalisation
+from timbrespace.training.pitched import clip_pitches, with_notes
+from timbrespace.training.ranks import check_device as check_device
+from timbrespace.training.ranks import first_alone, make_fabric, together
+from timbrespace.training.schedules import settled
+from timbrespace.training.stages import learn, stage_steps
+from timbrespace.training.synthesised import COPIES, Joined, synthesised_encoder
 from timbrespace.training.workspace import Plan, Workspace
 
 FEWEST_CLIPS = 2
@@ -41,15 +52,33 @@ _FEWEST_STEPS = 50
 
 @dataclass
 class Report:
-    """Where a training run stands: `stage` ("prepare", "encode", "codec", "train", "finish"), done and total of it, figures to show."""
+    """Where a training run stands: `stage` ("prepare", "encode", "codec", "outer", "codes", "train", "finish"),
+    done and total of it, figures to show."""
 
     stage: str
     done: int = 0
     total: int = 0
     figures: dict[str, float] = field(default_factory=dict)
+    unit: str = "dB"  # of the figures
+    advice: str | None = None  # a warning, and what to do about it
+    epoch: float = 0.0  # passes over all sounds so far
 
 
 Watcher = Callable[[Report], None]
+
+
+class Stop(Exception):  # noqa: N818 - a wish, not a failure
+    """Raised by a watcher, or by `ready`, ends a training for good: `train` removes its working folder and hands it on."""
+
+
+class Ready(NamedTuple):
+    """A training before its first step: the model, what it learns from and is checked on, and how."""
+
+    model: Model
+    sounds: Sounds
+    validation: Sounds
+    config: Config
+    fabric: Fabric
 
 
 def train(
@@ -65,7 +94,14 @@ def train(
     channels: int = 1,
     resume: bool = False,
     force: bool = False,
+    precision: str = "32",
+    devices: int = 1,
+    nodes: int = 1,
+    tensorboard: Path | str | None = None,
+    encoded: Path | None = None,
+    ready: Callable[[Ready], None] = lambda ready: None,
     watch: Watcher = lambda report: None,
+    finished: Callable[[Instrument, Corpus], None] = lambda instrument, corpus: None,
 ) -> Instrument:
     """Trains an instrument and writes it to `out` (`.safetensors`); returns it.
 
@@ -73,6 +109,12 @@ def train(
     `key=value` over it. minutes: of work in all, turned into steps by a short calibration that the run keeps, so that the schedule
     runs by steps; epochs instead: passes over all sounds and variations, the same whatever the machine is doing, so that two
     runs with one seed give one instrument. device: auto, cpu, cuda or mps. watch: called with a Report now and then.
+    What every check saw is written to `X.log.jsonl` beside `X.safetensors`.
+
+    precision: 32, 16-mixed (GPU) or bf16-mixed. devices, nodes: so many devices of each of so many machines share every batch; the
+    program starts itself again for each (see docs/training.md). tensorboard: a folder for its files. encoded: a folder that keeps the
+    last encoded sounds for further runs. ready: called before the first step; finished: when the instrument is written, with the corpus
+    it learned from. `ready` and `watch` may raise `Stop`.
 
     A killed run is taken up by `resume` from its last checkpoint, at most seconds old, and ends with the same instrument as an
     unbroken one on the same machine.
@@ -88,13 +130,47 @@ def train(
     if not isinstance(seed, int) or not 0 <= seed < 2**32:
         raise ConfigError(f"seed is {seed!r}, allowed is a whole number from 0 to {2**32 - 1}")
     config = _config(preset, changes, minutes=minutes, epochs=epochs)
-    fabric = Fabric(accelerator=check_device(device), devices=1)
+    fabric = make_fabric(device, precision=precision, devices=devices, nodes=nodes)
+    if config.training.batch % (devices * nodes):
+        many = devices * nodes
+        raise ConfigError(f"training.batch is {config.training.batch}; {many} devices share it, so it must be a multiple of {many}")
     workspace = Workspace(out)
-    resumed = workspace.start(resume=resume, force=force)
+    check_absent(log_path(out), force=force or workspace.path.exists())  # of an interrupted run: told, or taken up, below
+    with together(fabric):
+        board = Board(Path(tensorboard) / out.stem) if tensorboard is not None and fabric.is_global_zero else None
+        first_alone(fabric, lambda: workspace.start(resume=resume, force=force))
+        try:
+            return _learn(
+                source, out, config, fabric, workspace, channels=channels, seed=seed, force=force, encoded=encoded, board=board,
+                ready=ready, watch=watch if fabric.is_global_zero else lambda report: None, finished=finished,
+            )  # fmt: skip
+        except Stop as stop:
+            clear_frames(stop.__traceback__)  # which hold the encoded sounds open
+            workspace.remove()
+            raise
+        finally:
+            if board is not None:
+                board.close()
+
+
+def _learn(
+    source: Path | str | Corpus, out: Path, config: Config, fabric: Fabric, workspace: Workspace, *, channels: int, seed: int, force: bool,
+    encoded: Path | None, board: Board | None, ready: Callable[[Ready], None], watch: Watcher,
+    finished: Callable[[Instrument, Corpus], None],
+) -> Instrument:  # fmt: skip
+    resumed = workspace.has_plan()
     started = time.monotonic()
     took: dict[str, float] = {}
 
-    corpus = _corpus(source, workspace, channels=channels, seed=seed, watch=watch)
+    def opened() -> Corpus:
+        return _corpus(source, workspace, channels=channels, seed=seed, watch=watch)
+
+    if fabric.world_size > 1:
+        first_alone(fabric, opened)
+    corpus = opened()
+    clips = corpus.indices("train")
+    config = with_notes(config, [corpus.clips[i].pitch for i in clips])
+    pitches = clip_pitches(corpus, clips) if isinstance(config.model.get("notes"), list) else None
     took["prepare"] = time.monotonic() - started
     representation = build_representation(config.representation, sample_rate=corpus.sample_rate, channels=corpus.channels)
     plan = (
@@ -102,70 +178,115 @@ def train(
         if resumed
         else Plan(
             corpus.fingerprint,
-            config.model_dump(),
+            config.model_dump(mode="json"),
             seed,
-            _samples(corpus),
+            clip_samples(corpus),
             0,
             threads=torch.get_num_threads(),
             source=_origin(source, channels),
+            precision=str(fabric.strategy.precision.precision),
+            processes=fabric.world_size,
         )
     )
     if resumed:
-        _check_same(plan, corpus, config, seed, workspace, origin=_origin(source, channels))
+        _check_same(plan, corpus, config, seed, workspace, fabric, origin=_origin(source, channels))
         torch.set_num_threads(plan.threads)
-    clips = corpus.indices("train")
-    fit_normalisation(representation, corpus, samples=plan.samples)
+    fit_normalisation(representation, corpus, samples=plan.samples, padded=MODELS[config.model["name"]].whole)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = build_model(config.model, representation=representation, samples=plan.samples)
     shape = _image_shape(model, representation, plan.samples)
-    encoder = Encoder(corpus, clips, representation, model, samples=plan.samples, seed=seed, augmentation=config.training.augmentation)
+    encoder = Encoder(
+        corpus, clips, representation, model, samples=plan.samples, seed=seed, augmentation=config.training.augmentation, pitches=pitches
+    )
+    # Synthesised sounds bring no pitch of their own.
+    foreign = synthesised_encoder(encoder, count=0 if model.pitched else config.training.synthesised, channels=corpus.channels)
     stage = time.monotonic()
+
+    def work() -> Plan:
+        return replace(plan, variations=affordable_variations(encoder, config), synthesised=affordable_synthesised(foreign, config))
+
     if not resumed:
-        variations = affordable_variations(encoder, config)
-        plan = replace(plan, variations=variations)
-        workspace.write_plan(plan)
-    store = ImageStore(workspace.path, rows=len(clips) * (1 + plan.variations), cells=math.prod(shape))
-    store.fill(encoder, workers=torch.get_num_threads(), progress=lambda done, total: watch(Report("encode", done, total)))
+        first_alone(fabric, lambda: workspace.write_plan(work()))
+        plan = workspace.read_plan()
+    own_rows = len(clips) * (1 + plan.variations)
+    foreign = synthesised_encoder(encoder, count=plan.synthesised, channels=corpus.channels)
+    joined = Joined(encoder, own_rows, foreign)
+    rows = own_rows + plan.synthesised * COPIES
+    folder = workspace.path if encoded is None else kept_images(encoded, encoder, rows=rows, fingerprint=corpus.fingerprint)
+
+    def fill() -> None:
+        images = ImageStore(folder, rows=rows, cells=math.prod(shape))
+        images.fill(joined, workers=torch.get_num_threads(), progress=lambda done, total: watch(Report("encode", done, total)))
+
+    first_alone(fabric, fill)
+    store = ImageStore(folder, rows=rows, cells=math.prod(shape))
     took["encode"] = time.monotonic() - stage
     stage = time.monotonic()
     watch(Report("codec"))
-    sounds = _codec(model, store, workspace, seed=seed) if isinstance(model, OneShot) else OnDisk(store, shape)
+    if isinstance(model, OneShot) and fabric.world_size > 1:
+        first_alone(fabric, lambda: _codec(model, store, workspace, encoder, seed=seed))
+    sounds = _codec(model, store, workspace, encoder, seed=seed) if isinstance(model, OneShot) else OnDisk(store, shape)
     held = corpus.indices("validation") or clips
     validation = _encode(model, corpus, held, representation, samples=plan.samples, shape=shape)
     took["codec"] = time.monotonic() - stage
+    ready(Ready(model, sounds, validation, config, fabric))
 
     stage = time.monotonic()
     if not plan.steps:
         spent = time.monotonic() - started
-        steps = _steps(model, sounds, validation, config, fabric, seed=seed, spent=spent)
-        plan = replace(plan, steps=steps, check_every=max(10, steps // _CHECKS))
-        workspace.write_plan(plan)
-    history = run(
-        model, sounds, own=len(clips), validation=validation, settings=config.training, steps=plan.steps, check_every=plan.check_every,
-        seed=seed, fabric=fabric, checkpoints=workspace,
-        progress=lambda step, steps, seen: watch(
-            Report("train", step, steps, {"train": seen.train[-1], "validation": seen.validation[-1]})
-        ),
+        steps, inner = stage_steps(
+            model, sounds, validation, lambda *part, share: _steps(*part, config=config, fabric=fabric, seed=seed, spent=spent, share=share)
+        )
+        every, inner_every = (max(10, count // _CHECKS) for count in (steps, inner))
+        counted = replace(plan, steps=steps, check_every=every, inner_steps=inner, inner_check_every=inner_every)
+        first_alone(fabric, lambda: workspace.write_plan(counted))
+        plan = workspace.read_plan()
+
+    def told(name: str, step: int, steps: int, seen: History) -> None:
+        if not seen.step:
+            return watch(Report(name, step, steps))
+        if fabric.is_global_zero:
+            write_log(log_path(out), seen, epochs_a_step=config.training.batch / len(sounds))
+            if board is not None:
+                board.check(seen)
+        figures = {"train": seen.train[-1], "validation": seen.validation[-1]}
+        unit = "%" if name == "train" and plan.inner_steps else model.unit
+        watch(Report(name, step, steps, figures, unit=unit, epoch=step * config.training.batch / len(sounds)))
+
+    history, more = learn(
+        model, sounds, own=len(clips), validation=validation, settings=config.training, plan=plan,
+        fabric=fabric, workspace=workspace, progress=told,
     )  # fmt: skip
     took["train"] = time.monotonic() - stage
     stage = time.monotonic()
-    watch(Report("finish"))
-    instrument = make_instrument(model.cpu().eval(), corpus, config, representation, samples=plan.samples, sounds=sounds, seed=seed)
+    used = activity(model.cpu().eval(), sounds, own=len(clips))
+    best = best_check(history, first=settled(config.training.kl, steps=plan.steps))
+    reached = {name: more.get(f"{name}_error", getattr(history, name)[best]) for name in ("train", "validation")}
+    watch(Report("finish", figures=reached, unit=model.unit, advice=used.advice()))
+    if not fabric.is_global_zero:
+        store.close()
+        first_alone(fabric, lambda: None)
+        return Instrument.load(out)
+    instrument = make_instrument(model, corpus, config, representation, samples=plan.samples, sounds=sounds, seed=seed)
     card = make_card(
         instrument,
         corpus,
-        training=training_card(
-            config, plan, history, sounds=sounds, clips=len(clips), device=str(fabric.device), unit=model.unit, took=took
-        ),
+        training=training_card(config, plan, history, sounds=sounds, clips=len(clips), device=_devices(fabric), unit=model.unit, took=took)
+        | more
+        | used.card(),
         seed=seed,
     )
     took["finish"] = time.monotonic() - stage
     card["training"]["seconds"] = {name: round(value, 1) for name, value in took.items()}
     instrument = Instrument(replace(instrument.contents, card=card))
     instrument.save(out, force=force)
+    finished(instrument, corpus)
+    if board is not None:
+        board.sounds(instrument, [corpus.audio(i) for i in held[:4]], step=history.step[-1])
     store.close()
     workspace.remove()
+    first_alone(fabric, lambda: None)
     return instrument
 
 
@@ -175,20 +296,16 @@ def _config(preset: str | Config, changes: tuple[str, ...], *, minutes: float | 
         return load_preset(preset, changes=changes, minutes=minutes, epochs=epochs)
     if changes:
         raise ConfigError(f"changes ({', '.join(changes)}) go with a preset's name; change the Config itself with make_config")
-    given = {name: value for name, value in (("minutes", minutes), ("epochs", epochs)) if value is not None}
+    given: dict[str, float | None] = {"epochs": None} if minutes is not None else {}
+    given |= {name: value for name, value in (("minutes", minutes), ("epochs", epochs)) if value is not None}
     return make_config(preset.model_dump() | {"training": preset.training.model_dump() | given})
 
 
-def check_device(device: str) -> str:
-    """The accelerator that `device` (auto, cpu, cuda, mps) means here. Raises ConfigError when it is not there."""
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if device == "auto":
-        return next(name for name in ("cuda", "mps", "cpu") if present[name])
-    if device not in present:
-        raise ConfigError(f"device is {device!r}, allowed are auto, {', '.join(present)}")
-    if not present[device]:
-        raise ConfigError(f"device {device} is not there; this machine has {', '.join(name for name, there in present.items() if there)}")
-    return device
+def _devices(fabric: Fabric) -> str:
+    """For the card: "cpu", "cuda:0", "cuda:0 × 4, bf16-mixed"."""
+    many = f" × {fabric.world_size}" if fabric.world_size > 1 else ""
+    precision = fabric.strategy.precision.precision
+    return f"{fabric.device}{many}" + (f", {precision}" if precision != "32-true" else "")
 
 
 def _corpus(source: Path | str | Corpus, workspace: Workspace, *, channels: int, seed: int, watch: Watcher) -> Corpus:
@@ -208,7 +325,7 @@ def _corpus(source: Path | str | Corpus, workspace: Workspace, *, channels: int,
     return corpus
 
 
-def _samples(corpus: Corpus) -> int:
+def clip_samples(corpus: Corpus) -> int:
     """The longest clip that the model takes: the corpus's clip length, less where every clip is shorter."""
     longest = max(corpus.samples(i) for i in range(len(corpus)))
     return max(4_096, min(longest, round(corpus.clip_seconds * corpus.sample_rate)))
@@ -222,12 +339,14 @@ def _origin(source: Path | str | Corpus, channels: int) -> str | None:
     return f"{place}, {channels} channel(s)"
 
 
-def _check_same(plan: Plan, corpus: Corpus, config: Config, seed: int, workspace: Workspace, *, origin: str | None) -> None:
+def _check_same(plan: Plan, corpus: Corpus, config: Config, seed: int, workspace: Workspace, fabric: Fabric, *, origin: str | None) -> None:
     for what, given, stored in (
         ("source", origin, plan.source),
         ("corpus", corpus.fingerprint, plan.fingerprint),
-        ("settings", config.model_dump(), plan.config),
+        ("settings", config.model_dump(mode="json"), plan.config),
         ("seed", seed, plan.seed),
+        ("precision", str(fabric.strategy.precision.precision), plan.precision),
+        ("devices", fabric.world_size, plan.processes),
     ):
         if given != stored:
             raise ConfigError(
@@ -235,7 +354,7 @@ def _check_same(plan: Plan, corpus: Corpus, config: Config, seed: int, workspace
             )
 
 
-def _codec(model: OneShot, store: ImageStore, workspace: Workspace, *, seed: int) -> InMemory:
+def _codec(model: OneShot, store: ImageStore, workspace: Workspace, encoder: Encoder, *, seed: int) -> InMemory:
     """Fits the closed-form codec, or takes the stored one, and gives all images as coefficients."""
     state = workspace.load("codec.pt")
     if state is None:
@@ -247,18 +366,20 @@ def _codec(model: OneShot, store: ImageStore, workspace: Workspace, *, seed: int
         state = {"mean": mean, "basis": basis, "scale": scale.clamp_min(float(scale[0].clamp_min(1e-3)) * 1e-3), "lengths": lengths}
         workspace.save("codec.pt", state)
     model.set_codec(state["mean"], state["basis"], state["scale"], state["lengths"])
-    return InMemory(torch.cat([model.project(batch) for batch in store.batches()]), store.lengths)
+    values = torch.cat([model.project(batch) for batch in store.batches()])
+    return InMemory(values, store.lengths, encoder.row_pitches(store.rows))
 
 
 def _encode(
     model: Model, corpus: Corpus, clips: list[int], representation: Representation, *, samples: int, shape: tuple[int, ...]
 ) -> InMemory:
     """Clips as they are, in the form that the model learns from."""
-    encoder = Encoder(corpus, clips, representation, model, samples=samples, seed=0)
+    pitches = clip_pitches(corpus, clips) if model.pitched else None
+    encoder = Encoder(corpus, clips, representation, model, samples=samples, seed=0, pitches=pitches)
     with Pool(torch.get_num_threads()) as pool:
         parts = [encoder.images(list(range(start, min(start + 256, len(clips)))), pool) for start in range(0, len(clips), 256)]
     values = [model.project(images) if isinstance(model, OneShot) else images.unflatten(1, shape) for images, _ in parts]
-    return InMemory(torch.cat(values), torch.cat([length for _, length in parts]))
+    return InMemory(torch.cat(values), torch.cat([length for _, length in parts]), encoder.row_pitches(len(clips)))
 
 
 def _image_shape(model: Model, representation: Representation, samples: int) -> tuple[int, ...]:
@@ -267,11 +388,13 @@ def _image_shape(model: Model, representation: Representation, samples: int) -> 
     return tuple(model.images(representation.encode(silence)).shape[1:])
 
 
-def _steps(model: Model, sounds: Sounds, validation: Sounds, config: Config, fabric: Fabric, *, seed: int, spent: float) -> int:
-    """Optimiser steps: by epochs, or what fits into the minutes that are left. spent: seconds gone already."""
+def _steps(
+    model: Model, sounds: Sounds, validation: Sounds, *, config: Config, fabric: Fabric, seed: int, spent: float, share: float
+) -> int:
+    """Optimiser steps: by epochs, or what fits into the minutes that are left. spent: seconds gone already; share: of what is left."""
     settings = config.training
     if settings.epochs is not None:
-        return max(1, round(settings.epochs * len(sounds) / settings.batch))
+        return max(1, round(share * settings.epochs * len(sounds) / settings.batch))
     seconds = settings.minutes * 60
     left = max(seconds * 0.1, seconds - spent - min(_CLOSING_SECONDS, seconds * _CLOSING_SHARE))
-    return max(_FEWEST_STEPS, int(left / seconds_a_step(model, sounds, validation, config, fabric, seed=seed)))
+    return max(_FEWEST_STEPS, int(share * left / seconds_a_step(model, sounds, validation, config, fabric, seed=seed)))

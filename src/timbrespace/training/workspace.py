@@ -21,8 +21,9 @@ class Plan:
     """What a training run will do, fixed by the first calibration so that a resumed run equals an unbroken one.
 
     fingerprint: of the corpus; source: the folder or synthetic corpus it was made from, None for a prepared one.
-    samples: longest clip the model takes. variations: augmented copies a clip.
-    steps: optimiser steps; check_every: steps between looks at the validation clips. threads: PyTorch's, which results depend on.
+    samples: longest clip the model takes. variations: augmented copies a clip. synthesised: sounds learned from beside the corpus.
+    steps: optimiser steps; check_every: steps between looks at the validation clips; inner_: of the second of two stages.
+    threads: PyTorch's, which results depend on, as they do on the precision and on how many processes share a batch.
     """
 
     fingerprint: str
@@ -32,8 +33,13 @@ class Plan:
     variations: int
     steps: int = 0
     check_every: int = 0
+    inner_steps: int = 0
+    inner_check_every: int = 0
     threads: int = 1
     source: str | None = None
+    precision: str = "32-true"
+    processes: int = 1
+    synthesised: int = 0
 
 
 class Workspace:
@@ -60,6 +66,10 @@ class Workspace:
         except OSError as error:
             raise disk_error(error, self.path) from error
         return False
+
+    def has_plan(self) -> bool:
+        """Whether an earlier run has left its plan."""
+        return (self.path / "plan.json").exists()
 
     def read_plan(self) -> Plan:
         """The stored plan. Raises TimbrespaceError when it is damaged."""
@@ -95,6 +105,7 @@ class Workspace:
     def remove(self) -> None:
         """Deletes the folder, if it is one of ours."""
         known = {"plan.json", "corpus", "images.f16", "images.json", "codec.pt", "checkpoint.pt", "lengths.npy"}
+        known |= {"outer.pt", "codes.pt", "codes", "inner.pt"}  # of two stages
         strangers = [p.name for p in self.path.iterdir() if p.name not in known and not p.name.startswith(".")]
         if strangers:
             raise TimbrespaceError(f"{self.path} holds files that training did not make ({strangers[0]}); move them away")

@@ -1,0 +1,101 @@
+"""`conv`: a few convolutions over the picture and their transposed mirror, without anything else (source B)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+from torch import Tensor, nn
+
+from timbrespace.contracts import ConfigError
+from timbrespace.model.conv_layers import (
+    Activation,
+    Channels,
+    Kernels,
+    Norm,
+    Strides,
+    check_stack,
+    fit,
+    in_pieces,
+    mirrored,
+    sizes,
+    stack,
+)
+from timbrespace.model.image import ImageModel
+from timbrespace.model.likelihood import Kind as LikelihoodKind
+
+MOST_NUMBERS = 1 << 17  # of a code: beyond, an instrument would be larger than its sounds
+
+
+class Conv(ImageModel):
+    """Image -> convolutions -> code, which is the latent -> transposed convolutions -> image.
+
+    As source B has it, without padding: 1025 x 83 -> 20 x 63 x 5 = 6300 numbers -> 1011 x 83, and what the mirror does not give back at
+    the end of either axis (here the 14 highest bins) is zero: silence. `dims` follows from the settings and the size of the image.
+
+    channels, kernels, strides: one number a layer; kernels are square. activation, norm ("group" or none): between layers. pad: fill the
+    image up with zeros first, so that every cell goes in and comes back. bottleneck: "plain" or "bounded"; a code this long is no latent
+    to draw from at will, so put a variational autoencoder inside. The rest: see `ImageModel`.
+    """
+
+    def __init__(
+        self,
+        *,
+        channels: Channels = (20, 20, 20, 20, 20),
+        kernels: Kernels = (4, 2, 2, 2, 2),
+        strides: Strides = (1, 2, 2, 2, 2),
+        activation: Activation = "none",
+        norm: Norm = "none",
+        pad: Annotated[bool, Field()] = False,
+        bottleneck: Annotated[Literal["plain", "bounded"], Field()] = "plain",
+        likelihood: LikelihoodKind = "squared",
+        parts: int,
+        bands: int,
+        frames: int,
+        floor: float | None,
+        samples: int,
+    ):
+        check_stack(channels, kernels, strides)
+        if str(bottleneck) not in ("plain", "bounded"):
+            raise ConfigError(
+                f"model.bottleneck is {bottleneck!r}, allowed are plain, bounded; a variational autoencoder goes inside (model `staged`)"
+            )
+        seen = [_filled(size, kernels, strides) if pad else size for size in (bands, frames)]
+        along = [
+            sizes(size, kernels, strides, axis=axis, remedy=f"a view with more {axis}, or model.pad=true")
+            for size, axis in zip(seen, ("bands", "frames"), strict=True)
+        ]
+        code = (channels[-1], along[0][-1], along[1][-1])
+        dims = code[0] * code[1] * code[2]
+        if dims > MOST_NUMBERS:
+            raise ConfigError(
+                f"model.channels {list(channels)} with strides {list(strides)} give a code of {dims} numbers, "
+                f"allowed are up to {MOST_NUMBERS}; take larger strides, more layers or fewer channels"
+            )
+        super().__init__(
+            dims=dims, bottleneck=bottleneck, likelihood=likelihood, parts=parts, bands=bands, frames=frames, floor=floor, samples=samples
+        )
+        self.code, self._seen = code, (seen[0], seen[1])
+        layers = zip((parts, *channels), along[0], along[1], strict=True)
+        self._cells = max(width * high * wide for width, high, wide in layers)  # of the widest layer
+        self.encoder = stack(nn.Conv2d, (parts, *channels), kernels, strides, between=activation, normalised=norm)
+        self.decoder = stack(
+            nn.ConvTranspose2d, (*channels[::-1], parts * self.likelihood.outputs), kernels[::-1], strides[::-1],
+            between=activation, normalised=norm,
+        )  # fmt: skip
+
+    def numbers(self, images: Tensor) -> Tensor:
+        """`(batch, parts, bands, frames) -> (batch, dims)`."""
+        return in_pieces(self.encoder, fit(images, self._seen), cells=self._cells).flatten(1)
+
+    def output(self, z: Tensor) -> Tensor:
+        """`(batch, dims) -> (batch, likelihood.outputs * parts, bands, frames)`."""
+        return fit(in_pieces(self.decoder, z.unflatten(1, self.code), cells=self._cells), self.shape[1:])
+
+
+def _filled(size: int, kernels: tuple[int, ...], strides: tuple[int, ...]) -> int:
+    """The least size from `size` on that the mirror gives back whole."""
+    code = 1
+    while mirrored(code, kernels, strides) < size:
+        code += 1
+    return mirrored(code, kernels, strides)

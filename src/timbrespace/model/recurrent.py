@@ -1,0 +1,119 @@
+"""`recurrent`, `recurrent-clip`: networks with a memory (RNN, GRU, LSTM) along the frames, there and back (source B)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from timbrespace.model.base import Batch, Posterior
+from timbrespace.model.bottleneck import Kind as BottleneckKind
+from timbrespace.model.image import Dims, ImageModel
+from timbrespace.model.likelihood import Kind as LikelihoodKind
+from timbrespace.model.stepwise import FromTheStart
+
+_CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+Cell = Annotated[Literal["rnn", "gru", "lstm"], Field()]
+Width = Annotated[int, Field(ge=1, le=8_192)]
+Depth = Annotated[int, Field(ge=1, le=8)]
+
+
+class Recurrent(FromTheStart):
+    """Slice by slice into a memory whose state gives the controls; controls into a second memory whose state gives the slices.
+
+    What `stepwise` is told in the previous slice, the state knows here: learning and playing run the same way, with no teacher.
+    dims: controls a step. cell: rnn, gru or lstm; width, depth: of the memories. The rest: see `MovingModel`.
+    """
+
+    def __init__(
+        self,
+        *,
+        dims: Dims = 4,
+        cell: Cell = "gru",
+        width: Width = 128,
+        depth: Depth = 1,
+        bottleneck: BottleneckKind = "plain",
+        likelihood: LikelihoodKind = "squared",
+        parts: int,
+        bands: int,
+        frames: int,
+        frames_of: Callable[[int], int],
+        floor: float | None,
+    ):
+        super().__init__(
+            dims=dims,
+            bottleneck=bottleneck,
+            likelihood=likelihood,
+            parts=parts,
+            bands=bands,
+            frames=frames,
+            frames_of=frames_of,
+            floor=floor,
+        )
+        self.encoder = _CELLS[cell](parts * bands, width, depth, batch_first=True)
+        self.controls = nn.Linear(width, self.bottleneck.width)
+        self.decoder = _CELLS[cell](dims, width, depth, batch_first=True)
+        self.slice = nn.Linear(width, parts * bands * self.likelihood.outputs)
+
+    def numbers(self, images: Tensor) -> Tensor:
+        """`(batch, parts, bands, frames) -> (batch, bottleneck.width, frames)`."""
+        return self.controls(self.encoder(self.slices(images))[0]).mT
+
+    def output(self, z: Tensor) -> Tensor:
+        """`(batch, dims, steps) -> (batch, likelihood.outputs * parts, bands, steps)`."""
+        return self.joined(self.slice(self.decoder(z.mT)[0]))
+
+
+class RecurrentClip(ImageModel):
+    """The state of a memory where the sound ends is the latent; a second memory begins with it, hears it in every frame, gives the slices.
+
+    dims: latent size. cell, width, depth: see `Recurrent`. The rest: see `ImageModel`.
+    """
+
+    def __init__(
+        self,
+        *,
+        dims: Dims = 16,
+        cell: Cell = "gru",
+        width: Width = 256,
+        depth: Depth = 1,
+        bottleneck: BottleneckKind = "gaussian",
+        likelihood: LikelihoodKind = "squared",
+        parts: int,
+        bands: int,
+        frames: int,
+        floor: float | None,
+        samples: int,
+    ):
+        super().__init__(
+            dims=dims, bottleneck=bottleneck, likelihood=likelihood, parts=parts, bands=bands, frames=frames, floor=floor, samples=samples
+        )
+        self.states = 2 if cell == "lstm" else 1
+        self.encoder = _CELLS[cell](parts * bands, width, depth, batch_first=True)
+        self.last = nn.Linear(width, self.bottleneck.width)
+        self.first = nn.Linear(dims, self.states * depth * width)
+        self.decoder = _CELLS[cell](dims, width, depth, batch_first=True)
+        self.slice = nn.Linear(width, parts * bands * self.likelihood.outputs)
+
+    def posterior(self, batch: Batch) -> Posterior:
+        """Images `(batch, parts, bands, frames)` -> Posterior `(batch, dims)`, out of the states at the true ends."""
+        states = self.encoder(batch.values.flatten(1, 2).mT)[0]
+        frames = states.shape[1]
+        ends = (batch.lengths.to(states.device) * frames / self.samples).ceil().long().clamp(1, frames) - 1
+        return self.bottleneck.posterior(self.last(states[torch.arange(len(states), device=states.device), ends]))
+
+    def numbers(self, images: Tensor) -> Tensor:
+        """`(batch, parts, bands, frames) -> (batch, bottleneck.width)` of sounds as long as the longest clip."""
+        return self.last(self.encoder(images.flatten(1, 2).mT)[0][:, -1])
+
+    def output(self, z: Tensor) -> Tensor:
+        """`(batch, dims) -> (batch, likelihood.outputs * parts, bands, frames)`."""
+        parts, bands, frames = self.shape
+        # (batch, states * depth * width) -> (states, depth, batch, width)
+        begun = torch.tanh(self.first(z)).unflatten(1, (self.states, self.decoder.num_layers, -1)).permute(1, 2, 0, 3).contiguous()
+        told = z[:, None].expand(-1, frames, -1)
+        outputs = self.slice(self.decoder(told, begun[0] if self.states == 1 else (begun[0], begun[1]))[0])
+        return outputs.mT.unflatten(1, (self.likelihood.outputs * parts, bands))

@@ -1,0 +1,157 @@
+"""What is to be rendered: points and paths drawn for new sounds, and those that a recipe names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from timbrespace.contracts import ConfigError
+from timbrespace.latent.paths import line
+from timbrespace.synthesis import moving
+from timbrespace.synthesis.file import Contents
+from timbrespace.synthesis.notes import asked_note, tempered
+
+_TRIES = 20  # draws before a sound near another of its batch is accepted all the same
+_DOUBLE = 0.15  # two sounds of a batch nearer than this share of the usual spread are doubles
+_LONGEST_SECONDS = 3_600.0  # of a recipe
+
+
+class Encoded(NamedTuple):
+    """A sound in the latent space: `z (dims,)`, or `(dims, steps)` where it moves; its length in samples from its onset; its peak."""
+
+    z: Tensor
+    length: int
+    peak: float
+
+
+class Order(NamedTuple):
+    """One sound to be rendered: where from, what it is called, and what its recipe says beside the latent. length: None if z holds it."""
+
+    z: Tensor
+    stem: str
+    category: str | None
+    recipe: dict[str, Any]
+    seed: int
+    length: int | None = None
+
+
+def new(
+    contents: Contents, count: int, *, seed: int, category: str | None, temperature: float, centre: Encoded | None, length: int | None,
+    pitch: float | None = None,
+) -> list[Order]:  # fmt: skip
+    """New sounds, drawn from the space, or around `centre`. length: in samples, pitch: a MIDI number, where asked for."""
+    orders: list[Order] = []
+    asked: dict[str, Any] = {} if length is None else {"seconds": length / contents.sample_rate}
+    asked |= {} if pitch is None else {"pitch": pitch}
+    note = asked_note(contents.model, pitch)
+    marks: list[Tensor] = []
+    for index in range(count):
+        mark, z, own, label = _draw(
+            contents, index, marks, seed=seed, category=category, temperature=temperature, centre=centre, length=length, note=note
+        )
+        marks.append(mark)
+        recipe = {"verb": "generate", "seed": seed, "index": index, "asked_category": category, "temperature": temperature, **asked}
+        orders.append(Order(z, label or "sound", label, recipe, mixed(seed, index), own))
+    return orders
+
+
+def variations(contents: Contents, centre: Encoded, count: int, *, amount: float, seed: int, name: str) -> list[Order]:
+    """Neighbours of one sound."""
+    orders = []
+    for index in range(count):
+        z = contents.model.near(_around(contents, centre.z, np.random.default_rng([seed, index]), amount=amount)[None])[0]
+        if contents.model.pitched:
+            z[-1] = centre.z[-1]
+        recipe = {"verb": "vary", "seed": seed, "index": index, "amount": amount, "of": name}
+        length = centre.length if contents.model.moving else None
+        orders.append(Order(z, f"{name} varied", None, recipe, mixed(seed, index), length))
+    return orders
+
+
+def way(contents: Contents, corners: Sequence[Encoded], steps: int, *, seed: int, name: str) -> list[Order]:
+    """`steps` sounds on the straight way through `corners`."""
+    points: list[tuple[Tensor, int | None]]
+    if contents.model.moving:
+        places = line(torch.arange(len(corners), dtype=torch.float64)[:, None], steps)[:, 0].tolist()
+        pairs = [(min(int(place), len(corners) - 2), place) for place in places]
+        ends = [(corner.z, corner.length) for corner in corners]
+        points = [moving.blended(contents, ends[first], ends[first + 1], place - first) for first, place in pairs]
+    else:
+        points = [(z, None) for z in line(torch.stack([corner.z for corner in corners]), steps)]
+    asked = {"verb": "morph", "seed": seed, "steps": steps, "of": name}
+    return [Order(z, name, None, {**asked, "index": index}, mixed(seed, 0), length) for index, (z, length) in enumerate(points)]
+
+
+def from_recipe(contents: Contents, recipe: dict[str, Any]) -> tuple[Order, Any, int]:
+    """The order that a recipe describes, its level and rate. Raises ConfigError when it is not a recipe of this instrument."""
+    try:
+        if contents.model.moving:
+            z, length = moving.read(recipe["latent"]), int(recipe["length"])
+        else:
+            z, length = torch.tensor([float(value) for value in recipe["latent"]], dtype=torch.float32), None
+        order = Order(z, str(recipe["name"]), recipe["category"], dict(recipe["asked"]), int(recipe["phase_seed"]), length)
+        level, out_rate = recipe["level"], int(recipe["sample_rate"])
+        fits = isinstance(level, str) and (order.category is None or isinstance(order.category, str))
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+        raise ConfigError(f"this is not a recipe: {type(error).__name__} {error!s:.80}; give the JSON file beside a rendered WAV") from None
+    if len(z) != contents.model.dims or not z.numel() or not torch.isfinite(z).all() or not fits or not 0 <= order.seed < 2**63:
+        raise ConfigError(f"the recipe does not fit this instrument: {len(z)} latent values, {contents.model.dims} expected")
+    if length is not None and not 1 <= length <= _LONGEST_SECONDS * contents.sample_rate:
+        raise ConfigError(f"the recipe's length is {length} samples, allowed is 1 to {_LONGEST_SECONDS:g} s")
+    return order, level, out_rate
+
+
+def to_recipe(contents: Contents, order: Order) -> dict[str, Any]:
+    """The latent of an order as a recipe holds it, plain JSON values."""
+    if contents.model.moving:
+        return {"latent": moving.written(order.z), "length": order.length}
+    return {"latent": [float(value) for value in order.z]}
+
+
+def mixed(seed: int, index: int) -> int:
+    """One seed out of two, well mixed and below 2**63."""
+    return int(np.random.SeedSequence([seed, index]).generate_state(1, np.uint64)[0] >> 1)
+
+
+def _draw(
+    contents: Contents, index: int, marks: list[Tensor], *, seed: int, category: str | None, temperature: float, centre: Encoded | None,
+    length: int | None, note: float | None,
+) -> tuple[Tensor, Tensor, int | None, str | None]:  # fmt: skip
+    """Sound `index`: where it lies among its batch, its latent, length and category; the first draw that is no double of `marks`."""
+    model, space = contents.model, contents.space
+    factor = space.shared if centre is None or not model.moving else moving.trajectories(contents).spread
+    spread = float(factor.diagonal().mean()) * max(temperature, 0.05) * factor.shape[1] ** 0.5
+    last = note if note is not None or not model.pitched else partial(tempered, model)
+    for attempt in range(_TRIES):
+        dice = np.random.default_rng([seed, index, attempt])
+        own: int | None = None
+        if centre is None:
+            mark, label = space.draw(dice, category=category, temperature=temperature, last=last)
+            z = mark
+            if model.moving:
+                z, own = moving.drawn(contents, mark, length)
+        else:
+            z, label = _around(contents, centre.z, dice, amount=temperature), category
+            if model.pitched:
+                z[-1] = centre.z[-1] if note is None else note
+            if model.moving:
+                z, own = moving.fitted(contents, z, centre.length if length is None else length)
+        z = model.draw(z, dice, temperature=temperature)
+        if not model.moving:
+            mark = z
+        elif centre is not None:
+            mark = z.mean(1)
+        if not marks or float((torch.stack(marks) - mark).norm(dim=1).min()) > _DOUBLE * spread:
+            break
+    return mark, z, own, label
+
+
+def _around(contents: Contents, z: Tensor, dice: np.random.Generator, *, amount: float) -> Tensor:
+    """A latent near `z`, `(dims,)` or `(dims, steps)`."""
+    space = moving.trajectories(contents) if contents.model.moving else contents.space
+    return space.around(z, dice, amount=amount)
