@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""How good the default instrument is on drums and on notes: by minutes of training, by number of clips, over seeds, beside plain PCA.
+"""How good the default instrument is on drums and on notes: by minutes of training, by number of clips, over seeds, beside plain PCA;
+and beside it, on the same clock, models of the systems that it wants to beat.
 
-    python benchmarks/one_shots.py SOUNDS [--rows 'drums 3 min*,notes 3 min*'] [--seeds 3] [--results DIR] [--stored] [--out FILE]
+    python benchmarks/one_shots.py SOUNDS [--rows 'drums 3 min*;notes 3 min*'] [--presets oneshot,dense] [--seeds 3] [--stored] [--out FILE]
 
 SOUNDS is the folder that benchmarks/real_audio.py makes. Every row trains by the command line (an earlier run's instrument is used again
 where code, sounds and settings are the same), measures copies of sounds never trained on and new sounds against held-out ones, and is
@@ -15,17 +16,23 @@ import fnmatch
 import json
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import mean
-from typing import Any
 
-from common import ROOT, say, stamp, table, update
-from path import UNSEEN, WORK, Bench, folder_in
+from common import ROOT, say, stamp, update
+from one_shots_tables import KEPT_AWAY, tables
+from path import WORK, Bench, folder_in
 
-KEPT_AWAY = {"drums": UNSEEN, "notes": ("viola", "trumpet", "lead", "kalimba")}
 MINUTES = (3.0, 1.0, 10.0)
 CLIPS = (None, 200, 50)  # files drawn from the trained kits; None: all
+DEFAULT = "oneshot"
+PRESETS = (
+    DEFAULT,
+    "staged",
+    "dense",
+    "conv-vae",
+)  # sources B and C as described, and a convolutional VAE; those that are not there are left out
 
 
 @dataclass(frozen=True)
@@ -36,11 +43,13 @@ class Row:
     minutes: float
     clips: int | None
     seed: int
+    preset: str = DEFAULT
 
     @property
     def setting(self) -> str:
         """All but the seed, as the tables name it."""
-        return f"{self.what} {self.minutes:g} min, {'all' if self.clips is None else self.clips} clips"
+        preset = "" if self.preset == DEFAULT else f", {self.preset}"
+        return f"{self.what} {self.minutes:g} min, {'all' if self.clips is None else self.clips} clips{preset}"
 
     @property
     def name(self) -> str:
@@ -48,10 +57,11 @@ class Row:
         return f"{self.setting}, seed {self.seed}"
 
 
-def all_rows(seeds: int) -> list[Row]:
-    """Three minutes on all clips first; then less and more time; then fewer clips."""
-    settings = [(minutes, None) for minutes in MINUTES] + [(3.0, clips) for clips in CLIPS[1:]]
-    return [Row(what, minutes, clips, seed) for minutes, clips in settings for what in KEPT_AWAY for seed in range(seeds)]
+def all_rows(seeds: int, presets: Sequence[str] = (DEFAULT,), minutes: Sequence[float] = MINUTES) -> list[Row]:
+    """The first of `minutes` on all clips first, every preset; then the other times; then, of the default alone, fewer clips."""
+    rows = [Row(what, time, None, seed, preset) for time in minutes for preset in presets for what in KEPT_AWAY for seed in range(seeds)]
+    fewer = [Row(what, minutes[0], clips, seed) for clips in CLIPS[1:] for what in KEPT_AWAY for seed in range(seeds)]
+    return rows + (fewer if DEFAULT in presets else [])
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -60,6 +70,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("sounds", type=Path, metavar="SOUNDS", help="folder made by real_audio.py")
     parser.add_argument("--seeds", type=int, default=3, help="instruments a setting (default 3)")
     parser.add_argument("--rows", default="*", help="rows to measure, patterns separated by semicolons (default all; they hold commas)")
+    parser.add_argument("--minutes", default=",".join(f"{time:g}" for time in MINUTES), help="of training (default %(default)s)")
+    parser.add_argument(
+        "--presets", help=f"presets to measure, names separated by commas (default {','.join(PRESETS)}, as far as there are)"
+    )
     parser.add_argument("--results", type=Path, default=Path(tempfile.gettempdir()) / "timbrespace-one-shots", help="where rows are stored")
     parser.add_argument("--work", type=Path, default=WORK, help="folder for corpora and instruments (default %(default)s)")
     parser.add_argument("--stored", action="store_true", help="measure nothing; print what is stored")
@@ -69,7 +83,11 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     if given.seeds < 1:
         parser.error("--seeds must be 1 or more")
-    rows = all_rows(given.seeds)
+    try:
+        minutes = [float(one) for one in given.minutes.split(",")]
+    except ValueError:
+        parser.error(f"--minutes {given.minutes!r} are no numbers separated by commas")
+    rows = all_rows(given.seeds, _presets(given.presets, parser), minutes)
     patterns = [pattern.strip() for pattern in given.rows.split(";")]
     wanted = [row for row in rows if any(fnmatch.fnmatch(row.name, pattern) for pattern in patterns)]
     if given.list:
@@ -90,6 +108,18 @@ def main(arguments: list[str] | None = None) -> None:
         update(given.out, "one-shots", body)
 
 
+def _presets(asked: str | None, parser: argparse.ArgumentParser) -> list[str]:
+    from timbrespace.config import presets
+
+    known = presets()
+    if asked is None:
+        return [name for name in PRESETS if name in known]
+    chosen = [name.strip() for name in asked.split(",")]
+    if missing := [name for name in chosen if name not in known]:
+        parser.error(f"--presets: there is no {missing[0]!r}; there are {', '.join(known)}")
+    return chosen
+
+
 def _measure(row: Row, given: argparse.Namespace) -> None:
     from one_shots_figures import figures
 
@@ -97,7 +127,7 @@ def _measure(row: Row, given: argparse.Namespace) -> None:
     work.mkdir(parents=True, exist_ok=True)
     away = KEPT_AWAY[row.what]
     folder = folder_in(given.sounds, row.what, away)
-    bench = Bench(folder, work, row.minutes, 1, given.fresh, kept_away=away, what=row.what, clips=row.clips)
+    bench = Bench(folder, work, row.minutes, 1, given.fresh, kept_away=away, what=row.what, clips=row.clips, preset=row.preset)
     place = _place(given.results, row)
     trained = bench.train(row.seed)
     key = trained.path.name
@@ -106,61 +136,12 @@ def _measure(row: Row, given: argparse.Namespace) -> None:
         return
     say(f"{row.name}: measuring")
     result = {"row": asdict(row), "setting": row.setting, "instrument": key, **figures(bench, trained, seed=row.seed)}
+    result = json.loads(json.dumps(result), parse_constant=lambda _: None)  # what is no number is null
     place.write_text(json.dumps(result, indent=1), encoding="utf-8")
 
 
 def _place(results: Path, row: Row) -> Path:
     return results / f"{row.name.replace(',', '')}.json"
-
-
-NOTE = """Means over the seeds of a setting, lowest and highest seed in brackets where there are several. *Unseen*: {unseen}. *Latent
-level*: RMSE of band levels within true lengths, no audio made, in percent under plain PCA of the same size on the same sounds.
-*Copies*: WAV to WAV, by the [measures](measures.md). *New sounds*: 300 against the held-out files of the trained kits; real halves
-told apart in square brackets."""
-
-
-def tables(found: list[dict[str, Any]]) -> str:
-    """Stored results as Markdown."""
-    groups: dict[str, list[dict[str, Any]]] = {}
-    for one in found:
-        groups.setdefault(one["setting"], []).append(one)
-    unseen = "; ".join(f"{what}: {', '.join(names)}" for what, names in KEPT_AWAY.items())
-
-    def cell(group: list[dict[str, Any]], *keys: str, digits: int = 2, sign: str = "") -> str:
-        values = []
-        for one in group:
-            value: Any = one
-            for key in keys:
-                value = value[key]
-            values.append(float(value))
-        text = f"{mean(values):{sign}.{digits}f}"
-        return text if len(values) == 1 else f"{text} ({min(values):{sign}.{digits}f}–{max(values):{sign}.{digits}f})"
-
-    latent, copied, new, cost = [], [], [], []
-    for setting, group in groups.items():
-        latent.append([setting, str(len(group)), cell(group, "latent", "instrument"), cell(group, "latent", "plain PCA"),
-                       cell(group, "latent", "under_pca_percent", digits=1) + " %"])  # fmt: skip
-        for name in group[0]["copies"]:
-            figures = [cell(group, "copies", name, key) for key in ("log_mel_db", "sound_db", "attack_ms", "decay_percent", "grain_db")]
-            copied.append([setting, name, *figures])
-        told = f"{cell(group, 'new', 'accuracy')} [{cell(group, 'new', 'real_accuracy')}]"
-        new.append([setting, *(cell(group, "new", key) for key in ("frechet_ratio", "precision", "recall")), told,
-                    cell(group, "new", "novelty"), cell(group, "new", "copies")])  # fmt: skip
-        cost.append([setting, *(cell(group, "cost", key, digits=digits) for key, digits in
-                     (("train_seconds", 0), ("steps", 0), ("peak_mb", 0), ("file_mb", 1), ("generate_64_seconds", 1)))])  # fmt: skip
-    errors = ["log-mel error (dB)", "sound error (dB)", "attack (ms)", "decay (%)", "grain (dB)"]
-    parts = [
-        NOTE.format(unseen=unseen),
-        "**Unseen, latent level**",
-        table(["setting", "seeds", "instrument (dB)", "plain PCA (dB)", "under it"], latent),
-        "**Unseen, copies**",
-        table(["setting", "copy", *errors], copied),
-        "**New sounds**",
-        table(["setting", "Fréchet ratio", "precision", "recall", "told apart", "novelty", "copies"], new),
-        "**Cost**",
-        table(["setting", "training, in all (s)", "steps", "peak memory (MB)", "file (MB)", "`generate -n 64`, in all (s)"], cost),
-    ]
-    return "\n\n".join(parts)
 
 
 if __name__ == "__main__":

@@ -9,69 +9,84 @@ from torch import Tensor
 
 from common import run, say
 from path import Bench, Trained
-from path_quality import feature_errors, plain_pca, searching
+from path_quality import plain_pca, searching
 from timbrespace.audio.distance import embedding
 from timbrespace.evaluation.card import copies, true_features
 from timbrespace.evaluation.distribution import compare
+from timbrespace.evaluation.faults import faults
+from timbrespace.evaluation.features import feature_errors, feature_unit
 from timbrespace.evaluation.reconstruction import reconstruction_table
 from timbrespace.model.oneshot import OneShot
 from timbrespace.synthesis.instrument import Instrument
+from timbrespace.synthesis.sound import Sound
 
 NEW = 300  # sounds against held-out ones
+STUTTER_HOP = 1024  # samples, of views that have no frames of their own
 
 
 def figures(bench: Bench, trained: Trained, *, seed: int) -> dict[str, Any]:
-    """latent, copies, new, cost: nested figures, all numbers."""
+    """latent, copies, new, faults, cost: nested figures, all numbers or None. Plain PCA stands beside models of its own kind alone."""
     instrument = Instrument.load(trained.path)
-    assert isinstance(instrument.model, OneShot)
-    steps = instrument.model.searching
-    plain = plain_pca(instrument, bench.corpus)
     samples = instrument.contents.samples
     unseen = [bench.unseen.audio(i)[:, :samples] for i in range(len(bench.unseen))]
-    rows = {
-        "instrument": copies(instrument, unseen),
-        "encoder's guess alone": copies(searching(instrument, 0), unseen),
-        "plain PCA": copies(plain, unseen),
-        "plain PCA, searched": copies(searching(plain, steps), unseen),
-        "true features": true_features(instrument, unseen),
-    }
+    ours = float(feature_errors(instrument, unseen).mean())
+    latent: dict[str, Any] = {"instrument": ours, "unit": feature_unit(instrument), "dims": instrument.dims}
+    rows = {"instrument": copies(instrument, unseen)}
+    if isinstance(instrument.model, OneShot):
+        plain = plain_pca(instrument, bench.corpus)
+        theirs = float(feature_errors(plain, unseen).mean())
+        latent |= {"plain PCA": theirs, "under_pca_percent": 100 * (1 - ours / theirs)}
+        rows |= {
+            "encoder's guess alone": copies(searching(instrument, 0), unseen),
+            "plain PCA": copies(plain, unseen),
+            "plain PCA, searched": copies(searching(plain, instrument.model.searching), unseen),
+        }
+    rows["true features"] = true_features(instrument, unseen)
     found = reconstruction_table(rows, unseen, sample_rate=instrument.sample_rate)
-    ours, theirs = (float(feature_errors(_model(one), instrument, unseen, how="latent").mean()) for one in (instrument, plain))
+    say(f"{NEW} new sounds")
+    made = instrument.generate(NEW, seed=seed)
     return {
-        "latent": {"instrument": ours, "plain PCA": theirs, "under_pca_percent": 100 * (1 - ours / theirs)},
+        "latent": latent,
         "copies": {name: {key: float(figure["mean"]) for key, figure in row.items()} for name, row in found.items()},
         "unseen_sounds": len(unseen),
-        "new": _new(bench, instrument, seed=seed),
-        "cost": _cost(bench, trained),
+        "new": crowd(bench, instrument, made),
+        "faults": fault_figures(bench, instrument, made),
+        "cost": _cost(bench, trained, instrument),
     }
 
 
-def _new(bench: Bench, instrument: Instrument, *, seed: int) -> dict[str, float]:
-    say(f"{NEW} new sounds")
+def crowd(bench: Bench, instrument: Instrument, made: list[Sound]) -> dict[str, float]:
+    """New sounds against the held-out files of the trained kits."""
     corpus, samples = bench.corpus, instrument.contents.samples
 
     def points(clips: list[int]) -> Tensor:
         return embedding([corpus.audio(i)[:, :samples] for i in clips], sample_rate=corpus.sample_rate)
 
     held = points(corpus.indices("test") + corpus.indices("validation"))
-    made = embedding([sound.audio for sound in instrument.generate(NEW, seed=seed)], sample_rate=instrument.sample_rate)
-    result = compare(made, held, training=points(corpus.indices("train")))
+    result = compare(
+        embedding([sound.audio for sound in made], sample_rate=instrument.sample_rate), held, training=points(corpus.indices("train"))
+    )
     return {key: float(value) for key, value in result.items() if isinstance(value, (int, float))} | {"held_out": float(len(held))}
 
 
-def _cost(bench: Bench, trained: Trained) -> dict[str, float]:
+def fault_figures(bench: Bench, instrument: Instrument, made: list[Sound]) -> dict[str, dict[str, float]]:
+    """The faults heard in earlier systems, on new sounds and on the held-out files, both as they are heard: see `evaluation.faults`."""
+    corpus, samples = bench.corpus, instrument.contents.samples
+    real = [corpus.audio(i)[:, :samples] for i in corpus.indices("test") + corpus.indices("validation")]
+    view: Any = getattr(instrument.representation, "view", instrument.representation)
+    hop = int(getattr(view, "hop", STUTTER_HOP))
+    return faults([sound.audio for sound in made], real, sample_rate=corpus.sample_rate, hop=hop if hop >= 64 else STUTTER_HOP)
+
+
+def _cost(bench: Bench, trained: Trained, instrument: Instrument) -> dict[str, float]:
     out = bench.work / "new"
     made = run(["generate", trained.path, "-n", "64", "--out", out, "--force", "--json"])
     shutil.rmtree(out, ignore_errors=True)
     return {
         "train_seconds": trained.run.seconds,
         "steps": trained.card["training"]["steps"],
+        "parameters": float(sum(parameter.numel() for parameter in instrument.model.parameters())),
         "peak_mb": trained.run.peak_mb,
         "file_mb": trained.path.stat().st_size / 1e6,
         "generate_64_seconds": made.seconds,
     }
-
-
-def _model(instrument: Instrument) -> OneShot:
-    assert isinstance(instrument.model, OneShot)
-    return instrument.model

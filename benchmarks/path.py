@@ -51,6 +51,7 @@ class Bench:
     """What all parts share. folder: of kits or instruments; work: a folder of our own for corpora and instruments.
 
     kept_away: the kits that are never trained on. clips: how many files of the others are, drawn at random; all if None.
+    preset: what is trained.
     """
 
     folder: Path
@@ -61,6 +62,7 @@ class Bench:
     kept_away: tuple[str, ...] = UNSEEN
     what: str = "drums"
     clips: int | None = None
+    preset: str = "oneshot"
 
     @cached_property
     def trained_kits(self) -> Path:
@@ -120,14 +122,16 @@ class Bench:
         for path in sorted((ROOT / "src").rglob("*")):
             if path.suffix in (".py", ".yaml"):
                 made_by.update(path.read_bytes())
-        path = self.work / f"{self.what} {made_by.hexdigest()[:12]} {check_device('auto')} {self.minutes:g} min seed {seed}.safetensors"
+        settings = f"{check_device('auto')} {self.minutes:g} min seed {seed}"
+        path = self.work / f"{self.what} {self.preset} {made_by.hexdigest()[:12]} {settings}.safetensors"
         note = path.with_suffix(".json")
         if path.exists() and note.exists() and not self.fresh:
             say(f"using the instrument of an earlier run, seed {seed}")
             return Trained(path, Run(**json.loads(note.read_text(encoding="utf-8"))))
-        say(f"training, seed {seed}, {self.minutes:g} minutes")
+        say(f"training {self.preset}, seed {seed}, {self.minutes:g} minutes")
         source = self.trained_kits if seed == 0 else self.corpus.path
-        found = run(["train", source, "--out", path, "--minutes", f"{self.minutes:g}", "--seed", str(seed), "--force", "--json"])
+        words = ["--preset", self.preset, "--minutes", f"{self.minutes:g}", "--seed", str(seed), "--force", "--json"]
+        found = run(["train", source, "--out", path, *words])
         note.write_text(json.dumps(vars(found)), encoding="utf-8")
         trained = Trained(path, found)
         if trained.card["corpus"]["fingerprint"] != self.corpus.fingerprint:

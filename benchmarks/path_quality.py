@@ -11,13 +11,16 @@ from torch import Tensor
 
 from common import say, table
 from timbrespace.audio.distance import MATCH_DB, log_mel_error
+from timbrespace.config import build_model
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.evaluation.card import copies, linear_path, true_features
+from timbrespace.evaluation.features import feature_errors
 from timbrespace.evaluation.reconstruction import control_rows, markdown_table, reconstruction_table, summary
 from timbrespace.model.oneshot import OneShot
 from timbrespace.model.timegrid import interpolation
 from timbrespace.parallel import Pool
 from timbrespace.synthesis.instrument import Instrument
+from timbrespace.synthesis.notes import locate
 from timbrespace.training.images import Encoder
 
 if TYPE_CHECKING:
@@ -67,9 +70,12 @@ def plain_pca(instrument: Instrument, corpus: Corpus) -> Instrument:
     """The instrument with its codec replaced by plain principal components of the training clips, and its networks silenced."""
     from sklearn.decomposition import PCA
 
-    linear, clips = linear_path(instrument), corpus.indices("train")
-    model = linear.model
+    clips = corpus.indices("train")
+    settings = instrument.contents.settings["model"] | {"notes": None}  # plain: bands in Hz, no pitch
+    model = build_model(settings, representation=instrument.representation, samples=instrument.contents.samples).eval()
     assert isinstance(model, OneShot)
+    model.length_statistics.copy_(_one_shot(instrument).length_statistics)
+    linear = Instrument(replace(instrument.contents, model=model))  # a new model's networks give zero
     encoder = Encoder(corpus, clips, instrument.representation, model, samples=instrument.contents.samples, seed=0)
     with Pool() as pool:
         images, _ = encoder.images(list(range(len(clips))), pool)
@@ -90,30 +96,30 @@ def searching(instrument: Instrument, steps: int) -> Instrument:
     return Instrument(replace(instrument.contents, model=model))
 
 
-def feature_errors(model: OneShot, instrument: Instrument, originals: list[Tensor], *, how: str) -> Tensor:
-    """RMSE in dB over the band cells of each sound's true frames, `(count,)`; features relative to the loudest cell, 80 dB range.
+def codec_errors(instrument: Instrument, originals: list[Tensor], *, how: str) -> Tensor:
+    """As `evaluation.features.feature_errors`, in dB, `(count,)`, of parts of the model.
 
-    The level is matched as WAVs' is: by one gain, the median difference over the original's cells within 40 dB of its loudest.
-    how: "latent" (there and back through the model), "codec" (through all its linear coefficients), "time" (through its coarse time
-    axis alone), "mean" (the mean image of the codec).
+    how: "codec" (through all its linear coefficients), "time" (through its coarse time axis alone), "mean" (the codec's mean image).
     """
+    model = _one_shot(instrument)
 
     def one(audio: Tensor) -> Tensor:
         with torch.no_grad():
             features = instrument.representation.encode(audio[None])
             wanted = (features - features.amax()).clamp_min(-model.floor)
-            length = torch.tensor([audio.shape[-1]])
-            if how == "latent":
-                z = model.search(features, length, model.encode(features, length).mean)
-                found = model.decode(z, lengths=length).features
-            else:
-                image = model.images(features)
-                if how == "codec":
-                    image = model.project(image) @ model.basis + model.mean
-                elif how == "mean":
-                    image = model.mean[None]
-                found = image.reshape(-1, model.parts, model.bands, model.steps) @ interpolation(model.edges)
-            found = found[..., : wanted.shape[3]]
+            pitch = None
+            if model.axis is not None:
+                length = torch.tensor([audio.shape[-1]])
+                pitch = model.axis.midi(locate(model, features, length, audio, instrument.sample_rate)[:, -1:])
+            image = model.images(features, pitch)
+            if how == "codec":
+                image = model.project(image) @ model.basis + model.mean
+            elif how == "mean":
+                image = model.mean[None]
+            image = image.reshape(1, model.parts, -1, model.steps)
+            if model.axis is not None and pitch is not None:
+                image = model.axis.restore(image, pitch)
+            found = (image @ interpolation(model.edges))[..., : wanted.shape[3]]
             found = (found + (wanted - found)[wanted > -MATCH_DB].median()).clamp_min(-model.floor)
             return (found - wanted).square().mean().sqrt()
 
@@ -123,15 +129,15 @@ def feature_errors(model: OneShot, instrument: Instrument, originals: list[Tenso
 
 def _features_table(instruments: dict[str, Instrument], plain: Instrument, originals: list[Tensor]) -> str:
     first = next(iter(instruments.values()))
-    model, pca = _one_shot(first), _one_shot(plain)
-    found = {name: feature_errors(_one_shot(one), one, originals, how="latent") for name, one in instruments.items()}
-    found["plain PCA"] = feature_errors(pca, plain, originals, how="latent")
-    found["encoder's guess alone"] = feature_errors(_one_shot(searching(first, 0)), first, originals, how="latent")
-    found["plain PCA, searched"] = feature_errors(_one_shot(searching(plain, model.searching)), plain, originals, how="latent")
-    found["linear path alone"] = feature_errors(_one_shot(linear_path(first)), first, originals, how="latent")
-    found[f"linear codec, all {model.coefficients} coefficients"] = feature_errors(model, first, originals, how="codec")
-    found[f"coarse time axis alone, {model.steps} steps"] = feature_errors(model, first, originals, how="time")
-    found["mean of the training images"] = feature_errors(pca, plain, originals, how="mean")
+    model = _one_shot(first)
+    found = {name: feature_errors(one, originals) for name, one in instruments.items()}
+    found["plain PCA"] = feature_errors(plain, originals)
+    found["encoder's guess alone"] = feature_errors(searching(first, 0), originals)
+    found["plain PCA, searched"] = feature_errors(searching(plain, model.searching), originals)
+    found["linear path alone"] = feature_errors(linear_path(first), originals)
+    found[f"linear codec, all {model.coefficients} coefficients"] = codec_errors(first, originals, how="codec")
+    found[f"coarse time axis alone, {model.steps} steps"] = codec_errors(first, originals, how="time")
+    found["mean of the training images"] = codec_errors(plain, originals, how="mean")
     rows = []
     for name, values in found.items():
         figure = summary(values)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import json
 import platform
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import pytest
+
+from tiny import Tiny, fix_plan, quick_train
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "benchmarks"
@@ -206,14 +210,18 @@ def test_another_window_is_another_error() -> None:
 
 
 def test_one_shots_names_its_rows_and_wants_known_ones(tmp_path: Path) -> None:
-    told = start("one_shots.py", str(tmp_path), "--list", "--seeds", "2")
+    told = start("one_shots.py", str(tmp_path), "--list", "--seeds", "2", "--presets", "oneshot,dense")
     assert told.returncode == 0
     rows = told.stdout.splitlines()
-    assert len(rows) == len(set(rows)) == 2 * 2 * 5
+    assert len(rows) == len(set(rows)) == 2 * 2 * (5 + 3)
+    assert "drums 10 min, all clips, dense, seed 0" in rows
     assert "notes 3 min, 50 clips, seed 1" in rows
     wrong = start("one_shots.py", str(tmp_path), "--rows", "cats*")
     assert wrong.returncode == 2
     assert "--list" in wrong.stderr
+    strange = start("one_shots.py", str(tmp_path), "--list", "--presets", "cats")
+    assert strange.returncode == 2
+    assert "dense" in strange.stderr
 
 
 def test_one_shots_means_and_ranges_over_seeds(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -223,11 +231,129 @@ def test_one_shots_means_and_ranges_over_seeds(monkeypatch: pytest.MonkeyPatch) 
     def stored(seed: int, value: float) -> dict[str, object]:
         copies = dict.fromkeys(("log_mel_db", "sound_db", "attack_ms", "decay_percent", "grain_db"), value)
         new = dict.fromkeys(("frechet_ratio", "precision", "recall", "accuracy", "real_accuracy", "novelty", "copies"), value)
-        cost = dict.fromkeys(("train_seconds", "steps", "peak_mb", "file_mb", "generate_64_seconds"), 100 * value)
+        cost = dict.fromkeys(("train_seconds", "steps", "parameters", "peak_mb", "file_mb", "generate_64_seconds"), 100 * value)
         latent = {"instrument": value, "plain PCA": 2 * value, "under_pca_percent": 50.0}
         row = {"setting": script.all_rows(2)[seed].setting, "latent": latent, "copies": {"instrument": copies}, "new": new}
-        return row | {"cost": cost, "seed": seed}
+        return row | {"cost": cost, "seed": seed, "faults": {"tail_db": {"new": value, "real": 2 * value}}}
 
     text = script.tables([stored(0, 1.0), stored(1, 3.0)])
-    assert "| drums 3 min, all clips | 2 | 2.00 (1.00–3.00) | 4.00 (2.00–6.00) | 50.0 (50.0–50.0) % |" in text
+    assert "| drums 3 min, all clips | 2 | – | 2.00 (1.00–3.00) dB | 4.00 (2.00–6.00) dB | 50.0 (50.0–50.0) % |" in text
+    assert "| 2.00 (1.00–3.00) [4.00 (2.00–6.00)] |" in text  # a fault, new beside real
     assert "| 200 (100–300) |" in text
+
+
+@pytest.mark.parametrize("preset", ["oneshot", "dense"])
+def test_every_figure_of_a_one_shots_row(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, preset: str) -> None:
+    pytest.importorskip("psutil")
+    from timbrespace.corpus.corpus import Corpus
+
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    measuring, printing = importlib.import_module("one_shots_figures"), importlib.import_module("one_shots_tables")
+    monkeypatch.setattr(measuring, "NEW", 8)
+    monkeypatch.setattr(measuring, "run", lambda words: SimpleNamespace(seconds=1.0, words=words))
+    corpus, file = Corpus.open(tiny.corpus), tiny.file
+    if preset == "dense":
+        file = tmp_path / "dense.safetensors"
+        fix_plan(monkeypatch, variations=0)
+        small = ("model.encoder=[16]", "model.decoder=[16]", "model.dims=3", "training.batch=8")
+        quick_train(corpus, file, preset="dense", changes=small, steps_minutes=0.002)
+    bench = SimpleNamespace(corpus=corpus, unseen=_first(corpus, 3), work=tmp_path)
+    card = {"training": {"steps": 5}}
+    trained = SimpleNamespace(path=file, run=SimpleNamespace(seconds=1.0, peak_mb=1.0), card=card)
+    found = measuring.figures(bench, trained, seed=0)
+    assert found["latent"]["unit"] == "dB"
+    assert ("plain PCA" in found["copies"]) == (preset == "oneshot")
+    assert found["copies"]["true features"]["log_mel_db"] < found["copies"]["instrument"]["log_mel_db"]
+    assert 0 < found["faults"]["variety"]["new"] < 3
+    assert found["cost"]["parameters"] > 100
+    text = printing.tables([{"setting": f"drums 1 min, {preset}", **found}])
+    assert text.count(f"drums 1 min, {preset}") >= 5
+    assert "nan" not in text
+
+
+def _first(corpus: Any, count: int) -> Any:
+    """So many clips of a corpus."""
+
+    class Few:
+        def __len__(self) -> int:
+            return count
+
+        def audio(self, index: int) -> Any:
+            return corpus.audio(index)
+
+    return Few()
+
+
+def test_models_lists_every_preset(monkeypatch: pytest.MonkeyPatch) -> None:
+    from timbrespace.config import load_preset, presets
+    from timbrespace.model.registry import MODELS
+
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    rows = importlib.import_module("models_rows")
+    every = rows.all_rows()
+    names = [row.name for row in every]
+    assert len(set(names)) == len(names) == len({row.file for row in every})
+    assert {f"{corpus}/{preset}" for corpus in rows.CORPORA for preset in presets()} <= set(names)
+    assert set(rows.families()) <= set(MODELS)
+    assert all(load_preset(preset).model["name"] == family for family, preset in rows.families().items())
+    assert [row.name for row in rows.chosen("fm/dense@8, fm/control: silence", every)] == ["fm/control: silence", "fm/dense@8"]
+    with pytest.raises(ValueError, match="cats"):
+        rows.chosen("fm/dense,cats/*", every)
+    for preset in rows.families().values():
+        load_preset(preset, changes=[f"{rows.dims_key(load_preset(preset).model)}=8"])
+
+
+def test_rows_of_models_are_measured_stored_and_printed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("psutil")
+    from timbrespace.corpus.corpus import Corpus
+
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    script, measuring = importlib.import_module("models"), importlib.import_module("models_measure")
+    fix_plan(monkeypatch, variations=0)
+    calls: list[str] = []
+
+    def trained(words: list[Any]) -> Any:
+        options = dict(zip(words[2::2], words[3::2], strict=False))
+        calls.append(options["--preset"])
+        if options["--preset"] == "raw":
+            raise SystemExit("it ended with 2:\nerror: not this corpus")
+        small = ("model.encoder=[8]", "model.decoder=[8]", "training.batch=8", options["--set"])
+        made = quick_train(Corpus.open(words[1]), options["--out"], preset="dense", changes=small, steps_minutes=0.002)
+        return SimpleNamespace(output=json.dumps({"card": made.card}), seconds=6.0, peak_mb=1.0)
+
+    monkeypatch.setattr(measuring, "run", trained)
+    picked = "fm/dense@8,fm/raw@8,fm/control: plain PCA@8,fm/control: silence"
+    words = ["--rows", picked, "--clips", "60", "--new", "8", "--unseen", "3"]
+    words += ["--results", str(tmp_path / "results"), "--work", str(tmp_path / "work"), "--out", str(tmp_path / "page.md")]
+    assert script.main(words) == 0
+    text = capsys.readouterr().out
+    assert "**fm: families at 8 latent dimensions**" in text
+    assert "| `raw` | refused: not this corpus | – |" in text
+    lines = {line.split(" | ")[0].strip("| "): line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")}
+    head, dense, pca, silence = lines["model"], lines["`dense`"], lines["*plain PCA, default view*"], lines["*silence*"]
+    assert len(head) == len(dense) == len(pca) == len(silence)
+    assert dense[head.index("latent")] == "8"
+    assert dense[head.index("minutes")] == "0.1"
+    assert float(dense[head.index("distance")]) > 0
+    assert pca[head.index("KL")] == "–"
+    assert text in (tmp_path / "page.md").read_text(encoding="utf-8") + "\n"
+    assert script.main([*words, "--rows", "fm/*@8", "--stored"]) == 0
+    assert len(calls) == 2  # what is stored is not trained again
+
+
+def test_plain_components_are_an_instrument(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    from timbrespace.corpus.corpus import Corpus
+    from timbrespace.evaluation.features import feature_errors
+
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    measuring = importlib.import_module("models_measure")
+    corpus = Corpus.open(tiny.corpus)
+    few, many = measuring.plain(corpus, 2), measuring.plain(corpus, 12)
+    known = [corpus.audio(i) for i in corpus.indices("train")]
+    assert float(feature_errors(many, known).mean()) < float(feature_errors(few, known).mean())
+    lengths = torch.tensor([sound.audio.shape[-1] for sound in many.generate(6, seed=1)])
+    assert lengths.unique().numel() > 1

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from timbrespace.web.page import PageData, PageSound
 
 _NOVELTY_HINT = "Distance to the nearest training sound: 0 is a copy, 1 is as far as a real sound that was never trained on usually is."
-_PLAY = (
+PLAY = (
     '<svg class="icon" viewBox="0 0 16 16" aria-hidden="true"><path class="go" d="M4 2.2v11.6L14 8z"/>'
     '<path class="halt" d="M3.5 3h3.2v10H3.5zM9.3 3h3.2v10H9.3z"/></svg>'
 )
@@ -40,7 +40,7 @@ def reel(data: PageData) -> str:
     picture = f'<img src="{link(sound.picture)}" alt="" draggable="false">' if sound.picture else ""
     return f"""<section class="reel" aria-label="The reel" data-reel>
 <button class="round play" data-src="{link(sound.file)}" data-seconds="{sound.seconds:.3f}" aria-pressed="false"
- aria-label="Play the reel: {clean(sound.name)}">{_PLAY}</button>
+ aria-label="Play the reel: {clean(sound.name)}">{PLAY}</button>
 <div class="strip"><div class="pic wide">{picture}<i class="head"></i></div>
 <input type="range" min="0" max="{sound.seconds:.3f}" step="0.01" value="0" aria-label="Position in the reel"></div>
 <p class="now"><span class="time">0:00 / {clock(sound.seconds)}</span> <bdi data-now>{clean(sound.name)}</bdi></p>
@@ -90,7 +90,7 @@ def _tile(sound: PageSound, *, axis: bool = False, detail: str = "") -> str:
         f'<button class="pic play" data-src="{link(sound.file)}" data-seconds="{sound.seconds:.3f}" data-span="{span:.3f}" '
         f'aria-pressed="false" aria-label="Play {clean(sound.name)}{clean(detail)}">{picture}'
         f'{marks if axis and picture else ""}<i class="head"></i>'
-        f'<span class="sign">{_PLAY}</span><span class="length">{length(sound.seconds)}</span></button>'
+        f'<span class="sign">{PLAY}</span><span class="length">{length(sound.seconds)}</span></button>'
     )
 
 
@@ -113,7 +113,7 @@ def morphs(data: PageData) -> str:
         steps = "".join(f"<li>{_tile(sound, detail=f', step {number} of {len(row)}')}</li>" for number, sound in enumerate(row, 1))
         ends = f'<bdi>{clean(row[0].name)}</bdi> <span class="to">to</span> <bdi>{clean(row[-1].name)}</bdi>'
         label = f"Play all steps from {clean(row[0].name)} to {clean(row[-1].name)}"
-        button = f'<button class="round small" data-row aria-label="{label}">{_PLAY}</button>'
+        button = f'<button class="round small" data-row aria-label="{label}">{PLAY}</button>'
         rows.append(f'<article class="morph"><h3>{button}<span>{ends}</span></h3><ol data-keys>{steps}</ol></article>')
     if not rows:
         return ""

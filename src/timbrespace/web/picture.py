@@ -42,13 +42,18 @@ def draw_spectrogram(
     span is dark where the sound has ended. Frequency runs logarithmically from LOW_HZ at the lower edge to HIGH_HZ at the upper.
     Raises ShapeError for anything but `(channels, time)` with at least one sample, OutputExistsError when `force` is False.
     """
+    write_bytes(Path(path), spectrogram_png(audio, sample_rate, seconds=seconds, width=width, height=height), force=force)
+
+
+def spectrogram_png(audio: Tensor, sample_rate: int, *, seconds: float | None = None, width: int = 320, height: int = 140) -> bytes:
+    """The same picture as the bytes of a PNG file. Raises ShapeError."""
     if audio.ndim != 2 or audio.shape[-1] == 0:
         raise ShapeError(f"audio must have the shape (channels, time) with time > 0, not {tuple(audio.shape)}")
     mono = np.nan_to_num(audio.detach().cpu().numpy().astype(np.float32).mean(axis=0))
     span = mono.size if seconds is None else max(int(seconds * sample_rate), 1)
     decibels = _log_spectrogram(mono, sample_rate, span=span, width=width, height=height)
     level = np.clip((decibels - FLOOR_DB) / (TOP_DB - FLOOR_DB), 0.0, 1.0)
-    write_bytes(Path(path), _png((level * 255.0 + 0.5).astype(np.uint8)), force=force)
+    return _png((level * 255.0 + 0.5).astype(np.uint8))
 
 
 def height_of(frequency: float) -> float:

@@ -25,7 +25,7 @@
     audio.currentTime = from;
     trouble.textContent = "";
     audio.play().then(show, (error) => {
-      if (error.name !== "AbortError") { trouble.textContent = "This sound could not be played: " + decodeURIComponent(src.slice(2)); stop(); }
+      if (error.name !== "AbortError") { trouble.textContent = "This sound could not be played: " + (src.startsWith("data:") ? "it is in a format that this browser does not know" : decodeURIComponent(src.slice(2))); stop(); }
     });
     requestAnimationFrame(follow);
   };

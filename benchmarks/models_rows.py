@@ -1,0 +1,77 @@
+"""The rows of benchmarks/models.py: every preset with its own settings, one preset a family at equal latent sizes, and the controls."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from timbrespace.config import load_preset, presets
+
+CORPORA = ("drums", "notes", "richness", "additive", "fm")  # recorded, recorded, and three toy corpora
+SIZES = (8, 32)
+CONTROLS = ("silence", "mean of the corpus", "nearest training sound")
+PCA = "plain PCA"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model on one corpus. preset: or the name of a control; dims: latent size asked for, None: the preset's own."""
+
+    corpus: str
+    preset: str
+    dims: int | None = None
+
+    @property
+    def name(self) -> str:
+        """As `--rows` picks it: `drums/dense`, `drums/dense@8`, `drums/control: silence`."""
+        control = "control: " if self.control else ""
+        return f"{self.corpus}/{control}{self.preset}" + ("" if self.dims is None else f"@{self.dims}")
+
+    @property
+    def file(self) -> str:
+        """Name of the file with its results."""
+        return self.name.replace("/", "--").replace(": ", "_").replace(" ", "_") + ".json"
+
+    @property
+    def control(self) -> bool:
+        """Whether nothing is trained."""
+        return self.preset in (*CONTROLS, PCA)
+
+
+def all_rows() -> list[Row]:
+    """Presets as they are, then families at each size, then controls; all corpora of one before the next."""
+    own = [Row(corpus, preset) for preset in presets() for corpus in CORPORA]
+    equal = [Row(corpus, preset, dims) for dims in SIZES for preset in families().values() for corpus in CORPORA]
+    controls = [Row(corpus, control) for control in CONTROLS for corpus in CORPORA]
+    return controls + [Row(corpus, PCA, dims) for dims in SIZES for corpus in CORPORA] + own + equal
+
+
+@lru_cache(maxsize=1)
+def families() -> dict[str, str]:
+    """Family -> the preset that stands for it where the latent size is asked for: its namesake, or that of the shortest name."""
+    found: dict[str, str] = {}
+    for preset in sorted(presets(), key=len, reverse=True):
+        model = load_preset(preset).model
+        if dims_key(model) is not None and found.get(model["name"]) != model["name"]:
+            found[model["name"]] = preset
+    return dict(sorted(found.items()))
+
+
+def dims_key(model: Mapping[str, Any]) -> str | None:
+    """The setting that is the latent size; None where it follows from others (a convolutional code)."""
+    if "dims" in model:
+        return "model.dims"
+    inner = model.get("inner")
+    return "model.inner.dims" if isinstance(inner, Mapping) and "dims" in inner else None
+
+
+def chosen(patterns: str, rows: list[Row]) -> list[Row]:
+    """Rows whose names match one of the patterns between commas. Raises ValueError for a pattern that matches none."""
+    wanted = [pattern.strip() for pattern in patterns.split(",")]
+    for pattern in wanted:
+        if not any(fnmatch.fnmatchcase(row.name, pattern) for row in rows):
+            raise ValueError(f"{pattern!r} picks no row; --list names them")
+    return [row for row in rows if any(fnmatch.fnmatchcase(row.name, pattern) for pattern in wanted)]

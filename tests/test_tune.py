@@ -1,0 +1,501 @@
+"""Searching for settings: ranges, samplers, early cuts, limits, taking up again, and what is written."""
+
+from __future__ import annotations
+
+import csv
+import math
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("optuna")
+
+import optuna
+from optuna.trial import FixedTrial, TrialState, create_trial
+
+from shell import Shell
+from timbrespace.config import Config, load_preset, presets
+from timbrespace.contracts import ConfigError, OutputExistsError, TimbrespaceError
+from timbrespace.corpus.corpus import Corpus
+from timbrespace.training import tune_report, tune_study, tune_trial
+from timbrespace.training.loop import DivergedError
+from timbrespace.training.train import Report
+from timbrespace.training.tune import Found, tune
+from timbrespace.training.tune_search import LAST_MARK, Behind, Grid, epoch_of, make_pruner, make_sampler, mark
+from timbrespace.training.tune_space import Range, cells, check_space, gather, parse_range, parse_space, read_space, settings_with
+from tiny import Tiny, hashes
+
+SMALL = ("model.encoder=[8]", "model.decoder=[8]", "training.batch=16")
+RANGES = ("model.dims=2..8:int:log", "training.learning_rate=1e-3..1e-1:log")
+
+# --- ranges -----------------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("model.dims=4..64:int:log", Range("model.dims", low=4, high=64, whole=True, log=True)),
+        ("model.dims=4..64", Range("model.dims", low=4, high=64, whole=True)),
+        ("model.dims=4..64:real", Range("model.dims", low=4, high=64)),
+        ("training.learning_rate=1e-5..1e-2:log", Range("training.learning_rate", low=1e-5, high=1e-2, log=True)),
+        ("model.dropout=0..0.5:step=0.1", Range("model.dropout", high=0.5, step=0.1)),
+        ("model.dims=2..8:points=3", Range("model.dims", low=2, high=8, whole=True, points=3)),
+        ("training.batch=64,128,256", Range("training.batch", choices=(64, 128, 256))),
+        ("training.learning_rate=1e-4,5e-4", Range("training.learning_rate", choices=(1e-4, 5e-4))),
+        ("model.encoder=[8],[16, 8]", Range("model.encoder", choices=([8], [16, 8]))),
+        ("model.name=dense", Range("model.name", choices=("dense",))),
+    ],
+)
+def test_ranges_from_text(text: str, expected: Range) -> None:
+    assert parse_range(text) == expected
+    assert parse_range(expected.describe()).grid() == expected.grid()
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("model.dims", "is not a range; write for instance"),
+        ("model.dims=64..4", "the lower end comes first"),
+        ("training.learning_rate=0..1:log", "with log it must be above 0"),
+        ("training.learning_rate=-1..1:log", "with log it must be above 0"),
+        ("model.dims=1..8:log:step=2", "has log and step"),
+        ("model.dims=1..8:step=0", "step 0"),
+        ("model.dims=1..8:step=20", "fit into 1 to 8"),
+        ("model.dims=1.5..8:int", "whole numbers"),
+        ("model.dims=1..x", "high 'x'; that must be a number"),
+        ("model.dims=1..nan", "both ends must be finite"),
+        ("model.dims=1..8:lgo", "says 'lgo'; allowed are int, real, log"),
+        ("model.dims=1..8:points=0", "at least 1"),
+        ("model.dims=1..8:points=2.5", "points 2.5"),
+        ("training.batch=64,64", "a choice twice"),
+        ("training.batch=[64", "no list of values"),
+    ],
+)
+def test_impossible_ranges(text: str, words: str) -> None:
+    with pytest.raises(ConfigError) as told:
+        parse_range(text)
+    assert words in str(told.value)
+
+
+def test_ranges_from_yaml(tmp_path: Path) -> None:
+    file = tmp_path / "space.yaml"
+    file.write_text(
+        "model.dims: 2..8:log\ntraining.batch: [8, 16]\ntraining.learning_rate: {low: 1e-4, high: 1e-2, log: true, points: 3}\n"
+    )
+    dims, batch, rate = read_space(file)
+    assert (dims.whole, dims.log, batch.choices) == (True, True, (8, 16))
+    assert rate.grid() == pytest.approx([1e-4, 1e-3, 1e-2])
+    file.write_text("tune:\n  model.dims: [2, 3]\n")
+    assert read_space(file) == [Range("model.dims", choices=(2, 3))]
+    both = gather("dense", ["model.dims=4..5", "training.batch=7,8"], file)
+    assert [part.key for part in both] == ["model.dims", "training.batch"]
+    assert both[0].high == 5  # what is given by itself counts over the file
+    for bad in ({"model.dims": {"low": 1}}, {"model.dims": {"low": 1, "high": 2, "width": 3}}, {3: [1]}, {"model.dims": []}):
+        with pytest.raises(ConfigError):
+            parse_space(bad)
+    file.write_text("- 3\n")
+    with pytest.raises(ConfigError, match="must hold keys and values"):
+        read_space(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("model.dmis=4..8", "dmis is not a setting; known here are dims"),
+        ("nothing.at.all=4..8", "nothing is not a setting"),
+        ("model.dims=0..8", "model.dims is 0"),
+        ("training.learning_rate=0.1..50", "learning_rate is 50"),
+        ("model.name=dense,dnese", "'dnese', allowed are"),
+    ],
+)
+def test_ranges_that_no_setting_takes(text: str, words: str) -> None:
+    with pytest.raises(ConfigError, match="is impossible") as told:
+        check_space("dense", [parse_range(text)], changes=())
+    assert words in str(told.value)
+
+
+def test_a_range_may_belong_to_one_choice_only() -> None:
+    parts = [parse_range("model.name=dense,oneshot"), parse_range("representation.name=mel,bands"), parse_range("model.width=8..16")]
+    check_space("dense", parts, changes=())  # width is a setting of oneshot
+    with pytest.raises(ConfigError, match="width is not a setting"):
+        check_space("dense", parts[2:], changes=())
+    with pytest.raises(ConfigError, match="the time of a trial is given too"):
+        check_space("dense", [parse_range("training.epochs=1,2")], changes=(), epochs=3.0)
+
+
+@pytest.mark.parametrize("value", [1e-5, 3, 0.1 + 0.2, [256, 8], "mel", True, None, list(range(100, 140))])
+def test_values_reach_the_settings_unchanged(value: object, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: dict[str, Any] = {}
+    monkeypatch.setattr("timbrespace.config.make_config", lambda content: seen.update(content) or content)
+    settings_with("dense", {"model.thing": value}, changes=())
+    assert seen["model"]["thing"] == value
+    assert type(seen["model"]["thing"]) is type(value)
+
+
+@pytest.mark.parametrize("name", sorted(presets()))
+def test_shipped_spaces_are_possible(name: str) -> None:
+    if load_preset(name).tune:
+        check_space(name, gather(name, (), None), changes=())
+
+
+def test_source_c_sweep() -> None:
+    grid = cells(gather("dense", (), None))
+    assert len(grid) == 36
+    assert grid[-1] == {"training.batch": 256, "training.learning_rate": 1e-3, "training.epochs": 1000}
+
+
+# --- where to look next -----------------------------------------------------------------------------------------------------------
+
+
+def bowl(trial: optuna.Trial) -> float:
+    """Least at x = 0.3, n = 5."""
+    x, n = parse_range("x=0..1:real").suggest(trial), parse_range("n=1..9").suggest(trial)
+    return float((x - 0.3) ** 2 + 0.01 * (n - 5) ** 2)
+
+
+@pytest.mark.parametrize("name", ["tpe", "gp", "random"])
+def test_samplers_search_and_repeat_themselves(name: str) -> None:
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    found = []
+    for parts in ((14,), (6, 8)):  # at once, and taken up again by a new process
+        storage = optuna.storages.InMemoryStorage()
+        for count in parts:
+            study = optuna.create_study(storage=storage, study_name="x", load_if_exists=True, sampler=make_sampler(name, [], seed=3))
+            study.optimize(bowl, n_trials=count)
+        found.append([trial.params for trial in study.trials])
+    assert found[0] == found[1]
+    assert len({params["x"] for params in found[0]}) == 14
+    if name != "random":
+        assert study.best_value < 0.02
+
+
+def test_a_grid_is_gone_through_once() -> None:
+    parts = [parse_range("x=1,2,3"), parse_range("n=1..8:log:points=3")]
+    grid = make_sampler("grid", parts, seed=0)
+    assert isinstance(grid, Grid)
+    study = optuna.create_study(sampler=grid)
+    study.optimize(lambda trial: float(sum(part.suggest(trial) for part in parts)), n_trials=4)
+    assert len(grid.left(study)) == 5
+    study.enqueue_trial({"x": 3, "n": 8})
+    study.optimize(lambda trial: float(sum(part.suggest(trial) for part in parts)), n_trials=5)
+    assert grid.left(study) == []
+    assert sorted((t.params["x"], t.params["n"]) for t in study.trials) == [(x, n) for x in (1, 2, 3) for n in (1, 3, 8)]
+    with pytest.raises(ConfigError, match="the grid has"):
+        cells([parse_range(f"k{k}=1..9:points=9") for k in range(6)])
+
+
+# --- what is cut ------------------------------------------------------------------------------------------------------------------
+
+
+def curve(errors: dict[float, float], *, last: float = 100.0, state: TrialState = TrialState.COMPLETE) -> optuna.trial.FrozenTrial:
+    """A trial with errors by epoch."""
+    return create_trial(
+        state=state, value=min(errors.values()) if state == TrialState.COMPLETE else None,
+        intermediate_values={mark(epoch): error for epoch, error in errors.items()}, user_attrs={LAST_MARK: mark(last)},
+    )  # fmt: skip
+
+
+def cuts(rule: str, others: list[optuna.trial.FrozenTrial], errors: dict[float, float]) -> bool:
+    study = optuna.create_study(pruner=make_pruner(rule))
+    study.add_trials(others)
+    trial = study.ask()
+    trial.set_user_attr(LAST_MARK, mark(100.0))
+    for epoch, error in errors.items():
+        trial.report(error, mark(epoch))
+    return trial.should_prune()
+
+
+def test_marks_are_a_tenth_apart() -> None:
+    assert mark(1.0) == mark(1.05)
+    assert mark(1.0) < mark(1.2) < mark(2.0)
+    assert mark(epoch_of(57)) == 57
+    assert mark(0.0) == 0
+
+
+def test_far_behind_is_cut() -> None:
+    best = [curve({1: 8.0, 2: 4.0, 4: 2.0, 8: 1.5, 16: 1.4})]
+    assert cuts("behind", best, {1: 9.0, 2: 8.9, 4: 8.8, 8: 8.7})
+    assert not cuts("behind", best, {1: 9.0, 2: 8.9})  # too early to say
+    assert not cuts("behind", best, {1: 9.0, 2: 7.0, 4: 5.0, 8: 4.0})  # not three times worse
+    assert not cuts("behind", best, {1: 90.0, 2: 45.0, 4: 22.0, 8: 11.0})  # so fast that it gets there
+    assert not cuts("behind", [], {1: 90.0, 2: 90.0, 4: 90.0, 8: 90.0})
+    assert not cuts("behind", [curve({1: -8.0, 2: -9.0, 4: -9.0, 8: -9.0})], {1: 9.0, 2: 9.0, 4: 9.0, 8: 9.0})  # no ratio there
+    assert cuts("behind", [curve({1: 8.0, 2: 4.0, 4: 2.0, 8: 1.5}, state=TrialState.RUNNING)], {1: 9.0, 2: 8.9, 4: 8.8, 8: 8.7})
+    assert isinstance(make_pruner("behind", factor=2).rules[0], Behind)  # type: ignore[attr-defined]
+
+
+def test_below_the_median_is_cut() -> None:
+    others = [curve({1: 8.0, 2: 4.0 + k, 4: 2.0 + k}) for k in range(4)]
+    assert cuts("median", others, {1: 8.0, 2: 7.0, 4: 6.0})
+    assert cuts("both", others, {1: 8.0, 2: 7.0, 4: 6.0})
+    assert not cuts("median", others, {1: 8.0, 2: 4.0, 4: 3.0})
+    assert not cuts("median", others[:3], {1: 8.0, 2: 7.0, 4: 6.0})  # too few to compare with
+    assert not cuts("none", others, {1: 8.0, 2: 7.0, 4: 6.0})
+
+
+# --- the whole way, with trainings that only pretend ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def pretended(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
+    """Trainings whose error follows from their settings; the list is of those begun."""
+    begun: list[Config] = []
+
+    def train(corpus: object, out: Path, *, preset: Config, watch: Callable[[Report], None], **more: object) -> None:
+        begun.append(preset)
+        rate, dims = preset.training.learning_rate, preset.model["dims"]
+        if rate > 0.09:
+            raise DivergedError("the loss is no longer finite at step 10")
+        error = 1 + abs(math.log10(rate) + 2) + 1 / dims
+        for k in range(1, 11):
+            watch(Report("train", k, 10, {"train": error, "validation": error * (1 + 10 / k)}, epoch=k))
+        watch(Report("finish", figures={"train": error / 2, "validation": error}, unit="dB"))
+
+    monkeypatch.setattr(tune_trial, "train", train)
+    monkeypatch.setattr(tune_report, "_save", lambda figure, path: path)
+    memory: dict[str, Any] = {}
+    storage = tune_study._storage  # a disk takes 20 ms for each of hundreds of small writes
+    monkeypatch.setattr(
+        tune_study,
+        "_storage",
+        lambda url: memory.setdefault(url, optuna.storages.InMemoryStorage()) if url.startswith("memory") else storage(url),
+    )
+    return begun
+
+
+def search(tiny: Tiny, out: Path, **more: Any) -> Found:
+    options: dict[str, Any] = {
+        "preset": "dense",
+        "trials": 6,
+        "ranges": RANGES,
+        "changes": SMALL,
+        "epochs": 2,
+        "device": "cpu",
+        "cut": "none",
+    }
+    if more.pop("memory", False):
+        options["storage"] = f"memory:{out}"
+    return tune(Corpus.open(tiny.corpus), out, **options | more)
+
+
+def test_results(tiny: Tiny, tmp_path: Path, pretended: list[Config]) -> None:
+    told: list[str] = []
+    found = search(tiny, tmp_path / "s", trials=8, told=told.append)
+    assert sorted(p.name for p in (tmp_path / "s").iterdir()) == [
+        "best.yaml", "search.json", "study.db", "trials.csv"
+    ]  # fmt: skip
+    assert len(pretended) == 8
+    rows = list(csv.DictReader((tmp_path / "s" / "trials.csv").read_text().splitlines()))
+    assert [int(row["trial"]) for row in rows] == list(range(8))
+    best = min(rows, key=lambda row: float(row["objective"] or "inf"))
+    assert found.best is not None
+    config = load_preset(found.best)
+    assert config.model["dims"] == int(best["model.dims"])
+    assert config.training.learning_rate == pytest.approx(float(best["training.learning_rate"]), rel=1e-12)
+    assert config.training.epochs == 2
+    assert found.table[0]["trial"] == int(best["trial"])
+    assert best["trial"] in found.lines[1].split()
+    assert len(told) == 8
+    assert [path.name for path in found.files if path.suffix == ".png"] == ["history.png", "curves.png", "slices.png", "importance.png"]
+
+
+def test_taken_up_again(tiny: Tiny, tmp_path: Path, pretended: list[Config], monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = search(tiny, tmp_path / "whole", memory=True, trials=7)
+    search(tiny, tmp_path / "parts", memory=True, trials=3)
+    real, calls = tune_trial.train, []
+
+    def interrupted(*words: Any, **more: Any) -> None:
+        calls.append(1)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        real(*words, **more)
+
+    monkeypatch.setattr(tune_trial, "train", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        search(tiny, tmp_path / "parts", memory=True, trials=7)
+    assert not list((tmp_path / "parts").glob(".work*"))
+    monkeypatch.setattr(tune_trial, "train", real)
+    parts = search(tiny, tmp_path / "parts", memory=True, trials=7)
+
+    def done(found: Found) -> list[Any]:
+        return [row["objective"] for row in found.table if row["state"] == "done"]
+
+    assert done(parts) == done(whole)
+    begun = len(pretended)
+    search(tiny, tmp_path / "parts", memory=True, trials=7)
+    assert len(pretended) == begun  # nothing left to do
+
+
+def test_refused_and_diverged_trials_are_listed(tiny: Tiny, tmp_path: Path, pretended: list[Config]) -> None:
+    found = search(
+        tiny, tmp_path / "s", memory=True, sampler="grid", ranges=("model.dims=2,200", "training.learning_rate=0.01,0.1"), limit=100_000
+    )
+    states = {(row["model.dims"], row["training.learning_rate"]): (row["state"], row["reason"]) for row in found.table}
+    assert states[2, 0.01] == ("done", "")
+    assert states[2, 0.1] == ("cut", "the loss is no longer finite at step 10")
+    assert states[200, 0.01][0] == "refused"
+    assert "100,000 are the limit" in states[200, 0.1][1]
+    assert len(pretended) == 2
+    assert any(line.startswith("refused (") for line in found.lines)
+    ranges = ("model.name=dense,oneshot", "model.encoder=[8],[4]")  # one choice has no such setting
+    other = search(tiny, tmp_path / "t", memory=True, sampler="grid", ranges=ranges, changes=())
+    assert [row["state"] for row in other.table].count("refused") == 2
+    assert all("encoder is not a setting" in row["reason"] for row in other.table if row["state"] == "refused")
+
+
+def test_all_refused_leaves_no_best(tiny: Tiny, tmp_path: Path, pretended: list[Config]) -> None:
+    found = search(tiny, tmp_path / "s", memory=True, limit=1, trials=3)
+    assert (found.best, pretended) == (None, [])
+    assert "3 refused" in "\n".join(found.lines)
+    assert (tmp_path / "s" / "trials.csv").exists()
+
+
+def test_a_cut_trial_ends_there(tiny: Tiny, tmp_path: Path, pretended: list[Config]) -> None:
+    ranges = ("training.learning_rate=0.01,0.011,0.012,0.013,0.00001", "model.dims=8")
+    found = search(tiny, tmp_path / "s", memory=True, sampler="grid", ranges=ranges, cut="median", trials=5)
+    cut = [row for row in found.table if row["state"] == "cut"]
+    assert [row["training.learning_rate"] for row in cut] == [0.00001]
+    assert "worse than others at epoch 2" in cut[0]["reason"]
+    assert cut[0]["epochs"] == 2
+
+
+def test_overfit_in_the_objective(tiny: Tiny, tmp_path: Path, pretended: list[Config]) -> None:
+    plain, punished = (search(tiny, tmp_path / f"s{weight}", memory=True, trials=1, overfit=weight) for weight in (0.0, 0.5))
+    assert plain.table[0]["overfit_ratio"] == pytest.approx(2)
+    assert punished.table[0]["objective"] == pytest.approx(1.5 * plain.table[0]["objective"])
+
+
+def test_a_folder_holds_one_search(tiny: Tiny, tmp_path: Path, pretended: list[Config]) -> None:
+    search(tiny, tmp_path / "s", trials=2)
+    before = hashes(tmp_path / "s")
+    with pytest.raises(OutputExistsError, match=r"other settings \(ranges differ\)"):
+        search(tiny, tmp_path / "s", trials=3, ranges=RANGES[:1])
+    assert hashes(tmp_path / "s") == before
+    assert len(search(tiny, tmp_path / "s", trials=1, ranges=RANGES[:1], force=True).table) == 1
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "best.yaml").write_text("mine")
+    with pytest.raises(OutputExistsError, match=r"best\.yaml exists already"):
+        search(tiny, tmp_path / "other")
+    assert (tmp_path / "other" / "best.yaml").read_text() == "mine"
+    shared = f"journal:{tmp_path / 'shared.journal'}"
+    search(tiny, tmp_path / "a", trials=2, storage=shared, study="mine")
+    assert len(search(tiny, tmp_path / "b", trials=3, storage=shared, study="mine").table) == 3
+    assert not (tmp_path / "a" / "study.db").exists()
+    with pytest.raises(ConfigError, match=r"searched for something else \(limit differ\)"):
+        search(tiny, tmp_path / "c", storage=shared, study="mine", limit=1e9)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("postgresql://me:secret@127.0.0.1:9/x", "cannot be reached"),
+        ("sqlite:////nowhere/at/all/x.db", "cannot be reached"),
+        ("journal:/nowhere/at/all/x", "cannot be reached"),
+        ("rubbish", "cannot be reached"),
+        ("nonsense://x", "cannot be reached"),
+    ],
+)
+def test_storages_out_of_reach(url: str, words: str, tiny: Tiny, tmp_path: Path, pretended: list[Config]) -> None:
+    with pytest.raises(TimbrespaceError, match=words) as told:
+        search(tiny, tmp_path / "s", storage=url)
+    assert "secret" not in str(told.value)
+    assert not pretended
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"trials": 0}, "trials is 0, at least 1"),
+        ({"ranges": (), "preset": None}, "nothing to search"),
+        ({"sampler": "best"}, "allowed are tpe, gp, grid, random"),
+        ({"cut": "all"}, "allowed are median, behind, both, none"),
+        ({"factor": 1.0}, "must be above 1"),
+        ({"limit": 0.0}, "limit is 0"),
+        ({"overfit": math.nan}, "overfit is nan"),
+        ({"minutes": 1.0}, "give one of them"),
+        ({"preset": "dnese"}, "unknown"),
+    ],
+)
+def test_bad_input(options: dict[str, Any], words: str, tiny: Tiny, tmp_path: Path) -> None:
+    if "preset" in options and options["preset"] is None:
+        (tmp_path / "bare.yaml").write_text("representation: {name: mel}\nmodel: {name: dense}\n")
+        options = options | {"preset": tmp_path / "bare.yaml"}
+    with pytest.raises(ConfigError, match=words):
+        search(tiny, tmp_path / "s", **options)
+    assert not (tmp_path / "s").exists()
+
+
+def test_the_extra_is_named(shell: Shell, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("timbrespace.training.tune_")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    text = shell("tune", tiny.corpus, "--out", tmp_path / "s", code=2)
+    assert "pip install 'timbrespace[tune]'" in text
+
+
+# --- for real -----------------------------------------------------------------------------------------------------------------------
+
+
+def test_for_real(shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
+    sets = [word for change in SMALL for word in ("--set", change)]
+    words = ["tune", tiny.folder, "--preset", "dense", "--epochs", 2, "--device", "cpu", "--out", tmp_path / "s", *sets]
+    words += [word for text in RANGES for word in ("--range", text)]
+    report = shell.json(*words, "--trials", 2)
+    assert [row["state"] for row in report["trials"]] == ["done", "done"]
+    assert report["best"] == str(tmp_path / "s" / "best.yaml")
+    assert all(row["parameters"] > 1000 and row["error"] > 0 for row in report["trials"])
+    assert sorted(p.name for p in (tmp_path / "s" / "logs").iterdir()) == ["trial-0000.jsonl", "trial-0001.jsonl"]
+    assert not list((tmp_path / "s").glob(".work*"))
+    assert all((tmp_path / "s" / f"{name}.png").read_bytes().startswith(b"\x89PNG") for name in ("history", "curves", "slices"))
+    text = shell(*words, "--trials", 3)
+    assert "3 trials: 3 done" in text
+    assert f"--preset {tmp_path / 's' / 'best.yaml'}" in text
+    again = tune(tiny.folder, tmp_path / "t", preset="dense", epochs=2, device="cpu", ranges=RANGES, changes=SMALL, trials=2)
+    assert [row["objective"] for row in again.table] == [row["objective"] for row in report["trials"]]  # to the bit
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sqlite:///", "journal:"])
+def test_two_processes_share_a_study(kind: str, tiny: Tiny, tmp_path: Path) -> None:
+    sets = [word for change in SMALL for word in ("--set", change)]
+    words = [
+        "tune",
+        tiny.corpus,
+        "--preset",
+        "dense",
+        "--epochs",
+        2,
+        "--device",
+        "cpu",
+        "--trials",
+        8,
+        "--storage",
+        f"{kind}{tmp_path}/x",
+        *sets,
+    ]
+    words += ["--sampler", "grid", "--range", "model.dims=2,3,4,5", "--range", "training.learning_rate=0.01,0.02"]
+    jobs = [
+        subprocess.Popen(
+            [sys.executable, "-m", "timbrespace", *map(str, words), "--out", str(tmp_path / out)],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )
+        for out in ("a", "b")
+    ]  # fmt: skip
+    told = [job.communicate(timeout=150) for job in jobs]
+    assert [job.returncode for job in jobs] == [0, 0], told
+    shares = [sum(line.startswith("trial ") for line in errors.splitlines()) for _, errors in told]
+    assert min(shares) >= 1
+    assert 8 <= sum(shares) <= 10  # both may take the last cell
+    url = f"{kind}{tmp_path}/x"
+    (study,) = optuna.get_all_study_summaries(storage=tune_study._storage(url))
+    trials = optuna.load_study(study_name=study.study_name, storage=tune_study._storage(url)).trials
+    assert len({(t.params["model.dims"], t.params["training.learning_rate"]) for t in trials}) == 8
+
+
+def test_choices_that_no_storage_takes_come_back() -> None:
+    part = parse_range("model.encoder=[8],[16, 8]")
+    assert part.suggest(FixedTrial({"model.encoder": "[16, 8]"})) == [16, 8]
