@@ -102,7 +102,7 @@ def test_source_d() -> None:
 MODELS = {
     "conv": lambda size, **more: Conv(**known(*size), **{"channels": (3, 4, 5), "kernels": (4, 2, 2), "strides": (1, 2, 2)} | more),
     "conv padded": lambda size, **more: Conv(
-        **known(*size), **{"pad": True, "activation": "relu", "norm": "group", "channels": (6, 6, 6, 6, 6)} | more
+        **known(*size), **{"pad": "whole", "activation": "relu", "norm": "group", "channels": (6, 6, 6, 6, 6)} | more
     ),
     "conv-vae": lambda size, **more: ConvVAE(**known(*size), **{"dims": 5, "channels": (4, 6, 8), "strides": (2, 2, 2)} | more),
     "conv-vae strides": lambda size, **more: ConvVAE(
@@ -171,7 +171,7 @@ def test_one_picture_is_learned(name: str) -> None:
 @pytest.mark.parametrize("size", range(19, 140, 7))
 def test_padding_gives_every_cell_back(size: int) -> None:
     kernels, strides = (4, 2, 2, 2, 2), (1, 2, 2, 2, 2)
-    model = Conv(**known(1, size, 45), pad=True, channels=(2, 2, 2, 2, 2))
+    model = Conv(**known(1, size, 45), pad="whole", channels=(2, 2, 2, 2, 2))
     assert mirrored(model.code[1], kernels, strides) == model._seen[0] >= size
     assert sizes(model._seen[0], kernels, strides, axis="", remedy="")[-1] == model.code[1]
     assert (model.output(torch.randn(1, model.dims)) != 0).all()
@@ -210,9 +210,10 @@ def test_fit_cuts_and_fills() -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Conv(**known(1, 1025, 18)), "need 19 frames or more, the longest clip has 18; allowed are .*pad=true"),
-        (lambda: Conv(**known(1, 7, 50)), "need 19 bands or more"),
-        (lambda: Conv(**known(1, 50, 50), kernels=(60, 2, 2, 2, 2)), "need 75 bands or more"),
+        (lambda: Conv(**known(1, 1025, 18), pad="none"), "need 19 frames or more, the longest clip has 18; allowed are .*pad=short"),
+        (lambda: Conv(**known(1, 2, 50)), "need 19 bands or more"),
+        (lambda: Conv(**known(1, 50, 50), pad="no"), "model.pad is 'no', allowed are none, short, whole"),
+        (lambda: Conv(**known(1, 50, 50), kernels=(600, 2, 2, 2, 2)), "need 615 bands or more"),
         (lambda: Conv(**known(1, 50, 50), kernels=(4, 2)), "names 5 layers, kernels 2, strides 5; allowed is one number a layer"),
         (lambda: Conv(**known(1, 50, 50), strides=(1, 2, 2, 3, 2)), "layer 4 of model.strides is 3 and its kernel 2.*from 1 to 2"),
         (lambda: Conv(**known(1, 50, 50), strides=(1, 2, 2, 0, 2)), "strides holds 0, allowed are whole numbers from 1"),
@@ -333,9 +334,11 @@ def test_a_latent_inside_raw(corpus: Corpus, tmp_path: Path, monkeypatch: pytest
     assert trained.generate(1)[0].latent.shape == (6,)
 
 
-def test_clips_too_short_for_the_layers_are_refused_before_training(tmp_path: Path) -> None:
+def test_short_clips_are_filled_up_or_refused_before_training(tmp_path: Path) -> None:
+    short = Conv(**known(1, 1025, 11))
+    assert short.code == (20, 63, 1)
+    assert short.output(short.numbers(torch.rand(1, 1, 1025, 11))).shape == (1, 1, 1025, 11)
     prepare(write_drums(tmp_path / "sounds", 4, seconds=0.2), tmp_path / "corpus")
-    with pytest.raises(ConfigError, match=r"need 19 frames or more, the longest clip has \d+; allowed are .*model.pad=true"):
-        train(tmp_path / "corpus", tmp_path / "x.safetensors", preset="conv", epochs=1, device="cpu")
-    changes = ("model.pad=true", "training.batch=4")
-    assert train(tmp_path / "corpus", tmp_path / "x.safetensors", preset="conv", epochs=1, device="cpu", changes=changes, force=True)
+    changes = ("model.pad=none", "training.batch=4")
+    with pytest.raises(ConfigError, match=r"need 19 frames or more, the longest clip has \d+; allowed are .*model.pad=short"):
+        train(tmp_path / "corpus", tmp_path / "x.safetensors", preset="conv", epochs=1, device="cpu", changes=changes)

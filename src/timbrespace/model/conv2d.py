@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -17,6 +18,7 @@ from timbrespace.model.conv_layers import (
     check_stack,
     fit,
     in_pieces,
+    least,
     mirrored,
     sizes,
     stack,
@@ -24,6 +26,7 @@ from timbrespace.model.conv_layers import (
 from timbrespace.model.image import ImageModel
 from timbrespace.model.likelihood import Kind as LikelihoodKind
 
+_MOST_FILLING = 8  # times as long as the sound itself
 MOST_NUMBERS = 1 << 17  # of a code: beyond, an instrument would be larger than its sounds
 
 
@@ -34,8 +37,9 @@ class Conv(ImageModel):
     the end of either axis (here the 14 highest bins) is zero: silence. `dims` follows from the settings and the size of the image.
 
     channels, kernels, strides: one number a layer; kernels are square. activation, norm ("group" or none): between layers. pad: fill the
-    image up with zeros first, so that every cell goes in and comes back. bottleneck: "plain" or "bounded"; a code this long is no latent
-    to draw from at will, so put a variational autoencoder inside. The rest: see `ImageModel`.
+    image up with zeros first: "short", where it is shorter than the layers need; "whole", so that every cell goes in and comes back;
+    "none", refuse short ones. bottleneck: "plain" or "bounded"; a code this long is no latent to draw from at will, so put a variational
+    autoencoder inside. The rest: see `ImageModel`.
     """
 
     def __init__(
@@ -46,7 +50,7 @@ class Conv(ImageModel):
         strides: Strides = (1, 2, 2, 2, 2),
         activation: Activation = "none",
         norm: Norm = "none",
-        pad: Annotated[bool, Field()] = False,
+        pad: Annotated[Literal["none", "short", "whole"], Field()] = "short",
         bottleneck: Annotated[Literal["plain", "bounded"], Field()] = "plain",
         likelihood: LikelihoodKind = "squared",
         parts: int,
@@ -60,9 +64,12 @@ class Conv(ImageModel):
             raise ConfigError(
                 f"model.bottleneck is {bottleneck!r}, allowed are plain, bounded; a variational autoencoder goes inside (model `staged`)"
             )
-        seen = [_filled(size, kernels, strides) if pad else size for size in (bands, frames)]
+        if pad not in ("none", "short", "whole"):
+            raise ConfigError(f"model.pad is {pad!r}, allowed are none, short, whole")
+        seen = [_filled(size, kernels, strides, pad=pad) for size in (bands, frames)]
+        remedy = "a view with more {}" + (", or model.pad=short" if pad == "none" else "")
         along = [
-            sizes(size, kernels, strides, axis=axis, remedy=f"a view with more {axis}, or model.pad=true")
+            sizes(size, kernels, strides, axis=axis, remedy=remedy.format(axis))
             for size, axis in zip(seen, ("bands", "frames"), strict=True)
         ]
         code = (channels[-1], along[0][-1], along[1][-1])
@@ -93,8 +100,13 @@ class Conv(ImageModel):
         return fit(in_pieces(self.decoder, z.unflatten(1, self.code), cells=self._cells), self.shape[1:])
 
 
-def _filled(size: int, kernels: tuple[int, ...], strides: tuple[int, ...]) -> int:
-    """The least size from `size` on that the mirror gives back whole."""
+def _filled(size: int, kernels: Sequence[int], strides: Sequence[int], *, pad: str) -> int:
+    """What `size` cells of an axis are filled up to; settings that would see next to nothing but filling are left to be refused."""
+    shortest = least(kernels, strides)
+    if pad == "none" or shortest > _MOST_FILLING * size:
+        return size
+    if pad == "short":
+        return max(size, shortest)
     code = 1
     while mirrored(code, kernels, strides) < size:
         code += 1
