@@ -198,6 +198,17 @@ def test_conv_vae_begins_smooth() -> None:
     assert output.diff(dim=-2).square().mean() < 0.05 * output.var()
 
 
+def test_a_weak_picture_keeps_its_silence() -> None:
+    """What a blurred copy lacks at its loudest cell is not added to its background."""
+    model = ConvVAE(**known(1, 32, 32, floor=80.0), dims=2)
+    weak = torch.zeros(1, 1, 32, 32)
+    weak[..., 3, :5] = torch.tensor([0.6, 0.45, 0.3, 0.15, 0.0])
+    model.output = lambda z: weak  # type: ignore[method-assign]
+    levels = model.decode(torch.zeros(1, 2)).features[0, 0]
+    torch.testing.assert_close(levels[3, :5], torch.tensor([0.0, -20.0, -40.0, -60.0, -80.0]))
+    assert (levels[10:] == -80).all()
+
+
 def test_fit_cuts_and_fills() -> None:
     x = torch.arange(6.0).reshape(1, 1, 2, 3)
     assert fit(x, (3, 2)).tolist() == [[[[0, 1], [3, 4], [0, 0]]]]

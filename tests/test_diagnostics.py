@@ -124,9 +124,9 @@ def test_hostile_names_stay_text() -> None:
     sound = 0.1 * torch.randn(1, 3000, generator=torch.Generator().manual_seed(0))
     shown = [Compared(HOSTILE, 3.0, [Take("original", sound), Take(HOSTILE, sound)])]
     training = {"unit": HOSTILE, "curve": {"step": [10], "train": [1.0], "validation": [None], "kl": [0.0]}, "best_step": 10}
-    found = Diagnosis(
-        HOSTILE, {"training": training, "expect": HOSTILE}, "dB", 44_100, "held-out", {HOSTILE: {HOSTILE: [1.0]}}, shown, shown
-    )
+    errors = {HOSTILE: {HOSTILE: [1.0]}}
+    card = {"training": training, "expect": HOSTILE}
+    found = Diagnosis(HOSTILE, card, "dB", 44_100, "held-out", errors=errors, copies=shown, worst=shown)
     text = render(found)
     read = Reader(text)
     assert "</script><script>alert(1)" in "".join(read.text), "shown as it is called"

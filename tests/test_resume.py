@@ -14,6 +14,7 @@ from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
 from timbrespace.training import train as training
 from timbrespace.training.images import ImageStore
+from timbrespace.training.ranks import check_device
 from timbrespace.training.workspace import Workspace
 from tiny import SMALL, Tiny, assert_same_tensors, interrupt_at, quick_train, tensors_of, write_drums
 
@@ -190,13 +191,13 @@ def test_seeds_that_a_later_stage_would_not_take(seed: Any, tiny: Tiny, tmp_path
 
 
 def test_devices_that_are_not_there() -> None:
-    assert training.check_device("cpu") == "cpu"
-    assert training.check_device("auto") in ("cuda", "mps", "cpu")
+    assert check_device("cpu") == "cpu"
+    assert check_device("auto") in ("cuda", "mps", "cpu")
     with pytest.raises(ConfigError, match="'tpu', allowed are auto, cpu"):
-        training.check_device("tpu")
+        check_device("tpu")
     if not torch.cuda.is_available():
         with pytest.raises(ConfigError, match="device cuda is not there; this machine has cpu"):
-            training.check_device("cuda")
+            check_device("cuda")
 
 
 def test_a_failed_save_keeps_the_last_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from timbrespace.representation.bands import Bands
-from timbrespace.synthesis.texture import grain, invent, noisiness
+from timbrespace.synthesis.texture import brisk, grain, invent, noisiness
 
 BANDS = Bands()
 LENGTH = 22_050
@@ -52,3 +52,13 @@ def test_haze_goes_and_silence_stays() -> None:
     made = invent(features, BANDS, length=LENGTH, seed=0)
     assert float(made[..., 20:40].mean()) < -78
     assert bool((made[..., 40:] == -80).all())
+
+
+def test_invented_sounds_search_less_for_their_phase() -> None:
+    assert BANDS.iterations == 32
+    assert brisk(BANDS).iterations == 16
+    assert BANDS.iterations == 32  # which copies of given sounds still take
+    few = Bands(iterations=8)
+    assert brisk(few) is few
+    silent = torch.full((1, 1, BANDS.bands, BANDS.frames(900)), -20.0)
+    assert torch.equal(brisk(BANDS).decode(silent, length=900, seed=1), Bands(iterations=16).decode(silent, length=900, seed=1))

@@ -15,6 +15,7 @@ from timbrespace.model.conv_layers import (
     Kernels,
     Norm,
     Strides,
+    channels_last,
     check_stack,
     fit,
     in_pieces,
@@ -93,11 +94,11 @@ class Conv(ImageModel):
 
     def numbers(self, images: Tensor) -> Tensor:
         """`(batch, parts, bands, frames) -> (batch, dims)`."""
-        return in_pieces(self.encoder, fit(images, self._seen), cells=self._cells).flatten(1)
+        return in_pieces(self.encoder, channels_last(fit(images, self._seen)), cells=self._cells).flatten(1)
 
     def output(self, z: Tensor) -> Tensor:
         """`(batch, dims) -> (batch, likelihood.outputs * parts, bands, frames)`."""
-        return fit(in_pieces(self.decoder, z.unflatten(1, self.code), cells=self._cells), self.shape[1:])
+        return fit(in_pieces(self.decoder, channels_last(z.unflatten(1, self.code)), cells=self._cells), self.shape[1:])
 
 
 def _filled(size: int, kernels: Sequence[int], strides: Sequence[int], *, pad: str) -> int:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from timbrespace.contracts import ConfigError
 from timbrespace.model.bottleneck import Kind as BottleneckKind
-from timbrespace.model.conv_layers import Activation, Channels, Norm, Strides, check_stack, fit, in_pieces, stack
+from timbrespace.model.conv_layers import Activation, Channels, Norm, Strides, channels_last, check_stack, fit, in_pieces, stack
 from timbrespace.model.image import Dims, ImageModel
 from timbrespace.model.likelihood import Kind as LikelihoodKind
 
@@ -74,12 +74,12 @@ class ConvVAE(ImageModel):
 
     def numbers(self, images: Tensor) -> Tensor:
         """`(batch, parts, bands, frames) -> (batch, bottleneck.width)`."""
-        code = in_pieces(self.encoder, fit(images, self._padded), cells=self._cells)
+        code = in_pieces(self.encoder, channels_last(fit(images, self._padded)), cells=self._cells)
         return self.to_latent(code.flatten(1))
 
     def output(self, z: Tensor) -> Tensor:
         """`(batch, dims) -> (batch, likelihood.outputs * parts, bands, frames)`."""
-        code = self.from_latent(z).unflatten(1, self.code)
+        code = channels_last(self.from_latent(z).unflatten(1, self.code))
         return fit(in_pieces(self.decoder, code, cells=self._cells), self.shape[1:])
 
 

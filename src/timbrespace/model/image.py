@@ -15,6 +15,7 @@ from timbrespace.model.bottleneck import Bottleneck
 from timbrespace.model.likelihood import Likelihood
 
 Dims = Annotated[int, Field(ge=1, le=2_048)]
+_FAINTEST = 0.1  # loudest cell of an image, 1 being right, that is still stretched to it
 
 
 class ImageModel(Model):
@@ -63,9 +64,15 @@ class ImageModel(Model):
         return Decoded(self.features(z), lengths.clamp(1, self.samples))
 
     def features(self, z: Tensor) -> Tensor:
-        """What a latent stands for, `(batch, parts, bands, frames)`: levels with the loudest cell at 0 dB, or features as they are."""
+        """What a latent stands for, `(batch, parts, bands, frames)`: levels with the loudest cell at 0 dB, or features as they are.
+
+        A blurred image has a weak loudest cell. It is stretched to 0 dB and silence left where it is: shifted, it would be a hiss.
+        """
         features = self.likelihood.mean(self.output(self.near(z)))
-        return features if self.floor is None else (features - features.amax((1, 2, 3), keepdim=True)).clamp_min(-1) * self.floor
+        if self.floor is None:
+            return features
+        loudest = features.amax((1, 2, 3), keepdim=True)
+        return ((features - loudest) / loudest.clamp_min(_FAINTEST)).clamp_min(-1) * self.floor
 
     def near(self, z: Tensor) -> Tensor:
         """The latents nearest to `z (batch, dims, …)` that the bottleneck could have given."""

@@ -26,7 +26,7 @@ from timbrespace.synthesis.notes import locate, note_of
 from timbrespace.synthesis.novelty import nearest_sounds
 from timbrespace.synthesis.orders import Encoded, Order
 from timbrespace.synthesis.sound import Sound
-from timbrespace.synthesis.texture import invent
+from timbrespace.synthesis.texture import brisk, invent
 
 TEMPERATURE = Parameter("temperature", 0.0, 4.0, 1.0, help="spread of new sounds about the middle of their kind; 0 gives the middles")
 AMOUNT = Parameter("amount", 0.0, 4.0, 0.3, help="how far variations lie from the sound, in units of the corpus's own spread")
@@ -118,9 +118,10 @@ class Instrument:
             if length is None or not self.model.moving:
                 length = min(self.contents.samples, int(decoded.lengths[0]))
             features = decoded.features[..., : self.representation.frames(length)]
+            view = self.representation
             if invented and self.model.decibels:
-                features = invent(features, self.representation, length=length, seed=seed)
-            audio = self.representation.decode(features, length=length, seed=seed)[0]
+                features, view = invent(features, view, length=length, seed=seed), brisk(view)
+            audio = view.decode(features, length=length, seed=seed)[0]
         return audio / audio.abs().max().clamp_min(1e-9)
 
     def read(self, path: Path | str) -> Tensor:

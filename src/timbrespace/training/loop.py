@@ -19,7 +19,7 @@ from timbrespace.config import Training
 from timbrespace.contracts import TimbrespaceError
 from timbrespace.model.base import Batch, Model
 from timbrespace.training.losses import total
-from timbrespace.training.ranks import decided, shared_rows
+from timbrespace.training.ranks import decided, shared_noise, shared_rows
 from timbrespace.training.schedules import scheduled, settled
 
 _WARM_UP = 100  # steps
@@ -121,9 +121,10 @@ def run(
             group["lr"] = settings.learning_rate * min(1.0, (step + 1) / _WARM_UP) * 0.5 * (1 + math.cos(math.pi * step / steps))
         with torch.random.fork_rng():
             torch.manual_seed((seed * 1_000_003 + step) % 2**63)
-            rows = shared_rows(torch.randint(len(sounds), (settings.batch,)), fabric, seed=seed, step=step)
+            rows = shared_rows(torch.randint(len(sounds), (settings.batch,)), fabric)
             batch = sounds[rows].to(device)
-            losses = module(batch)
+            with shared_noise(fabric, len(rows)):
+                losses = module(batch)
         fabric.backward(total(scheduled(losses, settings.kl, step=step, steps=steps), weights))
         fabric.clip_gradients(module, optimizer, max_norm=5.0, error_if_nonfinite=False)  # the check below tells it in words
         optimizer.step()

@@ -8,13 +8,15 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
 from torch import Tensor
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 
 from timbrespace.contracts import ConfigError, TimbrespaceError
 
@@ -58,13 +60,40 @@ def make_fabric(device: str = "auto", *, precision: str = "32", devices: int = 1
     return Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, strategy=strategy, precision=chosen)
 
 
-def shared_rows(rows: Tensor, fabric: Fabric, *, seed: int, step: int) -> Tensor:
-    """This process's slice of the rows `(batch,)` that all processes drew alike; noise drawn afterwards differs between processes."""
-    if fabric.world_size == 1:
-        return rows
+def shared_rows(rows: Tensor, fabric: Fabric) -> Tensor:
+    """This process's slice of the rows `(batch,)` that all processes drew alike."""
     share = len(rows) // fabric.world_size
-    torch.manual_seed(((seed * 1_000_003 + step) * 65_537 + 1 + fabric.global_rank) % 2**63)
     return rows[fabric.global_rank * share : (fabric.global_rank + 1) * share]
+
+
+def shared_noise(fabric: Fabric, share: int) -> AbstractContextManager[object]:
+    """While it lasts, noise and dropout for `share` sounds are drawn for the whole batch, and this process gets its slice.
+
+    All processes draw from the same state, so that together they have the noise of one. Only draws whose first dimension is `share`
+    are shared out.
+    """
+    return nullcontext() if fabric.world_size == 1 else _Slice(fabric.global_rank, fabric.world_size, share)
+
+
+class _Slice(TorchFunctionMode):
+    def __init__(self, rank: int, world: int, share: int):
+        super().__init__()
+        self.whole, self.part, self.share = world * share, slice(rank * share, (rank + 1) * share), share
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        if func in (torch.randn, torch.rand) and args:
+            size = tuple(args) if isinstance(args[0], int) else tuple(args[0])
+            if size and size[0] == self.share:
+                return func(self.whole, *size[1:], **kwargs)[self.part]
+        if func is functional.dropout:
+            return self._dropout(*args, **kwargs)
+        return func(*args, **kwargs)
+
+    def _dropout(self, values: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+        if not (training and p and values.ndim and len(values) == self.share):
+            return functional.dropout(values, p, training, inplace)
+        return values * functional.dropout(values.new_ones(self.whole, *values.shape[1:]), p)[self.part]
 
 
 def decided(fabric: Fabric, work: Callable[[], tuple[Sequence[float], dict[str, float]]]) -> tuple[tuple[float, ...], dict[str, float]]:

@@ -15,35 +15,30 @@ from lightning_fabric import Fabric
 
 from timbrespace.audio.atomic import check_absent
 from timbrespace.config import Config, build_model, build_representation, load_preset, make_config
-from timbrespace.contracts import ConfigError, CorpusError
-from timbrespace.corpus.corpus import Corpus, is_corpus
-from timbrespace.corpus.prepare import prepare
-from timbrespace.corpus.sources import SYNTHETIC_PREFIX
+from timbrespace.contracts import ConfigError
+from timbrespace.corpus.corpus import Corpus
 from timbrespace.evaluation.card import make_card
 from timbrespace.model.base import Model
 from timbrespace.model.oneshot import OneShot
 from timbrespace.model.registry import MODELS
-from timbrespace.parallel import Pool
-from timbrespace.representation.base import Representation
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.assemble import make_instrument, training_card
 from timbrespace.training.calibration import affordable_synthesised, affordable_variations, seconds_a_step
-from timbrespace.training.codec import principal_components
 from timbrespace.training.collapse import activity
-from timbrespace.training.data import InMemory, OnDisk
+from timbrespace.training.data import OnDisk
+from timbrespace.training.encoded import encode_clips, fit_codec, image_shape
 from timbrespace.training.images import Encoder, ImageStore, kept_images
 from timbrespace.training.log import Board, log_path, write_log
 from timbrespace.training.loop import History, Sounds, best_check
 from timbrespace.training.normalise import fit_normalisation
 from timbrespace.training.pitched import clip_pitches, with_notes
-from timbrespace.training.ranks import check_device as check_device
 from timbrespace.training.ranks import first_alone, make_fabric, together
 from timbrespace.training.schedules import settled
+from timbrespace.training.source import check_same, clip_samples, open_corpus, origin_of
 from timbrespace.training.stages import learn, stage_steps
 from timbrespace.training.synthesised import COPIES, Joined, synthesised_encoder
 from timbrespace.training.workspace import Plan, Workspace
 
-FEWEST_CLIPS = 2
 _CHECKS = 60  # looks at the validation clips in a whole run
 _CLOSING_SECONDS = 30.0  # about what latents, map and card take on a thousand clips: 27 to 33 s measured
 _CLOSING_SHARE = 0.2  # of the time asked for, at most
@@ -163,7 +158,9 @@ def _learn(
     took: dict[str, float] = {}
 
     def opened() -> Corpus:
-        return _corpus(source, workspace, channels=channels, seed=seed, watch=watch)
+        return open_corpus(
+            source, workspace, channels=channels, seed=seed, progress=lambda done, total: watch(Report("prepare", done, total))
+        )
 
     if fabric.world_size > 1:
         first_alone(fabric, opened)
@@ -183,19 +180,19 @@ def _learn(
             clip_samples(corpus),
             0,
             threads=torch.get_num_threads(),
-            source=_origin(source, channels),
+            source=origin_of(source, channels),
             precision=str(fabric.strategy.precision.precision),
             processes=fabric.world_size,
         )
     )
     if resumed:
-        _check_same(plan, corpus, config, seed, workspace, fabric, origin=_origin(source, channels))
+        check_same(plan, corpus, config, seed, workspace, fabric, origin=origin_of(source, channels))
         torch.set_num_threads(plan.threads)
     fit_normalisation(representation, corpus, samples=plan.samples, padded=MODELS[config.model["name"]].whole)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = build_model(config.model, representation=representation, samples=plan.samples)
-    shape = _image_shape(model, representation, plan.samples)
+    shape = image_shape(model, representation, plan.samples)
     encoder = Encoder(
         corpus, clips, representation, model, samples=plan.samples, seed=seed, augmentation=config.training.augmentation, pitches=pitches
     )
@@ -225,10 +222,10 @@ def _learn(
     stage = time.monotonic()
     watch(Report("codec"))
     if isinstance(model, OneShot) and fabric.world_size > 1:
-        first_alone(fabric, lambda: _codec(model, store, workspace, encoder, seed=seed))
-    sounds = _codec(model, store, workspace, encoder, seed=seed) if isinstance(model, OneShot) else OnDisk(store, shape)
+        first_alone(fabric, lambda: fit_codec(model, store, workspace, encoder, seed=seed))
+    sounds = fit_codec(model, store, workspace, encoder, seed=seed) if isinstance(model, OneShot) else OnDisk(store, shape)
     held = corpus.indices("validation") or clips
-    validation = _encode(model, corpus, held, representation, samples=plan.samples, shape=shape)
+    validation = encode_clips(model, corpus, held, representation, samples=plan.samples, shape=shape)
     took["codec"] = time.monotonic() - stage
     ready(Ready(model, sounds, validation, config, fabric))
 
@@ -306,86 +303,6 @@ def _devices(fabric: Fabric) -> str:
     many = f" × {fabric.world_size}" if fabric.world_size > 1 else ""
     precision = fabric.strategy.precision.precision
     return f"{fabric.device}{many}" + (f", {precision}" if precision != "32-true" else "")
-
-
-def _corpus(source: Path | str | Corpus, workspace: Workspace, *, channels: int, seed: int, watch: Watcher) -> Corpus:
-    if isinstance(source, Corpus):
-        corpus = source
-    elif is_corpus(source):
-        corpus = Corpus.open(source)
-    else:
-        place = workspace.path / "corpus"
-        if not is_corpus(place):
-            prepare(source, place, channels=channels, seed=seed, progress=lambda done, total: watch(Report("prepare", done, total)))
-        corpus = Corpus.open(place)
-    if len(corpus) < FEWEST_CLIPS:
-        raise CorpusError(
-            f"{len(corpus)} clip is too few to learn from, {FEWEST_CLIPS} are the least; 50 or more give an instrument worth playing"
-        )
-    return corpus
-
-
-def clip_samples(corpus: Corpus) -> int:
-    """The longest clip that the model takes: the corpus's clip length, less where every clip is shorter."""
-    longest = max(corpus.samples(i) for i in range(len(corpus)))
-    return max(4_096, min(longest, round(corpus.clip_seconds * corpus.sample_rate)))
-
-
-def _origin(source: Path | str | Corpus, channels: int) -> str | None:
-    """What a corpus inside the workspace is made from; None where the corpus stands elsewhere and its fingerprint says it all."""
-    if isinstance(source, Corpus) or is_corpus(source):
-        return None
-    place = str(source) if str(source).startswith(SYNTHETIC_PREFIX) else str(Path(source).resolve())
-    return f"{place}, {channels} channel(s)"
-
-
-def _check_same(plan: Plan, corpus: Corpus, config: Config, seed: int, workspace: Workspace, fabric: Fabric, *, origin: str | None) -> None:
-    for what, given, stored in (
-        ("source", origin, plan.source),
-        ("corpus", corpus.fingerprint, plan.fingerprint),
-        ("settings", config.model_dump(mode="json"), plan.config),
-        ("seed", seed, plan.seed),
-        ("precision", str(fabric.strategy.precision.precision), plan.precision),
-        ("devices", fabric.world_size, plan.processes),
-    ):
-        if given != stored:
-            raise ConfigError(
-                f"the {what} of the run in {workspace.path} differ from what is given now; resume with the same, or begin anew with --force"
-            )
-
-
-def _codec(model: OneShot, store: ImageStore, workspace: Workspace, encoder: Encoder, *, seed: int) -> InMemory:
-    """Fits the closed-form codec, or takes the stored one, and gives all images as coefficients."""
-    state = workspace.load("codec.pt")
-    if state is None:
-        mean, basis, scale = principal_components(store.batches, rows=store.rows, count=model.coefficients, seed=seed)
-        log_lengths = torch.log2(store.lengths.float())
-        lengths = torch.stack([log_lengths.mean(), log_lengths.std(correction=0).clamp_min(0.05)])
-        basis = basis.half().float()  # as the instrument file keeps it
-        # Directions that few sounds never showed get a small deviation: whitening must not divide by zero.
-        state = {"mean": mean, "basis": basis, "scale": scale.clamp_min(float(scale[0].clamp_min(1e-3)) * 1e-3), "lengths": lengths}
-        workspace.save("codec.pt", state)
-    model.set_codec(state["mean"], state["basis"], state["scale"], state["lengths"])
-    values = torch.cat([model.project(batch) for batch in store.batches()])
-    return InMemory(values, store.lengths, encoder.row_pitches(store.rows))
-
-
-def _encode(
-    model: Model, corpus: Corpus, clips: list[int], representation: Representation, *, samples: int, shape: tuple[int, ...]
-) -> InMemory:
-    """Clips as they are, in the form that the model learns from."""
-    pitches = clip_pitches(corpus, clips) if model.pitched else None
-    encoder = Encoder(corpus, clips, representation, model, samples=samples, seed=0, pitches=pitches)
-    with Pool(torch.get_num_threads()) as pool:
-        parts = [encoder.images(list(range(start, min(start + 256, len(clips)))), pool) for start in range(0, len(clips), 256)]
-    values = [model.project(images) if isinstance(model, OneShot) else images.unflatten(1, shape) for images, _ in parts]
-    return InMemory(torch.cat(values), torch.cat([length for _, length in parts]), encoder.row_pitches(len(clips)))
-
-
-def _image_shape(model: Model, representation: Representation, samples: int) -> tuple[int, ...]:
-    """Of one sound, as the model wants it stored."""
-    silence = torch.zeros(1, representation.channels, samples)
-    return tuple(model.images(representation.encode(silence)).shape[1:])
 
 
 def _steps(

@@ -58,8 +58,7 @@ def open_study(url: str, identity: dict[str, Any], *, name: str | None, sampler:
         except ConfigError:
             raise
         except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError, DuplicatedStudyError, ImportError, OSError, ValueError) as error:
-            # Several processes that begin at once may make the same tables.
-            if attempt + 1 < _TRIES and isinstance(error, sqlalchemy.exc.SQLAlchemyError | StorageInternalError) and "exist" in str(error):
+            if attempt + 1 < _TRIES and _meanwhile(error):
                 time.sleep(0.2 * (attempt + 1))
                 continue
             raise TimbrespaceError(
@@ -113,6 +112,11 @@ def shown(url: str) -> str:
 def default_url(folder: Path) -> str:
     """The storage in the folder of the results."""
     return f"sqlite:///{(folder / 'study.db').as_posix()}"
+
+
+def _meanwhile(error: Exception) -> bool:
+    """Whether several processes that began at once made the same tables or rows."""
+    return isinstance(error, (*LOST, DuplicatedStudyError)) and any(word in str(error) for word in ("exist", "UNIQUE", "uplicate"))
 
 
 def _reason(error: Exception) -> str:

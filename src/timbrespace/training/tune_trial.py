@@ -18,7 +18,8 @@ from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.training.log import log_path
 from timbrespace.training.loop import DivergedError
-from timbrespace.training.train import Report, Stop, clip_samples, train
+from timbrespace.training.source import clip_samples
+from timbrespace.training.train import Report, Stop, train
 from timbrespace.training.tune_search import LAST_MARK, mark
 from timbrespace.training.tune_space import Range, settings_with
 

@@ -1,0 +1,50 @@
+"""Sounds in the form that a model learns from."""
+
+from __future__ import annotations
+
+import torch
+
+from timbrespace.corpus.corpus import Corpus
+from timbrespace.model.base import Model
+from timbrespace.model.oneshot import OneShot
+from timbrespace.parallel import Pool
+from timbrespace.representation.base import Representation
+from timbrespace.training.codec import principal_components
+from timbrespace.training.data import InMemory
+from timbrespace.training.images import Encoder, ImageStore
+from timbrespace.training.pitched import clip_pitches
+from timbrespace.training.workspace import Workspace
+
+
+def fit_codec(model: OneShot, store: ImageStore, workspace: Workspace, encoder: Encoder, *, seed: int) -> InMemory:
+    """Fits the closed-form codec, or takes the stored one, and gives all images as coefficients."""
+    state = workspace.load("codec.pt")
+    if state is None:
+        mean, basis, scale = principal_components(store.batches, rows=store.rows, count=model.coefficients, seed=seed)
+        log_lengths = torch.log2(store.lengths.float())
+        lengths = torch.stack([log_lengths.mean(), log_lengths.std(correction=0).clamp_min(0.05)])
+        basis = basis.half().float()  # as the instrument file keeps it
+        # Directions that few sounds never showed get a small deviation: whitening must not divide by zero.
+        state = {"mean": mean, "basis": basis, "scale": scale.clamp_min(float(scale[0].clamp_min(1e-3)) * 1e-3), "lengths": lengths}
+        workspace.save("codec.pt", state)
+    model.set_codec(state["mean"], state["basis"], state["scale"], state["lengths"])
+    values = torch.cat([model.project(batch) for batch in store.batches()])
+    return InMemory(values, store.lengths, encoder.row_pitches(store.rows))
+
+
+def encode_clips(
+    model: Model, corpus: Corpus, clips: list[int], representation: Representation, *, samples: int, shape: tuple[int, ...]
+) -> InMemory:
+    """Clips as they are, in the form that the model learns from."""
+    pitches = clip_pitches(corpus, clips) if model.pitched else None
+    encoder = Encoder(corpus, clips, representation, model, samples=samples, seed=0, pitches=pitches)
+    with Pool(torch.get_num_threads()) as pool:
+        parts = [encoder.images(list(range(start, min(start + 256, len(clips)))), pool) for start in range(0, len(clips), 256)]
+    values = [model.project(images) if isinstance(model, OneShot) else images.unflatten(1, shape) for images, _ in parts]
+    return InMemory(torch.cat(values), torch.cat([length for _, length in parts]), encoder.row_pitches(len(clips)))
+
+
+def image_shape(model: Model, representation: Representation, samples: int) -> tuple[int, ...]:
+    """Of one sound, as the model wants it stored."""
+    silence = torch.zeros(1, representation.channels, samples)
+    return tuple(model.images(representation.encode(silence)).shape[1:])
