@@ -12,6 +12,7 @@ import pytest
 import soundfile
 
 from timbrespace.cli.main import main
+from timbrespace.corpus.synthetic import synthetic_clips
 from tiny import write_drums
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -30,21 +31,35 @@ def test_the_quickstart_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca
     sounds = write_drums(tmp_path / "My Snares", 16)
     for name, source in zip("ab", sorted(sounds.rglob("*.wav")), strict=False):
         shutil.copy(source, tmp_path / f"{name}.wav")
+    for clip in synthetic_clips("synthetic:notes", count=20):
+        path = tmp_path / "My Notes" / f"{clip.name}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, clip.audio[0].numpy(), 44_100)
     commands = [shlex.split(line, comments=True) for line in block("Your own sounds", "sh").splitlines()]
     verbs = [words[1] for words in commands if words[0] == "timbrespace"]
-    assert verbs == ["doctor", "train", "generate", "morph", "vary", "represent"]
+    assert verbs == ["doctor", "train", "generate", "morph", "vary", "train", "generate", "represent"]
     for words in commands:
         if words[0] != "timbrespace":
             continue
         if "--minutes" in words:
             words[words.index("--minutes") + 1] = "0.02"
-            words += ["--set", "model.coefficients=40", "--set", "training.images=64", "--set", "model.width=32"]
+            words += [
+                "--set",
+                "model.coefficients=40",
+                "--set",
+                "training.images=64",
+                "--set",
+                "model.width=32",
+                "--set",
+                "training.synthesised=4",
+            ]
         assert main(words[1:]) == 0, (words, capsys.readouterr().err)
     assert len(list(Path("new").glob("*.wav"))) == 65  # 64 and the reel
     assert Path("new/index.html").is_file()
     assert list(Path("new").glob("*.sfz"))
     assert list(Path("new").glob("*.dspreset"))
     assert len(list(Path("morph").glob("*.wav"))) == len(list(Path("variations").glob("*.wav"))) == 8
+    assert len(list(Path("middle C").glob("*C4*.wav"))) == 8
     assert sorted(path.name for path in Path("seen").iterdir()) == ["a.png", "a.wav"]
 
     scope: dict[str, object] = {}

@@ -163,11 +163,11 @@ def test_both_models_must_be_given(tmp_path: Path) -> None:
         load_preset(endless)
     with pytest.raises(ConfigError, match=r"model\.outer is not given"):
         make_config({"representation": {"name": "mel"}, "model": {"name": "staged", "inner": INNER}})
-    changed = load_preset("staged", changes=["model.outer.pad=true", "model.inner.dims=5"])
-    assert changed.model["outer"]["pad"] is True
+    changed = load_preset("staged", changes=["model.outer.pad=short", "model.inner.dims=5"])
+    assert changed.model["outer"]["pad"] == "short"
     assert changed.model["inner"]["dims"] == 5
     with pytest.raises(ConfigError, match=r"model\.outer\.kernels"):  # what only shows when it is built is named as well
-        staged({"outer": {"name": "conv"}}, samples=1_024)
+        staged({"outer": {"name": "conv", "pad": "none"}}, samples=1_024)
 
 
 # --- the model ----------------------------------------------------------------------------------------------------------------------

@@ -147,7 +147,7 @@ def test_bad_requests_say_what_is_allowed() -> None:
 
 def test_every_corpus_has_a_recipe_and_its_own_count(monkeypatch: pytest.MonkeyPatch) -> None:
     toys = {f"{name}{version}" for name in ("richness", "additive", "fm") for version in ("", "-normalised", "-noisy")}
-    assert set(SYNTHETIC) == {"drums", "notes"} | toys
+    assert set(SYNTHETIC) == {"drums", "notes", "variety"} | toys
     assert recipe_of("synthetic:drums").count == 300
     assert not recipe_of("drums").as_is
     for name in SYNTHETIC:

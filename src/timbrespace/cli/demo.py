@@ -79,7 +79,7 @@ def _renew(out: Path) -> None:
     for name in ("corpus", "sounds", "morphs", "pictures", "instrument.training"):
         if (out / name).is_dir():
             shutil.rmtree(out / name)
-    for name in ("index.html", "reel.wav", "instrument.safetensors"):
+    for name in ("index.html", "reel.wav", "instrument.safetensors", "instrument.log.jsonl"):
         (out / name).unlink(missing_ok=True)
     write_json(out / _MARK, {"note": "made by `timbrespace demo`, which renews this folder"}, force=True)
 
