@@ -33,6 +33,7 @@ LOCKS = {"demo": ["requirements.lock"], "test": ["requirements.lock", "requireme
 TORCH_INDEX = os.environ.get("TIMBRESPACE_TORCH_INDEX", "https://download.pytorch.org/whl/cpu")
 TORCH_PIN = "torch==2.13.0"  # what `lock` writes; raised on purpose, because figures and seeds are tied to it
 STATE = "timbrespace-installed.json"
+ALL_TESTS = ["-q", "--numprocesses", "auto", "--maxprocesses", "4"]  # more do not help: trainings use several threads themselves
 OLDEST, NEWEST = (3, 11), (3, 13)
 GPU_PACKAGES = re.compile(r"(nvidia-|cuda-|triton\b|pytorch-triton)", re.IGNORECASE)
 
@@ -48,7 +49,7 @@ def main(words: Sequence[str]) -> int:
         return run([timbrespace(), "demo", *words[1:]])
     if task == "test":
         set_up("test")
-        return run([str(python()), "-m", "pytest", *words[1:]])
+        return run([str(python()), "-m", "pytest", *(words[1:] or ALL_TESTS)])
     if task == "setup":
         set_up("test" if "--dev" in words[1:] else "demo")
         return 0
