@@ -142,7 +142,7 @@ def test_the_search_keeps_the_pitch_and_comes_nearer() -> None:
     assert one.axis is not None
     there = torch.tensor([[0.5, -1.0, 1.0, 0.3]])
     features = one.decode(there).features
-    one.mean -= (one.band_images(there)).max()  # its loudest cell reads 0 dB
+    one.mean -= one.band_images(there)[0].max()  # its loudest cell reads 0 dB
     start = torch.tensor([[0.0, 0.0, 0.0, 0.3]])
     lengths = torch.tensor([3000])
     found = one.search(features, lengths, start)

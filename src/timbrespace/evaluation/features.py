@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from timbrespace.audio.distance import MATCH_DB
-from timbrespace.corpus.shaping import stand
 from timbrespace.parallel import Pool
 from timbrespace.representation.normalisation import Normalised
 from timbrespace.synthesis.instrument import Instrument
@@ -84,6 +83,4 @@ def features_of(instrument: Instrument, audio: Tensor) -> tuple[Tensor, Tensor]:
     """A sound `(channels, time)` -> features `(1, parts, bands, frames)` as the model wants them and the true length `(1,)` in samples."""
     audio = audio[:, : instrument.contents.samples]
     length = torch.tensor([audio.shape[-1]])
-    if instrument.model.whole or instrument.model.moving:
-        audio = torch.from_numpy(stand(audio.numpy(), instrument.contents.samples if instrument.model.whole else audio.shape[-1]))
-    return instrument.representation.encode(audio[None]), length
+    return instrument.representation.encode(instrument.model.placed(audio, instrument.contents.samples)[None]), length

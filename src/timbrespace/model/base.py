@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from timbrespace.corpus.shaping import stand
+
 
 class Posterior(NamedTuple):
     """Where sounds lie in the latent space: `mean` and `log_variance`, both `(batch, dims)`, or `(batch, dims, steps)` where z moves.
@@ -57,8 +59,9 @@ class Measured(NamedTuple):
 class Model(nn.Module, ABC):
     """Encoder + bottleneck + decoder: features ⇄ latent. Constructor arguments are the keys of the preset.
 
-    A sound comes with peak 1 and begins at its onset. To play, a model writes `encode` and `decode` (and `search`, if it can); to learn,
-    `images` (how a sound is stored), `posterior`, `forward` (the losses) and `measure`. `training.weights` has a weight for every loss.
+    A sound begins at its onset and comes as `placed` gives it. To play, a model writes `encode` and `decode` (and `search`, if it can);
+    to learn, `images` (how a sound is stored), `posterior`, `forward` (the losses) and `measure`. `training.weights` has a weight for
+    every loss.
     """
 
     dims: int
@@ -68,6 +71,15 @@ class Model(nn.Module, ABC):
     decibels: bool = False  # whether it learns levels in dB over a floor, and nothing else
     unit: str = "dB"  # of the errors it reports
     pitched = False  # the last number of its latents is a pitch
+
+    def placed(self, audio: Tensor, samples: int) -> Tensor:
+        """A sound `(channels, time)` as this model takes it: with its peak at -1 dB where it is `whole` or `moving`, else as it is.
+
+        samples: of the longest clip, to which `whole` ones are filled up with silence.
+        """
+        if not self.whole and not self.moving:
+            return audio
+        return torch.from_numpy(stand(audio.numpy(), samples if self.whole else audio.shape[-1]))
 
     @abstractmethod
     def encode(self, features: Tensor, lengths: Tensor) -> Posterior:

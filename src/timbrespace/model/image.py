@@ -48,8 +48,7 @@ class ImageModel(Model):
             raise ShapeError(f"features must be (batch, {', '.join(map(str, self.shape))}), not {tuple(features.shape)}")
         if self.floor is None:
             return features
-        relative = features - features.amax((1, 2, 3), keepdim=True)
-        return 1 + relative.clamp_min(-self.floor) / self.floor
+        return to_image(features, floor=self.floor)
 
     def encode(self, features: Tensor, lengths: Tensor) -> Posterior:
         """`(batch, parts, bands, frames)`, padded with silence to the longest clip -> Posterior `(batch, dims)`."""
@@ -64,15 +63,9 @@ class ImageModel(Model):
         return Decoded(self.features(z), lengths.clamp(1, self.samples))
 
     def features(self, z: Tensor) -> Tensor:
-        """What a latent stands for, `(batch, parts, bands, frames)`: levels with the loudest cell at 0 dB, or features as they are.
-
-        A blurred image has a weak loudest cell. It is stretched to 0 dB and silence left where it is: shifted, it would be a hiss.
-        """
+        """What a latent stands for, `(batch, parts, bands, frames)`: levels with the loudest cell at 0 dB, or features as they are."""
         features = self.likelihood.mean(self.output(self.near(z)))
-        if self.floor is None:
-            return features
-        loudest = features.amax((1, 2, 3), keepdim=True)
-        return ((features - loudest) / loudest.clamp_min(_FAINTEST)).clamp_min(-1) * self.floor
+        return features if self.floor is None else to_levels(features, floor=self.floor)
 
     def near(self, z: Tensor) -> Tensor:
         """The latents nearest to `z (batch, dims, …)` that the bottleneck could have given."""
@@ -97,3 +90,17 @@ class ImageModel(Model):
         """Of what z decodes to, `(batch,)` in the model's unit; see `measure`."""
         difference = self.likelihood.mean(self.output(z)) - images
         return (100.0 if self.floor is None else self.floor) * difference.flatten(1).square().mean(1).sqrt()
+
+
+def to_image(levels: Tensor, *, floor: float) -> Tensor:
+    """Levels in dB `(batch, parts, bands, frames)` as images of the same shape: 0 at the floor, 1 at each sound's loudest cell."""
+    return 1 + (levels - levels.amax((1, 2, 3), keepdim=True)).clamp_min(-floor) / floor
+
+
+def to_levels(image: Tensor, *, floor: float) -> Tensor:
+    """The way back, the loudest cell at 0 dB: the same shape.
+
+    A blurred image has a weak loudest cell. It is stretched to 0 dB and silence left where it is: shifted, it would be a hiss.
+    """
+    loudest = image.amax((1, 2, 3), keepdim=True)
+    return ((image - loudest) / loudest.clamp_min(_FAINTEST)).clamp_min(-1) * floor

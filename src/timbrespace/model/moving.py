@@ -12,6 +12,7 @@ from torch.nn import functional
 from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.model.base import Batch, Decoded, Measured, Model, Posterior
 from timbrespace.model.bottleneck import Bottleneck
+from timbrespace.model.image import to_image, to_levels
 from timbrespace.model.likelihood import WAVEFORMS, Likelihood
 
 
@@ -78,9 +79,7 @@ class MovingModel(Model):
         """`(batch, parts, bands, frames)`, features in, images out; the same shape."""
         if features.ndim != 4 or tuple(features.shape[1:3]) != (self.parts, self.bands) or not features.shape[3]:
             raise ShapeError(f"features must be (batch, {self.parts}, {self.bands}, frames), not {tuple(features.shape)}")
-        if self.floor is None:
-            return features
-        return 1 + (features - features.amax((1, 2, 3), keepdim=True)).clamp_min(-self.floor) / self.floor
+        return features if self.floor is None else to_image(features, floor=self.floor)
 
     def near(self, z: Tensor) -> Tensor:
         """The latents nearest to `z (batch, dims, steps)` that the bottleneck could have given."""
@@ -99,7 +98,7 @@ class MovingModel(Model):
             raise ShapeError(f"a latent must be (batch, {self.dims}, steps) with one step or more, not {tuple(z.shape)}")
         features = self.likelihood.mean(self.output(self.near(z)))
         if self.floor is not None:
-            features = (features - features.amax((1, 2, 3), keepdim=True)).clamp_min(-1) * self.floor
+            features = to_levels(features, floor=self.floor)
         if lengths is None:
             lengths = torch.full((len(z),), longest_length(z.shape[2] * self.stride, self.frames_of), device=z.device)
         return Decoded(features, lengths)

@@ -171,10 +171,11 @@ class OneShot(Model):
         linear = nn.functional.pad(timbre * self.scale[: self.free], (0, self.coefficients - self.free))
         return linear + change * self.scale.square().mean().sqrt(), length + self.length_path(z)
 
-    def band_images(self, z: Tensor) -> Tensor:
-        """`(batch, dims)` -> images over bands `(batch, parts, bands, steps)`."""
-        image = (self.reconstruct(z)[0] @ self.basis + self.mean).reshape(len(z), self.parts, -1, self.steps)
-        return image if self.axis is None else self.axis.restore(image, self.axis.midi(z[:, self.free :]))
+    def band_images(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """`(batch, dims)` -> images over bands `(batch, parts, bands, steps)`, standardised lengths `(batch, 1)`."""
+        coefficients, lengths = self.reconstruct(z)
+        image = (coefficients @ self.basis + self.mean).reshape(len(z), self.parts, -1, self.steps)
+        return image if self.axis is None else self.axis.restore(image, self.axis.midi(z[:, self.free :])), lengths
 
     def encode(self, features: Tensor, lengths: Tensor, pitch: Tensor | None = None) -> Posterior:
         """`(batch, parts, bands, frames)` in dB and true lengths in samples `(batch,)` -> Posterior `(batch, dims)`.
@@ -241,7 +242,7 @@ class OneShot(Model):
         early = _ATTACK * (inside[:, : self.attack] > 0).to(wanted) / min(self.attack, self.steps)
 
         def misfit(z: Tensor) -> Tensor:
-            image = self.band_images(z).clamp_min(-self.floor).flatten(1, 2)
+            image = self.band_images(z)[0].clamp_min(-self.floor).flatten(1, 2)
             rise = (_level(image) - level)[:, : self.attack]
             return ((image - wanted).square() * weight).sum((1, 2)) + (rise.square() * early).sum(1)
 
@@ -254,8 +255,7 @@ class OneShot(Model):
         """
         if z.ndim != 2 or z.shape[1] != self.dims:
             raise ShapeError(f"a latent must be (batch, {self.dims}), not {tuple(z.shape)}")
-        _, standard = self.reconstruct(z)
-        image = self.band_images(z)
+        image, standard = self.band_images(z)
         features = image @ interpolation(self.edges).to(image)
         features = features - features.amax((1, 2, 3), keepdim=True)
         most = self.frames * self.hop - 1
@@ -275,7 +275,7 @@ def _axis(notes: list[float] | Literal["auto"] | None, centres: Sequence[float] 
 
 
 def _unknown(like: Tensor) -> Tensor:
-    return torch.full((len(like),), torch.nan)
+    return torch.full((len(like),), torch.nan, device=like.device)
 
 
 def _level(image: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from timbrespace.audio.descriptors import estimate_pitch, note_name
 from timbrespace.audio.files import read as read_audio
 from timbrespace.audio.files import resample
 from timbrespace.contracts import ConfigError, Parameter, ShapeError, check_audio
-from timbrespace.corpus.shaping import bounds, shorten, stand
+from timbrespace.corpus.shaping import bounds, shorten
 from timbrespace.parallel import Pool
 from timbrespace.synthesis import file as instrument_file
 from timbrespace.synthesis import moving, orders
@@ -90,9 +90,7 @@ class Instrument:
 
     def _encode(self, audio: Tensor) -> Encoded:
         """Encodes a sound that begins at its onset."""
-        length, sound = audio.shape[-1], audio
-        if self.model.whole or self.model.moving:
-            sound = torch.from_numpy(stand(audio.numpy(), self.contents.samples if self.model.whole else length))
+        length, sound = audio.shape[-1], self.model.placed(audio, self.contents.samples)
         with torch.no_grad():
             features, lengths = self.representation.encode(sound[None]), torch.tensor([length])
             z = locate(self.model, features, lengths, audio, self.sample_rate)[0]

@@ -20,7 +20,7 @@ from timbrespace.audio.atomic import disk_error, write_json
 from timbrespace.corpus.augment import Variation, draw_variation
 from timbrespace.corpus.augment_audio import vary_audio
 from timbrespace.corpus.augment_settings import Augmentation
-from timbrespace.corpus.shaping import shorten, stand
+from timbrespace.corpus.shaping import shorten
 from timbrespace.model.base import Model
 from timbrespace.parallel import Pool
 from timbrespace.representation.base import Representation
@@ -90,10 +90,8 @@ class Encoder:
         """Image `(cells,)` float32 and true length in samples."""
         audio = self.audio(row)
         length = audio.shape[-1]
-        if self.model.whole or self.model.moving:
-            audio = torch.from_numpy(stand(audio.numpy(), self.samples if self.model.whole else length))
         with torch.no_grad():
-            features = self.representation.encode(audio[None])
+            features = self.representation.encode(self.model.placed(audio, self.samples)[None])
             return self.model.images(features, torch.tensor([self.pitch(row)]))[0].flatten(), length
 
     def images(self, rows: list[int], pool: Pool) -> tuple[Tensor, Tensor]:
