@@ -48,6 +48,7 @@ def figures(bench: Bench, trained: Trained, *, seed: int) -> dict[str, Any]:
     return {
         "latent": latent,
         "copies": {name: {key: float(figure["mean"]) for key, figure in row.items()} for name, row in found.items()},
+        "attack_median_ms": {name: float(row["attack_ms"]["median"]) for name, row in found.items()},
         "unseen_sounds": len(unseen),
         "new": crowd(bench, instrument, made),
         "faults": fault_figures(bench, instrument, made),

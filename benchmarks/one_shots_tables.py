@@ -53,14 +53,14 @@ def tables(found: list[dict[str, Any]]) -> str:
         latent.append([setting, str(len(group)), cell(group, "latent", "dims", digits=0), *levels, under])
         for name in group[0]["copies"]:
             figures = [cell(group, "copies", name, key) for key in ("log_mel_db", "sound_db", "attack_ms", "decay_percent", "grain_db")]
-            copied.append([setting, name, *figures])
+            copied.append([setting, name, *figures[:3], cell(group, "attack_median_ms", name, digits=1), *figures[3:]])
         told = f"{cell(group, 'new', 'accuracy')} [{cell(group, 'new', 'real_accuracy')}]"
         likely = (cell(group, "new", key) for key in ("frechet_ratio", "precision", "recall"))
         new.append([setting, *likely, told, cell(group, "new", "novelty"), cell(group, "new", "copies")])
         beside = (f"{cell(group, 'faults', key, 'new')} [{cell(group, 'faults', key, 'real')}]" for key in FAULTS)
         faulty.append([setting, *beside])
         cost.append([setting, *(cell(group, "cost", key, digits=digits) for key, digits in _COST.items())])
-    errors = ["log-mel error (dB)", "sound error (dB)", "attack (ms)", "decay (%)", "grain (dB)"]
+    errors = ["log-mel error (dB)", "sound error (dB)", "attack (ms)", "attack, median", "decay (%)", "grain (dB)"]
     parts = [
         NOTE.format(unseen=unseen),
         "**Unseen, latent level**",

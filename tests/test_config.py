@@ -44,7 +44,7 @@ def test_every_preset_goes_the_whole_way(name: str, tiny: Tiny, tmp_path: Path, 
 def test_a_preset_is_filled_in() -> None:
     config = load_preset()
     wanted: dict[str, object] = {"name": "bands", "n_fft": 1024, "hop": 256, "bands": 161, "floor": 80.0}
-    wanted |= {"method": "pghi+raar", "iterations": 32, "refine": 0, "normalisation": "none"}
+    wanted |= {"method": "pghi+raar", "iterations": 48, "refine": 0, "normalisation": "none"}
     assert config.representation == wanted
     assert config.model["name"] == "oneshot"
     assert config.model["dims"] == 32

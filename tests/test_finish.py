@@ -9,10 +9,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import signal
 from torch import Tensor
 
 from timbrespace.contracts import ConfigError, ShapeError
-from timbrespace.synthesis.finish import finish, safe_name, unique_names
+from timbrespace.synthesis.finish import finish, high_pass, safe_name, unique_names
 from timbrespace.synthesis.loudness import integrated_loudness, k_weighting, momentary_loudness
 from timbrespace.synthesis.reel import reel
 
@@ -69,6 +70,14 @@ def test_subsonics_go_and_kicks_stay() -> None:
     assert db(spectrum[50] / reference[50]) == pytest.approx(0, abs=0.3)
     before = rumble[0, RATE // 2 : RATE].double().numpy()
     assert spectrum[3] < 0.1 * np.abs(np.fft.rfft(before * np.hanning(before.size), n=RATE))[3]
+
+
+@pytest.mark.parametrize("rate", [1000, 22_050, 44_100, 768_000])
+@pytest.mark.parametrize("size", [1, 2, 1000, 50_001])
+def test_high_pass_is_scipys(rate: int, size: int) -> None:
+    wave = np.random.default_rng(0).normal(size=(2, size)) + 0.3
+    expected = signal.sosfilt(signal.butter(2, 10.0, "highpass", fs=rate, output="sos"), wave, axis=-1)
+    assert high_pass(wave, rate, cutoff=10.0) == pytest.approx(expected, abs=1e-7 if rate > 100_000 else 1e-9)  # where a double zero lies all but on the poles
 
 
 def test_nothing_rings_before_the_attack() -> None:

@@ -14,7 +14,7 @@ KNEE_DB, RATIO = -60.0, 2.0  # downward expansion, dB under the loudest cell
 TONAL_DB, NOISY_DB = 10.0, 2.0  # a cell that stands out from its neighbours in frequency by so much is a partial, or noise
 _NEIGHBOURS = (-4, -3, 3, 4)  # bands away; nearer ones belong to the same partial
 _DEEPEST_GRAIN_DB = -20.0
-ITERATIONS = 16  # of the phase search: with 12, 20 and 32 new sounds measure the same, for their levels are no one's in particular
+ITERATIONS = 12  # of the phase search: with 16, 20 and 32 new sounds measure the same, for their levels are no one's in particular
 DEEPEST_DB = 80.0  # under the loudest cell, where a representation has no floor of its own
 
 
