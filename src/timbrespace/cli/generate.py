@@ -27,6 +27,10 @@ def generate(
     pitch: Annotated[
         float | None, typer.Option("--pitch", help="Only this note, a MIDI number (60 = C4); for instruments learned from notes.")
     ] = None,
+    condition: Annotated[
+        list[str] | None,
+        typer.Option("--condition", metavar="NAME=VALUE", help="What to play, for instruments of preset conditional; repeatable."),
+    ] = None,
     kit: Annotated[bool, typer.Option("--kit", help="Also write the batch as a sampler kit: SFZ and Decent Sampler.")] = False,
     reel: Annotated[bool, typer.Option("--reel", help="Also put all sounds one after another into one file.")] = False,
     page: Annotated[bool, typer.Option("--page", help="Also write index.html: players, spectrograms, the map, the card.")] = False,
@@ -47,13 +51,16 @@ def generate(
 
     check_outputs(out, subtype=subtype)
     if recipe is not None:
-        _refuse_beside_recipe({"--near": near, "--category": category, "--pitch": pitch, "--rate": rate, "--seconds": seconds})
+        _refuse_beside_recipe(
+            {"--near": near, "--category": category, "--pitch": pitch, "--condition": condition, "--rate": rate, "--seconds": seconds}
+        )
     if kit:
         for suffix in (".sfz", ".dspreset"):
             check_absent(out / f"{_kit_name(instrument)}{suffix}", force=force)
     for wanted, name in ((reel or page, "reel.wav"), (page, "index.html")):
         if wanted:
             check_absent(out / name, force=force)
+    conditions = _conditions(condition or [])
     opened = open_instrument(instrument)
     if recipe is not None:
         sounds = [opened.replay(_read_recipe(recipe))]
@@ -61,7 +68,7 @@ def generate(
         with counting("generating", quiet=json) as progress:
             sounds = opened.generate(
                 count, seed=seed, category=category, temperature=temperature, near=None if near is None else opened.read(near),
-                pitch=pitch, seconds=seconds, level=level, out_rate=rate, progress=progress,  # type: ignore[arg-type]
+                pitch=pitch, seconds=seconds, conditions=conditions, level=level, out_rate=rate, progress=progress,  # type: ignore[arg-type]
             )  # fmt: skip
     paths = save_sounds(sounds, out, subtype=subtype, force=force, inputs=[path for path in (near, recipe, instrument) if path])
     more = {}
@@ -87,6 +94,21 @@ def _refuse_beside_recipe(options: dict[str, object]) -> None:
     given = [name for name, value in options.items() if value is not None]
     if given:
         raise ConfigError(f"{', '.join(given)} cannot be given with --recipe, which holds all of that; leave one of them out")
+
+
+def _conditions(given: list[str]) -> dict[str, str | float]:
+    """NAME=VALUE as name -> value; a figure stays text until the instrument knows it for one. Raises ConfigError."""
+    from timbrespace.contracts import ConfigError
+
+    found: dict[str, str | float] = {}
+    for one in given:
+        name, equals, value = (part.strip() for part in one.partition("="))
+        if not equals or not name or not value:
+            raise ConfigError(f"--condition {one!r} is not NAME=VALUE; for instance category=kick; `info` lists what there is")
+        if name in found:
+            raise ConfigError(f"--condition {name} is given twice; once is enough")
+        found[name] = value
+    return found
 
 
 def _kit_name(instrument: Path) -> str:

@@ -44,6 +44,7 @@ def info(
         "dims": opened.dims,
         **(moves if opened.model.moving else {}),
         "categories": opened.categories,
+        **({"conditions": opened.conditions} if opened.conditions else {}),
         "training_sounds_named": 0 if clips is None else len(clips.names),
         "settings": opened.contents.settings,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from timbrespace.contracts import ConfigError
 _CLIPS_A_COMPONENT = 6  # fewer clips than this do not get a component of their own
 _MOST_COMPONENTS = 96
 _OWN_SHAPE = 32.0  # clips that a component needs before its own covariance weighs as much as the shared one
+_NEAR_SPREAD = 0.2  # of a coordinate within a component, at least: what is known for certain still has neighbours
 _MOST_AXES = 256  # a longer latent (the code of a plain autoencoder has thousands of numbers) is described along its principal axes
 
 
@@ -110,10 +111,12 @@ class LatentSpace:
         category: str | None = None,
         temperature: float = 1.0,
         last: float | Callable[[float], float] | None = None,
+        near: Mapping[int, float] | None = None,
     ) -> tuple[Tensor, str | None]:
         """One point `(dims,)` and its category. temperature scales the spread about the component's centre: 0 gives centres.
 
         last: value of the last coordinate, or what makes it of the one that was drawn; the others follow as they are correlated with it.
+        near: coordinates and values of them that a component should be likely to have; the point itself is not moved there.
         Raises ConfigError when `category` is not one of `categories`.
         """
         allowed = np.array([category is None or label == category for label in self.labels])
@@ -125,6 +128,11 @@ class LatentSpace:
             spread = self.factors[:, -1].double().norm(dim=1).numpy()
             log = -0.5 * ((last - self.means[:, -1].double().numpy()) / spread) ** 2 - np.log(spread)
             weights = weights * np.exp(np.where(allowed, log - log[allowed].max(), -np.inf))
+        if near and self.axes is None:
+            places, values = list(near), np.array(list(near.values()))
+            spread = self.factors[:, places].double().norm(dim=2).numpy() + _NEAR_SPREAD
+            log = (-0.5 * ((values - self.means[:, places].double().numpy()) / spread) ** 2 - np.log(spread)).sum(1)
+            weights = weights * np.exp(np.where(weights > 0, log - log[weights > 0].max(), -np.inf))
         component = int(dice.choice(len(weights), p=weights / weights.sum()))
         noise = torch.from_numpy(dice.standard_normal(self.means.shape[1]).astype(np.float32))
         factor = self.factors[component]

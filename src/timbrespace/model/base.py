@@ -32,17 +32,18 @@ class Decoded(NamedTuple):
 class Batch(NamedTuple):
     """What a model learns from: `values (batch, …)` in the model's own form, and true `lengths (batch,)` in samples.
 
-    pitches: MIDI numbers `(batch,)`, NaN where unknown; None: of none.
+    pitches: MIDI numbers `(batch,)`, NaN where unknown; None: of none. facts: what a `conditional` model is told, `(batch, conditions)`.
     """
 
     values: Tensor
     lengths: Tensor
     pitches: Tensor | None = None
+    facts: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """The same on `device`."""
-        pitches = None if self.pitches is None else self.pitches.to(device)
-        return Batch(self.values.to(device), self.lengths.to(device), pitches)
+        pitches, facts = (None if known is None else known.to(device) for known in (self.pitches, self.facts))
+        return Batch(self.values.to(device), self.lengths.to(device), pitches, facts)
 
 
 class Measured(NamedTuple):
@@ -71,6 +72,7 @@ class Model(nn.Module, ABC):
     decibels: bool = False  # whether it learns levels in dB over a floor, and nothing else
     unit: str = "dB"  # of the errors it reports
     pitched = False  # the last number of its latents is a pitch
+    told: int = 0  # numbers at the end of its latents that are not inferred but known: a pitch, conditions
 
     def placed(self, audio: Tensor, samples: int) -> Tensor:
         """A sound `(channels, time)` as this model takes it: with its peak at -1 dB where it is `whole` or `moving`, else as it is.

@@ -93,7 +93,8 @@ class OneShot(Model):
         self.attack, self.edges = attack, step_edges(frames, attack=attack, steps=steps)
         self.steps = len(self.edges) - 1
         self.axis = _axis(notes, centres)
-        self.pitched, self.free = self.axis is not None, dims - (self.axis is not None)
+        self.pitched, self.told = self.axis is not None, int(self.axis is not None)
+        self.free = dims - self.told
         if not self.free:
             raise ConfigError("dims is 1 and its one number would be the pitch; raise dims, or set notes to null")
         cells = parts * (bands if self.axis is None else len(self.axis.slots)) * self.steps

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from timbrespace.model.base import Model
+from timbrespace.model.conditional import Conditional
 from timbrespace.model.conv1d import Raw
 from timbrespace.model.conv2d import Conv
 from timbrespace.model.conv_vae import ConvVAE
@@ -25,6 +26,7 @@ MODELS: dict[str, type[Model]] = {
     "stepwise": Stepwise,
     "recurrent": Recurrent,
     "recurrent-clip": RecurrentClip,
+    "conditional": Conditional,
     "vq": VectorQuantised,
     "frames": Frames,
     "sequence": Sequence,

@@ -20,6 +20,7 @@ from timbrespace.parallel import Pool
 from timbrespace.synthesis import file as instrument_file
 from timbrespace.synthesis import moving, orders
 from timbrespace.synthesis.atlas import place
+from timbrespace.synthesis.conditions import Wanted, told
 from timbrespace.synthesis.finish import Level, finish
 from timbrespace.synthesis.names import safe_name, unique_names
 from timbrespace.synthesis.notes import locate, note_of
@@ -78,6 +79,11 @@ class Instrument:
     def categories(self) -> list[str]:
         """Categories that `generate` can be asked for."""
         return self.space.categories
+
+    @property
+    def conditions(self) -> list[str]:
+        """What `generate` can be asked for by `conditions`, in words: "category: kick, snare", "brightness: 200 to 9000"."""
+        return told(self.model)
 
     # --- there and back -------------------------------------------------------------------------------------------------
 
@@ -138,6 +144,7 @@ class Instrument:
         near: Tensor | None = None,
         pitch: float | None = None,
         seconds: float | None = None,
+        conditions: Wanted | None = None,
         level: Level = "peak",
         out_rate: int | None = None,
         progress: Progress | None = None,
@@ -146,7 +153,8 @@ class Instrument:
 
         category: one of `categories`, or None for all in the corpus's own proportions. temperature: see TEMPERATURE.
         near: `(channels, time)` at the instrument's rate: drawn around this sound instead. pitch: a MIDI number (60 = C4), for an
-        instrument of notes; else new sounds take the notes of the corpus, or that of the sound they are near.
+        instrument of notes; else new sounds take the notes of the corpus, or that of the sound they are near. conditions: name -> label
+        or figure, for an instrument of the preset `conditional`, see `conditions`; the others are as the corpus has them.
 
         seconds: length asked for, see moving.SECONDS; None: as long as the corpus's sounds are. Whole clips bring their own.
         level, out_rate: see `finish`.
@@ -160,7 +168,8 @@ class Instrument:
         length = moving.wanted_length(self.contents, seconds)
         centre = None if near is None else self.encode(near)
         new = orders.new(
-            self.contents, count, seed=seed, category=category, temperature=temperature, centre=centre, length=length, pitch=pitch
+            self.contents, count, seed=seed, category=category, temperature=temperature, centre=centre, length=length, pitch=pitch,
+            conditions=conditions,
         )  # fmt: skip
         return self._render(new, level=level, out_rate=out_rate, progress=progress)
 

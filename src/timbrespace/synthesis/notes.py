@@ -10,8 +10,10 @@ from torch import Tensor
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.pitch import pitch_of
 from timbrespace.model.base import Model
+from timbrespace.model.conditional import Conditional
 from timbrespace.model.oneshot import OneShot
 from timbrespace.model.pitch import MARGIN, OCTAVE, HarmonicAxis
+from timbrespace.synthesis.conditions import heard
 
 _BEYOND = OCTAVE  # semitones outside the range learned that may be asked for
 _LADDER = 3.0  # semitones between the pitches tried where a sound tells none
@@ -22,9 +24,13 @@ _SURE = 0.9  # confidence from which a pitch is not doubted
 def locate(model: Model, features: Tensor, lengths: Tensor, audio: Tensor, sample_rate: int) -> Tensor:
     """The latent `(1, dims)` of a sound `(channels, time)` with features `(1, parts, bands, frames)` and `lengths (1,)` in samples.
 
-    For a model with notes the pitch is heard; where it is not clear, also an octave off or, where nothing is heard, all over the
-    range, and the latent that comes nearest to the sound after the search counts.
+    A `conditional` model is told what can be heard of its conditions, and the likeliest labels. For a model with notes the pitch is
+    heard; where it is not clear, also an octave off or, where nothing is heard, all over the range, and the latent that comes nearest to
+    the sound after the search counts.
     """
+    if isinstance(model, Conditional):
+        facts = model.guessed(features, lengths, heard(model, audio, sample_rate))
+        return model.encode(features, lengths, facts).mean
     if not isinstance(model, OneShot) or model.axis is None:
         return model.search(features, lengths, model.encode(features, lengths).mean)
     axis = model.axis

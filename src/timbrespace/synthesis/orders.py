@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from timbrespace.contracts import ConfigError
 from timbrespace.latent.paths import line
 from timbrespace.synthesis import moving
+from timbrespace.synthesis.conditions import Wanted, asked_conditions, takes_pitch
 from timbrespace.synthesis.file import Contents
 from timbrespace.synthesis.notes import asked_note, tempered
 
@@ -42,18 +43,23 @@ class Order(NamedTuple):
 
 def new(
     contents: Contents, count: int, *, seed: int, category: str | None, temperature: float, centre: Encoded | None, length: int | None,
-    pitch: float | None = None,
+    pitch: float | None = None, conditions: Wanted | None = None,
 ) -> list[Order]:  # fmt: skip
-    """New sounds, drawn from the space, or around `centre`. length: in samples, pitch: a MIDI number, where asked for."""
+    """New sounds, drawn from the space, or around `centre`. length: in samples, pitch: a MIDI number, conditions: where asked for."""
     orders: list[Order] = []
     asked: dict[str, Any] = {} if length is None else {"seconds": length / contents.sample_rate}
     asked |= {} if pitch is None else {"pitch": pitch}
-    note = asked_note(contents.model, pitch)
+    asked |= {"conditions": dict(conditions)} if conditions else {}
+    wanted = asked_conditions(contents.model, conditions, category=category, pitch=pitch)
+    if category is None and conditions and conditions.get("category") in contents.space.categories:
+        category = str(conditions["category"])
+    note = None if takes_pitch(contents.model) else asked_note(contents.model, pitch)
     marks: list[Tensor] = []
     for index in range(count):
         mark, z, own, label = _draw(
-            contents, index, marks, seed=seed, category=category, temperature=temperature, centre=centre, length=length, note=note
-        )
+            contents, index, marks, seed=seed, category=category, temperature=temperature, centre=centre, length=length, note=note,
+            wanted=wanted,
+        )  # fmt: skip
         marks.append(mark)
         recipe = {"verb": "generate", "seed": seed, "index": index, "asked_category": category, "temperature": temperature, **asked}
         orders.append(Order(z, label or "sound", label, recipe, mixed(seed, index), own))
@@ -65,8 +71,7 @@ def variations(contents: Contents, centre: Encoded, count: int, *, amount: float
     orders = []
     for index in range(count):
         z = contents.model.near(_around(contents, centre.z, np.random.default_rng([seed, index]), amount=amount)[None])[0]
-        if contents.model.pitched:
-            z[-1] = centre.z[-1]
+        _keep_told(contents, z, centre.z)
         recipe = {"verb": "vary", "seed": seed, "index": index, "amount": amount, "of": name}
         length = centre.length if contents.model.moving else None
         orders.append(Order(z, f"{name} varied", None, recipe, mixed(seed, index), length))
@@ -120,7 +125,7 @@ def mixed(seed: int, index: int) -> int:
 
 def _draw(
     contents: Contents, index: int, marks: list[Tensor], *, seed: int, category: str | None, temperature: float, centre: Encoded | None,
-    length: int | None, note: float | None,
+    length: int | None, note: float | None, wanted: Mapping[int, float],
 ) -> tuple[Tensor, Tensor, int | None, str | None]:  # fmt: skip
     """Sound `index`: where it lies among its batch, its latent, length and category; the first draw that is no double of `marks`."""
     model, space = contents.model, contents.space
@@ -131,17 +136,20 @@ def _draw(
         dice = np.random.default_rng([seed, index, attempt])
         own: int | None = None
         if centre is None:
-            mark, label = space.draw(dice, category=category, temperature=temperature, last=last)
+            mark, label = space.draw(dice, category=category, temperature=temperature, last=last, near=wanted)
             z = mark
             if model.moving:
                 z, own = moving.drawn(contents, mark, length)
         else:
             z, label = _around(contents, centre.z, dice, amount=temperature), category
-            if model.pitched:
-                z[-1] = centre.z[-1] if note is None else note
+            _keep_told(contents, z, centre.z)
+            if note is not None:
+                z[-1] = note
             if model.moving:
                 z, own = moving.fitted(contents, z, centre.length if length is None else length)
         z = model.draw(z, dice, temperature=temperature)
+        for place, value in wanted.items():
+            z[place] = value
         if not model.moving:
             mark = z
         elif centre is not None:
@@ -149,6 +157,12 @@ def _draw(
         if not marks or float((torch.stack(marks) - mark).norm(dim=1).min()) > _DOUBLE * spread:
             break
     return mark, z, own, label
+
+
+def _keep_told(contents: Contents, z: Tensor, own: Tensor) -> None:
+    """Gives a latent near a sound what is known of that sound, in place."""
+    if contents.model.told:
+        z[-contents.model.told :] = own[-contents.model.told :]
 
 
 def _around(contents: Contents, z: Tensor, dice: np.random.Generator, *, amount: float) -> Tensor:

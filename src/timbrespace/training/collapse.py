@@ -55,4 +55,5 @@ def activity(model: Model, sounds: Sounds, *, own: int) -> Activity:
     means = torch.cat([model.posterior(batch).mean for batch in batches])
     kl = sum(model.measure(batch).kl * len(batch.lengths) for batch in batches) / len(means)
     variance = means.transpose(0, 1).flatten(1).var(1, correction=0)
-    return Activity([float(value) for value in torch.as_tensor(kl)], variance.tolist())
+    inferred = model.dims - model.told  # what is known says nothing of how the latent is used
+    return Activity([float(value) for value in torch.as_tensor(kl)][:inferred], variance.tolist()[:inferred])

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.model.base import Model
+from timbrespace.model.conditional import Conditional
 from timbrespace.model.oneshot import OneShot
 from timbrespace.parallel import Pool
 from timbrespace.representation.base import Representation
 from timbrespace.training.codec import principal_components
+from timbrespace.training.conditions import clip_facts
 from timbrespace.training.data import InMemory
 from timbrespace.training.images import Encoder, ImageStore
 from timbrespace.training.pitched import clip_pitches
@@ -37,11 +41,20 @@ def encode_clips(
 ) -> InMemory:
     """Clips as they are, in the form that the model learns from."""
     pitches = clip_pitches(corpus, clips) if model.pitched else None
-    encoder = Encoder(corpus, clips, representation, model, samples=samples, seed=0, pitches=pitches)
+    encoder = Encoder(corpus, clips, representation, model, samples=samples, seed=0, pitches=pitches, **known_facts(model, corpus, clips))
     with Pool(torch.get_num_threads()) as pool:
         parts = [encoder.images(list(range(start, min(start + 256, len(clips)))), pool) for start in range(0, len(clips), 256)]
     values = [model.project(images) if isinstance(model, OneShot) else images.unflatten(1, shape) for images, _ in parts]
-    return InMemory(torch.cat(values), torch.cat([length for _, length in parts]), encoder.row_pitches(len(clips)))
+    lengths = torch.cat([length for _, length in parts])
+    return InMemory(torch.cat(values), lengths, encoder.row_pitches(len(clips)), encoder.row_facts(len(clips)))
+
+
+def known_facts(model: Model, corpus: Corpus, clips: list[int]) -> dict[str, Any]:
+    """What an `Encoder` of these clips takes for this model beside them: what a `conditional` one is told."""
+    if not isinstance(model, Conditional) or not model.told:
+        return {}
+    names = [condition.name for condition in model.conditions.all]
+    return {"facts": clip_facts(model, corpus, clips), "pitch_fact": names.index("pitch") if "pitch" in names else None}
 
 
 def image_shape(model: Model, representation: Representation, samples: int) -> tuple[int, ...]:

@@ -42,7 +42,8 @@ class Encoder:
 
     Row = copy * clips + clip, copy 0 is the clip itself. Row r depends on `seed`, `augmentation` and r
     alone, so that any row can be made again in any order.
-    pitches: of the clips as MIDI numbers `(clips,)`, NaN where unknown; for a model with notes.
+    pitches: of the clips as MIDI numbers `(clips,)`, NaN where unknown; for a model with notes. facts: of the clips,
+    `(clips, conditions)`, for a `conditional` one; pitch_fact: which of them is a pitch.
     """
 
     def __init__(
@@ -56,9 +57,12 @@ class Encoder:
         seed: int,
         augmentation: Augmentation | None = None,
         pitches: Tensor | None = None,
+        facts: Tensor | None = None,
+        pitch_fact: int | None = None,
     ):
         self.corpus, self.clips, self.representation, self.model = corpus, clips, representation, model
         self.samples, self.seed, self.augmentation, self.pitches = samples, seed, augmentation or Augmentation(), pitches
+        self.facts, self.pitch_fact = facts, pitch_fact
 
     def variation(self, row: int) -> Variation:
         """What is done to the clip of a row; nothing in copy 0. Its `partner` is a position in `clips`."""
@@ -85,6 +89,15 @@ class Encoder:
     def row_pitches(self, rows: int) -> Tensor | None:
         """Those of the first `rows` rows `(rows,)`; None where no pitches are known."""
         return None if self.pitches is None else torch.tensor([self.pitch(row) for row in range(rows)])
+
+    def row_facts(self, rows: int) -> Tensor | None:
+        """Facts of the first `rows` rows `(rows, conditions)`, as those of their clips but for a pitch, which variations shift."""
+        if self.facts is None:
+            return None
+        facts = self.facts[torch.arange(rows) % len(self.clips)].clone()
+        if self.pitch_fact is not None:
+            facts[:, self.pitch_fact] += torch.tensor([shift.semitones + shift.transpose for shift in map(self.variation, range(rows))])
+        return facts
 
     def image(self, row: int) -> tuple[Tensor, int]:
         """Image `(cells,)` float32 and true length in samples."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import torch
 from lightning_fabric import Fabric
+from torch import Tensor
 
 from timbrespace.audio.atomic import check_absent
 from timbrespace.config import Config, build_model, build_representation, load_preset, make_config
@@ -25,8 +26,9 @@ from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.assemble import make_instrument, training_card
 from timbrespace.training.calibration import affordable_synthesised, affordable_variations, seconds_a_step
 from timbrespace.training.collapse import activity
+from timbrespace.training.conditions import with_conditions
 from timbrespace.training.data import OnDisk
-from timbrespace.training.encoded import encode_clips, fit_codec, image_shape
+from timbrespace.training.encoded import encode_clips, fit_codec, image_shape, known_facts
 from timbrespace.training.images import Encoder, ImageStore, kept_images
 from timbrespace.training.log import Board, log_path, write_log
 from timbrespace.training.loop import History, Sounds, best_check
@@ -167,6 +169,7 @@ def _learn(
     corpus = opened()
     clips = corpus.indices("train")
     config = with_notes(config, [corpus.clips[i].pitch for i in clips])
+    config = with_conditions(config, corpus, clips)
     pitches = clip_pitches(corpus, clips) if isinstance(config.model.get("notes"), list) else None
     took["prepare"] = time.monotonic() - started
     representation = build_representation(config.representation, sample_rate=corpus.sample_rate, channels=corpus.channels)
@@ -194,8 +197,9 @@ def _learn(
         model = build_model(config.model, representation=representation, samples=plan.samples)
     shape = image_shape(model, representation, plan.samples)
     encoder = Encoder(
-        corpus, clips, representation, model, samples=plan.samples, seed=seed, augmentation=config.training.augmentation, pitches=pitches
-    )
+        corpus, clips, representation, model, samples=plan.samples, seed=seed, augmentation=config.training.augmentation, pitches=pitches,
+        **known_facts(model, corpus, clips),
+    )  # fmt: skip
     # Synthesised sounds bring no pitch of their own.
     foreign = synthesised_encoder(encoder, count=0 if model.pitched else config.training.synthesised, channels=corpus.channels)
     stage = time.monotonic()
@@ -223,7 +227,11 @@ def _learn(
     watch(Report("codec"))
     if isinstance(model, OneShot) and fabric.world_size > 1:
         first_alone(fabric, lambda: fit_codec(model, store, workspace, encoder, seed=seed))
-    sounds = fit_codec(model, store, workspace, encoder, seed=seed) if isinstance(model, OneShot) else OnDisk(store, shape)
+    sounds = (
+        fit_codec(model, store, workspace, encoder, seed=seed)
+        if isinstance(model, OneShot)
+        else OnDisk(store, shape, _all_facts(encoder, own_rows, rows))
+    )
     held = corpus.indices("validation") or clips
     validation = encode_clips(model, corpus, held, representation, samples=plan.samples, shape=shape)
     took["codec"] = time.monotonic() - stage
@@ -296,6 +304,12 @@ def _config(preset: str | Config, changes: tuple[str, ...], *, minutes: float | 
     given: dict[str, float | None] = {"epochs": None} if minutes is not None else {}
     given |= {name: value for name, value in (("minutes", minutes), ("epochs", epochs)) if value is not None}
     return make_config(preset.model_dump() | {"training": preset.training.model_dump() | given})
+
+
+def _all_facts(encoder: Encoder, own: int, rows: int) -> Tensor | None:
+    """Facts of all rows `(rows, conditions)`: of the first `own` as the encoder knows them, of synthesised sounds none."""
+    facts = encoder.row_facts(own)
+    return None if facts is None else torch.cat([facts, torch.full((rows - own, facts.shape[1]), math.nan)])
 
 
 def _devices(fabric: Fabric) -> str:

@@ -1,0 +1,57 @@
+"""Instruments that are told what to play: what is known of a given sound, and what is asked of new ones."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from timbrespace.contracts import ConfigError
+from timbrespace.corpus.facts import MEASURED, measured
+from timbrespace.corpus.pitch import pitch_of
+from timbrespace.model.base import Model
+from timbrespace.model.conditional import Conditional
+
+Wanted = Mapping[str, str | float]
+
+
+def heard(model: Conditional, audio: Tensor, sample_rate: int) -> Tensor:
+    """Facts `(1, conditions)` of a sound `(channels, time)` as far as they can be heard: measured figures and a pitch, NaN elsewhere."""
+
+    def one(name: str) -> float:
+        value = measured(name, audio, sample_rate) if name in MEASURED else None
+        if name == "pitch":
+            value = pitch_of(audio.numpy(), sample_rate)[0]
+        return math.nan if value is None else value
+
+    return torch.tensor([[one(condition.name) for condition in model.conditions.all]])
+
+
+def asked_conditions(model: Model, wanted: Wanted | None, *, category: str | None, pitch: float | None) -> dict[int, float]:
+    """What is asked of new sounds, as places in the latent and their values. Raises ConfigError.
+
+    category, pitch: asked for by themselves; told where the model knows them as conditions.
+    """
+    if not isinstance(model, Conditional) or not model.told:
+        if wanted:
+            raise ConfigError(
+                f"conditions {', '.join(wanted)} are asked for, and this instrument takes none; train one with --preset conditional"
+            )
+        return {}
+    names = [condition.name for condition in model.conditions.all]
+    labels = next((condition.labels for condition in model.conditions.all if condition.name == "category"), ())
+    known: dict[str, str | float] = {"category": category} if category is not None and category in labels else {}
+    known |= {"pitch": pitch} if pitch is not None and "pitch" in names else {}
+    return {model.free + place: value for place, value in model.conditions.asked({**known, **(wanted or {})}).items()}
+
+
+def takes_pitch(model: Model) -> bool:
+    """Whether a pitch is one of the conditions."""
+    return isinstance(model, Conditional) and any(condition.name == "pitch" for condition in model.conditions.all)
+
+
+def told(model: Model) -> list[str]:
+    """The conditions of an instrument, for people: "category: kick, snare"."""
+    return [condition.describe() for condition in model.conditions.all] if isinstance(model, Conditional) else []
