@@ -30,7 +30,7 @@ _ADAM: dict[str, Any] = {
     "foreach": False,
 }
 _TAIL = 0.75  # a step of n frames counts as n ** 0.75 in the search: between every step alike and every frame alike
-_ATTACK = 0.3  # of the level of the attack's frames, beside that of all cells
+_ATTACK, _COURSE = 0.3, 0.1  # of the level of the attack's frames, and of all frames, beside that of all cells
 _LENGTH_MARGIN = 2  # frames by which a sound's image outlasts its samples
 _OVERSHOOT = 6.0  # dB over the loudest cell that interpolating between bands may reach
 _GATE_DB_PER_FRAME = 12.0  # how fast features fall beyond the predicted end
@@ -212,8 +212,8 @@ class OneShot(Model):
         """Descends from `z (batch, dims)` to the latent whose features are nearest within the true lengths `(batch,)`: `(batch, dims)`.
 
         The encoder must guess for sounds that it never heard; the decoder tells how good the guess was. The error is the squared
-        difference in dB, frames of the tail counting a little less each, plus that of the whole level of the first frames: the
-        attack. What lies beyond the end or under the floor counts nowhere. Adam with a falling rate; each sound on its own. A pitch
+        difference in dB, frames of the tail counting a little less each, plus that of the whole level of every frame, and once more of
+        the first ones: the attack. What lies beyond the end or under the floor counts nowhere. Adam with a falling rate; each sound on its own. A pitch
         stays as it is.
         """
         misfit = self._misfit(features, lengths)
@@ -239,13 +239,14 @@ class OneShot(Model):
         frames = (torch.div(lengths, self.hop, rounding_mode="floor") + 1)[:, None].to(wanted)
         edges = self.edges.to(wanted)
         inside = (torch.minimum(frames, edges[1:]) - edges[:-1]).clamp_min(0.0).pow(_TAIL)
-        weight = (inside / inside.sum(1, keepdim=True) / (self.parts * self.bands))[:, None]
-        early = _ATTACK * (inside[:, : self.attack] > 0).to(wanted) / min(self.attack, self.steps)
+        share = inside / inside.sum(1, keepdim=True)
+        weight = (share / (self.parts * self.bands))[:, None]
+        course = _COURSE * share
+        course[:, : self.attack] += _ATTACK * (inside[:, : self.attack] > 0).to(wanted) / min(self.attack, self.steps)
 
         def misfit(z: Tensor) -> Tensor:
             image = self.band_images(z)[0].clamp_min(-self.floor).flatten(1, 2)
-            rise = (_level(image) - level)[:, : self.attack]
-            return ((image - wanted).square() * weight).sum((1, 2)) + (rise.square() * early).sum(1)
+            return ((image - wanted).square() * weight).sum((1, 2)) + ((_level(image) - level).square() * course).sum(1)
 
         return misfit
 

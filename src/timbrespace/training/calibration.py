@@ -14,7 +14,7 @@ from timbrespace.config import Config
 from timbrespace.model.base import Model
 from timbrespace.parallel import Pool
 from timbrespace.training.images import Encoder, seconds_per_row
-from timbrespace.training.loop import Sounds, run
+from timbrespace.training.loop import CHECKED, Sounds, run
 from timbrespace.training.synthesised import COPIES
 
 _ENCODING_SHARE = 0.25  # of the time given, for variations and the closed-form codec
@@ -80,7 +80,7 @@ def seconds_a_step(model: Model, sounds: Sounds, validation: Sounds, config: Con
         run(
             copy.deepcopy(model),
             sounds,
-            own=min(64, len(sounds)),
+            own=min(CHECKED, len(sounds)),
             validation=validation,
             settings=config.training,
             steps=_CALIBRATION_STEPS,

@@ -26,7 +26,7 @@ _WARM_UP = 100  # steps
 _SAVE_SECONDS = 20.0
 _SMOOTHED_OVER = 3  # checks in the moving average of the validation error
 _KEPT = 0.999  # decay of the averaged parameters, late in training
-_CHECKED = 1024  # training clips looked at in a check, at most
+CHECKED = 256  # training clips looked at in a check, at most: with a heavy model more would take longer than the steps between
 _AT_ONCE = 256  # sounds measured together
 
 
@@ -133,7 +133,7 @@ def run(
         _average(averaged, model, kept=min(_KEPT, (1 + step) / (10 + step)))
 
         if step % check_every == 0 or step == steps:
-            figures, more = decided(fabric, lambda: _check(averaged, sounds, validation, own=min(own, _CHECKED), device=device))
+            figures, more = decided(fabric, lambda: _check(averaged, sounds, validation, own=min(own, CHECKED), device=device))
             if not all(map(math.isfinite, figures)):
                 raise DivergedError(
                     f"the loss is no longer finite at step {step}; lower training.learning_rate (it is {settings.learning_rate:g})"

@@ -239,9 +239,8 @@ def _learn(
 
     stage = time.monotonic()
     if not plan.steps:
-        spent = time.monotonic() - started
         steps, inner = stage_steps(
-            model, sounds, validation, lambda *part, share: _steps(*part, config=config, fabric=fabric, seed=seed, spent=spent, share=share)
+            model, sounds, validation, lambda *part, share: _steps(*part, config=config, fabric=fabric, seed=seed, started=started, share=share)
         )
         every, inner_every = (max(10, count // _CHECKS) for count in (steps, inner))
         counted = replace(plan, steps=steps, check_every=every, inner_steps=inner, inner_check_every=inner_every)
@@ -320,12 +319,14 @@ def _devices(fabric: Fabric) -> str:
 
 
 def _steps(
-    model: Model, sounds: Sounds, validation: Sounds, *, config: Config, fabric: Fabric, seed: int, spent: float, share: float
+    model: Model, sounds: Sounds, validation: Sounds, *, config: Config, fabric: Fabric, seed: int, started: float, share: float
 ) -> int:
-    """Optimiser steps: by epochs, or what fits into the minutes that are left. spent: seconds gone already; share: of what is left."""
+    """Optimiser steps: by epochs, or what fits into the minutes that are left. started: by `time.monotonic`; share: of what is left."""
     settings = config.training
     if settings.epochs is not None:
         return max(1, round(share * settings.epochs * len(sounds) / settings.batch))
     seconds = settings.minutes * 60
+    each = seconds_a_step(model, sounds, validation, config, fabric, seed=seed)
+    spent = time.monotonic() - started  # that look included
     left = max(seconds * 0.1, seconds - spent - min(_CLOSING_SECONDS, seconds * _CLOSING_SHARE))
-    return max(_FEWEST_STEPS, int(share * left / seconds_a_step(model, sounds, validation, config, fabric, seed=seed)))
+    return max(_FEWEST_STEPS, int(share * left / each))

@@ -1,0 +1,166 @@
+#!/usr/bin/env python3
+"""Staged against joint training of the same convolutional autoencoder with a VAE inside (source B): speed of an epoch, error over time.
+
+    python benchmarks/staged.py SOUNDS [--minutes 3] [--share 0.5] [--set model.inner.dims=8] [--out FILE]
+
+SOUNDS is the folder that benchmarks/real_audio.py makes; its notes are used, errors are of their validation clips. Speed: the ways
+of taking a step in turn, medians. Error over time: both ways get the same minutes of steps, with the preset's batch, rate and weights
+and no schedule; looking at the validation clips stops the clock. Everything but the clock is seeded.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import torch
+
+from common import say, stamp, table, update
+from one_shots_tables import KEPT_AWAY
+from path import WORK, Bench, folder_in
+
+ROUNDS, STEPS = 5, 4  # of taking steps in turn
+LOOKS = 12  # at the validation clips
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measures both ways and prints the tables."""
+    from timbrespace.config import build_model, build_representation, load_preset
+    from timbrespace.training.data import batches_of
+    from timbrespace.training.encoded import encode_clips, image_shape
+    from timbrespace.training.source import clip_samples
+    from timbrespace.training.stages import code_statistics
+
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sounds", type=Path, metavar="SOUNDS", help="folder made by real_audio.py")
+    parser.add_argument("--minutes", type=float, default=3.0, help="of steps, each way (default %(default)s)")
+    parser.add_argument("--share", type=float, default=0.5, help="of them, for the outer model (default %(default)s)")
+    parser.add_argument("--set", dest="changes", action="append", default=[], metavar="KEY=VALUE", help="change the preset; repeatable")
+    parser.add_argument("--work", type=Path, default=WORK / "staged", help="folder for the corpus")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="also write the section into this Markdown file (docs/benchmarks.md)")
+    given = parser.parse_args(arguments)
+    if given.minutes <= 0 or not 0 < given.share < 1:
+        parser.error("--minutes must be above 0, --share between 0 and 1")
+    given.work.mkdir(parents=True, exist_ok=True)
+    away = KEPT_AWAY["notes"]
+    bench = Bench(folder_in(given.sounds, "notes", away), given.work, given.minutes, 1, False, kept_away=away, what="notes")
+    config, corpus = load_preset("staged", changes=given.changes), bench.corpus
+    settings = config.training
+    samples = clip_samples(corpus)
+    view = build_representation(config.representation, sample_rate=corpus.sample_rate, channels=corpus.channels)
+
+    def fresh() -> Any:
+        torch.manual_seed(0)
+        return build_model(config.model, representation=view, samples=samples)
+
+    staged, joint = fresh(), fresh()
+    shape = image_shape(staged, view, samples)
+    clock = time.perf_counter()
+    sounds = encode_clips(staged, corpus, corpus.indices("train"), view, samples=samples, shape=shape)
+    encoding = time.perf_counter() - clock
+    held = encode_clips(staged, corpus, corpus.indices("validation"), view, samples=samples, shape=shape)
+
+    def error(model: Any) -> float:
+        with torch.no_grad():
+            return float(torch.cat([model.measure(batch).errors for batch in batches_of(held, len(held), at_once=32)]).mean())
+
+    def stepper(model: Any, batch_of: Callable[[torch.Tensor], Any], whole: Any, *, kl: bool) -> Callable[[], None]:
+        optimizer = torch.optim.AdamW(whole.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+
+        def step() -> None:
+            losses = model(batch_of(torch.randint(len(sounds), (settings.batch,))))
+            (losses["reconstruction"] + (settings.weights.kl * losses["kl"].sum() if kl else 0.0)).backward()
+            torch.nn.utils.clip_grad_norm_(whole.parameters(), 5.0)
+            optimizer.step()
+            optimizer.zero_grad()
+
+        return step
+
+    def coded() -> tuple[Callable[[torch.Tensor], Any], float]:
+        """The codes of all sounds, and seconds taken."""
+        clock = time.perf_counter()
+        staged.set_codes(*code_statistics(staged, sounds, device=torch.device("cpu")))
+        with torch.no_grad():
+            values = torch.cat([staged.codes(batch).values for batch in batches_of(sounds, len(sounds), at_once=32)])
+        return lambda rows: sounds[rows]._replace(values=values[rows]), time.perf_counter() - clock
+
+    joint_step = stepper(joint, sounds.__getitem__, joint, kl=True)
+    codes, _ = coded()
+    ways = {
+        "joint": joint_step,
+        "outer alone": stepper(staged.outer, sounds.__getitem__, staged.outer, kl=False),
+        "inner alone": stepper(staged.inner, codes, staged.inner, kl=True),
+    }
+    times: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(ROUNDS):
+        for name, step in ways.items():
+            clock = time.perf_counter()
+            for _ in range(STEPS):
+                step()
+            times[name].append((time.perf_counter() - clock) / STEPS)
+    seconds = {name: median(some[1:]) for name, some in times.items()}
+    an_epoch = len(sounds) / settings.batch
+
+    staged, joint = fresh(), fresh()
+
+    def follow(step: Callable[[], None], model: Any, start: float, until: float, *, look: bool) -> list[tuple[float, float]]:
+        """Takes steps from `start` to `until` seconds of its own clock; (seconds, error) at each look."""
+        found, spent, due = [], start, start
+        while spent < until:
+            clock = time.perf_counter()
+            step()
+            spent += time.perf_counter() - clock
+            if spent >= due:
+                due += (60 * given.minutes) / LOOKS
+                found.append((spent, error(model) if look else float("nan")))
+        return found
+
+    whole = 60 * given.minutes
+    say("staged")
+    torch.manual_seed(1)
+    follow(stepper(staged.outer, sounds.__getitem__, staged.outer, kl=False), staged.outer, 0.0, given.share * whole, look=False)
+    staged.outer.requires_grad_(False)
+    codes, coding = coded()
+    curve = follow(stepper(staged.inner, codes, staged.inner, kl=True), staged, given.share * whole + coding, whole, look=True)
+    say("joint")
+    torch.manual_seed(1)
+    other = follow(stepper(joint, sounds.__getitem__, joint, kl=True), joint, 0.0, whole, look=True)
+    reached = min((at for at, found in curve if found <= min(found for _, found in other)), default=None)
+    speeds = [[name, f"{1000 * s:.0f}", f"{s * an_epoch:.1f}", f"{seconds['joint'] / s:.1f}"] for name, s in seconds.items()]
+    steps = sorted({round(at / (whole / LOOKS)) for at, _ in curve + other})
+    at_step = [{round(at / (whole / LOOKS)): found for at, found in some} for some in (curve, other)]
+    over_time = [
+        [
+            f"{k * whole / LOOKS:.0f}",
+            *(f"{found[k]:.3f}" if k in found else "outer model" if way == 0 else "–" for way, found in enumerate(at_step)),
+        ]
+        for k in steps
+    ]
+    verdict = (
+        f"Staged training reaches the least error of joint training after {reached:.0f} of {whole:.0f} s."
+        if reached is not None
+        else f"Staged training does not reach the least error of joint training in {whole:.0f} s."
+    )
+    about = (
+        f"{len(sounds)} notes of up to {samples / corpus.sample_rate:.1f} s, batches of {settings.batch}; loading and encoding them takes "
+        f"{encoding:.1f} s and their codes {coding:.1f} s, once, counted apart from epochs (codes count in the second table)."
+    )
+    body = "\n\n".join([
+        stamp("python benchmarks/staged.py SOUNDS" + "".join(f" --set {change}" for change in given.changes)),
+        about,
+        table(["learns", "ms a step", "s an epoch", "joint over it"], speeds),
+        "Error of validation clips from picture to picture, in % of full scale (source B's stdev), after so many seconds of steps:",
+        table(["seconds", "staged", "joint"], over_time),
+        verdict,
+    ])  # fmt: skip
+    print(body)
+    if given.out is not None:
+        update(given.out, "staged", body)
+
+
+if __name__ == "__main__":
+    main()
