@@ -212,9 +212,9 @@ class OneShot(Model):
         """Descends from `z (batch, dims)` to the latent whose features are nearest within the true lengths `(batch,)`: `(batch, dims)`.
 
         The encoder must guess for sounds that it never heard; the decoder tells how good the guess was. The error is the squared
-        difference in dB, frames of the tail counting a little less each, plus that of the whole level of every frame, and once more of
-        the first ones: the attack. What lies beyond the end or under the floor counts nowhere. Adam with a falling rate; each sound on its own. A pitch
-        stays as it is.
+        difference in dB, frames of the tail counting a little less each, plus that of the whole level of every frame, and once more
+        of the first ones: the attack. What lies beyond the end or under the floor counts nowhere. Adam with a falling rate; each sound
+        on its own. A pitch stays as it is.
         """
         misfit = self._misfit(features, lengths)
         found = z.detach().clone().requires_grad_()

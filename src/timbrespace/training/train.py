@@ -240,7 +240,10 @@ def _learn(
     stage = time.monotonic()
     if not plan.steps:
         steps, inner = stage_steps(
-            model, sounds, validation, lambda *part, share: _steps(*part, config=config, fabric=fabric, seed=seed, started=started, share=share)
+            model,
+            sounds,
+            validation,
+            lambda *some, share: _steps(*some, config=config, fabric=fabric, seed=seed, started=started, share=share),
         )
         every, inner_every = (max(10, count // _CHECKS) for count in (steps, inner))
         counted = replace(plan, steps=steps, check_every=every, inner_steps=inner, inner_check_every=inner_every)
