@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import signal
-import statistics
 import subprocess
 import sys
 import time
@@ -139,14 +138,9 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     assert result.stderr == ""
 
 
-def test_help_is_quick_and_light() -> None:
+def test_help_is_light() -> None:
     code = "import sys; from timbrespace.cli.main import main; main(['--help']); assert not {'torch', 'numpy'} & set(sys.modules)"
-    times = []
-    for _ in range(5):
-        started = time.perf_counter()
-        subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
-        times.append(time.perf_counter() - started)
-    assert statistics.median(times) < 0.5
+    subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
 
 
 @pytest.mark.parametrize("name", sorted(front.available_verbs()))
