@@ -199,7 +199,7 @@ def test_presets(shell: Shell) -> None:
     assert "oneshot" in shell.json("presets")
     assert shell.json("presets", "oneshot")["model"]["dims"] == 32
     assert "n_fft: 1024" in shell("presets", "oneshot")
-    assert "there are bounded, conv" in shell("presets", "none", code=2)
+    assert "there are bounded, conditional, conv" in shell("presets", "none", code=2)
 
 
 def test_train(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -226,7 +226,7 @@ def test_train(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     [
         (["--set", "model.dimz=3"], "known here are dims"),
         (["--set", "dims"], "not key=value"),
-        (["--preset", "best"], "there are bounded, conv"),
+        (["--preset", "best"], "there are bounded, conditional, conv"),
         (["--minutes", "0"], "training.minutes is 0"),
         (["--minutes", "nan"], "training.minutes is nan"),
         (["--device", "tpu"], "allowed are auto"),
