@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from shell import Shell
+from timbrespace.cli.generate import _conditions
 from timbrespace.config import _construct, load_preset, make_config
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
@@ -280,6 +282,15 @@ def test_neighbours_keep_what_is_heard_and_copies_have_their_length(instrument: 
 
 def test_conditions_in_the_latent_do_not_count_as_active_units(instrument: Instrument) -> None:
     assert len(instrument.card["training"]["kl_per_dimension"]) == instrument.dims - instrument.model.told == 4
+
+
+def test_conditions_on_the_command_line(shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
+    assert _conditions(["category=kick", " brightness = 3000 "]) == {"category": "kick", "brightness": "3000"}
+    words = ["generate", tiny.file, "-n", 1, "--out", tmp_path / "new"]
+    assert "is not NAME=VALUE; for instance category=kick" in shell(*words, "--condition", "category", code=2)
+    assert "is given twice" in shell(*words, "--condition", "a=1", "--condition", "a=2", code=2)
+    assert "takes none; train one with --preset conditional" in shell(*words, "--condition", "category=kick", code=2)
+    assert not (tmp_path / "new").exists()
 
 
 def test_instruments_without_conditions_say_so(tiny: Tiny) -> None:
