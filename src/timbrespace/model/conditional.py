@@ -54,7 +54,9 @@ class Conditional(Model):
         super().__init__()
         self.inside = build(inside, parts=parts, bands=bands, frames=frames, floor=floor, samples=samples, hop=hop)
         if type(self.inside).forward is not ImageModel.forward:
-            raise ConfigError("model.inside learns in a way of its own and cannot be told anything; take dense, conv, conv-vae or raw")
+            raise ConfigError(
+                "model.inside learns in a way of its own and cannot be told anything; take dense, conv, conv-vae, raw or recurrent-clip"
+            )
         self.conditions = Conditions(conditions if isinstance(conditions, dict) else {})
         self.told, self.free = self.conditions.size, self.inside.dims
         self.dims, self.dropped, self.unit = self.free + self.told, dropped, self.inside.unit

@@ -18,7 +18,7 @@ _WAVES = 3  # of a figure, as the network sees it: 1/2, 1 and 2 turns over its r
 _LEAST = 1e-6  # below any frequency or time, where logarithms are taken
 FACTOR = 2 * _WAVES + 2  # numbers that a figure is spread into
 
-Told = Mapping[str, Sequence[str] | Sequence[float]]
+Settings = Mapping[str, Sequence[str] | Sequence[float]]
 
 
 class Condition(NamedTuple):
@@ -52,7 +52,7 @@ class Conditions:
     numbers are `(batch, size)`. Raises ConfigError.
     """
 
-    def __init__(self, settings: Told):
+    def __init__(self, settings: Settings):
         self.all: list[Condition] = []
         start = 0
         for name, values in settings.items():

@@ -52,6 +52,6 @@ def takes_pitch(model: Model) -> bool:
     return isinstance(model, Conditional) and any(condition.name == "pitch" for condition in model.conditions.all)
 
 
-def told(model: Model) -> list[str]:
+def described(model: Model) -> list[str]:
     """The conditions of an instrument, for people: "category: kick, snare"."""
     return [condition.describe() for condition in model.conditions.all] if isinstance(model, Conditional) else []

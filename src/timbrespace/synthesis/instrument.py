@@ -20,7 +20,7 @@ from timbrespace.parallel import Pool
 from timbrespace.synthesis import file as instrument_file
 from timbrespace.synthesis import moving, orders
 from timbrespace.synthesis.atlas import place
-from timbrespace.synthesis.conditions import Wanted, told
+from timbrespace.synthesis.conditions import Wanted, described
 from timbrespace.synthesis.finish import Level, finish
 from timbrespace.synthesis.names import safe_name, unique_names
 from timbrespace.synthesis.notes import locate, note_of
@@ -83,7 +83,7 @@ class Instrument:
     @property
     def conditions(self) -> list[str]:
         """What `generate` can be asked for by `conditions`, in words: "category: kick, snare", "brightness: 200 to 9000"."""
-        return told(self.model)
+        return described(self.model)
 
     # --- there and back -------------------------------------------------------------------------------------------------
 
