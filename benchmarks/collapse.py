@@ -24,8 +24,8 @@ from timbrespace.corpus.prepare import prepare
 from timbrespace.corpus.shaping import shorten, stand
 from timbrespace.model.staged import Staged
 from timbrespace.training.collapse import activity
-from timbrespace.training.data import InMemory
-from timbrespace.training.loop import Sounds, measured, run
+from timbrespace.training.data import InMemory, Sounds
+from timbrespace.training.loop import measured, run
 from timbrespace.training.stages import code_statistics
 
 DIMS, BATCH, CPU = 7, 32, torch.device("cpu")

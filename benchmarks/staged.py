@@ -66,7 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     def error(model: Any) -> float:
         with torch.no_grad():
-            return float(torch.cat([model.measure(batch).errors for batch in batches_of(held, len(held), at_once=32)]).mean())
+            return float(torch.cat([model.measure(batch).errors for batch in batches_of(held, len(held))]).mean())
 
     def stepper(model: Any, batch_of: Callable[[torch.Tensor], Any], whole: Any, *, kl: bool) -> Callable[[], None]:
         optimizer = torch.optim.AdamW(whole.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
@@ -85,7 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
         clock = time.perf_counter()
         staged.set_codes(*code_statistics(staged, sounds, device=torch.device("cpu")))
         with torch.no_grad():
-            values = torch.cat([staged.codes(batch).values for batch in batches_of(sounds, len(sounds), at_once=32)])
+            values = torch.cat([staged.codes(batch).values for batch in batches_of(sounds, len(sounds))])
         return lambda rows: sounds[rows]._replace(values=values[rows]), time.perf_counter() - clock
 
     joint_step = stepper(joint, sounds.__getitem__, joint, kl=True)

@@ -22,6 +22,7 @@ from timbrespace.corpus.synthetic import synthetic_drum
 from timbrespace.evaluation import card
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training import train as training
+from timbrespace.training.calibration import Price
 
 RATE = 44_100
 SMALL = (
@@ -79,7 +80,7 @@ def fix_plan(monkeypatch: pytest.MonkeyPatch, *, variations: int = 2, step_secon
     monkeypatch.setattr(card, "_SOUNDS", 3)
     monkeypatch.setattr(training, "affordable_variations", lambda *_, **__: variations)
     monkeypatch.setattr(training, "affordable_synthesised", lambda encoder, *_, **__: min(4, len(encoder.clips)))
-    monkeypatch.setattr(training, "seconds_a_step", lambda *_, **__: step_seconds)
+    monkeypatch.setattr(training, "price", lambda *_, **__: Price(step_seconds, 0.0))
     monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: 1000.0, perf_counter=time.perf_counter))
 
 

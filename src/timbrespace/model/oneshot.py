@@ -30,7 +30,8 @@ _ADAM: dict[str, Any] = {
     "foreach": False,
 }
 _TAIL = 0.75  # a step of n frames counts as n ** 0.75 in the search: between every step alike and every frame alike
-_ATTACK, _COURSE = 0.3, 0.1  # of the level of the attack's frames, and of all frames, beside that of all cells
+# Of the level of the attack's frames, of all frames, and of frames by their amplitude, beside that of all cells.
+_ATTACK, _COURSE, _LOUD = 0.3, 0.1, 1.0
 _LENGTH_MARGIN = 2  # frames by which a sound's image outlasts its samples
 _OVERSHOOT = 6.0  # dB over the loudest cell that interpolating between bands may reach
 _GATE_DB_PER_FRAME = 12.0  # how fast features fall beyond the predicted end
@@ -212,9 +213,9 @@ class OneShot(Model):
         """Descends from `z (batch, dims)` to the latent whose features are nearest within the true lengths `(batch,)`: `(batch, dims)`.
 
         The encoder must guess for sounds that it never heard; the decoder tells how good the guess was. The error is the squared
-        difference in dB, frames of the tail counting a little less each, plus that of the whole level of every frame, and once more
-        of the first ones: the attack. What lies beyond the end or under the floor counts nowhere. Adam with a falling rate; each sound
-        on its own. A pitch stays as it is.
+        difference in dB, frames of the tail counting a little less each, plus that of the whole level of every frame, once more of the
+        first ones: the attack, and once more of all by how loud they are: where the peak is. What lies beyond the end or under the
+        floor counts nowhere. Adam with a falling rate; each sound on its own. A pitch stays as it is.
         """
         misfit = self._misfit(features, lengths)
         found = z.detach().clone().requires_grad_()
@@ -242,6 +243,8 @@ class OneShot(Model):
         share = inside / inside.sum(1, keepdim=True)
         weight = (share / (self.parts * self.bands))[:, None]
         course = _COURSE * share
+        loudness = torch.pow(10.0, (level - level.amax(1, keepdim=True)) / 20) * (inside > 0)
+        course += _LOUD * loudness / loudness.sum(1, keepdim=True)
         course[:, : self.attack] += _ATTACK * (inside[:, : self.attack] > 0).to(wanted) / min(self.attack, self.steps)
 
         def misfit(z: Tensor) -> Tensor:

@@ -19,8 +19,8 @@ from timbrespace.synthesis.atlas import lay_out
 from timbrespace.synthesis.file import Clips, Contents
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.synthesis.novelty import novelty_unit
-from timbrespace.training.data import batches_of
-from timbrespace.training.loop import History, Sounds, best_check
+from timbrespace.training.data import Sounds, batches_of
+from timbrespace.training.loop import History, best_check
 from timbrespace.training.schedules import settled
 from timbrespace.training.workspace import Plan
 

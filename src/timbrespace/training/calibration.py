@@ -5,24 +5,31 @@ from __future__ import annotations
 import copy
 import math
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from torch import Tensor
 
 from timbrespace.config import Config
-from timbrespace.model.base import Model
+from timbrespace.model.base import Batch, Model
 from timbrespace.parallel import Pool
+from timbrespace.training.data import Sounds
 from timbrespace.training.images import Encoder, seconds_per_row
-from timbrespace.training.loop import CHECKED, Sounds, run
+from timbrespace.training.loop import measured, run
+from timbrespace.training.ranks import decided
 from timbrespace.training.synthesised import COPIES
 
 _ENCODING_SHARE = 0.25  # of the time given, for variations and the closed-form codec
 _SYNTHESIS_SHARE = 0.15  # for synthesised sounds
 _FEWEST_IMAGES = 4_096  # of the corpus: as many as there are of synthesised sounds
 _TRIED = 8  # synthesised sounds, for their price
-_CALIBRATIONS, _CALIBRATION_STEPS = 3, 20
-_CALIBRATION_SHARE = 0.1  # of the time asked for, from which no further run is timed
+_FIRST_STEPS, _CALIBRATIONS, _CALIBRATION_STEPS = 2, 3, 20
+_CALIBRATION_SHARE, _CALIBRATION_SECONDS = 0.1, 3.0  # of the time asked for; or more: within them a further run is timed
+_FEWEST_STEPS = 20
+CHECKS, FEWEST_BETWEEN = 60, 10  # looks at the validation clips in a whole run; steps from one to the next, at least
+_CHECKING, _FEWEST_CHECKS = 0.25, 6  # of the time of the steps between, that a check may take; checks, all the same
 
 
 def affordable_variations(encoder: Encoder, config: Config) -> int:
@@ -69,28 +76,67 @@ class _Nowhere:
         """Nothing stored."""
 
 
-def seconds_a_step(model: Model, sounds: Sounds, validation: Sounds, config: Config, fabric: Fabric, *, seed: int) -> float:
-    """Measured seconds a step, checks included, on copies of the model: the median of a few short runs after a first one.
+@dataclass(frozen=True)
+class Price:
+    """Seconds: of an optimiser step, and of one sound that is looked at without learning from it."""
 
-    Fewer runs where they take long, the first one alone if need be.
+    step: float
+    look: float
+
+
+def price(model: Model, sounds: Sounds, validation: Sounds, config: Config, fabric: Fabric, *, seed: int) -> Price:
+    """What learning costs here: measured on copies of the model, the median of a few short runs after a very short one.
+
+    Fewer runs where they take long, the very short one alone if need be.
     """
-    times = []
-    for _ in range(1 + _CALIBRATIONS):
+    few, times = _Some(validation, 1), list[float]()
+    begun, limit = time.perf_counter(), max(_CALIBRATION_SECONDS, config.training.minutes * 60 * _CALIBRATION_SHARE)
+    for steps in (_FIRST_STEPS, *[_CALIBRATION_STEPS] * _CALIBRATIONS):
         start = time.perf_counter()
         run(
             copy.deepcopy(model),
             sounds,
-            own=min(CHECKED, len(sounds)),
-            validation=validation,
+            own=1,
+            validation=few,
             settings=config.training,
-            steps=_CALIBRATION_STEPS,
-            check_every=_CALIBRATION_STEPS,
+            steps=steps,
+            check_every=steps,
             seed=seed,
             fabric=fabric,
             checkpoints=_Nowhere(),
         )
-        times.append((time.perf_counter() - start) / _CALIBRATION_STEPS)
-        if sum(times) * _CALIBRATION_STEPS > config.training.minutes * 60 * _CALIBRATION_SHARE:
+        times.append((time.perf_counter() - start) / steps)
+        (due,), _ = decided(fabric, lambda: ([time.perf_counter() - begun + _CALIBRATION_STEPS * times[-1]], {}))
+        if due > limit:
             break  # slow models: a rough figure costs less than a better one
     later = sorted(times[1:]) or times
-    return later[len(later) // 2]
+    count, start = min(len(validation), config.training.batch), time.perf_counter()
+    with torch.no_grad():
+        measured(copy.deepcopy(model).to(fabric.device).eval(), validation, count, fabric.device)
+    return Price(later[len(later) // 2], (time.perf_counter() - start) / count)
+
+
+def affordable_steps(cost: Price, seconds: float, *, looked: int) -> tuple[int, int]:
+    """Steps that fit into `seconds`, and how many of them lie between checks that look at `looked` sounds each.
+
+    Checks are rarer where they would take more than a fifth of the time, but a run has a few of them.
+    """
+    check = cost.look * looked
+    every = max(FEWEST_BETWEEN, math.ceil(check / (_CHECKING * cost.step)))
+    steps = int(seconds / (cost.step + check / every))
+    every = max(FEWEST_BETWEEN, min(max(every, steps // CHECKS), steps // _FEWEST_CHECKS))
+    return max(_FEWEST_STEPS, int(seconds / (cost.step + check / every))), every
+
+
+@dataclass(frozen=True)
+class _Some:
+    """The first `count` of other sounds."""
+
+    sounds: Sounds
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, rows: Tensor) -> Batch:
+        return self.sounds[rows]

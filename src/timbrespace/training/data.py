@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from timbrespace.model.base import Batch
 from timbrespace.training.images import ImageStore
-from timbrespace.training.loop import Sounds
+
+_TOGETHER, _VALUES = 256, 2**21  # sounds, and values of theirs, that go through a model at once without gradients: its layers take more
+
+
+class Sounds(Protocol):
+    """Encoded sounds to learn from."""
+
+    def __len__(self) -> int:
+        """How many."""
+
+    def __getitem__(self, rows: Tensor) -> Batch:
+        """Those of `rows (n,)`."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +58,9 @@ class OnDisk:
         return Batch(self.store.take(rows).unflatten(1, self.shape), self.store.lengths[rows], facts=facts)
 
 
-def batches_of(sounds: Sounds, count: int, *, at_once: int = 256) -> list[Batch]:
-    """The first `count` sounds in batches."""
-    return [sounds[rows] for rows in torch.arange(count).split(at_once)]
+def batches_of(sounds: Sounds, rows: int | Tensor) -> Iterator[Batch]:
+    """The first sounds, or those of `rows (n,)`, in batches small enough for any model's memory."""
+    chosen = torch.arange(rows) if isinstance(rows, int) else rows
+    values = sounds[chosen[:1]].values.numel()
+    for some in chosen.split(max(1, min(_TOGETHER, _VALUES // max(1, values)))):
+        yield sounds[some]

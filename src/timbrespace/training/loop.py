@@ -13,35 +13,25 @@ from typing import Any, Protocol
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor, nn
+from torch import nn
 
 from timbrespace.config import Training
 from timbrespace.contracts import TimbrespaceError
-from timbrespace.model.base import Batch, Model
+from timbrespace.model.base import Model
+from timbrespace.training.data import Sounds, batches_of
 from timbrespace.training.losses import total
 from timbrespace.training.ranks import decided, shared_noise, shared_rows
 from timbrespace.training.schedules import scheduled, settled
 
-_WARM_UP = 100  # steps
+_WARM_UP, _WARM_UP_SHARE = 100, 0.25  # steps, and of a short run
 _SAVE_SECONDS = 20.0
 _SMOOTHED_OVER = 3  # checks in the moving average of the validation error
 _KEPT = 0.999  # decay of the averaged parameters, late in training
 CHECKED = 256  # training clips looked at in a check, at most: with a heavy model more would take longer than the steps between
-_AT_ONCE = 256  # sounds measured together
 
 
 class DivergedError(TimbrespaceError):
     """The loss is no longer finite."""
-
-
-class Sounds(Protocol):
-    """Encoded sounds to learn from: see `training.data`."""
-
-    def __len__(self) -> int:
-        """How many."""
-
-    def __getitem__(self, rows: Tensor) -> Batch:
-        """Those of `rows (n,)`."""
 
 
 @dataclass
@@ -115,10 +105,11 @@ def run(
             | {"precision": fabric.strategy.precision.state_dict()},  # the scale of gradients in half precision
         )
 
+    warm_up = max(1.0, min(_WARM_UP, _WARM_UP_SHARE * steps))
     saved = time.monotonic()
     while step < steps and stale < settings.patience:
         for group in optimizer.param_groups:
-            group["lr"] = settings.learning_rate * min(1.0, (step + 1) / _WARM_UP) * 0.5 * (1 + math.cos(math.pi * step / steps))
+            group["lr"] = settings.learning_rate * min(1.0, (step + 1) / warm_up) * 0.5 * (1 + math.cos(math.pi * step / steps))
         with torch.random.fork_rng():
             torch.manual_seed((seed * 1_000_003 + step) % 2**63)
             rows = shared_rows(torch.randint(len(sounds), (settings.batch,)), fabric)
@@ -183,12 +174,12 @@ def _check(
 
 
 def measured(model: Model, sounds: Sounds, count: int, device: torch.device) -> tuple[float, float, dict[str, float]]:
-    """Means over sounds; figures of the model are means over batches of up to `_AT_ONCE` sounds."""
+    """Means over sounds; figures of the model are means over batches as `batches_of` makes them."""
     errors, kl, figures = [], 0.0, dict[str, float]()
-    for rows in torch.arange(count).split(_AT_ONCE):
-        found = model.measure(sounds[rows].to(device))
+    for batch in batches_of(sounds, count):
+        found, share = model.measure(batch.to(device)), len(batch.lengths) / count
         errors.append(found.errors)
-        kl += float(found.kl.sum()) * len(rows) / count
+        kl += float(found.kl.sum()) * share
         for name, figure in (found.figures or {}).items():
-            figures[name] = figures.get(name, 0.0) + figure * len(rows) / count
+            figures[name] = figures.get(name, 0.0) + figure * share
     return float(torch.cat(errors).mean()), kl, figures

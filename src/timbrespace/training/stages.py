@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from lightning_fabric import Fabric
@@ -15,32 +15,41 @@ from timbrespace.config import Kl, Training
 from timbrespace.model.base import Batch, Model
 from timbrespace.model.staged import Staged
 from timbrespace.parallel import Pool
-from timbrespace.training.data import InMemory, OnDisk, batches_of
+from timbrespace.training.calibration import Price
+from timbrespace.training.data import InMemory, OnDisk, Sounds, batches_of
 from timbrespace.training.images import ImageStore
-from timbrespace.training.loop import Checkpoints, History, Sounds, best_check, measured, run
+from timbrespace.training.loop import Checkpoints, History, best_check, measured, run
 from timbrespace.training.ranks import first_alone
 from timbrespace.training.schedules import settled
 from timbrespace.training.workspace import Plan, Workspace
 
+_CODING, _CLOSING = 2, 3  # times that every sound, and every clip, goes through the model after it has learned: about
 _STATISTICS_OF = 4_096  # sounds, evenly spread, at most
-_AT_ONCE = 64
 _CHECKED = 1_024  # sounds measured at the end, at most
 _MOST = 6e4  # what half precision holds
 
 Progress = Callable[[str, int, int, History], None]
 
 
-def stage_steps(model: Model, sounds: Sounds, validation: Sounds, steps: Callable[..., int]) -> tuple[int, int]:
-    """How many steps each stage takes, 0 for a second that there is not.
+class Stint(Protocol):
+    """Makes steps of a price, see `stage_steps`."""
 
-    steps: called with what learns, sounds, validation, and a `share` of all.
-    """
+    def __call__(self, cost: Price | None, *, share: float, after: float) -> tuple[int, int]:
+        """cost: of one stage, None where epochs count; share: of all, for this stage; after: seconds of work beside both stages."""
+
+
+def stage_steps(
+    model: Model, sounds: Sounds, validation: Sounds, *, own: int, price: Callable[[Model, Sounds, Sounds], Price | None], stint: Stint
+) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Steps of each stage, and steps between its checks; 0 and 0 for a second that there is not. own: clips among `sounds`."""
     staged = _staged(model)
     if staged is None:
-        return steps(model, sounds, validation, share=1.0), 0
+        cost = price(model, sounds, validation)
+        return stint(cost, share=1.0, after=cost.look * _CLOSING * own if cost else 0.0), (0, 0)
     blank, few = (_Blank(len(some), tuple(staged.mean.shape)) for some in (sounds, validation))
-    outer = steps(staged.outer, sounds, validation, share=staged.share)
-    return outer, steps(staged.inner, blank, few, share=1 - staged.share)
+    outer, inner = price(staged.outer, sounds, validation), price(staged.inner, blank, few)
+    after = outer.look * (_CODING * len(sounds) + _CLOSING * own) if outer else 0.0
+    return stint(outer, share=staged.share, after=after), stint(inner, share=1 - staged.share, after=after)
 
 
 def learn(
@@ -94,7 +103,7 @@ def learn(
     first_alone(fabric, encode)
     model.set_codes(**_statistics(workspace))
     store = opened()
-    held = [codes.of(batch) for batch in batches_of(validation, len(validation), at_once=_AT_ONCE)]
+    held = [codes.of(batch) for batch in batches_of(validation, len(validation))]
     inner = run(
         model.inner, OnDisk(store, tuple(model.mean.shape)), own=own,
         validation=InMemory(torch.cat([batch.values for batch in held]), torch.cat([batch.lengths for batch in held])),
@@ -143,8 +152,8 @@ def code_statistics(model: Staged, sounds: Sounds, *, device: torch.device) -> t
     count = min(len(sounds), _STATISTICS_OF)
     total = torch.zeros(model.mean.shape, dtype=torch.float64)
     squares = torch.zeros_like(total)
-    for rows in (torch.arange(count) * len(sounds) // count).split(_AT_ONCE):
-        codes = model.raw_codes(sounds[rows].to(device)).cpu().double()
+    for batch in batches_of(sounds, torch.arange(count) * len(sounds) // count):
+        codes = model.raw_codes(batch.to(device)).cpu().double()
         total += codes.sum(0)
         squares += codes.square().sum(0)
     mean = total / count

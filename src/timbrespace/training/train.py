@@ -24,14 +24,22 @@ from timbrespace.model.oneshot import OneShot
 from timbrespace.model.registry import MODELS
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.assemble import make_instrument, training_card
-from timbrespace.training.calibration import affordable_synthesised, affordable_variations, seconds_a_step
+from timbrespace.training.calibration import (
+    CHECKS,
+    FEWEST_BETWEEN,
+    Price,
+    affordable_steps,
+    affordable_synthesised,
+    affordable_variations,
+    price,
+)
 from timbrespace.training.collapse import activity
 from timbrespace.training.conditions import with_conditions
-from timbrespace.training.data import OnDisk
+from timbrespace.training.data import OnDisk, Sounds
 from timbrespace.training.encoded import encode_clips, fit_codec, image_shape, known_facts
 from timbrespace.training.images import Encoder, ImageStore, kept_images
 from timbrespace.training.log import Board, log_path, write_log
-from timbrespace.training.loop import History, Sounds, best_check
+from timbrespace.training.loop import CHECKED, History, best_check
 from timbrespace.training.normalise import fit_normalisation
 from timbrespace.training.pitched import clip_pitches, with_notes
 from timbrespace.training.ranks import first_alone, make_fabric, together
@@ -41,10 +49,9 @@ from timbrespace.training.stages import learn, stage_steps
 from timbrespace.training.synthesised import COPIES, Joined, synthesised_encoder
 from timbrespace.training.workspace import Plan, Workspace
 
-_CHECKS = 60  # looks at the validation clips in a whole run
 _CLOSING_SECONDS = 30.0  # about what latents, map and card take on a thousand clips: 27 to 33 s measured
 _CLOSING_SHARE = 0.2  # of the time asked for, at most
-_FEWEST_STEPS = 50
+_LEARNING_SHARE = 0.1  # of the time asked for, at least
 
 
 @dataclass
@@ -239,13 +246,14 @@ def _learn(
 
     stage = time.monotonic()
     if not plan.steps:
-        steps, inner = stage_steps(
-            model,
-            sounds,
-            validation,
-            lambda *some, share: _steps(*some, config=config, fabric=fabric, seed=seed, started=started, share=share),
-        )
-        every, inner_every = (max(10, count // _CHECKS) for count in (steps, inner))
+        timed = config.training.epochs is None
+        (steps, every), (inner, inner_every) = stage_steps(
+            model, sounds, validation, own=len(clips),
+            price=lambda model, sounds, held: price(model, sounds, held, config, fabric, seed=seed) if timed else None,
+            stint=lambda cost, **more: _stint(
+                cost, config=config, images=len(sounds), looked=min(CHECKED, len(clips)) + len(validation), started=started, **more
+            ),
+        )  # fmt: skip
         counted = replace(plan, steps=steps, check_every=every, inner_steps=inner, inner_check_every=inner_every)
         first_alone(fabric, lambda: workspace.write_plan(counted))
         plan = workspace.read_plan()
@@ -321,15 +329,20 @@ def _devices(fabric: Fabric) -> str:
     return f"{fabric.device}{many}" + (f", {precision}" if precision != "32-true" else "")
 
 
-def _steps(
-    model: Model, sounds: Sounds, validation: Sounds, *, config: Config, fabric: Fabric, seed: int, started: float, share: float
-) -> int:
-    """Optimiser steps: by epochs, or what fits into the minutes that are left. started: by `time.monotonic`; share: of what is left."""
+def _stint(
+    cost: Price | None, *, config: Config, images: int, looked: int, started: float, share: float, after: float = 0.0
+) -> tuple[int, int]:
+    """Optimiser steps and steps between checks: by epochs, or what fits into the minutes that are left.
+
+    cost: None counts epochs of so many images. looked: sounds that a check looks at. started: by `time.monotonic`; share: of what is
+    left; after: seconds of work on every sound that comes when all is learned.
+    """
     settings = config.training
-    if settings.epochs is not None:
-        return max(1, round(share * settings.epochs * len(sounds) / settings.batch))
+    if cost is None:
+        assert settings.epochs is not None
+        steps = max(1, round(share * settings.epochs * images / settings.batch))
+        return steps, max(FEWEST_BETWEEN, steps // CHECKS)
     seconds = settings.minutes * 60
-    each = seconds_a_step(model, sounds, validation, config, fabric, seed=seed)
-    spent = time.monotonic() - started  # that look included
-    left = max(seconds * 0.1, seconds - spent - min(_CLOSING_SECONDS, seconds * _CLOSING_SHARE))
-    return max(_FEWEST_STEPS, int(share * left / each))
+    spent = time.monotonic() - started  # the calibration included
+    left = max(seconds * _LEARNING_SHARE, seconds - spent - after - min(_CLOSING_SECONDS, seconds * _CLOSING_SHARE))
+    return affordable_steps(cost, share * left, looked=looked)
