@@ -1,0 +1,175 @@
+#!/usr/bin/env python3
+"""Spectra whose factors are known (source E): which weight of the KL, with and without warm-up, lets a latent find the factors again?
+
+    python benchmarks/factors.py [--corpora additive,fm] [--clips 10000] [--epochs 100] [--betas 1,2,3,4] [--set KEY=VALUE] [--out FILE]
+
+One spectrum is one point, the model is the preset `spectra`. Every row learns the same spectra from the same start; its figures are those
+of the test split, silent spectra left out. Everything is seeded. A row of 10,000 spectra and 100 epochs takes about a minute.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from common import say, stamp, table, update  # puts this clone's code on the path
+from path import WORK
+from timbrespace.config import Config, build_model, build_representation, load_preset
+from timbrespace.corpus.corpus import Corpus, is_corpus
+from timbrespace.corpus.prepare import prepare
+from timbrespace.evaluation.disentanglement import Factors, beta_vae_score, factors_of, mutual_information_gap
+from timbrespace.model.base import Model
+from timbrespace.training.data import InMemory, batches_of
+from timbrespace.training.encoded import encode_clips, image_shape
+from timbrespace.training.loop import run
+from timbrespace.training.normalise import fit_normalisation
+from timbrespace.training.ranks import make_fabric
+from timbrespace.training.source import clip_samples
+
+WARM_UPS = (0.0, 0.5)  # shares of the steps in which the weight rises from 0
+SHOWN = 5  # values of a factor in the table of its errors, evenly spread
+ACTIVE = 0.01  # variance of a dimension's mean over spectra
+
+NOTE = """Error: of held-out spectra, root mean square in % of a spectrum's own (silence: 100), mean over spectra. Active: dimensions
+whose posterior mean varies by more than 0.01. β-VAE score: how often a linear classifier tells which factor two groups of spectra share
+(chance: 1 in as many as there are factors); MIG: how much more of a factor one dimension tells than the next ([measures](measures.md)).
+Both are of the posterior means."""
+
+
+class Spectra(NamedTuple):
+    """What a corpus gives: training, validation and test spectra, and the test split's factors; the shape of one."""
+
+    train: InMemory
+    held: InMemory
+    test: InMemory
+    factors: Factors
+    shape: tuple[int, ...]
+
+
+class Nowhere:
+    """Checkpoints that are not kept."""
+
+    def save(self, name: str, state: dict[str, Any]) -> None:
+        """Nothing."""
+
+    def load(self, name: str) -> None:
+        """Nothing stored."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--corpora", default="additive,fm", help="toy corpora (default %(default)s)")
+    parser.add_argument("--clips", type=int, default=10_000, help="of each (default %(default)s)")
+    parser.add_argument("--epochs", type=float, default=100.0, help="default %(default)s")
+    parser.add_argument("--betas", default="1,2,3,4", help="weights of the KL (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--set", dest="changes", action="append", default=[], metavar="KEY=VALUE", help="change the preset; repeatable")
+    parser.add_argument("--work", type=Path, default=WORK / "factors", help="folder for the corpora")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="also write the section into this Markdown file (docs/benchmarks.md)")
+    given = parser.parse_args(arguments)
+    try:
+        betas = [float(text) for text in given.betas.split(",")]
+    except ValueError:
+        parser.error(f"--betas: {given.betas!r} is no list of numbers; write them with commas, 1,2,4")
+    parts = [corpus_table(name, betas, given) for name in given.corpora.split(",")]
+    options = "".join(f" --set {change}" for change in given.changes)
+    command = f"python benchmarks/factors.py --corpora {given.corpora} --clips {given.clips} --epochs {given.epochs:g}{options}"
+    body = "\n\n".join([stamp(command), NOTE, *parts])
+    print(body)
+    if given.out is not None:
+        update(given.out, "factors", body)
+
+
+def corpus_table(name: str, betas: list[float], given: argparse.Namespace) -> str:
+    """One corpus: a row for each weight and warm-up, then the errors by factor of the first row."""
+    folder = given.work / f"{name} {given.clips}"
+    given.work.mkdir(parents=True, exist_ok=True)
+    corpus = Corpus.open(folder) if is_corpus(folder) else prepare(f"synthetic:{name}", folder, count=given.clips)
+    config = load_preset("spectra", changes=given.changes)
+    view = fit_normalisation(
+        build_representation(config.representation, sample_rate=corpus.sample_rate, channels=corpus.channels), corpus, padded=False
+    )
+    samples = clip_samples(corpus)
+
+    def fresh() -> Model:
+        torch.manual_seed(given.seed)
+        return build_model(config.model, representation=view, samples=samples)
+
+    spectra = _spectra(fresh(), corpus, view, samples)
+    rows, by_factor = [], ""
+    for warm_up in WARM_UPS:
+        for beta in betas:
+            say(f"{name}, beta {beta:g}, warm-up {warm_up:g}")
+            model = learned(fresh(), spectra, config, beta=beta, warm_up=warm_up, epochs=given.epochs, seed=given.seed)
+            figures, errors = measured(model, spectra, seed=given.seed)
+            rows.append([f"{beta:g}", "over half" if warm_up else "none", *figures])
+            say("  ".join(rows[-1]))
+            by_factor = by_factor or factor_table(errors, spectra.factors)
+    names = ", ".join(spectra.factors)
+    head = ["β", "warm-up", "error %", "median", "KL (nats)", "active", "β-VAE score", "MIG"]
+    return (
+        f"**{name}**: {len(spectra.train)} spectra learned, {len(spectra.test)} told; factors {names}\n\n{table(head, rows)}\n\n"
+        f"Errors by factor at β {betas[0]:g} without warm-up, median (quartiles) in %, from the lowest value to the highest:\n\n{by_factor}"
+    )
+
+
+def _spectra(model: Model, corpus: Corpus, view: Any, samples: int) -> Spectra:
+    shape = image_shape(model, view, samples)
+
+    def of(split: str) -> tuple[InMemory, list[int]]:
+        clips = [i for i in corpus.indices(split) if corpus.audio(i).any()]
+        return encode_clips(model, corpus, clips, view, samples=samples, shape=shape), clips
+
+    (train, _), (held, _), (test, clips) = of("train"), of("validation"), of("test")
+    return Spectra(train, held, test, factors_of(corpus, clips), shape)
+
+
+def learned(model: Model, spectra: Spectra, config: Config, *, beta: float, warm_up: float, epochs: float, seed: int) -> Model:
+    """The model after so many epochs, with the parameters that were best on the validation spectra."""
+    settings = config.training.model_copy(
+        update={
+            "weights": config.training.weights.model_copy(update={"kl": beta}),
+            "kl": config.training.kl.model_copy(update={"warm_up": warm_up}),
+            "patience": 1_000,
+        }
+    )
+    steps = max(1, round(epochs * len(spectra.train) / settings.batch))
+    run(
+        model, spectra.train, own=len(spectra.train), validation=spectra.held, settings=settings, steps=steps,
+        check_every=max(10, steps // 20), seed=seed, fabric=make_fabric("cpu"), checkpoints=Nowhere(),
+    )  # fmt: skip
+    return model.eval()
+
+
+@torch.no_grad()
+def measured(model: Model, spectra: Spectra, *, seed: int) -> tuple[list[str], np.ndarray]:
+    """The figures of a row, and the error of each test spectrum in %."""
+    found = [(model.posterior(batch).mean.mean(2), model.measure(batch)) for batch in batches_of(spectra.test, len(spectra.test))]
+    z = torch.cat([mean for mean, _ in found])
+    errors = torch.cat([one.errors for _, one in found]).numpy()
+    kl = sum(float(one.kl.sum()) * len(mean) for mean, one in found) / len(z)
+    active = int((z.var(0, correction=0) > ACTIVE).sum())
+    scores = beta_vae_score(z, spectra.factors, seed=seed), mutual_information_gap(z, spectra.factors)
+    return [
+        f"{errors.mean():.1f}", f"{np.median(errors):.1f}", f"{kl:.1f}", f"{active} of {z.shape[1]}", *(f"{score:.2f}" for score in scores),
+    ], errors  # fmt: skip
+
+
+def factor_table(errors: np.ndarray, factors: Factors) -> str:
+    """Median and quartiles of the errors at a few values of each factor."""
+    rows = []
+    for name, column in factors.items():
+        values = np.unique(column)
+        shown = values[np.linspace(0, len(values) - 1, min(SHOWN, len(values))).round().astype(int)]
+        boxes = [np.percentile(errors[column == value], (50, 25, 75)) for value in shown]
+        rows.append([name, *(f"{middle:.0f} ({low:.0f}–{high:.0f})" for middle, low, high in boxes), *[""] * (SHOWN - len(shown))])
+    return table(["factor", "lowest", "", "middle", "", "highest"], rows)
+
+
+if __name__ == "__main__":
+    main()
