@@ -94,7 +94,7 @@ def corpus_table(name: str, betas: list[float], given: argparse.Namespace) -> st
     view = fit_normalisation(
         build_representation(config.representation, sample_rate=corpus.sample_rate, channels=corpus.channels), corpus, padded=False
     )
-    samples = clip_samples(corpus)
+    samples = clip_samples(corpus, config.training.seconds)
 
     def fresh() -> Model:
         torch.manual_seed(given.seed)

@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
     bench = Bench(folder_in(given.sounds, "notes", away), given.work, given.minutes, 1, False, kept_away=away, what="notes")
     config, corpus = load_preset("staged", changes=given.changes), bench.corpus
     settings = config.training
-    samples = clip_samples(corpus)
+    samples = clip_samples(corpus, config.training.seconds)
     view = build_representation(config.representation, sample_rate=corpus.sample_rate, channels=corpus.channels)
 
     def fresh() -> Any:

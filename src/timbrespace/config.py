@@ -69,6 +69,7 @@ class Training(BaseModel):
     model_config = _FROZEN
     minutes: Annotated[float, Field(gt=0, le=60 * 24 * 30)] = 3.0
     epochs: Annotated[float, Field(gt=0, le=1e6)] | None = None  # passes over all images instead of minutes: repeatable to the bit
+    seconds: Annotated[float, Field(gt=0, le=600)] | None = None  # of a sound, at most; the rest is cut off; None: as the corpus has it
     batch: Annotated[int, Field(ge=1, le=65_536)] = 256
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 1.5e-3
     weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.01

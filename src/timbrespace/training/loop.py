@@ -24,7 +24,7 @@ from timbrespace.training.ranks import decided, shared_noise, shared_rows
 from timbrespace.training.schedules import scheduled, settled
 
 _WARM_UP, _WARM_UP_SHARE = 100, 0.25  # steps, and of a short run
-_SAVE_SECONDS = 20.0
+_SAVE_SECONDS, _SAVING_SHARE = 20.0, 0.1  # between checkpoints, at least; of the time, that writing large ones may take
 _SMOOTHED_OVER = 3  # checks in the moving average of the validation error
 _KEPT = 0.999  # decay of the averaged parameters, late in training
 CHECKED = 256  # training clips looked at in a check, at most: with a heavy model more would take longer than the steps between
@@ -95,18 +95,23 @@ def run(
         history = History(**stored["history"])
         fabric.strategy.precision.load_state_dict(stored.get("precision", {}))
 
+    saved, pause = time.monotonic(), _SAVE_SECONDS
+
     def save() -> None:
+        nonlocal saved, pause
         if not fabric.is_global_zero:
             return
+        begun = time.monotonic()
         checkpoints.save(
             "checkpoint.pt",
             {"model": model.state_dict(), "averaged": averaged.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
             | {"best_state": best_state, "best": best, "stale": stale, "history": vars(history)}
             | {"precision": fabric.strategy.precision.state_dict()},  # the scale of gradients in half precision
         )
+        saved = time.monotonic()
+        pause = max(_SAVE_SECONDS, (saved - begun) / _SAVING_SHARE)
 
     warm_up = max(1.0, min(_WARM_UP, _WARM_UP_SHARE * steps))
-    saved = time.monotonic()
     while step < steps and stale < settings.patience:
         for group in optimizer.param_groups:
             group["lr"] = settings.learning_rate * min(1.0, (step + 1) / warm_up) * 0.5 * (1 + math.cos(math.pi * step / steps))
@@ -145,9 +150,8 @@ def run(
             if figures[1] <= history.validation[best_check(history, first=first)]:
                 best_state = copy.deepcopy(averaged.state_dict())
             progress(step, steps, history)
-        if time.monotonic() - saved > _SAVE_SECONDS:
+        if time.monotonic() - saved > pause:
             save()
-            saved = time.monotonic()
     save()
     model.load_state_dict(best_state)
     return history

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,10 +38,10 @@ def open_corpus(
     return corpus
 
 
-def clip_samples(corpus: Corpus) -> int:
-    """The longest clip that the model takes: the corpus's clip length, less where every clip is shorter."""
+def clip_samples(corpus: Corpus, seconds: float | None = None) -> int:
+    """The longest clip that the model takes: the corpus's clip length, or so many seconds; less where every clip is shorter."""
     longest = max(corpus.samples(i) for i in range(len(corpus)))
-    return max(4_096, min(longest, round(corpus.clip_seconds * corpus.sample_rate)))
+    return max(4_096, min(longest, round(min(corpus.clip_seconds, seconds or math.inf) * corpus.sample_rate)))
 
 
 def origin_of(source: Path | str | Corpus, channels: int) -> str | None:

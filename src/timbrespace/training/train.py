@@ -187,7 +187,7 @@ def _learn(
             corpus.fingerprint,
             config.model_dump(mode="json"),
             seed,
-            clip_samples(corpus),
+            clip_samples(corpus, config.training.seconds),
             0,
             threads=torch.get_num_threads(),
             source=origin_of(source, channels),

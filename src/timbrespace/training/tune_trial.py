@@ -138,7 +138,7 @@ def _versus(study: Study, value: float) -> str:
 def count_parameters(config: Config, corpus: Corpus) -> int:
     """Trainable parameters of the model that a training with `config` would begin with. Raises ConfigError, ShapeError."""
     representation = build_representation(config.representation, sample_rate=corpus.sample_rate, channels=corpus.channels)
-    samples = clip_samples(corpus)
+    samples = clip_samples(corpus, config.training.seconds)
     try:
         with torch.device("meta"):  # without the memory
             model = build_model(config.model, representation=copy.copy(representation), samples=samples)
