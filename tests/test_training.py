@@ -90,6 +90,16 @@ def test_train_sounds_are_learned_from(tiny: Tiny, tmp_path: Path, fixed: None) 
     assert not torch.equal(tensors_of(tmp_path / "x.safetensors")["model.mean"], tensors_of(tiny.file)["model.mean"])
 
 
+def test_sounds_are_cut_at_the_seconds_asked_for(tiny: Tiny, tmp_path: Path, fixed: None) -> None:
+    corpus = Corpus.open(tiny.corpus)
+    assert max(corpus.samples(i) for i in range(len(corpus))) > 0.11 * corpus.sample_rate
+    trained = quick_train(corpus, tmp_path / "x.safetensors", changes=(*SMALL, "training.seconds=0.11"))
+    assert trained.contents.samples == round(0.11 * corpus.sample_rate)
+    assert all(sound.audio.shape[1] <= trained.contents.samples for sound in trained.generate(4))
+    longer = quick_train(corpus, tmp_path / "y.safetensors", changes=(*SMALL, "training.seconds=60"))
+    assert longer.contents.samples == training.clip_samples(corpus)
+
+
 def test_minutes_count_over_a_config_too(tiny: Tiny, tmp_path: Path) -> None:
     config = load_preset(changes=SMALL)
     with pytest.raises(ConfigError, match=r"training\.minutes"):
