@@ -32,6 +32,7 @@ def main(arguments: list[str] | None = None) -> None:
     from timbrespace.config import build_model, build_representation, load_preset
     from timbrespace.training.data import batches_of
     from timbrespace.training.encoded import encode_clips, image_shape
+    from timbrespace.training.loop import make_optimizer
     from timbrespace.training.source import clip_samples
     from timbrespace.training.stages import code_statistics
 
@@ -69,7 +70,7 @@ def main(arguments: list[str] | None = None) -> None:
             return float(torch.cat([model.measure(batch).errors for batch in batches_of(held, len(held))]).mean())
 
     def stepper(model: Any, batch_of: Callable[[torch.Tensor], Any], whole: Any, *, kl: bool) -> Callable[[], None]:
-        optimizer = torch.optim.AdamW(whole.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+        optimizer = make_optimizer(whole, settings, device=torch.device("cpu"))
 
         def step() -> None:
             losses = model(batch_of(torch.randint(len(sounds), (settings.batch,))))

@@ -16,6 +16,7 @@ from timbrespace.audio.atomic import replacing
 from timbrespace.config import Config
 from timbrespace.contracts import ConfigError, TimbrespaceError
 from timbrespace.corpus.corpus import Corpus
+from timbrespace.training.loop import make_optimizer
 from timbrespace.training.losses import total
 from timbrespace.training.train import Ready, Stop, Watcher, train
 
@@ -87,7 +88,7 @@ def range_test(lesson: Ready, *, steps: int, seed: int, low: float = LOW, high: 
     config: Config = lesson.config
     settings, fabric = config.training, lesson.fabric
     model = copy.deepcopy(lesson.model)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=low, weight_decay=settings.weight_decay)
+    optimizer = make_optimizer(model, settings, device=fabric.device)
     module, optimizer = fabric.setup(model, optimizer)
     model.train()
     weights = settings.weights.model_dump()

@@ -77,8 +77,9 @@ def run(
     DivergedError when the loss is no longer finite. With several processes each learns from its slice of the batch.
     """
     device = fabric.device
-    optimizer = torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    module, optimizer = fabric.setup(model, optimizer)
+    optimizer = make_optimizer(model, settings, device=device)
+    learner: nn.Module = torch.compile(model) if settings.compiled else model  # type: ignore[assignment]
+    module, optimizer = fabric.setup(learner, optimizer)
     model.train()
     averaged = copy.deepcopy(model).eval()
     weights = settings.weights.model_dump()
@@ -155,6 +156,12 @@ def run(
     save()
     model.load_state_dict(best_state)
     return history
+
+
+def make_optimizer(model: nn.Module, settings: Training, *, device: torch.device) -> torch.optim.AdamW:
+    """AdamW over all parameters; on a CPU in one pass over memory instead of nine: a step of a large dense model waits for little else."""
+    fused = device.type == "cpu"  # elsewhere half precision with clipped gradients does not go with it
+    return torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=fused)
 
 
 def best_check(history: History, *, first: float = 0.0) -> int:

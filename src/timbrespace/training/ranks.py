@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
@@ -58,6 +59,15 @@ def make_fabric(device: str = "auto", *, precision: str = "32", devices: int = 1
     # Some families leave parameters out of some steps.
     strategy = DDPStrategy(find_unused_parameters=True, timeout=_PATIENCE)
     return Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, strategy=strategy, precision=chosen)
+
+
+def check_compiler(fabric: Fabric) -> None:
+    """Whether torch.compile can work for a training. Raises ConfigError."""
+    if fabric.world_size > 1:
+        raise ConfigError(f"training.compiled is true and {fabric.world_size} devices share a batch; leave one of them out")
+    names = [os.environ["CXX"]] if os.environ.get("CXX") else ["c++", "g++", "clang++", "cl"]
+    if fabric.device.type == "cpu" and not any(map(shutil.which, names)):
+        raise ConfigError(f"training.compiled is true, and no C++ compiler is here ({', '.join(names)}); install one, or leave it false")
 
 
 def shared_rows(rows: Tensor, fabric: Fabric) -> Tensor:

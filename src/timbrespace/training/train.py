@@ -42,7 +42,7 @@ from timbrespace.training.log import Board, log_path, write_log
 from timbrespace.training.loop import CHECKED, History, best_check
 from timbrespace.training.normalise import fit_normalisation
 from timbrespace.training.pitched import clip_pitches, with_notes
-from timbrespace.training.ranks import first_alone, make_fabric, together
+from timbrespace.training.ranks import check_compiler, first_alone, make_fabric, together
 from timbrespace.training.schedules import settled
 from timbrespace.training.source import check_same, clip_samples, open_corpus, origin_of
 from timbrespace.training.stages import learn, stage_steps
@@ -138,6 +138,8 @@ def train(
     if config.training.batch % (devices * nodes):
         many = devices * nodes
         raise ConfigError(f"training.batch is {config.training.batch}; {many} devices share it, so it must be a multiple of {many}")
+    if config.training.compiled:
+        check_compiler(fabric)
     workspace = Workspace(out)
     check_absent(log_path(out), force=force or workspace.path.exists())  # of an interrupted run: told, or taken up, below
     with together(fabric):
