@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,7 +18,8 @@ import torch
 
 from shell import Shell
 from timbrespace.contracts import ConfigError
-from timbrespace.training.ranks import decided, first_alone, is_first, make_fabric, shared_noise, shared_rows
+from timbrespace.training import ranks
+from timbrespace.training.ranks import check_compiler, decided, first_alone, is_first, make_fabric, shared_noise, shared_rows
 from tiny import Tiny, tensors_of
 
 SMALL = ("model.encoder=[16]", "model.decoder=[16]", "model.dims=4", "training.batch=16", "training.learning_rate=1e-2")
@@ -56,6 +58,27 @@ def test_a_batch_must_be_shared_evenly(shell: Shell, tiny: Tiny, tmp_path: Path)
     words = ["train", tiny.corpus, "--out", tmp_path / "x.safetensors", "--device", "cpu", "--devices", 3]
     assert "must be a multiple of 3" in shell(*words, "--set", "training.batch=16", code=2)
     assert not list(tmp_path.iterdir())
+
+
+def test_compiling_is_refused_where_it_cannot_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setattr(ranks.shutil, "which", lambda name: None)
+    with pytest.raises(ConfigError, match=r"no C\+\+ compiler is here \(c\+\+, g\+\+"):
+        check_compiler(make_fabric("cpu"))
+    with pytest.raises(ConfigError, match="2 devices share a batch"):
+        check_compiler(SimpleNamespace(world_size=2, device=torch.device("cpu")))  # type: ignore[arg-type]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(not any(map(shutil.which, ("c++", "g++", "clang++"))), reason="no C++ compiler here")
+def test_compiled_takes_the_course_of_not_compiled(tiny: Tiny, shell: Shell, tmp_path: Path) -> None:
+    errors = []
+    for compiled in ("false", "true"):
+        out = tmp_path / f"{compiled}.safetensors"
+        options = ["--preset", "dense", *SETS, "--set", f"training.compiled={compiled}", "--epochs", "40", "--device", "cpu"]
+        errors.append(shell.json("train", tiny.corpus, "--out", out, *options)["card"]["training"]["validation_error"])
+    assert errors[1] == pytest.approx(errors[0], rel=0.1)  # draws of its own
 
 
 # --- who takes what ---------------------------------------------------------------------------------------------------------------
