@@ -200,7 +200,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 
 SMALL = (
-    "representation.bands=32", "model.inside.channels=[4,8]", "model.inside.strides=[4,4]", "model.inside.dims=4", "training.batch=8",
+    "representation.bands=32", "model.inside.encoder=[16]", "model.inside.decoder=[16]", "model.inside.dims=4", "training.batch=8",
     "training.variations=1",
 )  # fmt: skip
 
