@@ -101,7 +101,7 @@ def _profile(preset: str, corpus: Path, folder: Path) -> list[str]:
             optimizer.step()
             optimizer.zero_grad()
             moments.append(time.perf_counter())
-            for part, start, end in zip(PARTS, moments, moments[1:], strict=True):
+            for part, start, end in zip(PARTS, moments[:-1], moments[1:], strict=True):
                 times[part].append(1000 * (end - start))
         raise Stop
 
