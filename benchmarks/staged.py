@@ -137,7 +137,10 @@ def main(arguments: list[str] | None = None) -> None:
     over_time = [
         [
             f"{k * whole / LOOKS:.0f}",
-            *(f"{found[k]:.3f}" if k in found else "outer model" if way == 0 else "–" for way, found in enumerate(at_step)),
+            *(
+                f"{found[k]:.3f}" if k in found else "outer model" if way == 0 and k < LOOKS * given.share else "–"
+                for way, found in enumerate(at_step)
+            ),
         ]
         for k in steps
     ]
@@ -151,7 +154,7 @@ def main(arguments: list[str] | None = None) -> None:
         f"{encoding:.1f} s and their codes {coding:.1f} s, once, counted apart from epochs (codes count in the second table)."
     )
     body = "\n\n".join([
-        stamp("python benchmarks/staged.py SOUNDS" + "".join(f" --set {change}" for change in given.changes)),
+        stamp(f"python benchmarks/staged.py SOUNDS --minutes {given.minutes:g}" + "".join(f" --set {change}" for change in given.changes)),
         about,
         table(["learns", "ms a step", "s an epoch", "joint over it"], speeds),
         "Error of validation clips from picture to picture, in % of full scale (source B's stdev), after so many seconds of steps:",
