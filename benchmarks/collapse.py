@@ -25,7 +25,7 @@ from timbrespace.corpus.shaping import shorten, stand
 from timbrespace.model.staged import Staged
 from timbrespace.training.collapse import activity
 from timbrespace.training.data import InMemory, Sounds
-from timbrespace.training.loop import measured, run
+from timbrespace.training.loop import Nowhere, measured, run
 from timbrespace.training.stages import code_statistics
 
 DIMS, BATCH, CPU = 7, 32, torch.device("cpu")
@@ -43,14 +43,6 @@ ROWS: list[tuple[str, bool, dict[str, Any], dict[str, Any]]] = [
     ("VAE, sum of squares, codes standardised", True, SQUARED, {}),
     ("sigma-VAE, codes standardised", True, SIGMA, {}),
 ]
-
-
-class Nowhere:
-    def save(self, name: str, state: dict[str, Any]) -> None:
-        pass
-
-    def load(self, name: str) -> None:
-        return None
 
 
 def sounds_of(corpus: Corpus, split: str, samples: int) -> InMemory:

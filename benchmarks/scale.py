@@ -69,7 +69,8 @@ def _measured(given: argparse.Namespace, folder: Path) -> str:
         for count in PROCESSES
     ]
     note = f"{len(curves[1])} checks; the two curves are {100 * apart:.3f} % apart at most. {os.cpu_count()} cores."
-    command = f"python benchmarks/scale.py --corpus {given.corpus} --preset {given.preset} --epochs {given.epochs:g}"
+    options = f"--preset {given.preset} --epochs {given.epochs:g} --rounds {given.rounds} --profile {given.profile}"
+    command = f"python benchmarks/scale.py --corpus {given.corpus} {options}"
     steps = table(["preset", "batch", *(f"{part} (ms)" for part in PARTS), "loading, share"], profiles)
     return "\n\n".join([stamp(command), steps, table(["processes", "training (s)", "speed", "last validation error"], rows), note])
 

@@ -4,8 +4,8 @@
     python benchmarks/waveforms.py SOUNDS [--what notes] [--dims 8,32] [--minutes 3] [--set KEY=VALUE] [--out FILE]
 
 SOUNDS is the folder that benchmarks/real_audio.py makes. The model is the preset `raw` with dense layers to a latent of so many numbers,
-one learned variance (sigma-VAE) and the KL at its full weight. Errors are 100 ‖x - x̂‖ / ‖x‖ of what the model is given (peak 1, padded),
-means over sounds; silence has 100. Everything is seeded.
+one learned variance (sigma-VAE) and the KL at its full weight. Errors are 100 ‖x - x̂‖ / ‖x‖ of what the model is given (padded), means
+over sounds; silence has 100. Everything is seeded.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from common import say, stamp, table, update
 from one_shots_tables import KEPT_AWAY
 from path import WORK, Bench, folder_in
 
-PRESET = ("model.bottleneck=gaussian", "model.likelihood=sigma", "model.activation=relu", "training.weights.kl=1")
+VAE = ("model.bottleneck=gaussian", "model.likelihood=sigma", "model.activation=relu", "training.weights.kl=1")
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -62,6 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def measured(given: argparse.Namespace, sizes: list[int]) -> list[list[str]]:
     """A row for silence, for PCA and for the model of each size."""
+    from timbrespace.training.codec import principal_components
     from timbrespace.training.encoded import encode_clips, image_shape
     from timbrespace.training.train import train
 
@@ -73,7 +74,7 @@ def measured(given: argparse.Namespace, sizes: list[int]) -> list[list[str]]:
     rows: list[list[str]] = [["silence", "100", "100", "100", *["–"] * 5]]
     for dims in sizes:
         say(f"{dims} latents")
-        changes = (*PRESET, f"model.dims={dims}", *given.changes)
+        changes = (*VAE, f"model.dims={dims}", *given.changes)
         out = given.work / f"{given.what} {dims}.safetensors"
         instrument = train(corpus, out, preset="raw", minutes=given.minutes, changes=changes, seed=given.seed, force=True)
         model, contents = instrument.model, instrument.contents
@@ -88,7 +89,8 @@ def measured(given: argparse.Namespace, sizes: list[int]) -> list[list[str]]:
 
         held = corpus.indices("validation") + corpus.indices("test")
         sets = [values(corpus, corpus.indices("train")), values(corpus, held), values(unseen, list(range(len(unseen))))]
-        plain = [relative(_principal(sets[0], dims, some), some) for some in sets]
+        mean, basis, _ = principal_components(lambda: iter(sets[0].split(64)), rows=len(sets[0]), count=dims, passes=6)  # noqa: B023
+        plain = [relative((some - mean) @ basis.T @ basis + mean, some) for some in sets]
         found = [relative(_copies(model, some, shape), some) for some in sets]
         rows.append([f"PCA-{dims}", *(f"{error:.1f}" for error in plain), "0", "0", *["–"] * 3])
         card = instrument.card["training"]
@@ -105,15 +107,6 @@ def measured(given: argparse.Namespace, sizes: list[int]) -> list[list[str]]:
 def relative(found: Tensor, wanted: Tensor) -> float:
     """100 ‖x - x̂‖ / ‖x‖, mean over sounds `(n, samples)`."""
     return float((100 * (found - wanted).norm(dim=1) / wanted.norm(dim=1).clamp_min(1e-9)).mean())
-
-
-def _principal(train: Tensor, dims: int, sounds: Tensor) -> Tensor:
-    """Sounds through the first principal components of the training sounds, from the small side: `(n, n)` products."""
-    mean = train.mean(0)
-    centred = train - mean
-    values, vectors = torch.linalg.eigh((centred @ centred.T).double())
-    basis = (vectors[:, -dims:] / values[-dims:].clamp_min(1e-12).sqrt()).float().T @ centred
-    return (sounds - mean) @ basis.T @ basis + mean
 
 
 @torch.no_grad()

@@ -19,6 +19,7 @@ import torch
 from shell import Shell
 from timbrespace.contracts import ConfigError
 from timbrespace.training import ranks
+from timbrespace.training import train as training
 from timbrespace.training.ranks import check_compiler, decided, first_alone, is_first, make_fabric, shared_noise, shared_rows
 from tiny import Tiny, tensors_of
 
@@ -67,6 +68,16 @@ def test_compiling_is_refused_where_it_cannot_work(monkeypatch: pytest.MonkeyPat
         check_compiler(make_fabric("cpu"))
     with pytest.raises(ConfigError, match="2 devices share a batch"):
         check_compiler(SimpleNamespace(world_size=2, device=torch.device("cpu")))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_models_are_compiled_when_asked(compiled: bool, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[torch.nn.Module] = []
+    monkeypatch.setattr(torch, "compile", lambda model: seen.append(model) or model)
+    monkeypatch.setattr(training, "check_compiler", lambda fabric: None)
+    changes = (*SMALL, f"training.compiled={str(compiled).lower()}")
+    training.train(tiny.corpus, tmp_path / "x.safetensors", preset="dense", changes=changes, epochs=1, device="cpu")
+    assert bool(seen) == compiled
 
 
 @pytest.mark.slow

@@ -75,9 +75,9 @@ class Training(BaseModel):
     weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.01
     variations: Annotated[int, Field(ge=0, le=256)] = 16  # augmented copies a clip, fewer where there are many clips
     synthesised: Annotated[int, Field(ge=0, le=100_000)] = 0  # sounds of our own making that are learned from too; 0: none
-    compiled: bool = False  # by torch.compile, which takes half a minute of its own before the first step
     images: Annotated[int, Field(ge=64, le=1_000_000)] = 12_000  # how many sounds with their copies are kept for training
     augmentation: Augmentation = Augmentation()  # what the copies may hold
+    compiled: bool = False  # by torch.compile, which takes half a minute of its own before the first step
     patience: Annotated[int, Field(ge=1, le=10_000)] = 12  # checks without a better moving average before it stops early
     weights: Weights = Weights()
     kl: Kl = Kl()

@@ -6,7 +6,6 @@ import copy
 import math
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -17,7 +16,7 @@ from timbrespace.model.base import Batch, Model
 from timbrespace.parallel import Pool
 from timbrespace.training.data import Sounds
 from timbrespace.training.images import Encoder, seconds_per_row
-from timbrespace.training.loop import measured, run
+from timbrespace.training.loop import Nowhere, measured, run
 from timbrespace.training.ranks import decided
 from timbrespace.training.synthesised import COPIES
 
@@ -66,16 +65,6 @@ def affordable_synthesised(encoder: Encoder, config: Config) -> int:
     return min(wanted, int(settings.minutes * 60 * _SYNTHESIS_SHARE / each))
 
 
-class _Nowhere:
-    """Checkpoints of a calibration: kept nowhere."""
-
-    def save(self, name: str, state: dict[str, Any]) -> None:
-        """Nothing."""
-
-    def load(self, name: str) -> None:
-        """Nothing stored."""
-
-
 @dataclass(frozen=True)
 class Price:
     """Seconds: of an optimiser step, and of one sound that is looked at without learning from it."""
@@ -103,7 +92,7 @@ def price(model: Model, sounds: Sounds, validation: Sounds, config: Config, fabr
             check_every=steps,
             seed=seed,
             fabric=fabric,
-            checkpoints=_Nowhere(),
+            checkpoints=Nowhere(),
         )
         times.append((time.perf_counter() - start) / steps)
         (due,), _ = decided(fabric, lambda: ([time.perf_counter() - begun + _CALIBRATION_STEPS * times[-1]], {}))

@@ -55,6 +55,16 @@ class Checkpoints(Protocol):
         """The stored state, or None."""
 
 
+class Nowhere:
+    """Checkpoints of a training that nothing takes up: kept nowhere."""
+
+    def save(self, name: str, state: dict[str, Any]) -> None:
+        """Nothing."""
+
+    def load(self, name: str) -> None:
+        """Nothing stored."""
+
+
 def run(
     model: Model,
     sounds: Sounds,
