@@ -30,6 +30,7 @@ LOOKS = 12  # at the validation clips
 def main(arguments: list[str] | None = None) -> None:
     """Measures both ways and prints the tables."""
     from timbrespace.config import build_model, build_representation, load_preset
+    from timbrespace.parallel import keep_freed_memory
     from timbrespace.training.data import batches_of
     from timbrespace.training.encoded import encode_clips, image_shape
     from timbrespace.training.loop import make_optimizer
@@ -46,6 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     if given.minutes <= 0 or not 0 < given.share < 1:
         parser.error("--minutes must be above 0, --share between 0 and 1")
+    keep_freed_memory()  # as `timbrespace train` does
     given.work.mkdir(parents=True, exist_ok=True)
     away = KEPT_AWAY["notes"]
     bench = Bench(folder_in(given.sounds, "notes", away), given.work, given.minutes, 1, False, kept_away=away, what="notes")

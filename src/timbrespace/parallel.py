@@ -5,13 +5,35 @@ Faster than every sound on all cores, and the result of a sound does not depend 
 
 from __future__ import annotations
 
+import ctypes
 import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt(3)
+_KEPT = 2**30  # bytes
+
+
+def keep_freed_memory() -> bool:
+    """Tells the C library to hand freed blocks of up to 1 GiB out again instead of back to the system; whether it listened.
+
+    Training frees and asks for the same large blocks at every step, and Linux clears every page of a new one: up to half of a step of a
+    large model (docs/training.md). It counts for the whole process, so that a command may do it and a library must not. Only
+    glibc knows it.
+    """
+    if sys.platform != "linux":
+        return False
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except AttributeError:  # another C library
+        return False
+    return all([mallopt(_MMAP_THRESHOLD, _KEPT), mallopt(_TRIM_THRESHOLD, _KEPT)])
 
 
 class Pool:

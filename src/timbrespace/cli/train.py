@@ -55,9 +55,11 @@ def train(
     from timbrespace.cli.common_corpus import print_json
     from timbrespace.cli.info import card_lines
     from timbrespace.contracts import ConfigError
+    from timbrespace.parallel import keep_freed_memory
     from timbrespace.training.ranks import is_first
     from timbrespace.training.train import train as run
 
+    keep_freed_memory()
     if find_lr:
         _find_lr(
             source, out, json=json, force=force, preset=preset, minutes=minutes, epochs=epochs, changes=tuple(changes or ()), seed=seed,

@@ -46,8 +46,10 @@ def tune(
     import sys
 
     from timbrespace.cli.common_corpus import print_json
+    from timbrespace.parallel import keep_freed_memory
     from timbrespace.training.tune import tune as run
 
+    keep_freed_memory()
     found = run(
         source,
         out,

@@ -1,0 +1,42 @@
+"""timbrespace.parallel: freed memory is kept."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from timbrespace.parallel import keep_freed_memory
+
+_FAULTS = """
+import resource, sys
+import torch
+from timbrespace.parallel import keep_freed_memory
+
+if sys.argv[1] == "kept" and not keep_freed_memory():
+    raise SystemExit("not glibc")
+torch.set_num_threads(1)
+for step in range(12):
+    if step == 2:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    torch.zeros(8_000_000)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mallopt is of glibc")
+def test_large_blocks_are_handed_out_again_without_new_pages() -> None:
+    def faults(how: str) -> int:
+        done = subprocess.run([sys.executable, "-c", _FAULTS, how], capture_output=True, text=True, timeout=120, check=False)
+        if "not glibc" in done.stderr:
+            pytest.skip("another C library")
+        assert done.returncode == 0, done.stderr
+        return int(done.stdout)
+
+    assert faults("kept") < 0.1 * faults("as it is")
+
+
+def test_elsewhere_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert not keep_freed_memory()
