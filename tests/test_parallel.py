@@ -17,10 +17,11 @@ from timbrespace.parallel import keep_freed_memory
 if sys.argv[1] == "kept" and not keep_freed_memory():
     raise SystemExit("not glibc")
 torch.set_num_threads(1)
-for step in range(12):
-    if step == 2:
+for step in range(16):
+    if step == 8:
         before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    torch.zeros(8_000_000)
+    first, second = torch.ones(12_000_000), torch.ones(12_000_000)  # above 32 MB glibc does not adapt by itself
+    del first, second
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
