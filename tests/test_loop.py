@@ -14,6 +14,7 @@ from timbrespace.config import Training, build_model, build_representation, load
 from timbrespace.contracts import TimbrespaceError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.model.oneshot import OneShot
+from timbrespace.training import images as image_files
 from timbrespace.training import loop
 from timbrespace.training.data import InMemory
 from timbrespace.training.images import Encoder, ImageStore
@@ -43,13 +44,14 @@ def test_rows_are_clips_then_variations(encoder: Encoder) -> None:
     assert not torch.equal(encoder.image(2 + clips)[0], encoder.image(2 + 2 * clips)[0])
 
 
-def test_store_keeps_what_it_was_given(encoder: Encoder, tmp_path: Path) -> None:
+def test_store_keeps_what_it_was_given(encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows, cells = 70, encoder.model.mean.numel()
+    monkeypatch.setattr(image_files, "_AT_ONCE", 33 * cells)
     store = ImageStore(tmp_path, rows=rows, cells=cells)
     seen: list[tuple[int, int]] = []
     store.fill(encoder, workers=1, progress=lambda done, total: seen.append((done, total)))
     assert seen == [(64, 70), (70, 70)]
-    images = torch.cat(list(store.batches(size=33)))
+    images = torch.cat(list(store.batches()))
     assert images.shape == (rows, cells)
     for row in (0, 40, 69):
         image, length = encoder.image(row)

@@ -165,6 +165,7 @@ def build_model(settings: Mapping[str, Any], *, representation: Representation, 
         "samples": samples,
         "floor": getattr(view, "floor", None) if levels else None,  # None: no levels in dB
         "hop": getattr(view, "hop", None),
+        "sample_rate": representation.sample_rate,
         "centres": _centres(view, samples),
     }
     return _construct(settings, **known)

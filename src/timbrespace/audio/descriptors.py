@@ -149,6 +149,24 @@ def estimate_pitch(audio: Mono, sample_rate: int, *, low: float = 40.0, high: fl
     return float(hz[agree > 0].median()), confidence
 
 
+def tune_pitch(audio: Mono, sample_rate: int, *, near: float) -> float:
+    """Fundamental frequency in Hz of a mono sound `(time,)` that is known to lie within half a semitone of `near` Hz, to half a cent.
+
+    The one whose first eight harmonics have the most amplitude together, in the spectrum of the first second (Hann window, between two
+    bins by the nearer of a fine grid). What is silent stays at `near`. Raises ShapeError.
+    """
+    x = _mono(audio)
+    if x.ndim != 1:
+        raise ShapeError(f"the pitch of one mono sound (time,) at a time, not {tuple(x.shape)}; mix channels with audio.mean(0)")
+    x = x[:sample_rate].double()
+    size = 16 * _fast_size(sample_rate)
+    spectrum = torch.fft.rfft(x * torch.hann_window(len(x), periodic=False, dtype=x.dtype), n=size).abs()
+    tried = near * 2 ** (torch.arange(-50, 50.5, 0.5, dtype=torch.float64) / 1200)
+    bins = (tried[:, None] * torch.arange(1, 9) * size / sample_rate).round().long()
+    found = torch.where(bins < len(spectrum), spectrum[bins.clamp_max(len(spectrum) - 1)], 0.0).sum(1)
+    return float(tried[int(found.argmax())]) if float(found.amax()) > 0 else near
+
+
 def _pitch_frames(x: Tensor, *, size: int, sample_rate: int) -> Tensor | None:
     """Up to 24 frames `(frames, size)` of the stretch after the peak within 25 dB of it; None for silence or too short a sound."""
     if len(x) < size or float(x.abs().amax()) == 0:

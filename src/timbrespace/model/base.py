@@ -83,6 +83,10 @@ class Model(nn.Module, ABC):
             return audio
         return torch.from_numpy(stand(audio.numpy(), samples if self.whole else audio.shape[-1]))
 
+    def tuned(self, audio: Tensor, sample_rate: int, pitch: float) -> float:
+        """The MIDI number of a sound `(channels, time)` that is known to lie near `pitch`, as exactly as a model with notes wants it."""
+        return pitch
+
     @abstractmethod
     def encode(self, features: Tensor, lengths: Tensor) -> Posterior:
         """`(batch, parts, bands, frames)` and `(batch,)` true lengths in samples -> Posterior `(batch, dims)`, `(batch, dims, steps)`."""

@@ -24,22 +24,16 @@ _FINER = 1.3  # slots a band at the highest pitch: interpolating there and back 
 _WAVES = 3  # of pitch, as networks see it: with periods of 4, 2 and 1 scales
 
 
-class HarmonicAxis:
-    """Images over bands to images over harmonics of a given pitch, and back.
+class NoteRange:
+    """The pitches that a model is made for, and how its latents hold one.
 
-    centres: of the bands in Hz, rising. lowest, highest: MIDI numbers of the notes; the axis is made for MARGIN more on either side,
-    and others are possible, with details lost above and the upper end held below. `slots (slots,)`: harmonic numbers, as dense as the
-    highest pitch needs, as far as the lowest does. Raises ConfigError.
+    lowest, highest: MIDI numbers of the notes; it is made for MARGIN more on either side. Raises ConfigError.
     """
 
-    def __init__(self, centres: Sequence[float], *, lowest: float, highest: float):
+    def __init__(self, *, lowest: float, highest: float):
         if not 0 <= lowest < highest <= 127:
             raise ConfigError(f"model.notes is {lowest:g} to {highest:g}, allowed are two rising MIDI numbers from 0 to 127, auto, or null")
-        if len(centres) < 2:
-            raise ConfigError(f"the features have {len(centres)} bands, harmonics need 2 or more; set model.notes to null")
         self.lowest, self.highest = lowest, highest
-        self.centres = torch.tensor(list(centres), dtype=torch.float64, device="cpu")  # also while a model is built without memory
-        self.slots = _slots(self.centres, low=_hertz(lowest - MARGIN), high=_hertz(highest + MARGIN))
 
     @property
     def middle(self) -> float:
@@ -58,16 +52,33 @@ class HarmonicAxis:
         """The way back: `(batch, 1) -> (batch,)`."""
         return standard[:, 0] * self._scale + self.middle
 
+    def fundamentals(self, pitch: Tensor) -> Tensor:
+        """Hz of MIDI numbers `(batch,)`, float64 on the CPU; unknown (NaN) is the middle."""
+        return hertz(torch.nan_to_num(pitch.detach().cpu().double(), nan=self.middle))
+
+
+class HarmonicAxis(NoteRange):
+    """Images over bands to images over harmonics of a given pitch, and back.
+
+    centres: of the bands in Hz, rising. lowest, highest: MIDI numbers of the notes; the axis is made for MARGIN more on either side,
+    and others are possible, with details lost above and the upper end held below. `slots (slots,)`: harmonic numbers, as dense as the
+    highest pitch needs, as far as the lowest does. Raises ConfigError.
+    """
+
+    def __init__(self, centres: Sequence[float], *, lowest: float, highest: float):
+        super().__init__(lowest=lowest, highest=highest)
+        if len(centres) < 2:
+            raise ConfigError(f"the features have {len(centres)} bands, harmonics need 2 or more; set model.notes to null")
+        self.centres = torch.tensor(list(centres), dtype=torch.float64, device="cpu")  # also while a model is built without memory
+        self.slots = _slots(self.centres, low=hertz(lowest - MARGIN), high=hertz(highest + MARGIN))
+
     def align(self, image: Tensor, pitch: Tensor) -> Tensor:
         """`(batch, parts, bands, steps)` and MIDI numbers `(batch,)` (NaN: unknown) -> `(batch, parts, slots, steps)`."""
-        return self._resampled(image, self._fundamentals(pitch)[:, None] * self.slots, self.centres)
+        return self._resampled(image, self.fundamentals(pitch)[:, None] * self.slots, self.centres)
 
     def restore(self, image: Tensor, pitch: Tensor) -> Tensor:
         """`(batch, parts, slots, steps)` and MIDI numbers `(batch,)` -> `(batch, parts, bands, steps)`."""
-        return self._resampled(image, self.centres / self._fundamentals(pitch)[:, None], self.slots)
-
-    def _fundamentals(self, pitch: Tensor) -> Tensor:
-        return _hertz(torch.nan_to_num(pitch.detach().cpu().double(), nan=self.middle))
+        return self._resampled(image, self.centres / self.fundamentals(pitch)[:, None], self.slots)
 
     @staticmethod
     def _resampled(image: Tensor, places: Tensor, grid: Tensor) -> Tensor:
@@ -105,7 +116,8 @@ def cubic(places: Tensor, grid: Tensor) -> Tensor:
     return matrix
 
 
-def _hertz(midi: Any) -> Any:
+def hertz(midi: Any) -> Any:
+    """MIDI numbers to Hz, equal temperament at A4 = 440 Hz: any shape."""
     return 440.0 * 2.0 ** ((midi - 69.0) / OCTAVE)
 
 

@@ -7,6 +7,7 @@ from timbrespace.model.conditional import Conditional
 from timbrespace.model.conv1d import Raw
 from timbrespace.model.conv2d import Conv
 from timbrespace.model.conv_vae import ConvVAE
+from timbrespace.model.cycles import Cycles
 from timbrespace.model.dense import Dense
 from timbrespace.model.frames import Frames
 from timbrespace.model.oneshot import OneShot
@@ -22,6 +23,7 @@ MODELS: dict[str, type[Model]] = {
     "conv": Conv,
     "conv-vae": ConvVAE,
     "raw": Raw,
+    "cycles": Cycles,
     "staged": Staged,
     "stepwise": Stepwise,
     "recurrent": Recurrent,

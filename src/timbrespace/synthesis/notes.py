@@ -10,9 +10,9 @@ from torch import Tensor
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.pitch import pitch_of
 from timbrespace.model.base import Model
+from timbrespace.model.coded import Coded
 from timbrespace.model.conditional import Conditional
-from timbrespace.model.oneshot import OneShot
-from timbrespace.model.pitch import MARGIN, OCTAVE, HarmonicAxis
+from timbrespace.model.pitch import MARGIN, OCTAVE, NoteRange
 from timbrespace.synthesis.conditions import heard
 
 _BEYOND = OCTAVE  # semitones outside the range learned that may be asked for
@@ -31,7 +31,7 @@ def locate(model: Model, features: Tensor, lengths: Tensor, audio: Tensor, sampl
     if isinstance(model, Conditional):
         facts = model.guessed(features, lengths, heard(model, audio, sample_rate))
         return model.encode(features, lengths, facts).mean
-    if not isinstance(model, OneShot) or model.axis is None:
+    if not isinstance(model, Coded) or model.axis is None:
         return model.search(features, lengths, model.encode(features, lengths).mean)
     axis = model.axis
     midi, confidence = pitch_of(audio.numpy(), sample_rate)
@@ -39,6 +39,7 @@ def locate(model: Model, features: Tensor, lengths: Tensor, audio: Tensor, sampl
         steps = int((axis.highest - axis.lowest) / _LADDER)
         pitches = [axis.middle, *(axis.lowest + _LADDER * step for step in range(1, steps))]
     else:
+        midi = model.tuned(audio, sample_rate, midi)
         octaves = (midi, midi - OCTAVE, midi + OCTAVE) if confidence < _SURE else (midi,)
         pitches = [midi, *(pitch for pitch in octaves[1:] if axis.lowest - MARGIN <= pitch <= axis.highest + MARGIN)]
     best, least = torch.empty(0), math.inf
@@ -78,5 +79,5 @@ def note_of(model: Model, z: Tensor) -> int | None:
     return None if axis is None else round(float(axis.midi(z[None, -1:])))
 
 
-def _axis(model: Model) -> HarmonicAxis | None:
-    return model.axis if isinstance(model, OneShot) else None
+def _axis(model: Model) -> NoteRange | None:
+    return model.axis if isinstance(model, Coded) else None

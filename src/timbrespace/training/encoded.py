@@ -8,8 +8,8 @@ import torch
 
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.model.base import Model
+from timbrespace.model.coded import Coded
 from timbrespace.model.conditional import Conditional
-from timbrespace.model.oneshot import OneShot
 from timbrespace.parallel import Pool
 from timbrespace.representation.base import Representation
 from timbrespace.training.codec import principal_components
@@ -20,7 +20,7 @@ from timbrespace.training.pitched import clip_pitches
 from timbrespace.training.workspace import Workspace
 
 
-def fit_codec(model: OneShot, store: ImageStore, workspace: Workspace, encoder: Encoder, *, seed: int) -> InMemory:
+def fit_codec(model: Coded, store: ImageStore, workspace: Workspace, encoder: Encoder, *, seed: int) -> InMemory:
     """Fits the closed-form codec, or takes the stored one, and gives all images as coefficients."""
     state = workspace.load("codec.pt")
     if state is None:
@@ -40,11 +40,11 @@ def encode_clips(
     model: Model, corpus: Corpus, clips: list[int], representation: Representation, *, samples: int, shape: tuple[int, ...]
 ) -> InMemory:
     """Clips as they are, in the form that the model learns from."""
-    pitches = clip_pitches(corpus, clips) if model.pitched else None
+    pitches = clip_pitches(corpus, clips, model) if model.pitched else None
     encoder = Encoder(corpus, clips, representation, model, samples=samples, seed=0, pitches=pitches, **known_facts(model, corpus, clips))
     with Pool(torch.get_num_threads()) as pool:
         parts = [encoder.images(list(range(start, min(start + 256, len(clips)))), pool) for start in range(0, len(clips), 256)]
-    values = [model.project(images) if isinstance(model, OneShot) else images.unflatten(1, shape) for images, _ in parts]
+    values = [model.project(images) if isinstance(model, Coded) else images.unflatten(1, shape) for images, _ in parts]
     lengths = torch.cat([length for _, length in parts])
     return InMemory(torch.cat(values), lengths, encoder.row_pitches(len(clips)), encoder.row_facts(len(clips)))
 

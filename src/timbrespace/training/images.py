@@ -25,6 +25,7 @@ from timbrespace.model.base import Model
 from timbrespace.parallel import Pool
 from timbrespace.representation.base import Representation
 
+_AT_ONCE = 2**24  # values read at once, at most
 _CHUNK = 64  # rows between notes of progress: what a kill can lose
 
 
@@ -151,8 +152,9 @@ class ImageStore:
                     write_json(self._note, {"done": self.done, "lengths": self.lengths[: self.done].tolist()}, force=True)
                 progress(self.done, self.rows)
 
-    def batches(self, size: int = 512) -> Iterator[Tensor]:
-        """All images in order as float32 `(up to size, cells)`."""
+    def batches(self) -> Iterator[Tensor]:
+        """All images in order as float32 `(some, cells)`: 512 at once, large ones fewer."""
+        size = max(1, min(512, _AT_ONCE // self.cells))
         for start in range(0, self.rows, size):
             count = min(size, self.rows - start) * self.cells
             images = np.fromfile(self._images_path, "<f2", count, offset=start * self.cells * 2)

@@ -11,6 +11,7 @@ from torch import Tensor
 from timbrespace.config import Config
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.pitch import pitch_of
+from timbrespace.model.base import Model
 from timbrespace.model.pitch import MARGIN
 from timbrespace.parallel import Pool
 
@@ -38,17 +39,19 @@ def with_notes(config: Config, pitches: Sequence[float | None]) -> Config:
     return config.model_copy(update={"model": config.model | {"notes": notes}})
 
 
-def clip_pitches(corpus: Corpus, clips: Sequence[int]) -> Tensor:
-    """Pitches of clips as MIDI numbers `(clips,)`, NaN where unknown. Labels name the key; how the sound is tuned is heard."""
+def clip_pitches(corpus: Corpus, clips: Sequence[int], model: Model) -> Tensor:
+    """Pitches of clips as MIDI numbers `(clips,)`, NaN where unknown. Labels name the key; how the sound is tuned is heard,
+    as exactly as the model wants it."""
 
     def one(index: int) -> float:
         clip = corpus.clips[index]
         if clip.pitch is None:
             return math.nan
-        if clip.pitch_confidence is not None:  # estimated already
-            return clip.pitch
-        heard = pitch_of(corpus.audio(index).numpy(), corpus.sample_rate)[0]
-        return heard if heard is not None and abs(heard - clip.pitch) < _NEAR else clip.pitch
+        pitch = clip.pitch
+        if clip.pitch_confidence is None:  # told, not estimated already
+            heard = pitch_of(corpus.audio(index).numpy(), corpus.sample_rate)[0]
+            pitch = heard if heard is not None and abs(heard - pitch) < _NEAR else pitch
+        return model.tuned(corpus.audio(index), corpus.sample_rate, pitch)
 
     with Pool() as pool:
         return torch.tensor(list(pool.map(one, clips)), dtype=torch.float32)

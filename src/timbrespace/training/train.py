@@ -20,7 +20,7 @@ from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.evaluation.card import make_card
 from timbrespace.model.base import Model
-from timbrespace.model.oneshot import OneShot
+from timbrespace.model.coded import Coded
 from timbrespace.model.registry import MODELS
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.assemble import make_instrument, training_card
@@ -179,8 +179,6 @@ def _learn(
     clips = corpus.indices("train")
     config = with_notes(config, [corpus.clips[i].pitch for i in clips])
     config = with_conditions(config, corpus, clips)
-    pitches = clip_pitches(corpus, clips) if isinstance(config.model.get("notes"), list) else None
-    took["prepare"] = time.monotonic() - started
     representation = build_representation(config.representation, sample_rate=corpus.sample_rate, channels=corpus.channels)
     plan = (
         workspace.read_plan()
@@ -204,6 +202,8 @@ def _learn(
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = build_model(config.model, representation=representation, samples=plan.samples)
+    pitches = clip_pitches(corpus, clips, model) if model.pitched else None
+    took["prepare"] = time.monotonic() - started
     shape = image_shape(model, representation, plan.samples)
     encoder = Encoder(
         corpus, clips, representation, model, samples=plan.samples, seed=seed, augmentation=config.training.augmentation, pitches=pitches,
@@ -234,11 +234,11 @@ def _learn(
     took["encode"] = time.monotonic() - stage
     stage = time.monotonic()
     watch(Report("codec"))
-    if isinstance(model, OneShot) and fabric.world_size > 1:
+    if isinstance(model, Coded) and fabric.world_size > 1:
         first_alone(fabric, lambda: fit_codec(model, store, workspace, encoder, seed=seed))
     sounds = (
         fit_codec(model, store, workspace, encoder, seed=seed)
-        if isinstance(model, OneShot)
+        if isinstance(model, Coded)
         else OnDisk(store, shape, _all_facts(encoder, own_rows, rows))
     )
     held = corpus.indices("validation") or clips
