@@ -26,7 +26,7 @@ from path import WORK, Bench, folder_in
 PRESETS = ("oneshot", "conditional")
 PARTS = ("classes", "pitches", "between")
 FEWEST_TRAINING, FEWEST_UNSEEN = 30, 5  # sounds of a class that is asked for
-EACH, PITCHES = 40, 120  # new sounds a class; notes
+EACH, PITCHES = 40, 240  # new sounds a class; notes
 AWAY = (1, 6)  # pitch classes left out of training: C sharp, F sharp
 NEAR = 0.5  # semitones
 
@@ -58,7 +58,8 @@ def main(arguments: list[str] | None = None) -> None:
         "between": partial(pitches, without=AWAY),
     }
     tables = [f"**{part.capitalize()}**\n\n{measures[part](given)}" for part in PARTS if part in wanted]
-    body = "\n\n".join([stamp("python benchmarks/conditioning.py SOUNDS"), NOTE, *tables])
+    command = f"python benchmarks/conditioning.py SOUNDS --parts {','.join(wanted)} --presets {given.presets} --minutes {given.minutes:g}"
+    body = "\n\n".join([stamp(f"{command} --seed {given.seed}"), NOTE, *tables])
     print(body)
     if given.out is not None:
         update(given.out, "conditioning", body)

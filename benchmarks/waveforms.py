@@ -54,7 +54,8 @@ def main(arguments: list[str] | None = None) -> None:
     keep_freed_memory()  # as `timbrespace train` does
     rows = measured(given, sizes, models)
     options = "".join(f" --set {change}" for change in given.changes)
-    command = f"python benchmarks/waveforms.py SOUNDS --what {given.what} --dims {given.dims} --minutes {given.minutes:g} --models {given.models} --seed {given.seed}{options}"
+    command = f"python benchmarks/waveforms.py SOUNDS --what {given.what} --dims {given.dims} --minutes {given.minutes:g}"
+    command += f" --models {given.models} --seed {given.seed}{options}"
     head = [
         "model",
         "learned, %",
