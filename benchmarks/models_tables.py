@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,7 +17,7 @@ features there and back on sounds never trained on, and in square brackets as ma
 sounds; *no model*: the log-mel error of the preset's view there and back alone; *stdev*: source B's, of those copies through its own view.
 *KL*: nats a sound (of latents that move, a frame); *active*: latent dimensions whose mean varies by more than 0.01. *Distance*: Fréchet
 distance of {new} new sounds to held-out ones over that of real to real. Unseen are whole kits and instruments; of toy corpora the test
-split. See [measures](measures.md)."""
+split. Rows are in the order of their WAV error. See [measures](measures.md)."""
 HEAD = (
     "model",
     "latent",
@@ -46,9 +47,28 @@ def tables(found: Mapping[Row, Mapping[str, Any]], *, minutes: float, new: int) 
             beside = [row for row in found if row.corpus == corpus and row.control and (row.dims is None or size in (None, row.dims))]
             if rows:
                 toy = any("disentanglement" in found[row] for row in rows)
+                rows.sort(key=lambda row: _error(found[row]))
                 lines = [_line(row, found[row], toy=toy) for row in [*rows, *beside]]
                 parts += [f"**{corpus}: {title}**", table([*HEAD, *(TOY_HEAD if toy else ())], lines)]
+                if size is not None and (said := _verdict({row.preset: found[row] for row in rows})):
+                    parts.append(said)
     return "\n\n".join(parts)
+
+
+def _error(figures: Mapping[str, Any]) -> float:
+    """Log-mel error of copies of unseen sounds; without end where a preset refused."""
+    return float(figures["copies"]["log_mel_db"]) if "copies" in figures else math.inf
+
+
+def _verdict(found: Mapping[str, Mapping[str, Any]]) -> str:
+    """Where `oneshot` stands among models of one point a clip; those of a path have many times the numbers for a sound."""
+    points = {name: _error(figures) for name, figures in found.items() if not figures.get("moving", False) and "copies" in figures}
+    own = points.pop("oneshot", None)
+    if own is None or not points:
+        return ""
+    best = min(points, key=points.__getitem__)
+    more = f"{100 * (points[best] / own - 1):+.0f} %"
+    return f"Least WAV error of one point a clip beside `oneshot` ({_number(own)} dB): `{best}`, {_number(points[best])} dB, {more}."
 
 
 def _line(row: Row, figures: Mapping[str, Any], *, toy: bool) -> list[str]:

@@ -343,6 +343,21 @@ def test_rows_of_models_are_measured_stored_and_printed(
     assert len(calls) == 2  # what is stored is not trained again
 
 
+def test_models_tell_where_oneshot_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    tables = importlib.import_module("models_tables")
+
+    def row(error: float, *, moving: bool = False) -> dict[str, Any]:
+        return {"copies": {"log_mel_db": error}, "moving": moving}
+
+    found = {"oneshot": row(4.0), "dense": row(5.0), "sequence": row(1.0, moving=True), "raw": {"refused": "not this corpus"}}
+    assert "`dense`, 5.00 dB, +25 %" in tables._verdict(found)
+    assert "`dense`, 3.00 dB, -25 %" in tables._verdict({**found, "dense": row(3.0)})  # it says so when it is worse, too
+    assert tables._verdict({"oneshot": row(4.0), "sequence": row(1.0, moving=True)}) == ""
+    assert tables._verdict({"dense": row(4.0)}) == ""
+    assert sorted(found, key=lambda name: tables._error(found[name])) == ["sequence", "oneshot", "dense", "raw"]
+
+
 def test_plain_components_are_an_instrument(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     import torch
 
