@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Every preset and every model family on the same corpora: size, speed, errors, use of the latent, new sounds; controls beside them.
 
-    python benchmarks/models.py [SOUNDS] [--rows 'drums/*,fm/dense@8'] [--minutes 1] [--results DIR] [--stored] [--list] [--out FILE]
+    python benchmarks/models.py [SOUNDS] [--rows 'drums/*,fm/dense@8'] [--minutes 1] [--results DIR] [--set KEY=VALUE]
+                                [--stored] [--list] [--out FILE]
 
 SOUNDS is the folder that benchmarks/real_audio.py makes (drums, notes); rows of the toy corpora do without. Presets are those of the
 package, so that a new family has its rows as soon as it has a preset. A row is one training by the command line, measured and stored in DIR
-as JSON: rows can be run one by one, stopped and taken up (--fresh: measured anew). Everything is seeded. One row takes about its minutes
-and half a minute to measure on an idle machine; all of them take hours.
+as JSON: rows can be run one by one, stopped and taken up (--fresh: measured anew); rows with --set want a DIR of their own. Everything is
+seeded. One row takes about its minutes and a minute to measure on an idle machine; all of them take hours.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--new", type=int, default=150, help="new sounds a row (default 150)")
     parser.add_argument("--clips", type=int, default=2_000, help="of each toy corpus (default 2000)")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--set", dest="changes", action="append", default=[], metavar="KEY=VALUE", help="change every preset; repeatable")
     parser.add_argument("--results", type=Path, default=Path(tempfile.gettempdir()) / "timbrespace-models", help="where rows are stored")
     parser.add_argument("--work", type=Path, default=WORK / "models", help="folder for corpora and instruments (default %(default)s)")
     parser.add_argument("--stored", action="store_true", help="measure nothing; print what is stored")
@@ -72,11 +74,14 @@ def _measure(row: Any, given: argparse.Namespace) -> None:
         return
     from models_measure import Settings, measure
 
-    asked = Settings(given.sounds, given.work, given.minutes, given.unseen, given.new, given.clips, given.seed)
+    asked = Settings(given.sounds, given.work, given.minutes, given.unseen, given.new, given.clips, given.seed, tuple(given.changes))
     given.work.mkdir(parents=True, exist_ok=True)
     say(f"{row.name}: measuring")
     made_by = f"python benchmarks/models.py --rows '{row.name}' --minutes {given.minutes:g} --new {given.new} --seed {given.seed}"
-    keep(path, row.name, made_by, lambda: {"minutes": given.minutes, "new_count": given.new, **measure(row, asked)})
+    made_by += "".join(f" --set {change}" for change in given.changes)
+    keep(
+        path, row.name, made_by, lambda: {"minutes": given.minutes, "new_count": given.new, "changes": given.changes, **measure(row, asked)}
+    )
 
 
 def _stored(results: Path, row: Any) -> dict[str, Any] | None:
@@ -89,7 +94,8 @@ def _body(found: dict[Any, dict[str, Any]]) -> str:
 
     trained = [figures for row, figures in found.items() if not row.control]
     minutes, new = (sorted({figures[key] for figures in trained})[-1] for key in ("minutes", "new_count"))
-    command = f"python benchmarks/models.py SOUNDS --minutes {minutes:g} --new {new}"
+    changes = sorted({change for figures in trained for change in figures.get("changes", ())})
+    command = f"python benchmarks/models.py SOUNDS --minutes {minutes:g} --new {new}" + "".join(f" --set {change}" for change in changes)
     return f"{stamp(command)}\n\n{tables(found, minutes=minutes, new=new)}"
 
 

@@ -37,7 +37,7 @@ _TRAINING = 1_000  # training sounds that new ones are compared with, at most
 
 @dataclass
 class Settings:
-    """sounds: folder of real_audio.py, or None. work: for corpora and instruments. unseen, new, toys: how many sounds."""
+    """sounds: folder of real_audio.py, or None. work: for corpora and instruments. unseen, new, toys: counts. changes: of presets."""
 
     sounds: Path | None
     work: Path
@@ -46,6 +46,7 @@ class Settings:
     new: int = 150
     toys: int = 2_000
     seed: int = 0
+    changes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,8 @@ def _train(row: Row, corpus: Corpus, given: Settings) -> tuple[Path, dict[str, A
         if key is None:
             raise SystemExit(f"the latent of {row.preset} has the size that its layers give it")
         words += ["--set", f"{key}={row.dims}"]
+    for change in given.changes:
+        words += ["--set", change]
     say(f"{row.name}: training, {given.minutes:g} minutes")
     found = run([*words, "--seed", str(given.seed), "--force", "--json"])
     return path, {**json.loads(found.output), "seconds": found.seconds, "peak_mb": found.peak_mb}

@@ -275,6 +275,27 @@ def test_the_search_finds_the_latent_that_a_sound_was_made_from(z: list[float]) 
     assert float((found - there).abs().max()) < 0.2 * float(there.abs().max()), "near: going to frames and back blurs a little"
 
 
+def test_a_search_by_amplitude_comes_nearer_in_amplitude() -> None:
+    features, lengths, start = (
+        -50 * torch.rand(2, 1, 8, 40, generator=torch.Generator().manual_seed(5)),
+        torch.tensor([9_000, 9_000]),
+        torch.zeros(2, 3),
+    )
+
+    def errors(amplitude: float) -> tuple[float, float]:
+        one = taught(searching=200)
+        one.amplitude = amplitude
+        with torch.no_grad():
+            found = one.band_images(one.search(features, lengths, start))[0].clamp_min(-one.floor)
+        wanted = one._coarse(features)
+        amplitudes = (torch.log1p(4 * 10 ** (found / 20)) - torch.log1p(4 * 10 ** (wanted / 20))).square().mean()
+        return float((found - wanted).square().mean()), float(amplitudes)
+
+    (ear, far), (by_ear, near) = errors(0.0), errors(300.0)
+    assert near < 0.97 * far
+    assert by_ear > ear
+
+
 def test_the_search_is_for_each_sound_alone_and_repeatable() -> None:
     one = taught()
     features, lengths = -40 * torch.rand(3, 1, 8, 40, generator=torch.Generator().manual_seed(1)), torch.tensor([9_000, 300, 1])

@@ -20,6 +20,7 @@ from timbrespace.model.timegrid import averaging, interpolation, step_edges
 _TAIL = 0.75  # a step of n frames counts as n ** 0.75 in the search: between every step alike and every frame alike
 # Of the level of the attack's frames, of all frames, and of frames by their amplitude, beside that of all cells.
 _ATTACK, _COURSE, _LOUD = 0.3, 0.1, 1.0
+_MU = 8.0
 _LENGTH_MARGIN = 2  # frames by which a sound's image outlasts its samples
 _OVERSHOOT = 6.0  # dB over the loudest cell that interpolating between bands may reach
 _GATE_DB_PER_FRAME = 12.0  # how fast features fall beyond the predicted end
@@ -37,9 +38,10 @@ class OneShot(Coded):
     it count neither in the loss nor in what is heard. With notes, images count their bands in harmonics of the pitch
     (`pitch.HarmonicAxis`), and the other numbers hold what is the same from note to note.
 
-    attack: frames kept one by one; steps: of the coarse time axis in all. notes: the lowest and highest MIDI number of the training sounds,
-    or null for sounds without a pitch; auto: training decides by the corpus. parts, bands, frames, floor (dB), hop (samples), centres (Hz):
-    of the representation. The rest: see `Coded`.
+    attack: frames kept one by one; steps: of the coarse time axis in all. amplitude: weight, in the search, of source B's error beside dB²:
+    for copies that are near by amplitude rather than by ear. notes: the lowest and highest MIDI number of the training sounds, or null for
+    sounds without a pitch; auto: training decides by the corpus. parts, bands, frames, floor (dB), hop (samples), centres (Hz): of the
+    representation. The rest: see `Coded`.
     """
 
     whole = False
@@ -57,6 +59,7 @@ class OneShot(Coded):
         depth: Annotated[int, Field(ge=0, le=16)] = 2,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2,
         searching: Annotated[int, Field(ge=0, le=1_000)] = 60,
+        amplitude: Annotated[float, Field(ge=0, le=1e6)] = 0.0,
         notes: Annotated[Annotated[list[float], Field(min_length=2, max_length=2)] | Literal["auto"] | None, Field()] = "auto",
         parts: int,
         bands: int,
@@ -71,7 +74,7 @@ class OneShot(Coded):
             dims=dims, coefficients=coefficients, cells=parts * (bands if axis is None else len(axis.slots)) * (len(edges) - 1),
             width=width, depth=depth, dropout=dropout, searching=searching, axis=axis,
         )  # fmt: skip
-        self.parts, self.bands, self.frames, self.floor, self.hop = parts, bands, frames, floor, hop
+        self.parts, self.bands, self.frames, self.floor, self.hop, self.amplitude = parts, bands, frames, floor, hop, amplitude
         self.attack, self.edges, self.steps = attack, edges, len(edges) - 1
         self._error: ImageError | None = None
 
@@ -123,7 +126,7 @@ class OneShot(Coded):
     def _misfit(self, features: Tensor, lengths: Tensor, z: Tensor) -> Callable[[Tensor], Tensor]:
         """The squared difference in dB within the true lengths, frames of the tail counting a little less each; plus that of the whole
         level of every frame, once more of the first ones: the attack, and once more of all by how loud they are: where the peak is. What
-        lies beyond the end or under the floor counts nowhere.
+        lies beyond the end or under the floor counts nowhere. With `amplitude`, that of companded amplitudes, % of full scale squared, too.
         """
         wanted = self._coarse(features).flatten(1, 2)
         level = _level(wanted)
@@ -137,9 +140,14 @@ class OneShot(Coded):
         course += _LOUD * loudness / loudness.sum(1, keepdim=True)
         course[:, : self.attack] += _ATTACK * (inside[:, : self.attack] > 0).to(wanted) / min(self.attack, self.steps)
 
+        amplitudes = _companded(wanted)
+
         def misfit(z: Tensor) -> Tensor:
             image = self.band_images(z)[0].clamp_min(-self.floor).flatten(1, 2)
-            return ((image - wanted).square() * weight).sum((1, 2)) + ((_level(image) - level).square() * course).sum(1)
+            error = ((image - wanted).square() * weight).sum((1, 2)) + ((_level(image) - level).square() * course).sum(1)
+            if self.amplitude:
+                error = error + self.amplitude * ((_companded(image) - amplitudes).square() * weight).sum((1, 2))
+            return error
 
         return misfit
 
@@ -166,6 +174,11 @@ def _axis(notes: list[float] | Literal["auto"] | None, centres: Sequence[float] 
     if centres is None:
         raise ConfigError("model.notes are given, and this representation has no bands in Hz; set model.notes to null")
     return HarmonicAxis(centres, lowest=notes[0], highest=notes[1])
+
+
+def _companded(image: Tensor) -> Tensor:
+    """Levels in dB as amplitudes by mu-law, mu = 8 (source B), in % of full scale; the loudest cell, 0 dB, is taken to be half of that."""
+    return 100 * torch.log1p(_MU * 0.5 * torch.pow(10.0, image / 20)) / math.log1p(_MU)
 
 
 def _level(image: Tensor) -> Tensor:
