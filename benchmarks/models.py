@@ -94,7 +94,10 @@ def _body(found: dict[Any, dict[str, Any]]) -> str:
 
     trained = [figures for row, figures in found.items() if not row.control]
     minutes, new = (sorted({figures[key] for figures in trained})[-1] for key in ("minutes", "new_count"))
-    changes = sorted({change for figures in trained for change in figures.get("changes", ())})
+    every = {tuple(figures.get("changes", ())) for figures in trained}
+    if len(every) > 1:
+        raise SystemExit(f"--results holds rows with different --set ({sorted(every)}); keep them in folders of their own")
+    changes = next(iter(every))
     command = f"python benchmarks/models.py SOUNDS --minutes {minutes:g} --new {new}" + "".join(f" --set {change}" for change in changes)
     return f"{stamp(command)}\n\n{tables(found, minutes=minutes, new=new)}"
 

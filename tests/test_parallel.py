@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
+from timbrespace import parallel
 from timbrespace.parallel import keep_freed_memory
 
 _FAULTS = """
@@ -41,3 +43,18 @@ def test_large_blocks_are_handed_out_again_without_new_pages() -> None:
 def test_elsewhere_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "win32")
     assert not keep_freed_memory()
+
+
+def test_an_older_c_library_gets_what_it_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def library(most: int) -> SimpleNamespace:
+        return SimpleNamespace(mallopt=lambda which, value: asked.append((which, value)) or int(which == -1 or value <= most))  # type: ignore[func-returns-value]
+
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(parallel.ctypes, "CDLL", lambda name: library(2**25))
+    assert keep_freed_memory()
+    assert asked == [(-3, 2**30), (-3, 2**25), (-1, 2**30)]
+    asked.clear()
+    monkeypatch.setattr(parallel.ctypes, "CDLL", lambda name: library(0))
+    assert not keep_freed_memory()
+    assert all(which == -3 for which, _ in asked)  # the other alone would do harm

@@ -138,7 +138,7 @@ def make_config(content: Mapping[str, Any]) -> Config:
     seen = filled["representation"]
     _check_likelihoods(filled["model"], waveform=seen["name"] == "waveform" and seen["normalisation"] == "none")
     model, view = _named(MODELS, config.model["name"], "model"), _named(REPRESENTATIONS, config.representation["name"], "representation")
-    _check_pair(model, view, filled["representation"]["normalisation"])
+    _check_pair(model, view, filled["representation"]["normalisation"], block=filled["representation"].get("block", 1))
     return config.model_copy(update=filled)
 
 
@@ -155,7 +155,8 @@ def build_model(settings: Mapping[str, Any], *, representation: Representation, 
     chosen = _named(MODELS, settings.get("name"), "model")
     view = representation.view if isinstance(representation, Normalised) else representation
     _check_likelihoods(settings, waveform=isinstance(representation, Waveform))
-    _check_pair(chosen, type(view), representation.kind if isinstance(representation, Normalised) else "none")
+    normalisation = representation.kind if isinstance(representation, Normalised) else "none"
+    _check_pair(chosen, type(view), normalisation, block=getattr(view, "block", 1))
     levels = view.decibels and not isinstance(representation, Normalised)
     known = {
         "parts": representation.parts,
@@ -243,8 +244,15 @@ def _check_likelihoods(model: Mapping[str, Any], *, waveform: bool, place: str =
         _check_likelihoods(model[key], waveform=waveform and nested.features, place=f"{place}.{key}")
 
 
-def _check_pair(model: type[Model], representation: type[Representation], normalisation: str) -> None:
-    """Raises ConfigError when the model learns levels in dB over a floor and the representation gives something else."""
+def _check_pair(model: type[Model], representation: type[Representation], normalisation: str, *, block: int) -> None:
+    """Raises ConfigError when the model learns levels in dB over a floor, or samples, and the representation gives something else."""
+    if model.samples_alone and (representation is not Waveform or block != 1 or normalisation != "none"):
+        shown = {chosen: name for name, chosen in [*REPRESENTATIONS.items(), *MODELS.items()]}
+        raise ConfigError(
+            f"representation.name is {shown.get(representation, representation.__name__)!r} (block {block}, normalisation {normalisation})"
+            f", and model {shown.get(model, model.__name__)!r} learns samples as they are; allowed with it is waveform with block 1, "
+            "normalisation none"
+        )
     if not model.decibels:
         return
     if representation.decibels and normalisation != "none":

@@ -17,7 +17,7 @@ Result = TypeVar("Result")
 
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt(3)
-_KEPT = 2**30  # bytes
+_KEPT, _KEPT_BEFORE = 2**30, 2**25  # bytes; the latter is the most that glibc before 2.35 takes
 
 
 def keep_freed_memory() -> bool:
@@ -25,7 +25,7 @@ def keep_freed_memory() -> bool:
 
     Training frees and asks for the same large blocks at every step, and Linux clears every page of a new one: up to half of a step of a
     large model (docs/training.md). It counts for the whole process, so that a command may do it and a library must not. Only
-    glibc knows it.
+    glibc knows it, before 2.35 for blocks of up to 32 MiB.
     """
     if sys.platform != "linux":
         return False
@@ -33,7 +33,10 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except AttributeError:  # another C library
         return False
-    return all([mallopt(_MMAP_THRESHOLD, _KEPT), mallopt(_TRIM_THRESHOLD, _KEPT)])
+    # Once either is set glibc adapts neither by itself any more: with the second alone, every block would be new.
+    if not any(mallopt(_MMAP_THRESHOLD, most) for most in (_KEPT, _KEPT_BEFORE)):
+        return False
+    return bool(mallopt(_TRIM_THRESHOLD, _KEPT))
 
 
 class Pool:

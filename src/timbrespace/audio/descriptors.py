@@ -153,12 +153,14 @@ def tune_pitch(audio: Mono, sample_rate: int, *, near: float) -> float:
     """Fundamental frequency in Hz of a mono sound `(time,)` that is known to lie within half a semitone of `near` Hz, to half a cent.
 
     The one whose first eight harmonics have the most amplitude together, in the spectrum of the first second (Hann window, between two
-    bins by the nearer of a fine grid). What is silent stays at `near`. Raises ShapeError.
+    bins by the nearer of a fine grid). What is silent stays at `near`. Raises ShapeError, ConfigError.
     """
     x = _mono(audio)
     if x.ndim != 1:
         raise ShapeError(f"the pitch of one mono sound (time,) at a time, not {tuple(x.shape)}; mix channels with audio.mean(0)")
-    x = x[:sample_rate].double()
+    if not 0 < near < sample_rate / 2:
+        raise ConfigError(f"near is {near:g} Hz: allowed is above 0 and below {sample_rate / 2:g} Hz (rate / 2)")
+    x = x[:sample_rate].double().cpu()
     size = 16 * _fast_size(sample_rate)
     spectrum = torch.fft.rfft(x * torch.hann_window(len(x), periodic=False, dtype=x.dtype), n=size).abs()
     tried = near * 2 ** (torch.arange(-50, 50.5, 0.5, dtype=torch.float64) / 1200)

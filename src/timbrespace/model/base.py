@@ -71,6 +71,8 @@ class Model(nn.Module, ABC):
     whole: bool = True  # whether sounds come padded with silence to the longest clip, one size for all
     decibels: bool = False  # whether it learns levels in dB over a floor, and nothing else
     unit: str = "dB"  # of the errors it reports
+    samples_alone: bool = False  # whether it takes samples of audio as they are, and nothing else
+    tunes: bool = False  # whether it wants a pitch finer than it is heard, see `tuned`
     pitched = False  # the last number of its latents is a pitch
     told: int = 0  # numbers at the end of its latents that are not inferred but known: a pitch, conditions
 

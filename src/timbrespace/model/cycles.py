@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from timbrespace.audio.descriptors import tune_pitch
-from timbrespace.contracts import ConfigError, ShapeError
+from timbrespace.contracts import ShapeError
 from timbrespace.model.base import Batch, Decoded
 from timbrespace.model.coded import Coded, unknown
 from timbrespace.model.pitch import MARGIN, OCTAVE, NoteRange, hertz
@@ -30,7 +30,7 @@ class CycleAxis(NoteRange):
 
     The k-th partial of every note has k periods a cycle, so that the waves of two notes can be added, compared, and held by one basis.
     lowest, highest: MIDI numbers; the axis is as long as `samples` of the highest, MARGIN more, need. per_cycle: points a cycle: partials
-    up to half as many are kept. rate: of the samples, Hz. Raises ConfigError.
+    under half as many are kept. rate: of the samples, Hz. Raises ConfigError.
     """
 
     def __init__(self, *, lowest: float, highest: float, per_cycle: int, samples: int, rate: int):
@@ -45,11 +45,20 @@ class CycleAxis(NoteRange):
 
     def restore(self, wave: Tensor, pitch: Tensor) -> Tensor:
         """`(batch, parts, points)` and MIDI numbers `(batch,)` -> `(batch, parts, samples)`."""
-        return self._resampled(wave, self._points_a_sample(pitch), self.samples)
+        points = self._points_a_sample(pitch)
+        return self._resampled(_below(wave, 0.5 / points), points, self.samples)
+
+    def reach(self, pitch: Tensor) -> Tensor:
+        """Samples that notes of `pitch (batch,)` have on the axis: fewer than all, where they lie above it."""
+        return ((self.points - 1) / self._points_a_sample(pitch)).floor().long().clamp(1, self.samples)
 
     def inside(self, lengths: Tensor, pitch: Tensor) -> Tensor:
         """Points that sounds of `lengths (batch,)` in samples take: `(batch,)`."""
         return (lengths.cpu() * self._points_a_sample(pitch)).ceil().long().clamp(1, self.points)
+
+    def energy(self, audio: Tensor, pitch: Tensor) -> Tensor:
+        """Of `(batch, parts, samples)` as if every partial had its points: `(batch,)`, to hold against that of `align`."""
+        return audio.square().sum((1, 2)) * self._points_a_sample(pitch).to(audio)
 
     def _points_a_sample(self, pitch: Tensor) -> Tensor:
         return self.fundamentals(pitch) * self.per_cycle / self.rate
@@ -73,13 +82,15 @@ class Cycles(Coded):
     Notes of every pitch are laid out by the cycles of their fundamental (`CycleAxis`), where one basis holds the same partial of all;
     the last number of the latent is the pitch. The likelihood is Gaussian with one deviation for all values, relative to a sound's own
     level, at its optimum for each batch (sigma-VAE, Rybkin et al. 2021), so that noise and KL find their balance by themselves. Errors are
-    100 ‖x - x̂‖ / ‖x‖ over the points of a sound: silence has 100.
+    100 ‖x - x̂‖ / ‖x‖ over the whole axis, on which silence follows a sound: saying nothing has 100.
 
-    per_cycle: points a cycle; partials up to half as many are kept. notes: the lowest and highest MIDI number of the training sounds;
-    null: sounds without a pitch, their samples as they are; auto: training decides by the corpus. parts, bands, frames, samples (of the
-    longest clip), sample_rate: of the representation, `waveform` with one sample a frame. The rest: see `Coded`.
+    per_cycle: points a cycle; partials under half as many are kept, the last tenth weaker. notes: the lowest and highest MIDI number
+    of the training sounds; null: sounds without a pitch, their samples as they are; auto: training decides by the corpus. parts, samples
+    (of the longest clip), sample_rate: of the representation, `waveform` with one sample a frame. The rest: see `Coded`.
     """
 
+    samples_alone = True
+    tunes = True
     unit = "%"
     axis: CycleAxis | None
 
@@ -95,13 +106,9 @@ class Cycles(Coded):
         searching: Annotated[int, Field(ge=0, le=1_000)] = 60,
         notes: Annotated[Annotated[list[float], Field(min_length=2, max_length=2)] | Literal["auto"] | None, Field()] = "auto",
         parts: int,
-        bands: int,
-        frames: int,
         samples: int,
         sample_rate: int,
     ):
-        if bands != 1 or frames != samples:
-            raise ConfigError("model 'cycles' takes samples as they are; set representation.name to waveform, with block 1")
         axis = None
         if isinstance(notes, list):
             axis = CycleAxis(lowest=notes[0], highest=notes[1], per_cycle=per_cycle, samples=samples, rate=sample_rate)
@@ -142,16 +149,21 @@ class Cycles(Coded):
         wave = (coefficients @ self.basis + self.mean).unflatten(1, (self.parts, self.points))
         audio = wave if self.axis is None else self.axis.restore(wave, self.axis.midi(z[:, self.free :]))
         lengths = self.lengths_of(standard, lengths, most=self.samples)
-        left = lengths[:, None] - torch.arange(self.samples, device=z.device)
-        return Decoded((audio * (left / (_FADE * self.rate)).clamp(0, 1)[:, None])[:, :, None], lengths)
+        # A note above the axis is not on it to its end.
+        ends = lengths if self.axis is None else torch.minimum(lengths, self.axis.reach(self.axis.midi(z[:, self.free :])).to(lengths))
+        left = ends[:, None] - torch.arange(self.samples, device=z.device)
+        fade = (ends / 2).clamp(1, _FADE * self.rate)[:, None]
+        return Decoded((audio * (left / fade).clamp(0, 1)[:, None])[:, :, None], lengths)
 
     def loss(self, coefficients: Tensor, batch: Batch) -> Tensor:
-        """Negative log likelihood in nats a sound, up to a constant, at the batch's own best deviation."""
-        return 0.5 * len(self.mean) * self._share_missed(coefficients, batch).mean().log()
+        """Negative log likelihood in nats a sound, up to a constant, at the batch's own best deviation; silent sounds do not count."""
+        heard = batch.values[:, -1] > _LEAST
+        missed = torch.where(heard, self._share_missed(coefficients, batch), 0.0).sum() / heard.sum().clamp_min(1)
+        return 0.5 * len(self.mean) * missed.clamp_min(_LEAST).log()
 
     def errors(self, coefficients: Tensor, batch: Batch) -> Tensor:
-        """100 ‖x - x̂‖ / ‖x‖, `(batch,)`."""
-        return 100 * self._share_missed(coefficients, batch).sqrt()
+        """100 ‖x - x̂‖ / ‖x‖, `(batch,)`; 0 of a silent sound."""
+        return 100 * torch.where(batch.values[:, -1] > _LEAST, self._share_missed(coefficients, batch), 0.0).sqrt()
 
     def _share_missed(self, coefficients: Tensor, batch: Batch) -> Tensor:
         """‖x - x̂‖² / ‖x‖², `(batch,)`, from coefficients alone: the basis is orthonormal."""
@@ -159,7 +171,8 @@ class Cycles(Coded):
         return ((coefficients - wanted).square().sum(1) + missed) / energy
 
     def _misfit(self, features: Tensor, lengths: Tensor, z: Tensor) -> Callable[[Tensor], Tensor]:
-        """The share of a sound's energy that is missed before its end; what comes after counts nowhere.
+        """The share of a sound's energy that is missed before its end; what comes after counts nowhere. What the axis of a pitch cannot
+        hold is missed, too, so that pitches can be compared.
 
         With B the basis and d = mean - x inside the sound: ‖c B + d‖² = c B Bᵀ cᵀ + 2 c B dᵀ + d dᵀ, so that a step is quick.
         """
@@ -167,11 +180,12 @@ class Cycles(Coded):
         waves = self.images(features, pitch).unflatten(1, (self.parts, self.points))
         ends = lengths.clamp(1, self.points) if pitch is None or self.axis is None else self.axis.inside(lengths, pitch)
         basis, mean = self.basis.unflatten(1, (self.parts, self.points)), self.mean.unflatten(0, (self.parts, self.points))
+        energies = waves.square().sum((1, 2)) if pitch is None or self.axis is None else self.axis.energy(features[:, :, 0], pitch)
         terms = []
-        for wave, end in zip(waves, ends.tolist(), strict=True):
+        for wave, end, energy in zip(waves, ends.tolist(), energies.clamp_min(_LEAST), strict=True):
             rows, beside = basis[:, :, :end].flatten(1), (mean - wave)[:, :end].flatten()
-            energy = wave[:, :end].square().sum().clamp_min(_LEAST)
-            terms.append((rows @ rows.T / energy, rows @ beside / energy, beside.square().sum() / energy))
+            lost = (energy - wave.square().sum()).clamp_min(0)
+            terms.append((rows @ rows.T / energy, rows @ beside / energy, (beside.square().sum() + lost) / energy))
         squares, lines, rest = (torch.stack(some) for some in zip(*terms, strict=True))
 
         def misfit(z: Tensor) -> Tensor:
@@ -183,6 +197,8 @@ class Cycles(Coded):
 
 def _below(audio: Tensor, cutoff: Tensor) -> Tensor:
     """`(batch, parts, samples)` without what lies above `cutoff (batch,)` in cycles a sample, the last tenth under it fading out."""
+    if bool((0.9 * cutoff >= 0.5).all()):
+        return audio
     count = audio.shape[2]
     padded = count + min(count, _RINGING)
     frequencies = torch.fft.rfftfreq(padded, dtype=torch.float64)

@@ -75,9 +75,9 @@ class Likelihood(nn.Module):
         return each.flatten(1).mean(1) if self.kind == "mean squared" else each.flatten(1).sum(1)
 
 
-def compand(audio: Tensor) -> Tensor:
-    """Samples by mu-law: sign(x) · ln(1 + mu |x|) / ln(1 + mu), 1 stays 1; any shape."""
-    return audio.sign() * torch.log1p(_MU * audio.abs()) / math.log1p(_MU)
+def compand(audio: Tensor, *, mu: float = _MU) -> Tensor:
+    """Samples or amplitudes by mu-law: sign(x) · ln(1 + mu |x|) / ln(1 + mu), 1 stays 1; any shape."""
+    return audio.sign() * torch.log1p(mu * audio.abs()) / math.log1p(mu)
 
 
 def spectral_loss(found: Tensor, wanted: Tensor) -> Tensor:

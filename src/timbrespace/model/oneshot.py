@@ -14,6 +14,7 @@ from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.model.base import Batch, Decoded
 from timbrespace.model.coded import Coded, unknown
 from timbrespace.model.image_error import ImageError
+from timbrespace.model.likelihood import compand
 from timbrespace.model.pitch import HarmonicAxis
 from timbrespace.model.timegrid import averaging, interpolation, step_edges
 
@@ -140,12 +141,12 @@ class OneShot(Coded):
         course += _LOUD * loudness / loudness.sum(1, keepdim=True)
         course[:, : self.attack] += _ATTACK * (inside[:, : self.attack] > 0).to(wanted) / min(self.attack, self.steps)
 
-        amplitudes = _companded(wanted)
+        amplitudes = _companded(wanted) if self.amplitude else None
 
         def misfit(z: Tensor) -> Tensor:
             image = self.band_images(z)[0].clamp_min(-self.floor).flatten(1, 2)
             error = ((image - wanted).square() * weight).sum((1, 2)) + ((_level(image) - level).square() * course).sum(1)
-            if self.amplitude:
+            if amplitudes is not None:
                 error = error + self.amplitude * ((_companded(image) - amplitudes).square() * weight).sum((1, 2))
             return error
 
@@ -178,7 +179,7 @@ def _axis(notes: list[float] | Literal["auto"] | None, centres: Sequence[float] 
 
 def _companded(image: Tensor) -> Tensor:
     """Levels in dB as amplitudes by mu-law, mu = 8 (source B), in % of full scale; the loudest cell, 0 dB, is taken to be half of that."""
-    return 100 * torch.log1p(_MU * 0.5 * torch.pow(10.0, image / 20)) / math.log1p(_MU)
+    return 100 * compand(0.5 * torch.pow(10.0, image / 20), mu=_MU)
 
 
 def _level(image: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The closed-form part of `oneshot`: principal components of all images, streamed, so that memory does not grow with their number."""
+"""The closed-form part of `oneshot` and `cycles`: principal components of all images, streamed: memory does not grow with their number."""
 
 from __future__ import annotations
 

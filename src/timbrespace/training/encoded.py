@@ -19,6 +19,8 @@ from timbrespace.training.images import Encoder, ImageStore
 from timbrespace.training.pitched import clip_pitches
 from timbrespace.training.workspace import Workspace
 
+_AT_ONCE = 256  # clips encoded together
+
 
 def fit_codec(model: Coded, store: ImageStore, workspace: Workspace, encoder: Encoder, *, seed: int) -> InMemory:
     """Fits the closed-form codec, or takes the stored one, and gives all images as coefficients."""
@@ -42,11 +44,13 @@ def encode_clips(
     """Clips as they are, in the form that the model learns from."""
     pitches = clip_pitches(corpus, clips, model) if model.pitched else None
     encoder = Encoder(corpus, clips, representation, model, samples=samples, seed=0, pitches=pitches, **known_facts(model, corpus, clips))
+    values, lengths = [], []
     with Pool(torch.get_num_threads()) as pool:
-        parts = [encoder.images(list(range(start, min(start + 256, len(clips)))), pool) for start in range(0, len(clips), 256)]
-    values = [model.project(images) if isinstance(model, Coded) else images.unflatten(1, shape) for images, _ in parts]
-    lengths = torch.cat([length for _, length in parts])
-    return InMemory(torch.cat(values), lengths, encoder.row_pitches(len(clips)), encoder.row_facts(len(clips)))
+        for start in range(0, len(clips), _AT_ONCE):
+            images, some = encoder.images(list(range(start, min(start + _AT_ONCE, len(clips)))), pool)
+            values.append(model.project(images) if isinstance(model, Coded) else images.unflatten(1, shape))
+            lengths.append(some)
+    return InMemory(torch.cat(values), torch.cat(lengths), encoder.row_pitches(len(clips)), encoder.row_facts(len(clips)))
 
 
 def known_facts(model: Model, corpus: Corpus, clips: list[int]) -> dict[str, Any]:

@@ -47,11 +47,14 @@ def clip_pitches(corpus: Corpus, clips: Sequence[int], model: Model) -> Tensor:
         clip = corpus.clips[index]
         if clip.pitch is None:
             return math.nan
-        pitch = clip.pitch
-        if clip.pitch_confidence is None:  # told, not estimated already
-            heard = pitch_of(corpus.audio(index).numpy(), corpus.sample_rate)[0]
+        estimated = clip.pitch_confidence is not None
+        if estimated and not model.tunes:
+            return clip.pitch
+        audio, pitch = corpus.audio(index), clip.pitch
+        if not estimated:
+            heard = pitch_of(audio.numpy(), corpus.sample_rate)[0]
             pitch = heard if heard is not None and abs(heard - pitch) < _NEAR else pitch
-        return model.tuned(corpus.audio(index), corpus.sample_rate, pitch)
+        return model.tuned(audio, corpus.sample_rate, pitch)
 
     with Pool() as pool:
         return torch.tensor(list(pool.map(one, clips)), dtype=torch.float32)
