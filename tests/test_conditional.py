@@ -14,7 +14,7 @@ from torch import Tensor
 
 from shell import Shell
 from timbrespace.cli.generate import _conditions
-from timbrespace.config import _construct, load_preset, make_config
+from timbrespace.config import _construct, build_representation, load_preset, make_config
 from timbrespace.contracts import ConfigError, InstrumentFileError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.facts import MEASURED, measured
@@ -24,7 +24,10 @@ from timbrespace.model.base import Batch
 from timbrespace.model.conditional import Conditional
 from timbrespace.model.conditions import Conditions
 from timbrespace.synthesis.instrument import Instrument
+from timbrespace.training import images
 from timbrespace.training.conditions import clip_facts, facts_of, with_conditions
+from timbrespace.training.encoded import known_facts
+from timbrespace.training.images import Encoder
 from timbrespace.training.train import train
 from tiny import RATE, Tiny, drum, write_drums
 
@@ -232,6 +235,36 @@ def test_labels_and_ranges_are_looked_up_in_the_training_clips(corpus: Corpus) -
     assert float(column[3]) == pytest.approx(measured("brightness", corpus.audio(clips[3]), RATE))
     for kind, fact in zip(kinds, facts[:, names.index("category")].tolist(), strict=True):
         assert math.isnan(fact) if kind not in found["category"] else found["category"][int(fact)] == kind
+
+
+def test_variations_are_told_what_they_sound_like(corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clips = corpus.indices("train")
+    config = load_preset("conditional", changes=["training.augmentation.tilt={chance: 1}"])
+    config = with_conditions(config, corpus, clips)
+    model = small(config.model["conditions"])
+    names = list(config.model["conditions"])
+    bright, rows = names.index("brightness"), 3 * len(clips)
+    view = build_representation(config.representation, sample_rate=RATE, channels=1)
+
+    def encoder() -> Encoder:
+        told = known_facts(model, corpus, clips)
+        return Encoder(corpus, clips, view, model, samples=200_000, seed=0, augmentation=config.training.augmentation, **told)
+
+    one = encoder()
+    one.keep_figures(tmp_path, rows)
+    facts = one.row_facts(rows)
+    assert facts is not None
+    for row in (0, len(clips) - 1, len(clips), len(clips) + 5, rows - 1):
+        assert float(facts[row, bright]) == pytest.approx(measured("brightness", one.audio(row), RATE), rel=1e-3)
+    again = facts[:, bright].reshape(3, -1)
+    assert float((again[1] / again[0]).log().abs().mean()) > 0.05, "variations are brighter or darker than their clips"
+    kinds = facts[:, names.index("category")].nan_to_num(-1).reshape(3, -1)
+    assert torch.equal(kinds[1], kinds[0])
+
+    monkeypatch.setattr(images, "measured", lambda *_: pytest.fail("what is stored is not measured again"))
+    other = encoder()
+    other.keep_figures(tmp_path, rows)
+    torch.testing.assert_close(other.row_facts(rows), facts, equal_nan=True)
 
 
 def test_figures_are_measured_as_they_are_told() -> None:

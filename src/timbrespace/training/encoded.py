@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from timbrespace.corpus.corpus import Corpus
+from timbrespace.corpus.facts import MEASURED
 from timbrespace.model.base import Model
 from timbrespace.model.coded import Coded
 from timbrespace.model.conditional import Conditional
@@ -58,7 +59,11 @@ def known_facts(model: Model, corpus: Corpus, clips: list[int]) -> dict[str, Any
     if not isinstance(model, Conditional) or not model.told:
         return {}
     names = [condition.name for condition in model.conditions.all]
-    return {"facts": clip_facts(model, corpus, clips), "pitch_fact": names.index("pitch") if "pitch" in names else None}
+    return {
+        "facts": clip_facts(model, corpus, clips),
+        "pitch_fact": names.index("pitch") if "pitch" in names else None,
+        "figures": {place: name for place, name in enumerate(names) if name in MEASURED},
+    }
 
 
 def image_shape(model: Model, representation: Representation, samples: int) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
@@ -20,6 +20,7 @@ from timbrespace.audio.atomic import disk_error, write_json
 from timbrespace.corpus.augment import Variation, draw_variation
 from timbrespace.corpus.augment_audio import vary_audio
 from timbrespace.corpus.augment_settings import Augmentation
+from timbrespace.corpus.facts import measured
 from timbrespace.corpus.shaping import shorten
 from timbrespace.model.base import Model
 from timbrespace.parallel import Pool
@@ -44,7 +45,8 @@ class Encoder:
     Row = copy * clips + clip, copy 0 is the clip itself. Row r depends on `seed`, `augmentation` and r
     alone, so that any row can be made again in any order.
     pitches: of the clips as MIDI numbers `(clips,)`, NaN where unknown; for a model with notes. facts: of the clips,
-    `(clips, conditions)`, for a `conditional` one; pitch_fact: which of them is a pitch.
+    `(clips, conditions)`, for a `conditional` one; pitch_fact: which of them is a pitch; figures: which are measured from a sound,
+    and how they are named.
     """
 
     def __init__(
@@ -60,10 +62,12 @@ class Encoder:
         pitches: Tensor | None = None,
         facts: Tensor | None = None,
         pitch_fact: int | None = None,
+        figures: Mapping[int, str] | None = None,
     ):
         self.corpus, self.clips, self.representation, self.model = corpus, clips, representation, model
         self.samples, self.seed, self.augmentation, self.pitches = samples, seed, augmentation or Augmentation(), pitches
-        self.facts, self.pitch_fact = facts, pitch_fact
+        self.facts, self.pitch_fact, self.figures = facts, pitch_fact, dict(figures or {})
+        self._heard: dict[int, list[float]] = {}  # figures of variations, by row
 
     def variation(self, row: int) -> Variation:
         """What is done to the clip of a row; nothing in copy 0. Its `partner` is a position in `clips`."""
@@ -73,13 +77,19 @@ class Encoder:
 
     def audio(self, row: int) -> Tensor:
         """`(channels, time)`, time at most `samples`; longer sounds are cut with a short fade."""
+        return torch.from_numpy(shorten(self._varied(row).numpy(), self.samples, self.corpus.sample_rate))
+
+    def _varied(self, row: int) -> Tensor:
         clip = row % len(self.clips)
         audio = self.corpus.audio(self.clips[clip])
         if row >= len(self.clips):
             variation = self.variation(row)
             partner = None if variation.partner is None else self.corpus.audio(self.clips[variation.partner]).T.numpy()
             audio = torch.from_numpy(vary_audio(audio.T.numpy(), variation, sample_rate=self.corpus.sample_rate, partner=partner).T.copy())
-        return torch.from_numpy(shorten(audio.numpy(), self.samples, self.corpus.sample_rate))
+            if self.figures and row not in self._heard:  # while it is at hand
+                heard = (measured(name, audio, self.corpus.sample_rate) for name in self.figures.values())
+                self._heard[row] = [math.nan if figure is None else figure for figure in heard]
+        return audio
 
     def pitch(self, row: int) -> float:
         """MIDI number of the clip of a row, after what its variation does to it; NaN where unknown."""
@@ -92,13 +102,39 @@ class Encoder:
         return None if self.pitches is None else torch.tensor([self.pitch(row) for row in range(rows)])
 
     def row_facts(self, rows: int) -> Tensor | None:
-        """Facts of the first `rows` rows `(rows, conditions)`, as those of their clips but for a pitch, which variations shift."""
+        """Facts of the first `rows` rows `(rows, conditions)`: labels as those of their clips, a pitch as shifted, figures as measured."""
         if self.facts is None:
             return None
+        self._hear(rows)
         facts = self.facts[torch.arange(rows) % len(self.clips)].clone()
         if self.pitch_fact is not None:
             facts[:, self.pitch_fact] += torch.tensor([shift.semitones + shift.transpose for shift in map(self.variation, range(rows))])
+        for place, column in enumerate(self.figures):
+            for row in range(len(self.clips), rows):
+                facts[row, column] = self._heard[row][place]
         return facts
+
+    def keep_figures(self, folder: Path, rows: int) -> None:
+        """Stores the figures of the first `rows` rows in `folder`, or takes those that are stored there for the same rows."""
+        if not self.figures:
+            return
+        path = folder / f"figures-{hashlib.sha256(json.dumps(list(self.figures.values())).encode()).hexdigest()[:16]}.json"
+        try:
+            stored = json.loads(path.read_text(encoding="utf-8"))
+            usable = {int(row): [math.nan if figure is None else float(figure) for figure in told] for row, told in stored.items()}
+        except (OSError, ValueError, TypeError, AttributeError):
+            usable = {}
+        self._heard |= usable
+        self._hear(rows)
+        if len(usable) < len(self._heard):
+            told = {str(row): [None if math.isnan(figure) else figure for figure in heard] for row, heard in self._heard.items()}
+            write_json(path, told, force=True)
+
+    def _hear(self, rows: int) -> None:
+        missing = [row for row in range(len(self.clips), rows) if self.figures and row not in self._heard]
+        if missing:
+            with Pool() as pool:
+                list(pool.map(self._varied, missing))
 
     def image(self, row: int) -> tuple[Tensor, int]:
         """Image `(cells,)` float32 and true length in samples."""

@@ -228,8 +228,10 @@ def _learn(
     def fill() -> None:
         images = ImageStore(folder, rows=rows, cells=math.prod(shape))
         images.fill(joined, workers=torch.get_num_threads(), progress=lambda done, total: watch(Report("encode", done, total)))
+        encoder.keep_figures(folder, own_rows)
 
     first_alone(fabric, fill)
+    encoder.keep_figures(folder, own_rows)
     store = ImageStore(folder, rows=rows, cells=math.prod(shape))
     took["encode"] = time.monotonic() - stage
     stage = time.monotonic()
