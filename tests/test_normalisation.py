@@ -195,7 +195,7 @@ def test_training_fits_it_to_the_training_clips(tiny: Tiny) -> None:
 @pytest.fixture
 def normalised_file(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An instrument file with a normalised view: no model of today takes one, so the check of pairs is put aside."""
-    monkeypatch.setattr("timbrespace.config._check_pair", lambda *_: None)
+    monkeypatch.setattr("timbrespace.config._check_pair", lambda *_, **__: None)
     contents = instrument_file.read(tiny.file)
     settings = {**contents.settings, "representation": {**contents.settings["representation"], "normalisation": "band"}}
     view = Normalised(contents.representation, "band")

@@ -27,6 +27,7 @@ from timbrespace.parallel import Pool
 from timbrespace.representation.base import Representation
 
 _AT_ONCE = 2**24  # values read at once, at most
+FIGURES = "figures.json"  # what variations sound like, for a model that is told
 _CHUNK = 64  # rows between notes of progress: what a kill can lose
 
 
@@ -118,17 +119,21 @@ class Encoder:
         """Stores the figures of the first `rows` rows in `folder`, or takes those that are stored there for the same rows."""
         if not self.figures:
             return
-        path = folder / f"figures-{hashlib.sha256(json.dumps(list(self.figures.values())).encode()).hexdigest()[:16]}.json"
+        path, names = folder / FIGURES, list(self.figures.values())
+        usable: dict[int, list[float]] = {}
         try:
             stored = json.loads(path.read_text(encoding="utf-8"))
-            usable = {int(row): [math.nan if figure is None else float(figure) for figure in told] for row, told in stored.items()}
-        except (OSError, ValueError, TypeError, AttributeError):
+            if stored["names"] == names:
+                usable = {
+                    int(row): [math.nan if figure is None else float(figure) for figure in told] for row, told in stored["rows"].items()
+                }
+        except (OSError, ValueError, TypeError, AttributeError, KeyError):
             usable = {}
         self._heard |= usable
         self._hear(rows)
         if len(usable) < len(self._heard):
             told = {str(row): [None if math.isnan(figure) else figure for figure in heard] for row, heard in self._heard.items()}
-            write_json(path, told, force=True)
+            write_json(path, {"names": names, "rows": told}, force=True)
 
     def _hear(self, rows: int) -> None:
         missing = [row for row in range(len(self.clips), rows) if self.figures and row not in self._heard]

@@ -104,7 +104,7 @@ class Workspace:
 
     def remove(self) -> None:
         """Deletes the folder, if it is one of ours."""
-        known = {"plan.json", "corpus", "images.f16", "images.json", "codec.pt", "checkpoint.pt", "lengths.npy"}
+        known = {"plan.json", "corpus", "images.f16", "images.json", "codec.pt", "checkpoint.pt", "lengths.npy", "figures.json"}
         known |= {"outer.pt", "codes.pt", "codes", "inner.pt"}  # of two stages
         strangers = [p.name for p in self.path.iterdir() if p.name not in known and not p.name.startswith(".")]
         if strangers:
