@@ -11,7 +11,8 @@ from models_rows import CORPORA, PCA, SIZES, Row
 
 NOTE = """Every row is one seed, trained for about {minutes} by the command line; *minutes* is what that took in all, loading,
 calibration, map and card included. *Values/s*: latent numbers a second of sound; of one point a clip, over the mean clip. *s/epoch*:
-training alone, over clips and variations. *Validation*: the model's own error while training (of two stages, of both; where latents move, % of a sound's own level), *unseen*:
+training alone, over clips and variations. *Validation*: the model's own error while training (of two stages, of both; where latents
+move, % of a sound's own level), *unseen*:
 features there and back on sounds never trained on, and in square brackets as many plain principal components of the same features; dB or
 % as the view has it, so that these do not compare between views. *WAV*: log-mel error and, in brackets, sound error of copies of unseen
 sounds; *no model*: the log-mel error of the preset's view there and back alone; *stdev*: source B's, of those copies through its own view.
