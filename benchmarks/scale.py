@@ -1,11 +1,9 @@
 #!/usr/bin/env python3
 """Where a step of training goes, and one process against two that share every batch (DDP): the same curve, what it costs or saves.
 
-    python benchmarks/scale.py [--corpus synthetic:drums] [--preset conv-vae] [--epochs 4] [--rounds 2] [--profile raw] [--compiled raw]
-                               [--out FILE]
+    python benchmarks/scale.py [--corpus synthetic:drums] [--preset conv-vae] [--epochs 4] [--rounds 2] [--profile raw] [--out FILE]
 
-Steps: medians of each part, of the models as `train` has them before their first step; of those of --compiled also by
-torch.compile, which wants a C++ compiler. Processes: both train on the CPU by the command
+Steps: medians of each part, of the models as `train` has them before their first step. Processes: both train on the CPU by the command
 line, in turn; seconds are those of the training stage alone, medians over rounds. The curves are of the validation error at every check.
 """
 
@@ -38,14 +36,11 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--epochs", type=float, default=4.0)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--out", type=Path, metavar="FILE", help="also write the section into this Markdown file (docs/benchmarks.md)")
-    parser.add_argument(
-        "--profile", metavar="PRESETS", default="oneshot,conv-vae,dense,raw,gru", help="presets to take steps of (default %(default)s)"
-    )
-    parser.add_argument("--compiled", default="", metavar="PRESETS", help="presets to take compiled steps of, too (default: none)")
+    parser.add_argument("--profile", default="oneshot,conv-vae,dense,raw,gru", help="presets to take steps of (default %(default)s)")
     given = parser.parse_args(arguments)
-    keep_freed_memory()  # as `timbrespace train` does
     if given.rounds < 1:
         parser.error("--rounds must be 1 or more")
+    keep_freed_memory()  # as `timbrespace train` does
     with tempfile.TemporaryDirectory() as folder:
         body = _measured(given, Path(folder))
     print(body)
@@ -69,11 +64,7 @@ def _measured(given: argparse.Namespace, folder: Path) -> str:
             seconds[count].append(float(Instrument.load(out).card["training"]["seconds"]["train"]))
             log = out.with_name(f"{count}.log.jsonl").read_text(encoding="utf-8")
             curves[count] = [json.loads(line)["validation"] for line in log.splitlines()]
-    profiles = []
-    for preset in given.profile.split(","):
-        profiles.append([f"`{preset}`", *_profile(preset, corpus, folder)])
-        if preset in given.compiled.split(","):
-            profiles.append([f"`{preset}`, compiled", *_profile(preset, corpus, folder, compiled=True)])
+    profiles = [[f"`{preset}`", *_profile(preset, corpus, folder)] for preset in given.profile.split(",")]
     apart = max(abs(a - b) / a for a, b in zip(curves[1], curves[2], strict=True))
     rows = [
         [str(count), f"{median(seconds[count]):.1f}", f"{median(seconds[1]) / median(seconds[count]):.2f}", f"{curves[count][-1]:.4f}"]
@@ -81,19 +72,18 @@ def _measured(given: argparse.Namespace, folder: Path) -> str:
     ]
     note = f"{len(curves[1])} checks; the two curves are {100 * apart:.3f} % apart at most. {os.cpu_count()} cores."
     options = f"--preset {given.preset} --epochs {given.epochs:g} --rounds {given.rounds} --profile {given.profile}"
-    options += f" --compiled {given.compiled}" if given.compiled else ""
     command = f"python benchmarks/scale.py --corpus {given.corpus} {options}"
     steps = table(["preset", "batch", *(f"{part} (ms)" for part in PARTS), "loading, share"], profiles)
     return "\n\n".join([stamp(command), steps, table(["processes", "training (s)", "speed", "last validation error"], rows), note])
 
 
-def _profile(preset: str, corpus: Path, folder: Path, *, compiled: bool = False) -> list[str]:
+def _profile(preset: str, corpus: Path, folder: Path) -> list[str]:
     """Batch size, ms of each part of a step, and the share of the first: what reading encoded sounds takes."""
     from timbrespace.training.loop import make_optimizer
     from timbrespace.training.losses import total
     from timbrespace.training.train import Ready, Stop, train
 
-    say(f"steps of {preset}{', compiled' if compiled else ''}")
+    say(f"steps of {preset}")
     times: dict[str, list[float]] = {part: [] for part in PARTS}
     batches = []
 
@@ -101,13 +91,12 @@ def _profile(preset: str, corpus: Path, folder: Path, *, compiled: bool = False)
         model, settings = lesson.model.train(), lesson.config.training
         optimizer = make_optimizer(model, settings, device=torch.device("cpu"))
         weights = settings.weights.model_dump()
-        learner = torch.compile(model) if compiled else model
         batches.append(settings.batch)
         for _ in range(STEPS + 2):
             moments = [time.perf_counter()]
             batch = lesson.sounds[torch.randint(len(lesson.sounds), (settings.batch,))]
             moments.append(time.perf_counter())
-            losses = learner(batch)
+            losses = model(batch)
             moments.append(time.perf_counter())
             total(losses, weights).backward()
             moments.append(time.perf_counter())

@@ -24,7 +24,7 @@ def keep_freed_memory() -> bool:
     """Tells the C library to hand freed blocks of up to 1 GiB out again instead of back to the system; whether it listened.
 
     Training frees and asks for the same large blocks at every step, and Linux clears every page of a new one: up to half of a step of a
-    large model (docs/training.md). It counts for the whole process, so that a command may do it and a library must not. Only
+    large model (LOG.md). It counts for the whole process, so that a command may do it and a library must not. Only
     glibc knows it, before 2.35 for blocks of up to 32 MiB.
     """
     if sys.platform != "linux":

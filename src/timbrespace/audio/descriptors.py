@@ -127,9 +127,7 @@ def estimate_pitch(audio: Mono, sample_rate: int, *, low: float = 40.0, high: fl
     median over the frames that are clearly periodic, the confidence the share of them that agree within half a semitone
     times their periodicity. low, high: Hz, the range searched. Raises ShapeError, ConfigError.
     """
-    x = _mono(audio)
-    if x.ndim != 1:
-        raise ShapeError(f"the pitch of one mono sound (time,) at a time, not {tuple(x.shape)}; mix channels with audio.mean(0)")
+    x = _one_mono(audio)
     if not 0 < low < high <= sample_rate / 4:
         raise ConfigError(f"pitch range {low:g} to {high:g} Hz: allowed is 0 < low < high <= {sample_rate / 4:g} Hz (rate / 4)")
     longest = math.ceil(sample_rate / low) + 2
@@ -152,12 +150,11 @@ def estimate_pitch(audio: Mono, sample_rate: int, *, low: float = 40.0, high: fl
 def tune_pitch(audio: Mono, sample_rate: int, *, near: float) -> float:
     """Fundamental frequency in Hz of a mono sound `(time,)` that is known to lie within half a semitone of `near` Hz, to half a cent.
 
-    The one whose first eight harmonics have the most amplitude together, in the spectrum of the first second (Hann window, between two
-    bins by the nearer of a fine grid). What is silent stays at `near`. Raises ShapeError, ConfigError.
+    The one whose first eight harmonics have the most amplitude together, in the spectrum of the first second (Hann window, bins a
+    sixteenth of a hertz apart: no finer is a low tone without harmonics told). What is silent stays at `near`. Raises ShapeError,
+    ConfigError.
     """
-    x = _mono(audio)
-    if x.ndim != 1:
-        raise ShapeError(f"the pitch of one mono sound (time,) at a time, not {tuple(x.shape)}; mix channels with audio.mean(0)")
+    x = _one_mono(audio)
     if not 0 < near < sample_rate / 2:
         raise ConfigError(f"near is {near:g} Hz: allowed is above 0 and below {sample_rate / 2:g} Hz (rate / 2)")
     x = x[:sample_rate].double().cpu()
@@ -167,6 +164,13 @@ def tune_pitch(audio: Mono, sample_rate: int, *, near: float) -> float:
     bins = (tried[:, None] * torch.arange(1, 9) * size / sample_rate).round().long()
     found = torch.where(bins < len(spectrum), spectrum[bins.clamp_max(len(spectrum) - 1)], 0.0).sum(1)
     return float(tried[int(found.argmax())]) if float(found.amax()) > 0 else near
+
+
+def _one_mono(audio: Mono) -> Tensor:
+    x = _mono(audio)
+    if x.ndim != 1:
+        raise ShapeError(f"the pitch of one mono sound (time,) at a time, not {tuple(x.shape)}; mix channels with audio.mean(0)")
+    return x
 
 
 def _pitch_frames(x: Tensor, *, size: int, sample_rate: int) -> Tensor | None:

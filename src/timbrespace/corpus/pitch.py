@@ -26,3 +26,11 @@ def pitch_of(clip: np.ndarray, rate: int) -> tuple[float | None, float]:
     if hz is None or confidence < CONFIDENT:
         return None, confidence
     return round(69 + 12 * math.log2(hz / 440), 2), confidence
+
+
+def tuned(clip: np.ndarray, rate: int, midi: float) -> float:
+    """The MIDI number of a clip (channels, time) at `rate` Hz that is known to lie within half a semitone of `midi`: see `tune_pitch`."""
+    from timbrespace.audio.descriptors import tune_pitch
+
+    hz = tune_pitch(clip.mean(axis=0, dtype=np.float32), rate, near=440 * 2 ** ((midi - 69) / 12))
+    return 69 + 12 * math.log2(hz / 440)

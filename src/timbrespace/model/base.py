@@ -72,7 +72,7 @@ class Model(nn.Module, ABC):
     decibels: bool = False  # whether it learns levels in dB over a floor, and nothing else
     unit: str = "dB"  # of the errors it reports
     samples_alone: bool = False  # whether it takes samples of audio as they are, and nothing else
-    tunes: bool = False  # whether it wants a pitch finer than it is heard, see `tuned`
+    tunes: bool = False  # whether it wants a pitch finer than it is heard, see `corpus.pitch.tuned`
     pitched = False  # the last number of its latents is a pitch
     told: int = 0  # numbers at the end of its latents that are not inferred but known: a pitch, conditions
 
@@ -84,10 +84,6 @@ class Model(nn.Module, ABC):
         if not self.whole and not self.moving:
             return audio
         return torch.from_numpy(stand(audio.numpy(), samples if self.whole else audio.shape[-1]))
-
-    def tuned(self, audio: Tensor, sample_rate: int, pitch: float) -> float:
-        """The MIDI number of a sound `(channels, time)` that is known to lie near `pitch`, as exactly as a model with notes wants it."""
-        return pitch
 
     @abstractmethod
     def encode(self, features: Tensor, lengths: Tensor) -> Posterior:

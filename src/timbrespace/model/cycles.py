@@ -11,11 +11,10 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from timbrespace.audio.descriptors import tune_pitch
 from timbrespace.contracts import ShapeError
 from timbrespace.model.base import Batch, Decoded
 from timbrespace.model.coded import Coded, unknown
-from timbrespace.model.pitch import MARGIN, OCTAVE, NoteRange, hertz
+from timbrespace.model.pitch import MARGIN, NoteRange, hertz
 
 _FADE = 0.005  # s, in which a sound ends
 _RINGING = 4_096  # samples of silence that a filter may ring into
@@ -90,7 +89,7 @@ class Cycles(Coded):
     """
 
     samples_alone = True
-    tunes = True
+    tunes = True  # a cent is a third of a period after two seconds of middle C
     unit = "%"
     axis: CycleAxis | None
 
@@ -127,10 +126,6 @@ class Cycles(Coded):
         if self.axis is not None:
             audio = self.axis.align(audio, unknown(features) if pitches is None else pitches)
         return audio.flatten(1)
-
-    def tuned(self, audio: Tensor, sample_rate: int, pitch: float) -> float:
-        """Found within half a semitone to half a cent: a cent is a third of a period after two seconds of middle C."""
-        return 69 + OCTAVE * math.log2(tune_pitch(audio.mean(0), sample_rate, near=hertz(pitch)) / 440)
 
     def project(self, images: Tensor) -> Tensor:
         """`(batch, cells) -> (batch, coefficients + 2)`: coefficients, the energy that the codec misses, and that of the sound."""

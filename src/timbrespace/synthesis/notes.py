@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from timbrespace.contracts import ConfigError
-from timbrespace.corpus.pitch import pitch_of
+from timbrespace.corpus.pitch import pitch_of, tuned
 from timbrespace.model.base import Model
 from timbrespace.model.coded import Coded
 from timbrespace.model.conditional import Conditional
@@ -39,7 +39,7 @@ def locate(model: Model, features: Tensor, lengths: Tensor, audio: Tensor, sampl
         steps = int((axis.highest - axis.lowest) / _LADDER)
         pitches = [axis.middle, *(axis.lowest + _LADDER * step for step in range(1, steps))]
     else:
-        midi = model.tuned(audio, sample_rate, midi)
+        midi = tuned(audio.numpy(), sample_rate, midi) if model.tunes else midi
         octaves = (midi, midi - OCTAVE, midi + OCTAVE) if confidence < _SURE else (midi,)
         pitches = [midi, *(pitch for pitch in octaves[1:] if axis.lowest - MARGIN <= pitch <= axis.highest + MARGIN)]
     best, least = torch.empty(0), math.inf

@@ -8,7 +8,7 @@ import math
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
@@ -27,7 +27,6 @@ from timbrespace.parallel import Pool
 from timbrespace.representation.base import Representation
 
 _AT_ONCE = 2**24  # values read at once, at most
-FIGURES = "figures.json"  # what variations sound like, for a model that is told
 _CHUNK = 64  # rows between notes of progress: what a kill can lose
 
 
@@ -119,16 +118,13 @@ class Encoder:
         """Stores the figures of the first `rows` rows in `folder`, or takes those that are stored there for the same rows."""
         if not self.figures:
             return
-        path, names = folder / FIGURES, list(self.figures.values())
+        path, names = folder / "figures.json", list(self.figures.values())
         usable: dict[int, list[float]] = {}
-        try:
+        with suppress(OSError, ValueError, TypeError, AttributeError, KeyError):  # nothing usable: they are measured
             stored = json.loads(path.read_text(encoding="utf-8"))
             if stored["names"] == names:
-                usable = {
-                    int(row): [math.nan if figure is None else float(figure) for figure in told] for row, told in stored["rows"].items()
-                }
-        except (OSError, ValueError, TypeError, AttributeError, KeyError):
-            usable = {}
+                rows_told = stored["rows"].items()
+                usable = {int(row): [math.nan if figure is None else float(figure) for figure in told] for row, told in rows_told}
         self._heard |= usable
         self._hear(rows)
         if len(usable) < len(self._heard):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from timbrespace.config import Config
 from timbrespace.corpus.corpus import Corpus
-from timbrespace.corpus.pitch import pitch_of
+from timbrespace.corpus.pitch import pitch_of, tuned
 from timbrespace.model.base import Model
 from timbrespace.model.pitch import MARGIN
 from timbrespace.parallel import Pool
@@ -40,8 +40,10 @@ def with_notes(config: Config, pitches: Sequence[float | None]) -> Config:
 
 
 def clip_pitches(corpus: Corpus, clips: Sequence[int], model: Model) -> Tensor:
-    """Pitches of clips as MIDI numbers `(clips,)`, NaN where unknown. Labels name the key; how the sound is tuned is heard,
-    as exactly as the model wants it."""
+    """Pitches of clips as MIDI numbers `(clips,)`, NaN where unknown, as exactly as the model wants them.
+
+    Labels name the key; how the sound is tuned is heard.
+    """
 
     def one(index: int) -> float:
         clip = corpus.clips[index]
@@ -50,11 +52,11 @@ def clip_pitches(corpus: Corpus, clips: Sequence[int], model: Model) -> Tensor:
         estimated = clip.pitch_confidence is not None
         if estimated and not model.tunes:
             return clip.pitch
-        audio, pitch = corpus.audio(index), clip.pitch
+        audio, pitch = corpus.audio(index).numpy(), clip.pitch
         if not estimated:
-            heard = pitch_of(audio.numpy(), corpus.sample_rate)[0]
+            heard = pitch_of(audio, corpus.sample_rate)[0]
             pitch = heard if heard is not None and abs(heard - pitch) < _NEAR else pitch
-        return model.tuned(audio, corpus.sample_rate, pitch)
+        return tuned(audio, corpus.sample_rate, pitch) if model.tunes else pitch
 
     with Pool() as pool:
         return torch.tensor(list(pool.map(one, clips)), dtype=torch.float32)

@@ -231,7 +231,8 @@ def _learn(
         encoder.keep_figures(folder, own_rows)
 
     first_alone(fabric, fill)
-    encoder.keep_figures(folder, own_rows)
+    if not fabric.is_global_zero:
+        encoder.keep_figures(folder, own_rows)  # as the first has stored them
     store = ImageStore(folder, rows=rows, cells=math.prod(shape))
     took["encode"] = time.monotonic() - stage
     stage = time.monotonic()
