@@ -24,7 +24,7 @@ from timbrespace.corpus.prepare import prepare
 from timbrespace.evaluation.disentanglement import Factors, beta_vae_score, factors_of, mutual_information_gap
 from timbrespace.model.base import Model
 from timbrespace.training.collapse import activity
-from timbrespace.training.data import InMemory, batches_of
+from timbrespace.training.data import InMemory, batches_of, spread
 from timbrespace.training.encoded import encode_clips, image_shape
 from timbrespace.training.loop import Nowhere, run
 from timbrespace.training.normalise import fit_normalisation
@@ -79,7 +79,7 @@ def corpus_table(name: str, betas: list[float], given: argparse.Namespace) -> st
     folder = given.work / f"{name} {given.clips}"
     given.work.mkdir(parents=True, exist_ok=True)
     corpus = Corpus.open(folder) if is_corpus(folder) else prepare(f"synthetic:{name}", folder, count=given.clips)
-    config = load_preset("spectra", changes=given.changes)
+    config = load_preset("spectra", changes=["training.start=random", *given.changes])  # as the source has it
     view = fit_normalisation(
         build_representation(config.representation, sample_rate=corpus.sample_rate, channels=corpus.channels), corpus, padded=False
     )
@@ -94,7 +94,10 @@ def corpus_table(name: str, betas: list[float], given: argparse.Namespace) -> st
     for warm_up in WARM_UPS:
         for beta in betas:
             say(f"{name}, beta {beta:g}, warm-up {warm_up:g}")
-            model = learned(fresh(), spectra, config, beta=beta, warm_up=warm_up, epochs=given.epochs, seed=given.seed)
+            model = fresh()
+            if config.training.start == "corpus":
+                model.begin(spread(spectra.train))
+            model = learned(model, spectra, config, beta=beta, warm_up=warm_up, epochs=given.epochs, seed=given.seed)
             figures, errors = measured(model, spectra, seed=given.seed)
             rows.append([f"{beta:g}", "over half" if warm_up else "none", *figures])
             say("  ".join(rows[-1]))

@@ -105,6 +105,7 @@ def measure(row: Row, given: Settings) -> dict[str, Any]:
         "seconds_an_epoch": training["seconds"]["train"] / epochs,
         "train_error": training["train_error"],
         "validation_error": training["validation_error"],
+        "begun_error": _begun_error(training),
         "unit": training["unit"],
         "kl_nats": training["kl_nats"],
         "active_units": training.get("active_units"),
@@ -113,6 +114,12 @@ def measure(row: Row, given: Settings) -> dict[str, Any]:
         "dims": instrument.dims,
         **_instrument(instrument, found, given),
     }
+
+
+def _begun_error(training: dict[str, Any]) -> float | None:
+    """Of validation clips before the first step; None where that was not looked at, or is of the first of two stages."""
+    curve = training["curve"]
+    return curve["validation"][0] if curve["step"][0] == 0 and "stages" not in training else None
 
 
 def _train(row: Row, corpus: Corpus, given: Settings) -> tuple[Path, dict[str, Any]]:

@@ -11,8 +11,8 @@ from models_rows import CORPORA, PCA, SIZES, Row
 
 NOTE = """Every row is one seed, trained for about {minutes} by the command line; *minutes* is what that took in all, loading,
 calibration, map and card included. *Values/s*: latent numbers a second of sound; of one point a clip, over the mean clip. *s/epoch*:
-training alone, over clips and variations. *Validation*: the model's own error while training (of two stages, of both; where latents
-move, % of a sound's own level), *unseen*:
+training alone, over clips and variations. *Validation*: the model's own error before the first step and when it has learned (of two stages,
+of both and the end alone; where latents move, % of a sound's own level), *unseen*:
 features there and back on sounds never trained on, and in square brackets as many plain principal components of the same features; dB or
 % as the view has it, so that these do not compare between views. *WAV*: log-mel error and, in brackets, sound error of copies of unseen
 sounds; *no model*: the log-mel error of the preset's view there and back alone; *stdev*: source B's, of those copies through its own view.
@@ -94,7 +94,7 @@ def _line(row: Row, figures: Mapping[str, Any], *, toy: bool) -> list[str]:
         _number(figures["values_per_second"]),
         f"{figures['seconds'] / 60:.1f}" if trained else "–",
         _number(figures["seconds_an_epoch"]) if trained else "–",
-        f"{_number(figures['validation_error'])} {figures['unit']}" if trained else "–",
+        _learned(figures) if trained else "–",
         f"{_number(figures['unseen_error'])} {unit}" + (f" [{_number(pca)}]" if pca is not None else ""),
         wav,
         _number(figures["no_model"]["log_mel_db"]),
@@ -107,6 +107,11 @@ def _line(row: Row, figures: Mapping[str, Any], *, toy: bool) -> list[str]:
         told = figures.get("disentanglement")
         cells += [f"{_number(told['beta_vae'])} [{_number(told['chance'])}]", _number(told["mig"])] if told else ["–", "–"]
     return [name, *cells]
+
+
+def _learned(figures: Mapping[str, Any]) -> str:
+    begun = figures.get("begun_error")
+    return ("" if begun is None else f"{_number(begun)} → ") + f"{_number(figures['validation_error'])} {figures['unit']}"
 
 
 def _number(value: float | None) -> str:

@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Staged against joint training of the same convolutional autoencoder with a VAE inside (source B): speed of an epoch, error over time.
 
-    python benchmarks/staged.py SOUNDS [--minutes 3] [--share 0.5] [--set model.inner.dims=8] [--out FILE]
+    python benchmarks/staged.py SOUNDS [--minutes 3] [--share 0.3] [--set model.inner.dims=8] [--out FILE]
 
 SOUNDS is the folder that benchmarks/real_audio.py makes; its notes are used, errors are of their validation clips. Speed: the ways
 of taking a step in turn, medians. Error over time: both ways get the same minutes of steps, with the preset's batch, rate and weights
-and no schedule; looking at the validation clips stops the clock. Everything but the clock is seeded.
+and no schedule. Both begin where the sounds lie (`training.start`), which counts; looking at the validation clips stops the clock.
+Everything but the clock is seeded.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -27,11 +29,25 @@ ROUNDS, STEPS = 5, 4  # of taking steps in turn
 LOOKS = 12  # at the validation clips
 
 
+@dataclass(frozen=True)
+class _Rows:
+    """Rows of sounds by a function."""
+
+    count: int
+    of: Callable[[torch.Tensor], Any]
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, rows: torch.Tensor) -> Any:
+        return self.of(rows)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Measures both ways and prints the tables."""
     from timbrespace.config import build_model, build_representation, load_preset
     from timbrespace.parallel import keep_freed_memory
-    from timbrespace.training.data import batches_of
+    from timbrespace.training.data import batches_of, spread
     from timbrespace.training.encoded import encode_clips, image_shape
     from timbrespace.training.loop import make_optimizer
     from timbrespace.training.source import clip_samples
@@ -40,7 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sounds", type=Path, metavar="SOUNDS", help="folder made by real_audio.py")
     parser.add_argument("--minutes", type=float, default=3.0, help="of steps, each way (default %(default)s)")
-    parser.add_argument("--share", type=float, default=0.5, help="of them, for the outer model (default %(default)s)")
+    parser.add_argument("--share", type=float, default=0.3, help="of them, for the outer model (default %(default)s)")
     parser.add_argument("--set", dest="changes", action="append", default=[], metavar="KEY=VALUE", help="change the preset; repeatable")
     parser.add_argument("--work", type=Path, default=WORK / "staged", help="folder for the corpus")
     parser.add_argument("--out", type=Path, metavar="FILE", help="also write the section into this Markdown file (docs/benchmarks.md)")
@@ -83,6 +99,13 @@ def main(arguments: list[str] | None = None) -> None:
 
         return step
 
+    def begun(model: Any, some: Callable[[torch.Tensor], Any]) -> float:
+        """Seconds to begin a model with sounds spread over all; none where the preset does not ask for it."""
+        clock = time.perf_counter()
+        if settings.start == "corpus":
+            model.begin(spread(_Rows(len(sounds), some)))
+        return time.perf_counter() - clock
+
     def coded() -> tuple[Callable[[torch.Tensor], Any], float]:
         """The codes of all sounds, and seconds taken."""
         clock = time.perf_counter()
@@ -91,6 +114,8 @@ def main(arguments: list[str] | None = None) -> None:
             values = torch.cat([staged.codes(batch).values for batch in batches_of(sounds, len(sounds))])
         return lambda rows: sounds[rows]._replace(values=values[rows]), time.perf_counter() - clock
 
+    for model in (joint.outer, staged.outer):
+        begun(model, sounds.__getitem__)
     joint_step = stepper(joint, sounds.__getitem__, joint, kl=True)
     codes, _ = coded()
     ways = {
@@ -125,13 +150,16 @@ def main(arguments: list[str] | None = None) -> None:
     whole = 60 * given.minutes
     say("staged")
     torch.manual_seed(1)
-    follow(stepper(staged.outer, sounds.__getitem__, staged.outer, kl=False), staged.outer, 0.0, given.share * whole, look=False)
+    start = begun(staged.outer, sounds.__getitem__)
+    follow(stepper(staged.outer, sounds.__getitem__, staged.outer, kl=False), staged.outer, start, given.share * whole, look=False)
     staged.outer.requires_grad_(False)
     codes, coding = coded()
-    curve = follow(stepper(staged.inner, codes, staged.inner, kl=True), staged, given.share * whole + coding, whole, look=True)
+    start = given.share * whole + coding + begun(staged.inner, codes)
+    curve = follow(stepper(staged.inner, codes, staged.inner, kl=True), staged, start, whole, look=True)
     say("joint")
     torch.manual_seed(1)
-    other = follow(stepper(joint, sounds.__getitem__, joint, kl=True), joint, 0.0, whole, look=True)
+    joint.together = True  # both begin at once, then
+    other = follow(stepper(joint, sounds.__getitem__, joint, kl=True), joint, begun(joint, sounds.__getitem__), whole, look=True)
     reached = min((at for at, found in curve if found <= min(found for _, found in other)), default=None)
     speeds = [[name, f"{1000 * s:.0f}", f"{s * an_epoch:.1f}", f"{seconds['joint'] / s:.1f}"] for name, s in seconds.items()]
     steps = sorted({round(at / (whole / LOOKS)) for at, _ in curve + other})

@@ -337,6 +337,8 @@ def test_rows_of_models_are_measured_stored_and_printed(
     assert dense[head.index("latent")] == "8"
     assert dense[head.index("minutes")] == "0.1"
     assert float(dense[head.index("distance")]) > 0
+    begun, learned = dense[head.index("validation")].removesuffix(" dB").split(" → ")
+    assert float(begun) >= float(learned)  # where it begins may stay the best
     assert pca[head.index("KL")] == "–"
     assert text in (tmp_path / "page.md").read_text(encoding="utf-8") + "\n"
     assert script.main([*words, "--rows", "fm/*@8", "--stored"]) == 0

@@ -93,8 +93,17 @@ def lesson() -> dict[str, Any]:
 def test_training_learns_what_pca_cannot(lesson: dict[str, Any]) -> None:
     history = run(**lesson, settings=Training(batch=32, learning_rate=3e-3, patience=1000), steps=600, check_every=50)
     assert history.train[-1] < 0.75 * history.train[0]
-    assert history.step == list(range(50, 601, 50))
-    assert len(history.train) == len(history.validation) == len(history.kl) == 12
+    assert history.step == list(range(0, 601, 50))  # from where it begins on
+    assert len(history.train) == len(history.validation) == len(history.kl) == 13
+
+
+def test_where_it_begins_may_stay_the_best(lesson: dict[str, Any]) -> None:
+    begun = {name: tensor.clone() for name, tensor in lesson["model"].state_dict().items()}
+    history = run(**lesson, settings=Training(batch=16, learning_rate=0.5), steps=20, check_every=10)  # a rate that spoils it
+    assert history.validation[0] < min(history.validation[1:])
+    assert all(torch.equal(tensor, begun[name]) for name, tensor in lesson["model"].state_dict().items())
+    history = run(**lesson, settings=Training(batch=16, learning_rate=0.5, start="random"), steps=20, check_every=10)
+    assert history.step == [10, 20]
 
 
 def test_stops_early_and_keeps_the_best(lesson: dict[str, Any]) -> None:
@@ -111,6 +120,8 @@ def test_stops_early_and_keeps_the_best(lesson: dict[str, Any]) -> None:
 def test_a_loss_that_explodes_is_told(lesson: dict[str, Any]) -> None:
     lesson["sounds"].values[3, 2] = math.nan
     with pytest.raises(TimbrespaceError, match=r"no longer finite at step 10; lower training.learning_rate"):
+        run(**lesson, settings=Training(batch=64, start="random"), steps=100, check_every=10)
+    with pytest.raises(TimbrespaceError, match=r"not finite before the first step; .*training.start=random"):
         run(**lesson, settings=Training(batch=64), steps=100, check_every=10)
 
 
@@ -120,7 +131,7 @@ def test_a_seed_is_a_course(lesson: dict[str, Any]) -> None:
     for seed in (0, 0, 1):
         lesson["model"].load_state_dict(start)
         torch.rand(5)
-        run(**lesson | {"seed": seed}, settings=Training(batch=16), steps=40, check_every=40)
+        run(**lesson | {"seed": seed}, settings=Training(batch=16, start="random"), steps=40, check_every=40)
         results.append(lesson["model"].decoder.last.weight.detach().clone())
     assert torch.equal(results[0], results[1])
     assert not torch.equal(results[0], results[2])

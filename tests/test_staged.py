@@ -15,9 +15,11 @@ from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
 from timbrespace.model.base import Batch
+from timbrespace.model.components import principal
 from timbrespace.model.dense import Dense
 from timbrespace.model.layers import interpolated
 from timbrespace.model.staged import Staged
+from timbrespace.model.start import room
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training import stages
 from timbrespace.training import train as training
@@ -173,7 +175,7 @@ def test_both_models_must_be_given(tmp_path: Path) -> None:
 # --- the model ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_codes_are_standardised_and_brought_back() -> None:
+def test_codes_are_brought_to_one_size_and_back() -> None:
     model = staged().eval()
     sounds = InMemory(torch.randn(300, 1, 256, 16), torch.full((300,), 4_096))
     with torch.no_grad():
@@ -183,13 +185,32 @@ def test_codes_are_standardised_and_brought_back() -> None:
     model.set_codes(*stages.code_statistics(model, sounds, device=torch.device("cpu")))
     batch = sounds[torch.arange(300)]
     with torch.no_grad():
+        raw = model.outer.posterior(batch).mean
         codes = model.codes(batch).values[:, 0, :, 0]
         back = model.outer_latent(model.codes(batch).values)
-    assert codes.mean(0).abs().max() < 1e-4
-    spread = codes.std(0, correction=0)
-    assert torch.allclose(torch.cat([spread[:1], spread[2:]]), torch.ones(11), atol=1e-3)
-    assert float(spread[1]) < 1e-3
-    assert torch.allclose(back, model.outer.posterior(batch).mean, atol=1e-4)
+    assert codes.mean(0).abs().max() < 1e-3
+    assert float(codes.square().mean()) == pytest.approx(1.0, rel=1e-3)
+    assert torch.allclose(codes.std(0) / codes.std(0)[0], raw.std(0) / raw.std(0)[0], atol=1e-4)  # weak ones stay weak
+    assert float(codes.std(0)[1]) < 1e-3
+    assert torch.allclose(back, raw, atol=1e-3)
+
+
+def test_the_inner_model_begins_as_principal_components_of_the_codes() -> None:
+    model = staged().eval()
+    sounds = InMemory(torch.rand(300, 1, 256, 16), torch.full((300,), 4_096))
+    batch = sounds[torch.arange(300)]
+    model.begin(batch)
+    model.set_codes(*stages.code_statistics(model, sounds, device=torch.device("cpu")))
+    with torch.no_grad():
+        codes = model.codes(batch)
+    drawn = model.inner.measure(codes).errors.mean().item()
+    model.inner.begin(codes)
+    begun = model.inner.measure(codes).errors.mean().item()
+    values = codes.values[:, 0, :, 0]
+    linear = principal(values, min(model.inner.dims, room(model.inner.encoder)))  # type: ignore[arg-type]
+    best = 100 * float(((values - linear.mean) - (values - linear.mean) @ linear.basis.T @ linear.basis).square().mean(1).sqrt().mean())
+    assert begun < drawn
+    assert begun == pytest.approx(best, rel=0.02)
 
 
 def test_there_and_back_goes_through_both() -> None:

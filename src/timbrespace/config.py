@@ -11,7 +11,7 @@ import reprlib
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
@@ -77,6 +77,7 @@ class Training(BaseModel):
     synthesised: Annotated[int, Field(ge=0, le=100_000)] = 0  # sounds of our own making that are learned from too; 0: none
     images: Annotated[int, Field(ge=64, le=1_000_000)] = 12_000  # how many sounds with their copies are kept for training
     augmentation: Augmentation = Augmentation()  # what the copies may hold
+    start: Literal["corpus", "random"] = "corpus"  # weights before the first step: what the sounds give in closed form, or none of it
     compiled: bool = False  # by torch.compile, which takes half a minute of its own before the first step
     patience: Annotated[int, Field(ge=1, le=10_000)] = 12  # checks without a better moving average before it stops early
     weights: Weights = Weights()

@@ -85,6 +85,12 @@ class Model(nn.Module, ABC):
             return audio
         return torch.from_numpy(stand(audio.numpy(), samples if self.whole else audio.shape[-1]))
 
+    def begin(self, batch: Batch) -> None:
+        """Weights before the first step, out of training sounds spread over all: what needs no learning. By itself, as they were drawn.
+
+        See `model.start`.
+        """
+
     @abstractmethod
     def encode(self, features: Tensor, lengths: Tensor) -> Posterior:
         """`(batch, parts, bands, frames)` and `(batch,)` true lengths in samples -> Posterior `(batch, dims)`, `(batch, dims, steps)`."""

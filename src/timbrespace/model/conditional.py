@@ -63,6 +63,10 @@ class Conditional(Model):
         layers = (nn.Linear(self.conditions.inputs, width), nn.GELU(), nn.Linear(width, self.free)) if self.told else ()
         self.place = nn.Sequential(*layers)
 
+    def begin(self, batch: Batch) -> None:
+        """As the model inside begins; of what is told nothing is known yet."""
+        self.inside.begin(batch)
+
     def shift(self, told: Tensor) -> Tensor:
         """Numbers of conditions `(batch, told)` to where such sounds lie in the latent of the model inside, `(batch, free)`."""
         return self.place(self.conditions.spread(told)) if self.told else told.new_zeros(len(told), self.free)

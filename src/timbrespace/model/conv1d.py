@@ -9,12 +9,15 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from timbrespace.contracts import ConfigError
+from timbrespace.model.base import Batch
 from timbrespace.model.bottleneck import Kind as BottleneckKind
-from timbrespace.model.conv_layers import Activation, Channels, Kernels, Strides, check_stack, fit, in_pieces, sizes, stack
+from timbrespace.model.conv_layers import Activation, Channels, Kernels, Strides, check_stack, fit, in_pieces, layers_of, sizes, stack
 from timbrespace.model.dense import Widths
 from timbrespace.model.image import Dims, ImageModel
 from timbrespace.model.layers import perceptron
 from timbrespace.model.likelihood import Kind as LikelihoodKind
+from timbrespace.model.likelihood import Likelihood
+from timbrespace.model.start import LOOKED_AT, begin_blocks, begin_deviations, begin_layers, carries
 
 _TINY = 1e-6  # amplitude of a silent channel
 
@@ -63,7 +66,7 @@ class Raw(ImageModel):
             dims=numbers if dims is None else dims, bottleneck=bottleneck, likelihood=likelihood,
             parts=parts, bands=bands, frames=frames, floor=floor, samples=samples,
         )  # fmt: skip
-        self.code = (width, steps)
+        self.code, self._between = (width, steps), activation
         self._cells = max(count * size for count, size in zip((parts * bands, *channels), along, strict=True))
         self.encoder = stack(nn.Conv1d, (parts * bands, *channels), kernels, strides, between=activation)
         self.decoder = stack(
@@ -72,12 +75,33 @@ class Raw(ImageModel):
         self.inner_encoder = nn.Identity() if dims is None else perceptron(numbers, *hidden, self.bottleneck.width)
         self.inner_decoder = nn.Identity() if dims is None else perceptron(dims, *hidden[::-1], numbers)
 
+    @torch.no_grad()
+    def begin(self, batch: Batch) -> None:
+        """As principal components of blocks of samples, see `begin_blocks`, and inside of their shapes and amplitudes."""
+        if not carries(self.likelihood, self._between):
+            return
+        up = layers_of(self.decoder)
+        begin_blocks(layers_of(self.encoder), up, batch.values.flatten(1, 2), activation=self._between)
+        if isinstance(self.inner_encoder, nn.Sequential) and isinstance(self.inner_decoder, nn.Sequential):
+            begin_layers(
+                self.inner_encoder,
+                self.inner_decoder,
+                self._shapes(batch.values),
+                bottleneck=self.bottleneck,
+                likelihood=Likelihood("squared"),
+            )
+        some = batch._replace(values=batch.values[:LOOKED_AT])
+        begin_deviations(up[-1], self.likelihood, self.likelihood.mean(self.output(self.posterior(some).mean)) - some.values)
+
     def numbers(self, images: Tensor) -> Tensor:
         """`(batch, parts, bands, frames) -> (batch, bottleneck.width)`."""
+        return self.inner_encoder(self._shapes(images))
+
+    def _shapes(self, images: Tensor) -> Tensor:
         channels = in_pieces(self.encoder, images.flatten(1, 2), cells=self._cells)
         amplitudes = channels.abs().amax(2)
         shapes = channels / amplitudes.clamp_min(_TINY)[..., None]
-        return self.inner_encoder(torch.cat([shapes.flatten(1), amplitudes], 1))
+        return torch.cat([shapes.flatten(1), amplitudes], 1)
 
     def output(self, z: Tensor) -> Tensor:
         """`(batch, dims) -> (batch, likelihood.outputs * parts, bands, frames)`."""

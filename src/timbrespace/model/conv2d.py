@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
+import torch
 from pydantic import Field
 from torch import Tensor, nn
 
 from timbrespace.contracts import ConfigError
+from timbrespace.model.base import Batch
 from timbrespace.model.conv_layers import (
     Activation,
     Channels,
@@ -19,6 +21,7 @@ from timbrespace.model.conv_layers import (
     check_stack,
     fit,
     in_pieces,
+    layers_of,
     least,
     mirrored,
     sizes,
@@ -26,6 +29,7 @@ from timbrespace.model.conv_layers import (
 )
 from timbrespace.model.image import ImageModel
 from timbrespace.model.likelihood import Kind as LikelihoodKind
+from timbrespace.model.start import LOOKED_AT, begin_blocks, begin_deviations, carries
 
 _MOST_FILLING = 8  # times as long as the sound itself
 MOST_NUMBERS = 1 << 17  # of a code: beyond, an instrument would be larger than its sounds
@@ -84,6 +88,7 @@ class Conv(ImageModel):
             dims=dims, bottleneck=bottleneck, likelihood=likelihood, parts=parts, bands=bands, frames=frames, floor=floor, samples=samples
         )
         self.code, self._seen = code, (seen[0], seen[1])
+        self._between, self._norm = activation, norm
         layers = zip((parts, *channels), along[0], along[1], strict=True)
         self._cells = max(width * high * wide for width, high, wide in layers)  # of the widest layer
         self.encoder = stack(nn.Conv2d, (parts, *channels), kernels, strides, between=activation, normalised=norm)
@@ -91,6 +96,16 @@ class Conv(ImageModel):
             nn.ConvTranspose2d, (*channels[::-1], parts * self.likelihood.outputs), kernels[::-1], strides[::-1],
             between=activation, normalised=norm,
         )  # fmt: skip
+
+    @torch.no_grad()
+    def begin(self, batch: Batch) -> None:
+        """As principal components of blocks, see `begin_blocks`, where no norm and no tanh stands between layers."""
+        if not carries(self.likelihood, self._between, self._norm):
+            return
+        down, up = layers_of(self.encoder), layers_of(self.decoder)
+        begin_blocks(down, up, fit(batch.values, self._seen), activation=self._between)
+        some = batch._replace(values=batch.values[:LOOKED_AT])
+        begin_deviations(up[-1], self.likelihood, self.likelihood.mean(self.output(self.posterior(some).mean)) - some.values)
 
     def numbers(self, images: Tensor) -> Tensor:
         """`(batch, parts, bands, frames) -> (batch, dims)`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -105,6 +105,12 @@ def stack(
     _order(network)
     network.register_load_state_dict_post_hook(_order)  # or a loaded instrument would round otherwise than the trained one
     return network
+
+
+def layers_of(network: nn.Module) -> list[Any]:
+    """The convolutions of a `stack`, in order."""
+    kinds = (nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d)
+    return [layer for layer in network.modules() if isinstance(layer, kinds)]
 
 
 def _order(network: nn.Module, keys: object = None) -> None:

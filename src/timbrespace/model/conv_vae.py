@@ -8,10 +8,24 @@ import torch
 from torch import Tensor, nn
 
 from timbrespace.contracts import ConfigError
+from timbrespace.model.base import Batch
 from timbrespace.model.bottleneck import Kind as BottleneckKind
-from timbrespace.model.conv_layers import Activation, Channels, Norm, Strides, channels_last, check_stack, fit, in_pieces, stack
+from timbrespace.model.components import principal, regression
+from timbrespace.model.conv_layers import (
+    Activation,
+    Channels,
+    Norm,
+    Strides,
+    channels_last,
+    check_stack,
+    fit,
+    in_pieces,
+    layers_of,
+    stack,
+)
 from timbrespace.model.image import Dims, ImageModel
 from timbrespace.model.likelihood import Kind as LikelihoodKind
+from timbrespace.model.start import LOOKED_AT, begin_blocks, begin_deviations, begin_rest, carries, gain_of, whitened
 
 _MOST_WEIGHTS = 1 << 28  # of the dense layers either side of the latent
 
@@ -56,6 +70,7 @@ class ConvVAE(ImageModel):
         super().__init__(
             dims=dims, bottleneck=bottleneck, likelihood=likelihood, parts=parts, bands=bands, frames=frames, floor=floor, samples=samples
         )
+        self._between, self._norm = activation, norm
         self._padded = (-(-bands // step) * step, -(-frames // step) * step)
         self.code = (channels[-1], self._padded[0] // step, self._padded[1] // step)
         cells = math.prod(self.code)
@@ -71,6 +86,32 @@ class ConvVAE(ImageModel):
         self.from_latent = nn.Linear(dims, cells)
         outputs = parts * self.likelihood.outputs
         self.decoder = stack(_up, (*channels[::-1], outputs), kernels[::-1], strides[::-1], between=activation, normalised=norm)
+
+    @torch.no_grad()
+    def begin(self, batch: Batch) -> None:
+        """As principal components of blocks, see `begin_blocks`, and of what those leave, where no norm and no tanh stands between."""
+        if not carries(self.likelihood, self._between, self._norm):
+            return
+        up = layers_of(self.decoder)
+        top = begin_blocks(layers_of(self.encoder), up, fit(batch.values, self._padded), activation=self._between, last=True)
+        count = top.shape[1]
+        found = principal(top.flatten(1), self.dims)
+        weights, constants = whitened(found, self.bottleneck)
+        there, back = self.to_latent.weight.unflatten(1, self.code), self.from_latent.weight.unflatten(0, self.code)
+        there[: len(weights)] = 0.0
+        shaped = weights.unflatten(1, top.shape[1:])
+        there[: len(weights), :count] = shaped / gain_of(self._between)
+        if self._between != "none":
+            there[: len(weights), count : 2 * count] = -shaped / gain_of(self._between)
+        self.to_latent.bias[: len(weights)] = constants
+        begin_rest(self.to_latent, self.numbers(batch.values), len(weights), self.bottleneck)
+        known = self.posterior(batch).mean[:, : len(weights)]
+        weights, constants, _ = regression(known, top.flatten(1))
+        back.zero_()
+        back[:count, ..., : weights.shape[1]] = weights.unflatten(0, top.shape[1:])
+        self.from_latent.bias.unflatten(0, self.code)[:count] = constants.view(top.shape[1:])
+        some = batch._replace(values=batch.values[:LOOKED_AT])
+        begin_deviations(up[-1], self.likelihood, self.likelihood.mean(self.output(self.posterior(some).mean)) - some.values)
 
     def numbers(self, images: Tensor) -> Tensor:
         """`(batch, parts, bands, frames) -> (batch, bottleneck.width)`."""

@@ -9,10 +9,12 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from timbrespace.model.base import Batch
 from timbrespace.model.bottleneck import Kind as BottleneckKind
 from timbrespace.model.image import Dims, ImageModel
 from timbrespace.model.layers import Layers, hidden, perceptron
 from timbrespace.model.likelihood import Kind as LikelihoodKind
+from timbrespace.model.start import begin_layers
 
 Widths = Annotated[tuple[Annotated[int, Field(ge=1, le=65_536)], ...], Field(max_length=16)]
 
@@ -49,6 +51,12 @@ class Dense(ImageModel):
         self.squash = squash and likelihood != "bernoulli"  # whose output passes through a sigmoid anyway
         self.encoder = perceptron(cells, *encoder, self.bottleneck.width)
         self.decoder = perceptron(dims, *decoder, cells * self.likelihood.outputs)
+
+    def begin(self, batch: Batch) -> None:
+        """As principal components of the images, see `begin_layers`."""
+        begin_layers(
+            self.encoder, self.decoder, batch.values.flatten(1), bottleneck=self.bottleneck, likelihood=self.likelihood, squash=self.squash
+        )
 
     def numbers(self, images: Tensor) -> Tensor:
         """`(batch, parts, bands, frames) -> (batch, bottleneck.width)`."""

@@ -14,6 +14,7 @@ from timbrespace.model.image import Dims
 from timbrespace.model.layers import perceptron
 from timbrespace.model.likelihood import Kind as LikelihoodKind
 from timbrespace.model.moving import MovingModel
+from timbrespace.model.start import begin_layers
 
 _CHECKED = 8  # frames of a sound that a check looks at, evenly spread
 
@@ -53,6 +54,10 @@ class Frames(MovingModel):
         )
         self.encoder = perceptron(parts * bands, *encoder, self.bottleneck.width)
         self.decoder = perceptron(dims, *decoder, parts * bands * self.likelihood.outputs)
+
+    def begin(self, batch: Batch) -> None:
+        """As principal components of the frames, see `begin_layers`."""
+        begin_layers(self.encoder, self.decoder, self.frames_inside(batch), bottleneck=self.bottleneck, likelihood=self.likelihood)
 
     def numbers(self, images: Tensor) -> Tensor:
         """`(batch, parts, bands, frames) -> (batch, bottleneck.width, frames)`."""

@@ -17,6 +17,7 @@ KINDS = ("squared", "mean squared", "absolute", "gaussian", "sigma", "bernoulli"
 WAVEFORMS = ("mu-law", "stft")  # those that only samples of audio can be held to
 _HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
 _LOG_DEVIATION = (-7.0, 3.0)
+_UNLIKELY, _SMALLEST, _FAINT = 0.005, 1e-3, 0.1  # probability; deviation; of the mean deviation
 _MU = 255.0
 _WINDOWS = (512, 1024, 2048)  # samples; hop a quarter of each
 _SILENCE = 1e-2  # magnitude that counts as none: 82 to 94 dB under a sine of full scale
@@ -55,6 +56,22 @@ class Likelihood(nn.Module):
         if self.kind == "gaussian":
             return output.chunk(2, 1)[0]
         return torch.sigmoid(output) if self.kind == "bernoulli" else output
+
+    def output_for(self, values: Tensor) -> Tensor:
+        """The way back from what is expected to an output, of the same shape: `mean` of it is `values`, probabilities in 0.005…0.995."""
+        return torch.logit(values.clamp(_UNLIKELY, 1 - _UNLIKELY)) if self.kind == "bernoulli" else values
+
+    @torch.no_grad()
+    def begin(self, missed: Tensor) -> Tensor:
+        """Takes root mean square errors `(values,)` for the deviations that it has itself; gives the outputs that stand for them.
+
+        Those are `(values,)` where deviations are decoded, `(0,)` where they are not.
+        """
+        floor = missed.square().mean().sqrt().clamp_min(_SMALLEST)
+        if self.kind == "sigma":
+            self.log_deviation.copy_(floor.log())
+        # Values that never differed in what was looked at may yet.
+        return missed.clamp_min(float(_FAINT * floor)).log().clamp(*_LOG_DEVIATION) if self.outputs == 2 else missed[:0]
 
     def loss(self, output: Tensor, wanted: Tensor) -> Tensor:
         """`(batch, outputs * parts, …)` and `(batch, parts, …)` -> `(batch,)`: a sum over values, but "mean squared" and "stft"."""

@@ -12,8 +12,11 @@ from torch.nn import functional
 from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.model.base import Batch, Decoded, Measured, Model, Posterior
 from timbrespace.model.bottleneck import Bottleneck
+from timbrespace.model.components import evenly
 from timbrespace.model.image import to_image, to_levels
 from timbrespace.model.likelihood import WAVEFORMS, Likelihood
+
+SLICES = 8_000  # that a model begins with, at most
 
 
 class MovingModel(Model):
@@ -102,6 +105,14 @@ class MovingModel(Model):
         if lengths is None:
             lengths = torch.full((len(z),), longest_length(z.shape[2] * self.stride, self.frames_of), device=z.device)
         return Decoded(features, lengths)
+
+    def frames_inside(self, batch: Batch) -> Tensor:
+        """Slices `(some, parts * bands)` of the sounds of a batch, spread over all that lie inside them."""
+        inside = self.inside(batch.lengths)
+        frames = torch.arange(batch.values.shape[3], device=inside.device)
+        rows, places = (frames < inside[:, None]).nonzero(as_tuple=True)
+        chosen = evenly(torch.arange(len(rows)), SLICES)
+        return batch.values[rows[chosen], :, :, places[chosen]].flatten(1)
 
     def posterior(self, batch: Batch) -> Posterior:
         """Images `(batch, parts, bands, frames)` -> Posterior `(batch, dims, steps)`, steps beyond a sound's end included."""

@@ -11,11 +11,17 @@ from torch import Tensor, nn
 
 from timbrespace.model.base import Batch, Posterior
 from timbrespace.model.bottleneck import Kind as BottleneckKind
+from timbrespace.model.components import evenly, principal, regression
 from timbrespace.model.image import Dims, ImageModel
 from timbrespace.model.likelihood import Kind as LikelihoodKind
+from timbrespace.model.moving import SLICES
+from timbrespace.model.start import begin_rest, whitened
 from timbrespace.model.stepwise import FromTheStart
 
 _CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+# What stands before the sigmoid of each gate, in the order of the weights; None: what is to be passed on.
+_GATES: dict[str, tuple[float | None, ...]] = {"RNN_TANH": (None,), "GRU": (0.0, -6.0, None), "LSTM": (6.0, -6.0, None, 6.0)}
+_SMALL = 0.05
 Cell = Annotated[Literal["rnn", "gru", "lstm"], Field()]
 Width = Annotated[int, Field(ge=1, le=8_192)]
 Depth = Annotated[int, Field(ge=1, le=8)]
@@ -58,6 +64,30 @@ class Recurrent(FromTheStart):
         self.decoder = _CELLS[cell](dims, width, depth, batch_first=True)
         self.slice = nn.Linear(width, parts * bands * self.likelihood.outputs)
 
+    @torch.no_grad()
+    def begin(self, batch: Batch) -> None:
+        """As principal components of the frames, as many as there are controls: the first units of either memory pass on what they hear."""
+        found = principal(self.frames_inside(batch), min(self.dims, self.encoder.hidden_size))
+        weights, constants = whitened(found, self.bottleneck)
+        pass_on(self.encoder, weights, constants)
+        count = len(weights)
+        self.controls.weight[:count], self.controls.bias[:count] = 0.0, 0.0
+        self.controls.weight[:count, :count] = torch.eye(count) / _SMALL
+        inside = self.inside(batch.lengths)
+        frames = int(inside.max())
+        counts = torch.arange(frames, device=inside.device) < inside[:, None]
+        images = batch.values[..., :frames]
+        begin_rest(self.controls, self.numbers(images).mT[counts], count, self.bottleneck)
+        pass_on(self.decoder, torch.eye(count), torch.zeros(count))
+        z = self.bottleneck.posterior(self.numbers(images)).mean
+        states, slices = self.decoder(z.mT)[0][..., :count][counts], self.slices(images)[counts]
+        wanted = self.likelihood.output_for(evenly(slices, SLICES))
+        weights, constants, missed = regression(evenly(states, SLICES), wanted)
+        deviations = self.likelihood.begin(missed)
+        self.slice.weight.zero_()
+        self.slice.weight[: len(weights), :count] = weights
+        self.slice.bias.copy_(torch.cat([constants, deviations]))
+
     def numbers(self, images: Tensor) -> Tensor:
         """`(batch, parts, bands, frames) -> (batch, bottleneck.width, frames)`."""
         return self.controls(self.encoder(self.slices(images))[0]).mT
@@ -65,6 +95,23 @@ class Recurrent(FromTheStart):
     def output(self, z: Tensor) -> Tensor:
         """`(batch, dims, steps) -> (batch, likelihood.outputs * parts, bands, steps)`."""
         return self.joined(self.slice(self.decoder(z.mT)[0]))
+
+
+def pass_on(memory: nn.RNNBase, weights: Tensor, constants: Tensor) -> None:
+    """Makes the first k units of a memory's last layer about `_SMALL` times `weights (k, inputs) · x + constants (k,)` of the moment.
+
+    Small, since a tanh is straight there; their gates hold nothing back and keep nothing.
+    """
+    k, width = len(weights), memory.hidden_size
+    weights, constants = _SMALL * weights, _SMALL * constants
+    for layer in range(memory.num_layers):
+        inputs, states, bias, more = (getattr(memory, f"{name}_l{layer}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+        for gate, constant in enumerate(_GATES[memory.mode]):
+            units = slice(gate * width, gate * width + k)
+            inputs[units], states[units], bias[units], more[units] = 0.0, 0.0, constant or 0.0, 0.0
+            if constant is None:
+                inputs[units, : weights.shape[1]], bias[units] = weights, constants
+        weights, constants = torch.eye(k), torch.zeros(k)
 
 
 class RecurrentClip(ImageModel):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -12,9 +12,11 @@ from torch.nn import functional
 
 from timbrespace.model.base import Batch
 from timbrespace.model.bottleneck import Kind as BottleneckKind
+from timbrespace.model.components import principal, regression
 from timbrespace.model.image import Dims
 from timbrespace.model.likelihood import Kind as LikelihoodKind
 from timbrespace.model.moving import MovingModel
+from timbrespace.model.start import begin_blocks, begin_deviations, begin_rest, carries, whitened
 
 
 class Sequence(MovingModel):
@@ -65,6 +67,32 @@ class Sequence(MovingModel):
         self.encoder = nn.Sequential(*down, _Block(width), nn.Conv1d(width, self.bottleneck.width, 1))
         self.decoder = nn.Sequential(*up, *([] if halvings else [nn.Conv1d(width, outputs, 1)]))
 
+    @torch.no_grad()
+    def begin(self, batch: Batch) -> None:
+        """As principal components of blocks of frames, see `begin_blocks`, and of what those leave."""
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            images, counts = self.excerpt(batch, drawn=True)
+        missing = -images.shape[3] % self.stride
+        values, inside = functional.pad(images.flatten(1, 2), (0, missing)), functional.pad(counts, (0, missing)) > 0
+        known = inside.unflatten(1, (-1, self.stride)).all(2)
+        if not carries(self.likelihood) or not bool(known.any()):  # no sound lasts a whole step
+            return
+        *down, last = _convolutions(self.encoder)
+        first, *up = _convolutions(self.decoder)
+        top = begin_blocks(down, up, values, inside=inside)
+        vectors = top.mT[known]
+        weights, constants = whitened(principal(vectors, self.dims), self.bottleneck)
+        last.weight[: len(weights)] = 0.0
+        last.weight[: len(weights), : top.shape[1], 0], last.bias[: len(weights)] = weights, constants
+        begin_rest(last, self.numbers(images).mT[known], len(weights), self.bottleneck)
+        posterior = self.bottleneck.posterior(self.numbers(images))
+        weights, constants, _ = regression(posterior.mean.mT[known][:, : len(weights)], vectors)
+        first.weight.zero_()
+        first.weight[: top.shape[1], : weights.shape[1], 0], first.bias[: top.shape[1]] = weights, constants
+        found = self.likelihood.mean(self.output(posterior.mean))[..., : images.shape[3]]
+        begin_deviations(up[-1], self.likelihood, (found - images).movedim(3, 1)[counts > 0])
+
     def numbers(self, images: Tensor) -> Tensor:
         """`(batch, parts, bands, frames) -> (batch, bottleneck.width, ceil(frames / stride))`; silence fills the last step."""
         return self.encoder(functional.pad(images.flatten(1, 2), (0, -images.shape[3] % self.stride)))
@@ -83,6 +111,11 @@ class Sequence(MovingModel):
         rows = torch.minimum(first.clamp_min(0), most)[:, None] + torch.arange(crop, device=inside.device)
         images = batch.values.gather(3, rows[:, None, None].expand(-1, self.parts, self.bands, -1))
         return images, (rows < inside[:, None]).to(images)
+
+
+def _convolutions(network: nn.Sequential) -> list[Any]:
+    """Those between the blocks, which change nothing at the start."""
+    return [layer for layer in network if isinstance(layer, (nn.Conv1d, nn.ConvTranspose1d))]
 
 
 class _Block(nn.Module):

@@ -15,7 +15,7 @@ from timbrespace.contracts import ConfigError
 from timbrespace.model.base import Batch, Decoded, Measured, Model, Posterior
 from timbrespace.model.image import ImageModel
 
-_LEAST = 1e-3  # of the largest deviation: what a code that hardly moves is divided by
+_LEAST = 1e-6  # what codes that hardly move are divided by
 
 
 class Nested:
@@ -43,7 +43,8 @@ class Staged(Model):
     """Features ─ outer encoder ─ codes, standardised ─ inner encoder ─ latent ─ inner decoder ─ codes ─ outer decoder ─ features.
 
     The outer model learns first. Then it stays as it is, every sound becomes its code once, and the inner model learns codes, which
-    is quick. The codes are the means of the outer posterior, each value less its mean over the corpus and divided by its deviation;
+    is quick. The codes are the means of the outer posterior, each value less its mean over the corpus and all divided by one deviation, so
+    that a value which hardly matters to the sound does not matter to the inner model either;
     to the inner model they are features of one part, a band a code value (and a frame a step, where codes move).
 
     outer, inner: settings of two models, `name` and keys. share: of the time or epochs, for the outer model. together: both learn at
@@ -92,10 +93,18 @@ class Staged(Model):
         self.register_buffer("mean", torch.zeros(shape))
         self.register_buffer("scale", torch.ones(shape))
 
+    def begin(self, batch: Batch) -> None:
+        """As the outer model begins; the inner one too where both learn at once, else when there are codes."""
+        self.outer.begin(batch)
+        if self.together:
+            with torch.no_grad():
+                codes = self.codes(batch)
+            self.inner.begin(codes)
+
     def set_codes(self, mean: Tensor, deviation: Tensor) -> None:
         """Takes what the outer model's codes look like over the corpus, both of the shape of `mean`."""
         self.mean.copy_(mean)
-        self.scale.copy_(deviation.clamp_min(float(deviation.max().clamp_min(1e-6)) * _LEAST))
+        self.scale.fill_(float(deviation.square().mean().sqrt().clamp_min(_LEAST)))
 
     def raw_codes(self, batch: Batch) -> Tensor:
         """Images -> codes as the outer model gives them: `(batch, 1, code dims, code steps)`, one step where codes do not move."""
@@ -106,7 +115,7 @@ class Staged(Model):
         return Batch(self.standardised(self.raw_codes(batch)), batch.lengths)
 
     def standardised(self, codes: Tensor) -> Tensor:
-        """Codes -> the same less their mean and divided by their deviation."""
+        """Codes -> the same less their mean and divided by their deviation, the root of the mean of all squares."""
         return (codes - self.mean) / self.scale
 
     def outer_latent(self, codes: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from timbrespace.model.image import Dims
 from timbrespace.model.layers import perceptron
 from timbrespace.model.likelihood import Kind as LikelihoodKind
 from timbrespace.model.moving import MovingModel, by_frame
+from timbrespace.model.start import begin_layers
 
 
 class FromTheStart(MovingModel):
@@ -74,6 +75,13 @@ class Stepwise(FromTheStart):
         self.teacher = teacher
         self.encoder = perceptron(2 * cells, *encoder, self.bottleneck.width)
         self.decoder = perceptron(cells + dims, *decoder, cells * self.likelihood.outputs)
+
+    def begin(self, batch: Batch) -> None:
+        """As principal components of the frames, see `begin_layers`: the slice before is not listened to yet."""
+        begin_layers(
+            self.encoder, self.decoder, self.frames_inside(batch), bottleneck=self.bottleneck, likelihood=self.likelihood,
+            beside=self.parts * self.bands,
+        )  # fmt: skip
 
     def numbers(self, images: Tensor) -> Tensor:
         """`(batch, parts, bands, frames) -> (batch, bottleneck.width, frames)`."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -15,10 +15,13 @@ from timbrespace.contracts import ConfigError
 from timbrespace.model.base import Batch, Measured, Posterior
 from timbrespace.model.code_prior import CodePrior
 from timbrespace.model.codebook import Codebook
+from timbrespace.model.components import evenly, principal, regression
 from timbrespace.model.image import ImageModel
 from timbrespace.model.likelihood import Kind as LikelihoodKind
+from timbrespace.model.start import whitened
 
 _MOST_NUMBERS = 1_024
+_RUNS, _WINDOWS = 8_000, 1 << 25  # runs, and values in them, that a model begins with
 
 
 class VectorQuantised(ImageModel):
@@ -61,7 +64,7 @@ class VectorQuantised(ImageModel):
             dims=dims, bottleneck="plain", likelihood=likelihood, parts=parts, bands=bands, frames=frames, floor=floor, samples=samples
         )
         cells = parts * bands
-        self.patch, self.grid = patch, (runs, books, numbers)
+        self.patch, self.grid, self.width = patch, (runs, books, numbers), width
         self.codebook = Codebook(books=books, size=codes, numbers=numbers, decay=decay)
         self.prior = CodePrior(positions=runs * books, size=codes, numbers=numbers, width=prior)
         self.encoder = nn.Sequential(
@@ -72,6 +75,36 @@ class VectorQuantised(ImageModel):
             *(Mixing(width) for _ in range(depth)),
             nn.Conv1d(width, 2 * patch * cells * self.likelihood.outputs, 1),
         )
+
+    @torch.no_grad()
+    def begin(self, batch: Batch) -> None:
+        """As principal components of the runs inside the sounds; back by regression of each run and half its neighbours on them."""
+        runs, books, numbers = self.grid
+        inside = self._counted(batch.lengths) > 0
+        around, half = functional.pad(batch.values.flatten(1, 2), (self.patch // 2, runs * self.patch)), self.patch // 2
+        # (batch, runs, cells, 2 * patch): run k and what it reaches of its neighbours, its own frames from `half` on
+        windows = around.unfold(2, 2 * self.patch, self.patch)[:, :, :runs].transpose(1, 2)
+        chosen = evenly(inside.nonzero()[:, 0], min(_RUNS, max(1, _WINDOWS // windows[0, 0].numel())))
+        seen = windows[chosen // runs, chosen % runs]
+        found = principal(seen[..., half : half + self.patch].flatten(1), min(books * numbers, self.width))
+        weights, constants = whitened(found, self.bottleneck)
+        count = len(weights)
+        there: list[Any] = list(self.encoder)
+        back: list[Any] = list(self.decoder)
+        for layer in there + back:
+            if isinstance(layer, Mixing):
+                nn.init.zeros_(layer.outer.weight)
+                nn.init.zeros_(layer.outer.bias)  # type: ignore[arg-type]
+        first, last, reader = there[0], there[-1], back[-1]
+        first.weight[:count], first.bias[:count] = weights.unflatten(1, (-1, self.patch)), constants
+        _pass(last, count)
+        _pass(back[0], count)
+        known = seen[..., half : half + self.patch].flatten(1) @ weights.T + constants
+        weights, constants, missed = regression(known, self.likelihood.output_for(seen.flatten(1)))
+        deviations = self.likelihood.begin(missed)
+        reader.weight.zero_()
+        reader.weight[: len(weights), :count, 0] = weights
+        reader.bias.copy_(torch.cat([constants, deviations]))
 
     def numbers(self, images: Tensor) -> Tensor:
         """`(batch, parts, bands, frames) -> (batch, dims)`, before they are quantised."""
@@ -146,6 +179,12 @@ class VectorQuantised(ImageModel):
 
     def _prior_loss(self, codes: Tensor, indices: Tensor) -> Tensor:
         return self.prior.loss(codes.unflatten(1, (-1, self.grid[2])), indices.reshape(len(codes), -1))
+
+
+def _pass(layer: Any, count: int) -> None:
+    """The first outputs of a layer are the first inputs."""
+    layer.weight[:count], layer.bias[:count] = 0.0, 0.0
+    layer.weight[:count, :count, 0] = torch.eye(count)
 
 
 class Mixing(nn.Module):

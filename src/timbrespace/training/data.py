@@ -14,6 +14,8 @@ from timbrespace.training.images import ImageStore
 
 _TOGETHER, _VALUES = 256, 2**21  # sounds, and values of theirs, that go through a model at once without gradients: its layers take more
 
+_BEGUN_WITH, _BEGUN_VALUES = 1_024, 2**25  # sounds, and values of theirs, that a model is begun with
+
 
 class Sounds(Protocol):
     """Encoded sounds to learn from."""
@@ -56,6 +58,13 @@ class OnDisk:
     def __getitem__(self, rows: Tensor) -> Batch:
         facts = None if self.facts is None else self.facts[rows]
         return Batch(self.store.take(rows).unflatten(1, self.shape), self.store.lengths[rows], facts=facts)
+
+
+def spread(sounds: Sounds) -> Batch:
+    """As many sounds as a model is begun with, spread evenly over all."""
+    values = sounds[torch.zeros(1, dtype=torch.int64)].values.numel()
+    count = min(len(sounds), _BEGUN_WITH, max(1, _BEGUN_VALUES // max(1, values)))
+    return sounds[torch.arange(count) * len(sounds) // count]
 
 
 def batches_of(sounds: Sounds, rows: int | Tensor) -> Iterator[Batch]:

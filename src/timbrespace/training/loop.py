@@ -83,7 +83,8 @@ def run(
 
     sounds: clips and variations, the first `own` of them the unvaried training clips. Batch, noise and dropout of a step
     depend on (seed, step) alone. Stops early when the moving average of the validation error has not improved for `settings.patience`
-    checks; neither that nor the best state is looked for before the KL's schedule has settled. A stored checkpoint is taken up. Raises
+    checks; neither that nor the best state is looked for before the KL's schedule has settled. With `settings.start` "corpus" the first
+    check comes before the first step: where it begins may stay the best. A stored checkpoint is taken up. Raises
     DivergedError when the loss is no longer finite. With several processes each learns from its slice of the batch.
     """
     device = fabric.device
@@ -122,6 +123,37 @@ def run(
         saved = time.monotonic()
         pause = max(_SAVE_SECONDS, (saved - begun) / _SAVING_SHARE)
 
+    def check() -> None:
+        nonlocal best, stale, best_state
+        figures, more = decided(fabric, lambda: _check(averaged, sounds, validation, own=min(own, CHECKED), device=device))
+        finite = all(map(math.isfinite, figures))
+        if not finite and not step:
+            raise DivergedError(
+                "the error is not finite before the first step; look at the sounds with `timbrespace doctor`, or set training.start=random"
+            )
+        if not finite:
+            raise DivergedError(
+                f"the loss is no longer finite at step {step}; lower training.learning_rate (it is {settings.learning_rate:g})"
+            )
+        for name, figure in zip(("step", "train", "validation", "kl"), (step, *figures), strict=True):
+            getattr(history, name).append(figure)
+        for name, figure in more.items():
+            history.figures.setdefault(name, []).append(figure)
+        counted = sum(at >= first for at in history.step)
+        recent = history.validation[-max(1, min(counted, _SMOOTHED_OVER)) :]
+        smooth = sum(recent) / len(recent)
+        if step < first:
+            best, stale = math.inf, 0
+        elif smooth < best - 1e-3:
+            best, stale = smooth, 0
+        else:
+            stale += 1
+        if figures[1] <= history.validation[best_check(history, first=first)]:
+            best_state = copy.deepcopy(averaged.state_dict())
+        progress(step, steps, history)
+
+    if not step and settings.start == "corpus":
+        check()  # where it begins is already a model, and may stay the best
     warm_up = max(1.0, min(_WARM_UP, _WARM_UP_SHARE * steps))
     while step < steps and stale < settings.patience:
         for group in optimizer.param_groups:
@@ -140,27 +172,7 @@ def run(
         _average(averaged, model, kept=min(_KEPT, (1 + step) / (10 + step)))
 
         if step % check_every == 0 or step == steps:
-            figures, more = decided(fabric, lambda: _check(averaged, sounds, validation, own=min(own, CHECKED), device=device))
-            if not all(map(math.isfinite, figures)):
-                raise DivergedError(
-                    f"the loss is no longer finite at step {step}; lower training.learning_rate (it is {settings.learning_rate:g})"
-                )
-            for name, figure in zip(("step", "train", "validation", "kl"), (step, *figures), strict=True):
-                getattr(history, name).append(figure)
-            for name, figure in more.items():
-                history.figures.setdefault(name, []).append(figure)
-            counted = sum(at >= first for at in history.step)
-            recent = history.validation[-max(1, min(counted, _SMOOTHED_OVER)) :]
-            smooth = sum(recent) / len(recent)
-            if step < first:
-                best, stale = math.inf, 0
-            elif smooth < best - 1e-3:
-                best, stale = smooth, 0
-            else:
-                stale += 1
-            if figures[1] <= history.validation[best_check(history, first=first)]:
-                best_state = copy.deepcopy(averaged.state_dict())
-            progress(step, steps, history)
+            check()
         if time.monotonic() - saved > pause:
             save()
     save()

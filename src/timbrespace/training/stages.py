@@ -16,7 +16,7 @@ from timbrespace.model.base import Batch, Model
 from timbrespace.model.staged import Staged
 from timbrespace.parallel import Pool
 from timbrespace.training.calibration import Price
-from timbrespace.training.data import InMemory, OnDisk, Sounds, batches_of
+from timbrespace.training.data import InMemory, OnDisk, Sounds, batches_of, spread
 from timbrespace.training.images import ImageStore
 from timbrespace.training.loop import Checkpoints, History, best_check, measured, run
 from timbrespace.training.ranks import first_alone
@@ -103,6 +103,8 @@ def learn(
     first_alone(fabric, encode)
     model.set_codes(**_statistics(workspace))
     store = opened()
+    if settings.start == "corpus":
+        model.inner.cpu().begin(spread(OnDisk(store, tuple(model.mean.shape))))
     held = [codes.of(batch) for batch in batches_of(validation, len(validation))]
     inner = run(
         model.inner, OnDisk(store, tuple(model.mean.shape)), own=own,

@@ -35,7 +35,7 @@ from timbrespace.training.calibration import (
 )
 from timbrespace.training.collapse import activity
 from timbrespace.training.conditions import with_conditions
-from timbrespace.training.data import OnDisk, Sounds
+from timbrespace.training.data import OnDisk, Sounds, spread
 from timbrespace.training.encoded import encode_clips, fit_codec, image_shape, known_facts
 from timbrespace.training.images import Encoder, ImageStore, kept_images
 from timbrespace.training.log import Board, log_path, write_log
@@ -246,6 +246,8 @@ def _learn(
     )
     held = corpus.indices("validation") or clips
     validation = encode_clips(model, corpus, held, representation, samples=plan.samples, shape=shape)
+    if config.training.start == "corpus":
+        model.begin(spread(sounds))
     took["codec"] = time.monotonic() - stage
     ready(Ready(model, sounds, validation, config, fabric))
 

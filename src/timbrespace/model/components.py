@@ -1,0 +1,70 @@
+"""Principal components and least squares of values that fit into memory."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+_RIDGE = 1e-4  # of the mean power of what a regression reads
+_LEAST = 1e-3  # of the strongest component's deviation: weaker ones are none
+_VECTORS = 20_000  # that principal components are taken of, at most
+_AT_ONCE = 1 << 22  # values of a product held together
+
+
+class Components(NamedTuple):
+    """Mean `(cells,)`, orthonormal rows `(count, cells)`, strongest first, and standard deviations `(count,)`."""
+
+    mean: Tensor
+    basis: Tensor
+    scale: Tensor
+
+
+def principal(values: Tensor, count: int, *, mean: Tensor | None = None) -> Components:
+    """Principal components of `values (n, cells)`, exact: up to `count`, fewer where there are fewer directions.
+
+    mean: about which; their own unless given. By the smaller of the two products of `values` with itself.
+    """
+    values = evenly(values, _VECTORS)
+    mean = values.mean(0) if mean is None else mean
+    n, cells = values.shape
+    few = n < cells
+    product = torch.zeros(min(n, cells), min(n, cells), dtype=torch.float64)
+    for some in torch.arange(cells if few else n).split(max(1, _AT_ONCE // min(n, cells))):
+        part = values[:, some] - mean[some] if few else values[some] - mean
+        product += part @ part.T if few else part.T @ part  # each in single precision, their sum in double
+    power, vectors = torch.linalg.eigh(product)
+    power, vectors = power.flip(0)[:count].clamp_min(0), vectors.flip(1)[:, :count]
+    usable = power.sqrt() > _LEAST * power[0].sqrt().clamp_min(1e-12)
+    power, vectors = power[usable], vectors[:, usable]
+    if few:  # (X - mean)ᵀ v / |…|
+        vectors = vectors.float()
+        basis = (values.T @ vectors - mean[:, None] * vectors.sum(0)) / power.sqrt().float()
+    else:
+        basis = vectors.float()
+    largest = basis.gather(0, basis.abs().argmax(0, keepdim=True)) if len(power) else basis.new_ones(1, 0)
+    return Components(mean, (basis * largest.sign()).T.contiguous(), (power / n).sqrt().float())
+
+
+def regression(known: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Least squares: weights `(cells, k)` and constants `(cells,)` with wanted ≈ weights · known + constants, and what is missed.
+
+    known `(n, k)`, wanted `(n, cells)`; the last of the three is the root mean square of the rest, `(cells,)`.
+    """
+    from_mean = (known - known.mean(0)).double()
+    power = from_mean.T @ from_mean
+    power += _RIDGE * power.diagonal().mean().clamp_min(1e-12) * torch.eye(len(power), dtype=power.dtype)
+    weights, missed = torch.empty(wanted.shape[1], known.shape[1]), torch.empty(wanted.shape[1])
+    mean = wanted.mean(0)
+    solved = torch.linalg.solve(power, from_mean.T).float()  # (k, n)
+    for some in torch.arange(wanted.shape[1]).split(max(1, _AT_ONCE // len(wanted))):
+        centred = wanted[:, some] - mean[some]
+        weights[some] = (solved @ centred).T
+        missed[some] = (centred - from_mean.float() @ weights[some].T).square().mean(0).sqrt()
+    return weights, mean - weights @ known.mean(0), missed
+
+
+def evenly(values: Tensor, most: int) -> Tensor:
+    """Up to `most` rows of `values (n, …)`, spread over all."""
+    return values if len(values) <= most else values[torch.arange(most) * len(values) // most]
