@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Staged against joint training of the same convolutional autoencoder with a VAE inside (source B): speed of an epoch, error over time.
 
-    python benchmarks/staged.py SOUNDS [--minutes 3] [--share 0.3] [--set model.inner.dims=8] [--out FILE]
+    python benchmarks/staged.py SOUNDS [--minutes 3] [--share 0.2] [--set model.inner.dims=8] [--out FILE]
 
 SOUNDS is the folder that benchmarks/real_audio.py makes; its notes are used, errors are of their validation clips. Speed: the ways
 of taking a step in turn, medians. Error over time: both ways get the same minutes of steps, with the preset's batch, rate and weights
@@ -56,12 +56,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sounds", type=Path, metavar="SOUNDS", help="folder made by real_audio.py")
     parser.add_argument("--minutes", type=float, default=3.0, help="of steps, each way (default %(default)s)")
-    parser.add_argument("--share", type=float, default=0.3, help="of them, for the outer model (default %(default)s)")
+    parser.add_argument("--share", type=float, help="of them, for the outer model (default: the preset's)")
     parser.add_argument("--set", dest="changes", action="append", default=[], metavar="KEY=VALUE", help="change the preset; repeatable")
     parser.add_argument("--work", type=Path, default=WORK / "staged", help="folder for the corpus")
     parser.add_argument("--out", type=Path, metavar="FILE", help="also write the section into this Markdown file (docs/benchmarks.md)")
     given = parser.parse_args(arguments)
-    if given.minutes <= 0 or not 0 < given.share < 1:
+    if given.minutes <= 0 or (given.share is not None and not 0 < given.share < 1):
         parser.error("--minutes must be above 0, --share between 0 and 1")
     keep_freed_memory()  # as `timbrespace train` does
     given.work.mkdir(parents=True, exist_ok=True)
@@ -69,6 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
     bench = Bench(folder_in(given.sounds, "notes", away), given.work, given.minutes, 1, False, kept_away=away, what="notes")
     config, corpus = load_preset("staged", changes=given.changes), bench.corpus
     settings = config.training
+    share = config.model["share"] if given.share is None else given.share
     samples = clip_samples(corpus, config.training.seconds)
     view = build_representation(config.representation, sample_rate=corpus.sample_rate, channels=corpus.channels)
 
@@ -151,10 +152,10 @@ def main(arguments: list[str] | None = None) -> None:
     say("staged")
     torch.manual_seed(1)
     start = begun(staged.outer, sounds.__getitem__)
-    follow(stepper(staged.outer, sounds.__getitem__, staged.outer, kl=False), staged.outer, start, given.share * whole, look=False)
+    follow(stepper(staged.outer, sounds.__getitem__, staged.outer, kl=False), staged.outer, start, share * whole, look=False)
     staged.outer.requires_grad_(False)
     codes, coding = coded()
-    start = given.share * whole + coding + begun(staged.inner, codes)
+    start = share * whole + coding + begun(staged.inner, codes)
     curve = follow(stepper(staged.inner, codes, staged.inner, kl=True), staged, start, whole, look=True)
     say("joint")
     torch.manual_seed(1)
@@ -168,7 +169,7 @@ def main(arguments: list[str] | None = None) -> None:
         [
             f"{k * whole / LOOKS:.0f}",
             *(
-                f"{found[k]:.3f}" if k in found else "outer model" if way == 0 and k < LOOKS * given.share else "–"
+                f"{found[k]:.3f}" if k in found else "outer model" if way == 0 and k < LOOKS * share else "–"
                 for way, found in enumerate(at_step)
             ),
         ]
@@ -183,8 +184,10 @@ def main(arguments: list[str] | None = None) -> None:
         f"{len(sounds)} notes of up to {samples / corpus.sample_rate:.1f} s, batches of {settings.batch}; loading and encoding them takes "
         f"{encoding:.1f} s and their codes {coding:.1f} s, once, counted apart from epochs (codes count in the second table)."
     )
+    command = f"python benchmarks/staged.py SOUNDS --minutes {given.minutes:g} --share {share:g}"
+    command += "".join(f" --set {change}" for change in given.changes)
     body = "\n\n".join([
-        stamp(f"python benchmarks/staged.py SOUNDS --minutes {given.minutes:g}" + "".join(f" --set {change}" for change in given.changes)),
+        stamp(command),
         about,
         table(["learns", "ms a step", "s an epoch", "joint over it"], speeds),
         "Error of validation clips from picture to picture, in % of full scale (source B's stdev), after so many seconds of steps:",
