@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from timbrespace.training import images as image_files
 from timbrespace.training import loop
 from timbrespace.training.data import InMemory
 from timbrespace.training.images import Encoder, ImageStore
-from timbrespace.training.loop import run
+from timbrespace.training.loop import History, best_check, run
 from tiny import SMALL, Tiny
 
 # --- images ----------------------------------------------------------------------------------------------------------------------
@@ -97,13 +98,31 @@ def test_training_learns_what_pca_cannot(lesson: dict[str, Any]) -> None:
     assert len(history.train) == len(history.validation) == len(history.kl) == 13
 
 
-def test_where_it_begins_may_stay_the_best(lesson: dict[str, Any]) -> None:
+def test_where_it_begins_stays_where_learning_spoils_it(lesson: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop, "_SPOILT", 1.1)
     begun = {name: tensor.clone() for name, tensor in lesson["model"].state_dict().items()}
-    history = run(**lesson, settings=Training(batch=16, learning_rate=0.5), steps=20, check_every=10)  # a rate that spoils it
-    assert history.validation[0] < min(history.validation[1:])
+    history = run(**lesson, settings=Training(batch=16, learning_rate=1.0), steps=40, check_every=40)
+    assert 1.1 * history.validation[0] < history.validation[1]
     assert all(torch.equal(tensor, begun[name]) for name, tensor in lesson["model"].state_dict().items())
     history = run(**lesson, settings=Training(batch=16, learning_rate=0.5, start="random"), steps=20, check_every=10)
     assert history.step == [10, 20]
+
+
+def test_where_it_begins_counts_by_whether_there_is_a_prior() -> None:
+    seen = History([0, 10, 20], [3.0, 3.0, 3.0], [4.0, 6.0, 5.0], [30.0, 20.0, 25.0])
+    assert best_check(seen) == 2  # a KL costs some error
+    assert best_check(replace(seen, kl=[0.0] * 3)) == 0
+    assert best_check(replace(seen, validation=[2.0, 6.0, 5.0])) == 0  # learning has spoilt it
+    assert best_check(replace(seen, validation=[2.0, 6.0, 5.0]), first=5) == 2  # where the KL's schedule had not settled
+    assert best_check(History([0], [3.0], [4.0], [30.0])) == 0
+
+
+def test_patience_counts_from_the_first_step(lesson: dict[str, Any]) -> None:
+    """A linear model is best without noise: what it began with does not end a training that is slow to reach it."""
+    settings = Training(batch=16, learning_rate=1e-2, patience=2, weights={"kl": 5.0})  # type: ignore[arg-type]
+    history = run(**lesson, settings=settings, steps=80, check_every=10)
+    assert history.validation[0] < min(history.validation[1:])
+    assert history.step[-1] > 20
 
 
 def test_stops_early_and_keeps_the_best(lesson: dict[str, Any]) -> None:

@@ -22,9 +22,11 @@ from timbrespace.model.conv_layers import layers_of, stack
 from timbrespace.model.layers import perceptron
 from timbrespace.model.likelihood import Likelihood
 from timbrespace.model.recurrent import Recurrent, pass_on
+from timbrespace.model.staged import Staged
 from timbrespace.model.start import begin_blocks, begin_layers, carries
 from timbrespace.representation.normalisation import Normalised
 from timbrespace.training.data import InMemory, spread
+from timbrespace.training.stages import code_statistics
 
 RATE, SAMPLES = 44_100, 22_050
 
@@ -56,6 +58,7 @@ def test_there_are_no_more_components_than_directions() -> None:
     assert len(principal(correlated(50, 80, rank=3), 10).scale) == 3
     assert len(principal(correlated(4, 80, rank=10), 10).scale) == 3  # four sounds about their mean
     assert len(principal(torch.ones(6, 9), 4).scale) == 0
+    assert len(principal(correlated(5, 9, rank=3), 0).scale) == 0
 
 
 def test_regression_is_least_squares() -> None:
@@ -71,7 +74,9 @@ def test_regression_is_least_squares() -> None:
 
 def test_rows_are_spread_evenly() -> None:
     assert evenly(torch.arange(10), 20).tolist() == list(range(10))
-    assert evenly(torch.arange(10), 5).tolist() == [0, 2, 4, 6, 8]
+    assert (evenly(torch.arange(10), 5) // 2).tolist() == [0, 1, 2, 3, 4]
+    frames = evenly(torch.arange(1_000 * 40 * 32) % 32, 20_000)  # a picture's frames, and as many rows as go into them evenly
+    assert frames.bincount().min() > 500
     sounds = InMemory(torch.arange(3_000.0)[:, None], torch.ones(3_000, dtype=torch.int64))
     begun = spread(sounds).values[:, 0]
     assert len(begun) == 1_024
@@ -90,12 +95,13 @@ def test_layers_with_relu_between_begin_as_principal_components(hidden: list[int
     begin_layers(encoder, decoder, values, bottleneck=Bottleneck("plain", dims), likelihood=Likelihood("squared"), beside=beside)
     count = min([dims, *(width // 2 for width in hidden)])
     linear = principal(values, count)
+    sizes = linear.scale / linear.scale[0]  # a plain code keeps what matters more larger
     wanted = linear.mean + (values - linear.mean) @ linear.basis.T @ linear.basis
     with torch.no_grad():
         z = encoder(torch.cat([torch.randn(100, beside), values], 1))
         found = decoder(torch.cat([torch.randn(100, beside), z], 1))
     assert torch.allclose(found, wanted, atol=2e-2)
-    assert torch.allclose(z[:, :count].std(0, correction=0), torch.ones(count), atol=1e-3)
+    assert torch.allclose(z[:, :count].std(0, correction=0), sizes, atol=1e-3)
     assert torch.allclose(z[:, :count].mean(0), torch.zeros(count), atol=1e-3)
 
 
@@ -199,10 +205,11 @@ def test_a_memory_passes_on_what_it_hears(cell: Callable[..., nn.RNNBase], layer
 
 
 def sounds_for(model: Model, view: Any) -> Batch:
-    """Twelve drums in the model's own form."""
+    """Twelve drums in the model's own form, the right channel softer than the left."""
     images, lengths = [], []
     for index in range(12):
         audio = synthetic_drum(index, seed=0).audio[:, :SAMPLES]
+        audio = torch.cat([audio, 0.5 * audio.roll(30, 1)])[: view.channels]
         lengths.append(audio.shape[1])
         with torch.no_grad():
             images.append(model.images(view.encode(model.placed(audio, SAMPLES)[None]))[0])
@@ -221,20 +228,12 @@ def built(name: str) -> tuple[Model, Batch]:
     return model.eval(), Batch(torch.zeros(0), torch.zeros(0)) if isinstance(model, Coded) else sounds_for(model, view)
 
 
-@pytest.mark.parametrize("name", sorted(presets()))
+@pytest.mark.parametrize("name", sorted(set(presets()) - {"oneshot", "cycles"}))  # which begin by their codec
 def test_every_family_begins_nearer_to_its_sounds(name: str) -> None:
     model, batch = built(name)
-    if isinstance(model, Coded):
-        return  # begins by its codec
     with torch.no_grad():
-        if name == "vq":
-            model.train()(batch)  # its codes come with the first batch
-            model.eval()
         drawn = float(model.measure(batch).errors.mean())
         model.begin(batch)
-        if name == "vq":
-            model.train()(batch)
-            model.eval()
         begun = float(model.measure(batch).errors.mean())
     assert begun < 0.7 * drawn
     assert all(bool(value.isfinite().all()) for value in model.state_dict().values() if value.is_floating_point())
@@ -263,9 +262,77 @@ def test_one_sound_of_one_sample_is_enough(name: str) -> None:
     model, batch = built(name)
     one = Batch(batch.values[:1], torch.ones(1, dtype=torch.int64))
     model.begin(one)
-    assert all(bool(value.isfinite().all()) for value in model.state_dict().values() if value.is_floating_point())
+    assert max(value.abs().max().item() for value in model.parameters()) < 1e3
     with torch.no_grad():
         assert bool(model.measure(one).errors.isfinite().all())
+        assert float(model.posterior(batch).mean.abs().max()) < 200  # of sounds it did not begin with
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        {"name": "dense", "encoder": [1]},
+        {"name": "dense", "encoder": [], "decoder": []},
+        {"name": "dense", "likelihood": "gaussian", "bottleneck": "bounded"},
+        {"name": "conv", "channels": [1, 4], "kernels": [4, 2], "strides": [1, 2], "activation": "relu"},
+        {"name": "conv", "bottleneck": "bounded"},
+        {"name": "conv-vae", "channels": [1, 8], "strides": [2, 2]},
+        {"name": "conv-vae", "activation": "none", "likelihood": "gaussian"},
+        {"name": "conv-vae", "likelihood": "bernoulli"},
+        {"name": "sequence", "stride": 1, "likelihood": "gaussian"},
+        {"name": "sequence", "likelihood": "bernoulli"},
+        {"name": "recurrent", "cell": "lstm", "depth": 2, "width": 3},
+        {"name": "vq", "likelihood": "sigma"},
+        {"name": "staged", "together": True, "outer": {"name": "dense", "dims": 12}, "inner": {"name": "dense", "dims": 4}},
+    ],
+)
+@pytest.mark.parametrize("channels", [1, 2])
+def test_unusual_settings_begin_no_farther_from_the_sounds(model: dict[str, Any], channels: int) -> None:
+    config = make_config({"representation": {"name": "bands", "bands": 32}, "model": model})
+    view = build_representation(config.representation, sample_rate=RATE, channels=channels)
+    torch.manual_seed(0)
+    built = build_model(config.model, representation=view, samples=SAMPLES).eval()
+    batch = sounds_for(built, view)
+    with torch.no_grad():
+        drawn = float(built.measure(batch).errors.mean())
+        built.begin(batch)
+        assert float(built.measure(batch).errors.mean()) <= drawn + 1e-4
+    assert all(bool(value.isfinite().all()) for value in built.state_dict().values() if value.is_floating_point())
+
+
+def test_deviations_begin_with_those_of_all_sounds() -> None:
+    """Corpora lie sorted by class: the first sounds alone may be easy ones."""
+    torch.manual_seed(0)
+    config = make_config({"representation": {"name": "magnitude"}, "model": {"name": "conv", "likelihood": "sigma"}})
+    view = build_representation(config.representation, sample_rate=RATE, channels=1)
+    model = build_model(config.model, representation=view, samples=22_050)
+    pictures = torch.rand(150, 1, 1025, view.frames(22_050)) * 0.5
+    pictures[:100] = 0.3
+    model.begin(Batch(pictures, torch.full((150,), 22_050)))
+    with torch.no_grad():
+        missed = (model.output(model.numbers(pictures)) - pictures).square().mean().sqrt().log()
+    assert model.likelihood.log_deviation.item() == pytest.approx(float(missed), abs=0.3)  # type: ignore[union-attr, operator]
+
+
+def test_codes_of_a_begun_outer_model_weigh_as_they_matter() -> None:
+    config = make_config({
+        "representation": {"name": "bands", "bands": 32},
+        "model": {"name": "staged", "outer": {"name": "dense", "dims": 24, "squash": False}, "inner": {"name": "dense", "dims": 3}},
+    })  # fmt: skip
+    view = build_representation(config.representation, sample_rate=RATE, channels=1)
+    torch.manual_seed(0)
+    model = build_model(config.model, representation=view, samples=SAMPLES).eval()
+    batch = sounds_for(model, view)
+    model.begin(batch)
+    assert isinstance(model, Staged)
+    model.set_codes(*code_statistics(model, InMemory(batch.values, batch.lengths), device=torch.device("cpu")))
+    with torch.no_grad():
+        model.inner.begin(model.codes(batch))
+        found = float(model.measure(batch).errors.mean())
+        z = model.outer.posterior(batch).mean
+        z[:, 3:] = z[:, 3:].mean(0)  # the three strongest of its own codes
+        best = float(model.outer.errors(z, batch.values).mean())
+    assert found == pytest.approx(best, rel=0.05)
 
 
 def test_every_layer_goes_on_learning() -> None:

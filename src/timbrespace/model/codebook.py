@@ -39,6 +39,12 @@ class Codebook(nn.Module):
         return self.vectors[torch.arange(indices.shape[1], device=indices.device), indices]
 
     @torch.no_grad()
+    def begin(self, vectors: Tensor) -> None:
+        """Takes codes `(books, size, numbers)`, each as if it had been used once."""
+        self.vectors.copy_(vectors)
+        self.counts.fill_(1.0)
+
+    @torch.no_grad()
     def learn(self, vectors: Tensor, counted: Tensor) -> None:
         """One step of the averages on those of `vectors (n, books, numbers)` that are `counted (n,)`, 1 or 0, in all processes together.
 

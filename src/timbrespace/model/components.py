@@ -29,6 +29,8 @@ def principal(values: Tensor, count: int, *, mean: Tensor | None = None) -> Comp
     values = evenly(values, _VECTORS)
     mean = values.mean(0) if mean is None else mean
     n, cells = values.shape
+    if not count:
+        return Components(mean, values[:0], values.new_zeros(0))
     few = n < cells
     product = torch.zeros(min(n, cells), min(n, cells), dtype=torch.float64)
     for some in torch.arange(cells if few else n).split(max(1, _AT_ONCE // min(n, cells))):
@@ -66,5 +68,11 @@ def regression(known: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def evenly(values: Tensor, most: int) -> Tensor:
-    """Up to `most` rows of `values (n, …)`, spread over all."""
-    return values if len(values) <= most else values[torch.arange(most) * len(values) // most]
+    """Up to `most` rows of `values (n, …)`, spread over all: one out of each of so many equal stretches, always the same.
+
+    Which one of its stretch is drawn: at even steps through a grid of sounds, bands and frames all might come from one frame.
+    """
+    if len(values) <= most:
+        return values
+    drawn = torch.rand(most, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return values[((torch.arange(most) + drawn) * len(values) / most).long().clamp_max(len(values) - 1)]

@@ -64,8 +64,10 @@ class Conditional(Model):
         self.place = nn.Sequential(*layers)
 
     def begin(self, batch: Batch) -> None:
-        """As the model inside begins; of what is told nothing is known yet."""
+        """As the model inside begins; what is told says nothing yet."""
         self.inside.begin(batch)
+        for parameter in self.place[-1].parameters() if self.told else ():
+            nn.init.zeros_(parameter)
 
     def shift(self, told: Tensor) -> Tensor:
         """Numbers of conditions `(batch, told)` to where such sounds lie in the latent of the model inside, `(batch, free)`."""

@@ -17,7 +17,7 @@ from timbrespace.model.image import Dims, ImageModel
 from timbrespace.model.layers import perceptron
 from timbrespace.model.likelihood import Kind as LikelihoodKind
 from timbrespace.model.likelihood import Likelihood
-from timbrespace.model.start import LOOKED_AT, begin_blocks, begin_deviations, begin_layers, carries
+from timbrespace.model.start import begin_blocks, begin_deviations, begin_layers, carries, some_of
 
 _TINY = 1e-6  # amplitude of a silent channel
 
@@ -67,6 +67,8 @@ class Raw(ImageModel):
             parts=parts, bands=bands, frames=frames, floor=floor, samples=samples,
         )  # fmt: skip
         self.code, self._between = (width, steps), activation
+        bounded = bottleneck == "bounded" and dims is None
+        self._begins = not bounded and carries(self.likelihood, activation, narrowest=min(channels))
         self._cells = max(count * size for count, size in zip((parts * bands, *channels), along, strict=True))
         self.encoder = stack(nn.Conv1d, (parts * bands, *channels), kernels, strides, between=activation)
         self.decoder = stack(
@@ -77,8 +79,11 @@ class Raw(ImageModel):
 
     @torch.no_grad()
     def begin(self, batch: Batch) -> None:
-        """As principal components of blocks of samples, see `begin_blocks`, and inside of their shapes and amplitudes."""
-        if not carries(self.likelihood, self._between):
+        """As principal components of blocks of samples, see `begin_blocks`, and inside of their shapes and amplitudes.
+
+        A code with bounds stays as it was drawn.
+        """
+        if not self._begins:
             return
         up = layers_of(self.decoder)
         begin_blocks(layers_of(self.encoder), up, batch.values.flatten(1, 2), activation=self._between)
@@ -90,7 +95,7 @@ class Raw(ImageModel):
                 bottleneck=self.bottleneck,
                 likelihood=Likelihood("squared"),
             )
-        some = batch._replace(values=batch.values[:LOOKED_AT])
+        some = some_of(batch)
         begin_deviations(up[-1], self.likelihood, self.likelihood.mean(self.output(self.posterior(some).mean)) - some.values)
 
     def numbers(self, images: Tensor) -> Tensor:

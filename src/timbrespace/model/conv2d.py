@@ -29,7 +29,7 @@ from timbrespace.model.conv_layers import (
 )
 from timbrespace.model.image import ImageModel
 from timbrespace.model.likelihood import Kind as LikelihoodKind
-from timbrespace.model.start import LOOKED_AT, begin_blocks, begin_deviations, carries
+from timbrespace.model.start import begin_blocks, begin_deviations, carries, some_of
 
 _MOST_FILLING = 8  # times as long as the sound itself
 MOST_NUMBERS = 1 << 17  # of a code: beyond, an instrument would be larger than its sounds
@@ -88,7 +88,8 @@ class Conv(ImageModel):
             dims=dims, bottleneck=bottleneck, likelihood=likelihood, parts=parts, bands=bands, frames=frames, floor=floor, samples=samples
         )
         self.code, self._seen = code, (seen[0], seen[1])
-        self._between, self._norm = activation, norm
+        self._between = activation
+        self._begins = bottleneck == "plain" and carries(self.likelihood, activation, norm, narrowest=min(channels))
         layers = zip((parts, *channels), along[0], along[1], strict=True)
         self._cells = max(width * high * wide for width, high, wide in layers)  # of the widest layer
         self.encoder = stack(nn.Conv2d, (parts, *channels), kernels, strides, between=activation, normalised=norm)
@@ -99,12 +100,12 @@ class Conv(ImageModel):
 
     @torch.no_grad()
     def begin(self, batch: Batch) -> None:
-        """As principal components of blocks, see `begin_blocks`, where no norm and no tanh stands between layers."""
-        if not carries(self.likelihood, self._between, self._norm):
+        """As principal components of blocks, see `begin_blocks`; codes with bounds, and layers that are not linear, stay as drawn."""
+        if not self._begins:
             return
         down, up = layers_of(self.encoder), layers_of(self.decoder)
         begin_blocks(down, up, fit(batch.values, self._seen), activation=self._between)
-        some = batch._replace(values=batch.values[:LOOKED_AT])
+        some = some_of(batch)
         begin_deviations(up[-1], self.likelihood, self.likelihood.mean(self.output(self.posterior(some).mean)) - some.values)
 
     def numbers(self, images: Tensor) -> Tensor:

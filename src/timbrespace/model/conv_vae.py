@@ -25,7 +25,7 @@ from timbrespace.model.conv_layers import (
 )
 from timbrespace.model.image import Dims, ImageModel
 from timbrespace.model.likelihood import Kind as LikelihoodKind
-from timbrespace.model.start import LOOKED_AT, begin_blocks, begin_deviations, begin_rest, carries, gain_of, whitened
+from timbrespace.model.start import begin_blocks, begin_deviations, begin_rest, carries, gain_of, some_of, whitened
 
 _MOST_WEIGHTS = 1 << 28  # of the dense layers either side of the latent
 
@@ -70,7 +70,7 @@ class ConvVAE(ImageModel):
         super().__init__(
             dims=dims, bottleneck=bottleneck, likelihood=likelihood, parts=parts, bands=bands, frames=frames, floor=floor, samples=samples
         )
-        self._between, self._norm = activation, norm
+        self._between, self._begins = activation, carries(self.likelihood, activation, norm, narrowest=min(channels))
         self._padded = (-(-bands // step) * step, -(-frames // step) * step)
         self.code = (channels[-1], self._padded[0] // step, self._padded[1] // step)
         cells = math.prod(self.code)
@@ -90,7 +90,7 @@ class ConvVAE(ImageModel):
     @torch.no_grad()
     def begin(self, batch: Batch) -> None:
         """As principal components of blocks, see `begin_blocks`, and of what those leave, where no norm and no tanh stands between."""
-        if not carries(self.likelihood, self._between, self._norm):
+        if not self._begins:
             return
         up = layers_of(self.decoder)
         top = begin_blocks(layers_of(self.encoder), up, fit(batch.values, self._padded), activation=self._between, last=True)
@@ -104,13 +104,13 @@ class ConvVAE(ImageModel):
         if self._between != "none":
             there[: len(weights), count : 2 * count] = -shaped / gain_of(self._between)
         self.to_latent.bias[: len(weights)] = constants
-        begin_rest(self.to_latent, self.numbers(batch.values), len(weights), self.bottleneck)
+        begin_rest(self.to_latent, self.numbers(batch.values), found, self.bottleneck)
         known = self.posterior(batch).mean[:, : len(weights)]
         weights, constants, _ = regression(known, top.flatten(1))
         back.zero_()
         back[:count, ..., : weights.shape[1]] = weights.unflatten(0, top.shape[1:])
         self.from_latent.bias.unflatten(0, self.code)[:count] = constants.view(top.shape[1:])
-        some = batch._replace(values=batch.values[:LOOKED_AT])
+        some = some_of(batch)
         begin_deviations(up[-1], self.likelihood, self.likelihood.mean(self.output(self.posterior(some).mean)) - some.values)
 
     def numbers(self, images: Tensor) -> Tensor:

@@ -74,15 +74,16 @@ class Recurrent(FromTheStart):
         self.controls.weight[:count], self.controls.bias[:count] = 0.0, 0.0
         self.controls.weight[:count, :count] = torch.eye(count) / _SMALL
         inside = self.inside(batch.lengths)
-        frames = int(inside.max())
+        rows = evenly(torch.arange(len(inside)), max(1, SLICES // int(inside.max())))  # states take more than what is heard
+        inside, frames = inside[rows], int(inside.max())
+        images = batch.values[rows][..., :frames]
         counts = torch.arange(frames, device=inside.device) < inside[:, None]
-        images = batch.values[..., :frames]
-        begin_rest(self.controls, self.numbers(images).mT[counts], count, self.bottleneck)
+        numbers = self.controls(self.encoder(self.slices(images))[0])
+        begin_rest(self.controls, numbers[counts], found, self.bottleneck)
         pass_on(self.decoder, torch.eye(count), torch.zeros(count))
         z = self.bottleneck.posterior(self.numbers(images)).mean
-        states, slices = self.decoder(z.mT)[0][..., :count][counts], self.slices(images)[counts]
-        wanted = self.likelihood.output_for(evenly(slices, SLICES))
-        weights, constants, missed = regression(evenly(states, SLICES), wanted)
+        states = self.decoder(z.mT)[0][..., :count][counts]
+        weights, constants, missed = regression(states, self.likelihood.output_for(self.slices(images)[counts]))
         deviations = self.likelihood.begin(missed)
         self.slice.weight.zero_()
         self.slice.weight[: len(weights), :count] = weights

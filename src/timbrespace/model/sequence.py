@@ -82,10 +82,11 @@ class Sequence(MovingModel):
         first, *up = _convolutions(self.decoder)
         top = begin_blocks(down, up, values, inside=inside)
         vectors = top.mT[known]
-        weights, constants = whitened(principal(vectors, self.dims), self.bottleneck)
+        components = principal(vectors, self.dims)
+        weights, constants = whitened(components, self.bottleneck)
         last.weight[: len(weights)] = 0.0
         last.weight[: len(weights), : top.shape[1], 0], last.bias[: len(weights)] = weights, constants
-        begin_rest(last, self.numbers(images).mT[known], len(weights), self.bottleneck)
+        begin_rest(last, self.numbers(images).mT[known], components, self.bottleneck)
         posterior = self.bottleneck.posterior(self.numbers(images))
         weights, constants, _ = regression(posterior.mean.mT[known][:, : len(weights)], vectors)
         first.weight.zero_()

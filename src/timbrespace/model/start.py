@@ -15,8 +15,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from timbrespace.model.base import Batch
 from timbrespace.model.bottleneck import Bottleneck
-from timbrespace.model.components import Components, principal, regression
+from timbrespace.model.components import Components, evenly, principal, regression
 from timbrespace.model.likelihood import Likelihood
 
 LOG_VARIANCE = -3.0  # of a latent at the start
@@ -25,7 +26,7 @@ _BOUNDED = 1 / 3  # deviation of a latent that has bounds, before they are drawn
 _SMALLEST = 1e-6  # spread of a latent that can be brought to 1
 _STEEPEST = 0.25  # slope of a sigmoid
 _UNLIKELY = 0.005  # what a sigmoid need not come nearer to 0 and 1 than
-LOOKED_AT = 64  # sounds, for how far off a model is at the start
+_LOOKED_AT = 64  # sounds, for how far off a model is at the start
 
 
 def gain_of(activation: str) -> float:
@@ -33,9 +34,13 @@ def gain_of(activation: str) -> float:
     return _GAINS[activation]
 
 
-def carries(likelihood: Likelihood, activation: str = "none", norm: str = "none") -> bool:
-    """Whether a linear model passes through layers with these between them, to an output that stands for the sound itself."""
-    return activation in _GAINS and norm == "none" and likelihood.kind != "bernoulli"
+def carries(likelihood: Likelihood, activation: str = "none", norm: str = "none", *, narrowest: int = 2) -> bool:
+    """Whether a linear model passes through layers with these between them, to an output that stands for the sound itself.
+
+    narrowest: channels of the narrowest layer; with an activation a number takes two.
+    """
+    linear = activation == "none" or (activation in _GAINS and narrowest > 1)
+    return linear and norm == "none" and likelihood.kind != "bernoulli"
 
 
 @torch.no_grad()
@@ -52,7 +57,7 @@ def begin_layers(
     weights, constants = whitened(found, bottleneck)
     into(encoder, weights, constants, first=beside)
     seen = nn.functional.pad(values, (beside, 0)) if beside else values
-    begin_rest(_linear(encoder)[-1], encoder(seen), len(weights), bottleneck)
+    begin_rest(_linear(encoder)[-1], encoder(seen), found, bottleneck)
     known = bottleneck.posterior(encoder(seen)).mean[:, : len(weights)]
     wanted = values.clamp(_UNLIKELY, 1 - _UNLIKELY).logit_() if squash else likelihood.output_for(values)
     weights, constants, missed = regression(known, wanted)
@@ -96,24 +101,42 @@ def out_of(network: nn.Sequential, weights: Tensor, constants: Tensor, *, first:
 
 
 def whitened(found: Components, bottleneck: Bottleneck) -> tuple[Tensor, Tensor]:
-    """Weights `(count, cells)` and constants `(count,)` that give components with the deviation that a latent should have."""
-    weights = found.basis / found.scale[:, None] * (_BOUNDED if bottleneck.kind == "bounded" else 1.0)
+    """Weights `(count, cells)` and constants `(count,)` that give components with the deviation that a latent should have.
+
+    1 each for a prior of unit Gaussians, less where there are bounds. A plain code has no prior: its strongest component has 1, the others
+    as much less as they matter less, so that an error in the code is one in the sound.
+    """
+    weights = found.basis * (_spread(found, bottleneck) / found.scale)[:, None]
     return weights, -(weights @ found.mean)
 
 
-def begin_rest(layer: Any, numbers: Tensor, count: int, bottleneck: Bottleneck) -> None:
-    """The outputs of an encoder's last layer beyond the first `count`; numbers: what all are now, `(n, width)`.
+def _spread(found: Components, bottleneck: Bottleneck) -> Tensor:
+    """Deviation that each component should have as a latent, `(count,)`."""
+    if bottleneck.kind == "plain":
+        return found.scale / found.scale[:1]
+    return torch.full_like(found.scale, _BOUNDED if bottleneck.kind == "bounded" else 1.0)
 
-    Latents that no component is left for stay random, but spread as the others, or a decoder would hear them louder than those that tell
-    something. Log variances, where there are any, are all `LOG_VARIANCE`.
+
+def begin_rest(layer: Any, numbers: Tensor, found: Components, bottleneck: Bottleneck) -> None:
+    """The outputs of an encoder's last layer beyond the components found; numbers: what all are now, `(n, width)`.
+
+    Latents that no component is left for stay random, about 0 and spread no wider than the weakest of the others, or a decoder would hear
+    them louder than those that tell something. Log variances, where there are any, are all `LOG_VARIANCE`.
     """
-    rest = slice(count, bottleneck.dims)
-    if count < bottleneck.dims:
-        spread = numbers[:, rest].std(0, correction=0).clamp_min(_SMALLEST)
-        layer.weight[rest] /= spread.view(-1, *[1] * (layer.weight.ndim - 1))
-        layer.bias[rest] = (layer.bias[rest] - numbers[:, rest].mean(0)) / spread
+    rest = slice(len(found.scale), bottleneck.dims)
+    if len(found.scale) < bottleneck.dims:
+        widest = _spread(found, bottleneck).min() if len(found.scale) else torch.ones(())
+        shrunk = (widest / numbers[:, rest].std(0, correction=0).clamp_min(_SMALLEST)).clamp_max(1.0)
+        layer.weight[rest] *= shrunk.view(-1, *[1] * (layer.weight.ndim - 1))
+        layer.bias[rest] = (layer.bias[rest] - numbers[:, rest].mean(0)) * shrunk
     layer.weight[bottleneck.dims :] = 0.0
     layer.bias[bottleneck.dims :] = LOG_VARIANCE
+
+
+def some_of(batch: Batch) -> Batch:
+    """As many sounds as tell how far off a model is at the start, spread over all."""
+    rows = evenly(torch.arange(len(batch.lengths)), _LOOKED_AT)
+    return batch._replace(values=batch.values[rows], lengths=batch.lengths[rows])
 
 
 @torch.no_grad()
@@ -122,7 +145,7 @@ def begin_deviations(layer: Any, likelihood: Likelihood, difference: Tensor) -> 
     deviation = likelihood.begin(difference.square().mean().sqrt()[None])
     if len(deviation):
         outputs = slice(layer.out_channels // 2, None)
-        layer.weight[:, outputs] = 0.0
+        _by_inputs(layer)[:, outputs] = 0.0
         layer.bias[outputs] = deviation
 
 
@@ -218,11 +241,16 @@ def _convolve(layer: Any, weights: Tensor, constants: Tensor, gain: float | None
         layer.bias[rows] = sign * constants
 
 
+def _by_inputs(layer: Any) -> Tensor:
+    """Weights `(inputs, outputs, …)`, as those of transposed layers lie."""
+    return layer.weight.transpose(0, 1) if isinstance(layer, nn.Conv1d) else layer.weight
+
+
 def _transpose(layer: Any, weights: Tensor, mean: Tensor, gain: float | None, paired: bool) -> None:
     """The layer gives `channels` numbers (and their opposites), out of `count` (and theirs)."""
     count, channels = weights.shape[:2]
     place = _place(layer, weights.shape[2:])
-    kernel = layer.weight.transpose(0, 1) if isinstance(layer, nn.Conv1d) else layer.weight  # of transposed layers inputs come first
+    kernel = _by_inputs(layer)
     for sign, outputs in ((1, slice(0, channels)), (-1, slice(channels, 2 * channels))):
         if sign < 0 and not paired:
             return

@@ -96,11 +96,16 @@ class VectorQuantised(ImageModel):
                 nn.init.zeros_(layer.outer.weight)
                 nn.init.zeros_(layer.outer.bias)  # type: ignore[arg-type]
         first, last, reader = there[0], there[-1], back[-1]
+        # A code is where runs lie: of each book as many as there are codes, spread over all.
+        runs_heard = seen[..., half : half + self.patch].flatten(1) @ weights.T + constants
+        chosen = evenly(torch.arange(len(runs_heard)), self.codebook.counts.shape[1])
+        chosen = chosen[torch.arange(self.codebook.counts.shape[1]) % len(chosen)]
+        padded = functional.pad(runs_heard[chosen], (0, books * numbers - count))
+        self.codebook.begin(padded.unflatten(1, (books, numbers)).transpose(0, 1))
         first.weight[:count], first.bias[:count] = weights.unflatten(1, (-1, self.patch)), constants
         _pass(last, count)
         _pass(back[0], count)
-        known = seen[..., half : half + self.patch].flatten(1) @ weights.T + constants
-        weights, constants, missed = regression(known, self.likelihood.output_for(seen.flatten(1)))
+        weights, constants, missed = regression(runs_heard, self.likelihood.output_for(seen.flatten(1)))
         deviations = self.likelihood.begin(missed)
         reader.weight.zero_()
         reader.weight[: len(weights), :count, 0] = weights

@@ -27,6 +27,7 @@ _WARM_UP, _WARM_UP_SHARE = 100, 0.25  # steps, and of a short run
 _SAVE_SECONDS, _SAVING_SHARE = 20.0, 0.1  # between checkpoints, at least; of the time, that writing large ones may take
 _SMOOTHED_OVER = 3  # checks in the moving average of the validation error
 _KEPT = 0.999  # decay of the averaged parameters, late in training
+_SPOILT = 2.0  # times the error where it began
 CHECKED = 256  # training clips looked at in a check, at most: with a heavy model more would take longer than the steps between
 
 
@@ -84,7 +85,7 @@ def run(
     sounds: clips and variations, the first `own` of them the unvaried training clips. Batch, noise and dropout of a step
     depend on (seed, step) alone. Stops early when the moving average of the validation error has not improved for `settings.patience`
     checks; neither that nor the best state is looked for before the KL's schedule has settled. With `settings.start` "corpus" the first
-    check comes before the first step: where it begins may stay the best. A stored checkpoint is taken up. Raises
+    check comes before the first step, see `best_check`. A stored checkpoint is taken up. Raises
     DivergedError when the loss is no longer finite. With several processes each learns from its slice of the batch.
     """
     device = fabric.device
@@ -139,21 +140,21 @@ def run(
             getattr(history, name).append(figure)
         for name, figure in more.items():
             history.figures.setdefault(name, []).append(figure)
-        counted = sum(at >= first for at in history.step)
+        counted = sum(at >= first and at > 0 for at in history.step)
         recent = history.validation[-max(1, min(counted, _SMOOTHED_OVER)) :]
         smooth = sum(recent) / len(recent)
-        if step < first:
+        if step < first or not step:
             best, stale = math.inf, 0
         elif smooth < best - 1e-3:
             best, stale = smooth, 0
         else:
             stale += 1
-        if figures[1] <= history.validation[best_check(history, first=first)]:
+        if best_check(history, first=first) == len(history.step) - 1:
             best_state = copy.deepcopy(averaged.state_dict())
         progress(step, steps, history)
 
     if not step and settings.start == "corpus":
-        check()  # where it begins is already a model, and may stay the best
+        check()
     warm_up = max(1.0, min(_WARM_UP, _WARM_UP_SHARE * steps))
     while step < steps and stale < settings.patience:
         for group in optimizer.param_groups:
@@ -187,9 +188,18 @@ def make_optimizer(model: nn.Module, settings: Training, *, device: torch.device
 
 
 def best_check(history: History, *, first: float = 0.0) -> int:
-    """The check with the least validation error among those from step `first` on; the last one if there are none yet."""
+    """The check with the least validation error among those from step `first` on; the last one if there are none yet.
+
+    Where learning begins (step 0) counts fully only where there is no KL: the errors of a check are without noise, which is what a linear
+    model is best at, and learning gives some of it for a better use of the latent. Else it must be twice as good: learning has spoilt it.
+    """
     late = [k for k, step in enumerate(history.step) if step >= first]
-    return min(late, key=history.validation.__getitem__) if late else len(history.step) - 1
+    learned = [k for k in late if history.step[k]]
+    if not learned:
+        return late[0] if late else len(history.step) - 1
+    best = min(learned, key=history.validation.__getitem__)
+    better = history.validation[late[0]] * (_SPOILT if any(history.kl) else 1.0) < history.validation[best]
+    return late[0] if better and not history.step[late[0]] else best
 
 
 @torch.no_grad()

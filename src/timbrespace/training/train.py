@@ -246,7 +246,7 @@ def _learn(
     )
     held = corpus.indices("validation") or clips
     validation = encode_clips(model, corpus, held, representation, samples=plan.samples, shape=shape)
-    if config.training.start == "corpus":
+    if config.training.start == "corpus" and not isinstance(model, Coded):  # which begins by its codec
         model.begin(spread(sounds))
     took["codec"] = time.monotonic() - stage
     ready(Ready(model, sounds, validation, config, fabric))

@@ -71,7 +71,7 @@ def objective(trial: Trial, search: Search) -> float:
 
     def watch(report: Report) -> None:
         nonlocal last
-        if report.stage == "train" and report.figures:
+        if report.stage == "train" and report.figures and report.done:  # where it begins says nothing of how it learns
             now = mark(report.epoch)
             if last < 0:
                 trial.set_user_attr(LAST_MARK, mark(report.epoch * report.total / max(1, report.done)))
