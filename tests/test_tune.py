@@ -24,6 +24,7 @@ from timbrespace.training import tune_report, tune_study, tune_trial
 from timbrespace.training.loop import DivergedError
 from timbrespace.training.train import Report
 from timbrespace.training.tune import Found, tune
+from timbrespace.training.tune_search import LAST_MARK, mark
 from tiny import Tiny, hashes
 
 SMALL = ("model.encoder=[8]", "model.decoder=[8]", "training.batch=16")
@@ -43,6 +44,7 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
         if rate > 0.09:
             raise DivergedError("the loss is no longer finite at step 10")
         error = 1 + abs(math.log10(rate) + 2) + 1 / dims
+        watch(Report("train", 0, 10, {"train": 99.0, "validation": 99.0}, epoch=0.0))  # where it begins
         for k in range(1, 11):
             watch(Report("train", k, 10, {"train": error, "validation": error * (1 + 10 / k)}, epoch=k))
         watch(Report("finish", figures={"train": error / 2, "validation": error}, unit="dB"))
@@ -93,6 +95,18 @@ def test_results(tiny: Tiny, tmp_path: Path, pretended: list[Config]) -> None:
     assert best["trial"] in found.lines[1].split()
     assert len(told) == 8
     assert [path.name for path in found.files if path.suffix == ".png"] == ["history.png", "curves.png", "slices.png", "importance.png"]
+
+
+def test_where_a_trial_begins_is_not_reported(tiny: Tiny, tmp_path: Path, pretended: list[Config]) -> None:
+    search(tiny, tmp_path / "s", memory=True, trials=3)
+    storage = tune_study._storage(f"memory:{tmp_path / 's'}")
+    (summary,) = optuna.study.get_all_study_summaries(storage)
+    done = [trial for trial in optuna.load_study(study_name=summary.study_name, storage=storage).trials if trial.intermediate_values]
+    assert done
+    for trial in done:
+        assert 99.0 not in trial.intermediate_values.values()
+        assert min(trial.intermediate_values) == mark(1)
+        assert trial.user_attrs[LAST_MARK] == mark(10)
 
 
 def test_taken_up_again(tiny: Tiny, tmp_path: Path, pretended: list[Config], monkeypatch: pytest.MonkeyPatch) -> None:
