@@ -74,7 +74,7 @@ class Recurrent(FromTheStart):
         self.controls.weight[:count], self.controls.bias[:count] = 0.0, 0.0
         self.controls.weight[:count, :count] = torch.eye(count) / _SMALL
         inside = self.inside(batch.lengths)
-        rows = evenly(torch.arange(len(inside)), max(1, SLICES // int(inside.max())))  # states take more than what is heard
+        rows = evenly(torch.arange(len(inside)), max(1, 4 * SLICES // int(inside.max())))  # states take more than what is heard
         inside, frames = inside[rows], int(inside.max())
         images = batch.values[rows][..., :frames]
         counts = torch.arange(frames, device=inside.device) < inside[:, None]
