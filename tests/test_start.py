@@ -18,6 +18,7 @@ from timbrespace.model.base import Batch, Model
 from timbrespace.model.bottleneck import Bottleneck
 from timbrespace.model.coded import Coded
 from timbrespace.model.components import evenly, principal, regression
+from timbrespace.model.conditional import Conditional
 from timbrespace.model.conv_layers import layers_of, stack
 from timbrespace.model.layers import perceptron
 from timbrespace.model.likelihood import Likelihood
@@ -364,3 +365,27 @@ def test_recurrent_controls_are_principal_components_of_the_frames() -> None:
         found = model.output(model.posterior(batch).mean)
     again = model.frames_inside(batch._replace(values=found))
     assert float((again - slices).square().mean()) < 1.2 * best
+
+
+def test_what_is_told_begins_as_where_such_sounds_lie() -> None:
+    """Latents of the sounds told apart by class, and what is left of them is not."""
+    settings = {"name": "conditional", "conditions": {"category": ["low", "high"]}, "inside": {"name": "dense", "dims": 6, "squash": False}}
+    config = make_config({"representation": {"name": "bands", "bands": 32}, "model": settings})
+    view = build_representation(config.representation, sample_rate=RATE, channels=1)
+    torch.manual_seed(0)
+    model = build_model(config.model, representation=view, samples=SAMPLES).eval()
+    assert isinstance(model, Conditional)
+    classes = torch.arange(80) % 2
+    pictures = 0.2 * torch.rand(80, 1, 32, view.frames(SAMPLES))
+    pictures[classes == 1, :, 16:] += 0.5
+    batch = Batch(pictures, torch.full((80,), SAMPLES), facts=classes[:, None].float())
+    model.begin(batch)
+    with torch.no_grad():
+        inside = model.inside.posterior(batch).mean
+        told = model.numbers(batch)
+        rest = model.posterior(batch).mean[:, :6]
+        apart, left = (values[classes == 1].mean(0) - values[classes == 0].mean(0) for values in (inside, rest))
+        low, high = model.inside.output(model.shift(told[:2]))
+    assert float(left.norm()) < 0.3 * float(apart.norm())
+    assert float((high - low)[:, 16:].mean()) > 0.3
+    assert abs(float((high - low)[:, :16].mean())) < 0.1

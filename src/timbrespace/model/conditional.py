@@ -11,9 +11,13 @@ from torch import Tensor, nn
 
 from timbrespace.contracts import ConfigError
 from timbrespace.model.base import Batch, Decoded, Measured, Model, Posterior
+from timbrespace.model.components import regression
 from timbrespace.model.conditions import Conditions
 from timbrespace.model.image import ImageModel
 from timbrespace.model.staged import Build, Nested
+from timbrespace.model.start import into, room
+
+_TOLD_LESS = 0.3  # share of sounds of which any one fact is forgotten, where learning begins
 
 Values = list[str] | list[float]
 
@@ -64,10 +68,19 @@ class Conditional(Model):
         self.place = nn.Sequential(*layers)
 
     def begin(self, batch: Batch) -> None:
-        """As the model inside begins; what is told says nothing yet."""
+        """As the model inside begins; sounds of which so much is told lie where regression on it says: the latent holds the rest."""
         self.inside.begin(batch)
-        for parameter in self.place[-1].parameters() if self.told else ():
-            nn.init.zeros_(parameter)
+        if not self.told:
+            return
+        told = self.numbers(batch)
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            less = self.conditions.dropped(told, share=_TOLD_LESS)
+        known = self.conditions.spread(torch.cat([told, less, torch.zeros_like(told)]))
+        with torch.no_grad():
+            mean = self.inside.posterior(batch).mean
+            weights, constants, _ = regression(known, mean.repeat(3, 1))
+            into(self.place, *(found[: room(self.place)] for found in (weights, constants)))
 
     def shift(self, told: Tensor) -> Tensor:
         """Numbers of conditions `(batch, told)` to where such sounds lie in the latent of the model inside, `(batch, free)`."""
