@@ -30,7 +30,7 @@ from timbrespace.training.stages import code_statistics
 
 DIMS, BATCH, CPU = 7, 32, torch.device("cpu")
 SQUARED, MEAN, SIGMA = {"likelihood": "squared"}, {"likelihood": "mean squared"}, {"likelihood": "sigma"}
-# Name, whether codes are standardised, keys of the inner model, training.kl.
+# Name, whether codes are brought to one size, keys of the inner model, training.kl.
 ROWS: list[tuple[str, bool, dict[str, Any], dict[str, Any]]] = [
     ("autoencoder, no noise", True, {**MEAN, "bottleneck": "plain"}, {}),
     ("VAE, mean of squares", True, MEAN, {}),
@@ -40,8 +40,8 @@ ROWS: list[tuple[str, bool, dict[str, Any], dict[str, Any]]] = [
     ("the same, capacity 14", True, MEAN, {"capacity": 14.0, "warm_up": 0.5}),
     ("VAE, sum of squares, codes as they are", False, SQUARED, {}),
     ("the same, warm-up over half", False, SQUARED, {"warm_up": 0.5}),
-    ("VAE, sum of squares, codes standardised", True, SQUARED, {}),
-    ("sigma-VAE, codes standardised", True, SIGMA, {}),
+    ("VAE, sum of squares, codes brought to one size", True, SQUARED, {}),
+    ("sigma-VAE, codes brought to one size", True, SIGMA, {}),
 ]
 
 
