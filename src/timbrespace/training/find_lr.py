@@ -54,7 +54,12 @@ class Curve:
         chosen = sorted({round(k * (len(self.rates) - 1) / (_ROWS - 1)) for k in range(_ROWS)})
         rows = ["learning rate   loss (smoothed)", *(f"{self.rates[k]:13.2e}   {self.losses[k]:.5g}" for k in chosen)]
         if self.steepest is None:
-            return [*rows, "the loss never fell: no suggestion; look at the data and at the weights of the losses"]
+            rows.append(
+                "the loss never fell, no suggestion: a model that begins where the sounds lie may have little to gain at first; "
+                "--set training.start=random shows what rates learn, the data and the weights of the losses may tell why they do not"
+            )
+            blown = [] if self.tenth is None else [f"a tenth of where it blew up ({self.blown:.2g}): {self.tenth:.2g}"]
+            return rows + blown
         rows.append(f"steepest descent: {self.steepest:.2g}")
         if self.tenth is None:
             return [*rows, f"the loss did not blow up under {self.rates[-1]:.2g}"]
