@@ -17,7 +17,7 @@ from timbrespace.model.image import Dims, ImageModel
 from timbrespace.model.layers import perceptron
 from timbrespace.model.likelihood import Kind as LikelihoodKind
 from timbrespace.model.likelihood import Likelihood
-from timbrespace.model.start import begin_blocks, begin_deviations, begin_layers, carries, some_of
+from timbrespace.model.start import begin_blocks, begin_deviations, begin_layers, carries
 
 _TINY = 1e-6  # amplitude of a silent channel
 
@@ -95,8 +95,7 @@ class Raw(ImageModel):
                 bottleneck=self.bottleneck,
                 likelihood=Likelihood("squared"),
             )
-        some = some_of(batch)
-        begin_deviations(up[-1], self.likelihood, self.likelihood.mean(self.output(self.posterior(some).mean)) - some.values)
+        begin_deviations(up[-1], self.likelihood, self.missed(batch))
 
     def numbers(self, images: Tensor) -> Tensor:
         """`(batch, parts, bands, frames) -> (batch, bottleneck.width)`."""

@@ -29,7 +29,7 @@ from timbrespace.model.conv_layers import (
 )
 from timbrespace.model.image import ImageModel
 from timbrespace.model.likelihood import Kind as LikelihoodKind
-from timbrespace.model.start import begin_blocks, begin_deviations, carries, some_of
+from timbrespace.model.start import begin_blocks, begin_deviations, carries
 
 _MOST_FILLING = 8  # times as long as the sound itself
 MOST_NUMBERS = 1 << 17  # of a code: beyond, an instrument would be larger than its sounds
@@ -105,8 +105,7 @@ class Conv(ImageModel):
             return
         down, up = layers_of(self.encoder), layers_of(self.decoder)
         begin_blocks(down, up, fit(batch.values, self._seen), activation=self._between)
-        some = some_of(batch)
-        begin_deviations(up[-1], self.likelihood, self.likelihood.mean(self.output(self.posterior(some).mean)) - some.values)
+        begin_deviations(up[-1], self.likelihood, self.missed(batch))
 
     def numbers(self, images: Tensor) -> Tensor:
         """`(batch, parts, bands, frames) -> (batch, dims)`."""

@@ -25,7 +25,7 @@ from timbrespace.model.conv_layers import (
 )
 from timbrespace.model.image import Dims, ImageModel
 from timbrespace.model.likelihood import Kind as LikelihoodKind
-from timbrespace.model.start import begin_blocks, begin_deviations, begin_rest, carries, gain_of, some_of, whitened
+from timbrespace.model.start import as_latents, begin_blocks, begin_deviations, begin_rest, carries, gain_of
 
 _MOST_WEIGHTS = 1 << 28  # of the dense layers either side of the latent
 
@@ -96,7 +96,7 @@ class ConvVAE(ImageModel):
         top = begin_blocks(layers_of(self.encoder), up, fit(batch.values, self._padded), activation=self._between, last=True)
         count = top.shape[1]
         found = principal(top.flatten(1), self.dims)
-        weights, constants = whitened(found, self.bottleneck)
+        weights, constants = as_latents(found, self.bottleneck)
         there, back = self.to_latent.weight.unflatten(1, self.code), self.from_latent.weight.unflatten(0, self.code)
         there[: len(weights)] = 0.0
         shaped = weights.unflatten(1, top.shape[1:])
@@ -110,8 +110,7 @@ class ConvVAE(ImageModel):
         back.zero_()
         back[:count, ..., : weights.shape[1]] = weights.unflatten(0, top.shape[1:])
         self.from_latent.bias.unflatten(0, self.code)[:count] = constants.view(top.shape[1:])
-        some = some_of(batch)
-        begin_deviations(up[-1], self.likelihood, self.likelihood.mean(self.output(self.posterior(some).mean)) - some.values)
+        begin_deviations(up[-1], self.likelihood, self.missed(batch))
 
     def numbers(self, images: Tensor) -> Tensor:
         """`(batch, parts, bands, frames) -> (batch, bottleneck.width)`."""

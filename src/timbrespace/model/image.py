@@ -12,9 +12,11 @@ from torch import Tensor
 from timbrespace.contracts import ShapeError
 from timbrespace.model.base import Batch, Decoded, Measured, Model, Posterior
 from timbrespace.model.bottleneck import Bottleneck
+from timbrespace.model.components import evenly
 from timbrespace.model.likelihood import Likelihood
 
 Dims = Annotated[int, Field(ge=1, le=2_048)]
+_LOOKED_AT = 64  # sounds, for how far off a model is
 _FAINTEST = 0.1  # loudest cell of an image, 1 being right, that is still stretched to it
 
 
@@ -85,6 +87,12 @@ class ImageModel(Model):
         """Errors as the root of the mean square over a sound's values: in dB, or in % of full scale (source B's stdev)."""
         posterior = self.posterior(batch)
         return Measured(self.errors(posterior.mean, batch.values), self.bottleneck.kl(posterior))
+
+    def missed(self, batch: Batch) -> Tensor:
+        """What comes back less what went in, of a few sounds spread over a batch: `(some, parts, bands, frames)`."""
+        rows = evenly(torch.arange(len(batch.lengths)), _LOOKED_AT)
+        some = batch._replace(values=batch.values[rows], lengths=batch.lengths[rows])
+        return self.likelihood.mean(self.output(self.posterior(some).mean)) - some.values
 
     def errors(self, z: Tensor, images: Tensor) -> Tensor:
         """Of what z decodes to, `(batch,)` in the model's unit; see `measure`."""

@@ -59,7 +59,7 @@ class Likelihood(nn.Module):
 
     def output_for(self, values: Tensor) -> Tensor:
         """The way back from what is expected to an output, of the same shape: `mean` of it is `values`, probabilities in 0.005…0.995."""
-        return torch.logit(values.clamp(_UNLIKELY, 1 - _UNLIKELY)) if self.kind == "bernoulli" else values
+        return logits(values) if self.kind == "bernoulli" else values
 
     @torch.no_grad()
     def begin(self, missed: Tensor) -> Tensor:
@@ -90,6 +90,11 @@ class Likelihood(nn.Module):
         else:
             each = (output - wanted).square()
         return each.flatten(1).mean(1) if self.kind == "mean squared" else each.flatten(1).sum(1)
+
+
+def logits(probabilities: Tensor) -> Tensor:
+    """What stands before a sigmoid, of any shape; probabilities are held within 0.005…0.995."""
+    return probabilities.clamp(_UNLIKELY, 1 - _UNLIKELY).logit_()
 
 
 def compand(audio: Tensor, *, mu: float = _MU) -> Tensor:

@@ -15,7 +15,7 @@ from timbrespace.model.components import evenly, principal, regression
 from timbrespace.model.image import Dims, ImageModel
 from timbrespace.model.likelihood import Kind as LikelihoodKind
 from timbrespace.model.moving import SLICES
-from timbrespace.model.start import begin_rest, whitened
+from timbrespace.model.start import as_latents, begin_rest
 from timbrespace.model.stepwise import FromTheStart
 
 _CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
@@ -68,7 +68,7 @@ class Recurrent(FromTheStart):
     def begin(self, batch: Batch) -> None:
         """As principal components of the frames, as many as there are controls: the first units of either memory pass on what they hear."""
         found = principal(self.frames_inside(batch), min(self.dims, self.encoder.hidden_size))
-        weights, constants = whitened(found, self.bottleneck)
+        weights, constants = as_latents(found, self.bottleneck)
         pass_on(self.encoder, weights, constants)
         count = len(weights)
         self.controls.weight[:count], self.controls.bias[:count] = 0.0, 0.0

@@ -16,7 +16,7 @@ from timbrespace.model.components import principal, regression
 from timbrespace.model.image import Dims
 from timbrespace.model.likelihood import Kind as LikelihoodKind
 from timbrespace.model.moving import MovingModel
-from timbrespace.model.start import begin_blocks, begin_deviations, begin_rest, carries, whitened
+from timbrespace.model.start import as_latents, begin_blocks, begin_deviations, begin_rest, carries
 
 
 class Sequence(MovingModel):
@@ -83,7 +83,7 @@ class Sequence(MovingModel):
         top = begin_blocks(down, up, values, inside=inside)
         vectors = top.mT[known]
         components = principal(vectors, self.dims)
-        weights, constants = whitened(components, self.bottleneck)
+        weights, constants = as_latents(components, self.bottleneck)
         last.weight[: len(weights)] = 0.0
         last.weight[: len(weights), : top.shape[1], 0], last.bias[: len(weights)] = weights, constants
         begin_rest(last, self.numbers(images).mT[known], components, self.bottleneck)

@@ -15,18 +15,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from timbrespace.model.base import Batch
 from timbrespace.model.bottleneck import Bottleneck
-from timbrespace.model.components import Components, evenly, principal, regression
-from timbrespace.model.likelihood import Likelihood
+from timbrespace.model.components import Components, principal, regression
+from timbrespace.model.likelihood import Likelihood, logits
 
 LOG_VARIANCE = -3.0  # of a latent at the start
 _GAINS = {"none": 1.0, "relu": 1.0, "silu": 1.0, "leaky relu": 1.2}
 _BOUNDED = 1 / 3  # deviation of a latent that has bounds, before they are drawn
-_SMALLEST = 1e-6  # spread of a latent that can be brought to 1
+_SMALLEST = 1e-6  # spread that counts as none
 _STEEPEST = 0.25  # slope of a sigmoid
-_UNLIKELY = 0.005  # what a sigmoid need not come nearer to 0 and 1 than
-_LOOKED_AT = 64  # sounds, for how far off a model is at the start
 
 
 def gain_of(activation: str) -> float:
@@ -48,18 +45,18 @@ def begin_layers(
     encoder: nn.Sequential, decoder: nn.Sequential, values: Tensor, *, bottleneck: Bottleneck, likelihood: Likelihood,
     squash: bool = False, beside: int = 0,
 ) -> None:  # fmt: skip
-    """Makes two perceptrons principal component analysis of `values (n, cells)`: as many components as fit through, whitened, and back.
+    """Makes two perceptrons principal component analysis of `values (n, cells)`: as many components as fit through, and back.
 
     The way back is the regression of the values on what the encoder then says of them, before the sigmoid where `squash`es one.
     beside: inputs of both that stand before the others and are not listened to.
     """
     found = principal(values, min(bottleneck.dims, room(encoder), room(decoder)))
-    weights, constants = whitened(found, bottleneck)
+    weights, constants = as_latents(found, bottleneck)
     into(encoder, weights, constants, first=beside)
     seen = nn.functional.pad(values, (beside, 0)) if beside else values
     begin_rest(_linear(encoder)[-1], encoder(seen), found, bottleneck)
     known = bottleneck.posterior(encoder(seen)).mean[:, : len(weights)]
-    wanted = values.clamp(_UNLIKELY, 1 - _UNLIKELY).logit_() if squash else likelihood.output_for(values)
+    wanted = logits(values) if squash else likelihood.output_for(values)
     weights, constants, missed = regression(known, wanted)
     deviations = likelihood.begin(missed * (_STEEPEST if squash else 1.0))
     weights = torch.cat([weights, weights.new_zeros(len(deviations), weights.shape[1])])
@@ -73,8 +70,9 @@ def room(network: nn.Sequential) -> int:
 
 
 def into(network: nn.Sequential, weights: Tensor, constants: Tensor, *, first: int = 0) -> None:
-    """Makes the first k outputs of a perceptron with ReLU between `weights (k, inputs) · x + constants (k,)`; its others go on as they are.
+    """Makes the first k outputs of a perceptron `weights (k, inputs) · x + constants (k,)`; its others go on as they are.
 
+    Between its layers stands ReLU, SiLU or GELU.
     first: where in the input the `inputs` begin; what lies beside them is not listened to.
     """
     *hidden, last = _linear(network)
@@ -87,7 +85,7 @@ def into(network: nn.Sequential, weights: Tensor, constants: Tensor, *, first: i
 
 
 def out_of(network: nn.Sequential, weights: Tensor, constants: Tensor, *, first: int = 0) -> None:
-    """Makes a perceptron with ReLU between `weights (outputs, k) · x + constants (outputs,)` of the k inputs from `first` on."""
+    """Makes a perceptron with the same between `weights (outputs, k) · x + constants (outputs,)` of the k inputs from `first` on."""
     *hidden, last = _linear(network)
     k = weights.shape[1]
     for layer in hidden:
@@ -100,7 +98,7 @@ def out_of(network: nn.Sequential, weights: Tensor, constants: Tensor, *, first:
     _read(last, 0, listened, constants, first)
 
 
-def whitened(found: Components, bottleneck: Bottleneck) -> tuple[Tensor, Tensor]:
+def as_latents(found: Components, bottleneck: Bottleneck) -> tuple[Tensor, Tensor]:
     """Weights `(count, cells)` and constants `(count,)` that give components with the deviation that a latent should have.
 
     1 each for a prior of unit Gaussians, less where there are bounds. A plain code has no prior: its strongest component has 1, the others
@@ -131,12 +129,6 @@ def begin_rest(layer: Any, numbers: Tensor, found: Components, bottleneck: Bottl
         layer.bias[rest] = (layer.bias[rest] - numbers[:, rest].mean(0)) * shrunk
     layer.weight[bottleneck.dims :] = 0.0
     layer.bias[bottleneck.dims :] = LOG_VARIANCE
-
-
-def some_of(batch: Batch) -> Batch:
-    """As many sounds as tell how far off a model is at the start, spread over all."""
-    rows = evenly(torch.arange(len(batch.lengths)), _LOOKED_AT)
-    return batch._replace(values=batch.values[rows], lengths=batch.lengths[rows])
 
 
 @torch.no_grad()

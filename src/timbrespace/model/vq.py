@@ -18,7 +18,7 @@ from timbrespace.model.codebook import Codebook
 from timbrespace.model.components import evenly, principal, regression
 from timbrespace.model.image import ImageModel
 from timbrespace.model.likelihood import Kind as LikelihoodKind
-from timbrespace.model.start import whitened
+from timbrespace.model.start import as_latents
 
 _MOST_NUMBERS = 1_024
 _RUNS, _WINDOWS = 8_000, 1 << 25  # runs, and values in them, that a model begins with
@@ -87,7 +87,7 @@ class VectorQuantised(ImageModel):
         chosen = evenly(inside.nonzero()[:, 0], min(_RUNS, max(1, _WINDOWS // windows[0, 0].numel())))
         seen = windows[chosen // runs, chosen % runs]
         found = principal(seen[..., half : half + self.patch].flatten(1), min(books * numbers, self.width))
-        weights, constants = whitened(found, self.bottleneck)
+        weights, constants = as_latents(found, self.bottleneck)
         count = len(weights)
         there: list[Any] = list(self.encoder)
         back: list[Any] = list(self.decoder)
