@@ -47,9 +47,10 @@ def main(arguments: list[str] | None = None) -> None:
     """Measures both ways and prints the tables."""
     from timbrespace.config import build_model, build_representation, load_preset
     from timbrespace.parallel import keep_freed_memory
-    from timbrespace.training.data import batches_of, spread
+    from timbrespace.training.data import InMemory, batches_of, spread
     from timbrespace.training.encoded import encode_clips, image_shape
-    from timbrespace.training.loop import make_optimizer
+    from timbrespace.training.optimizer import CLIPPED, make_optimizer
+    from timbrespace.training.ranks import make_fabric
     from timbrespace.training.source import clip_samples
     from timbrespace.training.stages import code_statistics
 
@@ -88,13 +89,16 @@ def main(arguments: list[str] | None = None) -> None:
         with torch.no_grad():
             return float(torch.cat([model.measure(batch).errors for batch in batches_of(held, len(held))]).mean())
 
-    def stepper(model: Any, batch_of: Callable[[torch.Tensor], Any], whole: Any, *, kl: bool) -> Callable[[], None]:
-        optimizer = make_optimizer(whole, settings, device=torch.device("cpu"))
+    def stepper(model: Any, batch_of: Callable[[torch.Tensor], Any], whole: Any, *, kl: bool, stored: bool = False) -> Callable[[], None]:
+        optimizer = make_optimizer(whole, settings, fabric=make_fabric("cpu"))
+        if stored:
+            optimizer.layers = []
 
         def step() -> None:
-            losses = model(batch_of(torch.randint(len(sounds), (settings.batch,))))
-            (losses["reconstruction"] + (settings.weights.kl * losses["kl"].sum() if kl else 0.0)).backward()
-            torch.nn.utils.clip_grad_norm_(whole.parameters(), 5.0)
+            with optimizer.in_blocks():
+                losses = model(batch_of(torch.randint(len(sounds), (settings.batch,))))
+                (losses["reconstruction"] + (settings.weights.kl * losses["kl"].sum() if kl else 0.0)).backward()
+            optimizer.clip(CLIPPED)
             optimizer.step()
             optimizer.zero_grad()
 
@@ -112,8 +116,9 @@ def main(arguments: list[str] | None = None) -> None:
         clock = time.perf_counter()
         staged.set_codes(*code_statistics(staged, sounds, device=torch.device("cpu")))
         with torch.no_grad():
-            values = torch.cat([staged.codes(batch).values for batch in batches_of(sounds, len(sounds))])
-        return lambda rows: sounds[rows]._replace(values=values[rows]), time.perf_counter() - clock
+            some = [staged.codes(batch) for batch in batches_of(sounds, len(sounds))]
+        codes = InMemory(torch.cat([batch.values for batch in some]), torch.cat([batch.lengths for batch in some]))
+        return codes.__getitem__, time.perf_counter() - clock
 
     for model in (joint.outer, staged.outer):
         begun(model, sounds.__getitem__)
@@ -123,6 +128,7 @@ def main(arguments: list[str] | None = None) -> None:
         "joint": joint_step,
         "outer alone": stepper(staged.outer, sounds.__getitem__, staged.outer, kl=False),
         "inner alone": stepper(staged.inner, codes, staged.inner, kl=True),
+        "inner alone, gradients stored": stepper(staged.inner, codes, staged.inner, kl=True, stored=True),
     }
     times: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(ROUNDS):
