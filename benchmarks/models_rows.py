@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache, reduce
 from typing import Any
 
 from timbrespace.config import load_preset, presets
@@ -66,6 +66,17 @@ def dims_key(model: Mapping[str, Any]) -> str | None:
         return "model.dims"
     inner = model.get("inner")
     return "model.inner.dims" if isinstance(inner, Mapping) and "dims" in inner else None
+
+
+def twin(row: Row) -> Row | None:
+    """The other row of the very same training, where a preset's own latent size is one that families are compared at."""
+    if row.control or row.preset not in families().values():
+        return None
+    model = load_preset(row.preset).model
+    key = dims_key(model)
+    assert key is not None
+    own = reduce(lambda inside, part: inside[part], key.split(".")[1:], model)
+    return None if own not in SIZES or row.dims not in (None, own) else replace(row, dims=own if row.dims is None else None)
 
 
 def chosen(patterns: str, rows: list[Row]) -> list[Row]:

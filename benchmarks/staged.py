@@ -25,7 +25,7 @@ from common import say, stamp, table, update
 from one_shots_tables import KEPT_AWAY
 from path import WORK, Bench, folder_in
 
-ROUNDS, STEPS = 5, 4  # of taking steps in turn
+ROUNDS, STEPS = 9, 4  # of taking steps in turn
 LOOKS = 12  # at the validation clips
 
 

@@ -303,6 +303,19 @@ def test_models_lists_every_preset(monkeypatch: pytest.MonkeyPatch) -> None:
         load_preset(preset, changes=[f"{rows.dims_key(load_preset(preset).model)}=8"])
 
 
+def test_rows_of_the_same_training_share_their_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    rows, script = importlib.import_module("models_rows"), importlib.import_module("models")
+    own, sized, other = (rows.Row("drums", "oneshot", dims) for dims in (None, 32, 8))
+    assert rows.twin(own) == sized
+    assert rows.twin(sized) == own
+    for alone in (other, rows.Row("drums", "vq"), rows.Row("drums", "dense"), rows.Row("drums", rows.PCA, 8), rows.Row("drums", "silence")):
+        assert rows.twin(alone) is None
+    (tmp_path / sized.file).write_text('{"figures": {"steps": 3}}', encoding="utf-8")
+    assert script._stored(tmp_path, own) == {"steps": 3}
+    assert script._stored(tmp_path, other) is None
+
+
 def test_rows_of_models_are_measured_stored_and_printed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
