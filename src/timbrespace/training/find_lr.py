@@ -16,8 +16,8 @@ from timbrespace.audio.atomic import replacing
 from timbrespace.config import Config
 from timbrespace.contracts import ConfigError, TimbrespaceError
 from timbrespace.corpus.corpus import Corpus
+from timbrespace.training.loop import make_optimizer
 from timbrespace.training.losses import total
-from timbrespace.training.optimizer import clip_gradients, make_optimizer
 from timbrespace.training.train import Ready, Stop, Watcher, train
 
 LOW, HIGH, STEPS = 1e-6, 1.0, 200
@@ -93,7 +93,7 @@ def range_test(lesson: Ready, *, steps: int, seed: int, low: float = LOW, high: 
     config: Config = lesson.config
     settings, fabric = config.training, lesson.fabric
     model = copy.deepcopy(lesson.model)
-    optimizer = make_optimizer(model, settings, fabric=fabric)
+    optimizer = make_optimizer(model, settings, device=fabric.device)
     module, optimizer = fabric.setup(model, optimizer)
     model.train()
     weights = settings.weights.model_dump()
@@ -105,11 +105,10 @@ def range_test(lesson: Ready, *, steps: int, seed: int, low: float = LOW, high: 
         rate = low * (high / low) ** (step / (steps - 1))
         for group in optimizer.param_groups:
             group["lr"] = rate
-        with torch.random.fork_rng(), optimizer.in_blocks():
+        with torch.random.fork_rng():
             torch.manual_seed((seed * 1_000_003 + step) % 2**63)
             batch = lesson.sounds[torch.randint(len(lesson.sounds), (settings.batch,))].to(fabric.device)
             loss = total(module(batch), weights)
-            fabric.backward(loss)
         value = float(loss.detach())
         mean = _KEPT * mean + (1 - _KEPT) * value
         smooth = mean / (1 - _KEPT ** (step + 1))
@@ -118,7 +117,8 @@ def range_test(lesson: Ready, *, steps: int, seed: int, low: float = LOW, high: 
             break
         rates.append(rate)
         losses.append(smooth)
-        clip_gradients(fabric, module, optimizer)
+        fabric.backward(loss)
+        fabric.clip_gradients(module, optimizer, max_norm=5.0, error_if_nonfinite=False)
         optimizer.step()
         optimizer.zero_grad()
     if not rates:
