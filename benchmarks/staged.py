@@ -4,14 +4,16 @@
     python benchmarks/staged.py SOUNDS [--minutes 3] [--share 0.2] [--set model.inner.dims=8] [--out FILE]
 
 SOUNDS is the folder that benchmarks/real_audio.py makes; its notes are used, errors are of their validation clips. Speed: the ways
-of taking a step in turn, medians. Error over time: both ways get the same minutes of steps, with the preset's batch, rate and weights
-and no schedule. Both begin where the sounds lie (`training.start`), which counts; looking at the validation clips stops the clock.
-Everything but the clock is seeded.
+of taking a step in turn, medians. Error over time: both ways get the same minutes of steps, with the preset's batch and weights, a rate
+that falls to 0 over its stage and averaged parameters, as `timbrespace train` has them. Both begin where the sounds lie (`training.start`),
+which counts; looking at the validation clips stops the clock. Everything but the clock is seeded.
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,7 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
     from timbrespace.parallel import keep_freed_memory
     from timbrespace.training.data import InMemory, batches_of, spread
     from timbrespace.training.encoded import encode_clips, image_shape
-    from timbrespace.training.loop import make_optimizer
+    from timbrespace.training.loop import average, make_optimizer
     from timbrespace.training.source import clip_samples
     from timbrespace.training.stages import code_statistics
 
@@ -88,10 +90,11 @@ def main(arguments: list[str] | None = None) -> None:
         with torch.no_grad():
             return float(torch.cat([model.measure(batch).errors for batch in batches_of(held, len(held))]).mean())
 
-    def stepper(model: Any, batch_of: Callable[[torch.Tensor], Any], whole: Any, *, kl: bool) -> Callable[[], None]:
+    def stepper(model: Any, batch_of: Callable[[torch.Tensor], Any], whole: Any, *, kl: bool) -> Callable[[float], None]:
         optimizer = make_optimizer(whole, settings, device=torch.device("cpu"))
 
-        def step() -> None:
+        def step(done: float = 0.0) -> None:
+            optimizer.param_groups[0]["lr"] = settings.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
             losses = model(batch_of(torch.randint(len(sounds), (settings.batch,))))
             (losses["reconstruction"] + (settings.weights.kl * losses["kl"].sum() if kl else 0.0)).backward()
             torch.nn.utils.clip_grad_norm_(whole.parameters(), 5.0)
@@ -137,31 +140,47 @@ def main(arguments: list[str] | None = None) -> None:
 
     staged, joint = fresh(), fresh()
 
-    def follow(step: Callable[[], None], model: Any, start: float, until: float, *, look: bool) -> list[tuple[float, float]]:
-        """Takes steps from `start` to `until` seconds of its own clock; (seconds, error) at each look."""
-        found, spent, due = [], start, start
+    def follow(
+        step: Callable[[float], None], learner: Any, start: float, until: float, *, look: Callable[[Any], float]
+    ) -> list[tuple[float, float]]:
+        """Takes steps from `start` to `until` seconds of its own clock; (seconds, error) at each look, and leaves the averaged learner."""
+        averaged = copy.deepcopy(learner).eval()
+        found, spent, due, steps = [], start, start, 0
         while spent < until:
             clock = time.perf_counter()
-            step()
+            step((spent - start) / (until - start))
+            steps += 1
+            average(averaged, learner, step=steps)
             spent += time.perf_counter() - clock
-            if spent >= due:
+            if spent >= min(due, until):
                 due += (60 * given.minutes) / LOOKS
-                found.append((spent, error(model) if look else float("nan")))
+                found.append((spent, look(averaged)))
+        learner.load_state_dict(averaged.state_dict())
         return found
+
+    def with_inner(inner: Any) -> float:
+        """Error of the staged model with this inner one."""
+        kept, staged.inner = staged.inner, inner
+        try:
+            return error(staged)
+        finally:
+            staged.inner = kept
 
     whole = 60 * given.minutes
     say("staged")
     torch.manual_seed(1)
     start = begun(staged.outer, sounds.__getitem__)
-    follow(stepper(staged.outer, sounds.__getitem__, staged.outer, kl=False), staged.outer, start, share * whole, look=False)
+    outer_step = stepper(staged.outer, sounds.__getitem__, staged.outer, kl=False)
+    follow(outer_step, staged.outer, start, share * whole, look=lambda outer: math.nan)
     staged.outer.requires_grad_(False)
     codes, coding = coded()
     start = share * whole + coding + begun(staged.inner, codes)
-    curve = follow(stepper(staged.inner, codes, staged.inner, kl=True), staged, start, whole, look=True)
+    curve = follow(stepper(staged.inner, codes, staged.inner, kl=True), staged.inner, start, whole, look=with_inner)
     say("joint")
     torch.manual_seed(1)
     joint.together = True  # both begin at once, then
-    other = follow(stepper(joint, sounds.__getitem__, joint, kl=True), joint, begun(joint, sounds.__getitem__), whole, look=True)
+    joint_step = stepper(joint, sounds.__getitem__, joint, kl=True)
+    other = follow(joint_step, joint, begun(joint, sounds.__getitem__), whole, look=error)
     reached = min((at for at, found in curve if found <= min(found for _, found in other)), default=None)
     speeds = [[name, f"{1000 * s:.0f}", f"{s * an_epoch:.1f}", f"{seconds['joint'] / s:.1f}"] for name, s in seconds.items()]
     steps = sorted({round(at / (whole / LOOKS)) for at, _ in curve + other})

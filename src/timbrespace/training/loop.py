@@ -170,7 +170,7 @@ def run(
         optimizer.step()
         optimizer.zero_grad()
         step += 1
-        _average(averaged, model, kept=min(_KEPT, (1 + step) / (10 + step)))
+        average(averaged, model, step=step)
 
         if step % check_every == 0 or step == steps:
             check()
@@ -203,7 +203,9 @@ def best_check(history: History, *, first: float = 0.0) -> int:
 
 
 @torch.no_grad()
-def _average(averaged: nn.Module, model: nn.Module, *, kept: float) -> None:
+def average(averaged: nn.Module, model: nn.Module, *, step: int) -> None:
+    """Moves averaged parameters towards those after `step` steps: quickly at first, later by a thousandth."""
+    kept = min(_KEPT, (1 + step) / (10 + step))
     torch._foreach_lerp_(list(averaged.parameters()), [p.detach() for p in model.parameters()], 1 - kept)
 
 
