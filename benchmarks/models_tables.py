@@ -14,9 +14,9 @@ calibration, map and card included. *Values/s*: latent numbers a second of sound
 training alone, over clips and variations. *Validation*: the model's own error before the first step and when it has learned (of two stages,
 of both and the end alone; where latents move, % of a sound's own level), *unseen*:
 features there and back on sounds never trained on, and in square brackets as many plain principal components of the same features; dB or
-% of a value of 1, as the view has it (magnitudes of `spectra` reach far above 1), so that these do not compare between views. *WAV*: log-mel
-error and, in brackets, sound error of copies of unseen sounds; *no model*: the log-mel error of the preset's view there and back alone;
-*stdev*: source B's, of those copies through its own view.
+% of a value of 1, as the view has it (magnitudes of `spectra` reach far above 1), so that these do not compare between views. *WAV*:
+log-mel error and, in brackets, sound error of copies of unseen sounds; *no model*: the log-mel error of the preset's view there and back
+alone; *stdev*: source B's, of those copies through its own view.
 *KL*: nats a sound (of latents that move, a frame); *active*: latent dimensions whose mean varies by more than 0.01. *Distance*: Fréchet
 distance of {new} new sounds to held-out ones over that of real to real. Unseen are whole kits and instruments; of toy corpora the test
 split. Rows are in the order of their WAV error. See [measures](measures.md)."""
