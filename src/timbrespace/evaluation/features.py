@@ -30,7 +30,8 @@ def feature_errors(instrument: Instrument, sounds: Sequence[Tensor], *, back: Ba
     dB: over the frames within each sound's true length, levels relative to the loudest cell down to the floor, the copy's level
     matched by one gain, the median difference over the original's cells within 40 dB of the loudest. %: of a value of 1, which is full
     scale of samples and companded magnitudes, over the whole padded clip as the model sees it (source B's standard deviation).
-    Figures of different views do not compare. back: what gives the features back instead of the model, from features and length in samples.
+    Figures of different views do not compare.
+    back: what gives the features back instead of the model, from features and length in samples.
     """
     view, levels = instrument.representation, feature_unit(instrument) == "dB"
     floor = floor_of(instrument)
