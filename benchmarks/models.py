@@ -69,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _measure(row: Any, given: argparse.Namespace) -> None:
     path = given.results / row.file
-    if _stored(given.results, row) is not None and not given.fresh:
+    if path.exists() and not given.fresh:
         say(f"{row.name}: stored")
         return
     from models_measure import Settings, measure
@@ -85,12 +85,8 @@ def _measure(row: Any, given: argparse.Namespace) -> None:
 
 
 def _stored(results: Path, row: Any) -> dict[str, Any] | None:
-    """Figures of a row, or of the row of the same training."""
-    from models_rows import twin
-
-    paths = [results / some.file for some in (row, twin(row)) if some is not None]
-    stored = [json.loads(path.read_text(encoding="utf-8")) for path in paths if path.exists()]
-    return dict(stored[0]["figures"]) if stored else None
+    path = results / row.file
+    return dict(json.loads(path.read_text(encoding="utf-8"))["figures"]) if path.exists() else None
 
 
 def _body(found: dict[Any, dict[str, Any]]) -> str:

@@ -32,8 +32,9 @@ class Row:
 
     @property
     def file(self) -> str:
-        """Name of the file with its results."""
-        return self.name.replace("/", "--").replace(": ", "_").replace(" ", "_") + ".json"
+        """Name of the file with its results, which rows of the very same training share."""
+        same = self if self.control or self.dims is not None else replace(self, dims=own_size(self.preset))
+        return same.name.replace("/", "--").replace(": ", "_").replace(" ", "_") + ".json"
 
     @property
     def control(self) -> bool:
@@ -68,15 +69,14 @@ def dims_key(model: Mapping[str, Any]) -> str | None:
     return "model.inner.dims" if isinstance(inner, Mapping) and "dims" in inner else None
 
 
-def twin(row: Row) -> Row | None:
-    """The other row of the very same training, where a preset's own latent size is one that families are compared at."""
-    if row.control or row.preset not in families().values():
+@lru_cache
+def own_size(preset: str) -> int | None:
+    """A preset's own latent size, where families are compared at that size and the preset stands for its own."""
+    if preset not in families().values():
         return None
-    model = load_preset(row.preset).model
-    key = dims_key(model)
-    assert key is not None
-    own = reduce(lambda inside, part: inside[part], key.split(".")[1:], model)
-    return None if own not in SIZES or row.dims not in (None, own) else replace(row, dims=own if row.dims is None else None)
+    model: Any = load_preset(preset).model
+    size = reduce(lambda inside, part: inside[part], str(dims_key(model)).split(".")[1:], model)
+    return size if size in SIZES else None
 
 
 def chosen(patterns: str, rows: list[Row]) -> list[Row]:

@@ -292,7 +292,11 @@ def test_models_lists_every_preset(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = importlib.import_module("models_rows")
     every = rows.all_rows()
     names = [row.name for row in every]
-    assert len(set(names)) == len(names) == len({row.file for row in every})
+    assert len(set(names)) == len(names)
+    files = {row: row.file for row in every}
+    shared = {(one.name, other.name) for one in every for other in every if one.name < other.name and files[one] == files[other]}
+    same = {"cycles": 32, "oneshot": 32, "spectra": 8}
+    assert shared == {(f"{corpus}/{preset}", f"{corpus}/{preset}@{size}") for corpus in rows.CORPORA for preset, size in same.items()}
     assert {f"{corpus}/{preset}" for corpus in rows.CORPORA for preset in presets()} <= set(names)
     assert set(rows.families()) <= set(MODELS)
     assert all(load_preset(preset).model["name"] == family for family, preset in rows.families().items())
@@ -301,19 +305,6 @@ def test_models_lists_every_preset(monkeypatch: pytest.MonkeyPatch) -> None:
         rows.chosen("fm/dense,cats/*", every)
     for preset in rows.families().values():
         load_preset(preset, changes=[f"{rows.dims_key(load_preset(preset).model)}=8"])
-
-
-def test_rows_of_the_same_training_share_their_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-    rows, script = importlib.import_module("models_rows"), importlib.import_module("models")
-    own, sized, other = (rows.Row("drums", "oneshot", dims) for dims in (None, 32, 8))
-    assert rows.twin(own) == sized
-    assert rows.twin(sized) == own
-    for alone in (other, rows.Row("drums", "vq"), rows.Row("drums", "dense"), rows.Row("drums", rows.PCA, 8), rows.Row("drums", "silence")):
-        assert rows.twin(alone) is None
-    (tmp_path / sized.file).write_text('{"figures": {"steps": 3}}', encoding="utf-8")
-    assert script._stored(tmp_path, own) == {"steps": 3}
-    assert script._stored(tmp_path, other) is None
 
 
 def test_rows_of_models_are_measured_stored_and_printed(
