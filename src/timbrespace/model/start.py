@@ -174,6 +174,8 @@ def begin_blocks(
         stride, kernel = tuple(layer.stride), tuple(layer.kernel_size)
         places = [(size + 2 * pad - k) // s + 1 for size, pad, k, s in zip(values.shape[2:], layer.padding, kernel, stride, strict=True)]
         mean = _channel_mean(values, inside)
+        if any(k > s and not pad for s, k, pad in zip(stride, kernel, layer.padding, strict=True)):
+            mean = torch.zeros_like(mean)  # the mirror ends in cells of no block, which would show it alone: a burst after the sound
         blocks = _blocks(values - mean.view(1, -1, *[1] * len(stride)), stride, places)  # (n, places…, channels * stride…)
         if inside is not None:
             inside = _whole(inside, stride[-1], places[-1])
