@@ -18,7 +18,7 @@ from timbrespace.latent.space import LatentSpace
 from timbrespace.model.base import Batch
 from timbrespace.model.conv1d import Raw
 from timbrespace.model.conv2d import Conv
-from timbrespace.model.conv_layers import fit, mirrored, sizes
+from timbrespace.model.conv_layers import fit, layers_of, mirrored, sizes
 from timbrespace.model.conv_vae import ConvVAE
 from timbrespace.model.image import ImageModel
 from timbrespace.synthesis.instrument import Instrument
@@ -353,3 +353,18 @@ def test_short_clips_are_filled_up_or_refused_before_training(tmp_path: Path) ->
     changes = ("model.pad=none", "training.batch=4")
     with pytest.raises(ConfigError, match=r"need 19 frames or more, the longest clip has \d+; allowed are .*model.pad=short"):
         train(tmp_path / "corpus", tmp_path / "x.safetensors", preset="conv", epochs=1, device="cpu", changes=changes)
+
+
+@pytest.mark.parametrize("kind", [Conv, Raw])
+def test_nothing_sounds_where_no_block_lies(kind: type[Conv] | type[Raw]) -> None:
+    """The mirror of a kernel wider than its stride ends in cells that no block covers; a constant there is a burst after the sound."""
+    model = kind(**(known(1, 200, 60) if kind is Conv else known(1, 1, 20_000)))
+    batch = Batch(torch.rand(6, *model.shape), torch.full((6,), 20_000))
+    model.begin(batch)
+    last: Any = layers_of(model.decoder)[-1]
+    ends: list[torch.Tensor] = []
+    last.register_forward_hook(lambda _, __, output: ends.append(output[..., last.stride[-1] - last.kernel_size[-1] :]))
+    with torch.no_grad():
+        model.output(model.posterior(batch).mean)
+    assert ends[0].shape[-1] > 2
+    assert not ends[0].any()
