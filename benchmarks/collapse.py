@@ -18,14 +18,14 @@ import torch
 from lightning_fabric import Fabric
 
 from common import say, stamp, table, update  # puts this clone's code on the path
+from timbrespace.audio.trim import pad_and_normalise, shorten
 from timbrespace.config import Training, build_model, build_representation, make_config
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
-from timbrespace.corpus.shaping import shorten, stand
-from timbrespace.model.staged import Staged
+from timbrespace.model.wrappers.staged import Staged
 from timbrespace.training.collapse import activity
-from timbrespace.training.data import InMemory, Sounds
-from timbrespace.training.loop import Nowhere, measured, run
+from timbrespace.training.data.sounds import InMemory, Sounds
+from timbrespace.training.loop import NullCheckpoints, evaluate, run
 from timbrespace.training.stages import code_statistics
 
 DIMS, BATCH, CPU = 7, 32, torch.device("cpu")
@@ -47,7 +47,7 @@ ROWS: list[tuple[str, bool, dict[str, Any], dict[str, Any]]] = [
 
 def sounds_of(corpus: Corpus, split: str, samples: int) -> InMemory:
     """The clips of a split as images of samples `(n, 1, 1, samples)`."""
-    clips = [stand(shorten(corpus.audio(i).numpy(), samples, corpus.sample_rate), samples) for i in corpus.indices(split)]
+    clips = [pad_and_normalise(shorten(corpus.audio(i).numpy(), samples, corpus.sample_rate), samples) for i in corpus.indices(split)]
     return InMemory(torch.stack([torch.from_numpy(clip) for clip in clips])[:, :1, None], torch.full((len(clips),), samples))
 
 
@@ -66,7 +66,7 @@ def learn(model: Any, sounds: Sounds, held: Sounds, steps: int, *, rate: float, 
     fabric = Fabric(accelerator="cpu", devices=1)
     run(
         model, sounds, own=len(sounds), validation=held, settings=settings, steps=steps, check_every=max(10, steps // 20), seed=0,
-        fabric=fabric, checkpoints=Nowhere(),
+        fabric=fabric, checkpoints=NullCheckpoints(),
     )  # fmt: skip
 
 
@@ -94,7 +94,7 @@ def main(arguments: list[str] | None = None) -> None:
     learn(first.outer, train, held, given.outer_steps, rate=2e-3, kl={})
     outer = first.outer.eval().requires_grad_(False)
     with torch.no_grad():
-        alone = measured(outer, test, len(test), CPU)[0]
+        alone = evaluate(outer, test, len(test), CPU)[0]
         silence = 100 * float(test.values.flatten(1).square().mean(1).sqrt().mean())
     rows = []
     for name, standardised, inner, kl in ROWS:
@@ -107,7 +107,7 @@ def main(arguments: list[str] | None = None) -> None:
         learn(model.inner, codes, few, given.steps, rate=1e-3, kl=kl)
         model.eval()
         with torch.no_grad():
-            found, seen = measured(model, test, len(test), CPU), measured(model, train, len(train), CPU)
+            found, seen = evaluate(model, test, len(test), CPU), evaluate(model, train, len(train), CPU)
         used = activity(model, train, own=len(train))
         plain = inner.get("bottleneck") == "plain"
         units, nats = ("–", "–") if plain else (f"{used.active} of {DIMS}", f"{sum(used.kl):.1f}")

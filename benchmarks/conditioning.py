@@ -105,7 +105,7 @@ def classes(given: argparse.Namespace) -> str:
 
 def pitches(given: argparse.Namespace, without: tuple[int, ...] = ()) -> str:
     """How often the estimator hears the note that was asked for, as a table. without: pitch classes that no training sound has."""
-    rows, dice = [], np.random.default_rng(given.seed)
+    rows, rng = [], np.random.default_rng(given.seed)
     for preset in given.presets.split(","):
         bench = _bench(given, "notes", preset)
         if without:
@@ -115,7 +115,7 @@ def pitches(given: argparse.Namespace, without: tuple[int, ...] = ()) -> str:
         known = [bench.corpus.clips[i].pitch for i in bench.corpus.indices("train")]
         low, high = np.quantile([pitch for pitch in known if pitch is not None], [0.02, 0.98]).round().astype(int)
         notes = [note for note in range(low, high + 1) if not without or note % 12 in without]
-        asked = [float(note) for note in dice.choice(notes, PITCHES)]
+        asked = [float(note) for note in rng.choice(notes, PITCHES)]
         if not rows:
             held = bench.corpus.indices("validation") + bench.corpus.indices("test") if not without else bench.corpus.indices("train")
             real = [(clip, bench.corpus.audio(clip)) for clip in held if bench.corpus.clips[clip].pitch is not None]
@@ -127,7 +127,7 @@ def pitches(given: argparse.Namespace, without: tuple[int, ...] = ()) -> str:
 
 
 def _pitch_row(name: str, sounds: Sequence[Any], asked: Sequence[float], instrument: Any) -> list[str]:
-    from timbrespace.corpus.pitch import pitch_of
+    from timbrespace.audio.pitch import pitch_of
 
     found = [pitch_of(audio.numpy(), instrument.sample_rate)[0] for audio in sounds]
     errors = np.array([abs(heard - note) for heard, note in zip(found, asked, strict=True) if heard is not None])

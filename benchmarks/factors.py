@@ -24,12 +24,12 @@ from timbrespace.corpus.prepare import prepare
 from timbrespace.evaluation.disentanglement import Factors, beta_vae_score, factors_of, mutual_information_gap
 from timbrespace.model.base import Model
 from timbrespace.training.collapse import activity
-from timbrespace.training.data import InMemory, batches_of, spread
-from timbrespace.training.encoded import encode_clips, image_shape
-from timbrespace.training.loop import Nowhere, run
-from timbrespace.training.normalise import fit_normalisation
-from timbrespace.training.ranks import make_fabric
-from timbrespace.training.source import clip_samples
+from timbrespace.training.data.encode import encode_clips, image_shape
+from timbrespace.training.data.normalise import fit_normalisation
+from timbrespace.training.data.sounds import InMemory, batches_of, spread
+from timbrespace.training.data.source import clip_samples
+from timbrespace.training.distributed import make_fabric
+from timbrespace.training.loop import NullCheckpoints, run
 
 WARM_UPS = (0.0, 0.5)  # shares of the steps in which the weight rises from 0
 SHOWN = 5  # values of a factor in the table of its errors, evenly spread
@@ -96,7 +96,7 @@ def corpus_table(name: str, betas: list[float], given: argparse.Namespace) -> st
             say(f"{name}, beta {beta:g}, warm-up {warm_up:g}")
             model = fresh()
             if config.training.start == "corpus":
-                model.begin(spread(spectra.train))
+                model.initialise(spread(spectra.train))
             model = learned(model, spectra, config, beta=beta, warm_up=warm_up, epochs=given.epochs, seed=given.seed)
             figures, errors = measured(model, spectra, seed=given.seed)
             rows.append([f"{beta:g}", "over half" if warm_up else "none", *figures])
@@ -133,7 +133,7 @@ def learned(model: Model, spectra: Spectra, config: Config, *, beta: float, warm
     steps = max(1, round(epochs * len(spectra.train) / settings.batch))
     run(
         model, spectra.train, own=len(spectra.train), validation=spectra.held, settings=settings, steps=steps,
-        check_every=max(10, steps // 20), seed=seed, fabric=make_fabric("cpu"), checkpoints=Nowhere(),
+        check_every=max(10, steps // 20), seed=seed, fabric=make_fabric("cpu"), checkpoints=NullCheckpoints(),
     )  # fmt: skip
     return model.eval()
 
@@ -141,7 +141,7 @@ def learned(model: Model, spectra: Spectra, config: Config, *, beta: float, warm
 @torch.no_grad()
 def measured(model: Model, spectra: Spectra, *, seed: int) -> tuple[list[str], np.ndarray]:
     """The figures of a row, and the error of each test spectrum in %."""
-    found = [(model.posterior(batch).mean.mean(2), model.measure(batch).errors) for batch in batches_of(spectra.test, len(spectra.test))]
+    found = [(model.posterior(batch).mean.mean(2), model.evaluate(batch).errors) for batch in batches_of(spectra.test, len(spectra.test))]
     z = torch.cat([mean for mean, _ in found])
     errors = torch.cat([each for _, each in found]).numpy()
     used = activity(model, spectra.test, own=len(spectra.test))

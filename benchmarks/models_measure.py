@@ -15,20 +15,20 @@ from models_rows import CONTROLS, PCA, Row, dims_key
 from path import Bench, folder_in
 from path_quality import plain_pca
 from timbrespace.audio.distance import embedding
+from timbrespace.audio.trim import pad_and_normalise, shorten
 from timbrespace.config import build_model, build_representation, load_preset
 from timbrespace.corpus.corpus import Corpus, is_corpus
 from timbrespace.corpus.prepare import prepare
-from timbrespace.corpus.shaping import shorten, stand
 from timbrespace.evaluation.card import copies, true_features
 from timbrespace.evaluation.disentanglement import disentanglement
 from timbrespace.evaluation.distribution import compare
 from timbrespace.evaluation.features import feature_errors, feature_unit, features_of, floor_of, latents
 from timbrespace.evaluation.reconstruction import control_rows, reconstruction_table
 from timbrespace.latent.space import LatentSpace
-from timbrespace.model.oneshot import OneShot
+from timbrespace.model.codec.oneshot import OneShot
 from timbrespace.synthesis.file import Contents
 from timbrespace.synthesis.instrument import Instrument
-from timbrespace.training.codec import principal_components
+from timbrespace.training.data.codec import principal_components
 
 KEPT_AWAY = {"drums": None, "notes": ("viola", "trumpet", "lead", "kalimba")}  # None: those of path.py
 _SOURCE_B = {"name": "magnitude"}  # the view of its standard deviation
@@ -147,7 +147,7 @@ def _instrument(instrument: Instrument, found: Material, given: Settings) -> dic
     result: dict[str, Any] = {
         "parameters": sum(parameter.numel() for parameter in instrument.model.parameters()),
         "values_per_second": _values_per_second(instrument, found.corpus),
-        "moving": instrument.model.moving,
+        "moving": instrument.model.time_varying,
         "unseen_error": float(feature_errors(instrument, unseen).mean()),
         "unseen_unit": feature_unit(instrument),
         "unseen_pca_error": _pca_error(instrument, found.corpus, unseen),
@@ -179,7 +179,7 @@ def _wav_figures(found: list[Tensor], originals: list[Tensor], rate: int) -> dic
     samples = max(4_096, max(audio.shape[-1] for audio in originals))
 
     def features(audio: Tensor) -> Tensor:
-        return view.encode(torch.from_numpy(stand(shorten(audio.numpy(), samples, rate), samples))[None])
+        return view.encode(torch.from_numpy(pad_and_normalise(shorten(audio.numpy(), samples, rate), samples))[None])
 
     with torch.no_grad():
         squares = [float((features(a) - features(b)).square().mean()) for a, b in zip(found, originals, strict=True)]
@@ -190,7 +190,7 @@ def _wav_figures(found: list[Tensor], originals: list[Tensor], rate: int) -> dic
 
 def _values_per_second(instrument: Instrument, corpus: Corpus) -> float:
     """Latent values a second of sound: of a latent that moves as it runs, of one a clip over the mean clip."""
-    if not instrument.model.moving:
+    if not instrument.model.time_varying:
         samples = [min(corpus.samples(i), instrument.contents.samples) for i in range(len(corpus))]
         return instrument.dims * corpus.sample_rate / (sum(samples) / len(samples))
     with torch.no_grad():
@@ -204,7 +204,7 @@ def _pca_error(instrument: Instrument, corpus: Corpus, sounds: list[Tensor]) -> 
     model = instrument.model
     if isinstance(model, OneShot):
         return float(feature_errors(plain_pca(instrument, corpus), sounds).mean())
-    if model.moving:
+    if model.time_varying:
         return None
     floor = floor_of(instrument) if feature_unit(instrument) == "dB" else None
 

@@ -11,12 +11,12 @@ from common import run, say
 from path import Bench, Trained
 from path_quality import plain_pca, searching
 from timbrespace.audio.distance import embedding
+from timbrespace.evaluation.artefacts import faults
 from timbrespace.evaluation.card import copies, true_features
 from timbrespace.evaluation.distribution import compare
-from timbrespace.evaluation.faults import faults
 from timbrespace.evaluation.features import feature_errors, feature_unit
 from timbrespace.evaluation.reconstruction import reconstruction_table
-from timbrespace.model.oneshot import OneShot
+from timbrespace.model.codec.oneshot import OneShot
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.synthesis.sound import Sound
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from common import table
 from path import UNSEEN
-from timbrespace.evaluation.faults import FAULTS
+from timbrespace.evaluation.artefacts import FAULTS
 
 KEPT_AWAY = {"drums": UNSEEN, "notes": ("viola", "trumpet", "lead", "kalimba")}
 _COST = {"train_seconds": 0, "steps": 0, "parameters": 0, "peak_mb": 0, "file_mb": 1, "generate_64_seconds": 1}  # digits

@@ -116,7 +116,7 @@ class Bench:
 
     def train(self, seed: int) -> Trained:
         """The instrument of one seed, an earlier run's where it fits."""
-        from timbrespace.training.ranks import check_device
+        from timbrespace.training.distributed import check_device
 
         made_by = hashlib.sha256(self.corpus.fingerprint.encode())
         for path in sorted((ROOT / "src").rglob("*")):

@@ -38,8 +38,8 @@ def measure(bench: Bench) -> str:
     training = [corpus.audio(i)[:, : first.contents.samples] for i in clips]
     held = [corpus.audio(i)[:, : first.contents.samples] for i in corpus.indices("test") + corpus.indices("validation")]
     known, reference = embedding(training, sample_rate=corpus.sample_rate), embedding(held, sample_rate=corpus.sample_rate)
-    dice = np.random.default_rng(0)
-    some = [training[i] for i in dice.permutation(len(training))[:COUNT]]
+    rng = np.random.default_rng(0)
+    some = [training[i] for i in rng.permutation(len(training))[:COUNT]]
 
     def points(sounds: list[Tensor]) -> Tensor:
         return embedding(sounds, sample_rate=first.sample_rate)
@@ -76,8 +76,8 @@ def gaussian(instrument: Instrument, count: int) -> Tensor:
 def midpoints(instrument: Instrument, count: int) -> Tensor:
     """Latents `(count, dims)` half-way between random pairs of training sounds."""
     assert instrument.contents.clips is not None
-    latents, dice = instrument.contents.clips.latents, np.random.default_rng(2)
-    pairs = np.stack([dice.choice(len(latents), 2, replace=False) for _ in range(count)])
+    latents, rng = instrument.contents.clips.latents, np.random.default_rng(2)
+    pairs = np.stack([rng.choice(len(latents), 2, replace=False) for _ in range(count)])
     return (latents[pairs[:, 0]] + latents[pairs[:, 1]]) / 2
 
 

@@ -16,12 +16,12 @@ from timbrespace.corpus.corpus import Corpus
 from timbrespace.evaluation.card import copies, linear_path, true_features
 from timbrespace.evaluation.features import feature_errors
 from timbrespace.evaluation.reconstruction import control_rows, markdown_table, reconstruction_table, summary
-from timbrespace.model.oneshot import OneShot
-from timbrespace.model.timegrid import interpolation
+from timbrespace.model.codec.oneshot import OneShot
+from timbrespace.model.parts.timegrid import interpolation
 from timbrespace.parallel import Pool
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.synthesis.notes import locate
-from timbrespace.training.images import Encoder
+from timbrespace.training.data.store import Encoder
 
 if TYPE_CHECKING:
     from path import Bench
@@ -111,9 +111,9 @@ def codec_errors(instrument: Instrument, originals: list[Tensor], *, how: str) -
             if model.axis is not None:
                 length = torch.tensor([audio.shape[-1]])
                 pitch = model.axis.midi(locate(model, features, length, audio, instrument.sample_rate)[:, -1:])
-            image = model.images(features, pitch)
+            image = model.prepare_features(features, pitch)
             if how == "codec":
-                image = model.project(image) @ model.basis + model.mean
+                image = model.coefficients_of(image) @ model.basis + model.mean
             elif how == "mean":
                 image = model.mean[None]
             image = image.reshape(1, model.parts, -1, model.steps)

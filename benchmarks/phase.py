@@ -34,10 +34,10 @@ from timbrespace.audio.distance import attack_error_ms, grain_error, log_mel_err
 from timbrespace.audio.files import find_audio, read
 from timbrespace.audio.stft import stft
 from timbrespace.contracts import SAMPLE_RATE, TimbrespaceError
-from timbrespace.representation.bands import Bands
-from timbrespace.representation.phase import METHODS, griffin_lim, recover_phase
-from timbrespace.representation.rtpghi import stream_phase
-from timbrespace.representation.streaming import MagnitudeStream, stream_audio
+from timbrespace.representation.phase.recover import METHODS, griffin_lim, recover_phase
+from timbrespace.representation.phase.rtpghi import stream_phase
+from timbrespace.representation.phase.streaming import MagnitudeStream, stream_audio
+from timbrespace.representation.views.bands import Bands
 
 SECONDS = 1.5
 GRIDS = (512, 1024, 2048)

@@ -121,15 +121,15 @@ def main(out: Path) -> None:
     for name in ("violin", "flute", "cello", "clarinet"):
         (out / "pieces" / name).mkdir(parents=True, exist_ok=True)
         for piece in (1, 2):
-            dice = random.Random(f"{name}{piece}")
+            rng = random.Random(f"{name}{piece}")
             scale = [0, 2, 4, 5, 7, 9, 11] if piece == 1 else [0, 2, 3, 5, 7, 8, 10]
             low = {"violin": 60, "flute": 65, "cello": 40, "clarinet": 55}[name]
             step, now, notes = 4, 0.1, []
             while now < 60:
-                step = max(0, min(13, step + dice.choice([-3, -2, -1, -1, 0, 1, 1, 2, 4])))
-                length = dice.choice([0.18, 0.25, 0.25, 0.5, 0.5, 1.0, 1.6])
-                notes.append((now, length * dice.choice([0.9, 1.02]), low + 12 * (step // 7) + scale[step % 7], dice.randint(55, 115)))
-                now += length + (0.4 if dice.random() < 0.06 else 0)
+                step = max(0, min(13, step + rng.choice([-3, -2, -1, -1, 0, 1, 1, 2, 4])))
+                length = rng.choice([0.18, 0.25, 0.25, 0.5, 0.5, 1.0, 1.6])
+                notes.append((now, length * rng.choice([0.9, 1.02]), low + 12 * (step // 7) + scale[step % 7], rng.randint(55, 115)))
+                now += length + (0.4 if rng.random() < 0.06 else 0)
             midi(work / "p.mid", PROGRAMS[name], notes)
             render(work / "p.mid", out / "pieces" / name / f"{name}_{piece}.wav")
     shutil.rmtree(work)

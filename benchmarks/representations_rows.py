@@ -14,10 +14,10 @@ from torch import Tensor
 from timbrespace.config import build_representation, settings_of
 from timbrespace.contracts import SAMPLE_RATE, ConfigError
 from timbrespace.representation.base import Representation
-from timbrespace.representation.log import Log
-from timbrespace.representation.phase import METHODS
+from timbrespace.representation.phase.recover import METHODS
 from timbrespace.representation.registry import REPRESENTATIONS
 from timbrespace.representation.stereo import from_parts
+from timbrespace.representation.views.log_stft import Log
 
 # Settings beside the defaults: name of the row -> keys. The name begins with that of the view. A row whose view is not registered, or
 # does not take its keys, is left out; so the table may run ahead of the registry.

@@ -29,7 +29,7 @@ from timbrespace.config import build_representation
 from timbrespace.contracts import SAMPLE_RATE
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
-from timbrespace.corpus.synthetic import synthetic_clips
+from timbrespace.corpus.synthetic.registry import synthetic_clips
 from timbrespace.parallel import Pool
 from timbrespace.representation.registry import REPRESENTATIONS
 
@@ -44,8 +44,8 @@ _PATIENCE = 1_800  # s
 
 def exact(amount: float) -> dict[str, Any]:
     """Least SNR in dB of every exact view over EDGES and random lengths, mono and stereo noise; the length where it lies."""
-    dice = np.random.default_rng(0)
-    lengths = [*EDGES, *dice.integers(1, _LONGEST, size=int(amount)).tolist()]
+    rng = np.random.default_rng(0)
+    lengths = [*EDGES, *rng.integers(1, _LONGEST, size=int(amount)).tolist()]
     noise = 0.3 * torch.randn(1, 2, max(lengths), generator=torch.Generator().manual_seed(0))
     found = {}
     for name, kind in REPRESENTATIONS.items():
@@ -98,7 +98,7 @@ def clips(amount: float) -> dict[str, Any]:
 
 def memory(amount: float) -> dict[str, Any]:
     """`amount` GB of clips (float32, as a corpus holds them), a half and a quarter: peaks of one process each under one limit."""
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     drums = [sound.audio[0].numpy() for sound in synthetic_clips("drums", count=60, seed=2)]
     files = max(4, round(amount * 1e9 / (4 * SAMPLE_RATE * _FILE_SECONDS)))
     runs = []
@@ -108,7 +108,7 @@ def memory(amount: float) -> dict[str, Any]:
         for share in (0.25, 0.5, 1.0):
             made = round(share * files)
             for number in range(len(list(folder.iterdir())), made):
-                write(folder / f"sequence {number:05d}.wav", sequence(drums, dice), SAMPLE_RATE, subtype="PCM_16")
+                write(folder / f"sequence {number:05d}.wav", sequence(drums, rng), SAMPLE_RATE, subtype="PCM_16")
             say(f"{made} minutes prepared and encoded as a stream, {ALLOWED_MB} MB allowed")
             command = [sys.executable, __file__, "--stream", str(folder), str(Path(place) / "corpus")]
             done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PATIENCE)
@@ -118,13 +118,13 @@ def memory(amount: float) -> dict[str, Any]:
     return {"runs": runs}
 
 
-def sequence(drums: list[np.ndarray], dice: np.random.Generator) -> torch.Tensor:
+def sequence(drums: list[np.ndarray], rng: np.random.Generator) -> torch.Tensor:
     """A minute of drums on a bed of noise, `(1, time)`; no two are alike."""
-    audio = (0.003 * dice.standard_normal(_FILE_SECONDS * SAMPLE_RATE, dtype=np.float32))[: _FILE_SECONDS * SAMPLE_RATE]
+    audio = (0.003 * rng.standard_normal(_FILE_SECONDS * SAMPLE_RATE, dtype=np.float32))[: _FILE_SECONDS * SAMPLE_RATE]
     for _ in range(_FILE_SECONDS * 4):
-        drum = drums[dice.integers(len(drums))]
-        start = int(dice.integers(len(audio) - len(drum)))
-        audio[start : start + len(drum)] += float(dice.uniform(0.1, 0.5)) * drum
+        drum = drums[rng.integers(len(drums))]
+        start = int(rng.integers(len(audio) - len(drum)))
+        audio[start : start + len(drum)] += float(rng.uniform(0.1, 0.5)) * drum
     return torch.from_numpy(audio / np.abs(audio).max() * np.float32(0.9))[None]
 
 

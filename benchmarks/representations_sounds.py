@@ -11,8 +11,8 @@ from torch import Tensor
 
 from common import say
 from timbrespace.audio.files import find_audio, read
+from timbrespace.audio.trim import Piece, make_clip, shorten
 from timbrespace.contracts import SAMPLE_RATE, TimbrespaceError
-from timbrespace.corpus.shaping import Piece, make_clip, shorten
 
 SETS = ("drums", "notes", "pieces")
 SECONDS = {"drums": 1.5, "notes": 1.5, "pieces": 10.0}  # at most, as much as the log-mel error hears

@@ -81,13 +81,13 @@ def _profile(preset: str, corpus: Path, folder: Path) -> list[str]:
     """Batch size, ms of each part of a step, and the share of the first: what reading encoded sounds takes."""
     from timbrespace.training.loop import make_optimizer
     from timbrespace.training.losses import total
-    from timbrespace.training.train import Ready, Stop, train
+    from timbrespace.training.train import StopTraining, TrainingContext, train
 
     say(f"steps of {preset}")
     times: dict[str, list[float]] = {part: [] for part in PARTS}
     batches = []
 
-    def ready(lesson: Ready) -> None:
+    def ready(lesson: TrainingContext) -> None:
         model, settings = lesson.model.train(), lesson.config.training
         optimizer = make_optimizer(model, settings, device=torch.device("cpu"))
         weights = settings.weights.model_dump()
@@ -106,9 +106,9 @@ def _profile(preset: str, corpus: Path, folder: Path) -> list[str]:
             moments.append(time.perf_counter())
             for part, start, end in zip(PARTS, moments[:-1], moments[1:], strict=True):
                 times[part].append(1000 * (end - start))
-        raise Stop
+        raise StopTraining
 
-    with contextlib.suppress(Stop):
+    with contextlib.suppress(StopTraining):
         train(corpus, folder / "profile.safetensors", preset=preset, device="cpu", ready=ready)
     found = [median(times[part][2:]) for part in PARTS]
     return [str(batches[0]), *(f"{ms:.1f}" for ms in found), f"{100 * found[0] / sum(found):.1f} %"]

@@ -49,10 +49,10 @@ def main(arguments: list[str] | None = None) -> None:
     """Measures both ways and prints the tables."""
     from timbrespace.config import build_model, build_representation, load_preset
     from timbrespace.parallel import keep_freed_memory
-    from timbrespace.training.data import InMemory, batches_of, spread
-    from timbrespace.training.encoded import encode_clips, image_shape
+    from timbrespace.training.data.encode import encode_clips, image_shape
+    from timbrespace.training.data.sounds import InMemory, batches_of, spread
+    from timbrespace.training.data.source import clip_samples
     from timbrespace.training.loop import average, make_optimizer
-    from timbrespace.training.source import clip_samples
     from timbrespace.training.stages import code_statistics
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -88,7 +88,7 @@ def main(arguments: list[str] | None = None) -> None:
 
     def error(model: Any) -> float:
         with torch.no_grad():
-            return float(torch.cat([model.measure(batch).errors for batch in batches_of(held, len(held))]).mean())
+            return float(torch.cat([model.evaluate(batch).errors for batch in batches_of(held, len(held))]).mean())
 
     def stepper(model: Any, batch_of: Callable[[torch.Tensor], Any], whole: Any, *, kl: bool) -> Callable[[float], None]:
         optimizer = make_optimizer(whole, settings, device=torch.device("cpu"))
@@ -107,7 +107,7 @@ def main(arguments: list[str] | None = None) -> None:
         """Seconds to begin a model with sounds spread over all; none where the preset does not ask for it."""
         clock = time.perf_counter()
         if settings.start == "corpus":
-            model.begin(spread(_Rows(len(sounds), some)))
+            model.initialise(spread(_Rows(len(sounds), some)))
         return time.perf_counter() - clock
 
     def coded() -> tuple[Callable[[torch.Tensor], Any], float]:

@@ -75,7 +75,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def measured(given: argparse.Namespace, sizes: list[int], models: list[str]) -> list[list[str]]:
     """A row for silence; of each size for PCA, and for every model and its linear path."""
-    from timbrespace.training.codec import principal_components
+    from timbrespace.training.data.codec import principal_components
     from timbrespace.training.train import train
 
     given.work.mkdir(parents=True, exist_ok=True)

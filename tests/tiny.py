@@ -18,11 +18,11 @@ from safetensors import safe_open
 
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
-from timbrespace.corpus.synthetic import synthetic_drum
+from timbrespace.corpus.synthetic.registry import synthetic_drum
 from timbrespace.evaluation import card
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training import train as training
-from timbrespace.training.calibration import Price
+from timbrespace.training.calibration import Cost
 
 RATE = 44_100
 SMALL = (
@@ -80,7 +80,7 @@ def fix_plan(monkeypatch: pytest.MonkeyPatch, *, variations: int = 2, step_secon
     monkeypatch.setattr(card, "_SOUNDS", 3)
     monkeypatch.setattr(training, "affordable_variations", lambda *_, **__: variations)
     monkeypatch.setattr(training, "affordable_synthesised", lambda encoder, *_, **__: min(4, len(encoder.clips)))
-    monkeypatch.setattr(training, "price", lambda *_, **__: Price(step_seconds, 0.0))
+    monkeypatch.setattr(training, "price", lambda *_, **__: Cost(step_seconds, 0.0))
     monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: 1000.0, perf_counter=time.perf_counter))
 
 

@@ -17,16 +17,16 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model, model_validator
 
 from timbrespace.contracts import ConfigError
-from timbrespace.corpus.augment_settings import Augmentation
+from timbrespace.corpus.augment.settings import Augmentation
 from timbrespace.model.base import Model
-from timbrespace.model.image import ImageModel
-from timbrespace.model.likelihood import WAVEFORMS
+from timbrespace.model.clip.base import ImageModel
+from timbrespace.model.parts.likelihood import WAVEFORMS
 from timbrespace.model.registry import MODELS
-from timbrespace.model.staged import Nested
+from timbrespace.model.wrappers.staged import Nested
 from timbrespace.representation.base import Representation
 from timbrespace.representation.normalisation import Kind, Normalised, normalised
 from timbrespace.representation.registry import REPRESENTATIONS
-from timbrespace.representation.waveform import Waveform
+from timbrespace.representation.views.waveform import Waveform
 
 PRESETS = Path(__file__).parent / "presets"
 _FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=False)
@@ -247,7 +247,7 @@ def _check_likelihoods(model: Mapping[str, Any], *, waveform: bool, place: str =
 
 def _check_pair(model: type[Model], representation: type[Representation], normalisation: str, *, block: int) -> None:
     """Raises ConfigError when the model learns levels in dB over a floor, or samples, and the representation gives something else."""
-    if model.samples_alone and (representation is not Waveform or block != 1 or normalisation != "none"):
+    if model.waveform_only and (representation is not Waveform or block != 1 or normalisation != "none"):
         shown = {chosen: name for name, chosen in [*REPRESENTATIONS.items(), *MODELS.items()]}
         raise ConfigError(
             f"representation.name is {shown.get(representation, representation.__name__)!r} (block {block}, normalisation {normalisation})"

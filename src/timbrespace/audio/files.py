@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import soundfile
 
-from timbrespace.audio.atomic import write_bytes
+from timbrespace.atomic import write_bytes
 from timbrespace.audio.damage import truncation
 from timbrespace.audio.resampling import HIGHEST_RATE, LOWEST_RATE, mix, resample, resample_array
 from timbrespace.contracts import AudioFileError, ConfigError, ShapeError

@@ -21,20 +21,18 @@ from timbrespace.contracts import TimbrespaceError
 
 # verb -> (module:function, the line in the list). A verb whose module is not there yet is not listed.
 VERBS: dict[str, tuple[str, str]] = {
-    "demo": ("timbrespace.cli.demo:demo", "make a drum corpus, train on it, generate, and write a page to listen to"),
-    "doctor": ("timbrespace.cli.doctor:doctor", "look into a folder of sounds: what is there, what is damaged, what to do"),
-    "prepare": ("timbrespace.cli.prepare:prepare", "turn a folder of sounds into a corpus that training reads"),
-    "represent": ("timbrespace.cli.represent:represent", "show sounds as features: arrays, pictures, images, and the way back"),
-    "train": ("timbrespace.cli.train:train", "train an instrument on a folder or a corpus"),
-    "tune": ("timbrespace.cli.tune:tune", "look for the settings that learn a corpus best, by many short trainings"),
-    "generate": ("timbrespace.cli.generate:generate", "make new sounds with an instrument"),
-    "reconstruct": ("timbrespace.cli.reconstruct:reconstruct", "send your own sounds through an instrument and back"),
-    "morph": ("timbrespace.cli.morph:morph", "walk from one sound to another in steps"),
-    "vary": ("timbrespace.cli.vary:vary", "make variations of one sound"),
-    "map": ("timbrespace.cli.map:map", "draw the map of an instrument's sounds"),
-    "evaluate": ("timbrespace.cli.evaluate:evaluate", "measure an instrument on a folder of sounds"),
-    "presets": ("timbrespace.cli.presets:presets", "list the presets that come with timbrespace"),
-    "info": ("timbrespace.cli.info:info", "show what an instrument is: its card, its sounds, its settings"),
+    "demo": ("timbrespace.cli.sounds.demo:demo", "make a drum corpus, train on it, generate, and write a page to listen to"),
+    "doctor": ("timbrespace.cli.corpus.doctor:doctor", "look into a folder of sounds: what is there, what is damaged, what to do"),
+    "prepare": ("timbrespace.cli.corpus.prepare:prepare", "turn a folder of sounds into a corpus that training reads"),
+    "represent": ("timbrespace.cli.corpus.represent:represent", "show sounds as features: arrays, pictures, images, and the way back"),
+    "train": ("timbrespace.cli.learn.train:train", "train an instrument on a folder or a corpus"),
+    "tune": ("timbrespace.cli.learn.tune:tune", "look for the settings that learn a corpus best, by many short trainings"),
+    "generate": ("timbrespace.cli.sounds.generate:generate", "make new sounds with an instrument"),
+    "reconstruct": ("timbrespace.cli.sounds.reconstruct:reconstruct", "send your own sounds through an instrument and back"),
+    "morph": ("timbrespace.cli.sounds.morph:morph", "walk from one sound to another in steps"),
+    "vary": ("timbrespace.cli.sounds.vary:vary", "make variations of one sound"),
+    "presets": ("timbrespace.cli.learn.presets:presets", "list the presets that come with timbrespace"),
+    "info": ("timbrespace.cli.report.info:info", "show what an instrument is: its card, its sounds, its settings"),
 }
 
 DEBUG_VARIABLE = "TIMBRESPACE_DEBUG"

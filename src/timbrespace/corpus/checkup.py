@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from timbrespace.audio.files import AudioInfo, probe, read_array
+from timbrespace.audio.trim import SILENT_PEAK, bounds, dc_offset
 from timbrespace.contracts import TimbrespaceError
 from timbrespace.corpus.fingerprint import fingerprint
-from timbrespace.corpus.shaping import SILENT_PEAK, bounds, dc_offset
 from timbrespace.corpus.sources import reason_of
 
 _STRETCH_SECONDS = 60.0  # read at a time, so that memory does not grow with the length of a file

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from timbrespace.audio.trim import shorten
 from timbrespace.contracts import CLIP_SECONDS, LONGEST_CLIP_SECONDS, ConfigError, CorpusError
-from timbrespace.corpus import layout
-from timbrespace.corpus.layout import SPLITS, ClipInfo, clip_from
-from timbrespace.corpus.shaping import shorten
+from timbrespace.corpus import rows as layout
+from timbrespace.corpus.rows import SPLITS, ClipInfo, clip_from
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -14,8 +14,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from timbrespace.audio.trim import Piece, bounds
 from timbrespace.contracts import LONGEST_CLIP_SECONDS, ConfigError
-from timbrespace.corpus.shaping import Piece, bounds
 
 CUTS = ("auto", "keep", "segments", "onsets")
 _FADE_SECONDS = 0.005  # at a cut through sound

@@ -13,14 +13,14 @@ import numpy as np
 
 from timbrespace.audio.files import find_audio
 from timbrespace.contracts import CLIP_SECONDS, SAMPLE_RATE, CorpusError
-from timbrespace.corpus.categories import DRUM_CATEGORIES
 from timbrespace.corpus.checkup import Checkup, check
 from timbrespace.corpus.corpus import is_corpus
 from timbrespace.corpus.findings import Finding, findings
 from timbrespace.corpus.fingerprint import near_pairs
+from timbrespace.corpus.labels.categories import DRUM_CATEGORIES
+from timbrespace.corpus.labels.readers.labels import FileLabels
+from timbrespace.corpus.labels.readers.registry import read_labels
 from timbrespace.corpus.manifest import know
-from timbrespace.corpus.readers.labels import FileLabels
-from timbrespace.corpus.readers.registry import read_labels
 from timbrespace.corpus.sources import Shape, Unit, make, ordered_map, relative
 from timbrespace.corpus.splits import join
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from timbrespace.corpus.categories import DRUM_CATEGORIES, _by_rule, categorise
 from timbrespace.corpus.fingerprint import near_pairs
-from timbrespace.corpus.layout import ClipInfo
-from timbrespace.corpus.names import instrument_of, layer_key, pitch_and_velocity
-from timbrespace.corpus.readers.labels import FileLabels, Listing
+from timbrespace.corpus.labels.categories import DRUM_CATEGORIES, _by_rule, categorise
+from timbrespace.corpus.labels.names import instrument_of, layer_key, pitch_and_velocity
+from timbrespace.corpus.labels.readers.labels import FileLabels, Listing
+from timbrespace.corpus.rows import ClipInfo
 from timbrespace.corpus.sources import unique_names
 from timbrespace.corpus.splits import join, layer_pairs, split
 

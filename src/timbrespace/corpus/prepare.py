@@ -12,16 +12,16 @@ import numpy as np
 
 from timbrespace.audio.files import find_audio
 from timbrespace.contracts import CLIP_SECONDS, SAMPLE_RATE, CorpusError
-from timbrespace.corpus import layout as places
-from timbrespace.corpus.categories import DRUM_CATEGORIES
-from timbrespace.corpus.choice import Wanted, check_choice, check_shape, keep_diverse
+from timbrespace.corpus import rows as places
 from timbrespace.corpus.corpus import Corpus, is_corpus
-from timbrespace.corpus.figures import write_figures
+from timbrespace.corpus.labels.categories import DRUM_CATEGORIES
+from timbrespace.corpus.labels.readers.registry import read_labels
 from timbrespace.corpus.manifest import Draft, DraftClip, describe, know
-from timbrespace.corpus.readers.registry import read_labels
+from timbrespace.corpus.selection import Wanted, check_choice, check_shape, keep_diverse
 from timbrespace.corpus.sources import SYNTHETIC_PREFIX, Made, Shape, folder_units, make, ordered_map, relative
-from timbrespace.corpus.store import ArrayWriter, check_places, new_folder
-from timbrespace.corpus.synthesised import synthetic
+from timbrespace.corpus.summary import write_figures
+from timbrespace.corpus.synthetic.clip import synthetic
+from timbrespace.corpus.writer import ArrayWriter, check_places, new_folder
 
 STFT_SIZE, STFT_HOP = 1024, 256  # samples; of the optional stored STFT
 Progress = Callable[[int, int], None]
@@ -103,7 +103,7 @@ class _Job:
 
 
 def _synthesised(job: _Job, name: str, rules: Mapping[str, str] | None, *, seed: int, count: int | None, compare: bool) -> Iterator[Made]:
-    from timbrespace.corpus.synthetic import recipe_of
+    from timbrespace.corpus.synthetic.registry import recipe_of
 
     recipe = recipe_of(name)
     job.layout, job.total, job.draft.alone = "synthetic", count or recipe.count, recipe.as_is

@@ -13,12 +13,12 @@ from typing import TypeVar
 import numpy as np
 
 from timbrespace.audio.files import AudioInfo, probe, read_array, resample_array
+from timbrespace.audio.pitch import pitch_of
+from timbrespace.audio.trim import SILENT_PEAK, dc_offset, make_clip
 from timbrespace.contracts import AudioFileError, TimbrespaceError
 from timbrespace.corpus.cutting import pieces
 from timbrespace.corpus.fingerprint import fingerprint
-from timbrespace.corpus.pitch import pitch_of
-from timbrespace.corpus.readers.labels import FileLabels
-from timbrespace.corpus.shaping import SILENT_PEAK, dc_offset, make_clip
+from timbrespace.corpus.labels.readers.labels import FileLabels
 
 SYNTHETIC_PREFIX = "synthetic:"
 _STRETCH_SECONDS = 600.0  # a longer recording is worked on ten minutes at a time

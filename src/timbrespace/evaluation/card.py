@@ -14,7 +14,7 @@ from timbrespace.audio.distance import embedding
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.evaluation.distribution import nearest
 from timbrespace.evaluation.reconstruction import reconstruction_table, silent_copies
-from timbrespace.model.coded import Coded
+from timbrespace.model.codec.linear import LinearCodecVAE
 from timbrespace.parallel import Pool
 from timbrespace.synthesis.instrument import Instrument
 
@@ -31,7 +31,7 @@ def make_card(instrument: Instrument, corpus: Corpus, *, training: dict[str, Any
     split, clips = _held_out(corpus)
     originals = [audio for i in clips if (audio := corpus.audio(i)[:, : instrument.contents.samples]).any()]  # toys have silent settings
     rows = {"instrument": copies(instrument, originals)}
-    if isinstance(instrument.model, Coded):
+    if isinstance(instrument.model, LinearCodecVAE):
         rows["linear path alone"] = copies(linear_path(instrument), originals)
     rows |= {
         "true features": true_features(instrument, originals),
@@ -103,7 +103,7 @@ def linear_path(instrument: Instrument) -> Instrument:
     Latents of given sounds are searched for as the instrument's own are.
     """
     model = copy.deepcopy(instrument.model)
-    if isinstance(model, Coded):
+    if isinstance(model, LinearCodecVAE):
         for network in (model.encoder, model.decoder):
             torch.nn.init.zeros_(network.last.weight)
             torch.nn.init.zeros_(network.last.bias)

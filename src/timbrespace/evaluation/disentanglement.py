@@ -74,16 +74,16 @@ def beta_vae_score(latents: Points, factors: Factors, *, pairs: int = 64, draws:
     z, values = _checked(latents, factors)
     deviation = z.std(0)
     z = (z - z.mean(0)) / np.where(deviation > 1e-9, deviation, 1.0)
-    dice = np.random.default_rng(seed)
-    which = dice.integers(len(values), size=draws)
+    rng = np.random.default_rng(seed)
+    which = rng.integers(len(values), size=draws)
     differences = np.empty((draws, z.shape[1]))
     for factor, labels in enumerate(values):
         chosen = np.flatnonzero(which == factor)
         order = np.argsort(labels, kind="stable")
         first = np.searchsorted(labels[order], labels, side="left")
         many = np.searchsorted(labels[order], labels, side="right") - first
-        one = dice.integers(len(z), size=(len(chosen), pairs))
-        other = order[first[one] + (dice.random(one.shape) * many[one]).astype(np.int64)]
+        one = rng.integers(len(z), size=(len(chosen), pairs))
+        other = order[first[one] + (rng.random(one.shape) * many[one]).astype(np.int64)]
         differences[chosen] = np.abs(z[one] - z[other]).mean(1)
     learned = 2 * draws // 3
     classifier = make_pipeline(StandardScaler(), LogisticRegression(C=100.0, max_iter=500))

@@ -84,4 +84,4 @@ def features_of(instrument: Instrument, audio: Tensor) -> tuple[Tensor, Tensor]:
     """A sound `(channels, time)` -> features `(1, parts, bands, frames)` as the model wants them and the true length `(1,)` in samples."""
     audio = audio[:, : instrument.contents.samples]
     length = torch.tensor([audio.shape[-1]])
-    return instrument.representation.encode(instrument.model.placed(audio, instrument.contents.samples)[None]), length
+    return instrument.representation.encode(instrument.model.prepare_audio(audio, instrument.contents.samples)[None]), length

@@ -7,7 +7,7 @@ from itertools import groupby
 from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
-from timbrespace.audio.atomic import check_absent, write_text
+from timbrespace.atomic import check_absent, write_text
 from timbrespace.contracts import ConfigError
 from timbrespace.export.keymap import KitEntry, Zone, keymap, kind_of
 from timbrespace.synthesis.names import safe_name

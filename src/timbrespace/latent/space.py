@@ -106,7 +106,7 @@ class LatentSpace:
 
     def draw(
         self,
-        dice: np.random.Generator,
+        rng: np.random.Generator,
         *,
         category: str | None = None,
         temperature: float = 1.0,
@@ -133,8 +133,8 @@ class LatentSpace:
             spread = self.factors[:, places].double().norm(dim=2).numpy() + _NEAR_SPREAD
             log = (-0.5 * ((values - self.means[:, places].double().numpy()) / spread) ** 2 - np.log(spread)).sum(1)
             weights = weights * np.exp(np.where(weights > 0, log - log[weights > 0].max(), -np.inf))
-        component = int(dice.choice(len(weights), p=weights / weights.sum()))
-        noise = torch.from_numpy(dice.standard_normal(self.means.shape[1]).astype(np.float32))
+        component = int(rng.choice(len(weights), p=weights / weights.sum()))
+        noise = torch.from_numpy(rng.standard_normal(self.means.shape[1]).astype(np.float32))
         factor = self.factors[component]
         point = self.means[component] + temperature * (factor @ noise)
         if last is not None:
@@ -145,9 +145,9 @@ class LatentSpace:
         point = self._whole(point)
         return point if self.centre is None else self.centre + point, self.labels[component]
 
-    def around(self, point: Tensor, dice: np.random.Generator, *, amount: float) -> Tensor:
+    def around(self, point: Tensor, rng: np.random.Generator, *, amount: float) -> Tensor:
         """A point `(dims,)` near `point (dims,)`, off by `amount` times the spread that the components share."""
-        noise = torch.from_numpy(dice.standard_normal(len(self.shared)).astype(np.float32))
+        noise = torch.from_numpy(rng.standard_normal(len(self.shared)).astype(np.float32))
         return point + amount * self._whole(self.shared @ noise)
 
     def _whole(self, direction: Tensor) -> Tensor:

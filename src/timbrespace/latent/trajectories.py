@@ -80,9 +80,9 @@ class Trajectories:
         mean, deviation, most = self.lengths.tolist()
         return max(1, round(2 ** min(float(coordinates[-1]) * deviation + mean, most)))
 
-    def around(self, path: Tensor, dice: np.random.Generator, *, amount: float) -> Tensor:
+    def around(self, path: Tensor, rng: np.random.Generator, *, amount: float) -> Tensor:
         """A path near `path (dims, steps)`: all of it moved by `amount` times the spread of the corpus, and a slow wander besides."""
-        noise = torch.from_numpy(dice.standard_normal((len(path), 1 + _KNOTS)).astype(np.float32))
+        noise = torch.from_numpy(rng.standard_normal((len(path), 1 + _KNOTS)).astype(np.float32))
         moved = self.spread @ noise
         return path + amount * (moved[:, :1] + _WANDERING * at(moved[:, 1:], torch.linspace(0, 1, path.shape[1])))
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from timbrespace.corpus.shaping import stand
+from timbrespace.audio.trim import pad_and_normalise
 
 
 class Posterior(NamedTuple):
@@ -46,7 +46,7 @@ class Batch(NamedTuple):
         return Batch(self.values.to(device), self.lengths.to(device), pitches, facts)
 
 
-class Measured(NamedTuple):
+class Evaluation(NamedTuple):
     """How well a model does, without noise: `errors (batch,)` in the model's `unit`, `kl (dims,)` in nats a sound, mean over the batch.
 
     figures: what else a family reports, by name, over the batch.
@@ -60,32 +60,32 @@ class Measured(NamedTuple):
 class Model(nn.Module, ABC):
     """Encoder + bottleneck + decoder: features ⇄ latent. Constructor arguments are the keys of the preset.
 
-    A sound begins at its onset and comes as `placed` gives it. To play, a model writes `encode` and `decode` (and `search`, if it can);
-    to learn, `images` (how a sound is stored), `posterior`, `forward` (the losses) and `measure`. `training.weights` has a weight for
+    A sound begins at its onset and comes as `prepare_audio` gives it. To play, a model writes `encode` and `decode` (and `refine`, if it
+    can); to learn, `prepare_features` (how a sound is stored), `posterior`, `forward` (the losses) and `evaluate`. `training.weights` has a weight for
     every loss.
     """
 
     dims: int
-    moving: bool = False  # whether z moves in time: `(batch, dims, steps)`, any number of steps
+    time_varying: bool = False  # whether z moves in time: `(batch, dims, steps)`, any number of steps
     stride: int = 1  # frames a step where it moves: sounds of n frames have ceil(n / stride) steps, and `decode` gives as many frames back
-    whole: bool = True  # whether sounds come padded with silence to the longest clip, one size for all
+    fixed_length: bool = True  # whether sounds come padded with silence to the longest clip, one size for all
     decibels: bool = False  # whether it learns levels in dB over a floor, and nothing else
     unit: str = "dB"  # of the errors it reports
-    samples_alone: bool = False  # whether it takes samples of audio as they are, and nothing else
-    tunes: bool = False  # whether it wants a pitch finer than it is heard, see `corpus.pitch.tuned`
+    waveform_only: bool = False  # whether it takes samples of audio as they are, and nothing else
+    needs_fine_pitch: bool = False  # whether it wants a pitch finer than it is heard, see `corpus.pitch.tuned`
     pitched = False  # the last number of its latents is a pitch
-    told: int = 0  # numbers at the end of its latents that are not inferred but known: a pitch, conditions
+    known_dims: int = 0  # numbers at the end of its latents that are not inferred but known: a pitch, conditions
 
-    def placed(self, audio: Tensor, samples: int) -> Tensor:
+    def prepare_audio(self, audio: Tensor, samples: int) -> Tensor:
         """A sound `(channels, time)` as this model takes it: with its peak at -1 dB where it is `whole` or `moving`, else as it is.
 
         samples: of the longest clip, to which `whole` ones are filled up with silence.
         """
-        if not self.whole and not self.moving:
+        if not self.fixed_length and not self.time_varying:
             return audio
-        return torch.from_numpy(stand(audio.numpy(), samples if self.whole else audio.shape[-1]))
+        return torch.from_numpy(pad_and_normalise(audio.numpy(), samples if self.fixed_length else audio.shape[-1]))
 
-    def begin(self, batch: Batch) -> None:
+    def initialise(self, batch: Batch) -> None:
         """Weights before the first step, out of training sounds spread over all: what needs no learning. By itself, as they were drawn.
 
         See `model.start`.
@@ -99,20 +99,20 @@ class Model(nn.Module, ABC):
     def decode(self, z: Tensor, *, lengths: Tensor | None = None) -> Decoded:
         """`(batch, dims)` -> features `(batch, parts, bands, frames)` and lengths `(batch,)` in samples; `lengths` asks for others."""
 
-    def search(self, features: Tensor, lengths: Tensor, z: Tensor) -> Tensor:
+    def refine(self, features: Tensor, lengths: Tensor, z: Tensor) -> Tensor:
         """A latent nearer to a given sound than `encode`'s first guess `z (batch, dims)`, where the model can search; else z itself."""
         return z
 
-    def near(self, z: Tensor) -> Tensor:
+    def project(self, z: Tensor) -> Tensor:
         """The latents nearest to `z (batch, dims, …)` that the decoder was made for, where not every one is: in bounds, of a codebook."""
         return z
 
-    def draw(self, z: Tensor, dice: np.random.Generator, *, temperature: float) -> Tensor:
+    def draw(self, z: Tensor, rng: np.random.Generator, *, temperature: float) -> Tensor:
         """A new latent for a point `z (dims, …)` drawn in the space: the nearest, unless the model knows better which go together."""
-        return self.near(z[None])[0]
+        return self.project(z[None])[0]
 
     @abstractmethod
-    def images(self, features: Tensor, pitches: Tensor | None = None) -> Tensor:
+    def prepare_features(self, features: Tensor, pitches: Tensor | None = None) -> Tensor:
         """Features `(batch, parts, bands, frames)` in the form in which training stores them, `(batch, …)`.
 
         pitches: MIDI numbers `(batch,)`, NaN where unknown; only models that are `pitched` look at them.
@@ -127,7 +127,7 @@ class Model(nn.Module, ABC):
         """The losses, means over the batch: scalars, but "kl" `(dims,)`, in nats a sound. Noise is drawn on the CPU."""
 
     @abstractmethod
-    def measure(self, batch: Batch) -> Measured:
+    def evaluate(self, batch: Batch) -> Evaluation:
         """The figures of a check: without noise."""
 
 

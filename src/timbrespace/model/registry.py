@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from timbrespace.model.base import Model
-from timbrespace.model.conditional import Conditional
-from timbrespace.model.conv1d import Raw
-from timbrespace.model.conv2d import Conv
-from timbrespace.model.conv_vae import ConvVAE
-from timbrespace.model.cycles import Cycles
-from timbrespace.model.dense import Dense
-from timbrespace.model.frames import Frames
-from timbrespace.model.oneshot import OneShot
-from timbrespace.model.recurrent import Recurrent, RecurrentClip
-from timbrespace.model.sequence import Sequence
-from timbrespace.model.staged import Staged
-from timbrespace.model.stepwise import Stepwise
-from timbrespace.model.vq import VectorQuantised
+from timbrespace.model.clip.conv1d import Raw
+from timbrespace.model.clip.conv2d import Conv
+from timbrespace.model.clip.conv_vae import ConvVAE
+from timbrespace.model.clip.dense import Dense
+from timbrespace.model.clip.vq import VectorQuantised
+from timbrespace.model.codec.oneshot import OneShot
+from timbrespace.model.codec.pitch_synchronous import PitchSynchronous
+from timbrespace.model.sequence.autoregressive import Autoregressive
+from timbrespace.model.sequence.conv import ConvSequence
+from timbrespace.model.sequence.frame_vae import FrameVAE
+from timbrespace.model.sequence.recurrent import Recurrent, RecurrentClip
+from timbrespace.model.wrappers.conditional import Conditional
+from timbrespace.model.wrappers.staged import Staged
 
 MODELS: dict[str, type[Model]] = {
     "oneshot": OneShot,
@@ -23,13 +23,13 @@ MODELS: dict[str, type[Model]] = {
     "conv": Conv,
     "conv-vae": ConvVAE,
     "raw": Raw,
-    "cycles": Cycles,
+    "cycles": PitchSynchronous,
     "staged": Staged,
-    "stepwise": Stepwise,
+    "stepwise": Autoregressive,
     "recurrent": Recurrent,
     "recurrent-clip": RecurrentClip,
     "conditional": Conditional,
     "vq": VectorQuantised,
-    "frames": Frames,
-    "sequence": Sequence,
+    "frames": FrameVAE,
+    "sequence": ConvSequence,
 }

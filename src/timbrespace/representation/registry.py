@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from timbrespace.representation.bands import Bands
 from timbrespace.representation.base import Representation
-from timbrespace.representation.complex import Complex
-from timbrespace.representation.constant_q import ConstantQ
-from timbrespace.representation.log import Log
-from timbrespace.representation.magnitude import Magnitude
-from timbrespace.representation.mdct import Mdct
-from timbrespace.representation.mel import Mel
-from timbrespace.representation.polar import InstantaneousFrequency, Polar
-from timbrespace.representation.spectrum import Spectrum
-from timbrespace.representation.waveform import Waveform
+from timbrespace.representation.views.bands import Bands
+from timbrespace.representation.views.complex import Complex
+from timbrespace.representation.views.constant_q import ConstantQ
+from timbrespace.representation.views.log_stft import Log
+from timbrespace.representation.views.magnitude import Magnitude
+from timbrespace.representation.views.mdct import Mdct
+from timbrespace.representation.views.mel import Mel
+from timbrespace.representation.views.polar import InstantaneousFrequency, Polar
+from timbrespace.representation.views.spectrum import Spectrum
+from timbrespace.representation.views.waveform import Waveform
 
 REPRESENTATIONS: dict[str, type[Representation]] = {
     "bands": Bands,

@@ -12,9 +12,9 @@ from timbrespace.audio.stft import spectra
 from timbrespace.contracts import ConfigError
 from timbrespace.representation.axes import CHANNELS, MIDDLE_SIDE, Axes, View, linear_bins, name_parts
 from timbrespace.representation.base import Representation
-from timbrespace.representation.iterations import Agree
-from timbrespace.representation.phase import recover_phase
-from timbrespace.representation.refine import refine
+from timbrespace.representation.phase.projection import Projection
+from timbrespace.representation.phase.recover import recover_phase
+from timbrespace.representation.phase.refine import refine
 from timbrespace.representation.stereo import from_parts
 
 Window = Annotated[int, Field(ge=64, le=16_384)]
@@ -63,7 +63,7 @@ class Spectral(Representation):
         method: str,
         iterations: int,
         seed: int,
-        known: list[Agree] | None = None,
+        known: list[Projection] | None = None,
         features: Tensor | None = None,
     ) -> Tensor:
         """Magnitudes of the parts of one sound `(channels, bins, frames) -> (channels, length)`; a silent part stays silent.

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from timbrespace.audio.pitch import pitch_of
 from timbrespace.contracts import ConfigError
-from timbrespace.corpus.facts import MEASURED, measured
-from timbrespace.corpus.pitch import pitch_of
+from timbrespace.corpus.labels.descriptors import MEASURED, measured
 from timbrespace.model.base import Model
-from timbrespace.model.conditional import Conditional
+from timbrespace.model.wrappers.conditional import Conditional
 
 Wanted = Mapping[str, str | float]
 
@@ -34,7 +34,7 @@ def asked_conditions(model: Model, wanted: Wanted | None, *, category: str | Non
 
     category, pitch: asked for by themselves; told where the model knows them as conditions.
     """
-    if not isinstance(model, Conditional) or not model.told:
+    if not isinstance(model, Conditional) or not model.known_dims:
         if wanted:
             raise ConfigError(
                 f"conditions {', '.join(wanted)} are asked for, and this instrument takes none; train one with --preset conditional"
@@ -44,7 +44,7 @@ def asked_conditions(model: Model, wanted: Wanted | None, *, category: str | Non
     labels = next((condition.labels for condition in model.conditions.all if condition.name == "category"), ())
     known: dict[str, str | float] = {"category": category} if category is not None and category in labels else {}
     known |= {"pitch": pitch} if pitch is not None and "pitch" in names else {}
-    return {model.free + place: value for place, value in model.conditions.asked({**known, **(wanted or {})}).items()}
+    return {model.inferred_dims + place: value for place, value in model.conditions.asked({**known, **(wanted or {})}).items()}
 
 
 def takes_pitch(model: Model) -> bool:

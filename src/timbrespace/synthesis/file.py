@@ -14,7 +14,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
-from timbrespace.audio.atomic import write_bytes
+from timbrespace.atomic import write_bytes
 from timbrespace.config import build_model, build_representation, make_config
 from timbrespace.contracts import InstrumentFileError, TimbrespaceError
 from timbrespace.latent.space import LatentSpace
@@ -234,7 +234,7 @@ def _contents(head: dict[str, Any], tensors: dict[str, Tensor]) -> Contents:
 
 def _paths(model: Model, tensors: dict[str, Tensor]) -> Trajectories | None:
     """The paths of a model whose latent moves; refused where it does not."""
-    if not model.moving:
+    if not model.time_varying:
         if any(name.startswith(_PATHS) for name in tensors):
             raise InstrumentFileError("it holds paths, but its model's latent does not move; the file is damaged")
         return None

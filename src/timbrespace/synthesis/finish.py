@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from timbrespace.audio.loudness import momentary_loudness
 from timbrespace.contracts import ConfigError, ShapeError
-from timbrespace.synthesis.loudness import momentary_loudness
 from timbrespace.synthesis.names import safe_name, unique_names
 
 if TYPE_CHECKING:

@@ -14,20 +14,20 @@ from torch import Tensor
 from timbrespace.audio.descriptors import estimate_pitch, note_name
 from timbrespace.audio.files import read as read_audio
 from timbrespace.audio.files import resample
+from timbrespace.audio.trim import bounds, shorten
 from timbrespace.contracts import ConfigError, Parameter, ShapeError, check_audio
-from timbrespace.corpus.shaping import bounds, shorten
 from timbrespace.parallel import Pool
 from timbrespace.synthesis import file as instrument_file
-from timbrespace.synthesis import moving, orders
+from timbrespace.synthesis import request, sequences
 from timbrespace.synthesis.atlas import place
 from timbrespace.synthesis.conditions import Wanted, described
 from timbrespace.synthesis.finish import Level, finish
 from timbrespace.synthesis.names import safe_name, unique_names
 from timbrespace.synthesis.notes import locate, note_of
 from timbrespace.synthesis.novelty import nearest_sounds
-from timbrespace.synthesis.orders import Encoded, Order
+from timbrespace.synthesis.request import Encoded, RenderRequest
 from timbrespace.synthesis.sound import Sound
-from timbrespace.synthesis.texture import brisk, invent
+from timbrespace.synthesis.texture import add_noise_texture, with_fewer_iterations
 
 TEMPERATURE = Parameter("temperature", 0.0, 4.0, 1.0, help="spread of new sounds about the middle of their kind; 0 gives the middles")
 AMOUNT = Parameter("amount", 0.0, 4.0, 0.3, help="how far variations lie from the sound, in units of the corpus's own spread")
@@ -73,7 +73,7 @@ class Instrument:
     @property
     def longest(self) -> int | None:
         """Samples of the longest sound that it takes whole, from the onset on; None where any length goes in."""
-        return self.contents.samples if self.model.whole or not self.model.moving else None
+        return self.contents.samples if self.model.fixed_length or not self.model.time_varying else None
 
     @property
     def categories(self) -> list[str]:
@@ -96,35 +96,36 @@ class Instrument:
 
     def _encode(self, audio: Tensor) -> Encoded:
         """Encodes a sound that begins at its onset."""
-        length, sound = audio.shape[-1], self.model.placed(audio, self.contents.samples)
+        length, sound = audio.shape[-1], self.model.prepare_audio(audio, self.contents.samples)
         with torch.no_grad():
             features, lengths = self.representation.encode(sound[None]), torch.tensor([length])
             z = locate(self.model, features, lengths, audio, self.sample_rate)[0]
-        if self.model.moving:
-            z = z[:, : moving.steps_of(self.contents, length)]
+        if self.model.time_varying:
+            z = z[:, : sequences.steps_of(self.contents, length)]
         return Encoded(z, length, float(audio.abs().max()))
 
     def decode(self, z: Tensor, *, length: int | None = None, seed: int = 0, invented: bool = False) -> Tensor:
         """A latent `(dims,)`, or `(dims, steps)` where it moves -> audio `(channels, length)`, unfinished: peak 1, raw ends.
 
         length: samples; the model's own if None. A path of more or fewer steps than that has is made to last as long.
-        invented: no copy of a given sound, but a new one, which wants a silent background and the grain of noise (`texture.invent`).
+        invented: no copy of a given sound, but a new one, which gets a silent background and a noise texture
+        (`texture.add_noise_texture`).
         Raises ShapeError.
         """
-        fits = z.ndim == 2 and len(z) == self.dims and z.shape[1] > 0 if self.model.moving else tuple(z.shape) == (self.dims,)
+        fits = z.ndim == 2 and len(z) == self.dims and z.shape[1] > 0 if self.model.time_varying else tuple(z.shape) == (self.dims,)
         if not fits or not torch.isfinite(z).all():
-            wanted = "(dims, steps)" if self.model.moving else "(dims,)"
+            wanted = "(dims, steps)" if self.model.time_varying else "(dims,)"
             raise ShapeError(f"a latent must be {wanted} finite numbers, dims = {self.dims}, not {tuple(z.shape)}")
-        if self.model.moving:
-            z, length = moving.fitted(self.contents, z, length)
+        if self.model.time_varying:
+            z, length = sequences.fitted(self.contents, z, length)
         with torch.no_grad():
             decoded = self.model.decode(z[None].float(), lengths=None if length is None else torch.tensor([length]))
-            if length is None or not self.model.moving:
+            if length is None or not self.model.time_varying:
                 length = min(self.contents.samples, int(decoded.lengths[0]))
             features = decoded.features[..., : self.representation.frames(length)]
             view = self.representation
             if invented and self.model.decibels:
-                features, view = invent(features, view, length=length, seed=seed), brisk(view)
+                features, view = add_noise_texture(features, view, length=length, seed=seed), with_fewer_iterations(view)
             audio = view.decode(features, length=length, seed=seed)[0]
         return audio / audio.abs().max().clamp_min(1e-9)
 
@@ -156,7 +157,7 @@ class Instrument:
         instrument of notes; else new sounds take the notes of the corpus, or that of the sound they are near. conditions: name -> label
         or figure, for an instrument of the preset `conditional`, see `conditions`; the others are as the corpus has them.
 
-        seconds: length asked for, see moving.SECONDS; None: as long as the corpus's sounds are. Whole clips bring their own.
+        seconds: length asked for, see sequences.SECONDS; None: as long as the corpus's sounds are. Whole clips bring their own.
         level, out_rate: see `finish`.
         Near-doubles within the batch are drawn again. Raises ConfigError.
         """
@@ -165,9 +166,9 @@ class Instrument:
         if near is not None and category is not None and category not in self.categories:
             raise ConfigError(f"category is {category!r}, this instrument has {', '.join(self.categories) or 'none'}")
         _check_seed(seed)
-        length = moving.wanted_length(self.contents, seconds)
+        length = sequences.wanted_length(self.contents, seconds)
         centre = None if near is None else self.encode(near)
-        new = orders.new(
+        new = request.new(
             self.contents, count, seed=seed, category=category, temperature=temperature, centre=centre, length=length, pitch=pitch,
             conditions=conditions,
         )  # fmt: skip
@@ -181,7 +182,7 @@ class Instrument:
         _check_count(count)
         amount = AMOUNT.check(amount)
         _check_seed(seed)
-        varied = orders.variations(self.contents, self.encode(audio), count, amount=amount, seed=seed, name=name)
+        varied = request.variations(self.contents, self.encode(audio), count, amount=amount, seed=seed, name=name)
         return self._render(varied, level=level, out_rate=out_rate, progress=progress)
 
     def morph(
@@ -197,7 +198,7 @@ class Instrument:
         if len(sounds) < 2:
             raise ConfigError(f"a morph needs two sounds or more, not {len(sounds)}")
         _check_seed(seed)
-        way = orders.way(self.contents, [self.encode(sound) for sound in sounds], steps, seed=seed, name=name)
+        way = request.interpolate(self.contents, [self.encode(sound) for sound in sounds], steps, seed=seed, name=name)
         return self._render(way, level=level, out_rate=out_rate, progress=progress)
 
     def reconstruct(self, audio: Tensor, *, sample_rate: int | None = None, seed: int = 0) -> Tensor:
@@ -216,7 +217,7 @@ class Instrument:
 
     def replay(self, recipe: dict[str, Any]) -> Sound:
         """The sound that a recipe describes, again. Raises ConfigError when it is not a recipe of this instrument."""
-        order, level, out_rate = orders.from_recipe(self.contents, recipe)
+        order, level, out_rate = request.from_recipe(self.contents, recipe)
         return self._render([order], level=level, out_rate=out_rate, numbered=False)[0]
 
     def places(self, sounds: Sequence[Sound]) -> Tensor:
@@ -224,7 +225,7 @@ class Instrument:
         if self.contents.clips is None:
             raise ConfigError("this instrument was stripped of its training sounds and has no map; use the unstripped file")
         found = [torch.zeros(self.dims) if sound.latent is None else sound.latent for sound in sounds]
-        latents = torch.stack([z.mean(1) if self.model.moving and z.ndim > 1 else z for z in found])
+        latents = torch.stack([z.mean(1) if self.model.time_varying and z.ndim > 1 else z for z in found])
         return place(latents, latents=self.contents.clips.latents, places=self.contents.clips.places)
 
     # --- inside ---------------------------------------------------------------------------------------------------------
@@ -245,12 +246,12 @@ class Instrument:
         return torch.from_numpy(shorten(audio[:, left:right].numpy(), self.longest or right - left, self.sample_rate)), left
 
     def _render(
-        self, ordered: list[Order], *, level: Level, out_rate: int | None, progress: Progress | None = None, numbered: bool = True
+        self, ordered: list[RenderRequest], *, level: Level, out_rate: int | None, progress: Progress | None = None, numbered: bool = True
     ) -> list[Sound]:
         rate = self.sample_rate if out_rate is None else out_rate
         done = 0
 
-        def one(order: Order) -> tuple[Tensor, int | None]:
+        def one(order: RenderRequest) -> tuple[Tensor, int | None]:
             raw = self.decode(order.z, length=order.length, seed=order.seed, invented=True)
             audio = finish(raw, self.sample_rate, level=level, out_rate=rate)
             if self.model.pitched:
@@ -279,7 +280,7 @@ class Instrument:
             novelty = nearest.novelty if nearest else None
             recipe = {
                 "timbrespace": "recipe", "name": names[k], "asked": order.recipe, "category": order.category, "phase_seed": order.seed,
-                "level": level, "sample_rate": rate, **orders.to_recipe(self.contents, order), "root_note": note,
+                "level": level, "sample_rate": rate, **request.to_recipe(self.contents, order), "root_note": note,
                 "nearest": nearest_name, "novelty": novelty,
             }  # fmt: skip
             sounds.append(

@@ -7,12 +7,12 @@ import math
 import torch
 from torch import Tensor
 
+from timbrespace.audio.pitch import pitch_of, tuned
 from timbrespace.contracts import ConfigError
-from timbrespace.corpus.pitch import pitch_of, tuned
 from timbrespace.model.base import Model
-from timbrespace.model.coded import Coded
-from timbrespace.model.conditional import Conditional
-from timbrespace.model.pitch import MARGIN, OCTAVE, NoteRange
+from timbrespace.model.codec.linear import LinearCodecVAE
+from timbrespace.model.parts.pitch import MARGIN, OCTAVE, NoteRange
+from timbrespace.model.wrappers.conditional import Conditional
 from timbrespace.synthesis.conditions import heard
 
 _BEYOND = OCTAVE  # semitones outside the range learned that may be asked for
@@ -31,21 +31,21 @@ def locate(model: Model, features: Tensor, lengths: Tensor, audio: Tensor, sampl
     if isinstance(model, Conditional):
         facts = model.guessed(features, lengths, heard(model, audio, sample_rate))
         return model.encode(features, lengths, facts).mean
-    if not isinstance(model, Coded) or model.axis is None:
-        return model.search(features, lengths, model.encode(features, lengths).mean)
+    if not isinstance(model, LinearCodecVAE) or model.axis is None:
+        return model.refine(features, lengths, model.encode(features, lengths).mean)
     axis = model.axis
     midi, confidence = pitch_of(audio.numpy(), sample_rate)
     if midi is None:
         steps = int((axis.highest - axis.lowest) / _LADDER)
         pitches = [axis.middle, *(axis.lowest + _LADDER * step for step in range(1, steps))]
     else:
-        midi = tuned(audio.numpy(), sample_rate, midi) if model.tunes else midi
+        midi = tuned(audio.numpy(), sample_rate, midi) if model.needs_fine_pitch else midi
         octaves = (midi, midi - OCTAVE, midi + OCTAVE) if confidence < _SURE else (midi,)
         pitches = [midi, *(pitch for pitch in octaves[1:] if axis.lowest - MARGIN <= pitch <= axis.highest + MARGIN)]
     best, least = torch.empty(0), math.inf
     for pitch in pitches:  # one by one: a sound's latent must not depend on how many are tried
-        z = model.search(features, lengths, model.encode(features, lengths, torch.tensor([pitch])).mean)
-        misfit = float(model.misfit(features, lengths, z))
+        z = model.refine(features, lengths, model.encode(features, lengths, torch.tensor([pitch])).mean)
+        misfit = float(model.objective(features, lengths, z))
         if misfit < least * _CLEARLY:
             best, least = z, misfit
     return best
@@ -80,4 +80,4 @@ def note_of(model: Model, z: Tensor) -> int | None:
 
 
 def _axis(model: Model) -> NoteRange | None:
-    return model.axis if isinstance(model, Coded) else None
+    return model.axis if isinstance(model, LinearCodecVAE) else None

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from timbrespace.audio.atomic import check_absent, write_json
+from timbrespace.atomic import check_absent, write_json
 from timbrespace.audio.files import write
 
 

@@ -18,7 +18,7 @@ ITERATIONS = 12  # of the phase search: with 16, 20 and 32 new sounds measure th
 DEEPEST_DB = 80.0  # under the loudest cell, where a representation has no floor of its own
 
 
-def invent(features: Tensor, representation: Representation, *, length: int, seed: int) -> Tensor:
+def add_noise_texture(features: Tensor, representation: Representation, *, length: int, seed: int) -> Tensor:
     """Levels of an invented sound, `(1, parts, bands, frames)` in dB with the loudest cell at 0, made to sound like one.
 
     Between sounds with a silent and sounds with a noisy background a model predicts a faint haze: what lies far down is pushed
@@ -33,7 +33,7 @@ def invent(features: Tensor, representation: Representation, *, length: int, see
     return (textured - textured.amax()).clamp_min(floor)
 
 
-def brisk(representation: Representation) -> Representation:
+def with_fewer_iterations(representation: Representation) -> Representation:
     """The same view with a phase search of at most `ITERATIONS` steps on its way back, for invented sounds."""
     iterations = getattr(representation, "iterations", 0)
     if iterations <= ITERATIONS:

@@ -19,7 +19,7 @@ from timbrespace.synthesis.atlas import lay_out
 from timbrespace.synthesis.file import Clips, Contents
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.synthesis.novelty import novelty_unit
-from timbrespace.training.data import Sounds, batches_of
+from timbrespace.training.data.sounds import Sounds, batches_of
 from timbrespace.training.loop import History, best_check
 from timbrespace.training.schedules import settled
 from timbrespace.training.workspace import Plan
@@ -34,7 +34,7 @@ def make_instrument(
     clips = corpus.indices("train")
     categories = [corpus.clips[i].category for i in clips]
     paths = None
-    if model.moving:
+    if model.time_varying:
         walked, lengths = _paths(model, sounds, representation, clips=len(clips))
         latents = torch.stack([path.mean(1) for path in walked])
         paths, space = Trajectories.fit(walked, lengths, categories, seed=seed)

@@ -14,11 +14,11 @@ from torch import Tensor
 from timbrespace.config import Config
 from timbrespace.model.base import Batch, Model
 from timbrespace.parallel import Pool
-from timbrespace.training.data import Sounds
-from timbrespace.training.images import Encoder, seconds_per_row
-from timbrespace.training.loop import Nowhere, measured, run
-from timbrespace.training.ranks import decided
-from timbrespace.training.synthesised import COPIES
+from timbrespace.training.data.sounds import Sounds
+from timbrespace.training.data.store import Encoder, seconds_per_row
+from timbrespace.training.data.synthesised import COPIES
+from timbrespace.training.distributed import decided
+from timbrespace.training.loop import NullCheckpoints, evaluate, run
 
 _ENCODING_SHARE = 0.25  # of the time given, for variations and the closed-form codec
 _SYNTHESIS_SHARE = 0.15  # for synthesised sounds
@@ -66,19 +66,19 @@ def affordable_synthesised(encoder: Encoder, config: Config) -> int:
 
 
 @dataclass(frozen=True)
-class Price:
+class Cost:
     """Seconds: of an optimiser step, and of one sound that is looked at without learning from it."""
 
     step: float
     look: float
 
 
-def price(model: Model, sounds: Sounds, validation: Sounds, config: Config, fabric: Fabric, *, seed: int) -> Price:
+def price(model: Model, sounds: Sounds, validation: Sounds, config: Config, fabric: Fabric, *, seed: int) -> Cost:
     """What learning costs here: measured on copies of the model, the median of a few short runs after a very short one.
 
     Fewer runs where they take long, the very short one alone if need be.
     """
-    few, times = _Some(validation, 1), list[float]()
+    few, times = _Subset(validation, 1), list[float]()
     begun, limit = time.perf_counter(), max(_CALIBRATION_SECONDS, config.training.minutes * 60 * _CALIBRATION_SHARE)
     for steps in (_FIRST_STEPS, *[_CALIBRATION_STEPS] * _CALIBRATIONS):
         start = time.perf_counter()
@@ -92,7 +92,7 @@ def price(model: Model, sounds: Sounds, validation: Sounds, config: Config, fabr
             check_every=steps,
             seed=seed,
             fabric=fabric,
-            checkpoints=Nowhere(),
+            checkpoints=NullCheckpoints(),
         )
         times.append((time.perf_counter() - start) / steps)
         (due,), _ = decided(fabric, lambda: ([time.perf_counter() - begun + _CALIBRATION_STEPS * times[-1]], {}))
@@ -101,11 +101,11 @@ def price(model: Model, sounds: Sounds, validation: Sounds, config: Config, fabr
     later = sorted(times[1:]) or times
     count, start = min(len(validation), config.training.batch), time.perf_counter()
     with torch.no_grad():
-        measured(copy.deepcopy(model).to(fabric.device).eval(), validation, count, fabric.device)
-    return Price(later[len(later) // 2], (time.perf_counter() - start) / count)
+        evaluate(copy.deepcopy(model).to(fabric.device).eval(), validation, count, fabric.device)
+    return Cost(later[len(later) // 2], (time.perf_counter() - start) / count)
 
 
-def affordable_steps(cost: Price, seconds: float, *, looked: int) -> tuple[int, int]:
+def affordable_steps(cost: Cost, seconds: float, *, looked: int) -> tuple[int, int]:
     """Steps that fit into `seconds`, and how many of them lie between checks that look at `looked` sounds each.
 
     Checks are rarer where they would take more than a fifth of the time, but a run has a few of them.
@@ -118,7 +118,7 @@ def affordable_steps(cost: Price, seconds: float, *, looked: int) -> tuple[int, 
 
 
 @dataclass(frozen=True)
-class _Some:
+class _Subset:
     """The first `count` of other sounds."""
 
     sounds: Sounds

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from timbrespace.model.base import Model
-from timbrespace.training.data import Sounds, batches_of
+from timbrespace.training.data.sounds import Sounds, batches_of
 
 _ACTIVE = 0.01  # variance of the posterior's mean over sounds (Burda et al. 2016)
 _HELD = 0.01  # nats under which a dimension tells nothing of a sound
@@ -50,9 +50,9 @@ class Activity:
 @torch.no_grad()
 def activity(model: Model, sounds: Sounds, *, own: int) -> Activity:
     """How a trained model uses its latent, on the first `own` sounds (1,024 at most)."""
-    found = [(model.posterior(batch).mean, model.measure(batch).kl) for batch in batches_of(sounds, min(own, _SOUNDS))]
+    found = [(model.posterior(batch).mean, model.evaluate(batch).kl) for batch in batches_of(sounds, min(own, _SOUNDS))]
     means = torch.cat([mean for mean, _ in found])
     kl = sum(each * len(mean) for mean, each in found) / len(means)
     variance = means.transpose(0, 1).flatten(1).var(1, correction=0)
-    inferred = model.dims - model.told  # what is known says nothing of how the latent is used
+    inferred = model.dims - model.known_dims  # what is known says nothing of how the latent is used
     return Activity([float(value) for value in torch.as_tensor(kl)][:inferred], variance.tolist()[:inferred])

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from timbrespace.audio.atomic import replacing
+from timbrespace.atomic import replacing
 from timbrespace.config import Config
 from timbrespace.contracts import ConfigError, TimbrespaceError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.training.loop import make_optimizer
 from timbrespace.training.losses import total
-from timbrespace.training.train import Ready, Stop, Watcher, train
+from timbrespace.training.train import StopTraining, TrainingContext, Watcher, train
 
 LOW, HIGH, STEPS = 1e-6, 1.0, 200
 _KEPT = 0.9  # of the moving average, a step
@@ -76,19 +76,19 @@ def find_lr(source: Path | str | Corpus, *, steps: int = STEPS, watch: Watcher =
         raise ConfigError(f"steps is {steps}, at least 20 are needed to see a curve")
     curves: list[Curve] = []
 
-    def ready(lesson: Ready) -> None:
+    def ready(lesson: TrainingContext) -> None:
         curves.append(range_test(lesson, steps=steps, seed=options.get("seed", 0)))
-        raise Stop
+        raise StopTraining
 
     with tempfile.TemporaryDirectory(prefix="timbrespace-") as folder:
         try:
             train(source, Path(folder) / "x.safetensors", ready=ready, watch=watch, **options)
-        except Stop:
+        except StopTraining:
             return curves[0]
     raise TimbrespaceError("the learning rate was not looked for: training ended before it began")
 
 
-def range_test(lesson: Ready, *, steps: int, seed: int, low: float = LOW, high: float = HIGH) -> Curve:
+def range_test(lesson: TrainingContext, *, steps: int, seed: int, low: float = LOW, high: float = HIGH) -> Curve:
     """Trains a copy of the model for up to `steps` steps while the rate rises exponentially from `low` to `high`."""
     config: Config = lesson.config
     settings, fabric = config.training, lesson.fabric

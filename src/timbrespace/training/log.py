@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from timbrespace.audio.atomic import disk_error, write_text
+from timbrespace.atomic import disk_error, write_text
 from timbrespace.contracts import ConfigError
 
 if TYPE_CHECKING:

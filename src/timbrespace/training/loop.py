@@ -18,9 +18,9 @@ from torch import nn
 from timbrespace.config import Training
 from timbrespace.contracts import TimbrespaceError
 from timbrespace.model.base import Model
-from timbrespace.training.data import Sounds, batches_of
+from timbrespace.training.data.sounds import Sounds, batches_of
+from timbrespace.training.distributed import decided, rank_noise, rank_rows
 from timbrespace.training.losses import total
-from timbrespace.training.ranks import decided, shared_noise, shared_rows
 from timbrespace.training.schedules import scheduled, settled
 
 _WARM_UP, _WARM_UP_SHARE = 100, 0.25  # steps, and of a short run
@@ -43,7 +43,7 @@ class History:
     train: list[float] = field(default_factory=list)
     validation: list[float] = field(default_factory=list)
     kl: list[float] = field(default_factory=list)
-    figures: dict[str, list[float]] = field(default_factory=dict)  # what else a family reports, see `Measured`; on the training clips
+    figures: dict[str, list[float]] = field(default_factory=dict)  # what else a family reports, see `Evaluation`; on the training clips
 
 
 class Checkpoints(Protocol):
@@ -56,7 +56,7 @@ class Checkpoints(Protocol):
         """The stored state, or None."""
 
 
-class Nowhere:
+class NullCheckpoints:
     """Checkpoints of a training that nothing takes up: kept nowhere."""
 
     def save(self, name: str, state: dict[str, Any]) -> None:
@@ -161,9 +161,9 @@ def run(
             group["lr"] = settings.learning_rate * min(1.0, (step + 1) / warm_up) * 0.5 * (1 + math.cos(math.pi * step / steps))
         with torch.random.fork_rng():
             torch.manual_seed((seed * 1_000_003 + step) % 2**63)
-            rows = shared_rows(torch.randint(len(sounds), (settings.batch,)), fabric)
+            rows = rank_rows(torch.randint(len(sounds), (settings.batch,)), fabric)
             batch = sounds[rows].to(device)
-            with shared_noise(fabric, len(rows)):
+            with rank_noise(fabric, len(rows)):
                 losses = module(batch)
         fabric.backward(total(scheduled(losses, settings.kl, step=step, steps=steps), weights))
         fabric.clip_gradients(module, optimizer, max_norm=5.0, error_if_nonfinite=False)  # the check below tells it in words
@@ -214,15 +214,15 @@ def _check(
     model: Model, train: Sounds, validation: Sounds, *, own: int, device: torch.device
 ) -> tuple[tuple[float, float, float], dict[str, float]]:
     """Mean error over sounds in the model's unit on both sets; on the first, the KL in nats a sound and what else the model reports."""
-    train_error, kl, figures = measured(model, train, own, device)
-    return (train_error, measured(model, validation, len(validation), device)[0], kl), figures
+    train_error, kl, figures = evaluate(model, train, own, device)
+    return (train_error, evaluate(model, validation, len(validation), device)[0], kl), figures
 
 
-def measured(model: Model, sounds: Sounds, count: int, device: torch.device) -> tuple[float, float, dict[str, float]]:
+def evaluate(model: Model, sounds: Sounds, count: int, device: torch.device) -> tuple[float, float, dict[str, float]]:
     """Means over sounds; figures of the model are means over batches as `batches_of` makes them."""
     errors, kl, figures = [], 0.0, dict[str, float]()
     for batch in batches_of(sounds, count):
-        found, share = model.measure(batch.to(device)), len(batch.lengths) / count
+        found, share = model.evaluate(batch.to(device)), len(batch.lengths) / count
         errors.append(found.errors)
         kl += float(found.kl.sum()) * share
         for name, figure in (found.figures or {}).items():

@@ -13,13 +13,13 @@ from torch import Tensor
 
 from timbrespace.config import Kl, Training
 from timbrespace.model.base import Batch, Model
-from timbrespace.model.staged import Staged
+from timbrespace.model.wrappers.staged import Staged
 from timbrespace.parallel import Pool
-from timbrespace.training.calibration import Price
-from timbrespace.training.data import InMemory, OnDisk, Sounds, batches_of, spread
-from timbrespace.training.images import ImageStore
-from timbrespace.training.loop import Checkpoints, History, best_check, measured, run
-from timbrespace.training.ranks import first_alone
+from timbrespace.training.calibration import Cost
+from timbrespace.training.data.sounds import InMemory, OnDisk, Sounds, batches_of, spread
+from timbrespace.training.data.store import ImageStore
+from timbrespace.training.distributed import rank_zero_first
+from timbrespace.training.loop import Checkpoints, History, best_check, evaluate, run
 from timbrespace.training.schedules import settled
 from timbrespace.training.workspace import Plan, Workspace
 
@@ -31,15 +31,15 @@ _MOST = 6e4  # what half precision holds
 Progress = Callable[[str, int, int, History], None]
 
 
-class Stint(Protocol):
+class StepBudget(Protocol):
     """Makes steps of a price, see `stage_steps`."""
 
-    def __call__(self, cost: Price | None, *, share: float, after: float) -> tuple[int, int]:
+    def __call__(self, cost: Cost | None, *, share: float, after: float) -> tuple[int, int]:
         """cost: of one stage, None where epochs count; share: of all, for this stage; after: seconds of work beside both stages."""
 
 
 def stage_steps(
-    model: Model, sounds: Sounds, validation: Sounds, *, own: int, price: Callable[[Model, Sounds, Sounds], Price | None], stint: Stint
+    model: Model, sounds: Sounds, validation: Sounds, *, own: int, price: Callable[[Model, Sounds, Sounds], Cost | None], stint: StepBudget
 ) -> tuple[tuple[int, int], tuple[int, int]]:
     """Steps of each stage, and steps between its checks; 0 and 0 for a second that there is not. own: clips among `sounds`."""
     staged = _staged(model)
@@ -100,11 +100,11 @@ def learn(
         folder.mkdir(exist_ok=True)
         opened().fill(codes, workers=1, progress=lambda done, total: progress("codes", done, total, History()))
 
-    first_alone(fabric, encode)
+    rank_zero_first(fabric, encode)
     model.set_codes(**_statistics(workspace))
     store = opened()
     if settings.start == "corpus":
-        model.inner.cpu().begin(spread(OnDisk(store, tuple(model.mean.shape))))
+        model.inner.cpu().initialise(spread(OnDisk(store, tuple(model.mean.shape))))
     held = [codes.of(batch) for batch in batches_of(validation, len(validation))]
     inner = run(
         model.inner, OnDisk(store, tuple(model.mean.shape)), own=own,
@@ -214,8 +214,8 @@ def _card(
     """Errors from sound to sound through both, and what each stage did, errors in its own unit."""
     model.eval()
     with torch.no_grad():
-        train, *_ = measured(model, sounds, min(own, _CHECKED), device)
-        held, *_ = measured(model, validation, len(validation), device)
+        train, *_ = evaluate(model, sounds, min(own, _CHECKED), device)
+        held, *_ = evaluate(model, validation, len(validation), device)
     stages, best = {}, 0
     for name, part, history, steps in (("outer", model.outer, outer, plan.steps), ("inner", model.inner, inner, plan.inner_steps)):
         best = best_check(history, first=settled(settings.kl, steps=steps) if name == "inner" else 0)

@@ -14,39 +14,39 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from timbrespace.audio.atomic import check_absent
+from timbrespace.atomic import check_absent
 from timbrespace.config import Config, build_model, build_representation, load_preset, make_config
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.evaluation.card import make_card
 from timbrespace.model.base import Model
-from timbrespace.model.coded import Coded
+from timbrespace.model.codec.linear import LinearCodecVAE
 from timbrespace.model.registry import MODELS
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.assemble import make_instrument, training_card
 from timbrespace.training.calibration import (
     CHECKS,
     FEWEST_BETWEEN,
-    Price,
+    Cost,
     affordable_steps,
     affordable_synthesised,
     affordable_variations,
     price,
 )
 from timbrespace.training.collapse import activity
-from timbrespace.training.conditions import with_conditions
-from timbrespace.training.data import OnDisk, Sounds, spread
-from timbrespace.training.encoded import encode_clips, fit_codec, image_shape, known_facts
-from timbrespace.training.images import Encoder, ImageStore, kept_images
+from timbrespace.training.data.conditions import with_conditions
+from timbrespace.training.data.encode import encode_clips, fit_codec, image_shape, known_facts
+from timbrespace.training.data.normalise import fit_normalisation
+from timbrespace.training.data.pitch import clip_pitches, with_notes
+from timbrespace.training.data.sounds import OnDisk, Sounds, spread
+from timbrespace.training.data.source import check_same, clip_samples, open_corpus, origin_of
+from timbrespace.training.data.store import Encoder, ImageStore, kept_images
+from timbrespace.training.data.synthesised import COPIES, ConcatRows, synthesised_encoder
+from timbrespace.training.distributed import check_compiler, make_fabric, rank_zero_first, together
 from timbrespace.training.log import Board, log_path, write_log
 from timbrespace.training.loop import CHECKED, History, best_check
-from timbrespace.training.normalise import fit_normalisation
-from timbrespace.training.pitched import clip_pitches, with_notes
-from timbrespace.training.ranks import check_compiler, first_alone, make_fabric, together
 from timbrespace.training.schedules import settled
-from timbrespace.training.source import check_same, clip_samples, open_corpus, origin_of
 from timbrespace.training.stages import learn, stage_steps
-from timbrespace.training.synthesised import COPIES, Joined, synthesised_encoder
 from timbrespace.training.workspace import Plan, Workspace
 
 _CLOSING_SECONDS = 30.0  # about what latents, map and card take on a thousand clips: 27 to 33 s measured
@@ -71,11 +71,11 @@ class Report:
 Watcher = Callable[[Report], None]
 
 
-class Stop(Exception):  # noqa: N818 - a wish, not a failure
+class StopTraining(Exception):  # noqa: N818 - a wish, not a failure
     """Raised by a watcher, or by `ready`, ends a training for good: `train` removes its working folder and hands it on."""
 
 
-class Ready(NamedTuple):
+class TrainingContext(NamedTuple):
     """A training before its first step: the model, what it learns from and is checked on, and how."""
 
     model: Model
@@ -103,7 +103,7 @@ def train(
     nodes: int = 1,
     tensorboard: Path | str | None = None,
     encoded: Path | None = None,
-    ready: Callable[[Ready], None] = lambda ready: None,
+    ready: Callable[[TrainingContext], None] = lambda ready: None,
     watch: Watcher = lambda report: None,
     finished: Callable[[Instrument, Corpus], None] = lambda instrument, corpus: None,
 ) -> Instrument:
@@ -118,7 +118,7 @@ def train(
     precision: 32, 16-mixed (GPU) or bf16-mixed. devices, nodes: so many devices of each of so many machines share every batch; the
     program starts itself again for each (see docs/training.md). tensorboard: a folder for its files. encoded: a folder that keeps the
     last encoded sounds for further runs. ready: called before the first step; finished: when the instrument is written, with the corpus
-    it learned from. `ready` and `watch` may raise `Stop`.
+    it learned from. `ready` and `watch` may raise `StopTraining`.
 
     A killed run is taken up by `resume` from its last checkpoint, at most seconds old, and ends with the same instrument as an
     unbroken one on the same machine.
@@ -144,13 +144,13 @@ def train(
     check_absent(log_path(out), force=force or workspace.path.exists())  # of an interrupted run: told, or taken up, below
     with together(fabric):
         board = Board(Path(tensorboard) / out.stem) if tensorboard is not None and fabric.is_global_zero else None
-        first_alone(fabric, lambda: workspace.start(resume=resume, force=force))
+        rank_zero_first(fabric, lambda: workspace.start(resume=resume, force=force))
         try:
             return _learn(
                 source, out, config, fabric, workspace, channels=channels, seed=seed, force=force, encoded=encoded, board=board,
                 ready=ready, watch=watch if fabric.is_global_zero else lambda report: None, finished=finished,
             )  # fmt: skip
-        except Stop as stop:
+        except StopTraining as stop:
             clear_frames(stop.__traceback__)  # which hold the encoded sounds open
             workspace.remove()
             raise
@@ -161,7 +161,7 @@ def train(
 
 def _learn(
     source: Path | str | Corpus, out: Path, config: Config, fabric: Fabric, workspace: Workspace, *, channels: int, seed: int, force: bool,
-    encoded: Path | None, board: Board | None, ready: Callable[[Ready], None], watch: Watcher,
+    encoded: Path | None, board: Board | None, ready: Callable[[TrainingContext], None], watch: Watcher,
     finished: Callable[[Instrument, Corpus], None],
 ) -> Instrument:  # fmt: skip
     resumed = workspace.has_plan()
@@ -174,7 +174,7 @@ def _learn(
         )
 
     if fabric.world_size > 1:
-        first_alone(fabric, opened)
+        rank_zero_first(fabric, opened)
     corpus = opened()
     clips = corpus.indices("train")
     config = with_notes(config, [corpus.clips[i].pitch for i in clips])
@@ -198,7 +198,7 @@ def _learn(
     if resumed:
         check_same(plan, corpus, config, seed, workspace, fabric, origin=origin_of(source, channels))
         torch.set_num_threads(plan.threads)
-    fit_normalisation(representation, corpus, samples=plan.samples, padded=MODELS[config.model["name"]].whole)
+    fit_normalisation(representation, corpus, samples=plan.samples, padded=MODELS[config.model["name"]].fixed_length)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = build_model(config.model, representation=representation, samples=plan.samples)
@@ -217,11 +217,11 @@ def _learn(
         return replace(plan, variations=affordable_variations(encoder, config), synthesised=affordable_synthesised(foreign, config))
 
     if not resumed:
-        first_alone(fabric, lambda: workspace.write_plan(work()))
+        rank_zero_first(fabric, lambda: workspace.write_plan(work()))
         plan = workspace.read_plan()
     own_rows = len(clips) * (1 + plan.variations)
     foreign = synthesised_encoder(encoder, count=plan.synthesised, channels=corpus.channels)
-    joined = Joined(encoder, own_rows, foreign)
+    joined = ConcatRows(encoder, own_rows, foreign)
     rows = own_rows + plan.synthesised * COPIES
     folder = workspace.path if encoded is None else kept_images(encoded, encoder, rows=rows, fingerprint=corpus.fingerprint)
 
@@ -230,26 +230,26 @@ def _learn(
         images.fill(joined, workers=torch.get_num_threads(), progress=lambda done, total: watch(Report("encode", done, total)))
         encoder.keep_figures(folder, own_rows)
 
-    first_alone(fabric, fill)
+    rank_zero_first(fabric, fill)
     if not fabric.is_global_zero:
         encoder.keep_figures(folder, own_rows)  # as the first has stored them
     store = ImageStore(folder, rows=rows, cells=math.prod(shape))
     took["encode"] = time.monotonic() - stage
     stage = time.monotonic()
     watch(Report("codec"))
-    if isinstance(model, Coded) and fabric.world_size > 1:
-        first_alone(fabric, lambda: fit_codec(model, store, workspace, encoder, seed=seed))
+    if isinstance(model, LinearCodecVAE) and fabric.world_size > 1:
+        rank_zero_first(fabric, lambda: fit_codec(model, store, workspace, encoder, seed=seed))
     sounds = (
         fit_codec(model, store, workspace, encoder, seed=seed)
-        if isinstance(model, Coded)
+        if isinstance(model, LinearCodecVAE)
         else OnDisk(store, shape, _all_facts(encoder, own_rows, rows))
     )
     held = corpus.indices("validation") or clips
     validation = encode_clips(model, corpus, held, representation, samples=plan.samples, shape=shape)
-    if config.training.start == "corpus" and not isinstance(model, Coded):  # which begins by its codec
-        model.begin(spread(sounds))
+    if config.training.start == "corpus" and not isinstance(model, LinearCodecVAE):  # which begins by its codec
+        model.initialise(spread(sounds))
     took["codec"] = time.monotonic() - stage
-    ready(Ready(model, sounds, validation, config, fabric))
+    ready(TrainingContext(model, sounds, validation, config, fabric))
 
     stage = time.monotonic()
     if not plan.steps:
@@ -262,7 +262,7 @@ def _learn(
             ),
         )  # fmt: skip
         counted = replace(plan, steps=steps, check_every=every, inner_steps=inner, inner_check_every=inner_every)
-        first_alone(fabric, lambda: workspace.write_plan(counted))
+        rank_zero_first(fabric, lambda: workspace.write_plan(counted))
         plan = workspace.read_plan()
 
     def told(name: str, step: int, steps: int, seen: History) -> None:
@@ -288,7 +288,7 @@ def _learn(
     watch(Report("finish", figures=reached, unit=model.unit, advice=used.advice()))
     if not fabric.is_global_zero:
         store.close()
-        first_alone(fabric, lambda: None)
+        rank_zero_first(fabric, lambda: None)
         return Instrument.load(out)
     instrument = make_instrument(model, corpus, config, representation, samples=plan.samples, sounds=sounds, seed=seed)
     card = make_card(
@@ -308,7 +308,7 @@ def _learn(
         board.sounds(instrument, [corpus.audio(i) for i in held[:4]], step=history.step[-1])
     store.close()
     workspace.remove()
-    first_alone(fabric, lambda: None)
+    rank_zero_first(fabric, lambda: None)
     return instrument
 
 
@@ -337,7 +337,7 @@ def _devices(fabric: Fabric) -> str:
 
 
 def _stint(
-    cost: Price | None, *, config: Config, images: int, looked: int, started: float, share: float, after: float = 0.0
+    cost: Cost | None, *, config: Config, images: int, looked: int, started: float, share: float, after: float = 0.0
 ) -> tuple[int, int]:
     """Optimiser steps and steps between checks: by epochs, or what fits into the minutes that are left.
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from timbrespace.audio.atomic import disk_error, replacing, write_json
+from timbrespace.atomic import disk_error, replacing, write_json
 from timbrespace.contracts import OutputExistsError, TimbrespaceError
 
 

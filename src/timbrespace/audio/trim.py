@@ -1,0 +1,113 @@
+"""From a stretch of sound to a clip: where it begins and ends, its rest offset, its level.
+
+Arrays are (channels, time) float32; thresholds are relative to the loudest sample of the stretch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+SILENT_PEAK = 4e-5  # about -88 dBFS: the last bit of 16, which dither alone moves
+STORED_PEAK = 10 ** (-1 / 20)  # clips are stored with their loudest sample at -1 dB
+_ONSET = 1e-3  # -60 dB
+_LOUD = 0.05  # -26 dB: surely within the sound
+_HIGHEST_ONSET = 0.02  # -34 dB: however noisy the lead-in, the threshold does not rise above this
+_END = 1e-4  # -80 dB
+_BEFORE_SECONDS = 0.001  # kept before the onset, faded in
+_AFTER_SECONDS = 0.005  # kept after the end, faded out
+_CUT_FADE_SECONDS = 0.010
+_SHORTEST_FOR_DC = 0.050  # s; the mean of a shorter sound is part of the sound
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Frames start…end of a file. `cut_start`, `cut_end`: the sound goes on there, so fade over so many frames."""
+
+    start: int
+    end: int
+    cut_start: int = 0
+    cut_end: int = 0
+
+
+def dc_offset(audio: np.ndarray, rate: int) -> np.ndarray:
+    """Rest offset of each channel, (channels,), zero where it is not considerable (over -60 dBFS and 1 % of the peak).
+
+    The median of the means of eight equal parts: the lopsided waveform of a decaying hit does not count as offset.
+    """
+    channels, time = audio.shape
+    if time < 8 or time < _SHORTEST_FOR_DC * rate:
+        return np.zeros(channels, np.float32)
+    part = time // 8
+    means = audio[:, : part * 8].reshape(channels, 8, part).mean(axis=2, dtype=np.float64)
+    offset = np.median(means, axis=1)
+    peak = np.abs(audio).max(axis=1)
+    return np.where((np.abs(offset) > 1e-3) & (np.abs(offset) > 0.01 * peak), offset, 0.0).astype(np.float32)
+
+
+def bounds(audio: np.ndarray, rate: int) -> tuple[int, int]:
+    """First and one-behind-last frame of the sound itself: the onset and the last sample above -80 dB of the peak.
+
+    The onset is the first sample above -60 dB of the peak, so that soft attacks stay whole; only where an even noise floor
+    (as of a record) leads in, the threshold is put above that floor. Silence gives (0, 0).
+    """
+    envelope = np.abs(audio).max(axis=0)
+    peak = float(envelope.max(initial=0.0))
+    if peak == 0.0:
+        return 0, 0
+    onset = int(np.argmax(envelope > _ONSET * peak))
+    loud = int(np.argmax(envelope > _LOUD * peak))
+    block = max(1, rate // 1000)
+    blocks = (loud - onset - 5 * block) // block  # whole milliseconds of lead-in, without the attack itself
+    if blocks >= 20:
+        levels = envelope[onset : onset + blocks * block].reshape(blocks, block).max(axis=1)
+        first, second = float(np.median(levels[: blocks // 2])), float(np.median(levels[blocks // 2 :]))
+        if second < 1.41 * first:  # even or falling: noise; an attack would rise
+            threshold = min(2.0 * float(np.quantile(levels, 0.95)), _HIGHEST_ONSET * peak)
+            onset = max(onset, int(np.argmax(envelope > threshold)))
+    end = len(envelope) - int(np.argmax(envelope[::-1] > _END * peak))
+    return onset, end
+
+
+def shorten(audio: np.ndarray, samples: int, rate: int) -> np.ndarray:
+    """The first `samples` frames of `audio (channels, time)`, faded out over the last 10 ms; as it is where it is not longer."""
+    if audio.shape[1] <= samples:
+        return audio
+    cut = audio[:, :samples].copy()
+    fade = min(samples, max(1, round(_CUT_FADE_SECONDS * rate)))
+    cut[:, samples - fade :] *= np.linspace(1.0, 0.0, fade + 1, dtype=np.float32)[1:]
+    return cut
+
+
+def make_clip(audio: np.ndarray, piece: Piece, rate: int) -> tuple[np.ndarray, int, float] | None:
+    """Trims, fades where it was cut and normalises one piece of `audio`.
+
+    Returns ((channels, time) float32 peaking at -1 dB, its first frame in `audio`, gain in dB), or None when the piece is silent.
+    """
+    part = audio[:, piece.start : piece.end]
+    onset, end = bounds(part, rate)
+    if end == 0:
+        return None
+    first = max(0, onset - max(1, round(_BEFORE_SECONDS * rate)))
+    last = min(part.shape[1], end + max(1, round(_AFTER_SECONDS * rate)))
+    clip = part[:, first:last].copy()
+    length = clip.shape[1]
+    fade_in = onset - first if first > 0 else min(piece.cut_start, length // 2)
+    fade_out = last - end if last < part.shape[1] else min(piece.cut_end, length // 2)
+    if fade_in > 0:
+        clip[:, :fade_in] *= np.linspace(0.0, 1.0, fade_in + 1, dtype=np.float32)[:-1]
+    if fade_out > 0:
+        clip[:, length - fade_out :] *= np.linspace(1.0, 0.0, fade_out + 1, dtype=np.float32)[1:]
+    peak = float(np.abs(clip).max())
+    if peak < SILENT_PEAK:
+        return None
+    gain = STORED_PEAK / peak
+    return (clip.astype(np.float64) * gain).astype(np.float32), piece.start + first, float(20.0 * np.log10(gain))
+
+
+def pad_and_normalise(audio: np.ndarray, samples: int) -> np.ndarray:
+    """`audio (channels, time)`, up to `samples` long, with its loudest sample at -1 dB and silence up to `samples` frames."""
+    peak = float(np.abs(audio).max(initial=0.0))
+    level = STORED_PEAK / peak if peak > SILENT_PEAK else 1.0
+    return np.pad(audio * np.float32(level), ((0, 0), (0, samples - audio.shape[1])))

@@ -1,0 +1,122 @@
+"""`timbrespace prepare FOLDER|synthetic:NAME --out CORPUS`: a folder of sounds becomes a corpus."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from timbrespace.corpus.corpus import Corpus
+
+_LISTED = 20  # skipped files shown on screen; all are in skipped.jsonl and in --json
+
+
+def prepare(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="FOLDER|synthetic:NAME",
+            help="Folder of sound files, or a synthetic corpus such as synthetic:drums.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="Corpus folder to make.", show_default=False)],
+    channels: Annotated[int, typer.Option("--channels", help="1 mixes to mono, 2 keeps stereo.")] = 1,
+    rate: Annotated[int, typer.Option("--rate", help="Sample rate of the corpus in Hz.")] = 44_100,
+    cut: Annotated[
+        str,
+        typer.Option(
+            "--cut", help="auto | keep | segments | onsets: what happens to files over 6 s (segments, onsets: to all that are longer)."
+        ),
+    ] = "auto",
+    segment_seconds: Annotated[float, typer.Option("--segment-seconds", help="Length of a segment in s.")] = 2.0,
+    rule: Annotated[
+        list[str] | None, typer.Option("--rule", metavar="NAME=PATTERN", help="Category by file name, such as 'kick=*bd*'; repeatable.")
+    ] = None,
+    layout: Annotated[
+        str,
+        typer.Option("--layout", help="auto | folder | table | musicnet | nsynth | urbansound8k | esc50: whose own labels are read."),
+    ] = "auto",
+    only: Annotated[
+        list[str] | None, typer.Option("--only", metavar="NAME", help="Keep this category or instrument alone; repeatable.")
+    ] = None,
+    pitch: Annotated[bool, typer.Option("--pitch/--no-pitch", help="Estimate the pitch where neither labels nor names tell it.")] = True,
+    count: Annotated[int | None, typer.Option("--count", help="Clips of a synthetic corpus.", show_default=False)] = None,
+    diverse: Annotated[
+        int | None, typer.Option("--diverse", metavar="N", help="Keep the N most diverse clips alone.", show_default=False)
+    ] = None,
+    diverse_rule: Annotated[
+        str, typer.Option("--diverse-rule", help="mean | nearest: farthest from the mean, or from the nearest, of those picked.")
+    ] = "nearest",
+    store_stft: Annotated[bool, typer.Option("--store-stft", help="Store the complex STFT (1024 points, hop 256) too.")] = False,
+    seed: Annotated[int, typer.Option("--seed", help="Seed of the train / validation / test split.")] = 0,
+    force: Annotated[bool, typer.Option("--force", help="Replace a corpus that is there already.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the corpus's figures as JSON and nothing else.")] = False,
+) -> None:
+    """Decode, trim, normalise, resample and cut a folder of sounds once; training then reads the corpus alone."""
+    import time
+
+    from timbrespace.cli.common.corpus import counting, parse_rules, print_json
+    from timbrespace.corpus.prepare import prepare as make
+
+    rules, begun = parse_rules(rule), time.perf_counter()
+    with counting("preparing", quiet=json) as progress:
+        corpus = make(
+            source,
+            out,
+            sample_rate=rate,
+            channels=channels,
+            cut=cut,
+            segment_seconds=segment_seconds,
+            rules=rules,
+            layout=layout,
+            only=only or (),
+            pitch=pitch,
+            count=count,
+            diverse=diverse,
+            diverse_rule=diverse_rule,
+            seed=seed,
+            store_stft=store_stft,
+            force=force,
+            progress=progress,
+        )
+    took = time.perf_counter() - begun
+    skipped = corpus.skipped()
+    if json:
+        print_json({**corpus.head, "path": str(corpus.path), "skipped_files": skipped, "took_seconds": round(took, 3)})
+        return
+    _print(corpus, skipped, took)
+
+
+def _print(corpus: Corpus, skipped: list[dict[str, str]], took: float) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+
+    console, head = Console(highlight=False, soft_wrap=True), corpus.head
+    splits = ", ".join(f"{count} {name}" for name, count in head["splits"].items())
+    console.print(f"[bold]{len(corpus)} clips[/bold] ({splits}), {corpus.sample_rate} Hz, {corpus.channels} channel(s), in {took:.1f} s")
+    if head["layout"] not in ("folder", "synthetic"):
+        console.print(f"labels read from the tables of the layout {head['layout']}")
+    console.print(f"categories: {_counts(head['categories'])}" + (f", none for {head['uncategorised']}" if head["uncategorised"] else ""))
+    if head["instruments"] and head["instruments"] != head["categories"]:
+        console.print(f"instruments: {_counts(head['instruments'])}")
+    pitches = head["pitches"]
+    console.print(f"pitches: {pitches['told']} told, {pitches['estimated']} estimated, none for {pitches['none']}")
+    if head["left_out"]:
+        console.print(f"left out as asked: {head['left_out']}, listed in {escape(str(corpus.path / 'left_out.jsonl'))}")
+    for row in skipped[:_LISTED]:
+        console.print(f"[yellow]skipped[/yellow] {escape(row['file'])}: {escape(row['reason'])}")
+    if len(skipped) > _LISTED:
+        console.print(f"… and {len(skipped) - _LISTED} more, all in {escape(str(corpus.path / 'skipped.jsonl'))}")
+    console.print(f"Next: timbrespace train {escape(str(corpus.path))} --out instrument.safetensors")
+
+
+def _counts(counts: dict[str, Any]) -> str:
+    """'kick 5, snare 3', the most frequent first; thirty at most."""
+    from rich.markup import escape
+
+    rows = sorted(counts.items(), key=lambda row: -row[1])
+    more = f", {len(rows) - 30} more" if len(rows) > 30 else ""
+    return (", ".join(f"{escape(name)} {count}" for name, count in rows[:30]) or "none") + more

@@ -1,0 +1,91 @@
+"""What `represent` says at its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Any
+
+from timbrespace.cli.common.corpus import print_json
+from timbrespace.contracts import TimbrespaceError
+
+if TYPE_CHECKING:
+    from timbrespace.features.represent import Wanted
+    from timbrespace.features.stack import Stack
+    from timbrespace.representation.base import Representation
+
+_LISTED = 20  # lines on screen; all are in --json
+
+
+def tell_rows(
+    rows: list[dict[str, Any]],
+    skipped: list[dict[str, str]],
+    wanted: Wanted,
+    view: Representation,
+    settings: dict[str, Any],
+    out: Path,
+    *,
+    json: bool,
+) -> None:
+    """Says what was written for each sound. Raises TimbrespaceError where nothing was."""
+    means = {key: _mean(rows, key) for key in ("log_mel_error_db", "sound_error_db", "snr_db")} if wanted.roundtrip else {}
+    if json:
+        print_json(
+            {
+                "representation": settings,
+                "sample_rate": view.sample_rate,
+                "channels": view.channels,
+                "sounds": rows,
+                "skipped": skipped,
+                **({"mean": means} if wanted.roundtrip else {}),
+                **({"pixels_per_second": wanted.pixels_per_second} if wanted.picture else {}),
+            }
+        )
+    else:
+        tell_skipped(skipped)
+        for row in rows[:_LISTED]:
+            shape = " × ".join(map(str, row["shape"]))
+            print(f"{row['name']}  {row['seconds']:.2f} s  {shape}{_errors(row) if wanted.roundtrip else ''}")
+        if len(rows) > _LISTED:
+            print(f"… and {len(rows) - _LISTED} more")
+        if wanted.roundtrip and len(rows) > 1:
+            print(f"mean{_errors(means)}")
+        if wanted.picture and rows:
+            print(f"pictures: {wanted.pixels_per_second:g} pixels a second")
+        if rows:
+            print(f"{len(rows)} sounds as {settings['name']} (parts × bands × frames) in {out}")
+    if not rows:
+        raise TimbrespaceError("none of the sounds could be represented; the reasons stand above")
+
+
+def tell_stack(stack: Stack, skipped: list[dict[str, str]], *, json: bool) -> None:
+    """Says what is in a stack."""
+    head, shape = stack.head, list(stack.array.shape)
+    if json:
+        told = {"written": str(stack.path), "shape": shape, "representation": head["representation"], "length": stack.length}
+        print_json(told | {"sample_rate": head["sample_rate"], "skipped": skipped})
+        return
+    tell_skipped(skipped)
+    print(f"{stack.path}  {' × '.join(map(str, shape))} (clips × parts × bands × frames), names and labels in {stack.path.stem}.json")
+
+
+def tell_skipped(skipped: list[dict[str, str]]) -> None:
+    """A line a file that was left out."""
+    for row in skipped[:_LISTED]:
+        print(f"skipped {row['file']}: {row['reason']}")
+    if len(skipped) > _LISTED:
+        print(f"… and {len(skipped) - _LISTED} more were skipped, all in --json")
+
+
+def _errors(row: dict[str, Any]) -> str:
+    parts = [f"log-mel error {row['log_mel_error_db']:.2f} dB", f"over the whole sound {row['sound_error_db']:.2f} dB"]
+    if row.get("snr_db") is not None:
+        parts.append(f"SNR {row['snr_db']:.1f} dB")
+    if row.get("identical"):
+        parts.append("identical")
+    return "  " + ", ".join(parts)
+
+
+def _mean(rows: list[dict[str, Any]], key: str) -> float | None:
+    values = [row[key] for row in rows if row[key] is not None]
+    return round(fmean(values), 3) if values else None

@@ -1,0 +1,33 @@
+"""`timbrespace presets`: what can be given to `train --preset`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from timbrespace.cli.common.options import Json
+
+
+def presets(
+    name: Annotated[str | None, typer.Argument(metavar="[PRESET]", help="Show this preset with everything filled in.")] = None,
+    json: Json = False,
+) -> None:
+    """List the presets that come with timbrespace, or show one whole."""
+    from timbrespace.cli.common.corpus import print_json
+    from timbrespace.config import load_preset
+    from timbrespace.config import presets as shipped
+
+    if name is not None:
+        content = load_preset(name).model_dump()
+        if json:
+            print_json(content)
+        else:
+            import yaml
+
+            print(yaml.safe_dump(content, sort_keys=False), end="")
+    elif json:
+        print_json(shipped())
+    else:
+        for preset, description in shipped().items():
+            print(f"{preset:<16}{description}")

@@ -1,0 +1,61 @@
+"""`timbrespace reconstruct X FILES|FOLDER --out DIR`: encode and decode; keeps relative names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from timbrespace.cli.common.options import Force, InstrumentPath, Json, OutFolder, Seed, Subtype
+
+
+def reconstruct(
+    instrument: InstrumentPath,
+    sources: Annotated[list[Path], typer.Argument(metavar="FILES|FOLDER", help="Sound files, or folders of them.", show_default=False)],
+    out: OutFolder,
+    seed: Seed = 0,
+    subtype: Subtype = "PCM_24",
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Send sounds through the instrument and back: same names, same lengths, same peaks."""
+    from timbrespace.atomic import check_absent
+    from timbrespace.audio.files import write
+    from timbrespace.cli.common.corpus import counting, print_json
+    from timbrespace.cli.common.jobs import plan_jobs
+    from timbrespace.cli.common.options import check_not_inputs, check_outputs, open_instrument
+    from timbrespace.contracts import TimbrespaceError
+
+    check_outputs(out, subtype=subtype)
+    jobs = [(path, target.with_name(f"{target.name}.wav")) for path, target in plan_jobs(sources, out)]
+    check_not_inputs([target for _, target in jobs], [path for path, _ in jobs])
+    for _, target in jobs:
+        check_absent(target, force=force)
+    opened = open_instrument(instrument)
+    written, skipped, cut = [], [], []
+    with counting("reconstructing", quiet=json) as progress:
+        for done, (path, target) in enumerate(jobs):
+            try:
+                audio = opened.read(path)
+                copy = opened.reconstruct(audio, seed=seed)
+            except TimbrespaceError as error:
+                skipped.append({"file": str(path), "reason": str(error).removeprefix(f"{path}: ")})
+            else:
+                write(target, copy, opened.sample_rate, subtype=subtype, force=force)
+                written.append(str(target))
+                if opened.longest is not None and audio.shape[-1] > opened.longest:
+                    cut.append(str(path))
+            if progress is not None:
+                progress(done + 1, len(jobs))
+    longest = None if opened.longest is None else opened.longest / opened.sample_rate
+    if json:
+        print_json({"written": written, "skipped": skipped, "longer_than_the_model": cut, "longest_seconds": longest})
+    else:
+        for row in skipped:
+            print(f"skipped {row['file']}: {row['reason']}")
+        if cut and longest is not None:
+            print(f"{len(cut)} files may reach beyond the {longest:.2f} s that this model takes: silence follows there")
+        print(f"{len(written)} sounds in {out}")
+    if not written:
+        raise TimbrespaceError("none of the files could be reconstructed; the reasons stand above")

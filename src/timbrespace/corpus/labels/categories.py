@@ -1,0 +1,162 @@
+"""Which kind of sound a file holds: the user's rules, then folder names, then its own name, then class-like folders.
+
+A folder counts when its name is a known word with at most fillers beside it, or ends in one; the nearest such folder wins over the
+file's name. Within a name a drum counts before an instrument, an instrument before a general word, and of equals the last
+('Synth Bass' is a bass).
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import PurePosixPath
+
+from timbrespace.corpus.labels import vocabulary
+
+DRUM_CATEGORIES = frozenset(vocabulary.DRUMS) | frozenset(vocabulary.DRUMS_GENERAL)
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+_CLASS_FOLDERS = (2, 64)  # how many class folders a corpus may have
+_CLASS_FILES = 3  # files that each of them holds at least
+
+
+@lru_cache(maxsize=1)
+def _table() -> dict[tuple[str, ...], tuple[int, str]]:
+    """word parts -> (rank, category); a lower rank counts first."""
+    table: dict[tuple[str, ...], tuple[int, str]] = {}
+    for rank, kinds in enumerate((vocabulary.DRUMS, vocabulary.NOTES, vocabulary.DRUMS_GENERAL, vocabulary.GENERAL)):
+        for category, text in kinds.items():
+            for word in text.split(","):
+                parts = tuple(word.split())
+                table[parts] = (rank, category)
+                table[(*parts[:-1], parts[-1] + "s")] = (rank, category)
+    return table
+
+
+@lru_cache(maxsize=1)
+def _short() -> dict[str, str]:
+    return {word.strip(): category for category, text in vocabulary.DRUM_SHORT.items() for word in text.split(",")}
+
+
+@lru_cache(maxsize=65536)
+def parts_of(name: str) -> tuple[str, ...]:
+    """Splits a name into lower-case parts: at separators, at digits, and where capitals begin; accents are dropped."""
+    text = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+    return tuple(part.lower() for part in _PART.findall(text))
+
+
+@lru_cache(maxsize=65536)
+def category_of_name(name: str) -> str | None:
+    """The kind that a name tells, or None."""
+    best: tuple[int, int, str] | None = None
+    for rank, category, _, stop in _matches(parts_of(name)):
+        if best is None or (rank, -stop) < best[:2]:
+            best = (rank, -stop, category)
+    return best[2] if best else None
+
+
+def _matches(parts: Sequence[str]) -> list[tuple[int, str, int, int]]:
+    """(rank, category, first part, one behind the last) of each known word; longer words hide their parts."""
+    table, found, index = _table(), [], 0
+    while index < len(parts):
+        for length in (3, 2, 1):
+            word = tuple(parts[index : index + length])
+            hit = table.get(word) or (table.get(("".join(word),)) if length == 2 else None)  # 'Hi Hat', 'BassDrum', 'tom 1'
+            if len(word) == length and hit:
+                found.append((*hit, index, index + length))
+                index += length
+                break
+        else:
+            part = parts[index]
+            glued = next((w for w in sorted(vocabulary.GLUED) if len(part) > len(w) and (part.startswith(w) or part.endswith(w))), None)
+            if glued:
+                found.append((*table[(glued,)], index, index + 1))
+            index += 1
+    return found
+
+
+@lru_cache(maxsize=4096)
+def category_of_folder(name: str) -> str | None:
+    """The kind that a folder's name tells: a known word with fillers only, or as its last word; kits and packs tell none."""
+    parts = [part for part in parts_of(name) if not part.isdigit()]
+    if not parts or vocabulary.NOT_A_CLASS & set(parts):
+        return None
+    matches = _matches(parts)
+    if not matches:
+        return None
+    covered = {i for _, _, start, stop in matches for i in range(start, stop)}
+    rest = [part for i, part in enumerate(parts) if i not in covered and part not in vocabulary.FILLERS]
+    meaningful = [i for i, part in enumerate(parts) if part not in vocabulary.FILLERS or i in covered]
+    if rest and meaningful[-1] not in covered:
+        return None
+    return category_of_name(name)
+
+
+def categorise(files: Sequence[str], *, rules: Mapping[str, str] | None = None, root: str = "") -> list[str | None]:
+    """A category or None for each relative posix path; `rules` maps patterns (*, ?, [..]; any case) to categories, first match wins.
+
+    `root` is the name of the folder itself, which tells only where nothing else does.
+    """
+    out: list[str | None] = [None] * len(files)
+    paths = [PurePosixPath(unicodedata.normalize("NFC", file)) for file in files]
+    ruled = [_by_rule(path, rules or {}) for path in paths]
+    foldered = [next((c for part in reversed(path.parts[:-1]) if (c := category_of_folder(part))), None) for path in paths]
+    named = [category_of_name(path.stem) for path in paths]
+    known = [folder or name for folder, name in zip(foldered, named, strict=True)]
+    classes = _class_folders(paths, known)
+    short = _short_drum_names(paths, known)
+    root_kind = category_of_folder(root) if root else None
+    for i, path in enumerate(paths):
+        by_class = (_label(path.parent.name) or None) if classes else None
+        out[i] = ruled[i] or foldered[i] or (by_class or known[i] if classes else known[i] or short[i]) or root_kind
+    return out
+
+
+def _by_rule(path: PurePosixPath, rules: Mapping[str, str]) -> str | None:
+    whole, name = str(path).casefold(), path.name.casefold()
+    for pattern, category in rules.items():
+        wanted = unicodedata.normalize("NFC", pattern).casefold()
+        if fnmatch.fnmatchcase(whole, wanted) or fnmatch.fnmatchcase(name, wanted) or fnmatch.fnmatchcase(path.stem.casefold(), wanted):
+            return category
+    return None
+
+
+def _label(folder: str) -> str:
+    return " ".join("".join(c if c.isprintable() and c not in '\\:*?"<>|_' else " " for c in folder).split()).casefold()
+
+
+def _class_folders(paths: Sequence[PurePosixPath], known: Sequence[str | None]) -> bool:
+    """Are the folders classes themselves? Where few names tell a kind and every file sits in one of a few well-filled folders."""
+    if sum(kind is not None for kind in known) > 0.5 * len(paths):
+        return False
+    counts = Counter(str(path.parent) for path in paths)
+    few = _CLASS_FOLDERS[0] <= len(counts) <= _CLASS_FOLDERS[1]
+    return few and "." not in counts and min(counts.values()) >= _CLASS_FILES
+
+
+def _short_drum_names(paths: Sequence[PurePosixPath], known: Sequence[str | None]) -> list[str | None]:
+    """Kinds from two-letter drum names ('ft_01', 'mc_cb'), in folders where drums are known from plain words."""
+    drums: dict[str, int] = defaultdict(int)
+    total: dict[str, int] = defaultdict(int)
+    for path, kind in zip(paths, known, strict=True):
+        total[str(path.parent)] += 1
+        drums[str(path.parent)] += kind in DRUM_CATEGORIES
+    out: list[str | None] = []
+    for path in paths:
+        folder = str(path.parent)
+        is_drums = drums[folder] >= 2 and drums[folder] >= 0.25 * total[folder]
+        is_drums = is_drums or any(vocabulary.DRUM_FOLDER_WORDS & set(parts_of(part)) for part in path.parts[:-1])
+        out.append(_short_kind(path.stem) if is_drums else None)
+    return out
+
+
+def _short_kind(stem: str) -> str | None:
+    pieces = [piece for piece in re.split(r"[^A-Za-z0-9]+", stem.lower()) if piece and not piece.isdigit()]
+    for piece in (pieces[0], pieces[-1]) if pieces else ():
+        kind = _short().get(piece) or _short().get(piece.rstrip("0123456789"))
+        if kind:
+            return kind
+    return None

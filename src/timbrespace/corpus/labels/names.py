@@ -1,0 +1,125 @@
+"""What a file's name tells besides its kind: pitch, velocity, instrument, and which hit it is a layer of."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+from timbrespace.corpus.labels import vocabulary
+from timbrespace.corpus.labels.categories import parts_of
+
+_SEMITONES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
+_NOTE = re.compile(r"(?<![A-Za-z0-9])([A-Ga-g])(#|♯|b|♭|s)?([0-9])(?![A-Za-z0-9])")
+_PITCH_VELOCITY = re.compile(r"[_\- ](\d{3})[_\- ](\d{3})$")
+_VELOCITY = re.compile(r"(?<![A-Za-z0-9])(?:v|vel|velocity)[_\- ]?(\d{2,3})(?![0-9A-Za-z])", re.IGNORECASE)
+_LAYER_TOKEN = re.compile(
+    r"(?<![A-Za-z0-9])(?:(?:v|vel|velocity|vl|rr|layer|lyr|take|dyn)[_\- ]?\d{1,3}|p{2,4}|m[pf]|f{2,4})(?![A-Za-z0-9])", re.IGNORECASE
+)
+_DYNAMIC_WORDS = "softest|soft|softer|light|lite|quiet|medium|med|mid|normal|hard|harder|hardest|loud|louder|loudest|strong|ghost|accent"
+_TRAILING_NUMBER = re.compile(r"(?<=\D)\d{1,3}\)?$")
+_TRAILING_WORD = re.compile(rf"(?:[_\- .]+|(?<=[a-z0-9])(?=[A-Z]))(?:{_DYNAMIC_WORDS})$", re.IGNORECASE)
+
+
+def plain(text: str) -> str:
+    """Composed Unicode: the same accents, whichever system wrote the name."""
+    return unicodedata.normalize("NFC", text)
+
+
+def midi_note(name: str) -> float | None:
+    """MIDI number of a note name such as 'C3', 'A#4', 'Bb2' (C4 = 60, octaves 0…9), or None."""
+    match = _NOTE.fullmatch(name)
+    return _midi(match) if match else None
+
+
+def _midi(match: re.Match[str]) -> float:
+    shift = {"#": 1, "♯": 1, "s": 1, "b": -1, "♭": -1}.get(match[2] or "", 0)
+    return float(12 * (int(match[3]) + 1) + _SEMITONES[match[1].lower()] + shift)
+
+
+def pitch_and_velocity(stem: str, *, is_drum: bool = False) -> tuple[float | None, int | None]:
+    """Pitch (MIDI number) and velocity (1…127) in a file name without suffix, None where it tells none.
+
+    'violin_060_085' is pitch 60, velocity 85; 'Pad C3' pitch 48; 'piano_A#4_v100' both; the 01 of 'Kick 01' is neither.
+    In drum names only capital note names count: 'snare-b1' is a second snare.
+    """
+    stem = plain(stem)
+    both = _PITCH_VELOCITY.search(stem)
+    if both and int(both[1]) <= 127 and 1 <= int(both[2]) <= 127 and not is_drum:
+        return float(both[1]), int(both[2])
+    velocity = _VELOCITY.search(stem)
+    notes = [match for match in _NOTE.finditer(stem) if not is_drum or match[1].isupper()]
+    return (
+        _midi(notes[-1]) if notes else None,
+        int(velocity[1]) if velocity and 1 <= int(velocity[1]) <= 127 else None,
+    )
+
+
+def layer_key(stem: str, *, is_drum: bool = False) -> tuple[str, bool]:
+    """The name of the hit that a file is a layer of, and whether the name says so in so many words.
+
+    Files of one folder with the same key differ only in velocity, dynamics or a trailing number. The second value is True where
+    nothing but velocity or dynamics was taken off ('BongoHi-Soft', 'violin_060_085'), False where it was a bare number
+    ('Snare_1', which may also be simply the first of a hundred snares).
+    """
+    stem = plain(stem)
+    both = _PITCH_VELOCITY.search(stem)
+    if both and int(both[1]) <= 127 and 1 <= int(both[2]) <= 127 and not is_drum:
+        return stem[: both.start(2) - 1].casefold(), True
+    said = False
+    shorter = _LAYER_TOKEN.sub("", stem)
+    if shorter.strip("_- ."):
+        said = shorter != stem
+        stem = shorter
+    stem = stem.rstrip("_- .")
+    word = _TRAILING_WORD.search(stem)
+    if word and word.start() > 0:
+        return stem[: word.start()].casefold(), True
+    note = list(_NOTE.finditer(stem))
+    number = None if note and note[-1].end() == len(stem) else _TRAILING_NUMBER.search(stem)
+    if number and stem[: number.start()].rstrip("_- .("):
+        base = stem[: number.start()].rstrip("_- .(")
+        word = _TRAILING_WORD.search(base)
+        return (base[: word.start()] if word and word.start() > 0 else base).casefold(), said
+    return stem.casefold(), said
+
+
+# 'pad' or 'plucked' say how something sounds, not what was played.
+_INSTRUMENTS = frozenset(vocabulary.NOTES) - {"plucked", "bell", "strings", "pad", "brass", "wind", "pulsing", "vocal", "lead", "arp"}
+
+
+@lru_cache(maxsize=1)
+def _instrument_words() -> dict[tuple[str, ...], str]:
+    """word parts -> instrument, plurals too."""
+    table = {}
+    for name in _INSTRUMENTS:
+        for text in vocabulary.NOTES[name].split(","):
+            parts = tuple(text.split())
+            table[parts] = table[(*parts[:-1], parts[-1] + "s")] = name
+    return table
+
+
+@lru_cache(maxsize=65536)
+def _instrument_in(name: str) -> str | None:
+    parts, found, index = parts_of(name), None, 0
+    while index < len(parts):
+        for length in (3, 2, 1):
+            hit = _instrument_words().get(parts[index : index + length]) if index + length <= len(parts) else None
+            if hit:
+                found, index = hit, index + length - 1
+                break
+        index += 1
+    return found
+
+
+def instrument_of(file: str) -> str | None:
+    """The instrument that a relative posix path tells: the last one in the file's name, else in the nearest folder's; or None.
+
+    'violin pizz 3.wav' is a violin though its category is plucked; 'Strings/a.wav' tells none.
+    """
+    *folders, name = file.split("/")
+    for part in (name.rpartition(".")[0] or name, *reversed(folders)):
+        found = _instrument_in(plain(part))
+        if found:
+            return found
+    return None

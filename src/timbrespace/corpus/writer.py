@@ -1,0 +1,141 @@
+"""Writing a corpus folder as a stream: clips go to disk as they come, and the folder appears under its name only when it is whole."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+import numpy as np
+
+from timbrespace.atomic import disk_error
+from timbrespace.contracts import OutputExistsError, TimbrespaceError
+from timbrespace.corpus import rows as layout
+from timbrespace.corpus.corpus import is_corpus
+
+_HEADER = 128  # bytes: room for the .npy header, which is written last, when the length is known
+
+
+class ArrayWriter:
+    """An .npy file whose first dimension grows: (rows, *shape) of `dtype`, C order."""
+
+    def __init__(self, path: Path, shape: tuple[int, ...], dtype: str):
+        self.rows, self._shape, self._dtype = 0, shape, np.dtype(dtype)
+        self._file = path.open("wb")
+        self._file.write(bytes(_HEADER))
+
+    def append(self, rows: np.ndarray) -> None:
+        """Adds rows (n, *shape)."""
+        if rows.shape[1:] != self._shape:
+            raise ValueError(f"rows of shape {rows.shape[1:]}, {self._shape} expected")
+        self._file.write(np.ascontiguousarray(rows, dtype=self._dtype).data)
+        self.rows += len(rows)
+
+    def __enter__(self) -> ArrayWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            if kind is None:
+                text = f"{{'descr': '{self._dtype.str}', 'fortran_order': False, 'shape': {(self.rows, *self._shape)}, }}"
+                header = b"\x93NUMPY\x01\x00" + (_HEADER - 10).to_bytes(2, "little") + text.encode().ljust(_HEADER - 11) + b"\n"
+                self._file.seek(0)
+                self._file.write(header)
+        finally:
+            self._file.close()
+
+
+def keep_rows(path: Path, offsets: Sequence[int], kept: Sequence[int]) -> list[int]:
+    """Rewrites an .npy file of rows so that only the stretches `kept` (ascending) remain, one at a time; returns the new offsets."""
+    rest = path.with_name(f"{path.name}.rest")
+    rows = np.load(path, mmap_mode="r", allow_pickle=False)
+    out = [0]
+    with ArrayWriter(rest, rows.shape[1:], rows.dtype.str) as writer:
+        for i in kept:
+            writer.append(rows[offsets[i] : offsets[i + 1]])
+            out.append(writer.rows)
+    del rows  # Windows does not replace a file that is mapped
+    rest.replace(path)
+    return out
+
+
+def check_places(source: Path | None, out: Path, *, force: bool) -> None:
+    """Refuses, before any work, an `out` that exists or that lies in, around or on `source`.
+
+    With `force` only a folder that is a corpus and holds nothing else may be replaced. Raises OutputExistsError, TimbrespaceError.
+    """
+    if source is not None:
+        real_source, real_out = Path(os.path.realpath(source)), Path(os.path.realpath(out))
+        if real_out == real_source:
+            raise TimbrespaceError(f"the corpus cannot be written over its own source {source}; give another --out")
+        if real_source in real_out.parents:
+            raise TimbrespaceError(f"{out} lies inside the source folder {source}, where nothing is written; give an --out elsewhere")
+        if real_out in real_source.parents:
+            raise TimbrespaceError(f"the source {source} lies inside {out}, which would be replaced; give another --out")
+    if not os.path.lexists(out) or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not force:
+        raise OutputExistsError(f"{out} exists already and is kept; give another --out, or --force to replace a corpus")
+    if out.is_symlink() or not out.is_dir() or not is_corpus(out):
+        raise OutputExistsError(f"{out} is not a corpus, so --force does not replace it; give another --out")
+    foreign = sorted(entry.name for entry in out.iterdir() if entry.name not in layout.FILES)
+    if foreign:
+        names = ", ".join(foreign[:3])
+        raise OutputExistsError(f"{out} also holds {names}, which is not part of a corpus; move that away or give another --out")
+
+
+@contextmanager
+def new_folder(out: Path, *, force: bool) -> Iterator[Path]:
+    """Gives a hidden folder beside `out` to fill; it becomes `out` when the block ends well, and is removed otherwise.
+
+    What a killed run left there is removed first; a run that is still alive holds a lock and is not disturbed (TimbrespaceError).
+    """
+    out = Path.cwd() / out
+    partial, old = out.with_name(f".{out.name}.partial"), out.with_name(f".{out.name}.old")
+    lock_path = out.with_name(f".{out.name}.lock")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with lock_path.open("ab") as lock:
+            if not _lock(lock):
+                raise TimbrespaceError(f"another run is writing {out} at this moment; wait for it or give another --out")
+            try:
+                if old.exists() and not out.exists():
+                    old.replace(out)  # killed between the two renames below
+                    check_places(None, out, force=force)
+                shutil.rmtree(old, ignore_errors=True)
+                shutil.rmtree(partial, ignore_errors=True)
+                partial.mkdir()
+                yield partial
+                check_places(None, out, force=force)
+                if out.is_dir():
+                    out.replace(old)
+                partial.replace(out)
+            finally:
+                shutil.rmtree(partial, ignore_errors=True)
+                if out.exists():
+                    shutil.rmtree(old, ignore_errors=True)
+                lock_path.unlink(missing_ok=True) if os.name != "nt" else None
+        if os.name == "nt":
+            lock_path.unlink(missing_ok=True)  # Windows does not remove an open file
+    except OSError as error:
+        raise disk_error(error, out) from error
+
+
+def _lock(file: BinaryIO) -> bool:
+    """Takes a lock that the system drops when this process ends, however it ends. False where another process holds it."""
+    try:
+        try:
+            import fcntl
+        except ImportError:
+            import msvcrt
+
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
+        else:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (11, 13, 35, 36)  # EAGAIN, EACCES, EDEADLK, …: held; else this file system has no locks
+    return True

@@ -1,0 +1,105 @@
+"""Sounds from wherever they come: files, folders, a prepared corpus or a synthesiser, each with its name and one way to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from timbrespace.audio.files import mix, probe, read_array, resample_array
+from timbrespace.audio.trim import shorten
+from timbrespace.contracts import AudioFileError, ConfigError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from timbrespace.corpus.corpus import Corpus
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One sound that is not read yet.
+
+    name: relative posix name without suffix. source: what to tell of where it comes from. samples: at `rate` Hz, None where only reading
+    tells. labels: what is known of it besides. path: its file, where it has one of its own.
+    """
+
+    name: str
+    source: str
+    rate: int
+    load: Callable[[], tuple[np.ndarray, int]] = field(repr=False)
+    samples: int | None = None
+    labels: dict[str, Any] = field(default_factory=dict)
+    path: Path | None = None
+
+    @property
+    def seconds(self) -> float | None:
+        """Length in s."""
+        return None if self.samples is None else self.samples / self.rate
+
+    def read(self, *, sample_rate: int, channels: int, samples: int | None = None) -> tuple[Tensor, int]:
+        """Audio `(channels, time)` float32 and its true length; samples: cut (with a short fade) or filled with silence to so many.
+
+        Raises AudioFileError, CorpusError.
+        """
+        import torch
+
+        audio, rate = self.load()
+        audio = resample_array(mix(audio, channels), rate, sample_rate)
+        if samples is None:
+            return torch.from_numpy(audio), audio.shape[-1]
+        audio = shorten(audio, samples, sample_rate)
+        true = audio.shape[-1]
+        return torch.from_numpy(np.pad(audio, ((0, 0), (0, samples - true)))), true
+
+
+def clips_of_files(jobs: Sequence[tuple[Path, str]], *, channels: int, skipped: list[dict[str, str]]) -> Iterator[Clip]:
+    """Clips of (path, relative name without suffix); those that cannot be opened are appended to `skipped` and left out."""
+    for path, name in jobs:
+        try:
+            info = probe(path)
+        except AudioFileError as error:
+            skipped.append({"file": str(path), "reason": str(error).removeprefix(f"{path}: ")})
+            continue
+        source = name + path.suffix if PurePosixPath(name).name == path.stem else str(PurePosixPath(name).with_name(path.name))
+        load = partial(read_array, path, channels=channels, info=info)
+        yield Clip(name, source, info.sample_rate, load, info.frames, {}, path)
+
+
+def clips_of_corpus(corpus: Corpus) -> Iterator[Clip]:
+    """The clips of a prepared corpus; labels are the lines of its manifest."""
+    from timbrespace.corpus.rows import row_of
+
+    for index, info in enumerate(corpus.clips):
+
+        def load(index: int = index) -> tuple[np.ndarray, int]:
+            return corpus.audio(index).numpy(), corpus.sample_rate
+
+        yield Clip(info.name, info.file, corpus.sample_rate, load, corpus.samples(index), row_of(info))
+
+
+def clips_of_synthesiser(name: str, *, count: int | None, seed: int, sample_rate: int) -> Iterator[Clip]:
+    """The sounds of a synthetic corpus as they are made: neither trimmed nor normalised. Raises ConfigError for an unknown name."""
+    from timbrespace.corpus.synthetic.registry import synthetic_clips
+
+    for clip in synthetic_clips(name, count=count, seed=seed, sample_rate=sample_rate):
+        audio = clip.audio.numpy()
+
+        def load(audio: np.ndarray = audio) -> tuple[np.ndarray, int]:
+            return audio, sample_rate
+
+        labels = {"name": clip.name, "category": clip.category, "labels": dict(clip.labels)}
+        yield Clip(clip.name, name, sample_rate, load, audio.shape[-1], labels)
+
+
+def samples_for(seconds: float | None, sample_rate: int) -> int | None:
+    """Samples of `seconds`. Raises ConfigError for what is no length."""
+    if seconds is None:
+        return None
+    if not 0 < seconds <= 86_400 or round(seconds * sample_rate) < 1:
+        raise ConfigError(f"--seconds is {seconds:g}, allowed is one sample to a day; for instance 1.5")
+    return round(seconds * sample_rate)

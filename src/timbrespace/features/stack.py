@@ -1,0 +1,168 @@
+"""Features of many clips of one length as a single array `(clips, parts, bands, frames)`, written batch by batch: memory stays flat."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from timbrespace.atomic import check_absent, replacing, write_json
+from timbrespace.contracts import FeatureFileError, TimbrespaceError
+from timbrespace.corpus.sources import ordered_map
+from timbrespace.corpus.writer import ArrayWriter
+from timbrespace.features.arrays import Features, checked_values, open_array
+from timbrespace.features.clips import Clip
+from timbrespace.features.head import STACK_FORMAT, check_size, head_path, make_head, read_head
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from timbrespace.representation.base import Representation
+
+_BATCH_VALUES, _MOST_BATCH = 2**22, 256
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Features of many clips. array: a memory map `(clips, parts, bands, frames)`; clips: name, source, length (samples), labels each."""
+
+    path: Path
+    array: NDArray[Any]
+    representation: Representation
+    length: int
+    clips: list[dict[str, Any]]
+    head: dict[str, Any]
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    def features(self, index: int) -> Features:
+        """One clip's, copied. Raises FeatureFileError for NaN and infinite values."""
+        values = checked_values(self.array[index], self.path)
+        return Features(values, self.representation, self.length, {**self.head, "shape": list(values.shape)})
+
+
+@dataclass(frozen=True)
+class _Made:
+    values: NDArray[np.float32]
+    rows: list[dict[str, Any]]
+    skipped: list[dict[str, str]]
+    lengths: list[int]
+    seen: int
+
+
+def write_stack(
+    path: Path | str,
+    clips: Iterable[Clip],
+    view: Representation,
+    settings: Mapping[str, Any],
+    *,
+    samples: int | None = None,
+    total: int = 0,
+    force: bool = False,
+    progress: Progress | None = None,
+) -> tuple[int, list[dict[str, str]]]:
+    """Writes NAME.npy and NAME.json; returns how many clips are in it, and {"file", "reason"} of those that could not be read.
+
+    samples: every clip is cut or padded to; None: all must have the same length. total: clips to come, for progress(done, total).
+    Raises FeatureFileError (lengths differ, no clip at all), OutputExistsError, TimbrespaceError (full disk).
+    """
+    path = Path(path)
+    beside = head_path(path)
+    for target in (path, beside):
+        check_absent(target, force=force)
+    rows: list[dict[str, Any]] = []
+    skipped: list[dict[str, str]] = []
+    length, done = samples, 0
+    clips = iter(clips)
+    first = next(clips, None)
+    if first is None:
+        raise FeatureFileError("there are no clips to stack")
+    size = check_size(view, samples or first.samples or 1)
+    batch = max(1, min(_MOST_BATCH, _BATCH_VALUES // max(1, int(np.prod(size)))))
+    with replacing(path, force=force) as temporary:
+        writer: ArrayWriter | None = None
+        try:
+            made = ordered_map(lambda group: _make(group, view, samples), _batches(itertools.chain([first], clips), batch))
+            for result in made:
+                for other, row in zip(result.lengths, result.rows, strict=True):
+                    length = other if length is None else length
+                    if other != length:
+                        raise FeatureFileError(
+                            f"{row['name']} has {other} samples and the clips before it {length}: one array needs one length; "
+                            "give --seconds S, and every clip is cut or padded to it"
+                        )
+                if result.rows:
+                    if writer is None:
+                        writer = ArrayWriter(temporary, result.values.shape[1:], "<f4")
+                    writer.append(result.values)
+                rows += result.rows
+                skipped += result.skipped
+                done += result.seen
+                if progress is not None:
+                    progress(done, max(total, done))
+        except BaseException as error:
+            if writer is not None:
+                writer.__exit__(type(error), error, None)
+            raise
+        if writer is None or length is None:
+            raise FeatureFileError(f"none of the {done} clips could be read; the first: {skipped[0]['file']}: {skipped[0]['reason']}")
+        writer.__exit__(None, None, None)
+    shape = (len(rows), view.parts, view.bands, view.frames(length))
+    head = make_head(settings, view, length=length, shape=shape, source="")
+    head |= {"format": STACK_FORMAT, "clips": rows, "skipped": skipped}
+    write_json(beside, head, force=force)
+    return len(rows), skipped
+
+
+def load_stack(path: Path | str) -> Stack:
+    """Opens NAME.npy with NAME.json as `write_stack` made them. Raises FeatureFileError."""
+    path = Path(path)
+    head, view = read_head(head_path(path))
+    if head["format"] != STACK_FORMAT:
+        raise FeatureFileError(f"{path} holds one sound; load it with timbrespace.features.arrays.load_features")
+    check_size(view, head["length"])
+    clips = head.get("clips")
+    if not isinstance(clips, list) or len(clips) != head["shape"][0] or not all(_clip_fits(clip, head["length"]) for clip in clips):
+        raise FeatureFileError(f"{head_path(path)}: clips must be {head['shape'][0]!r:.40} rows of name and length; make the stack again")
+    array = path if path.name.lower().endswith(".npy") else path.with_suffix(".npy")
+    return Stack(array, open_array(array, tuple(head["shape"])), view, head["length"], clips, head)
+
+
+def _clip_fits(clip: object, longest: int) -> bool:
+    if not isinstance(clip, dict) or not isinstance(clip.get("name"), str) or type(clip.get("length")) is not int:
+        return False
+    return bool(1 <= clip["length"] <= longest)
+
+
+def _batches(clips: Iterable[Clip], size: int) -> Iterator[list[Clip]]:
+    clips = iter(clips)
+    while group := list(itertools.islice(clips, size)):
+        yield group
+
+
+def _make(group: list[Clip], view: Representation, samples: int | None) -> _Made:
+    """Reads and encodes some clips; clips of differing lengths are told by `lengths`, and then not encoded."""
+    import torch
+
+    rows, skipped, audio = [], [], []
+    for clip in group:
+        try:
+            sound, true = clip.read(sample_rate=view.sample_rate, channels=view.channels, samples=samples)
+        except TimbrespaceError as error:
+            skipped.append({"file": str(clip.path or clip.name), "reason": str(error).removeprefix(f"{clip.path}: ")})
+            continue
+        audio.append(sound)
+        rows.append({"name": clip.name, "source": clip.source, "length": true, "labels": clip.labels})
+    lengths = [sound.shape[-1] for sound in audio]
+    if not audio or len(set(lengths)) > 1:
+        return _Made(np.zeros((0,), np.float32), rows, skipped, lengths, len(group))
+    check_size(view, lengths[0])
+    with torch.inference_mode():
+        values = view.encode(torch.stack(audio)).to(torch.float32).numpy()
+    return _Made(values, rows, skipped, lengths, len(group))

@@ -1,0 +1,221 @@
+"""`vq`: a sound as a small grid of codes out of learned books (VQ-VAE; source B asked for one)."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional
+
+from timbrespace.contracts import ConfigError
+from timbrespace.model.base import Batch, Evaluation, Posterior
+from timbrespace.model.clip.base import ImageModel
+from timbrespace.model.parts.code_prior import CodePrior
+from timbrespace.model.parts.codebook import Codebook
+from timbrespace.model.parts.likelihood import Kind as LikelihoodKind
+from timbrespace.model.parts.pca import evenly, principal, regression
+from timbrespace.model.parts.pca_init import as_latents
+
+_MOST_NUMBERS = 1_024
+_RUNS, _WINDOWS = 8_000, 1 << 25  # runs, and values in them, that a model begins with
+
+
+class VectorQuantised(ImageModel):
+    """Runs of `patch` frames -> convolutions over the runs -> `books` codes a run -> back, neighbouring runs overlapping.
+
+    The latent is the grid of codes, flat: `(batch, dims)`, dims = runs * books * numbers. What `decode` gets is taken to the nearest
+    codes; `draw` finds codes near a point that also go together, by a prior that learns beside, without a say in the codes.
+    patch: frames a run; books: codes a run; codes: in a book; numbers: of a code, few, so that codes are used; width, depth: of the
+    networks; decay: of the moving averages; prior: width of the prior. The rest: see `ImageModel`.
+    """
+
+    def __init__(
+        self,
+        *,
+        patch: Annotated[int, Field(ge=1, le=4_096)] = 24,
+        books: Annotated[int, Field(ge=1, le=64)] = 4,
+        codes: Annotated[int, Field(ge=2, le=8_192)] = 256,
+        numbers: Annotated[int, Field(ge=1, le=256)] = 3,
+        width: Annotated[int, Field(ge=1, le=8_192)] = 256,
+        depth: Annotated[int, Field(ge=0, le=32)] = 2,
+        decay: Annotated[float, Field(gt=0, lt=1)] = 0.99,
+        prior: Annotated[int, Field(ge=1, le=4_096)] = 128,
+        likelihood: LikelihoodKind = "mean squared",
+        parts: int,
+        bands: int,
+        frames: int,
+        floor: float | None,
+        samples: int,
+    ):
+        runs = math.ceil(frames / patch)
+        dims = runs * books * numbers
+        if dims > _MOST_NUMBERS:
+            longest = _MOST_NUMBERS // (books * numbers)
+            least = f"model.patch from {math.ceil(frames / longest)}" if longest else f"{_MOST_NUMBERS} numbers a run"
+            raise ConfigError(
+                f"{runs} runs of model.books={books} codes with model.numbers={numbers} are {dims} numbers a sound, allowed are "
+                f"{_MOST_NUMBERS}; with clips of {frames} frames take {least}, or fewer books or numbers"
+            )
+        super().__init__(
+            dims=dims, bottleneck="plain", likelihood=likelihood, parts=parts, bands=bands, frames=frames, floor=floor, samples=samples
+        )
+        cells = parts * bands
+        self.patch, self.grid, self.width = patch, (runs, books, numbers), width
+        self.codebook = Codebook(books=books, size=codes, numbers=numbers, decay=decay)
+        self.prior = CodePrior(positions=runs * books, size=codes, numbers=numbers, width=prior)
+        self.encoder = nn.Sequential(
+            nn.Conv1d(cells, width, patch, stride=patch), *(Mixing(width) for _ in range(depth)), nn.Conv1d(width, books * numbers, 1)
+        )
+        self.decoder = nn.Sequential(
+            nn.Conv1d(books * numbers, width, 1),
+            *(Mixing(width) for _ in range(depth)),
+            nn.Conv1d(width, 2 * patch * cells * self.likelihood.outputs, 1),
+        )
+
+    @torch.no_grad()
+    def initialise(self, batch: Batch) -> None:
+        """As principal components of the runs inside the sounds; back by regression of each run and half its neighbours on them."""
+        runs, books, numbers = self.grid
+        inside = self._counted(batch.lengths) > 0
+        around, half = functional.pad(batch.values.flatten(1, 2), (self.patch // 2, runs * self.patch)), self.patch // 2
+        # (batch, runs, cells, 2 * patch): run k and what it reaches of its neighbours, its own frames from `half` on
+        windows = around.unfold(2, 2 * self.patch, self.patch)[:, :, :runs].transpose(1, 2)
+        chosen = evenly(inside.nonzero()[:, 0], min(_RUNS, max(1, _WINDOWS // windows[0, 0].numel())))
+        seen = windows[chosen // runs, chosen % runs]
+        found = principal(seen[..., half : half + self.patch].flatten(1), min(books * numbers, self.width))
+        weights, constants = as_latents(found, self.bottleneck)
+        count = len(weights)
+        there: list[Any] = list(self.encoder)
+        back: list[Any] = list(self.decoder)
+        for layer in there + back:
+            if isinstance(layer, Mixing):
+                nn.init.zeros_(layer.outer.weight)
+                nn.init.zeros_(layer.outer.bias)  # type: ignore[arg-type]
+        first, last, reader = there[0], there[-1], back[-1]
+        # A code is where runs lie: of each book as many as there are codes, spread over all.
+        runs_heard = seen[..., half : half + self.patch].flatten(1) @ weights.T + constants
+        chosen = evenly(torch.arange(len(runs_heard)), self.codebook.counts.shape[1])
+        chosen = chosen[torch.arange(self.codebook.counts.shape[1]) % len(chosen)]
+        padded = functional.pad(runs_heard[chosen], (0, books * numbers - count))
+        self.codebook.initialise(padded.unflatten(1, (books, numbers)).transpose(0, 1))
+        first.weight[:count], first.bias[:count] = weights.unflatten(1, (-1, self.patch)), constants
+        _pass(last, count)
+        _pass(back[0], count)
+        weights, constants, missed = regression(runs_heard, self.likelihood.output_for(seen.flatten(1)))
+        deviations = self.likelihood.initialise(missed)
+        reader.weight.zero_()
+        reader.weight[: len(weights), :count, 0] = weights
+        reader.bias.copy_(torch.cat([constants, deviations]))
+
+    def encode_raw(self, images: Tensor) -> Tensor:
+        """`(batch, parts, bands, frames) -> (batch, dims)`, before they are quantised."""
+        missing = self.grid[0] * self.patch - self.shape[2]
+        found = self.encoder(functional.pad(images.flatten(1, 2), (0, missing)))
+        return found.transpose(1, 2).flatten(1)
+
+    def decode_raw(self, z: Tensor) -> Tensor:
+        """`(batch, dims) -> (batch, likelihood.outputs * parts, bands, frames)`, z as it is."""
+        parts, bands, frames = self.shape
+        runs = self.decoder(z.unflatten(1, (self.grid[0], -1)).transpose(1, 2))
+        runs = runs.unflatten(1, (-1, 2 * self.patch))  # (batch, outputs * cells, 2 * patch, runs), each run twice as long as its place
+        return overlapped(runs, frames).unflatten(1, (self.likelihood.outputs * parts, bands))
+
+    def project(self, z: Tensor) -> Tensor:
+        """The nearest codes to `z (batch, dims)`, of the same shape."""
+        return self._codes(self._indices(z))
+
+    @torch.no_grad()
+    def draw(self, z: Tensor, rng: np.random.Generator, *, temperature: float) -> Tensor:
+        """Codes for a point `z (dims,)` of the space: likely by the prior, and near the point for vectors that are as far from codes as
+        the encoder's are. temperature 0 takes the likeliest of each in turn; higher ones also take rarer ones and farther ones."""
+        runs, _, _ = self.grid
+        book = self.codebook
+        evidence = -book.distances(z.unflatten(0, self.grid)) / (2 * book.spread.clamp_min(1e-9)[:, None])
+        vectors = book.vectors.repeat(runs, 1, 1)
+        indices = self.prior.draw(vectors, evidence.flatten(0, 1), rng, temperature=temperature)
+        return self._codes(indices.view(runs, -1))[0]
+
+    def posterior(self, batch: Batch) -> Posterior:
+        """Where the sounds lie: their codes, `(batch, dims)`, without noise."""
+        return self.bottleneck.posterior(self.project(self.encode_raw(batch.values)))
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """reconstruction; commitment, mean square from the encoder's numbers to their codes; prior, nats a code. Moves the codes."""
+        numbers = self.encode_raw(batch.values)
+        if self.training:
+            self.codebook.learn(numbers.detach().unflatten(1, self.grid).flatten(0, 1), self._counted(batch.lengths))
+        indices = self._indices(numbers.detach())
+        codes = self._codes(indices).detach()
+        output = self.decode_raw(numbers + (codes - numbers).detach())  # straight through: the gradient passes the codes unchanged
+        return {
+            "reconstruction": self.likelihood.loss(output, batch.values).mean(),
+            "commitment": (numbers - codes).square().mean(),
+            "prior": self._prior_loss(codes, indices),
+        }
+
+    def evaluate(self, batch: Batch) -> Evaluation:
+        """As `ImageModel`, with figures: of the codes, see `Codebook.figures`; "prior nats a code", ln(codes) being no knowledge at all."""
+        numbers = self.encode_raw(batch.values)
+        indices = self._indices(numbers)
+        codes = self._codes(indices)
+        errors = self.errors(codes, batch.values)
+        figures = self.codebook.figures(indices, self._counted(batch.lengths)) | {
+            "prior nats a code": float(self._prior_loss(codes, indices).detach())
+        }
+        return Evaluation(errors, codes.new_zeros(self.dims), figures)
+
+    def _counted(self, lengths: Tensor) -> Tensor:
+        """Which runs say something of the codes, `(batch * runs,)`: those of a sound and one behind it. The silence of short sounds among
+        long ones would else be most of what there is."""
+        reached = (lengths * self.shape[2] / (self.samples * self.patch)).ceil() + 1
+        return (torch.arange(self.grid[0], device=lengths.device) < reached[:, None]).float().flatten()
+
+    def _indices(self, z: Tensor) -> Tensor:
+        """`(batch, dims) -> (batch * runs, books)`."""
+        return self.codebook.nearest(z.unflatten(1, self.grid).flatten(0, 1))
+
+    def _codes(self, indices: Tensor) -> Tensor:
+        """`(batch * runs, books) -> (batch, dims)`."""
+        return self.codebook.look_up(indices).reshape(-1, self.dims)
+
+    def _prior_loss(self, codes: Tensor, indices: Tensor) -> Tensor:
+        return self.prior.loss(codes.unflatten(1, (-1, self.grid[2])), indices.reshape(len(codes), -1))
+
+
+def _pass(layer: Any, count: int) -> None:
+    """The first outputs of a layer are the first inputs."""
+    layer.weight[:count], layer.bias[:count] = 0.0, 0.0
+    layer.weight[:count, :count, 0] = torch.eye(count)
+
+
+class Mixing(nn.Module):
+    """x + convolutions over three runs."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.inner, self.outer = nn.Conv1d(width, width, 3, padding=1), nn.Conv1d(width, width, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """`(batch, width, runs)`, the same shape."""
+        return x + self.outer(functional.gelu(self.inner(functional.gelu(x))))
+
+
+def overlapped(runs: Tensor, frames: int) -> Tensor:
+    """`(batch, channels, 2 * patch, runs) -> (batch, channels, frames)`: run k, patch p, lies about its own frames p·k … p·(k + 1).
+
+    Each reaches half a patch into its neighbours, faded by a triangle: no seam where two meet. The weights at a frame sum to 1.
+    """
+    patch, count = runs.shape[2] // 2, runs.shape[3]
+    fade = (torch.arange(patch, device=runs.device, dtype=runs.dtype) + 0.5) / patch
+    window = torch.cat([fade, fade.flip(0)])
+    faded = runs * window[:, None]
+    early, late = faded[:, :, :patch], faded[:, :, patch:]
+    total = functional.pad(early, (0, 1)) + functional.pad(late, (1, 0))  # (batch, channels, patch, runs + 1)
+    weight = functional.pad(fade[:, None].expand(-1, count), (0, 1)) + functional.pad(fade.flip(0)[:, None].expand(-1, count), (1, 0))
+    whole = (total / weight).transpose(2, 3).flatten(2)
+    start = patch // 2
+    return whole[..., start : start + frames]

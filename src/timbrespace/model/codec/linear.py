@@ -1,0 +1,187 @@
+"""What models around a closed-form codec share: principal components of whole sounds, and a small residual VAE inside."""
+
+from __future__ import annotations
+
+import math
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim.adam import adam
+
+from timbrespace.contracts import ConfigError
+from timbrespace.model.base import Batch, Evaluation, Model, Posterior, kl_to_normal, sample
+from timbrespace.model.parts.layers import ResidualMLP
+from timbrespace.model.parts.pitch import FEATURES, NoteRange, pitch_features
+
+_SEARCH_RATE = 0.1  # of latents, whose spread is 1
+# As a function: a torch.optim.Adam loads torch's compiler when it is made, more than a second.
+_ADAM: dict[str, Any] = {
+    "beta1": 0.9,
+    "beta2": 0.999,
+    "weight_decay": 0.0,
+    "eps": 1e-8,
+    "amsgrad": False,
+    "maximize": False,
+    "foreach": False,
+}
+
+
+class LinearCodecVAE(Model):
+    """Images of sounds, flat, as coefficients of a linear codec, and those through a residual VAE.
+
+        image ─ basis ─ coefficients ─┬─ first `dims`, whitened ─(+)─ mean
+                                      └─ residual MLP ───────────┘
+        latent ─┬─ the same linear map back ─(+)─ coefficients ─ basis ─ image
+                └─ residual MLP ─────────────┘└─ log2 length
+
+    At the start both MLPs give zero, so the model *is* principal component analysis of the (augmented) corpus, and training can
+    only add to it. With notes, the last number of the latent is the pitch, known and not inferred, and the networks are told it.
+
+    dims: latent size. coefficients: size of the linear codec around it. cells: of an image. width, depth, dropout: of the MLPs.
+    searching: steps from the encoder's guess to the nearest latent, for given sounds; training does without. axis: how images are laid out
+    by pitch; None: sounds without. A subclass writes `images`, `decode`, `loss`, `errors` and `_misfit`.
+    """
+
+    mean: Tensor  # (cells,)
+    basis: Tensor  # (coefficients, cells), orthonormal rows
+    scale: Tensor  # (coefficients,), standard deviation of each coefficient
+    length_statistics: Tensor  # (2,), mean and standard deviation of log2 length
+    axis: NoteRange | None
+
+    def __init__(
+        self, *, dims: int, coefficients: int, cells: int, width: int, depth: int, dropout: float, searching: int, axis: NoteRange | None
+    ):
+        super().__init__()
+        if dims > coefficients:
+            raise ConfigError(
+                f"dims is {dims}, the linear codec around it has only {coefficients} coefficients; lower dims or raise coefficients"
+            )
+        if coefficients > cells:
+            raise ConfigError(f"coefficients is {coefficients}, the features have only {cells} cells; lower it")
+        self.dims, self.coefficients, self.searching = dims, coefficients, searching
+        self.pitched, self.known_dims = axis is not None, int(axis is not None)
+        self.inferred_dims = dims - self.known_dims
+        if not self.inferred_dims:
+            raise ConfigError("dims is 1 and its one number would be the pitch; raise dims, or set notes to null")
+        self.axis = axis
+        self.register_buffer("mean", torch.zeros(cells))
+        self.register_buffer("basis", torch.zeros(coefficients, cells))
+        self.register_buffer("scale", torch.ones(coefficients))
+        self.register_buffer("length_statistics", torch.tensor([15.0, 1.0]))
+        told = FEATURES if self.pitched else 0
+        self.encoder = ResidualMLP(coefficients + 1 + told, 2 * self.inferred_dims, width=width, depth=depth, dropout=dropout)
+        self.decoder = ResidualMLP(self.inferred_dims + told, coefficients + 1, width=width, depth=depth, dropout=dropout)
+        self.length_path = nn.Linear(dims, 1)
+
+    def set_codec(self, mean: Tensor, basis: Tensor, scale: Tensor, length_statistics: Tensor) -> None:
+        """Takes the closed-form codec: `(cells,)`, `(coefficients, cells)`, `(coefficients,)`, `(2,)`."""
+        self.mean.copy_(mean)
+        self.basis.copy_(basis)
+        self.scale.copy_(scale)
+        self.length_statistics.copy_(length_statistics)
+
+    def coefficients_of(self, images: Tensor) -> Tensor:
+        """What is learned from: `(batch, cells) -> (batch, coefficients, and what a subclass adds)`."""
+        return (images - self.mean) @ self.basis.T
+
+    def standard_lengths(self, lengths: Tensor) -> Tensor:
+        """Lengths in samples `(batch,)` as standardised log2 `(batch, 1)`."""
+        return ((torch.log2(lengths.to(self.mean)) - self.length_statistics[0]) / self.length_statistics[1])[:, None]
+
+    def lengths_of(self, standard: Tensor, asked: Tensor | None, *, most: int) -> Tensor:
+        """Lengths in samples `(batch,)`, 1 to `most`: those asked for, or what the latents tell, standardised `(batch, 1)`."""
+        log_length = (standard[:, 0] * self.length_statistics[1] + self.length_statistics[0]).clamp(0.0, math.log2(most))
+        return (torch.exp2(log_length).round().to(torch.int64) if asked is None else asked).clamp(1, most)
+
+    def facts(self, lengths: Tensor, pitch: Tensor | None = None) -> Tensor:
+        """Known beside the image: lengths in samples, MIDI numbers (NaN: unknown) `(batch,)` -> standardised `(batch, 1; with notes 2)`."""
+        standard = self.standard_lengths(lengths)
+        if self.axis is None:
+            return standard
+        return torch.cat([standard, self.axis.standard(unknown(standard) if pitch is None else pitch.to(standard))], 1)
+
+    def posterior(self, batch: Batch) -> Posterior:
+        """Coefficients `(batch, coefficients, …)`, lengths, pitches -> Posterior `(batch, dims)`; a pitch is certain: log variance -inf."""
+        coefficients, facts = batch.values[:, : self.coefficients], self.facts(batch.lengths, batch.pitches)
+        # Weak coefficients are not blown up to full size: most of what they hold is noise.
+        standard = coefficients / (self.scale + 0.05 * self.scale[0])
+        length, pitch = facts[:, :1], facts[:, 1:]
+        told = [pitch_features(pitch)] if self.pitched else []
+        change, log_variance = self.encoder(torch.cat([standard, length, *told], 1)).chunk(2, 1)
+        linear = coefficients[:, : self.inferred_dims] / self.scale[: self.inferred_dims]
+        log_variance = (log_variance - 3.0).clamp(-14.0, 4.0)
+        return Posterior(torch.cat([linear + change, pitch], 1), torch.cat([log_variance, torch.full_like(pitch, -torch.inf)], 1))
+
+    def reconstruct(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """`(batch, dims)` -> coefficients `(batch, coefficients)`, standardised lengths `(batch, 1)`."""
+        timbre, pitch = z[:, : self.inferred_dims], z[:, self.inferred_dims :]
+        told = torch.cat([timbre, pitch_features(pitch)], 1) if self.pitched else timbre
+        change, length = self.decoder(told).split([self.coefficients, 1], 1)
+        linear = nn.functional.pad(timbre * self.scale[: self.inferred_dims], (0, self.coefficients - self.inferred_dims))
+        return linear + change * self.scale.square().mean().sqrt(), length + self.length_path(z)
+
+    def encode(self, features: Tensor, lengths: Tensor, pitch: Tensor | None = None) -> Posterior:
+        """`(batch, parts, bands, frames)` and true lengths in samples `(batch,)` -> Posterior `(batch, dims)`.
+
+        pitch: MIDI numbers `(batch,)`, for a model with notes; the middle of its range where unknown (None, NaN).
+        """
+        return self.posterior(Batch(self.coefficients_of(self.prepare_features(features, pitch)), lengths, pitch))
+
+    @abstractmethod
+    def loss(self, coefficients: Tensor, batch: Batch) -> Tensor:
+        """Of coefficients found `(batch, coefficients)` against those of a batch: a scalar."""
+
+    @abstractmethod
+    def errors(self, coefficients: Tensor, batch: Batch) -> Tensor:
+        """The same for people: `(batch,)` in `unit`."""
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """reconstruction as `loss` has it, kl `(dims,)` in nats, length in standard deviations squared; see `Model`."""
+        posterior = self.posterior(batch)
+        coefficients, lengths = self.reconstruct(sample(posterior))
+        return {
+            "reconstruction": self.loss(coefficients, batch),
+            "kl": kl_to_normal(posterior).mean(0),
+            "length": (lengths - self.standard_lengths(batch.lengths)).square().mean(),
+        }
+
+    def evaluate(self, batch: Batch) -> Evaluation:
+        """Errors as `errors` has them, of the posterior's means."""
+        posterior = self.posterior(batch)
+        found, _ = self.reconstruct(posterior.mean)
+        return Evaluation(self.errors(found, batch), kl_to_normal(posterior).mean(0))
+
+    def refine(self, features: Tensor, lengths: Tensor, z: Tensor) -> Tensor:
+        """Descends from `z (batch, dims)` to the latent whose features are nearest within the true lengths `(batch,)`: `(batch, dims)`.
+
+        The encoder must guess for sounds that it never heard; the decoder tells how good the guess was. Adam with a falling rate; each
+        sound on its own. A pitch stays as it is.
+        """
+        misfit = self._objective(features, lengths, z)
+        found = z.detach().clone().requires_grad_()
+        first, second, count = torch.zeros_like(z), torch.zeros_like(z), torch.zeros(())  # what Adam keeps
+        with torch.enable_grad():
+            for step in range(self.searching):
+                rate = _SEARCH_RATE * (1 - step / self.searching)
+                (slope,) = torch.autograd.grad(misfit(found).sum(), [found])
+                slope[:, self.inferred_dims :] = 0.0
+                with torch.no_grad():
+                    adam([found], [slope], [first], [second], [], [count], lr=rate, **_ADAM)
+        return found.detach()
+
+    def objective(self, features: Tensor, lengths: Tensor, z: Tensor) -> Tensor:
+        """What `search` makes small, `(batch,)`: of sounds and latents `(batch, dims)`."""
+        with torch.no_grad():
+            return self._objective(features, lengths, z)(z)
+
+    @abstractmethod
+    def _objective(self, features: Tensor, lengths: Tensor, z: Tensor) -> Callable[[Tensor], Tensor]:
+        """Latents `(batch, dims)` -> their misfit `(batch,)`; all have the pitches of `z`."""
+
+
+def unknown(like: Tensor) -> Tensor:
+    """Pitches that nobody knows, one a row of `like`: `(batch,)` of NaN."""
+    return torch.full((len(like),), torch.nan, device=like.device)

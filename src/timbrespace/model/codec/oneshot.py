@@ -1,0 +1,188 @@
+"""`oneshot`: a linear codec in closed form with a small residual VAE trained inside it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from timbrespace.contracts import ConfigError, ShapeError
+from timbrespace.model.base import Batch, Decoded
+from timbrespace.model.codec.linear import LinearCodecVAE, unknown
+from timbrespace.model.parts.likelihood import compand
+from timbrespace.model.parts.masked_error import ImageError
+from timbrespace.model.parts.pitch import HarmonicAxis
+from timbrespace.model.parts.timegrid import averaging, interpolation, step_edges
+
+_TAIL = 0.75  # a step of n frames counts as n ** 0.75 in the search: between every step alike and every frame alike
+# Of the level of the attack's frames, of all frames, and of frames by their amplitude, beside that of all cells.
+_ATTACK, _COURSE, _LOUD = 0.3, 0.1, 1.0
+_MU = 8.0
+_LENGTH_MARGIN = 2  # frames by which a sound's image outlasts its samples
+_OVERSHOOT = 6.0  # dB over the loudest cell that interpolating between bands may reach
+_GATE_DB_PER_FRAME = 12.0  # how fast features fall beyond the predicted end
+
+
+class OneShot(LinearCodecVAE):
+    """Whole short sounds as one point.
+
+        features ─ level off ─ coarser time ─ basis ─ coefficients ─┬─ first `dims`, whitened ─(+)─ mean
+                                                                    └─ residual MLP ───────────┘
+        latent ─┬─ the same linear map back ─(+)─ coefficients ─ basis ─ fine time ─ gate at the length ─ features
+                └─ residual MLP ─────────────┘└─ log2 length
+
+    Level is the sound's loudest cell: taken off before, given back by whoever renders. The length is a target of its own; features beyond
+    it count neither in the loss nor in what is heard. With notes, images count their bands in harmonics of the pitch
+    (`pitch.HarmonicAxis`), and the other numbers hold what is the same from note to note.
+
+    attack: frames kept one by one; steps: of the coarse time axis in all. amplitude: weight, in the search, of source B's error beside dB²:
+    for copies that are near by amplitude rather than by ear. notes: the lowest and highest MIDI number of the training sounds, or null for
+    sounds without a pitch; auto: training decides by the corpus. parts, bands, frames, floor (dB), hop (samples), centres (Hz): of the
+    representation. The rest: see `LinearCodecVAE`.
+    """
+
+    fixed_length = False
+    decibels = True
+    axis: HarmonicAxis | None
+
+    def __init__(
+        self,
+        *,
+        dims: Annotated[int, Field(ge=1, le=512)] = 32,
+        coefficients: Annotated[int, Field(ge=1, le=2_048)] = 320,
+        attack: Annotated[int, Field(ge=1, le=512)] = 24,
+        steps: Annotated[int, Field(ge=2, le=1_024)] = 64,
+        width: Annotated[int, Field(ge=8, le=4_096)] = 384,
+        depth: Annotated[int, Field(ge=0, le=16)] = 2,
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2,
+        searching: Annotated[int, Field(ge=0, le=1_000)] = 60,
+        amplitude: Annotated[float, Field(ge=0, le=1e6)] = 0.0,
+        notes: Annotated[Annotated[list[float], Field(min_length=2, max_length=2)] | Literal["auto"] | None, Field()] = "auto",
+        parts: int,
+        bands: int,
+        frames: int,
+        floor: float,
+        hop: int,
+        centres: Sequence[float] | None = None,
+    ):
+        axis = _axis(notes, centres)
+        edges = step_edges(frames, attack=attack, steps=steps)
+        super().__init__(
+            dims=dims, coefficients=coefficients, cells=parts * (bands if axis is None else len(axis.slots)) * (len(edges) - 1),
+            width=width, depth=depth, dropout=dropout, searching=searching, axis=axis,
+        )  # fmt: skip
+        self.parts, self.bands, self.frames, self.floor, self.hop, self.amplitude = parts, bands, frames, floor, hop, amplitude
+        self.attack, self.edges, self.steps = attack, edges, len(edges) - 1
+        self._error: ImageError | None = None
+
+    def prepare_features(self, features: Tensor, pitches: Tensor | None = None) -> Tensor:
+        """Features in dB to images: `(batch, parts, bands, up to the model's frames) -> (batch, cells)`, level off, coarser time.
+
+        pitches: MIDI numbers `(batch,)`, NaN where unknown; a model without notes does not look at them.
+        """
+        image = self._coarse(features)
+        if self.axis is not None:
+            image = self.axis.align(image, unknown(features) if pitches is None else pitches).clamp(-self.floor, _OVERSHOOT)
+        return image.flatten(1)
+
+    def _coarse(self, features: Tensor) -> Tensor:
+        """`(batch, parts, bands, up to the model's frames) -> (batch, parts, bands, steps)`."""
+        if features.ndim != 4 or tuple(features.shape[1:3]) != (self.parts, self.bands) or features.shape[3] > self.frames:
+            raise ShapeError(f"features must be (batch, {self.parts}, {self.bands}, up to {self.frames}), not {tuple(features.shape)}")
+        relative = (features - features.amax((1, 2, 3), keepdim=True)).clamp_min(-self.floor)
+        if relative.shape[3] < self.frames:
+            relative = nn.functional.pad(relative, (0, self.frames - relative.shape[3]), value=-self.floor)
+        return relative @ averaging(self.edges).to(relative)
+
+    def set_codec(self, mean: Tensor, basis: Tensor, scale: Tensor, length_statistics: Tensor) -> None:
+        """As `LinearCodecVAE` has it."""
+        super().set_codec(mean, basis, scale, length_statistics)
+        self._error = None
+
+    def band_images(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """`(batch, dims)` -> images over bands `(batch, parts, bands, steps)`, standardised lengths `(batch, 1)`."""
+        coefficients, lengths = self.reconstruct(z)
+        image = (coefficients @ self.basis + self.mean).reshape(len(z), self.parts, -1, self.steps)
+        return image if self.axis is None else self.axis.restore(image, self.axis.midi(z[:, self.inferred_dims :])), lengths
+
+    def loss(self, coefficients: Tensor, batch: Batch) -> Tensor:
+        """Mean squared error in dB² a cell inside the sound."""
+        return self._squared_error(coefficients, batch).mean()
+
+    def errors(self, coefficients: Tensor, batch: Batch) -> Tensor:
+        """In dB: the root of the mean square over the cells inside a sound."""
+        return self._squared_error(coefficients, batch).sqrt()
+
+    def _squared_error(self, coefficients: Tensor, batch: Batch) -> Tensor:
+        if self._error is None:
+            self._error = ImageError(self.basis, steps=self.steps)
+        frames = torch.div(batch.lengths, self.hop, rounding_mode="floor") + 1 + _LENGTH_MARGIN
+        inside = torch.searchsorted(self.edges.to(frames.device), frames.clamp_max(self.frames)).clamp(1, self.steps)
+        return self._error(coefficients, batch.values, inside)
+
+    def _objective(self, features: Tensor, lengths: Tensor, z: Tensor) -> Callable[[Tensor], Tensor]:
+        """The squared difference in dB within the true lengths, frames of the tail counting a little less each; plus that of the whole
+        level of every frame, once more of the first ones: the attack, and once more of all by how loud they are: where the peak is. What
+        lies beyond the end or under the floor counts nowhere. With `amplitude`, that of companded amplitudes, % of full scale squared, too.
+        """
+        wanted = self._coarse(features).flatten(1, 2)
+        level = _level(wanted)
+        frames = (torch.div(lengths, self.hop, rounding_mode="floor") + 1)[:, None].to(wanted)
+        edges = self.edges.to(wanted)
+        inside = (torch.minimum(frames, edges[1:]) - edges[:-1]).clamp_min(0.0).pow(_TAIL)
+        share = inside / inside.sum(1, keepdim=True)
+        weight = (share / (self.parts * self.bands))[:, None]
+        course = _COURSE * share
+        loudness = torch.pow(10.0, (level - level.amax(1, keepdim=True)) / 20) * (inside > 0)
+        course += _LOUD * loudness / loudness.sum(1, keepdim=True)
+        course[:, : self.attack] += _ATTACK * (inside[:, : self.attack] > 0).to(wanted) / min(self.attack, self.steps)
+
+        amplitudes = _companded(wanted) if self.amplitude else None
+
+        def objective(z: Tensor) -> Tensor:
+            image = self.band_images(z)[0].clamp_min(-self.floor).flatten(1, 2)
+            error = ((image - wanted).square() * weight).sum((1, 2)) + ((_level(image) - level).square() * course).sum(1)
+            if amplitudes is not None:
+                error = error + self.amplitude * ((_companded(image) - amplitudes).square() * weight).sum((1, 2))
+            return error
+
+        return objective
+
+    def decode(self, z: Tensor, *, lengths: Tensor | None = None) -> Decoded:
+        """`(batch, dims)` -> features `(batch, parts, bands, frames)`, loudest cell 0 dB, silent beyond `lengths (batch,)` in samples.
+
+        lengths: asked for; the ones that the latent itself holds if None.
+        """
+        if z.ndim != 2 or z.shape[1] != self.dims:
+            raise ShapeError(f"a latent must be (batch, {self.dims}), not {tuple(z.shape)}")
+        image, standard = self.band_images(z)
+        features = image @ interpolation(self.edges).to(image)
+        features = features - features.amax((1, 2, 3), keepdim=True)
+        most = self.frames * self.hop - 1
+        lengths = self.lengths_of(standard, lengths, most=most)
+        beyond = torch.arange(self.frames, device=z.device) - torch.div(lengths, self.hop, rounding_mode="floor")[:, None]
+        features = features - _GATE_DB_PER_FRAME * beyond.clamp_min(0)[:, None, None]
+        return Decoded(features.clamp_min(-self.floor), lengths)
+
+
+def _axis(notes: list[float] | Literal["auto"] | None, centres: Sequence[float] | None) -> HarmonicAxis | None:
+    if notes is None or notes == "auto":
+        return None
+    if centres is None:
+        raise ConfigError("model.notes are given, and this representation has no bands in Hz; set model.notes to null")
+    return HarmonicAxis(centres, lowest=notes[0], highest=notes[1])
+
+
+def _companded(image: Tensor) -> Tensor:
+    """Levels in dB as amplitudes by mu-law, mu = 8 (source B), in % of full scale; the loudest cell, 0 dB, is taken to be half of that."""
+    return 100 * compand(0.5 * torch.pow(10.0, image / 20), mu=_MU)
+
+
+def _level(image: Tensor) -> Tensor:
+    """Levels in dB `(batch, parts * bands, steps)` to that of all of them together, `(batch, steps)`."""
+    per_db = math.log(10) / 10
+    return torch.logsumexp(image * per_db, 1) / per_db

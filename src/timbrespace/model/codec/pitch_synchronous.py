@@ -1,0 +1,206 @@
+"""`cycles`: a linear codec in closed form over the samples of notes, brought to one pitch, with a small residual VAE inside."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+from torch.nn import functional
+
+from timbrespace.contracts import ShapeError
+from timbrespace.model.base import Batch, Decoded
+from timbrespace.model.codec.linear import LinearCodecVAE, unknown
+from timbrespace.model.parts.pitch import MARGIN, NoteRange, hertz
+
+_FADE = 0.005  # s, in which a sound ends
+_RINGING = 4_096  # samples of silence that a filter may ring into
+_LEAST = 1e-9  # energy that a sound is taken to have at least: silence has no relative error
+
+
+class PitchSynchronousAxis(NoteRange):
+    """Samples over seconds to samples over cycles of the fundamental, and back.
+
+        seconds   ∿∿∿∿∿∿∿∿∿   a low note    ∿∿∿∿∿∿∿∿∿∿∿∿∿∿∿∿∿∿   a high one, as long
+        cycles    |∿|∿|∿|∿|                 |∿|∿|∿|∿|∿|∿|∿|∿|    `per_cycle` points each
+
+    The k-th partial of every note has k periods a cycle, so that the waves of two notes can be added, compared, and held by one basis.
+    lowest, highest: MIDI numbers; the axis is as long as `samples` of the highest, MARGIN more, need. per_cycle: points a cycle: partials
+    under half as many are kept. rate: of the samples, Hz. Raises ConfigError.
+    """
+
+    def __init__(self, *, lowest: float, highest: float, per_cycle: int, samples: int, rate: int):
+        super().__init__(lowest=lowest, highest=highest)
+        self.per_cycle, self.samples, self.rate = per_cycle, samples, rate
+        self.points = math.ceil(hertz(highest + MARGIN) * samples / rate * per_cycle) + 1
+
+    def align(self, audio: Tensor, pitch: Tensor) -> Tensor:
+        """`(batch, parts, samples)` and MIDI numbers `(batch,)` (NaN: unknown) -> `(batch, parts, points)`; silence after the end."""
+        points = self._points_a_sample(pitch)
+        return self._resampled(_below(audio, points / 2), 1 / points, self.points)
+
+    def restore(self, wave: Tensor, pitch: Tensor) -> Tensor:
+        """`(batch, parts, points)` and MIDI numbers `(batch,)` -> `(batch, parts, samples)`."""
+        points = self._points_a_sample(pitch)
+        return self._resampled(_below(wave, 0.5 / points), points, self.samples)
+
+    def reach(self, pitch: Tensor) -> Tensor:
+        """Samples that notes of `pitch (batch,)` have on the axis: fewer than all, where they lie above it."""
+        return ((self.points - 1) / self._points_a_sample(pitch)).floor().long().clamp(1, self.samples)
+
+    def inside(self, lengths: Tensor, pitch: Tensor) -> Tensor:
+        """Points that sounds of `lengths (batch,)` in samples take: `(batch,)`."""
+        return (lengths.cpu() * self._points_a_sample(pitch)).ceil().long().clamp(1, self.points)
+
+    def energy(self, audio: Tensor, pitch: Tensor) -> Tensor:
+        """Of `(batch, parts, samples)` as if every partial had its points: `(batch,)`, to hold against that of `align`."""
+        return audio.square().sum((1, 2)) * self._points_a_sample(pitch).to(audio)
+
+    def _points_a_sample(self, pitch: Tensor) -> Tensor:
+        return self.fundamentals(pitch) * self.per_cycle / self.rate
+
+    @staticmethod
+    def _resampled(wave: Tensor, step: Tensor, count: int) -> Tensor:
+        """`(batch, parts, n)` read at 0, step, 2 step … `(batch, parts, count)`: cubic (Catmull-Rom) between points, silence outside."""
+        places = torch.arange(count, dtype=torch.float64) * step[:, None]
+        left = places.floor()
+        t = (places - left).to(wave)[:, None]
+        padded = functional.pad(wave, (1, 4))  # whatever lies beyond reads four zeros
+        index = (left.long() + 1).clamp_max(padded.shape[2] - 3).to(wave.device)[:, None].expand(-1, wave.shape[1], -1)
+        before, at, after, later = (padded.gather(2, index + offset) for offset in (-1, 0, 1, 2))
+        bend = 2 * before - 5 * at + 4 * after - later + t * (3 * (at - after) + later - before)
+        return at + 0.5 * t * (after - before + t * bend)
+
+
+class PitchSynchronous(LinearCodecVAE):
+    """Whole notes as samples, with neither picture nor phase search: see `LinearCodecVAE` for the two paths inside.
+
+    Notes of every pitch are laid out by the cycles of their fundamental (`PitchSynchronousAxis`), where one basis holds the same partial of
+    all;
+    the last number of the latent is the pitch. The likelihood is Gaussian with one deviation for all values, relative to a sound's own
+    level, at its optimum for each batch (sigma-VAE, Rybkin et al. 2021), so that noise and KL find their balance by themselves. Errors are
+    100 ‖x - x̂‖ / ‖x‖ over the whole axis, on which silence follows a sound: saying nothing has 100.
+
+    per_cycle: points a cycle; partials under half as many are kept, the last tenth weaker. notes: the lowest and highest MIDI number
+    of the training sounds; null: sounds without a pitch, their samples as they are; auto: training decides by the corpus. parts, samples
+    (of the longest clip), sample_rate: of the representation, `waveform` with one sample a frame. The rest: see `LinearCodecVAE`.
+    """
+
+    waveform_only = True
+    needs_fine_pitch = True  # a cent is a third of a period after two seconds of middle C
+    unit = "%"
+    axis: PitchSynchronousAxis | None
+
+    def __init__(
+        self,
+        *,
+        dims: Annotated[int, Field(ge=1, le=512)] = 32,
+        coefficients: Annotated[int, Field(ge=1, le=2_048)] = 128,
+        per_cycle: Annotated[int, Field(ge=4, le=1_024)] = 48,
+        width: Annotated[int, Field(ge=8, le=4_096)] = 256,
+        depth: Annotated[int, Field(ge=0, le=16)] = 2,
+        dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2,
+        searching: Annotated[int, Field(ge=0, le=1_000)] = 60,
+        notes: Annotated[Annotated[list[float], Field(min_length=2, max_length=2)] | Literal["auto"] | None, Field()] = "auto",
+        parts: int,
+        samples: int,
+        sample_rate: int,
+    ):
+        axis = None
+        if isinstance(notes, list):
+            axis = PitchSynchronousAxis(lowest=notes[0], highest=notes[1], per_cycle=per_cycle, samples=samples, rate=sample_rate)
+        points = samples if axis is None else axis.points
+        super().__init__(
+            dims=dims, coefficients=coefficients, cells=parts * points, width=width, depth=depth, dropout=dropout, searching=searching,
+            axis=axis,
+        )  # fmt: skip
+        self.parts, self.samples, self.points, self.rate = parts, samples, points, sample_rate
+
+    def prepare_features(self, features: Tensor, pitches: Tensor | None = None) -> Tensor:
+        """Samples `(batch, parts, 1, samples)` to waves `(batch, parts * points)`; pitches: MIDI numbers `(batch,)`, NaN where unknown."""
+        if features.ndim != 4 or tuple(features.shape[1:]) != (self.parts, 1, self.samples):
+            raise ShapeError(f"features must be (batch, {self.parts}, 1, {self.samples}), not {tuple(features.shape)}")
+        audio = features[:, :, 0]
+        if self.axis is not None:
+            audio = self.axis.align(audio, unknown(features) if pitches is None else pitches)
+        return audio.flatten(1)
+
+    def coefficients_of(self, images: Tensor) -> Tensor:
+        """`(batch, cells) -> (batch, coefficients + 2)`: coefficients, the energy that the codec misses, and that of the sound."""
+        coefficients = super().coefficients_of(images)
+        missed = (images - self.mean).square().sum(1) - coefficients.square().sum(1)
+        return torch.cat([coefficients, missed.clamp_min(0)[:, None], images.square().sum(1).clamp_min(_LEAST)[:, None]], 1)
+
+    def decode(self, z: Tensor, *, lengths: Tensor | None = None) -> Decoded:
+        """`(batch, dims)` -> samples `(batch, parts, 1, samples)`, silent beyond `lengths (batch,)`.
+
+        lengths: asked for; the ones that the latent itself holds if None.
+        """
+        if z.ndim != 2 or z.shape[1] != self.dims:
+            raise ShapeError(f"a latent must be (batch, {self.dims}), not {tuple(z.shape)}")
+        coefficients, standard = self.reconstruct(z)
+        wave = (coefficients @ self.basis + self.mean).unflatten(1, (self.parts, self.points))
+        audio = wave if self.axis is None else self.axis.restore(wave, self.axis.midi(z[:, self.inferred_dims :]))
+        lengths = self.lengths_of(standard, lengths, most=self.samples)
+        # A note above the axis is not on it to its end.
+        ends = (
+            lengths
+            if self.axis is None
+            else torch.minimum(lengths, self.axis.reach(self.axis.midi(z[:, self.inferred_dims :])).to(lengths))
+        )
+        left = ends[:, None] - torch.arange(self.samples, device=z.device)
+        fade = (ends / 2).clamp(1, _FADE * self.rate)[:, None]
+        return Decoded((audio * (left / fade).clamp(0, 1)[:, None])[:, :, None], lengths)
+
+    def loss(self, coefficients: Tensor, batch: Batch) -> Tensor:
+        """Negative log likelihood in nats a sound, up to a constant, at the batch's own best deviation; silent sounds do not count."""
+        heard = batch.values[:, -1] > _LEAST
+        missed = torch.where(heard, self._share_missed(coefficients, batch), 0.0).sum() / heard.sum().clamp_min(1)
+        return 0.5 * len(self.mean) * missed.clamp_min(_LEAST).log()
+
+    def errors(self, coefficients: Tensor, batch: Batch) -> Tensor:
+        """100 ‖x - x̂‖ / ‖x‖, `(batch,)`; 0 of a silent sound."""
+        return 100 * torch.where(batch.values[:, -1] > _LEAST, self._share_missed(coefficients, batch), 0.0).sqrt()
+
+    def _share_missed(self, coefficients: Tensor, batch: Batch) -> Tensor:
+        """‖x - x̂‖² / ‖x‖², `(batch,)`, from coefficients alone: the basis is orthonormal."""
+        wanted, (missed, energy) = batch.values[:, : self.coefficients], batch.values[:, self.coefficients :].unbind(1)
+        return ((coefficients - wanted).square().sum(1) + missed) / energy
+
+    def _objective(self, features: Tensor, lengths: Tensor, z: Tensor) -> Callable[[Tensor], Tensor]:
+        """The share of a sound's energy that is missed before its end; what comes after counts nowhere. What the axis of a pitch cannot
+        hold is missed, too, so that pitches can be compared.
+
+        With B the basis and d = mean - x inside the sound: ‖c B + d‖² = c B Bᵀ cᵀ + 2 c B dᵀ + d dᵀ, so that a step is quick.
+        """
+        pitch = None if self.axis is None else self.axis.midi(z[:, self.inferred_dims :])
+        waves = self.prepare_features(features, pitch).unflatten(1, (self.parts, self.points))
+        ends = lengths.clamp(1, self.points) if pitch is None or self.axis is None else self.axis.inside(lengths, pitch)
+        basis, mean = self.basis.unflatten(1, (self.parts, self.points)), self.mean.unflatten(0, (self.parts, self.points))
+        energies = waves.square().sum((1, 2)) if pitch is None or self.axis is None else self.axis.energy(features[:, :, 0], pitch)
+        terms = []
+        for wave, end, energy in zip(waves, ends.tolist(), energies.clamp_min(_LEAST), strict=True):
+            rows, beside = basis[:, :, :end].flatten(1), (mean - wave)[:, :end].flatten()
+            lost = (energy - wave.square().sum()).clamp_min(0)
+            terms.append((rows @ rows.T / energy, rows @ beside / energy, (beside.square().sum() + lost) / energy))
+        squares, lines, rest = (torch.stack(some) for some in zip(*terms, strict=True))
+
+        def objective(z: Tensor) -> Tensor:
+            found = self.reconstruct(z)[0]
+            return ((found[:, None] @ squares)[:, 0] * found).sum(1) + 2 * (found * lines).sum(1) + rest
+
+        return objective
+
+
+def _below(audio: Tensor, cutoff: Tensor) -> Tensor:
+    """`(batch, parts, samples)` without what lies above `cutoff (batch,)` in cycles a sample, the last tenth under it fading out."""
+    if bool((0.9 * cutoff >= 0.5).all()):
+        return audio
+    count = audio.shape[2]
+    padded = count + min(count, _RINGING)
+    frequencies = torch.fft.rfftfreq(padded, dtype=torch.float64)
+    gain = ((cutoff[:, None] - frequencies) / (0.1 * cutoff[:, None])).clamp(0, 1).to(audio)[:, None]
+    return torch.fft.irfft(torch.fft.rfft(audio, n=padded) * gain, n=padded)[..., :count]

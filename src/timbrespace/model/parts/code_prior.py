@@ -1,0 +1,41 @@
+"""Which codes go together: a small recurrent network that foretells each code from those before it."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class CodePrior(nn.Module):
+    """Chances of `size` codes at each of `positions`, given the codes (`numbers` numbers each) at the positions before."""
+
+    def __init__(self, *, positions: int, size: int, numbers: int, width: int):
+        super().__init__()
+        self.place = nn.Parameter(0.1 * torch.randn(positions, width))
+        self.told = nn.Linear(numbers, width)
+        self.memory = nn.GRU(width, width, batch_first=True)
+        self.chances = nn.Linear(width, size)
+
+    def loss(self, codes: Tensor, indices: Tensor) -> Tensor:
+        """Cross entropy in nats a code: codes `(batch, positions, numbers)`, their indices `(batch, positions)` -> scalar."""
+        before = torch.cat([torch.zeros_like(codes[:, :1]), codes[:, :-1]], 1)
+        logits = self.chances(self.memory(self.told(before) + self.place)[0])
+        return functional.cross_entropy(logits.flatten(0, 1), indices.flatten())
+
+    @torch.no_grad()
+    def draw(self, vectors: Tensor, evidence: Tensor, rng: np.random.Generator, *, temperature: float) -> Tensor:
+        """One sequence of indices `(positions,)`, each by these chances times exp(`evidence (positions, size)`).
+
+        vectors: the codes of each position, `(positions, size, numbers)`. temperature: divides the logits; 0 takes the likeliest.
+        """
+        before, state, found = vectors.new_zeros(vectors.shape[2]), None, []
+        for position in range(len(evidence)):
+            out, state = self.memory((self.told(before) + self.place[position])[None, None], state)
+            logits = functional.log_softmax(self.chances(out[0, 0]), 0) + evidence[position]
+            noise = torch.from_numpy(rng.gumbel(size=len(logits)).astype(np.float32)).to(logits)
+            index = int((logits + temperature * noise).argmax())
+            found.append(index)
+            before = vectors[position, index]
+        return torch.tensor(found, device=vectors.device)

@@ -1,0 +1,132 @@
+"""`stepwise`: an autoencoder over time steps; previous slice and current slice become a few controls, and back (source B)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from timbrespace.model.base import Batch
+from timbrespace.model.clip.base import Dims
+from timbrespace.model.clip.dense import Widths
+from timbrespace.model.parts.bottleneck import Kind as BottleneckKind
+from timbrespace.model.parts.layers import perceptron
+from timbrespace.model.parts.likelihood import Kind as LikelihoodKind
+from timbrespace.model.parts.pca_init import initialise_layers
+from timbrespace.model.sequence.base import SequenceModel, by_frame
+
+
+class WholeSequenceModel(SequenceModel):
+    """What models share that hear a sound from its first frame on: they learn from whole sounds, up to their true ends."""
+
+    def excerpt(self, batch: Batch, *, drawn: bool) -> tuple[Tensor, Tensor]:
+        """The whole of each sound, and which of its frames lie inside it; the longest sound of the batch sets how many there are."""
+        inside = self.inside(batch.lengths)
+        frames = int(inside.max())
+        counts = torch.arange(frames, device=inside.device) < inside[:, None]
+        return batch.values[..., :frames], counts.to(batch.values)
+
+    def slices(self, images: Tensor) -> Tensor:
+        """`(batch, parts, bands, frames) -> (batch, frames, parts * bands)`."""
+        return images.flatten(1, 2).mT
+
+    def joined(self, outputs: Tensor) -> Tensor:
+        """`(batch, steps, likelihood.outputs * parts * bands) -> (batch, likelihood.outputs * parts, bands, steps)`."""
+        return outputs.mT.unflatten(1, (self.likelihood.outputs * self.parts, self.bands))
+
+
+class Autoregressive(WholeSequenceModel):
+    """Controls of a step = MLP(previous slice, slice); slice = MLP(previous slice as decoded, controls). Before the first lies silence.
+
+    dims: controls a step. encoder, decoder: widths of the hidden layers, ReLU between. teacher: how often the decoder learns from the
+    true previous slice instead of its own: with 1 no step waits for another, but only 0 trains what is heard, since `decode` and
+    `measure` always run free. The rest: see `SequenceModel`.
+    """
+
+    def __init__(
+        self,
+        *,
+        dims: Dims = 4,
+        encoder: Widths = (256, 64),
+        decoder: Widths = (64, 256),
+        teacher: Annotated[float, Field(ge=0, le=1)] = 0.0,
+        bottleneck: BottleneckKind = "plain",
+        likelihood: LikelihoodKind = "squared",
+        parts: int,
+        bands: int,
+        frames: int,
+        frames_of: Callable[[int], int],
+        floor: float | None,
+    ):
+        super().__init__(
+            dims=dims,
+            bottleneck=bottleneck,
+            likelihood=likelihood,
+            parts=parts,
+            bands=bands,
+            frames=frames,
+            frames_of=frames_of,
+            floor=floor,
+        )
+        cells = parts * bands
+        self.teacher = teacher
+        self.encoder = perceptron(2 * cells, *encoder, self.bottleneck.width)
+        self.decoder = perceptron(cells + dims, *decoder, cells * self.likelihood.outputs)
+
+    def initialise(self, batch: Batch) -> None:
+        """As principal components of the frames, see `initialise_layers`: the slice before is not listened to yet."""
+        initialise_layers(
+            self.encoder, self.decoder, self.frames_inside(batch), bottleneck=self.bottleneck, likelihood=self.likelihood,
+            beside=self.parts * self.bands,
+        )  # fmt: skip
+
+    def encode_raw(self, images: Tensor) -> Tensor:
+        """`(batch, parts, bands, frames) -> (batch, bottleneck.width, frames)`."""
+        slices = self.slices(images)
+        return self.encoder(torch.cat([_before(slices), slices], 2)).mT
+
+    def decode_raw(self, z: Tensor) -> Tensor:
+        """Free running: `(batch, dims, steps) -> (batch, likelihood.outputs * parts, bands, steps)`."""
+        return self._run(z, None)
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """As `SequenceModel`, the decoder told the true previous slice in a share `teacher` of the steps."""
+        if not self.teacher:
+            return super().forward(batch)
+        images, counts = self.excerpt(batch, drawn=True)
+        posterior = self.bottleneck.posterior(self.encode_raw(images))
+        output = self._run(self.bottleneck.draw(posterior), images)
+        each = self.likelihood.loss(by_frame(output), by_frame(images)).unflatten(0, (len(images), -1))
+        losses = {"reconstruction": (each * counts).sum() / counts.sum()}
+        return losses | ({"kl": self.kl(posterior, counts)} if "kl" in self.bottleneck.losses(posterior) else {})
+
+    def step(self, previous: Tensor, controls: Tensor) -> Tensor:
+        """One step: `(…, parts * bands)` and `(…, dims)` -> `(…, outputs * parts * bands)`."""
+        return self.decoder(torch.cat([previous, controls], -1))
+
+    def heard(self, output: Tensor) -> Tensor:
+        """The slice `(batch, parts * bands)` that an output of `step` stands for, as the next step hears it."""
+        slices = self.likelihood.mean(output)
+        return slices if self.floor is None else slices.clamp(0, 1)
+
+    def _run(self, z: Tensor, images: Tensor | None) -> Tensor:
+        controls = z.mT
+        true = None if images is None else _before(self.slices(images))
+        if true is not None and self.teacher == 1:
+            return self.joined(self.step(true, controls))
+        told = (torch.rand(controls.shape[:2]) < self.teacher).to(z.device) if true is not None else None  # drawn on the CPU
+        previous, outputs = z.new_zeros(len(z), self.parts * self.bands), []
+        for k in range(controls.shape[1]):
+            if true is not None and told is not None:
+                previous = torch.where(told[:, k, None], true[:, k], previous)
+            outputs.append(self.step(previous, controls[:, k]))
+            previous = self.heard(outputs[-1])
+        return self.joined(torch.stack(outputs, 1))
+
+
+def _before(slices: Tensor) -> Tensor:
+    """`(batch, frames, cells)`, each slice replaced by the one before it, the first by silence."""
+    return torch.cat([torch.zeros_like(slices[:, :1]), slices[:, :-1]], 1)

@@ -1,0 +1,77 @@
+"""`frames`: single spectra, one frame = one point (source E); a sound is a path of points."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from timbrespace.model.base import Batch
+from timbrespace.model.clip.base import Dims
+from timbrespace.model.clip.dense import Widths
+from timbrespace.model.parts.bottleneck import Kind as BottleneckKind
+from timbrespace.model.parts.layers import perceptron
+from timbrespace.model.parts.likelihood import Kind as LikelihoodKind
+from timbrespace.model.parts.pca_init import initialise_layers
+from timbrespace.model.sequence.base import SequenceModel
+
+_CHECKED = 8  # frames of a sound that a check looks at, evenly spread
+
+
+class FrameVAE(SequenceModel):
+    """Frame -> encoder layers -> point -> decoder layers -> frame, ReLU between; no frame knows of its neighbours.
+
+    A step of training takes one frame out of each sound of the batch, drawn anew from those inside its true length: as many spectra as
+    the batch has sounds. In dB only the level of the sound's loudest cell is common to its frames.
+
+    dims: latent size. encoder, decoder: widths of the hidden layers. The rest: see `SequenceModel`.
+    """
+
+    def __init__(
+        self,
+        *,
+        dims: Dims = 8,
+        encoder: Widths = (400,),
+        decoder: Widths = (400,),
+        bottleneck: BottleneckKind = "gaussian",
+        likelihood: LikelihoodKind = "gaussian",
+        parts: int,
+        bands: int,
+        frames: int,
+        frames_of: Callable[[int], int],
+        floor: float | None,
+    ):
+        super().__init__(
+            dims=dims,
+            bottleneck=bottleneck,
+            likelihood=likelihood,
+            parts=parts,
+            bands=bands,
+            frames=frames,
+            frames_of=frames_of,
+            floor=floor,
+        )
+        self.encoder = perceptron(parts * bands, *encoder, self.bottleneck.width)
+        self.decoder = perceptron(dims, *decoder, parts * bands * self.likelihood.outputs)
+
+    def initialise(self, batch: Batch) -> None:
+        """As principal components of the frames, see `initialise_layers`."""
+        initialise_layers(self.encoder, self.decoder, self.frames_inside(batch), bottleneck=self.bottleneck, likelihood=self.likelihood)
+
+    def encode_raw(self, images: Tensor) -> Tensor:
+        """`(batch, parts, bands, frames) -> (batch, bottleneck.width, frames)`."""
+        return self.encoder(images.flatten(1, 2).mT).mT
+
+    def decode_raw(self, z: Tensor) -> Tensor:
+        """`(batch, dims, steps) -> (batch, likelihood.outputs * parts, bands, steps)`."""
+        return self.decoder(z.mT).mT.unflatten(1, (self.likelihood.outputs * self.parts, self.bands))
+
+    def excerpt(self, batch: Batch, *, drawn: bool) -> tuple[Tensor, Tensor]:
+        """One frame a sound, or a few evenly spread over it for a check; all of them count."""
+        inside = self.inside(batch.lengths)
+        count = 1 if drawn else min(_CHECKED, batch.values.shape[3])
+        places = torch.rand(len(inside), 1) if drawn else ((torch.arange(count) + 0.5) / count).expand(len(inside), count)
+        rows = (places.to(inside.device) * inside[:, None]).long().clamp_max(batch.values.shape[3] - 1)
+        images = batch.values.gather(3, rows[:, None, None].expand(-1, self.parts, self.bands, -1))
+        return images, torch.ones_like(rows, dtype=images.dtype)

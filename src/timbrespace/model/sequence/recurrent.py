@@ -1,0 +1,167 @@
+"""`recurrent`, `recurrent-clip`: networks with a memory (RNN, GRU, LSTM) along the frames, there and back (source B)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from timbrespace.model.base import Batch, Posterior
+from timbrespace.model.clip.base import Dims, ImageModel
+from timbrespace.model.parts.bottleneck import Kind as BottleneckKind
+from timbrespace.model.parts.likelihood import Kind as LikelihoodKind
+from timbrespace.model.parts.pca import evenly, principal, regression
+from timbrespace.model.parts.pca_init import as_latents, initialise_rest
+from timbrespace.model.sequence.autoregressive import WholeSequenceModel
+from timbrespace.model.sequence.base import SLICES
+
+_CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
+# What stands before the sigmoid of each gate, in the order of the weights; None: what is to be passed on.
+_GATES: dict[str, tuple[float | None, ...]] = {"RNN_TANH": (None,), "GRU": (0.0, -6.0, None), "LSTM": (6.0, -6.0, None, 6.0)}
+_SMALL = 0.05
+Cell = Annotated[Literal["rnn", "gru", "lstm"], Field()]
+Width = Annotated[int, Field(ge=1, le=8_192)]
+Depth = Annotated[int, Field(ge=1, le=8)]
+
+
+class Recurrent(WholeSequenceModel):
+    """Slice by slice into a memory whose state gives the controls; controls into a second memory whose state gives the slices.
+
+    What `stepwise` is told in the previous slice, the state knows here: learning and playing run the same way, with no teacher.
+    dims: controls a step. cell: rnn, gru or lstm; width, depth: of the memories. The rest: see `SequenceModel`.
+    """
+
+    def __init__(
+        self,
+        *,
+        dims: Dims = 4,
+        cell: Cell = "gru",
+        width: Width = 128,
+        depth: Depth = 1,
+        bottleneck: BottleneckKind = "plain",
+        likelihood: LikelihoodKind = "squared",
+        parts: int,
+        bands: int,
+        frames: int,
+        frames_of: Callable[[int], int],
+        floor: float | None,
+    ):
+        super().__init__(
+            dims=dims,
+            bottleneck=bottleneck,
+            likelihood=likelihood,
+            parts=parts,
+            bands=bands,
+            frames=frames,
+            frames_of=frames_of,
+            floor=floor,
+        )
+        self.encoder = _CELLS[cell](parts * bands, width, depth, batch_first=True)
+        self.controls = nn.Linear(width, self.bottleneck.width)
+        self.decoder = _CELLS[cell](dims, width, depth, batch_first=True)
+        self.slice = nn.Linear(width, parts * bands * self.likelihood.outputs)
+
+    @torch.no_grad()
+    def initialise(self, batch: Batch) -> None:
+        """As principal components of the frames, as many as there are controls: the first units of either memory pass on what they hear."""
+        found = principal(self.frames_inside(batch), min(self.dims, self.encoder.hidden_size))
+        weights, constants = as_latents(found, self.bottleneck)
+        pass_on(self.encoder, weights, constants)
+        count = len(weights)
+        self.controls.weight[:count], self.controls.bias[:count] = 0.0, 0.0
+        self.controls.weight[:count, :count] = torch.eye(count) / _SMALL
+        inside = self.inside(batch.lengths)
+        rows = evenly(torch.arange(len(inside)), max(1, 4 * SLICES // int(inside.max())))  # states take more than what is heard
+        inside, frames = inside[rows], int(inside.max())
+        images = batch.values[rows][..., :frames]
+        counts = torch.arange(frames, device=inside.device) < inside[:, None]
+        numbers = self.controls(self.encoder(self.slices(images))[0])
+        initialise_rest(self.controls, numbers[counts], found, self.bottleneck)
+        pass_on(self.decoder, torch.eye(count), torch.zeros(count))
+        z = self.bottleneck.posterior(self.encode_raw(images)).mean
+        states = self.decoder(z.mT)[0][..., :count][counts]
+        weights, constants, missed = regression(states, self.likelihood.output_for(self.slices(images)[counts]))
+        deviations = self.likelihood.initialise(missed)
+        self.slice.weight.zero_()
+        self.slice.weight[: len(weights), :count] = weights
+        self.slice.bias.copy_(torch.cat([constants, deviations]))
+
+    def encode_raw(self, images: Tensor) -> Tensor:
+        """`(batch, parts, bands, frames) -> (batch, bottleneck.width, frames)`."""
+        return self.controls(self.encoder(self.slices(images))[0]).mT
+
+    def decode_raw(self, z: Tensor) -> Tensor:
+        """`(batch, dims, steps) -> (batch, likelihood.outputs * parts, bands, steps)`."""
+        return self.joined(self.slice(self.decoder(z.mT)[0]))
+
+
+def pass_on(memory: nn.RNNBase, weights: Tensor, constants: Tensor) -> None:
+    """Makes the first k units of a memory's last layer about `_SMALL` times `weights (k, inputs) · x + constants (k,)` of the moment.
+
+    Small, since a tanh is straight there; their gates hold nothing back and keep nothing.
+    """
+    k, width = len(weights), memory.hidden_size
+    weights, constants = _SMALL * weights, _SMALL * constants
+    for layer in range(memory.num_layers):
+        inputs, states, bias, more = (getattr(memory, f"{name}_l{layer}") for name in ("weight_ih", "weight_hh", "bias_ih", "bias_hh"))
+        for gate, constant in enumerate(_GATES[memory.mode]):
+            units = slice(gate * width, gate * width + k)
+            inputs[units], states[units], bias[units], more[units] = 0.0, 0.0, constant or 0.0, 0.0
+            if constant is None:
+                inputs[units, : weights.shape[1]], bias[units] = weights, constants
+        weights, constants = torch.eye(k), torch.zeros(k)
+
+
+class RecurrentClip(ImageModel):
+    """The state of a memory where the sound ends is the latent; a second memory begins with it, hears it in every frame, gives the slices.
+
+    dims: latent size. cell, width, depth: see `Recurrent`. The rest: see `ImageModel`.
+    """
+
+    def __init__(
+        self,
+        *,
+        dims: Dims = 16,
+        cell: Cell = "gru",
+        width: Width = 256,
+        depth: Depth = 1,
+        bottleneck: BottleneckKind = "gaussian",
+        likelihood: LikelihoodKind = "squared",
+        parts: int,
+        bands: int,
+        frames: int,
+        floor: float | None,
+        samples: int,
+    ):
+        super().__init__(
+            dims=dims, bottleneck=bottleneck, likelihood=likelihood, parts=parts, bands=bands, frames=frames, floor=floor, samples=samples
+        )
+        self.states = 2 if cell == "lstm" else 1
+        self.encoder = _CELLS[cell](parts * bands, width, depth, batch_first=True)
+        self.last = nn.Linear(width, self.bottleneck.width)
+        self.first = nn.Linear(dims, self.states * depth * width)
+        self.decoder = _CELLS[cell](dims, width, depth, batch_first=True)
+        self.slice = nn.Linear(width, parts * bands * self.likelihood.outputs)
+
+    def posterior(self, batch: Batch) -> Posterior:
+        """Images `(batch, parts, bands, frames)` -> Posterior `(batch, dims)`, out of the states at the true ends."""
+        states = self.encoder(batch.values.flatten(1, 2).mT)[0]
+        frames = states.shape[1]
+        ends = (batch.lengths.to(states.device) * frames / self.samples).ceil().long().clamp(1, frames) - 1
+        return self.bottleneck.posterior(self.last(states[torch.arange(len(states), device=states.device), ends]))
+
+    def encode_raw(self, images: Tensor) -> Tensor:
+        """`(batch, parts, bands, frames) -> (batch, bottleneck.width)` of sounds as long as the longest clip."""
+        return self.last(self.encoder(images.flatten(1, 2).mT)[0][:, -1])
+
+    def decode_raw(self, z: Tensor) -> Tensor:
+        """`(batch, dims) -> (batch, likelihood.outputs * parts, bands, frames)`."""
+        parts, bands, frames = self.shape
+        # (batch, states * depth * width) -> (states, depth, batch, width)
+        begun = torch.tanh(self.first(z)).unflatten(1, (self.states, self.decoder.num_layers, -1)).permute(1, 2, 0, 3).contiguous()
+        told = z[:, None].expand(-1, frames, -1)
+        outputs = self.slice(self.decoder(told, begun[0] if self.states == 1 else (begun[0], begun[1]))[0])
+        return outputs.mT.unflatten(1, (self.likelihood.outputs * parts, bands))

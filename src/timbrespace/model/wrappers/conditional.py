@@ -1,0 +1,153 @@
+"""`conditional`: any model of whole sounds, whose decoder is told what is known of a sound beside its latent."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from timbrespace.contracts import ConfigError
+from timbrespace.model.base import Batch, Decoded, Evaluation, Model, Posterior
+from timbrespace.model.clip.base import ImageModel
+from timbrespace.model.conditioning.conditions import Conditions
+from timbrespace.model.parts.pca import regression
+from timbrespace.model.parts.pca_init import into, room
+from timbrespace.model.wrappers.staged import Build, Nested
+
+_TOLD_LESS = 0.3  # share of sounds of which any one fact is forgotten, where learning begins
+
+Values = list[str] | list[float]
+
+
+class Conditional(Model):
+    """image ─ encoder ─(-)─ latent ─(+)─ decoder ─ image
+                         │            │
+            conditions ─ MLP ─────────┘
+
+    The latent that everybody sees has the conditions at its end: `dims` = those of the model inside + their numbers, certain and not
+    inferred (log variance -inf). A sound of which nothing is known has zeros there, and so has a share of the sounds in training.
+
+    What is told is a shift of the inner decoder's latent, taken off again behind the encoder: the KL wants sounds near the shift of what
+    is known of them, and the latent holds the rest. (With the shift on the decoder's side alone, and some sounds told nothing, the
+    latent must hold everything anyway, and what is told is not listened to.)
+
+    inside: settings of the model, `name` and keys. conditions: names, whose labels and ranges training looks up in the corpus (see
+    `corpus.facts`), or those themselves, name -> labels or [lowest, highest]. dropped: share of sounds of which nothing is told, and as
+    likely of any one condition. width: of the MLP. parts, bands, frames, floor (dB or None), samples, hop: of the representation;
+    build: makes the model inside.
+    """
+
+    def __init__(
+        self,
+        *,
+        inside: Annotated[dict[str, Any], Nested(features=True)],
+        conditions: Annotated[list[str] | dict[str, Values], Field(max_length=32)],
+        dropped: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+        width: Annotated[int, Field(ge=1, le=4_096)] = 128,
+        parts: int,
+        bands: int,
+        frames: int,
+        floor: float | None,
+        samples: int,
+        hop: int | None,
+        build: Build,
+    ):
+        super().__init__()
+        self.inside = build(inside, parts=parts, bands=bands, frames=frames, floor=floor, samples=samples, hop=hop)
+        if type(self.inside).forward is not ImageModel.forward:
+            raise ConfigError(
+                "model.inside learns in a way of its own and cannot be told anything; take dense, conv, conv-vae, raw or recurrent-clip"
+            )
+        self.conditions = Conditions(conditions if isinstance(conditions, dict) else {})
+        self.known_dims, self.inferred_dims = self.conditions.size, self.inside.dims
+        self.dims, self.dropped, self.unit = self.inferred_dims + self.known_dims, dropped, self.inside.unit
+        layers = (nn.Linear(self.conditions.inputs, width), nn.GELU(), nn.Linear(width, self.inferred_dims)) if self.known_dims else ()
+        self.place = nn.Sequential(*layers)
+
+    def initialise(self, batch: Batch) -> None:
+        """As the model inside begins; sounds of which so much is told lie where regression on it says: the latent holds the rest."""
+        self.inside.initialise(batch)
+        if not self.known_dims:
+            return
+        told = self.numbers(batch)
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            less = self.conditions.dropped(told, share=_TOLD_LESS)
+        known = self.conditions.spread(torch.cat([told, less, torch.zeros_like(told)]))
+        with torch.no_grad():
+            mean = self.inside.posterior(batch).mean
+            weights, constants, _ = regression(known, mean.repeat(3, 1))
+            into(self.place, *(found[: room(self.place)] for found in (weights, constants)))
+
+    def shift(self, told: Tensor) -> Tensor:
+        """Numbers of conditions `(batch, told)` to where such sounds lie in the latent of the model inside, `(batch, free)`."""
+        return self.place(self.conditions.spread(told)) if self.known_dims else told.new_zeros(len(told), self.inferred_dims)
+
+    def encode(self, features: Tensor, lengths: Tensor, facts: Tensor | None = None) -> Posterior:
+        """`(batch, parts, bands, frames)`, padded with silence to the longest clip -> Posterior `(batch, dims)`.
+
+        facts: `(batch, conditions)`, NaN where unknown; None: nothing is known.
+        """
+        return self.posterior(Batch(self.prepare_features(features), lengths, facts=facts))
+
+    def decode(self, z: Tensor, *, lengths: Tensor | None = None) -> Decoded:
+        """`(batch, dims)` -> features `(batch, parts, bands, frames)`; lengths: as the model inside has them."""
+        return self.inside.decode(z[:, : self.inferred_dims] + self.shift(z[:, self.inferred_dims :]), lengths=lengths)
+
+    def project(self, z: Tensor) -> Tensor:
+        """The same: conditions may also lie between two labels."""
+        return z
+
+    def draw(self, z: Tensor, rng: np.random.Generator, *, temperature: float) -> Tensor:
+        """The same, with conditions of one sound."""
+        return torch.cat([z[: self.inferred_dims], self.conditions.settled(z[self.inferred_dims :])])
+
+    def prepare_features(self, features: Tensor, pitches: Tensor | None = None) -> Tensor:
+        """As the model inside has them."""
+        return self.inside.prepare_features(features)
+
+    def numbers(self, batch: Batch) -> Tensor:
+        """What is known of a batch, `(batch, told)`."""
+        facts = self.conditions.unknown(len(batch.lengths)) if batch.facts is None else batch.facts
+        return self.conditions.numbers(facts.to(batch.values.device, torch.float32))
+
+    def posterior(self, batch: Batch) -> Posterior:
+        """Images -> Posterior of the model inside, and what is known, for certain: `(batch, dims)`."""
+        told = self.numbers(batch)
+        mean, log_variance = self._rest(self.inside.posterior(batch), told)
+        return Posterior(torch.cat([mean, told], 1), torch.cat([log_variance, torch.full_like(told, -torch.inf)], 1))
+
+    def _rest(self, posterior: Posterior, told: Tensor) -> Posterior:
+        """What is left of where sounds lie, beside what is told."""
+        return posterior._replace(mean=posterior.mean - self.shift(told))
+
+    def guessed(self, features: Tensor, lengths: Tensor, facts: Tensor) -> Tensor:
+        """Facts `(batch, conditions)` with labels in place of those unknown: of each condition the one whose sounds lie nearest."""
+        mean = self.inside.posterior(Batch(self.prepare_features(features), lengths)).mean
+        facts = facts.clone()
+        for k, condition in enumerate(self.conditions.all):
+            if not condition.labels or not bool(facts[:, k].isnan().any()):
+                continue
+            tried = facts[:, None].repeat(1, len(condition.labels), 1)
+            tried[:, :, k] = torch.arange(len(condition.labels)).to(facts)
+            shifts = self.shift(self.conditions.numbers(tried.flatten(0, 1))).unflatten(0, tried.shape[:2])
+            nearest = (mean[:, None] - shifts).square().sum(2).argmin(1).to(facts)
+            facts[:, k] = torch.where(facts[:, k].isnan(), nearest, facts[:, k])
+        return facts
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """As `ImageModel`, some sounds told less than is known; kl `(free,)`."""
+        told = self.conditions.dropped(self.numbers(batch), share=self.dropped)
+        posterior = self._rest(self.inside.posterior(batch), told)
+        output = self.inside.decode_raw(self.inside.bottleneck.draw(posterior) + self.shift(told))
+        reconstruction = self.inside.likelihood.loss(output, batch.values).mean()
+        return {"reconstruction": reconstruction, **self.inside.bottleneck.losses(posterior)}
+
+    def evaluate(self, batch: Batch) -> Evaluation:
+        """As `ImageModel`, told all that is known; kl `(dims,)`, 0 for conditions."""
+        posterior, told = self.inside.posterior(batch), self.numbers(batch)
+        kl = self.inside.bottleneck.kl(self._rest(posterior, told))
+        return Evaluation(self.inside.errors(posterior.mean, batch.values), torch.cat([kl, told.new_zeros(self.known_dims)]))

@@ -1,0 +1,188 @@
+"""`staged`: any autoencoder, trained first and then frozen, and any other model inside it that learns its codes (source B)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Annotated, Any, Protocol
+
+import numpy as np
+import torch
+from pydantic import Field
+from torch import Tensor
+
+from timbrespace.contracts import ConfigError
+from timbrespace.model.base import Batch, Decoded, Evaluation, Model, Posterior
+from timbrespace.model.clip.base import ImageModel
+
+_LEAST = 1e-6  # what codes that hardly move are divided by
+
+
+class Nested:
+    """Marks a constructor's argument as the settings of another model.
+
+    features: whether that one learns features of sound, or something made of them; `defaults` count over that model's own.
+    """
+
+    def __init__(self, *, features: bool, **defaults: Any):
+        self.features, self.defaults = features, defaults
+
+
+class Build(Protocol):
+    """Makes the model that settings name: see `config.build_model`."""
+
+    def __call__(self, settings: Mapping[str, Any], **known: Any) -> ImageModel:
+        """known: parts, bands, frames, floor, samples, hop."""
+
+
+Outer = Annotated[dict[str, Any], Nested(features=True, bottleneck="plain")]
+Inner = Annotated[dict[str, Any], Nested(features=False, squash=False)]  # codes lie on both sides of 0
+
+
+class Staged(Model):
+    """Features ─ outer encoder ─ codes, standardised ─ inner encoder ─ latent ─ inner decoder ─ codes ─ outer decoder ─ features.
+
+    The outer model learns first. Then it stays as it is, every sound becomes its code once, and the inner model learns codes, which
+    is quick. The codes are the means of the outer posterior, each value less its mean over the corpus and all divided by one deviation, so
+    that a value which hardly matters to the sound does not matter to the inner model either;
+    to the inner model they are features of one part, a band a code value (and a frame a step, where codes move).
+
+    outer, inner: settings of two models, `name` and keys. share: of the time or epochs, for the outer model. together: both learn at
+    once instead, from the outer model's error and what the inner bottleneck adds; their codes stay as they are. limit: parameters
+    that the two may have. parts, bands, frames, floor (dB or None), samples, hop: of the representation; build: makes the two.
+    """
+
+    mean: Tensor  # of each code value, of the codes' shape
+    scale: Tensor
+
+    def __init__(
+        self,
+        *,
+        outer: Outer,
+        inner: Inner,
+        share: Annotated[float, Field(gt=0, lt=1)] = 0.5,
+        together: Annotated[bool, Field()] = False,
+        limit: Annotated[int | None, Field(ge=1)] = None,
+        parts: int,
+        bands: int,
+        frames: int,
+        floor: float | None,
+        samples: int,
+        hop: int | None,
+        build: Build,
+    ):
+        super().__init__()
+        self.share, self.together = share, together
+        whole = {"parts": parts, "bands": bands, "frames": frames, "floor": floor, "samples": samples, "hop": hop}
+
+        def both() -> tuple[ImageModel, ImageModel]:
+            with _inside("outer"):
+                first = build(outer, **whole)
+            code = {"parts": 1, "bands": first.dims, "frames": _code_steps(first), "floor": None, "samples": samples, "hop": None}
+            with _inside("inner"):
+                return first, build(inner, **code)
+
+        if limit is not None:  # counted where nothing takes memory yet
+            with torch.device("meta"):
+                _check_size(both(), limit)
+        self.outer, self.inner = both()
+        if together and type(self.inner).forward is not ImageModel.forward:
+            raise ConfigError("model.together is true, and model.inner learns in a way of its own; set model.together to false")
+        self.dims, self.time_varying, self.unit = self.inner.dims, self.inner.time_varying, self.outer.unit
+        shape = self.inner.shape
+        self.register_buffer("mean", torch.zeros(shape))
+        self.register_buffer("scale", torch.ones(shape))
+
+    def initialise(self, batch: Batch) -> None:
+        """As the outer model begins; the inner one too where both learn at once, else when there are codes."""
+        self.outer.initialise(batch)
+        if self.together:
+            with torch.no_grad():
+                codes = self.codes(batch)
+            self.inner.initialise(codes)
+
+    def set_codes(self, mean: Tensor, deviation: Tensor) -> None:
+        """Takes what the outer model's codes look like over the corpus, both of the shape of `mean`."""
+        self.mean.copy_(mean)
+        self.scale.fill_(float(deviation.square().mean().sqrt().clamp_min(_LEAST)))
+
+    def raw_codes(self, batch: Batch) -> Tensor:
+        """Images -> codes as the outer model gives them: `(batch, 1, code dims, code steps)`, one step where codes do not move."""
+        return self.outer.posterior(batch).mean.reshape(-1, *self.mean.shape)
+
+    def codes(self, batch: Batch) -> Batch:
+        """Images -> what the inner model learns from, standardised `(batch, 1, code dims, code steps)`."""
+        return Batch(self.standardised(self.raw_codes(batch)), batch.lengths)
+
+    def standardised(self, codes: Tensor) -> Tensor:
+        """Codes -> the same less their mean and divided by their deviation, the root of the mean of all squares."""
+        return (codes - self.mean) / self.scale
+
+    def outer_latent(self, codes: Tensor) -> Tensor:
+        """Standardised codes `(batch, 1, code dims, code steps)` -> latents of the outer model."""
+        z = (codes * self.scale + self.mean)[:, 0]
+        return self.outer.project(z if self.outer.time_varying else z[..., 0])
+
+    def encode(self, features: Tensor, lengths: Tensor) -> Posterior:
+        """`(batch, parts, bands, frames)`, padded with silence to the longest clip -> Posterior of the inner model."""
+        return self.posterior(Batch(self.prepare_features(features), lengths))
+
+    def decode(self, z: Tensor, *, lengths: Tensor | None = None) -> Decoded:
+        """Latents of the inner model -> features `(batch, parts, bands, frames)`; lengths: as the outer model has them."""
+        return self.outer.decode(self.outer_latent(self.inner.decode(z).features), lengths=lengths)
+
+    def project(self, z: Tensor) -> Tensor:
+        """As the inner model has it."""
+        return self.inner.project(z)
+
+    def draw(self, z: Tensor, rng: np.random.Generator, *, temperature: float) -> Tensor:
+        """As the inner model has it."""
+        return self.inner.draw(z, rng, temperature=temperature)
+
+    def prepare_features(self, features: Tensor, pitches: Tensor | None = None) -> Tensor:
+        """As the outer model stores them."""
+        return self.outer.prepare_features(features)
+
+    def posterior(self, batch: Batch) -> Posterior:
+        """Images -> Posterior of the inner model."""
+        return self.inner.posterior(self.codes(batch))
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """The losses of both learning at once: the outer model's likelihood, and what the inner bottleneck adds."""
+        posterior = self.posterior(batch)
+        codes = self.inner.likelihood.mean(self.inner.decode_raw(self.inner.bottleneck.draw(posterior)))
+        z = self.outer_latent(codes)
+        reconstruction = self.outer.likelihood.loss(self.outer.decode_raw(z), batch.values).mean()
+        return {"reconstruction": reconstruction, **self.inner.bottleneck.losses(posterior)}
+
+    def evaluate(self, batch: Batch) -> Evaluation:
+        """From image to image through both: errors in the outer model's unit, the rest of the inner model."""
+        inside = self.inner.evaluate(self.codes(batch))
+        z = self.outer_latent(self.inner.features(self.posterior(batch).mean))
+        return inside._replace(errors=self.outer.errors(z, batch.values))
+
+
+def _code_steps(outer: ImageModel) -> int:
+    """Steps of the codes, 1 where they do not move: looked at, since only the model knows."""
+    if not outer.time_varying:
+        return 1
+    with torch.no_grad():
+        return outer.posterior(Batch(torch.zeros(1, *outer.shape), torch.tensor([outer.samples]))).mean.shape[2]
+
+
+@contextmanager
+def _inside(place: str) -> Iterator[None]:
+    """Errors about `model.x` name `model.outer.x`."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(str(error).replace("model.", f"model.{place}.")) from None
+
+
+def _check_size(models: tuple[ImageModel, ImageModel], limit: int) -> None:
+    outer, inner = (sum(p.numel() for p in model.parameters()) for model in models)
+    if outer + inner > limit:
+        raise ConfigError(
+            f"the two models have {outer + inner:,} parameters (outer {outer:,}, inner {inner:,}), model.limit is {limit:,}; "
+            "make their layers smaller or raise model.limit"
+        )

@@ -1,0 +1,193 @@
+"""The documentation tells the truth: links lead somewhere, commands parse, examples in Python run."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from timbrespace.cli.main import available_verbs
+
+if TYPE_CHECKING:
+    import click
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
+LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+RUN = re.compile(r"<!-- runs: python -->\n```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def anchors(text: str) -> set[str]:
+    """Anchors of a page's headings, as code hosts make them."""
+    titles = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def broken_links(page: Path) -> list[str]:
+    out = []
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        place, _, anchor = target.partition("#")
+        if re.match(r"[a-z]+:", target):
+            continue
+        other = page.parent / place if place else page
+        if not other.exists() or (anchor and anchor not in anchors(other.read_text(encoding="utf-8"))):
+            out.append(target)
+    return out
+
+
+def commands(text: str) -> list[str]:
+    """Every line of a block of shell that starts timbrespace."""
+    lines = (line for language, block in BLOCK.findall(text) if language in ("sh", "bash", "console") for line in block.splitlines())
+    return [line for line in lines if line.startswith("timbrespace ")]
+
+
+def parser_of(verb: str) -> click.Command:
+    import typer
+    from typer.main import get_command
+
+    module, _, function = available_verbs()[verb][0].partition(":")
+    app = typer.Typer(add_completion=False, rich_markup_mode=None)
+    app.command(name=verb)(getattr(importlib.import_module(module), function))
+    return get_command(app)  # type: ignore[return-value]
+
+
+def complaint(command: str) -> str | None:
+    """What the command line's own parser has against a documented command; nothing is run."""
+    words = shlex.split(command, comments=True)[1:]
+    if not words or words == ["--help"]:
+        return None
+    if words[0] not in available_verbs():
+        return f"there is no verb {words[0]!r}"
+    if "--help" in words:
+        return None
+    try:
+        parser_of(words[0]).make_context(words[0], words[1:])
+    except Exception as error:  # Typer's own errors
+        return str(getattr(error, "message", error)) or type(error).__name__
+    return None
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    assert not broken_links(page)
+
+
+def test_every_page_is_in_the_index() -> None:
+    linked = set(LINK.findall((ROOT / "docs" / "README.md").read_text(encoding="utf-8")))
+    assert {page.name for page in (ROOT / "docs").glob("*.md")} - {"README.md"} <= linked
+
+
+def test_a_broken_link_would_be_found(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# A title\n[a](nowhere.md) [b](page.md#a-title) [c](#no-title) [d](https://example.org)\n", encoding="utf-8")
+    assert broken_links(page) == ["nowhere.md", "#no-title"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_commands_use_verbs_and_options_that_exist(page: Path) -> None:
+    wrong = {command: problem for command in commands(page.read_text(encoding="utf-8")) if (problem := complaint(command))}
+    assert not wrong
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_words_in_code_are_options_that_exist(page: Path) -> None:
+    """Commands within a line, such as `timbrespace info X --strip Y`: verb and option names."""
+    for command in re.findall(r"`timbrespace ([^`\n]+)`", page.read_text(encoding="utf-8")):
+        verb, *words = command.split()
+        if verb in ("VERB", "--help"):
+            continue
+        assert verb in available_verbs(), command
+        known = {option for parameter in parser_of(verb).params for option in parameter.opts} | {"--help"}
+        assert {word for word in words if word.startswith("-")} <= known, command
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "timbrespace compose a.wav",
+        "timbrespace generate x.safetensors --out new --loud",
+        "timbrespace generate x.safetensors",
+        "timbrespace train drums --out x.safetensors --minutes three",
+    ],
+)
+def test_a_wrong_command_would_be_found(command: str) -> None:
+    assert complaint(command)
+
+
+def test_most_verbs_are_documented() -> None:
+    text = "\n".join(command for page in PAGES for command in commands(page.read_text(encoding="utf-8")))
+    missing = {verb for verb in available_verbs() if f"timbrespace {verb}" not in text}
+    assert missing <= {"demo"}, "the demo is run by scripts/run.py; every other verb has an example"
+
+
+def test_benchmark_commands_use_options_that_exist() -> None:
+    for page in PAGES:
+        for line in re.findall(r"python benchmarks/([^`\n]+)", page.read_text(encoding="utf-8")):
+            script, *words = line.split()
+            told = subprocess.run([sys.executable, str(ROOT / "benchmarks" / script), "--help"], capture_output=True, text=True, check=True)
+            assert {word for word in words if word.startswith("--")} <= set(re.findall(r"--[a-z-]+", told.stdout)), line
+
+
+@pytest.fixture(scope="module")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder where docs/python.md was run from top to bottom, on fewer synthetic drums, in few steps, with a quick card."""
+    from timbrespace.corpus.synthetic import registry as synthetic
+    from timbrespace.evaluation import card
+    from tiny import fix_plan
+
+    folder = tmp_path_factory.mktemp("docs")
+    with pytest.MonkeyPatch.context() as patch, contextlib.chdir(folder):
+        fix_plan(patch, variations=1, step_seconds=0.05)
+        patch.setattr(synthetic, "synthetic_clips", partial(synthetic.synthetic_clips, count=40))
+        patch.setattr(card, "_SOUNDS", 6)
+        run_examples(ROOT / "docs" / "python.md")
+    shutil.copytree(folder / "drums.corpus", folder / "toy.corpus")
+    return folder
+
+
+def run_examples(page: Path) -> dict[str, object]:
+    """Runs the marked blocks of a page one after the other, as one program."""
+    names: dict[str, object] = {"__name__": page.stem}
+    blocks = RUN.findall(page.read_text(encoding="utf-8"))
+    assert blocks, f"{page.name} has no block marked to run"
+    for block in blocks:
+        exec(compile(block, str(page), "exec"), names)
+    return names
+
+
+def test_python_examples_run(workshop: Path) -> None:
+    assert (workshop / "drums.safetensors").exists()
+    assert (workshop / "shared.safetensors").exists()
+    assert list((workshop / "new").glob("snare *.wav"))
+
+
+def test_the_corpus_is_read_without_the_project(workshop: Path) -> None:
+    with contextlib.chdir(workshop):
+        names = run_examples(ROOT / "docs" / "corpus.md")
+    text = RUN.findall((ROOT / "docs" / "corpus.md").read_text(encoding="utf-8"))[0]
+    assert "timbrespace" not in text
+    snares = names["snares"]
+    assert isinstance(snares, list)
+    assert snares
+    assert all(snare.ndim == 2 and len(snare) > 100 for snare in snares)
+
+
+def test_the_instrument_is_read_as_plain_safetensors(workshop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with contextlib.chdir(workshop):
+        names = run_examples(ROOT / "docs" / "tutorial-researcher.md")
+    assert len(names["latents"]) == len(names["places"]) > 0  # type: ignore[arg-type]
+    assert capsys.readouterr().out

@@ -1,0 +1,91 @@
+"""The README's quickstart, run line by line as it stands (only the minutes are fewer)."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from timbrespace.cli.main import main
+from timbrespace.corpus.synthetic.registry import synthetic_clips
+from tiny import write_drums
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+
+
+def block(heading: str, language: str) -> str:
+    """The first block of a language below a heading."""
+    section = README.split(f"## {heading}\n", 1)[1]
+    found = re.search(rf"^```{language}\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+    assert found, (heading, language)
+    return found.group(1)
+
+
+def test_the_quickstart_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    sounds = write_drums(tmp_path / "My Snares", 16)
+    for name, source in zip("ab", sorted(sounds.rglob("*.wav")), strict=False):
+        shutil.copy(source, tmp_path / f"{name}.wav")
+    for clip in synthetic_clips("synthetic:notes", count=20):
+        path = tmp_path / "My Notes" / f"{clip.name}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, clip.audio[0].numpy(), 44_100)
+    commands = [shlex.split(line, comments=True) for line in block("Your own sounds", "sh").splitlines()]
+    verbs = [words[1] for words in commands if words[0] == "timbrespace"]
+    assert verbs == ["doctor", "train", "generate", "morph", "vary", "train", "generate", "represent"]
+    for words in commands:
+        if words[0] != "timbrespace":
+            continue
+        if "--minutes" in words:
+            words[words.index("--minutes") + 1] = "0.02"
+            words += [
+                "--set",
+                "model.coefficients=40",
+                "--set",
+                "training.images=64",
+                "--set",
+                "model.width=32",
+                "--set",
+                "training.synthesised=4",
+            ]
+        assert main(words[1:]) == 0, (words, capsys.readouterr().err)
+    assert len(list(Path("new").glob("*.wav"))) == 65  # 64 and the reel
+    assert Path("new/index.html").is_file()
+    assert list(Path("new").glob("*.sfz"))
+    assert list(Path("new").glob("*.dspreset"))
+    assert len(list(Path("morph").glob("*.wav"))) == len(list(Path("variations").glob("*.wav"))) == 8
+    assert len(list(Path("middle C").glob("*C4*.wav"))) == 8
+    assert sorted(path.name for path in Path("seen").iterdir()) == ["a.png", "a.wav"]
+
+    scope: dict[str, object] = {}
+    exec(compile(block("Your own sounds", "python"), "README.md", "exec"), scope)
+    assert len(scope["sounds"]) == 16  # type: ignore[arg-type]
+
+
+def test_demo_is_whole_and_repeatable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    sounds = write_drums(tmp_path / "hits", 20)
+    arguments = ["demo", str(sounds), "--minutes", "0.02", "-n", "6"]
+    for _ in range(2):  # the second renews the first
+        assert main(arguments) == 0, capsys.readouterr().err
+    page = Path("demo/index.html").read_text(encoding="utf-8")
+    assert len(list(Path("demo/sounds").glob("*.wav"))) == 6
+    morphs = list(Path("demo/morphs").glob("*.wav"))
+    assert len(morphs) == 8 * 6
+    assert soundfile.info("demo/reel.wav").duration > sum(soundfile.info(str(path)).duration for path in Path("demo/sounds").glob("*.wav"))
+    for path in [*morphs, *Path("demo/sounds").glob("*.wav")]:
+        assert path.name.replace(" ", "%20").replace("#", "%23") in page
+        assert json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["timbrespace"] == "recipe"
+
+
+def test_demo_leaves_other_folders_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "precious").mkdir()
+    (tmp_path / "precious" / "song.txt").write_text("mine")
+    assert main(["demo", "--out", str(tmp_path / "precious")]) == 2
+    assert "not made by the demo" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "precious").iterdir()] == ["song.txt"]

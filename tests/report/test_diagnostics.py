@@ -1,0 +1,168 @@
+"""The page of a training: what its charts show, that it holds everything itself, and that looking on changes nothing."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+import re
+from pathlib import Path
+
+import pytest
+import soundfile
+import torch
+from test_page import HOSTILE, Reader
+
+from shell import Shell
+from timbrespace.cli.common.page import Page
+from timbrespace.contracts import ConfigError, OutputExistsError
+from timbrespace.corpus.corpus import Corpus
+from timbrespace.corpus.prepare import prepare
+from timbrespace.report.charts import Line, bars, boxes, lines
+from timbrespace.report.diagnostics import diagnose, write_diagnostics
+from timbrespace.report.diagnostics_parts import Compared, Diagnosis, Take, render
+from timbrespace.synthesis.instrument import Instrument
+from tiny import Tiny, assert_same_tensors, fix_plan, quick_train
+
+
+def points(svg: str) -> list[tuple[float, float]]:
+    """Of the first line of a chart."""
+    path = re.search(r'class="line"[^>]* d="([^"]*)"', svg)
+    assert path
+    return [(float(x), float(y)) for x, y in re.findall(r"[ML]([\d.]+) ([\d.]+)", path[1])]
+
+
+def test_a_line_lies_where_its_values_are() -> None:
+    straight = points(lines("Error", [Line("a", [0, 50, 100], [2.0, 1.0, 0.5], 0)], unit="dB"))
+    (x0, y0), (x1, y1), (x2, y2) = straight
+    assert x1 - x0 == pytest.approx(x2 - x1, abs=0.2)
+    assert (y1 - y0) == pytest.approx(2 * (y2 - y1), abs=0.3)  # half as far again: linear
+    steep = points(lines("Error", [Line("a", [0, 50, 100], [100.0, 10.0, 1.0], 0)], unit="dB"))
+    assert steep[1][1] - steep[0][1] == pytest.approx(steep[2][1] - steep[1][1], abs=0.2)  # every tenth as far: logarithmic
+    assert len(points(lines("Error", [Line("a", [0, 1, 2], [1.0, math.nan, 3.0], 0)], unit="dB"))) == 2
+
+
+def test_a_box_is_drawn_at_its_quartiles() -> None:
+    svg = boxes("By category", {"kick": [0.0, 1.0, 2.0, 3.0, 4.0, 40.0]}, unit="dB")
+    box = re.search(r'class="box" x="([\d.]+)" y="[\d.]+" width="([\d.]+)"', svg)
+    median, beyond = re.search(r'class="median" d="M([\d.]+)', svg), re.search(r'class="beyond" cx="([\d.]+)"', svg)
+    ticks = {float(text): float(x) for x, text in re.findall(r'<text x="([\d.]+)" y="[\d.]+" text-anchor="middle">([\d.]+)</text>', svg)}
+    assert box
+    assert median
+    assert beyond
+    zero, unit = ticks[0], (ticks[40] - ticks[0]) / 40
+    low, width = float(box[1]), float(box[2])
+    assert (low - zero) / unit == pytest.approx(1.25, abs=0.05)
+    assert (low + width - zero) / unit == pytest.approx(3.75, abs=0.05)
+    assert (float(median[1]) - zero) / unit == pytest.approx(2.5, abs=0.05)
+    assert (float(beyond[1]) - zero) / unit == pytest.approx(40, abs=0.05)
+    assert "kick (6)" in svg
+
+
+def test_bars_tell_what_is_unused() -> None:
+    svg = bars("KL", [3.0, 1.5, 0.001], unit="nats", level=(0.01, "0.01 nats or more"))
+    heights = [float(height) for height in re.findall(r'height="([\d.]+)"><title>', svg)]
+    assert heights[0] == pytest.approx(2 * heights[1], abs=0.2)
+    assert re.findall(r'<rect class="c(\d)"', svg) == ["0", "0", "9"]
+
+
+@pytest.fixture(scope="module")
+def page(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The page of the tiny instrument, trained once more with a page asked for."""
+    folder = tmp_path_factory.mktemp("page")
+    about = Page(folder / "tiny.html", force=False)
+    with pytest.MonkeyPatch.context() as patch:
+        fix_plan(patch)
+        quick_train(Corpus.open(tiny.corpus), folder / "again.safetensors", **about.watchers(lambda report: None))
+    return about.path
+
+
+def test_looking_on_changes_nothing(page: Path, tiny: Tiny) -> None:
+    assert_same_tensors(page.with_name("again.safetensors"), tiny.file)
+
+
+def test_the_page_holds_everything(page: Path, tiny: Tiny) -> None:
+    text = page.read_text(encoding="utf-8")
+    read = Reader(text)
+    sources = [value for _, attributes in read.elements for name, value in attributes.items() if name in ("src", "href", "data-src")]
+    assert sources
+    assert all(source.startswith("data:") for source in sources)
+    assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
+    said = " ".join(read.text)
+    for words in (
+        "How it learned",
+        "Overfit ratio",
+        "KL by dimension",
+        "By category",
+        "Copies of validation sounds",
+        "Worst sounds",
+        "at step",
+    ):
+        assert words in said
+    corpus = Corpus.open(tiny.corpus)
+    held = corpus.indices("validation") + corpus.indices("test")
+    worst = text[text.index('id="h-worst"') :]
+    errors = [float(value) for value in re.findall(r"<span>([\d.]+) dB</span>", worst)]
+    assert len(errors) == min(10, len(held))
+    assert errors == sorted(errors, reverse=True)
+
+
+def test_the_sounds_are_those_of_the_corpus(page: Path, tiny: Tiny) -> None:
+    text = page.read_text(encoding="utf-8")
+    corpus = Corpus.open(tiny.corpus)
+    clip = corpus.indices("validation")[0]
+    found = re.search(
+        rf'data-src="data:audio/flac;base64,([^"]+)"[^>]*aria-label="Play {re.escape(corpus.clips[clip].name)}, original"', text
+    )
+    assert found
+    heard, rate = soundfile.read(io.BytesIO(base64.b64decode(found[1])), dtype="float32", always_2d=True)
+    assert rate == corpus.sample_rate
+    assert torch.allclose(torch.from_numpy(heard.T), corpus.audio(clip), atol=1e-4)
+
+
+def test_hostile_names_stay_text() -> None:
+    sound = 0.1 * torch.randn(1, 3000, generator=torch.Generator().manual_seed(0))
+    shown = [Compared(HOSTILE, 3.0, [Take("original", sound), Take(HOSTILE, sound)])]
+    training = {"unit": HOSTILE, "curve": {"step": [10], "train": [1.0], "validation": [None], "kl": [0.0]}, "best_step": 10}
+    errors = {HOSTILE: {HOSTILE: [1.0]}}
+    card = {"training": training, "expect": HOSTILE}
+    found = Diagnosis(HOSTILE, card, "dB", 44_100, "held-out", errors=errors, copies=shown, worst=shown)
+    text = render(found)
+    read = Reader(text)
+    assert "</script><script>alert(1)" in "".join(read.text), "shown as it is called"
+    assert "\u202e" not in text
+    assert not [name for _, attributes in read.elements for name in attributes if name.startswith("on")]
+    assert sum(tag == "script" for tag, _ in read.elements) == 3
+
+
+def test_two_stages_have_a_chart_each() -> None:
+    curve = {"step": [10, 20, 30, 40], "train": [9, 8, 50, 40], "validation": [9, 8, 60, 55], "kl": [0, 0, 4, 5], "stage": [1, 1, 2, 2]}
+    text = render(Diagnosis("x", {"training": {"unit": "%", "curve": curve, "overfit_ratio": 1.4}}, "%", 44_100, "held-out"))
+    assert text.count("<figcaption>Error, stage") == 2
+    assert "of the codes" in text
+    assert "over 1.3" in text
+
+
+def test_factors_of_a_toy_corpus_have_boxes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    corpus = prepare("synthetic:fm", tmp_path / "fm", count=40)
+    fix_plan(monkeypatch, variations=0)
+    small = ("model.encoder=[8]", "model.decoder=[8]", "model.dims=3", "training.batch=8")
+    instrument = quick_train(corpus, tmp_path / "x.safetensors", preset="dense", changes=small, steps_minutes=0.002)
+    found = diagnose(instrument, corpus)
+    assert {"detune", "q", "frequency"} & set(found.errors)
+    held = len(corpus.indices("validation") + corpus.indices("test"))
+    assert all(sum(map(len, groups.values())) == held for groups in found.errors.values())
+    assert [one.error for one in found.worst] == sorted((one.error for one in found.worst), reverse=True)
+
+
+def test_a_page_is_not_replaced_unasked(tiny: Tiny, tmp_path: Path, shell: Shell) -> None:
+    out = tmp_path / "there.html"
+    out.write_text("mine", encoding="utf-8")
+    with pytest.raises(OutputExistsError):
+        write_diagnostics(Instrument.load(tiny.file), Corpus.open(tiny.corpus), out)
+    with pytest.raises(ConfigError, match=r"\.html"):
+        Page(tmp_path / "page.txt", force=False)
+    told = shell("train", tiny.corpus, "--out", tmp_path / "x.safetensors", "--page", out, "--minutes", "0.01", code=2)
+    assert "there.html" in told
+    assert out.read_text(encoding="utf-8") == "mine"
+    assert not (tmp_path / "x.safetensors").exists()

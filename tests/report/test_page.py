@@ -1,0 +1,285 @@
+"""The page of results: well-formed, safe with hostile names, complete, and alive in a browser where one is installed."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import numpy as np
+import pytest
+
+from timbrespace.contracts import ConfigError, OutputExistsError, ShapeError
+from timbrespace.report import spectrogram
+from timbrespace.report.page import PageData, PageSound, draw_spectrogram, render_page, write_page
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\" onclick='alert(3)' \u202e\x00&amp;"
+VOID = {"meta", "link", "img", "input", "br", "path", "circle"}
+
+
+class Reader(HTMLParser):
+    """Collects elements, checks that they nest."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.text: list[str] = []
+        self.data = ""
+        self.feed(text)
+        self.close()
+        assert not self.open, f"never closed: {self.open}"
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        names = [name for name, _ in attrs]
+        assert len(names) == len(set(names)), f"an attribute twice: {tag} {names}"
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open, f"closed but never opened: {tag}"
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] == "script":
+            self.data = data if data.startswith("{") else self.data
+        else:
+            self.text.append(data)
+
+
+@pytest.fixture
+def page(tmp_path: Path, tone: Callable[..., Tensor]) -> tuple[Path, PageData]:
+    """A small page with real files beside it; one name in each place is hostile."""
+    from timbrespace.audio.files import write
+
+    def sound(name: str, file: str, **more: Any) -> PageSound:
+        audio = tone(seconds=1.5)
+        write(tmp_path / f"{file}.wav", audio, 44_100)
+        draw_spectrogram(audio, 44_100, tmp_path / f"{file}.png")
+        return PageSound(name=name, file=f"{file}.wav", seconds=1.5, picture=f"{file}.png", **more)
+
+    sounds = [
+        sound("snare 1", "sounds/snare 1", category="snare", nearest="a/b", novelty=0.9, x=0.0, y=0.0),
+        sound(HOSTILE, "sounds/100% #é?", category=HOSTILE, nearest=HOSTILE, novelty=0.0, is_copy=True, x=3.0, y=-1.0),
+    ]
+    data = PageData(
+        title=f"Drums {HOSTILE}",
+        sounds=sounds,
+        morphs=[[sounds[0], sounds[1]], []],
+        reel=sound("reel", "reel"),
+        reel_marks=[(0.0, "snare 1"), (0.7, HOSTILE)],
+        corpus=[(0.5, 0.5, "a/b", "snare"), (1.0, -1.0, HOSTILE, None), (math.nan, 0.0, "lost", "snare")],
+        card=[("Clips", "2", HOSTILE)],
+        steps=[(HOSTILE, 1.5), ("Train", 120.0)],
+        made_with=HOSTILE,
+    )
+    write_page(tmp_path, data)
+    return tmp_path / "index.html", data
+
+
+def test_the_page_is_well_formed_and_hostile_names_stay_text(page: tuple[Path, PageData]) -> None:
+    reader = Reader(page[0].read_text(encoding="utf-8"))
+    assert sum(tag == "script" for tag, _ in reader.elements) == 3
+    assert not [name for _, attributes in reader.elements for name in attributes if name.startswith("on")]
+    assert {attributes["src"] for tag, attributes in reader.elements if tag == "img"} == {
+        "./reel.png", "./sounds/snare%201.png", "./sounds/100%25%20%23%C3%A9%3F.png",
+    }  # fmt: skip
+    assert "</script><script>alert(1)" in "".join(reader.text), "shown as it is called"
+    assert "\u202e" not in "".join(reader.text)
+    assert json.loads(reader.data)["dots"][1][2].startswith("</script>")
+
+
+def test_every_file_it_names_is_there_and_nothing_comes_from_elsewhere(page: tuple[Path, PageData]) -> None:
+    reader = Reader(page[0].read_text(encoding="utf-8"))
+    links = [attributes[key] for _, attributes in reader.elements for key in ("src", "data-src") if key in attributes]
+    assert len(links) > 10
+    for url in links:
+        assert url.startswith("./")
+        assert (page[0].parent / unquote(url)).is_file(), url
+    text = page[0].read_text(encoding="utf-8")
+    assert "http://" not in text
+    assert "https://" not in text
+
+
+def test_points_without_a_place_are_left_out(page: tuple[Path, PageData]) -> None:
+    dots = json.loads(Reader(page[0].read_text(encoding="utf-8")).data)["dots"]
+    assert len(dots) == 2
+    assert all(0 <= x <= 1 and 0 <= y <= 1 for x, y, *_ in dots)
+
+
+@pytest.mark.parametrize("file", ["/etc/passwd", "../outside.wav", "a/../../b.wav", "", "a\\b.wav"])
+def test_files_outside_the_folder_are_refused(file: str) -> None:
+    with pytest.raises(ConfigError, match="inside its own folder"):
+        render_page(PageData("x", sounds=[PageSound("a", file, 1.0)]))
+
+
+def test_a_name_with_a_colon_is_no_scheme() -> None:
+    assert 'data-src="./javascript%3Aalert%281%29"' in render_page(PageData("x", sounds=[PageSound("a", "javascript:alert(1)", 1.0)]))
+
+
+def test_empty_parts_are_left_out() -> None:
+    reader = Reader(render_page(PageData("nothing yet")))
+    assert not [tag for tag, _ in reader.elements if tag == "section"]
+
+
+def test_many_categories_share_the_last_colour() -> None:
+    corpus = [(0.0, float(k), f"clip {k}", f"kind {k}") for k in range(25)]
+    text = render_page(PageData("x", corpus=corpus))
+    assert "c9" in text
+    assert 'class="dot c10"' not in text
+
+
+def test_an_existing_page_is_kept(page: tuple[Path, PageData]) -> None:
+    with pytest.raises(OutputExistsError):
+        write_page(page[0].parent, page[1])
+    write_page(page[0].parent, replace(page[1], title="Again"), force=True)
+    assert "<title>Again</title>" in page[0].read_text(encoding="utf-8")
+
+
+# --- pictures ----------------------------------------------------------------------------------------------------
+
+
+def pixels(path: Path) -> np.ndarray[Any, Any]:
+    """The palette indices of a PNG that draw_spectrogram wrote: (height, width)."""
+    data = path.read_bytes()
+    assert data[:8] == b"\x89PNG\r\n\x1a\n"
+    chunks, at = {}, 8
+    while at < len(data):
+        size, kind = struct.unpack(">I4s", data[at : at + 8])
+        body = data[at + 8 : at + 8 + size]
+        assert struct.unpack(">I", data[at + 8 + size : at + 12 + size])[0] == zlib.crc32(kind + body)
+        chunks[kind] = body
+        at += 12 + size
+    width, height = struct.unpack(">II", chunks[b"IHDR"][:8])
+    return np.frombuffer(zlib.decompress(chunks[b"IDAT"]), np.uint8).reshape(height, width + 1)[:, 1:]
+
+
+@pytest.mark.parametrize("hz", [60.0, 440.0, 3000.0, 15000.0])
+@pytest.mark.parametrize("sample_rate", [44_100, 96_000])
+def test_a_tone_lies_at_its_true_height(tmp_path: Path, tone: Callable[..., Tensor], hz: float, sample_rate: int) -> None:
+    draw_spectrogram(0.1 * tone(hz, 1.0, sample_rate), sample_rate, tmp_path / "a.png")  # soft enough to have one brightest row
+    image = pixels(tmp_path / "a.png")
+    assert image.shape == (140, 320)
+    brightest = int(image[:, 100].argmax())
+    expected = (1.0 - spectrogram.height_of(hz)) * 140 - 0.5
+    assert abs(brightest - expected) <= 1.5
+
+
+def test_time_is_true_and_loudness_absolute(tmp_path: Path, tone: Callable[..., Tensor]) -> None:
+    click = tone(1000, 0.5) * 0.0
+    click[:, 11_025 : 11_025 + 30] = 0.9
+    draw_spectrogram(click, 44_100, tmp_path / "click.png", seconds=1.0)
+    image = pixels(tmp_path / "click.png")
+    assert abs(int(image[10].argmax()) - 80) <= 4, "a click at 0.25 s of 1 s stands at a quarter of the width"
+    assert not image[:, 175:].any(), "after the sound's end there is nothing"
+    loud, soft = (tone(1000, 0.5) * gain for gain in (0.2, 0.02))
+    draw_spectrogram(loud, 44_100, tmp_path / "loud.png")
+    draw_spectrogram(soft, 44_100, tmp_path / "soft.png")
+    difference = int(pixels(tmp_path / "loud.png").max()) - int(pixels(tmp_path / "soft.png").max())
+    assert abs(difference - 20 / (spectrogram.TOP_DB - spectrogram.FLOOR_DB) * 255) < 6
+
+
+@pytest.mark.parametrize("samples", [1, 2, 100, 5000])
+def test_the_shortest_sounds_have_a_picture(tmp_path: Path, samples: int) -> None:
+    import torch
+
+    draw_spectrogram(torch.ones(2, samples) * 0.5, 8_000, tmp_path / "a.png")
+    assert pixels(tmp_path / "a.png").shape == (140, 320)
+
+
+def test_no_sound_no_picture(tmp_path: Path) -> None:
+    import torch
+
+    with pytest.raises(ShapeError):
+        draw_spectrogram(torch.zeros(1, 0), 44_100, tmp_path / "a.png")
+
+
+# --- in a browser ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def browser_page(page: tuple[Path, PageData]) -> Iterator[Any]:
+    """The page, opened from disk in headless Chromium; skipped where Playwright or Chromium is missing."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no Chromium here")
+    arguments = ["--no-sandbox", "--mute-audio", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=arguments)
+        tab = browser.new_page()
+        trouble: list[str] = []
+        tab.on("console", lambda message: trouble.append(message.text))
+        tab.on("pageerror", lambda error: trouble.append(str(error)))
+        tab.on("dialog", lambda dialog: (trouble.append("a dialog opened"), dialog.dismiss()))
+        tab.goto(page[0].as_uri())
+        yield tab
+        assert trouble == []
+        browser.close()
+
+
+def test_clicking_and_keys_play(browser_page: Any) -> None:
+    tab = browser_page
+    first = tab.locator(".sound .play").first
+    first.click()
+    tab.wait_for_selector(".sound .play.playing")
+    assert first.get_attribute("aria-pressed") == "true"
+    first.click()
+    tab.wait_for_selector(".sound .play.playing", state="detached")
+    first.focus()
+    tab.keyboard.press("ArrowRight")
+    tab.keyboard.press("Enter")
+    second = tab.locator(".sound .play").nth(1)
+    tab.wait_for_function("document.querySelectorAll('.sound .play')[1].classList.contains('playing')")
+    assert second.get_attribute("aria-pressed") == "true"
+    tab.keyboard.press("Escape")
+    tab.wait_for_selector(".play.playing", state="detached")
+
+
+def test_the_map_plays_and_names(browser_page: Any) -> None:
+    tab = browser_page
+    spot = tab.locator(".spot").nth(1)
+    spot.scroll_into_view_if_needed()
+    spot.hover()
+    assert "</script>" in tab.locator(".tip").inner_text(), "the name, as text"
+    spot.click()
+    tab.wait_for_selector(".spot.playing")
+    assert tab.locator(".spot.playing").count() == 1
+    tab.locator(".map").evaluate("map => map.scrollIntoView()")
+    box = tab.locator(".map canvas").bounding_box()
+    place = tab.evaluate("JSON.parse(document.getElementById('data').textContent).dots[0]")
+    tab.mouse.move(box["x"] + place[0] * box["width"] + 2, box["y"] + place[1] * box["height"])
+    assert "a/b" in tab.locator(".tip").inner_text()
+
+
+def test_filters_rows_and_the_reel(browser_page: Any) -> None:
+    tab = browser_page
+    tab.locator("[data-filter='snare']").click()
+    assert tab.locator(".sound:visible").count() == 1
+    tab.locator("[data-filter-all]").click()
+    assert tab.locator(".sound:visible").count() == 2
+    tab.locator("[data-row]").click()
+    tab.wait_for_function("document.querySelectorAll('.morph .play')[1].classList.contains('playing')", timeout=15_000)
+    tab.locator("[data-reel] .play").click()
+    tab.wait_for_selector("[data-reel].playing")
+    assert tab.locator("[data-row]").get_attribute("aria-pressed") == "false"
+
+
+def test_it_fits_a_telephone(browser_page: Any) -> None:
+    browser_page.set_viewport_size({"width": 360, "height": 740})
+    assert browser_page.evaluate("document.documentElement.scrollWidth") <= 360
