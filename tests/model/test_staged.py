@@ -241,7 +241,7 @@ def test_codes_may_move() -> None:
             super().__init__(bands=bands, frames=1, **rest)
             self.shape = (1, bands, frames)
 
-        def numbers(self, images: torch.Tensor) -> torch.Tensor:
+        def encode_raw(self, images: torch.Tensor) -> torch.Tensor:
             return self.encoder(images[:, 0].transpose(1, 2)).transpose(1, 2)
 
     def build(settings: Mapping[str, Any], **known: Any) -> Any:

@@ -60,9 +60,9 @@ class Evaluation(NamedTuple):
 class Model(nn.Module, ABC):
     """Encoder + bottleneck + decoder: features ⇄ latent. Constructor arguments are the keys of the preset.
 
-    A sound begins at its onset and comes as `prepare_audio` gives it. To play, a model writes `encode` and `decode` (and `refine`, if it
-    can); to learn, `prepare_features` (how a sound is stored), `posterior`, `forward` (the losses) and `evaluate`. `training.weights` has a weight for
-    every loss.
+    A sound begins at its onset and comes as `prepare_audio` gives it. To play, a model writes `encode` and `decode` (and `refine`,
+    if it can); to learn, `prepare_features` (how a sound is stored), `posterior`, `forward` (the losses) and `evaluate`.
+    `training.weights` has a weight for every loss.
     """
 
     dims: int
