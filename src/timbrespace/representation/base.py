@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import numbers
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from timbrespace.contracts import SAMPLE_RATE, ConfigError, ShapeError, check_audio, check_lengths
 from timbrespace.representation.axes import Axes, View
+from timbrespace.validation import checked_arguments
 
 LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000  # Hz
 _AT_ONCE = 1 << 18  # samples encoded together on a CPU: what lies between stays in the cache and is not paged in anew
@@ -35,9 +35,9 @@ class Representation(ABC):
     exact: bool = False  # whether the way back gives the same samples (120 dB or better in float32)
 
     def __init__(self, *, sample_rate: int = SAMPLE_RATE, channels: int = 1):
-        if not _is_whole(channels) or channels not in (1, 2):
+        if not _is_integer(channels) or channels not in (1, 2):
             raise ConfigError(f"channels is {channels!r}, allowed are 1 (mono) and 2 (stereo)")
-        if not _is_whole(sample_rate) or not LOWEST_RATE <= sample_rate <= HIGHEST_RATE:
+        if not _is_integer(sample_rate) or not LOWEST_RATE <= sample_rate <= HIGHEST_RATE:
             raise ConfigError(
                 f"sample_rate is {sample_rate!r}, allowed are whole numbers from {LOWEST_RATE} to {HIGHEST_RATE} Hz; "
                 f"resample the audio to {SAMPLE_RATE}"
@@ -47,7 +47,7 @@ class Representation(ABC):
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
         if "__init__" in cls.__dict__:
-            cls.__init__ = _within_limits(cls.__init__)  # type: ignore[method-assign]
+            cls.__init__ = _with_checked_arguments(cls.__init__)  # type: ignore[method-assign]
 
     @abstractmethod
     def frames(self, samples: int) -> int:
@@ -98,9 +98,9 @@ class Representation(ABC):
         length: samples, at least 1. seed: of whatever the way back has to invent (phase). Each sound is decoded on its own, so its
         audio does not depend on the batch that it stands in. Raises ShapeError, ConfigError (seed).
         """
-        if not _is_whole(length) or length < 1:
+        if not _is_integer(length) or length < 1:
             raise ShapeError(f"length is {length!r} samples, a whole number of at least 1 is needed")
-        if not _is_whole(seed) or not 0 <= seed < 2**63:
+        if not _is_integer(seed) or not 0 <= seed < 2**63:
             raise ConfigError(f"seed is {seed!r}, allowed are whole numbers from 0 to 2^63 - 1")
         wanted = (self.parts, self.bands, self.frames(length))
         if not isinstance(features, Tensor) or features.ndim != 4 or tuple(features.shape[1:]) != wanted:
@@ -136,44 +136,15 @@ def _single(values: Tensor) -> Tensor:
     return values if values.dtype in (torch.float32, torch.float64) else values.float()
 
 
-def _is_whole(value: object) -> bool:
+def _is_integer(value: object) -> bool:
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
-def _within_limits(construct: Callable[..., None]) -> Callable[..., None]:
-    """A constructor that first holds its annotated arguments to their type and limits. Raises ConfigError."""
+def _with_checked_arguments(construct: Callable[..., None]) -> Callable[..., None]:
+    """Returns a constructor that first checks its annotated arguments. It raises ConfigError."""
 
     @functools.wraps(construct)
     def checked(self: Any, *positional: Any, **arguments: Any) -> None:
-        for name, (kind, low, high) in _limits(construct).items():
-            if name in arguments:
-                _check(name, arguments[name], kind, low, high, default=inspect.signature(construct).parameters[name].default)
-        construct(self, *positional, **arguments)
+        construct(self, *positional, **checked_arguments(construct, arguments))
 
     return checked
-
-
-@functools.cache
-def _limits(construct: Callable[..., None]) -> dict[str, tuple[Any, float | None, float | None]]:
-    """Type, least and most of every argument annotated with a pydantic Field."""
-    found = {}
-    for name, hint in get_type_hints(construct, include_extras=True).items():
-        if hasattr(hint, "__metadata__"):
-            bounds = [limit for field in hint.__metadata__ for limit in field.metadata]
-            low, high = (next((getattr(limit, side) for limit in bounds if hasattr(limit, side)), None) for side in ("ge", "le"))
-            found[name] = (hint.__origin__, low, high)
-    return found
-
-
-def _check(name: str, value: Any, kind: Any, low: float | None, high: float | None, *, default: Any) -> None:
-    if get_origin(kind) is Literal:
-        allowed = [repr(choice) for choice in get_args(kind)]
-        fits, wanted = isinstance(value, str) and value in get_args(kind), f"allowed are {', '.join(allowed)}"
-    elif kind is bool:
-        fits, wanted = isinstance(value, (bool, np.bool_)), "allowed are True and False"
-    else:
-        number = _is_whole(value) or (kind is float and isinstance(value, numbers.Real) and not isinstance(value, bool))
-        fits = number and (low is None or value >= low) and (high is None or value <= high)  # refuses NaN
-        wanted = f"allowed are {'whole ' if kind is int else ''}numbers from {low:g} to {high:g}"
-    if not fits:
-        raise ConfigError(f"{name} is {value!r}, {wanted}; the default is {default!r}")
