@@ -127,9 +127,9 @@ def pitches(given: argparse.Namespace, without: tuple[int, ...] = ()) -> str:
 
 
 def _pitch_row(name: str, sounds: Sequence[Any], asked: Sequence[float], instrument: Any) -> list[str]:
-    from timbrespace.audio.pitch import pitch_of
+    from timbrespace.audio.pitch import estimate_midi
 
-    found = [pitch_of(audio.numpy(), instrument.sample_rate)[0] for audio in sounds]
+    found = [estimate_midi(audio.numpy(), instrument.sample_rate)[0] for audio in sounds]
     errors = np.array([abs(heard - note) for heard, note in zip(found, asked, strict=True) if heard is not None])
     near = int((errors <= NEAR).sum())
     share = f"{100 * near / len(asked):.1f} %"

@@ -15,7 +15,7 @@ import soundfile
 import torch
 
 import timbrespace
-from timbrespace.audio.pitch import pitch_of
+from timbrespace.audio.pitch import estimate_midi
 from timbrespace.contracts import ConfigError, CorpusError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.labels.names import instrument_of
@@ -90,11 +90,11 @@ def test_pitch_can_be_left_alone(corpus_folder: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("channels", [1, 2])
 def test_pitch_of_any_clip(rate: int, channels: int) -> None:
     for hz in (82.4, 440.0, 1200.0 if rate > 16_000 else 600.0):
-        pitch, sure = pitch_of(np.repeat(note(hz, rate=rate)[None], channels, 0).astype(np.float32), rate)
+        pitch, sure = estimate_midi(np.repeat(note(hz, rate=rate)[None], channels, 0).astype(np.float32), rate)
         assert pitch == pytest.approx(69 + 12 * np.log2(hz / 440), abs=0.2)
         assert sure > 0.9
-    assert pitch_of(np.zeros((channels, 100), np.float32), rate)[0] is None
-    assert pitch_of(np.ones((channels, 1), np.float32), rate) == (None, 0.0)
+    assert estimate_midi(np.zeros((channels, 100), np.float32), rate)[0] is None
+    assert estimate_midi(np.ones((channels, 1), np.float32), rate) == (None, 0.0)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from timbrespace.audio.descriptors import estimate_pitch, spectral_centroid
+from timbrespace.audio.descriptors import spectral_centroid
+from timbrespace.audio.pitch import estimate_pitch
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.labels.names import pitch_and_velocity
 from timbrespace.corpus.synthetic.drum_parts import ParameterSampler

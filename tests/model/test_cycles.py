@@ -12,7 +12,7 @@ import soundfile
 import torch
 from torch import Tensor
 
-from timbrespace.audio.descriptors import estimate_pitch, tune_pitch
+from timbrespace.audio.pitch import estimate_pitch, refine_pitch
 from timbrespace.config import build_model, build_representation, load_preset
 from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.corpus.corpus import Corpus
@@ -97,18 +97,18 @@ def test_each_sound_of_a_batch_has_its_own_pitch() -> None:
 @pytest.mark.parametrize("rate", [22_050, 44_100])
 def test_a_pitch_is_found_to_half_a_cent(cents: float, rate: int) -> None:
     audio = tone(57 + cents / 100, samples=rate, rate=rate) * torch.exp(-3 * torch.arange(rate) / rate)
-    assert 1200 * math.log2(tune_pitch(audio, rate, near=hertz(57)) / hertz(57)) == pytest.approx(cents, abs=0.51)
+    assert 1200 * math.log2(refine_pitch(audio, rate, near=hertz(57)) / hertz(57)) == pytest.approx(cents, abs=0.51)
 
 
 def test_what_has_no_pitch_to_find() -> None:
-    assert tune_pitch(torch.zeros(4_000), RATE, near=220.0) == 220.0
+    assert refine_pitch(torch.zeros(4_000), RATE, near=220.0) == 220.0
     alone = torch.sin(2 * math.pi * 15_400 * torch.arange(RATE) / RATE)  # its other harmonics lie above what there is
-    assert tune_pitch(alone, RATE, near=15_300.0) == pytest.approx(15_400, rel=3e-4)
+    assert refine_pitch(alone, RATE, near=15_300.0) == pytest.approx(15_400, rel=3e-4)
     for near in (0.0, -1.0, math.nan, RATE / 2):
         with pytest.raises(ConfigError, match=r"near is .* allowed is above 0 and below 22050"):
-            tune_pitch(torch.zeros(4_000), RATE, near=near)
+            refine_pitch(torch.zeros(4_000), RATE, near=near)
     with pytest.raises(ShapeError, match="one mono sound"):
-        tune_pitch(torch.zeros(2, 4_000), RATE, near=220.0)
+        refine_pitch(torch.zeros(2, 4_000), RATE, near=220.0)
 
 
 # --- the model ------------------------------------------------------------------------------------------------------------

@@ -12,8 +12,7 @@ import pytest
 import soundfile
 import torch
 
-from timbrespace.audio.descriptors import estimate_pitch
-from timbrespace.audio.pitch import pitch_of
+from timbrespace.audio.pitch import estimate_midi, estimate_pitch
 from timbrespace.config import load_preset
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
@@ -273,7 +272,7 @@ def test_new_sounds_take_the_notes_of_the_scale(notes: Path) -> None:
 def test_a_copy_and_its_variations_keep_the_pitch(notes: Path) -> None:
     instrument = Instrument.load(notes / "notes.safetensors")
     given = torch.from_numpy(tone(61.4, brightness=0.65))[None]
-    midi, _ = pitch_of(instrument.reconstruct(given).numpy(), RATE)
+    midi, _ = estimate_midi(instrument.reconstruct(given).numpy(), RATE)
     assert midi == pytest.approx(61.4, abs=0.3)
     for sound in [*instrument.vary(given, 2), *instrument.generate(2, near=given)]:
         assert sound.root_note == 61

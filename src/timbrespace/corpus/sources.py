@@ -13,7 +13,6 @@ from typing import TypeVar
 import numpy as np
 
 from timbrespace.audio.files import AudioInfo, probe, read_array, resample_array
-from timbrespace.audio.pitch import pitch_of
 from timbrespace.audio.trim import SILENT_PEAK, dc_offset, make_clip
 from timbrespace.contracts import AudioFileError, TimbrespaceError
 from timbrespace.corpus.cutting import pieces
@@ -187,6 +186,8 @@ def clips_of(
     peak = float(np.abs(audio).max())
     if peak < SILENT_PEAK:
         return []
+    if pitch:
+        from timbrespace.audio.pitch import estimate_midi  # late: it loads PyTorch
     cut = pieces(audio, rate, cut=shape.cut, segment_seconds=shape.segment_seconds)
     made = []
     for piece in cut:
@@ -196,7 +197,7 @@ def clips_of(
         clip = make_clip(audio, piece, rate)
         if clip is not None:
             sound, first, gain = clip
-            note, sure = pitch_of(sound, rate) if pitch else (None, None)
+            note, sure = estimate_midi(sound, rate) if pitch else (None, None)
             image = fingerprint(sound, rate) if compare else None
             made.append(MadeClip(sound, offset_s + first / rate, gain - level, image, note, sure))
     return made

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from timbrespace.audio.descriptors import estimate_pitch
 from timbrespace.audio.distance import embedding
+from timbrespace.audio.pitch import PITCHED, estimate_pitch
 from timbrespace.contracts import ShapeError
 from timbrespace.evaluation.distribution import Points, _distances, _points
 
@@ -41,7 +41,6 @@ _LEAST_DB = -90.0
 _PARTIALS = range(4, 11)
 _REACH = 2 ** (60 / 1200) - 1  # a partial is looked for so far from its place: 60 cents
 _STANDS_OUT_DB = 12.0  # of a partial over what lies around it
-_PITCHED = 0.85  # confidence from which a pitch counts
 
 
 def faults(made: Sounds, real: Sounds, *, sample_rate: int, hop: int) -> dict[str, dict[str, float]]:
@@ -165,7 +164,7 @@ def partials(wave: Wave, sample_rate: int) -> tuple[float, float]:
     import torch
 
     hertz, confidence = estimate_pitch(torch.from_numpy(wave), sample_rate, high=min(2_500.0, sample_rate / 4))
-    if hertz is None or confidence < _PITCHED:
+    if hertz is None or confidence < PITCHED:
         return math.nan, math.nan
     start = min(int(np.abs(wave).argmax()) + round(0.02 * sample_rate), max(0, len(wave) - round(0.5 * sample_rate)))
     part = wave[start : start + round(0.5 * sample_rate)]

@@ -72,7 +72,7 @@ class Model(nn.Module, ABC):
     decibels: bool = False  # whether it learns levels in dB over a floor, and nothing else
     unit: str = "dB"  # of the errors it reports
     waveform_only: bool = False  # whether it takes samples of audio as they are, and nothing else
-    needs_fine_pitch: bool = False  # whether it wants a pitch finer than it is heard, see `corpus.pitch.tuned`
+    needs_fine_pitch: bool = False  # whether it wants a pitch finer than it is heard, see `audio.pitch.refine_midi`
     pitched = False  # the last number of its latents is a pitch
     known_dims: int = 0  # numbers at the end of its latents that are not inferred but known: a pitch, conditions
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from timbrespace.audio.pitch import pitch_of
+from timbrespace.audio.pitch import estimate_midi
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.labels.descriptors import MEASURED, measured
 from timbrespace.model.base import Model
@@ -23,7 +23,7 @@ def heard(model: Conditional, audio: Tensor, sample_rate: int) -> Tensor:
     def one(name: str) -> float:
         value = measured(name, audio, sample_rate) if name in MEASURED else None
         if name == "pitch":
-            value = pitch_of(audio.numpy(), sample_rate)[0]
+            value = estimate_midi(audio.numpy(), sample_rate)[0]
         return math.nan if value is None else value
 
     return torch.tensor([[one(condition.name) for condition in model.conditions.all]])

@@ -7,13 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from timbrespace.audio.descriptors import estimate_pitch, note_name
 from timbrespace.audio.files import read as read_audio
 from timbrespace.audio.files import resample
+from timbrespace.audio.pitch import PITCHED, estimate_pitch, hz_to_midi, note_name
 from timbrespace.audio.trim import bounds, shorten
 from timbrespace.contracts import ConfigError, Parameter, ShapeError, check_audio
 from timbrespace.parallel import Pool
@@ -32,7 +31,6 @@ from timbrespace.synthesis.texture import add_noise_texture, with_fewer_iteratio
 TEMPERATURE = Parameter("temperature", 0.0, 4.0, 1.0, help="spread of new sounds about the middle of their kind; 0 gives the middles")
 AMOUNT = Parameter("amount", 0.0, 4.0, 0.3, help="how far variations lie from the sound, in units of the corpus's own spread")
 MOST_SOUNDS = 100_000
-_PITCHED = 0.85  # confidence from which an estimated pitch names a root note
 _HIGHEST_NOTE = 2500.0  # Hz, looked for
 
 Progress = Callable[[int, int], None]
@@ -257,7 +255,7 @@ class Instrument:
             if self.model.pitched:
                 return audio, note_of(self.model, order.z)
             hertz, confidence = estimate_pitch(audio.mean(0), rate, high=min(_HIGHEST_NOTE, rate / 4))
-            return audio, None if hertz is None or confidence < _PITCHED else round(69 + 12 * float(np.log2(hertz / 440)))
+            return audio, None if hertz is None or confidence < PITCHED else round(hz_to_midi(hertz))
 
         rendered = []
         with Pool() as pool:

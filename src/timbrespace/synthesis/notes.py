@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from timbrespace.audio.pitch import pitch_of, tuned
+from timbrespace.audio.pitch import estimate_midi, refine_midi
 from timbrespace.contracts import ConfigError
 from timbrespace.model.base import Model
 from timbrespace.model.codec.linear import LinearCodecVAE
@@ -34,12 +34,12 @@ def locate(model: Model, features: Tensor, lengths: Tensor, audio: Tensor, sampl
     if not isinstance(model, LinearCodecVAE) or model.axis is None:
         return model.refine(features, lengths, model.encode(features, lengths).mean)
     axis = model.axis
-    midi, confidence = pitch_of(audio.numpy(), sample_rate)
+    midi, confidence = estimate_midi(audio.numpy(), sample_rate)
     if midi is None:
         steps = int((axis.highest - axis.lowest) / _LADDER)
         pitches = [axis.middle, *(axis.lowest + _LADDER * step for step in range(1, steps))]
     else:
-        midi = tuned(audio.numpy(), sample_rate, midi) if model.needs_fine_pitch else midi
+        midi = refine_midi(audio.numpy(), sample_rate, midi) if model.needs_fine_pitch else midi
         octaves = (midi, midi - OCTAVE, midi + OCTAVE) if confidence < _SURE else (midi,)
         pitches = [midi, *(pitch for pitch in octaves[1:] if axis.lowest - MARGIN <= pitch <= axis.highest + MARGIN)]
     best, least = torch.empty(0), math.inf

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
+from timbrespace.audio.pitch import midi_to_hz
 from timbrespace.contracts import SAMPLE_RATE, ConfigError
 from timbrespace.corpus.synthetic.drum_parts import ParameterSampler, Wave
 from timbrespace.corpus.synthetic.registry import SyntheticClip
@@ -48,7 +49,7 @@ def note(
     sampler = ParameterSampler(np.random.default_rng([seed, index, 0]), np.random.default_rng([seed, index, 1]), sample_rate)
     drawn = int(sampler.rng.integers(lowest, highest + 1)), int(sampler.rng.integers(1, 128))
     pitch, velocity = pitch if pitch is not None else drawn[0], velocity if velocity is not None else drawn[1]
-    hertz = 440.0 * 2 ** ((pitch - 69) / 12)
+    hertz = midi_to_hz(pitch)
     seconds = round(sampler.scaled("seconds", shortest, longest), 4)
     wave = finish(FAMILIES[family](sampler, Articulation(hertz, velocity / 127, seconds), instrument), sample_rate)
     labels: dict[str, float | int | str] = {"kind": family, "style": instrument, **sampler.labels}

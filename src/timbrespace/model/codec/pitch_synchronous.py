@@ -11,10 +11,11 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
+from timbrespace.audio.pitch import midi_to_hz
 from timbrespace.contracts import ShapeError
 from timbrespace.model.base import Batch, Decoded
 from timbrespace.model.codec.linear import LinearCodecVAE, unknown
-from timbrespace.model.parts.pitch import MARGIN, NoteRange, hertz
+from timbrespace.model.parts.pitch import MARGIN, NoteRange
 
 _FADE = 0.005  # s, in which a sound ends
 _RINGING = 4_096  # samples of silence that a filter may ring into
@@ -35,7 +36,7 @@ class PitchSynchronousAxis(NoteRange):
     def __init__(self, *, lowest: float, highest: float, per_cycle: int, samples: int, rate: int):
         super().__init__(lowest=lowest, highest=highest)
         self.per_cycle, self.samples, self.rate = per_cycle, samples, rate
-        self.points = math.ceil(hertz(highest + MARGIN) * samples / rate * per_cycle) + 1
+        self.points = math.ceil(midi_to_hz(highest + MARGIN) * samples / rate * per_cycle) + 1
 
     def align(self, audio: Tensor, pitch: Tensor) -> Tensor:
         """`(batch, parts, samples)` and MIDI numbers `(batch,)` (NaN: unknown) -> `(batch, parts, points)`; silence after the end."""

@@ -11,11 +11,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
 
+from timbrespace.audio.pitch import midi_to_hz
 from timbrespace.contracts import ConfigError
 
 OCTAVE = 12.0  # semitones
@@ -54,7 +54,7 @@ class NoteRange:
 
     def fundamentals(self, pitch: Tensor) -> Tensor:
         """Hz of MIDI numbers `(batch,)`, float64 on the CPU; unknown (NaN) is the middle."""
-        return hertz(torch.nan_to_num(pitch.detach().cpu().double(), nan=self.middle))
+        return midi_to_hz(torch.nan_to_num(pitch.detach().cpu().double(), nan=self.middle))
 
 
 class HarmonicAxis(NoteRange):
@@ -70,7 +70,7 @@ class HarmonicAxis(NoteRange):
         if len(centres) < 2:
             raise ConfigError(f"the features have {len(centres)} bands, harmonics need 2 or more; set model.notes to null")
         self.centres = torch.tensor(list(centres), dtype=torch.float64, device="cpu")  # also while a model is built without memory
-        self.slots = _slots(self.centres, low=hertz(lowest - MARGIN), high=hertz(highest + MARGIN))
+        self.slots = _slots(self.centres, low=midi_to_hz(lowest - MARGIN), high=midi_to_hz(highest + MARGIN))
 
     def align(self, image: Tensor, pitch: Tensor) -> Tensor:
         """`(batch, parts, bands, steps)` and MIDI numbers `(batch,)` (NaN: unknown) -> `(batch, parts, slots, steps)`."""
@@ -114,11 +114,6 @@ def cubic(places: Tensor, grid: Tensor) -> Tensor:
     for offset, weight in zip((-2, -1, 0, 1), weights, strict=True):
         matrix.scatter_add_(-1, (right + offset).clamp(0, points - 1)[..., None], weight[..., None])
     return matrix
-
-
-def hertz(midi: Any) -> Any:
-    """MIDI numbers to Hz, equal temperament at A4 = 440 Hz: any shape."""
-    return 440.0 * 2.0 ** ((midi - 69.0) / OCTAVE)
 
 
 def _slots(centres: Tensor, *, low: float, high: float) -> Tensor:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from timbrespace.audio.pitch import pitch_of, tuned
+from timbrespace.audio.pitch import estimate_midi, refine_midi
 from timbrespace.config import Config
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.model.base import Model
@@ -54,9 +54,9 @@ def clip_pitches(corpus: Corpus, clips: Sequence[int], model: Model) -> Tensor:
             return clip.pitch
         audio, pitch = corpus.audio(index).numpy(), clip.pitch
         if not estimated:
-            heard = pitch_of(audio, corpus.sample_rate)[0]
+            heard = estimate_midi(audio, corpus.sample_rate)[0]
             pitch = heard if heard is not None and abs(heard - pitch) < _NEAR else pitch
-        return tuned(audio, corpus.sample_rate, pitch) if model.needs_fine_pitch else pitch
+        return refine_midi(audio, corpus.sample_rate, pitch) if model.needs_fine_pitch else pitch
 
     with Pool() as pool:
         return torch.tensor(list(pool.map(one, clips)), dtype=torch.float32)
