@@ -1,97 +1,34 @@
-"""Where the sounds of a kit lie on the keyboard; the same for every sampler format.
+"""Maps the sounds of a kit to keys; the same map for every sampler format.
 
-**Drums** (a sound without a root note among them): a key each. Sounds whose kind is known lie where General MIDI has that kind;
-what is left fills the free keys from 36 upwards, then downwards from 35. Hats share one choke group.
-**Pitched** (every sound knows its root note): each plays around its root, borders midway between neighbours, so the whole
-keyboard sounds. Several sounds of one root cannot share keys: the second of each root starts a second page, and so on.
+**Drums** (at least one sound has no root note): one key each. A sound of a known kind gets a General MIDI key of that kind. The others
+fill the free keys from 36 upwards, then from 35 downwards. All hats share one choke group.
+**Pitched** (every sound has a root note): each sound plays around its root, with borders midway between neighbouring roots, so that the
+whole keyboard plays. Sounds of the same root cannot share keys: the second sound of a root goes to the second page, and so on.
 
-A page is one playable file; more than 127 drums, or repeated roots, make several. No sound is ever left out. Keys are 1…127,
-what every format takes.
+A page is one playable file. More than 127 drums, or repeated roots, make several pages; every sound has a zone on one of them.
+Keys are 1 to 127, the range that all formats accept.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 from timbrespace.contracts import ConfigError
+from timbrespace.export.drum_kinds import drum_kind
+from timbrespace.export.kit import KitEntry, Zone
 
 LOWEST_KEY, FIRST_PAD, HIGHEST_KEY = 1, 36, 127
 PAGE = HIGHEST_KEY - LOWEST_KEY + 1
 HATS = "hats"
-
-
-@dataclass(frozen=True)
-class KitEntry:
-    """One sound of a kit: its file relative to the kit's folder, kind, root note (MIDI) if pitched, length in s, a label to read."""
-
-    file: Path
-    category: str | None
-    root_note: int | None
-    seconds: float
-    label: str
-
-
-@dataclass(frozen=True)
-class Zone:
-    """The keys `low`…`high` (MIDI) that play an entry, `root` the one at its own pitch; `choke` names a group that stops itself."""
-
-    entry: KitEntry
-    low: int
-    high: int
-    root: int
-    choke: str | None = None
-
-
-# What a kind is called, and its General MIDI keys in order of preference. The first row that fits counts.
-_KINDS: tuple[tuple[str, str, tuple[int, ...]], ...] = (
-    ("closed hat", r"(closed|cl|ch)[ _-]?(hi[ _-]?)?(hat|hh)s?|(hat|hh)s?[ _-]?(closed|cl)|chh", (42, 44)),
-    ("open hat", r"(open|op|oh)[ _-]?(hi[ _-]?)?(hat|hh)s?|(hat|hh)s?[ _-]?(open|op)|ohh", (46,)),
-    ("pedal hat", r"(pedal|foot)[ _-]?(hi[ _-]?)?(hat|hh)s?|(hat|hh)s?[ _-]?(pedal|foot)|phh", (44,)),
-    ("hat", r"(hi[ _-]?)?hats?|hh", (42, 44, 46)),
-    ("kick", r"kicks?|bass[ _-]?drums?|bd", (36, 35)),
-    ("rim", r"rim(shot|click|s)?s?|(side|cross)[ _-]?sticks?", (37,)),
-    ("snare", r"snares?|sn|sd", (38, 40)),
-    ("clap", r"(hand)?[ _-]?claps?|cp", (39,)),
-    ("tom", r"(floor|low|mid|hi|high|rack)?[ _-]?toms?", (45, 47, 48, 43, 50, 41)),
-    ("crash", r"crash(es)?", (49, 57)),
-    ("china", r"chinas?", (52,)),
-    ("splash", r"splash(es)?", (55,)),
-    ("ride bell", r"ride[ _-]?bells?", (53,)),
-    ("ride", r"rides?", (51, 59)),
-    ("cymbal", r"cymbals?|cym", (49, 51, 57, 55, 52, 59)),
-    ("tambourine", r"tamb(ourine)?s?", (54,)),
-    ("cowbell", r"cow[ _-]?bells?", (56,)),
-    ("bongo", r"bongos?", (60, 61)),
-    ("conga", r"congas?", (63, 62, 64)),
-    ("timbale", r"timbales?", (65, 66)),
-    ("agogo", r"agogos?", (67, 68)),
-    ("cabasa", r"cabasas?", (69,)),
-    ("maracas", r"maracas?", (70,)),
-    ("guiro", r"guiros?", (73, 74)),
-    ("clave", r"claves?", (75,)),
-    ("wood block", r"wood[ _-]?blocks?", (76, 77)),
-    ("triangle", r"triangles?", (81, 80)),
-    ("shaker", r"shakers?", (82,)),
-)
-_PATTERNS = [(kind, re.compile(rf"(?<![a-z])({pattern})(?![a-z])"), keys) for kind, pattern, keys in _KINDS]
-
-
-def kind_of(entry: KitEntry) -> tuple[str | None, tuple[int, ...]]:
-    """The General MIDI kind of an entry and its keys, by its category, then, for plain hats, by its label; (None, ()) if unknown."""
-    kind, keys = _match(entry.category or "")
-    if kind == "hat":
-        finer, finer_keys = _match(entry.label)
-        if finer is not None and finer.endswith("hat"):
-            return finer, finer_keys
-    return (kind, keys) if kind is not None or entry.category else _match(entry.label)
+_CLOSED, _PEDAL, _OPEN = (42,), (44,), (46,)
 
 
 def keymap(entries: Sequence[KitEntry]) -> list[list[Zone]]:
-    """Places every entry: a list of pages, each a list of zones whose keys do not overlap. Raises ConfigError."""
+    """Returns the pages of a kit, each a list of zones whose keys do not overlap.
+
+    Raises ConfigError for a kit without sounds, or a root note outside 1 to 127.
+    """
     if not entries:
         raise ConfigError("a kit needs at least one sound, none was given")
     roots = [entry.root_note for entry in entries]
@@ -99,67 +36,64 @@ def keymap(entries: Sequence[KitEntry]) -> list[list[Zone]]:
         if root is not None and not LOWEST_KEY <= root <= HIGHEST_KEY:
             raise ConfigError(f"the root note of {entry.label!r} is {root}, allowed is {LOWEST_KEY} to {HIGHEST_KEY}, or none")
     if None not in roots:
-        return [_pitched(page) for page in _layers(entries)]
-    return [_drums(page) for page in _dealt(entries)]
+        return [_pitched_zones(page) for page in _pitched_pages(entries)]
+    return [_drum_zones(page) for page in _drum_pages(entries)]
 
 
-def _match(text: str) -> tuple[str | None, tuple[int, ...]]:
-    for kind, pattern, keys in _PATTERNS:
-        if pattern.search(text.casefold()):
-            return kind, keys
-    return None, ()
-
-
-def _layers(entries: Sequence[KitEntry]) -> list[list[KitEntry]]:
-    """Pages in which every root occurs once: the k-th sound of a root lies on page k."""
+def _pitched_pages(entries: Sequence[KitEntry]) -> list[list[KitEntry]]:
+    """Pages on which every root occurs once: the k-th sound of a root is on page k."""
     pages: list[list[KitEntry]] = []
-    seen: dict[int, int] = {}
+    counts: dict[int, int] = {}
     for entry in entries:
         assert entry.root_note is not None
-        layer = seen.get(entry.root_note, 0)
-        seen[entry.root_note] = layer + 1
-        if layer == len(pages):
+        page = counts.get(entry.root_note, 0)
+        counts[entry.root_note] = page + 1
+        if page == len(pages):
             pages.append([])
-        pages[layer].append(entry)
+        pages[page].append(entry)
     return pages
 
 
-def _pitched(entries: Sequence[KitEntry]) -> list[Zone]:
+def _pitched_zones(entries: Sequence[KitEntry]) -> list[Zone]:
     entries = sorted(entries, key=lambda entry: entry.root_note or 0)
     roots = [entry.root_note or 0 for entry in entries]
-    # Downwards a sample keeps more of its life than upwards: the odd key between two roots goes to the upper one.
+    # A sample sounds more natural transposed down than up: the odd key between two roots belongs to the upper one.
     lows = [LOWEST_KEY] + [(below + above + 1) // 2 for below, above in pairwise(roots)]
     highs = [low - 1 for low in lows[1:]] + [HIGHEST_KEY]
     return [Zone(entry, low, high, root) for entry, low, high, root in zip(entries, lows, highs, roots, strict=True)]
 
 
-def _dealt(entries: Sequence[KitEntry]) -> list[list[KitEntry]]:
-    """Pages of at most 127 sounds; each gets its share of every kind."""
-    pages = -(-len(entries) // PAGE)
-    order = sorted(range(len(entries)), key=lambda k: kind_of(entries[k])[0] or entries[k].category or "~")
-    page_of = {k: place % pages for place, k in enumerate(order)}
-    return [[entry for k, entry in enumerate(entries) if page_of[k] == page] for page in range(pages)]
+def _drum_pages(entries: Sequence[KitEntry]) -> list[list[KitEntry]]:
+    """Pages of at most 127 sounds; every page gets its share of each kind."""
+    count = -(-len(entries) // PAGE)
+    by_kind = sorted(range(len(entries)), key=lambda k: entries[k].kind or entries[k].category or "~")
+    page_of = {k: position % count for position, k in enumerate(by_kind)}
+    return [[entry for k, entry in enumerate(entries) if page_of[k] == page] for page in range(count)]
 
 
-def _drums(entries: Sequence[KitEntry]) -> list[Zone]:
-    kinds = [kind_of(entry) for entry in entries]
-    # Plain hats are told apart by length: the shortest counts as closed, the longest as open.
-    plain = sorted((k for k, (kind, _) in enumerate(kinds) if kind == "hat"), key=lambda k: entries[k].seconds)
-    wishes = {k: keys for k, (kind, keys) in enumerate(kinds) if kind != "hat"}
-    if plain:
-        wishes[plain[0]] = (42,)
-        for k in plain[1:-1]:
-            wishes[k] = (44,)
-        if len(plain) > 1:
-            wishes[plain[-1]] = (46,)
-    taken: dict[int, int] = {}
+def _drum_zones(entries: Sequence[KitEntry]) -> list[Zone]:
+    kinds = [entry.kind for entry in entries]
+    entry_of = _general_midi_keys(entries, kinds)
+    placed = set(entry_of.values())
+    free = [key for key in [*range(FIRST_PAD, HIGHEST_KEY + 1), *range(FIRST_PAD - 1, LOWEST_KEY - 1, -1)] if key not in entry_of]
+    rest = sorted((k for k in range(len(entries)) if k not in placed), key=lambda k: (kinds[k] or "~", entries[k].category or "~", k))
+    entry_of |= dict(zip(free, rest, strict=False))
+    hats = {k for k, kind in enumerate(kinds) if kind and kind.endswith("hat")}
+    return [Zone(entries[k], key, key, key, HATS if k in hats else None) for key, k in sorted(entry_of.items())]
+
+
+def _general_midi_keys(entries: Sequence[KitEntry], kinds: Sequence[str | None]) -> dict[int, int]:
+    """Key -> index of the entry, for the entries that get a General MIDI key of their kind.
+
+    Plain hats are separated by length: the shortest is the closed one, the longest the open one, those between are pedal hats.
+    """
+    plain = sorted((k for k, kind in enumerate(kinds) if kind == "hat"), key=lambda k: entries[k].seconds)
+    preferred = {k: drum_kind(entries[k].category, entries[k].label)[1] for k, kind in enumerate(kinds) if kind != "hat"}
+    for position, k in enumerate(plain):
+        preferred[k] = _CLOSED if position == 0 else _OPEN if position == len(plain) - 1 else _PEDAL
+    entry_of: dict[int, int] = {}
     for k in range(len(entries)):
-        key = next((key for key in wishes[k] if key not in taken), None)
+        key = next((key for key in preferred[k] if key not in entry_of), None)
         if key is not None:
-            taken[key] = k
-    placed = set(taken.values())
-    free = (key for key in [*range(FIRST_PAD, HIGHEST_KEY + 1), *range(FIRST_PAD - 1, LOWEST_KEY - 1, -1)] if key not in taken)
-    rest = sorted((k for k in range(len(entries)) if k not in placed), key=lambda k: (kinds[k][0] or "~", entries[k].category or "~", k))
-    taken |= dict(zip(list(free), rest, strict=False))
-    hats = {k for k, (kind, _) in enumerate(kinds) if kind and kind.endswith("hat")}
-    return [Zone(entries[k], key, key, key, HATS if k in hats else None) for key, k in sorted(taken.items())]
+            entry_of[key] = k
+    return entry_of

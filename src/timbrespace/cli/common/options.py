@@ -1,16 +1,15 @@
-"""What the verbs that open an instrument share: saving sounds, progress, and telling what came out."""
+"""Options and checks that several verbs share."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
     from timbrespace.synthesis.instrument import Instrument
-    from timbrespace.synthesis.sound import Sound
 
 InstrumentPath = Annotated[Path, typer.Argument(metavar="INSTRUMENT", help="Instrument file (.safetensors).", show_default=False)]
 OutFolder = Annotated[Path, typer.Option("--out", help="Folder to write to.", show_default=False)]
@@ -40,20 +39,6 @@ def check_outputs(folder: Path, *, subtype: str) -> None:
         raise OutputExistsError(f"{folder} is a file; give a folder to --out")
 
 
-def save_sounds(sounds: Sequence[Sound], folder: Path, *, subtype: str, force: bool, inputs: Sequence[Path] = ()) -> list[Path]:
-    """Writes every sound with its recipe; none is written when one of the names is taken. Raises OutputExistsError.
-
-    inputs: files that were read: not even `force` replaces them.
-    """
-    from timbrespace.atomic import check_absent
-
-    targets = [folder / f"{sound.name}{suffix}" for sound in sounds for suffix in (".wav", ".json")]
-    check_not_inputs(targets, inputs)
-    for target in targets:
-        check_absent(target, force=force)
-    return [sound.save(folder, subtype=subtype, force=force) for sound in sounds]
-
-
 def check_not_inputs(targets: Sequence[Path], inputs: Sequence[Path]) -> None:
     """Refuses to write over a file that is read. Raises OutputExistsError."""
     from timbrespace.contracts import OutputExistsError
@@ -62,24 +47,3 @@ def check_not_inputs(targets: Sequence[Path], inputs: Sequence[Path]) -> None:
     for target in targets:
         if target.resolve() in read:
             raise OutputExistsError(f"{target} is itself an input and is never replaced; choose another folder with --out")
-
-
-def tell(sounds: Sequence[Sound], paths: Sequence[Path], *, as_json: bool, **more: Any) -> None:
-    """Prints what was written: a line a sound, copies marked."""
-    from timbrespace.cli.common.corpus import print_json
-
-    if as_json:
-        rows = [
-            {"file": str(path), "category": s.category, "seconds": round(s.seconds, 3), "nearest": s.nearest, "novelty": s.novelty}
-            | {"is_copy": s.is_copy, "root_note": s.root_note}
-            for s, path in zip(sounds, paths, strict=True)
-        ]
-        print_json({"sounds": rows, **more})
-        return
-    for sound, path in zip(sounds, paths, strict=True):
-        novelty = "" if sound.novelty is None else f"  novelty {sound.novelty:.2f}  nearest {sound.nearest}"
-        print(f"{path}  {sound.seconds:.2f} s{novelty}{'  COPY' if sound.is_copy else ''}")
-    copies = sum(sound.is_copy for sound in sounds)
-    print(f"{len(sounds)} sounds" + (f", {copies} of them copies of a training sound (marked)" if copies else ""))
-    for label, value in more.items():
-        print(f"{label}: {value}")
