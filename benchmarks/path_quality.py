@@ -21,7 +21,7 @@ from timbrespace.model.parts.timegrid import interpolation
 from timbrespace.parallel import Pool
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.synthesis.notes import locate
-from timbrespace.training.data.store import Encoder
+from timbrespace.training.data.clip_dataset import ClipDataset, encode_rows
 
 if TYPE_CHECKING:
     from path import Bench
@@ -76,9 +76,9 @@ def plain_pca(instrument: Instrument, corpus: Corpus) -> Instrument:
     assert isinstance(model, OneShot)
     model.length_statistics.copy_(_one_shot(instrument).length_statistics)
     linear = Instrument(replace(instrument.contents, model=model))  # a new model's networks give zero
-    encoder = Encoder(corpus, clips, instrument.representation, model, samples=instrument.contents.samples, seed=0)
+    encoder = ClipDataset(corpus, clips, instrument.representation, model, samples=instrument.contents.samples, seed=0)
     with Pool() as pool:
-        images, _ = encoder.images(list(range(len(clips))), pool)
+        images, _ = encode_rows(encoder, list(range(len(clips))), pool)
     fitted = PCA(min(model.dims, len(clips) - 1), svd_solver="full").fit(images.double().numpy())
     basis, scale = torch.zeros_like(model.basis), torch.ones_like(model.scale)
     count = fitted.n_components_

@@ -16,7 +16,7 @@ from timbrespace.corpus.augment.draw import Bell, Variation
 from timbrespace.corpus.augment.features import vary_features
 from timbrespace.corpus.augment.settings import Augmentation
 from timbrespace.corpus.corpus import Corpus
-from timbrespace.training.data.store import Encoder
+from timbrespace.training.data.clip_dataset import ClipDataset
 from tiny import SMALL, Tiny
 
 RATE, HOP = 44_100, 256
@@ -171,8 +171,8 @@ def test_settings_go_from_preset_to_sounds(tiny: Tiny) -> None:
     representation = build_representation(config.representation, sample_rate=RATE, channels=1)
     model = build_model(config.model, representation=representation, samples=5000)
     clips = corpus.indices("train")
-    plain = Encoder(corpus, clips, representation, model, samples=5000, seed=3)
-    changed = Encoder(corpus, clips, representation, model, samples=5000, seed=3, augmentation=config.training.augmentation)
+    plain = ClipDataset(corpus, clips, representation, model, samples=5000, seed=3)
+    changed = ClipDataset(corpus, clips, representation, model, samples=5000, seed=3, augmentation=config.training.augmentation)
     rows = range(len(clips), 3 * len(clips))
     assert plain.variation(0) == changed.variation(0) == Variation()
     assert all(changed.variation(row).reverse and not plain.variation(row).reverse for row in rows)
@@ -180,7 +180,7 @@ def test_settings_go_from_preset_to_sounds(tiny: Tiny) -> None:
     assert all(changed.variation(row).semitones == plain.variation(row).semitones for row in rows)
     row = len(clips) + 1
     assert torch.equal(changed.audio(row), changed.audio(row))
-    assert not torch.equal(changed.image(row)[0], plain.image(row)[0])
+    assert not torch.equal(changed[row][0], plain[row][0])
 
 
 def test_a_number_is_a_chance() -> None:

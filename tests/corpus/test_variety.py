@@ -16,8 +16,8 @@ from timbrespace.model.codec.oneshot import OneShot
 from timbrespace.parallel import Pool
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.calibration import affordable_synthesised
-from timbrespace.training.data.store import Encoder
-from timbrespace.training.data.synthesised import COPIES, ConcatRows, synthesised_encoder
+from timbrespace.training.data.clip_dataset import ClipDataset, encode_rows
+from timbrespace.training.data.synthesised import COPIES, concatenated, synthesised_dataset
 from tiny import SMALL, Tiny, quick_train, tensors_of
 
 RATE = 44_100
@@ -67,33 +67,33 @@ def test_events_have_their_loudest_moment_later_than_tones(sounds: list[Syntheti
 
 
 @pytest.fixture
-def encoder(tiny: Tiny) -> Encoder:
+def encoder(tiny: Tiny) -> ClipDataset:
     config, corpus = load_preset(changes=SMALL), Corpus.open(tiny.corpus)
     representation = build_representation(config.representation, sample_rate=RATE, channels=1)
     model = build_model(config.model, representation=representation, samples=5000)
     assert isinstance(model, OneShot)
-    return Encoder(corpus, corpus.indices("train")[:3], representation, model, samples=5000, seed=3)
+    return ClipDataset(corpus, corpus.indices("train")[:3], representation, model, samples=5000, seed=3)
 
 
-def test_joined_rows_are_the_corpus_and_then_the_synthesised(encoder: Encoder) -> None:
-    foreign = synthesised_encoder(encoder, count=2, channels=1)
-    joined = ConcatRows(encoder, 5, foreign)
+def test_joined_rows_are_the_corpus_and_then_the_synthesised(encoder: ClipDataset) -> None:
+    foreign = synthesised_dataset(encoder, count=2, channels=1)
+    joined = concatenated(encoder, 5, foreign)
     with Pool(2) as pool:
-        images, lengths = joined.images([3, 4, 5, 6, 7], pool)
-        assert torch.equal(images[:2], encoder.images([3, 4], pool)[0])
-        assert torch.equal(images[2:], foreign.images([0, 1, 2], pool)[0])
-        assert torch.equal(joined.images([5, 6], pool)[1], lengths[2:4])
-        assert torch.equal(joined.images([0], pool)[0], encoder.images([0], pool)[0])
+        images, lengths = encode_rows(joined, [3, 4, 5, 6, 7], pool)
+        assert torch.equal(images[:2], encode_rows(encoder, [3, 4], pool)[0])
+        assert torch.equal(images[2:], encode_rows(foreign, [0, 1, 2], pool)[0])
+        assert torch.equal(encode_rows(joined, [5, 6], pool)[1], lengths[2:4])
+        assert torch.equal(encode_rows(joined, [0], pool)[0], encode_rows(encoder, [0], pool)[0])
     assert not torch.equal(images[2], images[4])  # row 2 is a variation of row 0
-    assert synthesised_encoder(encoder, count=1, channels=2).corpus.audio(0).shape[0] == 2
+    assert synthesised_dataset(encoder, count=1, channels=2).corpus.audio(0).shape[0] == 2
 
 
-def test_how_many_fit(encoder: Encoder) -> None:
-    foreign = synthesised_encoder(encoder, count=500, channels=1)
+def test_how_many_fit(encoder: ClipDataset) -> None:
+    foreign = synthesised_dataset(encoder, count=500, channels=1)
     for training, fits in (({"minutes": 1e-6}, 0), ({"minutes": 4e4}, 500), ({"epochs": 1}, 500)):
         config = load_preset(changes=("training.synthesised=500",), **training)
         assert affordable_synthesised(foreign, config) == fits
-    assert affordable_synthesised(synthesised_encoder(encoder, count=0, channels=1), load_preset(minutes=4e4)) == 0
+    assert affordable_synthesised(synthesised_dataset(encoder, count=0, channels=1), load_preset(minutes=4e4)) == 0
 
 
 def test_codec_learns_from_them_and_the_latents_do_not(tiny: Tiny, tmp_path: Path, fixed: None) -> None:

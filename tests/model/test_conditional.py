@@ -24,10 +24,10 @@ from timbrespace.model.base import Batch
 from timbrespace.model.conditioning.conditions import Conditions
 from timbrespace.model.wrappers.conditional import Conditional
 from timbrespace.synthesis.instrument import Instrument
-from timbrespace.training.data import store as images
+from timbrespace.training.data import clip_dataset
+from timbrespace.training.data.clip_dataset import ClipDataset
 from timbrespace.training.data.conditions import clip_facts, facts_of, with_conditions
 from timbrespace.training.data.encode import known_facts
-from timbrespace.training.data.store import Encoder
 from timbrespace.training.train import train
 from tiny import RATE, Tiny, drum, write_drums
 
@@ -246,9 +246,9 @@ def test_variations_are_told_what_they_sound_like(corpus: Corpus, tmp_path: Path
     bright, rows = names.index("brightness"), 3 * len(clips)
     view = build_representation(config.representation, sample_rate=RATE, channels=1)
 
-    def encoder() -> Encoder:
+    def encoder() -> ClipDataset:
         told = known_facts(model, corpus, clips)
-        return Encoder(corpus, clips, view, model, samples=200_000, seed=0, augmentation=config.training.augmentation, **told)
+        return ClipDataset(corpus, clips, view, model, samples=200_000, seed=0, augmentation=config.training.augmentation, **told)
 
     one = encoder()
     one.keep_figures(tmp_path, rows)
@@ -261,7 +261,7 @@ def test_variations_are_told_what_they_sound_like(corpus: Corpus, tmp_path: Path
     kinds = facts[:, names.index("category")].nan_to_num(-1).reshape(3, -1)
     assert torch.equal(kinds[1], kinds[0])
 
-    monkeypatch.setattr(images, "measured", lambda *_: pytest.fail("what is stored is not measured again"))
+    monkeypatch.setattr(clip_dataset, "measured", lambda *_: pytest.fail("what is stored is not measured again"))
     other = encoder()
     other.keep_figures(tmp_path, rows)
     torch.testing.assert_close(other.row_facts(rows), facts, equal_nan=True)

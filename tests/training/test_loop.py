@@ -15,10 +15,12 @@ from timbrespace.config import Training, build_model, build_representation, load
 from timbrespace.contracts import TimbrespaceError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.model.codec.oneshot import OneShot
+from timbrespace.parallel import Pool
 from timbrespace.training import loop
-from timbrespace.training.data import store as image_files
+from timbrespace.training.data import image_store
+from timbrespace.training.data.clip_dataset import ClipDataset, encode_rows
+from timbrespace.training.data.image_store import ImageStore
 from timbrespace.training.data.sounds import InMemory
-from timbrespace.training.data.store import Encoder, ImageStore
 from timbrespace.training.loop import History, best_check, run
 from tiny import SMALL, Tiny
 
@@ -26,36 +28,37 @@ from tiny import SMALL, Tiny
 
 
 @pytest.fixture
-def encoder(tiny: Tiny) -> Encoder:
+def encoder(tiny: Tiny) -> ClipDataset:
     config, corpus = load_preset(changes=SMALL), Corpus.open(tiny.corpus)
     representation = build_representation(config.representation, sample_rate=44_100, channels=1)
     model = build_model(config.model, representation=representation, samples=5000)
     assert isinstance(model, OneShot)
-    return Encoder(corpus, corpus.indices("train"), representation, model, samples=5000, seed=3)
+    return ClipDataset(corpus, corpus.indices("train"), representation, model, samples=5000, seed=3)
 
 
-def test_rows_are_clips_then_variations(encoder: Encoder) -> None:
+def test_rows_are_clips_then_variations(encoder: ClipDataset) -> None:
     clips = len(encoder.clips)
     first = encoder.corpus.audio(encoder.clips[2])
     assert torch.equal(encoder.audio(2)[:, :4500], first[:, :4500])
     assert encoder.audio(2).shape[-1] == min(5000, first.shape[-1])
     assert encoder.audio(2)[0, -1] == 0  # what is cut is faded
-    assert not torch.equal(encoder.image(2 + clips)[0], encoder.image(2)[0])
-    assert torch.equal(encoder.image(2 + clips)[0], encoder.image(2 + clips)[0])
-    assert not torch.equal(encoder.image(2 + clips)[0], encoder.image(2 + 2 * clips)[0])
+    assert not torch.equal(encoder[2 + clips][0], encoder[2][0])
+    assert torch.equal(encoder[2 + clips][0], encoder[2 + clips][0])
+    assert not torch.equal(encoder[2 + clips][0], encoder[2 + 2 * clips][0])
 
 
-def test_store_keeps_what_it_was_given(encoder: Encoder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_store_keeps_what_it_was_given(encoder: ClipDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows, cells = 70, encoder.model.mean.numel()
-    monkeypatch.setattr(image_files, "_AT_ONCE", 33 * cells)
+    monkeypatch.setattr(image_store, "_MOST_VALUES", 33 * cells)
     store = ImageStore(tmp_path, rows=rows, cells=cells)
     seen: list[tuple[int, int]] = []
-    store.fill(encoder, workers=1, progress=lambda done, total: seen.append((done, total)))
+    with Pool(1) as pool:
+        store.fill(lambda some: encode_rows(encoder, some, pool), progress=lambda done, total: seen.append((done, total)))
     assert seen == [(64, 70), (70, 70)]
     images = torch.cat(list(store.batches()))
     assert images.shape == (rows, cells)
     for row in (0, 40, 69):
-        image, length = encoder.image(row)
+        image, length = encoder[row]
         assert torch.equal(images[row], image.half().float())
         assert store.lengths[row] == length
     again = ImageStore(tmp_path, rows=rows, cells=cells)

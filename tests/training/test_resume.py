@@ -13,7 +13,7 @@ from timbrespace.contracts import ConfigError, OutputExistsError, TimbrespaceErr
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
 from timbrespace.training import train as training
-from timbrespace.training.data.store import ImageStore
+from timbrespace.training.data.image_store import ImageStore
 from timbrespace.training.distributed import check_device
 from timbrespace.training.workspace import Workspace
 from tiny import SMALL, Tiny, assert_same_tensors, interrupt_at, quick_train, tensors_of, write_drums
@@ -54,7 +54,7 @@ def test_resumed_again_and_again(tiny: Tiny, tmp_path: Path, fixed: None) -> Non
 
 
 def test_resumed_in_the_middle_of_encoding(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fixed: None) -> None:
-    monkeypatch.setattr("timbrespace.training.data.store._CHUNK", 4)  # a note every 32 rows
+    monkeypatch.setattr("timbrespace.training.data.image_store._CHUNK", 4)  # a note every 32 rows
     corpus = Corpus.open(tiny.corpus)
     seen: list[int] = []
 

@@ -14,8 +14,8 @@ from torch import Tensor
 from timbrespace.config import Config
 from timbrespace.model.base import Batch, Model
 from timbrespace.parallel import Pool
+from timbrespace.training.data.clip_dataset import ClipDataset, encode_rows
 from timbrespace.training.data.sounds import Sounds
-from timbrespace.training.data.store import Encoder, seconds_per_row
 from timbrespace.training.data.synthesised import COPIES
 from timbrespace.training.distributed import decided
 from timbrespace.training.loop import NullCheckpoints, evaluate, run
@@ -31,7 +31,7 @@ CHECKS, FEWEST_BETWEEN = 60, 10  # looks at the validation clips in a whole run;
 _CHECKING, _FEWEST_CHECKS = 0.25, 6  # of the time of the steps between, that a check may take; checks, all the same
 
 
-def affordable_variations(encoder: Encoder, config: Config) -> int:
+def affordable_variations(encoder: ClipDataset, config: Config) -> int:
     """Augmented copies a clip: all that are there, cut to what fits into the image store and, unless epochs count, the time."""
     clips = len(encoder.clips)
     settings = config.training
@@ -41,11 +41,11 @@ def affordable_variations(encoder: Encoder, config: Config) -> int:
     if settings.epochs is not None:
         return min(wanted, room)
     seconds = settings.minutes * 60 * _ENCODING_SHARE
-    affordable = int(seconds / seconds_per_row(encoder, workers=torch.get_num_threads()) / clips) - 1
+    affordable = int(seconds / _seconds_per_row(encoder) / clips) - 1
     return max(0, min(wanted, room, max(1, affordable)))
 
 
-def affordable_synthesised(encoder: Encoder, config: Config) -> int:
+def affordable_synthesised(encoder: ClipDataset, config: Config) -> int:
     """Synthesised sounds to learn from: all that are there, cut to what fits into the time, unless epochs count.
 
     encoder: of synthesised sounds.
@@ -54,15 +54,26 @@ def affordable_synthesised(encoder: Encoder, config: Config) -> int:
     wanted = len(encoder.clips)
     if settings.epochs is not None or not wanted:
         return wanted
-    tried = Encoder(encoder.corpus, list(range(_TRIED)), encoder.representation, encoder.model, samples=encoder.samples, seed=0)
+    tried = ClipDataset(encoder.corpus, list(range(_TRIED)), encoder.representation, encoder.model, samples=encoder.samples, seed=0)
     with Pool(torch.get_num_threads()) as pool:
-        tried.images([0, 1], pool)  # the first calls pay for set-up
+        encode_rows(tried, [0, 1], pool)  # the first calls include set-up
         start = time.perf_counter()
-        tried.images(list(range(2, _TRIED)), pool)
+        encode_rows(tried, list(range(2, _TRIED)), pool)
         rendered = time.perf_counter()
-        tried.images(list(range(_TRIED, 2 * _TRIED)), pool)
+        encode_rows(tried, list(range(_TRIED, 2 * _TRIED)), pool)
         each = (rendered - start) / (_TRIED - 2) + (COPIES - 1) * (time.perf_counter() - rendered) / _TRIED
     return min(wanted, int(settings.minutes * 60 * _SYNTHESIS_SHARE / each))
+
+
+def _seconds_per_row(clips: ClipDataset, *, tries: int = 48) -> float:
+    """Measured seconds to encode one row with one worker a thread, over variations spread over the corpus."""
+    rows = len(clips.clips)
+    chosen = [rows + int(k * rows / tries) for k in range(tries)]
+    with Pool(torch.get_num_threads()) as pool:
+        encode_rows(clips, chosen[:4], pool)  # the first calls include set-up
+        start = time.perf_counter()
+        encode_rows(clips, chosen, pool)
+        return (time.perf_counter() - start) / tries
 
 
 @dataclass(frozen=True)

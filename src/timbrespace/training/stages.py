@@ -14,10 +14,9 @@ from torch import Tensor
 from timbrespace.config import Kl, Training
 from timbrespace.model.base import Batch, Model
 from timbrespace.model.wrappers.staged import Staged
-from timbrespace.parallel import Pool
 from timbrespace.training.calibration import Cost
+from timbrespace.training.data.image_store import ImageStore
 from timbrespace.training.data.sounds import InMemory, OnDisk, Sounds, batches_of, spread
-from timbrespace.training.data.store import ImageStore
 from timbrespace.training.distributed import rank_zero_first
 from timbrespace.training.loop import Checkpoints, History, best_check, evaluate, run
 from timbrespace.training.schedules import settled
@@ -98,7 +97,7 @@ def learn(
             workspace.save("codes.pt", {"mean": mean, "deviation": deviation})
         model.set_codes(**_statistics(workspace))
         folder.mkdir(exist_ok=True)
-        opened().fill(codes, workers=1, progress=lambda done, total: progress("codes", done, total, History()))
+        opened().fill(codes.images, progress=lambda done, total: progress("codes", done, total, History()))
 
     rank_zero_first(fabric, encode)
     model.set_codes(**_statistics(workspace))
@@ -174,8 +173,8 @@ class _Codes:
     def __init__(self, model: Staged, sounds: Sounds, device: torch.device):
         self.model, self.sounds, self.device = model, sounds, device
 
-    def images(self, rows: list[int], pool: Pool) -> tuple[Tensor, Tensor]:
-        """Codes `(rows, values)` and lengths `(rows,)`."""
+    def images(self, rows: list[int]) -> tuple[Tensor, Tensor]:
+        """Codes `(rows, values)` and lengths `(rows,)` in samples."""
         batch = self.of(self.sounds[torch.tensor(rows)])
         return batch.values.flatten(1), batch.lengths
 

@@ -22,6 +22,7 @@ from timbrespace.evaluation.card import make_card
 from timbrespace.model.base import Model
 from timbrespace.model.codec.linear import LinearCodecVAE
 from timbrespace.model.registry import MODELS
+from timbrespace.parallel import Pool
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.assemble import make_instrument, training_card
 from timbrespace.training.calibration import (
@@ -34,14 +35,15 @@ from timbrespace.training.calibration import (
     price,
 )
 from timbrespace.training.collapse import activity
+from timbrespace.training.data.clip_dataset import ClipDataset, encode_rows
 from timbrespace.training.data.conditions import with_conditions
 from timbrespace.training.data.encode import encode_clips, fit_codec, image_shape, known_facts
+from timbrespace.training.data.image_store import ImageStore, cached_folder
 from timbrespace.training.data.normalise import fit_normalisation
 from timbrespace.training.data.pitch import clip_pitches, with_notes
 from timbrespace.training.data.sounds import OnDisk, Sounds, spread
 from timbrespace.training.data.source import check_same, clip_samples, open_corpus, origin_of
-from timbrespace.training.data.store import Encoder, ImageStore, kept_images
-from timbrespace.training.data.synthesised import COPIES, ConcatRows, synthesised_encoder
+from timbrespace.training.data.synthesised import COPIES, concatenated, synthesised_dataset
 from timbrespace.training.distributed import check_compiler, make_fabric, rank_zero_first, together
 from timbrespace.training.log import Board, log_path, write_log
 from timbrespace.training.loop import CHECKED, History, best_check
@@ -205,12 +207,12 @@ def _learn(
     pitches = clip_pitches(corpus, clips, model) if model.pitched else None
     took["prepare"] = time.monotonic() - started
     shape = image_shape(model, representation, plan.samples)
-    encoder = Encoder(
+    encoder = ClipDataset(
         corpus, clips, representation, model, samples=plan.samples, seed=seed, augmentation=config.training.augmentation, pitches=pitches,
         **known_facts(model, corpus, clips),
     )  # fmt: skip
     # Synthesised sounds bring no pitch of their own.
-    foreign = synthesised_encoder(encoder, count=0 if model.pitched else config.training.synthesised, channels=corpus.channels)
+    foreign = synthesised_dataset(encoder, count=0 if model.pitched else config.training.synthesised, channels=corpus.channels)
     stage = time.monotonic()
 
     def work() -> Plan:
@@ -220,14 +222,17 @@ def _learn(
         rank_zero_first(fabric, lambda: workspace.write_plan(work()))
         plan = workspace.read_plan()
     own_rows = len(clips) * (1 + plan.variations)
-    foreign = synthesised_encoder(encoder, count=plan.synthesised, channels=corpus.channels)
-    joined = ConcatRows(encoder, own_rows, foreign)
+    foreign = synthesised_dataset(encoder, count=plan.synthesised, channels=corpus.channels)
+    joined = concatenated(encoder, own_rows, foreign)
     rows = own_rows + plan.synthesised * COPIES
-    folder = workspace.path if encoded is None else kept_images(encoded, encoder, rows=rows, fingerprint=corpus.fingerprint)
+    folder = workspace.path if encoded is None else cached_folder(encoded, encoder, rows=rows, fingerprint=corpus.fingerprint)
 
     def fill() -> None:
         images = ImageStore(folder, rows=rows, cells=math.prod(shape))
-        images.fill(joined, workers=torch.get_num_threads(), progress=lambda done, total: watch(Report("encode", done, total)))
+        with Pool(torch.get_num_threads()) as pool:
+            images.fill(
+                lambda rows: encode_rows(joined, rows, pool), progress=lambda done, total: watch(Report("encode", done, total))
+            )  # fmt: skip
         encoder.keep_figures(folder, own_rows)
 
     rank_zero_first(fabric, fill)
@@ -323,7 +328,7 @@ def _config(preset: str | Config, changes: tuple[str, ...], *, minutes: float | 
     return make_config(preset.model_dump() | {"training": preset.training.model_dump() | given})
 
 
-def _all_facts(encoder: Encoder, own: int, rows: int) -> Tensor | None:
+def _all_facts(encoder: ClipDataset, own: int, rows: int) -> Tensor | None:
     """Facts of all rows `(rows, conditions)`: of the first `own` as the encoder knows them, of synthesised sounds none."""
     facts = encoder.row_facts(own)
     return None if facts is None else torch.cat([facts, torch.full((rows - own, facts.shape[1]), math.nan)])

@@ -13,17 +13,18 @@ from timbrespace.model.codec.linear import LinearCodecVAE
 from timbrespace.model.wrappers.conditional import Conditional
 from timbrespace.parallel import Pool
 from timbrespace.representation.base import Representation
+from timbrespace.training.data.clip_dataset import ClipDataset, encode_rows
 from timbrespace.training.data.codec import principal_components
 from timbrespace.training.data.conditions import clip_facts
+from timbrespace.training.data.image_store import ImageStore
 from timbrespace.training.data.pitch import clip_pitches
 from timbrespace.training.data.sounds import InMemory
-from timbrespace.training.data.store import Encoder, ImageStore
 from timbrespace.training.workspace import Workspace
 
 _AT_ONCE = 256  # clips encoded together
 
 
-def fit_codec(model: LinearCodecVAE, store: ImageStore, workspace: Workspace, encoder: Encoder, *, seed: int) -> InMemory:
+def fit_codec(model: LinearCodecVAE, store: ImageStore, workspace: Workspace, encoder: ClipDataset, *, seed: int) -> InMemory:
     """Fits the closed-form codec, or takes the stored one, and gives all images as coefficients."""
     state = workspace.load("codec.pt")
     if state is None:
@@ -44,18 +45,20 @@ def encode_clips(
 ) -> InMemory:
     """Clips as they are, in the form that the model learns from."""
     pitches = clip_pitches(corpus, clips, model) if model.pitched else None
-    encoder = Encoder(corpus, clips, representation, model, samples=samples, seed=0, pitches=pitches, **known_facts(model, corpus, clips))
+    encoder = ClipDataset(
+        corpus, clips, representation, model, samples=samples, seed=0, pitches=pitches, **known_facts(model, corpus, clips)
+    )
     values, lengths = [], []
     with Pool(torch.get_num_threads()) as pool:
         for start in range(0, len(clips), _AT_ONCE):
-            images, some = encoder.images(list(range(start, min(start + _AT_ONCE, len(clips)))), pool)
+            images, some = encode_rows(encoder, list(range(start, min(start + _AT_ONCE, len(clips)))), pool)
             values.append(model.coefficients_of(images) if isinstance(model, LinearCodecVAE) else images.unflatten(1, shape))
             lengths.append(some)
     return InMemory(torch.cat(values), torch.cat(lengths), encoder.row_pitches(len(clips)), encoder.row_facts(len(clips)))
 
 
 def known_facts(model: Model, corpus: Corpus, clips: list[int]) -> dict[str, Any]:
-    """What an `Encoder` of these clips takes for this model beside them: what a `conditional` one is told."""
+    """What an `ClipDataset` of these clips takes for this model beside them: what a `conditional` one is told."""
     if not isinstance(model, Conditional) or not model.known_dims:
         return {}
     names = [condition.name for condition in model.conditions.all]

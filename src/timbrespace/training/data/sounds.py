@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from timbrespace.model.base import Batch
-from timbrespace.training.data.store import ImageStore
+from timbrespace.training.data.image_store import ImageStore
 
 _TOGETHER, _VALUES = 256, 2**21  # sounds, and values of theirs, that go through a model at once without gradients: its layers take more
 
