@@ -19,7 +19,8 @@ from lightning_fabric import Fabric
 
 from common import say, stamp, table, update  # puts this clone's code on the path
 from timbrespace.audio.trim import pad_and_normalise, shorten
-from timbrespace.config import Training, build_model, build_representation, make_config
+from timbrespace.config.build import build_model, build_representation, make_config
+from timbrespace.config.schema import Training
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
 from timbrespace.model.wrappers.staged import Staged

@@ -18,7 +18,9 @@ import torch
 
 from common import say, stamp, table, update  # puts this clone's code on the path
 from path import WORK
-from timbrespace.config import Config, build_model, build_representation, load_preset
+from timbrespace.config.build import build_model, build_representation
+from timbrespace.config.presets import load_preset
+from timbrespace.config.schema import Config
 from timbrespace.corpus.corpus import Corpus, is_corpus
 from timbrespace.corpus.prepare import prepare
 from timbrespace.evaluation.disentanglement import Factors, beta_vae_score, factors_of, mutual_information_gap

@@ -16,7 +16,8 @@ from path import Bench, folder_in
 from path_quality import plain_pca
 from timbrespace.audio.distance import embedding
 from timbrespace.audio.trim import pad_and_normalise, shorten
-from timbrespace.config import build_model, build_representation, load_preset
+from timbrespace.config.build import build_model, build_representation
+from timbrespace.config.presets import load_preset
 from timbrespace.corpus.corpus import Corpus, is_corpus
 from timbrespace.corpus.prepare import prepare
 from timbrespace.evaluation.card import copies, true_features

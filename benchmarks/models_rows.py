@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache, reduce
 from typing import Any
 
-from timbrespace.config import load_preset, presets
+from timbrespace.config.presets import load_preset, presets
 
 CORPORA = ("drums", "notes", "richness", "additive", "fm")  # recorded, recorded, and three toy corpora
 SIZES = (8, 32)

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from common import say, stamp, table, update
-from timbrespace.config import build_representation
+from timbrespace.config.build import build_representation
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
 from timbrespace.representation.base import Representation

@@ -109,7 +109,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _presets(asked: str | None, parser: argparse.ArgumentParser) -> list[str]:
-    from timbrespace.config import presets
+    from timbrespace.config.presets import presets
 
     known = presets()
     if asked is None:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from common import say, table
 from timbrespace.audio.distance import MATCH_DB, log_mel_error
-from timbrespace.config import build_model
+from timbrespace.config.build import build_model
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.evaluation.card import copies, linear_path, true_features
 from timbrespace.evaluation.features import feature_errors

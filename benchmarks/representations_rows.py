@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from timbrespace.config import build_representation, settings_of
+from timbrespace.config.build import build_representation
+from timbrespace.config.settings import settings_of
 from timbrespace.contracts import SAMPLE_RATE, ConfigError
 from timbrespace.representation.base import Representation
 from timbrespace.representation.phase.recover import METHODS

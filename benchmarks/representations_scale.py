@@ -25,7 +25,7 @@ import torch
 from common import Memory, anonymous_mb, keep, say, status_bytes  # also puts this clone first on the path
 from representations_measure import snr_db
 from timbrespace.audio.files import write
-from timbrespace.config import build_representation
+from timbrespace.config.build import build_representation
 from timbrespace.contracts import SAMPLE_RATE
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare

@@ -47,7 +47,8 @@ class _Rows:
 
 def main(arguments: list[str] | None = None) -> None:
     """Measures both ways and prints the tables."""
-    from timbrespace.config import build_model, build_representation, load_preset
+    from timbrespace.config.build import build_model, build_representation
+    from timbrespace.config.presets import load_preset
     from timbrespace.parallel import keep_freed_memory
     from timbrespace.training.data.encode import encode_clips, image_shape
     from timbrespace.training.data.sounds import InMemory, batches_of, spread

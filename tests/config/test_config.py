@@ -9,7 +9,9 @@ import pytest
 import torch
 
 import timbrespace
-from timbrespace.config import Training, build_model, build_representation, load_preset, make_config, presets
+from timbrespace.config.build import build_model, build_representation, make_config
+from timbrespace.config.presets import load_preset, presets
+from timbrespace.config.schema import Training
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.training import train as training

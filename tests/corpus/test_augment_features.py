@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from timbrespace.config import build_model, build_representation, load_preset, make_config
+from timbrespace.config.build import build_model, build_representation, make_config
+from timbrespace.config.presets import load_preset
 from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.corpus.augment import audio as do
 from timbrespace.corpus.augment.draw import Bell, Variation

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from timbrespace.config import build_model, build_representation, load_preset
+from timbrespace.config.build import build_model, build_representation
+from timbrespace.config.presets import load_preset
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.synthetic.registry import SyntheticClip, recipe_of, synthetic_clips
 from timbrespace.corpus.synthetic.variety import FAMILIES, various

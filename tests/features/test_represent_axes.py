@@ -10,7 +10,7 @@ import torch
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from timbrespace.config import build_representation
+from timbrespace.config.build import build_representation
 from timbrespace.representation.base import Representation
 from timbrespace.representation.registry import REPRESENTATIONS
 

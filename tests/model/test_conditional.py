@@ -14,7 +14,8 @@ from torch import Tensor
 
 from shell import Shell
 from timbrespace.cli.sounds.generate import _conditions
-from timbrespace.config import _construct, build_representation, load_preset, make_config
+from timbrespace.config.build import _construct, build_representation, make_config
+from timbrespace.config.presets import load_preset
 from timbrespace.contracts import ConfigError, InstrumentFileError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.labels.descriptors import MEASURED, measured

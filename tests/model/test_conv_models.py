@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from timbrespace.config import build_model, build_representation, load_preset
+from timbrespace.config.build import build_model, build_representation
+from timbrespace.config.presets import load_preset
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from timbrespace.audio.pitch import estimate_pitch, refine_pitch
-from timbrespace.config import build_model, build_representation, load_preset
+from timbrespace.config.build import build_model, build_representation
+from timbrespace.config.presets import load_preset
 from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
-from timbrespace.config import build_model, build_representation, make_config
+from timbrespace.config.build import build_model, build_representation, make_config
 from timbrespace.contracts import ConfigError
 from timbrespace.model.base import Posterior, kl_to_normal
 from timbrespace.model.parts.likelihood import KINDS, Likelihood, compand, spectral_loss

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from timbrespace.config import build_model, build_representation, load_preset, presets
+from timbrespace.config.build import build_model, build_representation
+from timbrespace.config.presets import load_preset, presets
 from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.latent.trajectories import POINTS, Trajectories, folded, places, retimed, unfolded
 from timbrespace.model.base import Batch

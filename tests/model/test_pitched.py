@@ -13,7 +13,7 @@ import soundfile
 import torch
 
 from timbrespace.audio.pitch import estimate_midi, estimate_pitch
-from timbrespace.config import load_preset
+from timbrespace.config.presets import load_preset
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from timbrespace.config import load_preset
+from timbrespace.config.presets import load_preset
 from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.model.base import Batch, Model

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 import torch
 
-from timbrespace.config import Config, build_model, build_representation, load_preset, make_config
+from timbrespace.config.build import build_model, build_representation, make_config
+from timbrespace.config.presets import load_preset
+from timbrespace.config.schema import Config
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from timbrespace.config import build_model, build_representation, load_preset, make_config, presets
+from timbrespace.config.build import build_model, build_representation, make_config
+from timbrespace.config.presets import load_preset, presets
 from timbrespace.corpus.synthetic.registry import synthetic_drum
 from timbrespace.model.base import Batch, Model
 from timbrespace.model.codec.linear import LinearCodecVAE

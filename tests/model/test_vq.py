@@ -11,7 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from timbrespace.config import Training, load_preset
+from timbrespace.config.presets import load_preset
+from timbrespace.config.schema import Training
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.evaluation import card

@@ -285,7 +285,7 @@ def _first(corpus: Any, count: int) -> Any:
 
 
 def test_models_lists_every_preset(monkeypatch: pytest.MonkeyPatch) -> None:
-    from timbrespace.config import load_preset, presets
+    from timbrespace.config.presets import load_preset, presets
     from timbrespace.model.registry import MODELS
 
     monkeypatch.syspath_prepend(str(SCRIPTS))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from timbrespace.config import settings_of
+from timbrespace.config.settings import settings_of
 from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.representation.registry import REPRESENTATIONS
 from timbrespace.validation import arguments_schema

@@ -12,7 +12,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from timbrespace.config import build_representation, load_preset, make_config
+from timbrespace.config.build import build_representation, make_config
+from timbrespace.config.presets import load_preset
 from timbrespace.contracts import ConfigError, InstrumentFileError, ShapeError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.representation.normalisation import KINDS, Moments, Normalised, Normaliser
@@ -195,7 +196,7 @@ def test_training_fits_it_to_the_training_clips(tiny: Tiny) -> None:
 @pytest.fixture
 def normalised_file(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An instrument file with a normalised view: no model of today takes one, so the check of pairs is put aside."""
-    monkeypatch.setattr("timbrespace.config._check_pair", lambda *_, **__: None)
+    monkeypatch.setattr("timbrespace.config.build._check_pair", lambda *_, **__: None)
     contents = instrument_file.read(tiny.file)
     settings = {**contents.settings, "representation": {**contents.settings["representation"], "normalisation": "band"}}
     view = Normalised(contents.representation, "band")

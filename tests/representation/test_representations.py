@@ -10,7 +10,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from timbrespace.config import build_representation, settings_of
+from timbrespace.config.build import build_representation
+from timbrespace.config.settings import settings_of
 from timbrespace.contracts import ConfigError
 from timbrespace.representation.base import Representation
 from timbrespace.representation.registry import REPRESENTATIONS

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from timbrespace.audio.stft import mel_filters, power_spectrogram, spectra, stft
-from timbrespace.config import build_model, build_representation, load_preset, make_config
+from timbrespace.config.build import build_model, build_representation, make_config
+from timbrespace.config.presets import load_preset
 from timbrespace.contracts import ConfigError
 from timbrespace.representation.phase.projection import Grid
 from timbrespace.representation.registry import REPRESENTATIONS

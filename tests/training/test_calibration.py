@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from timbrespace.config import load_preset
+from timbrespace.config.presets import load_preset
 from timbrespace.model.base import Model
 from timbrespace.training import calibration
 from timbrespace.training.calibration import CHECKS, FEWEST_BETWEEN, Cost, affordable_steps, price

@@ -50,7 +50,7 @@ class Ones:
 
 
 def lesson(model: Any) -> TrainingContext:
-    from timbrespace.config import load_preset
+    from timbrespace.config.presets import load_preset
 
     return TrainingContext(model, Ones(), Ones(), load_preset("dense"), make_fabric("cpu"))
 

@@ -11,7 +11,9 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
-from timbrespace.config import Training, build_model, build_representation, load_preset
+from timbrespace.config.build import build_model, build_representation
+from timbrespace.config.presets import load_preset
+from timbrespace.config.schema import Training
 from timbrespace.contracts import TimbrespaceError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.model.codec.oneshot import OneShot

@@ -9,7 +9,8 @@ import torch
 from lightning_fabric import Fabric
 
 from timbrespace.cli.report.info import card_lines
-from timbrespace.config import Kl, Training, load_preset
+from timbrespace.config.presets import load_preset
+from timbrespace.config.schema import Kl, Training
 from timbrespace.contracts import ConfigError
 from timbrespace.model.clip.dense import Dense
 from timbrespace.training.collapse import Activity, activity

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from timbrespace.config import load_preset
+from timbrespace.config.presets import load_preset
 from timbrespace.contracts import ConfigError, CorpusError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.training import train as training

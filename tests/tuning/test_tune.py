@@ -17,7 +17,8 @@ pytest.importorskip("optuna")
 import optuna
 
 from shell import Shell
-from timbrespace.config import Config, load_preset
+from timbrespace.config.presets import load_preset
+from timbrespace.config.schema import Config
 from timbrespace.contracts import ConfigError, OutputExistsError, TimbrespaceError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.training.loop import DivergedError

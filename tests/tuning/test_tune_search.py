@@ -12,7 +12,7 @@ pytest.importorskip("optuna")
 import optuna
 from optuna.trial import FixedTrial, TrialState, create_trial
 
-from timbrespace.config import load_preset, presets
+from timbrespace.config.presets import load_preset, presets
 from timbrespace.contracts import ConfigError
 from timbrespace.tuning.samplers import LAST_MARK, Behind, Grid, epoch_of, make_pruner, make_sampler, mark
 from timbrespace.tuning.space import Range, cells, check_space, gather, parse_range, parse_space, read_space, settings_with
@@ -115,7 +115,7 @@ def test_a_range_may_belong_to_one_choice_only() -> None:
 @pytest.mark.parametrize("value", [1e-5, 3, 0.1 + 0.2, [256, 8], "mel", True, None, list(range(100, 140))])
 def test_values_reach_the_settings_unchanged(value: object, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, Any] = {}
-    monkeypatch.setattr("timbrespace.config.make_config", lambda content: seen.update(content) or content)
+    monkeypatch.setattr("timbrespace.config.build.make_config", lambda content: seen.update(content) or content)
     settings_with("dense", {"model.thing": value}, changes=())
     assert seen["model"]["thing"] == value
     assert type(seen["model"]["thing"]) is type(value)

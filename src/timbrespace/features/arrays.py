@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from timbrespace.atomic import check_absent, replacing, write_json
-from timbrespace.config import build_representation
+from timbrespace.config.build import build_representation
 from timbrespace.contracts import SAMPLE_RATE, FeatureFileError, ShapeError
 from timbrespace.features.head import IMAGE_SUFFIX, STACK_FORMAT, check_size, head_path, make_head, read_head
 

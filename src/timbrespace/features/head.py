@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from timbrespace.audio.resampling import HIGHEST_RATE, LOWEST_RATE
-from timbrespace.config import build_representation, settings_of
+from timbrespace.config.build import build_representation
+from timbrespace.config.settings import settings_of
 from timbrespace.contracts import ConfigError, FeatureFileError
 from timbrespace.representation.normalisation import Normalised
 

@@ -1,1 +1,1 @@
-"""Presets shipped with the package: small YAML files, read by `timbrespace.config`."""
+"""Presets shipped with the package: small YAML files, read by `timbrespace.config.presets`."""

@@ -15,7 +15,7 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from timbrespace.atomic import write_bytes
-from timbrespace.config import build_model, build_representation, make_config
+from timbrespace.config.build import build_model, build_representation, make_config
 from timbrespace.contracts import InstrumentFileError, TimbrespaceError
 from timbrespace.latent.space import LatentSpace
 from timbrespace.latent.trajectories import COMPONENTS, POINTS, Trajectories

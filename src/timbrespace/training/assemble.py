@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from timbrespace.audio.distance import embedding
-from timbrespace.config import Config
+from timbrespace.config.schema import Config
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.latent.space import LatentSpace
 from timbrespace.latent.trajectories import Trajectories

@@ -11,7 +11,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from timbrespace.config import Config
+from timbrespace.config.schema import Config
 from timbrespace.model.base import Batch, Model
 from timbrespace.parallel import Pool
 from timbrespace.training.data.clip_dataset import ClipDataset, encode_rows

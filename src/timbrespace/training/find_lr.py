@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from timbrespace.atomic import replacing
-from timbrespace.config import Config
+from timbrespace.config.schema import Config
 from timbrespace.contracts import ConfigError, TimbrespaceError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.training.loop import make_optimizer

@@ -15,7 +15,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from timbrespace.config import Training
+from timbrespace.config.schema import Training
 from timbrespace.contracts import TimbrespaceError
 from timbrespace.model.base import Model
 from timbrespace.training.data.sounds import Sounds, batches_of

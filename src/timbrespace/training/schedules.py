@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from timbrespace.config import Kl
+from timbrespace.config.schema import Kl
 
 
 def scheduled(losses: Mapping[str, Tensor], kl: Kl, *, step: int, steps: int) -> Mapping[str, Tensor]:

@@ -11,7 +11,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from timbrespace.config import Kl, Training
+from timbrespace.config.schema import Kl, Training
 from timbrespace.model.base import Batch, Model
 from timbrespace.model.wrappers.staged import Staged
 from timbrespace.training.calibration import Cost

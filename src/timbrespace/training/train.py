@@ -15,7 +15,9 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from timbrespace.atomic import check_absent
-from timbrespace.config import Config, build_model, build_representation, load_preset, make_config
+from timbrespace.config.build import build_model, build_representation, make_config
+from timbrespace.config.presets import load_preset
+from timbrespace.config.schema import Config
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.evaluation.card import make_card

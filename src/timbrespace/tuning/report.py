@@ -18,7 +18,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from timbrespace.atomic import replacing, write_text
-from timbrespace.config import Config
+from timbrespace.config.schema import Config
 from timbrespace.tuning.samplers import epoch_of
 from timbrespace.tuning.space import Range
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from timbrespace.config import Config, load_preset, read_yaml
+from timbrespace.config.presets import load_preset, read_yaml
+from timbrespace.config.schema import Config
 from timbrespace.contracts import ConfigError
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from pathlib import Path
 import torch
 from optuna import Study, Trial, TrialPruned
 
-from timbrespace.config import Config, build_model, build_representation
+from timbrespace.config.build import build_model, build_representation
+from timbrespace.config.schema import Config
 from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.training.data.source import clip_samples

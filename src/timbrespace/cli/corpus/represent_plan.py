@@ -52,7 +52,7 @@ def parse_settings(view: str | None, changes: list[str] | None) -> dict[str, Any
 
 def build_view(settings: dict[str, Any], plan: Plan) -> Representation:
     """The representation, at the plan's rate and channels. Raises ConfigError."""
-    from timbrespace.config import build_representation
+    from timbrespace.config.build import build_representation
     from timbrespace.contracts import ConfigError
 
     try:

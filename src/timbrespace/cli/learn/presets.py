@@ -15,8 +15,8 @@ def presets(
 ) -> None:
     """List the presets that come with timbrespace, or show one whole."""
     from timbrespace.cli.common.corpus import print_json
-    from timbrespace.config import load_preset
-    from timbrespace.config import presets as shipped
+    from timbrespace.config.presets import load_preset
+    from timbrespace.config.presets import presets as shipped
 
     if name is not None:
         content = load_preset(name).model_dump()

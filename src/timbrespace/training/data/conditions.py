@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from timbrespace.config import Config
+from timbrespace.config.schema import Config
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.labels.descriptors import MEASURED, TOLD, fact, measured

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from timbrespace.audio.pitch import estimate_midi, refine_midi
-from timbrespace.config import Config
+from timbrespace.config.schema import Config
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.model.base import Model
 from timbrespace.model.parts.pitch import MARGIN

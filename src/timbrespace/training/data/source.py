@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lightning_fabric import Fabric
 
-from timbrespace.config import Config
+from timbrespace.config.schema import Config
 from timbrespace.contracts import ConfigError, CorpusError
 from timbrespace.corpus.corpus import Corpus, is_corpus
 from timbrespace.corpus.prepare import prepare

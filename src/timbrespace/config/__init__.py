@@ -1,0 +1,1 @@
+"""Presets and settings, checked before any work starts; models and representations built from them."""

@@ -1,0 +1,55 @@
+"""Old words for new ones: names and keys of earlier versions, in presets, `--set`, YAML files, search ranges and instrument files.
+
+This is the only place that knows them. The rest of the code sees the new words alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+# Each table maps an old word to the new one.
+PRESETS: dict[str, str] = {}
+REPRESENTATIONS: dict[str, str] = {}
+MODELS: dict[str, str] = {}
+KEYS: dict[str, dict[str, str]] = {"representation": {}, "model": {}, "training": {}}  # keys of each section
+VALUES: dict[str, dict[str, str]] = {}  # section.key -> old value -> new value
+
+_NAMES = {"representation": REPRESENTATIONS, "model": MODELS}
+_NESTED = ("inner", "outer")  # keys of `model` that hold the settings of another model
+
+
+def modern_key(keys: Sequence[str]) -> list[str]:
+    """Returns a key as its parts, `["model", "inner", "dims"]`, with old names replaced."""
+    if not keys:
+        return []
+    table = KEYS.get(keys[0], {})
+    found = [keys[0]]
+    for key in keys[1:]:
+        # Below a key that is no nested model, names are a user's own (labels) or another class's.
+        replaces = len(found) == 1 or (found[0] == "model" and all(part in _NESTED for part in found[1:]))
+        found.append(table.get(key, key) if replaces else key)
+    return found
+
+
+def modernised(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns a preset's nested mapping with old names, keys and values replaced.
+
+    Unknown keys stay. Where a key is given under its old and its new name, the new one counts.
+    """
+    return {section: _section(section, values) if isinstance(values, Mapping) else values for section, values in content.items()}
+
+
+def _section(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    table, found = KEYS.get(section, {}), dict[str, Any]()
+    for old, value in values.items():
+        key = table.get(old, old)
+        if key != old and key in values:
+            continue
+        if section == "model" and key in _NESTED and isinstance(value, Mapping):
+            value = _section(section, value)
+        elif isinstance(value, str):
+            names = _NAMES.get(section, {}) if key == "name" else VALUES.get(f"{section}.{key}", {})
+            value = names.get(value, value)
+        found[key] = value
+    return found

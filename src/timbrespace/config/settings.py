@@ -1,0 +1,62 @@
+"""The keys of a model or representation: its annotated constructor arguments, with the limits of their annotations."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, get_type_hints
+
+from pydantic import BaseModel, ValidationError, create_model
+
+from timbrespace.config.schema import FROZEN, config_error, shortened
+from timbrespace.contracts import ConfigError
+from timbrespace.model.clip.base import ImageModel
+from timbrespace.model.wrappers.staged import Nested
+from timbrespace.representation.base import Representation
+from timbrespace.representation.normalisation import Kind
+
+
+@lru_cache(maxsize=64)
+def settings_of(chosen: type) -> type[BaseModel]:
+    """The keys of a class: its constructor's annotated arguments with limits, as a schema."""
+    hints = get_type_hints(chosen.__init__, include_extras=True)  # type: ignore[misc]
+    fields: dict[str, Any] = {
+        name: (hints[name], ... if parameter.default is parameter.empty else parameter.default)
+        for name, parameter in inspect.signature(chosen).parameters.items()
+        if hasattr(hints.get(name), "__metadata__")
+    }
+    if issubclass(chosen, Representation):
+        fields["normalisation"] = (Kind, "none")  # goes around any of them
+    return create_model(chosen.__name__, __config__=FROZEN, **fields)
+
+
+def named(registry: Mapping[str, Any], name: object, kind: str) -> Any:
+    """Returns the class of a name. kind: "model", "model.outer" or "representation", for the error. Raises ConfigError."""
+    if not isinstance(name, str) or name not in registry:
+        raise ConfigError(f"{kind}.name is {shortened(name)}, allowed are {', '.join(registry)}")
+    return registry[name]
+
+
+def fill(registry: Mapping[str, Any], settings: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """Checks the settings of a named class and fills in its defaults. Raises ConfigError."""
+    rest = dict(settings)
+    name = rest.pop("name", None)
+    schema = settings_of(named(registry, name, kind))
+    try:
+        filled = {"name": name, **schema(**rest).model_dump()}
+    except (ValidationError, TypeError) as error:
+        raise config_error(error, f"{kind}.", schema) from None
+    for key, nested in nested_models(schema).items():
+        # Models inside a model are whole and hold no others, so that settings cannot be nested without end.
+        inside = {n: family for n, family in registry.items() if issubclass(family, ImageModel)}
+        given = filled[key]
+        known = settings_of(named(inside, given.get("name"), f"{kind}.{key}")).model_fields
+        defaults = {name: value for name, value in nested.defaults.items() if name in known}
+        filled[key] = fill(inside, defaults | given, f"{kind}.{key}")
+    return filled
+
+
+def nested_models(schema: type[BaseModel]) -> dict[str, Nested]:
+    """The keys that hold the settings of another model."""
+    return {name: mark for name, field in schema.model_fields.items() for mark in field.metadata if isinstance(mark, Nested)}
