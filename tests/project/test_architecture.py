@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -135,6 +136,15 @@ def test_public_names_have_docstrings(path: Path) -> None:
 
 def test_the_rule_would_catch_a_missing_docstring() -> None:
     assert list(undocumented(ast.parse('"""m"""\nclass A:\n    """a"""\n    def b(self): ...\n'))) == ["A.b"]
+
+
+def test_every_file_beside_the_code_is_in_the_wheel() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["package-data"]["timbrespace"]
+    files = {path.relative_to(PACKAGE) for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".py"}
+    files = {path for path in files if "__pycache__" not in path.parts}
+    shipped = {path.relative_to(PACKAGE) for pattern in settings for path in PACKAGE.glob(pattern) if path.is_file()}
+    assert files
+    assert files == shipped
 
 
 def test_import_is_light_and_complete() -> None:

@@ -11,59 +11,69 @@ from pathlib import Path
 import pytest
 import soundfile
 import torch
-from test_page import HOSTILE, Reader
+from test_results_page import HOSTILE, Reader
 
 from shell import Shell
 from timbrespace.cli.common.page import Page
 from timbrespace.contracts import ConfigError, OutputExistsError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
-from timbrespace.report.charts import Line, bars, boxes, lines
+from timbrespace.report.charts import Chart, Line, bar_chart, box_chart, line_chart
 from timbrespace.report.diagnostics import diagnose, write_diagnostics
-from timbrespace.report.diagnostics_parts import Compared, Diagnosis, Take, render
+from timbrespace.report.diagnostics_page import Comparison, Diagnostics, LabelledAudio, render_diagnostics
 from timbrespace.synthesis.instrument import Instrument
 from tiny import Tiny, assert_same_tensors, fix_plan, quick_train
 
 
-def points(svg: str) -> list[tuple[float, float]]:
-    """Of the first line of a chart."""
-    path = re.search(r'class="line"[^>]* d="([^"]*)"', svg)
+def points(chart: Chart) -> list[tuple[float, float]]:
+    """The points of the line that has colour 0, in SVG units."""
+    path = re.search(r'<path d="([^"]*)"[^>]*stroke: var\(--c0\)', chart.svg)
     assert path
-    return [(float(x), float(y)) for x, y in re.findall(r"[ML]([\d.]+) ([\d.]+)", path[1])]
+    return [(float(x), float(y)) for x, y in re.findall(r"[ML] ([\d.]+) ([\d.]+)", path[1])]
 
 
-def test_a_line_lies_where_its_values_are() -> None:
-    straight = points(lines("Error", [Line("a", [0, 50, 100], [2.0, 1.0, 0.5], 0)], unit="dB"))
-    (x0, y0), (x1, y1), (x2, y2) = straight
-    assert x1 - x0 == pytest.approx(x2 - x1, abs=0.2)
-    assert (y1 - y0) == pytest.approx(2 * (y2 - y1), abs=0.3)  # half as far again: linear
-    steep = points(lines("Error", [Line("a", [0, 50, 100], [100.0, 10.0, 1.0], 0)], unit="dB"))
-    assert steep[1][1] - steep[0][1] == pytest.approx(steep[2][1] - steep[1][1], abs=0.2)  # every tenth as far: logarithmic
-    assert len(points(lines("Error", [Line("a", [0, 1, 2], [1.0, math.nan, 3.0], 0)], unit="dB"))) == 2
+def test_a_line_has_its_points_at_its_values() -> None:
+    (x0, y0), (x1, y1), (x2, y2) = points(line_chart("Error", [Line("a", [0, 50, 100], [2.0, 1.0, 0.5], 0)], unit="dB"))
+    assert x1 - x0 == pytest.approx(x2 - x1, abs=0.1)
+    assert y1 - y0 == pytest.approx(2 * (y2 - y1), abs=0.1), "a linear axis"
+    (_, y0), (_, y1), (_, y2) = points(line_chart("Error", [Line("a", [0, 50, 100], [100.0, 10.0, 1.0], 0)], unit="dB"))
+    assert y1 - y0 == pytest.approx(y2 - y1, abs=0.1), "a logarithmic axis"
+    assert len(points(line_chart("Error", [Line("a", [0, 1, 2], [1.0, math.nan, 3.0], 0)], unit="dB"))) == 2
 
 
 def test_a_box_is_drawn_at_its_quartiles() -> None:
-    svg = boxes("By category", {"kick": [0.0, 1.0, 2.0, 3.0, 4.0, 40.0]}, unit="dB")
-    box = re.search(r'class="box" x="([\d.]+)" y="[\d.]+" width="([\d.]+)"', svg)
-    median, beyond = re.search(r'class="median" d="M([\d.]+)', svg), re.search(r'class="beyond" cx="([\d.]+)"', svg)
-    ticks = {float(text): float(x) for x, text in re.findall(r'<text x="([\d.]+)" y="[\d.]+" text-anchor="middle">([\d.]+)</text>', svg)}
+    svg = box_chart("By category", {"kick": [0.0, 1.0, 2.0, 3.0, 4.0, 40.0], "none": []}, unit="dB").svg
+    ticks = {float(text): float(x) for x, text in re.findall(r'text-anchor: middle[^>]* x="([\d.]+)"[^>]*>(\d+)</text>', svg)}
+    zero, unit = ticks[0], (ticks[40] - ticks[0]) / 40
+    box = re.search(r'<path d="([^"]*)"[^>]*fill: var\(--c0\); fill-opacity', svg)
+    median = re.search(r'<path d="M ([\d.]+)[^"]*"[^>]*stroke: var\(--ink\)', svg)
+    beyond = re.search(r'<use [^>]*x="([\d.]+)"', svg)
     assert box
     assert median
     assert beyond
-    zero, unit = ticks[0], (ticks[40] - ticks[0]) / 40
-    low, width = float(box[1]), float(box[2])
-    assert (low - zero) / unit == pytest.approx(1.25, abs=0.05)
-    assert (low + width - zero) / unit == pytest.approx(3.75, abs=0.05)
+    left, *_, right = sorted(float(x) for x in re.findall(r"[ML] ([\d.]+)", box[1]))
+    assert (left - zero) / unit == pytest.approx(1.25, abs=0.05)
+    assert (right - zero) / unit == pytest.approx(3.75, abs=0.05)
     assert (float(median[1]) - zero) / unit == pytest.approx(2.5, abs=0.05)
     assert (float(beyond[1]) - zero) / unit == pytest.approx(40, abs=0.05)
-    assert "kick (6)" in svg
+    assert ">kick (6)<" in svg
+    assert "<title>kick: median 2.5 dB</title>" in svg
 
 
-def test_bars_tell_what_is_unused() -> None:
-    svg = bars("KL", [3.0, 1.5, 0.001], unit="nats", level=(0.01, "0.01 nats or more"))
-    heights = [float(height) for height in re.findall(r'height="([\d.]+)"><title>', svg)]
-    assert heights[0] == pytest.approx(2 * heights[1], abs=0.2)
-    assert re.findall(r'<rect class="c(\d)"', svg) == ["0", "0", "9"]
+def test_bars_below_the_level_are_grey() -> None:
+    svg = bar_chart("KL", [3.0, 1.5, 0.001], unit="nats", level=(0.01, "0.01 nats or more")).svg
+    bars = re.findall(r'<title>([^<]*)</title>\s*<path d="([^"]*)"[^>]*fill: var\(--c(\d)\)', svg)
+    assert [(title, colour) for title, _, colour in bars] == [("1: 3 nats", "0"), ("2: 1.5 nats", "0"), ("3: 0.001 nats", "9")]
+    heights = [max(ys) - min(ys) for _, path, _ in bars if (ys := [float(y) for y in re.findall(r"[ML] [\d.]+ ([\d.]+)", path)])]
+    assert heights[0] == pytest.approx(2 * heights[1], abs=0.1)
+
+
+def test_charts_of_a_page_share_no_id_and_follow_its_theme() -> None:
+    charts = [line_chart(title, [Line("a", [0, 1], [1.0, 2.0], 0)], unit="dB") for title in ("A", "B")]
+    ids = [name for chart in charts for name in set(re.findall(r' id="([^"]*)"', chart.svg))]
+    assert all(re.fullmatch(r"[mp][0-9a-f]{10}", name) for name in ids), "only clip paths and markers, named by their content"
+    assert not re.search(r"#[0-9a-f]{6}|<style", charts[0].svg), "no colour but the page's variables, no rule for the whole page"
+    assert charts[0].svg == line_chart("A", [Line("a", [0, 1], [1.0, 2.0], 0)], unit="dB").svg
 
 
 @pytest.fixture(scope="module")
@@ -87,14 +97,14 @@ def test_the_page_holds_everything(page: Path, tiny: Tiny) -> None:
     sources = [value for _, attributes in read.elements for name, value in attributes.items() if name in ("src", "href", "data-src")]
     assert sources
     assert all(source.startswith("data:") for source in sources)
-    assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
+    assert "http" not in text
     said = " ".join(read.text)
     for words in (
-        "How it learned",
+        "Learning curves",
         "Overfit ratio",
         "KL by dimension",
         "By category",
-        "Copies of validation sounds",
+        "Reconstructions of validation sounds",
         "Worst sounds",
         "at step",
     ):
@@ -122,12 +132,12 @@ def test_the_sounds_are_those_of_the_corpus(page: Path, tiny: Tiny) -> None:
 
 def test_hostile_names_stay_text() -> None:
     sound = 0.1 * torch.randn(1, 3000, generator=torch.Generator().manual_seed(0))
-    shown = [Compared(HOSTILE, 3.0, [Take("original", sound), Take(HOSTILE, sound)])]
+    shown = [Comparison(HOSTILE, 3.0, [LabelledAudio("original", sound), LabelledAudio(HOSTILE, sound)])]
     training = {"unit": HOSTILE, "curve": {"step": [10], "train": [1.0], "validation": [None], "kl": [0.0]}, "best_step": 10}
-    errors = {HOSTILE: {HOSTILE: [1.0]}}
+    errors = {HOSTILE: {HOSTILE: [1.0], f"$x^2$ {HOSTILE}": [2.0]}}
     card = {"training": training, "expect": HOSTILE}
-    found = Diagnosis(HOSTILE, card, "dB", 44_100, "held-out", errors=errors, copies=shown, worst=shown)
-    text = render(found)
+    page = Diagnostics(HOSTILE, card, "dB", 44_100, "held-out", errors=errors, reconstructions=shown, worst=shown)
+    text = render_diagnostics(page)
     read = Reader(text)
     assert "</script><script>alert(1)" in "".join(read.text), "shown as it is called"
     assert "\u202e" not in text
@@ -137,7 +147,7 @@ def test_hostile_names_stay_text() -> None:
 
 def test_two_stages_have_a_chart_each() -> None:
     curve = {"step": [10, 20, 30, 40], "train": [9, 8, 50, 40], "validation": [9, 8, 60, 55], "kl": [0, 0, 4, 5], "stage": [1, 1, 2, 2]}
-    text = render(Diagnosis("x", {"training": {"unit": "%", "curve": curve, "overfit_ratio": 1.4}}, "%", 44_100, "held-out"))
+    text = render_diagnostics(Diagnostics("x", {"training": {"unit": "%", "curve": curve, "overfit_ratio": 1.4}}, "%", 44_100, "held-out"))
     assert text.count("<figcaption>Error, stage") == 2
     assert "of the codes" in text
     assert "over 1.3" in text

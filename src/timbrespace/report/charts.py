@@ -1,24 +1,61 @@
-"""Small charts as SVG inside a page: lines over steps, bars, box plots. Colours are the page's own, texts are escaped."""
+"""Charts as SVG text inside a page, drawn by matplotlib: lines over steps, bars, box plots.
+
+A chart follows the page's light and dark theme: matplotlib draws in placeholder colours, which are then replaced by CSS variables.
+"""
 
 from __future__ import annotations
 
+import io
 import math
-from collections.abc import Mapping, Sequence
+import re
+import warnings
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from timbrespace.report.escaping import clean
+from timbrespace.report.templates import printable
 
-_WIDTH, _HEIGHT = 560.0, 240.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 54.0, 10.0, 12.0, 34.0
-_LOG_FROM = 8.0  # times from the least to the most, from which a scale is logarithmic
-_LONGEST_NAME = 26
+if TYPE_CHECKING:
+    from markupsafe import Markup
+    from matplotlib.axes import Axes
+
+_WIDTH, _HEIGHT, _BOX_HEIGHT = 5.6, 2.6, 0.26  # inches; the SVG has 72 units an inch
+_LOG_RATIO = 8.0  # an axis is logarithmic if its largest value is more than this times its smallest
+_LONGEST_NAME = 26  # characters
+_SERIES = [f"#0000b{number}" for number in range(10)]
+_SOFT, _INK, _GRID, _ACCENT = "#0000a0", "#0000a1", "#0000a2", "#0000a3"
+_VARIABLES = {colour: f"var(--c{number})" for number, colour in enumerate(_SERIES)}
+_VARIABLES |= {_SOFT: "var(--soft)", _INK: "var(--ink)", _GRID: "var(--line)", _ACCENT: "var(--accent)"}
+_STYLE = {
+    "svg.fonttype": "none",  # text stays text, in the page's font
+    "svg.hashsalt": "timbrespace",  # the same chart has the same bytes
+    "font.family": ["sans-serif"],
+    "font.sans-serif": ["DejaVu Sans"],
+    "font.size": 8,
+    "text.parse_math": False,  # a name with dollar signs is a name
+    "text.color": _SOFT,
+    "axes.labelcolor": _SOFT,
+    "axes.spines.left": False,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.spines.bottom": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": _GRID,
+    "xtick.labelcolor": _SOFT,
+    "ytick.labelcolor": _SOFT,
+    "xtick.bottom": False,
+    "ytick.left": False,
+    "legend.frameon": False,
+    "lines.linewidth": 1.5,
+}
 
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a chart: name, places, values, and the number of its colour, 0 to 9."""
+    """A line of a chart: its name, its x and y values, and the number of its colour, 0 to 9."""
 
     name: str
     x: Sequence[float]
@@ -27,141 +64,132 @@ class Line:
 
 
 @dataclass(frozen=True)
-class _Scale:
-    """Values to heights, linear from 0 or logarithmic."""
+class Chart:
+    """A chart and its title. svg: an `<svg>` element, safe to stand in a page."""
 
-    low: float
-    high: float
-    logarithmic: bool
-
-    @classmethod
-    def over(cls, values: Sequence[float], *, linear: bool = False) -> _Scale:
-        found = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
-        least, most = min(found), max(found)
-        if not linear and least > 0 and most / least > _LOG_FROM:
-            return cls(least / 1.1, most * 1.1, True)
-        return cls(min(0.0, least), most * 1.06 if most > 0 else 1.0, False)
-
-    def place(self, value: float) -> float:
-        """0 at the bottom … 1 at the top."""
-        if self.logarithmic:
-            return math.log(max(value, self.low) / self.low) / math.log(self.high / self.low)
-        return (value - self.low) / (self.high - self.low)
-
-    def ticks(self) -> list[float]:
-        if self.logarithmic:
-            tens = range(math.floor(math.log10(self.low)), math.ceil(math.log10(self.high)) + 1)
-            marks = [digit * 10.0**power for power in tens for digit in (1, 2, 5)]
-        else:
-            step = 10 ** math.floor(math.log10((self.high - self.low) / 2))
-            step *= next(factor for factor in (1, 2, 5, 10) if (self.high - self.low) / (step * factor) <= 5.5)
-            marks = [math.ceil(self.low / step) * step + k * step for k in range(12)]
-        return [mark for mark in marks if self.low <= mark <= self.high]
+    title: str
+    svg: Markup
 
 
-def lines(
-    title: str, series: Sequence[Line], *, unit: str, level: tuple[float, str] | None = None, mark: tuple[float, str] | None = None
-) -> str:
-    """Lines over steps with a key. unit: of the values. level: a value to compare with, and what it is; mark: a step, and what it is."""
-    values = [value for one in series for value in one.y] + ([] if level is None else [level[0]])
-    scale, last = _Scale.over(values), max((step for one in series for step in one.x), default=1.0) or 1.0
-    inner = _grid(scale, unit)
+def line_chart(
+    title: str, lines: Sequence[Line], *, unit: str, level: tuple[float, str] | None = None, mark: tuple[float, str] | None = None
+) -> Chart:
+    """Returns lines over steps with a legend.
 
-    def across(step: float) -> float:
-        return _LEFT + (_WIDTH - _LEFT - _RIGHT) * step / last
+    unit: of the y values. level: a value to compare with, and its name, drawn as a dashed line. mark: a step, and its name.
+    """
 
-    for k in range(5):
-        anchor = "end" if k == 4 else "middle"
-        inner.append(f'<text x="{across(last * k / 4):.1f}" y="{_HEIGHT - 14:.0f}" text-anchor="{anchor}">{last * k / 4:,.0f}</text>')
-    if mark is not None:
-        x = across(mark[0])
-        inner.append(f'<path class="mark" d="M{x:.1f} {_TOP:.0f}V{_HEIGHT - _BOTTOM:.0f}"/>')
-    if level is not None:
-        inner.append(f'<path class="level" d="M{_LEFT:.0f} {_down(scale, level[0]):.1f}H{_WIDTH - _RIGHT:.0f}"/>')
-    for one in series:
-        shown = [(across(x), _down(scale, y)) for x, y in zip(one.x, one.y, strict=True) if math.isfinite(y)]
-        path = "".join(f"{'L' if k else 'M'}{x:.1f} {y:.1f}" for k, (x, y) in enumerate(shown))
-        if path:
-            inner.append(f'<path class="line" style="stroke:var(--c{one.colour})" d="{path}"/>')
-    key = "".join(f'<li><i class="dot c{one.colour}"></i>{clean(one.name)}</li>' for one in series)
-    key += f"<li>- - {clean(level[1])}</li>" if level is not None else ""
-    key += f"<li>| {clean(mark[1])}</li>" if mark is not None else ""
-    return _figure(title, inner, key=f'<ul class="chart-key">{key}</ul>')
+    def draw(axes: Axes) -> None:
+        for line in lines:
+            points = [(x, y) for x, y in zip(line.x, line.y, strict=True) if math.isfinite(y)]  # a gap in the values is no gap in the line
+            axes.plot([x for x, _ in points], [y for _, y in points], color=_SERIES[line.colour], label=printable(line.name))
+        if level is not None:
+            axes.axhline(level[0], color=_ACCENT, linestyle="--", linewidth=1, label=printable(level[1]))
+        if mark is not None:
+            axes.axvline(mark[0], color=_SOFT, linewidth=1, label=printable(mark[1]))
+        _scale(axes, "y", [value for line in lines for value in line.y] + ([] if level is None else [level[0]]))
+        axes.set_xlim(0, max((x for line in lines for x in line.x), default=1.0) or 1.0)
+        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.set_xlabel("step")
+        axes.set_ylabel(printable(unit))
+        axes.grid(visible=False, axis="x")
+
+    return _chart(title, draw)
 
 
-def bars(title: str, values: Sequence[float], *, unit: str, level: tuple[float, str] | None = None) -> str:
-    """One bar a value, numbered from 1. level: those that reach it are drawn in full colour; what it stands for."""
-    scale = _Scale.over([*values, 0.0], linear=True)
-    inner, room = _grid(scale, unit), (_WIDTH - _LEFT - _RIGHT) / max(1, len(values))
-    for k, value in enumerate(values):
-        top = _down(scale, value)
-        colour = 0 if level is None or value >= level[0] else 9
-        inner.append(
-            f'<rect class="c{colour}" x="{_LEFT + k * room:.2f}" y="{top:.1f}" width="{max(0.6, room * 0.8):.2f}" '
-            f'height="{max(0.5, _HEIGHT - _BOTTOM - top):.1f}"><title>{k + 1}: {_short(value)} {clean(unit)}</title></rect>'
+def bar_chart(title: str, values: Sequence[float], *, unit: str, level: tuple[float, str] | None = None) -> Chart:
+    """Returns one bar per value, numbered from 1. level: a threshold and its name; bars below it are grey."""
+
+    def draw(axes: Axes) -> None:
+        colours = [_SERIES[0 if level is None or value >= level[0] else 9] for value in values]
+        bars = axes.bar(range(1, len(values) + 1), values, color=colours, label=None if level is None else printable(level[1]))
+        for number, (bar, value) in enumerate(zip(bars, values, strict=True), 1):
+            bar.set_gid(_tooltip(f"{number}: {_number(value)} {unit}"))
+        axes.set_xticks(sorted({1, (len(values) + 1) // 2, len(values)}))
+        axes.yaxis.set_major_formatter(_number)
+        axes.set_ylabel(printable(unit))
+        axes.grid(visible=False, axis="x")
+
+    return _chart(title, draw)
+
+
+def box_chart(title: str, groups: Mapping[str, Sequence[float]], *, unit: str) -> Chart:
+    """Returns a horizontal box per group: quartiles and median, whiskers to 1.5 times the box, points beyond. unit: of the values."""
+
+    def draw(axes: Axes) -> None:
+        finite = {name: [value for value in values if math.isfinite(value)] for name, values in groups.items()}
+        drawn = axes.boxplot(
+            list(finite.values()),
+            orientation="horizontal",
+            widths=0.6,
+            patch_artist=True,
+            showcaps=False,
+            whiskerprops={"color": _SERIES[0], "linewidth": 0.8},
+            boxprops={"facecolor": f"{_SERIES[0]}48", "edgecolor": _SERIES[0], "linewidth": 0.8},  # 48 of ff: the opacity
+            medianprops={"color": _INK, "linewidth": 1.5},
+            flierprops={"marker": ".", "markersize": 4, "markerfacecolor": _SERIES[0], "markeredgewidth": 0},
         )
-    for k in sorted({0, len(values) // 2, len(values) - 1}) if values else []:
-        inner.append(f'<text x="{_LEFT + (k + 0.4) * room:.1f}" y="{_HEIGHT - 14:.0f}" text-anchor="middle">{k + 1}</text>')
-    key = f'<ul class="chart-key"><li><i class="dot c0"></i>{clean(level[1])}</li></ul>' if level is not None else ""
-    return _figure(title, inner, key=key)
+        for (name, values), patch in zip(finite.items(), drawn["boxes"], strict=True):
+            patch.set_gid(_tooltip(f"{name}: median {_number(float(np.median(values)))} {unit}" if values else name))
+        axes.set_yticks(range(1, len(finite) + 1), [f"{printable(_shortened(name))} ({len(values)})" for name, values in finite.items()])
+        axes.tick_params(axis="y", labelcolor=_INK)
+        axes.invert_yaxis()
+        _scale(axes, "x", [value for values in finite.values() for value in values])
+        axes.set_xlabel(printable(unit))
+        axes.grid(visible=False, axis="y")
+
+    return _chart(title, draw, height=0.6 + _BOX_HEIGHT * len(groups))
 
 
-def boxes(title: str, groups: Mapping[str, Sequence[float]], *, unit: str) -> str:
-    """A box a group, lying: quartiles and median, whiskers to the last value within 1.5 times the box, points beyond."""
-    scale = _Scale.over([value for values in groups.values() for value in values])
-    row, left = 26.0, 190.0
-    height = _TOP + row * len(groups) + _BOTTOM
+def _scale(axes: Axes, axis: Literal["x", "y"], values: Sequence[float]) -> None:
+    """Makes an axis logarithmic where its values span a large ratio, else linear with 0 on it."""
+    from matplotlib.ticker import LogLocator, NullLocator
 
-    def across(value: float) -> float:
-        return left + (_WIDTH - left - _RIGHT - 6) * scale.place(value)
-
-    inner = []
-    for tick in scale.ticks():
-        x = across(tick)
-        inner.append(f'<path class="grid-line" d="M{x:.1f} {_TOP:.0f}V{height - _BOTTOM:.0f}"/>')
-        inner.append(f'<text x="{x:.1f}" y="{height - 16:.0f}" text-anchor="middle">{_short(tick)}</text>')
-    inner.append(f'<text x="{_WIDTH - _RIGHT:.0f}" y="{height - 3:.0f}" text-anchor="end">{clean(unit)}</text>')
-    for k, (name, values) in enumerate(groups.items()):
-        found = np.array([value for value in values if math.isfinite(value)])
-        middle, short = _TOP + row * (k + 0.5), name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
-        inner.append(f'<text class="name" x="{left - 10:.0f}" y="{middle + 4:.1f}" text-anchor="end">{clean(short)} ({len(found)})</text>')
-        if not len(found):
-            continue
-        low, half, high = np.percentile(found, [25, 50, 75])
-        inside = found[(found >= low - 1.5 * (high - low)) & (found <= high + 1.5 * (high - low))]
-        first, last = inside.min(), inside.max()
-        inner.append(f'<path class="whisker" d="M{across(first):.1f} {middle:.1f}H{across(last):.1f}"/>')
-        inner.append(
-            f'<rect class="box" x="{across(low):.1f}" y="{middle - 8:.1f}" width="{max(1.0, across(high) - across(low)):.1f}" height="16">'
-            f"<title>{clean(name)}: median {_short(float(half))} {clean(unit)}</title></rect>"
-        )
-        inner.append(f'<path class="median" d="M{across(half):.1f} {middle - 8:.1f}v16"/>')
-        beyond = found[(found < first) | (found > last)]
-        inner += [f'<circle class="beyond" cx="{across(value):.1f}" cy="{middle:.1f}" r="2"/>' for value in beyond]
-    return _figure(title, inner, height=height)
+    finite = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
+    ticks = axes.xaxis if axis == "x" else axes.yaxis
+    if min(finite) > 0 and max(finite) / min(finite) > _LOG_RATIO:
+        axes.set(**{f"{axis}scale": "log"})
+        ticks.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        ticks.set_minor_locator(NullLocator())
+    else:
+        low, high = min(0.0, *finite), max(finite)
+        axes.set(**{f"{axis}lim": (low, high + 0.06 * (high - low) or 1.0)})
+    ticks.set_major_formatter(_number)
 
 
-def _grid(scale: _Scale, unit: str) -> list[str]:
-    inner = []
-    for tick in scale.ticks():
-        y = _down(scale, tick)
-        inner.append(f'<path class="grid-line" d="M{_LEFT:.0f} {y:.1f}H{_WIDTH - _RIGHT:.0f}"/>')
-        inner.append(f'<text x="{_LEFT - 7:.0f}" y="{y + 4:.1f}" text-anchor="end">{_short(tick)}</text>')
-    inner.append(f'<text x="6" y="{_HEIGHT - 14:.0f}">{clean(unit)}</text>')
-    return inner
+def _chart(title: str, draw: Callable[[Axes], None], *, height: float = _HEIGHT) -> Chart:
+    from markupsafe import Markup, escape
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    text = io.StringIO()
+    with rc_context(_STYLE), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # the browser has other fonts
+        figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+        axes = figure.subplots()
+        draw(axes)
+        if axes.get_legend_handles_labels()[1]:
+            figure.legend(loc="outside lower left", ncols=3)
+        figure.savefig(text, format="svg", transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    svg = text.getvalue()
+    body = svg[svg.index(">", svg.index("<svg")) + 1 :]
+    body = re.sub(r"<style.*?</style>", "", body)  # would style the whole page; see static/diagnostics.css
+    body = re.sub(r"(?<=px; )font-family: [^;]*; ", "", body)
+    body = re.sub(r'<g id="tooltip:([^"]*)">', r"<g><title>\1</title>", body)
+    body = re.sub(r'<g id="[a-z0-9._]*"', "<g", body)  # every chart has the same ids, a page must not
+    body = re.sub(r"(?<=: )#0000[ab][0-9]", lambda found: _VARIABLES[found[0]], body)
+    start = f'<svg viewBox="0 0 {72 * _WIDTH:g} {72 * height:g}" role="img" aria-label="{escape(printable(title))}">'
+    return Chart(title, Markup(start + body))  # matplotlib escapes text, and the title is escaped here
 
 
-def _figure(title: str, inner: list[str], *, key: str = "", height: float = _HEIGHT) -> str:
-    body = "".join(inner)
-    return (
-        f'<figure class="chart"><figcaption>{clean(title)}</figcaption>'
-        f'<svg viewBox="0 0 {_WIDTH:.0f} {height:.0f}" role="img" aria-label="{clean(title)}">{body}</svg>{key}</figure>'
-    )
+def _tooltip(text: str) -> str:
+    """Returns the group id of a shape that `_chart` turns into a tooltip."""
+    return "tooltip:" + printable(text)
 
 
-def _down(scale: _Scale, value: float) -> float:
-    return _HEIGHT - _BOTTOM - (_HEIGHT - _BOTTOM - _TOP) * scale.place(value)
+def _shortened(name: str) -> str:
+    return name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1] + "…"
 
 
-def _short(value: float) -> str:
+def _number(value: float, _position: object = None) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -1,4 +1,4 @@
-"""What a model made of a few sounds while it learned: kept at some of the checks of a training, turned into audio when it is over."""
+"""Reconstructions of a few sounds during a training: kept at some of its checks, decoded to audio when the training is over."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from timbrespace.synthesis.instrument import Instrument
     from timbrespace.training.train import Report, TrainingContext
 
-_SHARES = (0.0, 0.05, 0.25)  # of the steps, from which the next check is kept
+_SHARES = (0.0, 0.05, 0.25)  # of all steps; the next check after each is kept
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """At `step`: for each of the sounds, features `(1, parts, bands, frames)` in half precision, and lengths `(1,)` in samples."""
+    """The reconstructions at `step`, one per sound: features `(1, parts, bands, frames)` in half precision, lengths `(1,)` in samples."""
 
     step: int
-    made: tuple[Decoded, ...]
+    decoded: tuple[Decoded, ...]
 
-    def audio(self, place: int, instrument: Instrument) -> Tensor:
-        """What sound number `place` sounded like, `(channels, time)`, peak 1."""
-        features, lengths = self.made[place]
+    def audio(self, index: int, instrument: Instrument) -> Tensor:
+        """Returns the reconstruction of sound number `index` as audio `(channels, time)`, peak 1."""
+        features, lengths = self.decoded[index]
         view, length = instrument.representation, int(lengths)
         with torch.no_grad():
             audio = view.decode(features.float()[..., : view.frames(length)], length=length, seed=0)[0]
@@ -34,36 +34,37 @@ class Snapshot:
 
 
 class Snapshots:
-    """Give `ready` and `watch` to a training: neither changes what it learns.
+    """Keeps snapshots of a training; `ready` and `watch` are its callbacks. Neither changes what the model learns.
 
-    count: validation sounds looked at, spread evenly. rows: which they are. The parameters are those of the moment, not yet averaged.
+    count: number of validation sounds, spread evenly. rows: their indices in the validation set. The parameters are those of the
+    step, not the averaged ones of the finished model.
     """
 
     def __init__(self, count: int = 3):
-        self.count, self.taken, self.rows = count, list[Snapshot](), list[int]()
-        self._ready: TrainingContext | None = None
+        self.count, self.snapshots, self.rows = count, list[Snapshot](), list[int]()
+        self._context: TrainingContext | None = None
 
-    def ready(self, ready: TrainingContext) -> None:
-        """Before the first step."""
-        self._ready = ready
-        most = len(ready.validation)
-        self.rows = sorted({k * most // self.count for k in range(min(self.count, most))})
+    def ready(self, context: TrainingContext) -> None:
+        """Chooses the sounds; called before the first step."""
+        self._context = context
+        validation = len(context.validation)
+        self.rows = sorted({k * validation // self.count for k in range(min(self.count, validation))})
 
     def watch(self, report: Report) -> None:
-        """At every report: keeps the first check of the last stage of learning, and the first ones past some shares of its steps."""
-        due = len(self.taken)
-        if report.stage != "train" or not report.figures or self._ready is None or due == len(_SHARES):
+        """Keeps the first check of the last stage of training, and the first after some shares of its steps; called at every report."""
+        due = len(self.snapshots)
+        if report.stage != "train" or not report.figures or self._context is None or due == len(_SHARES):
             return
         if report.done < _SHARES[due] * report.total or report.done == report.total:
             return
-        model = self._ready.model
-        learning, device = model.training, next(model.parameters()).device
+        model = self._context.model
+        training, device = model.training, next(model.parameters()).device
         model.eval()
-        made = []
+        decoded = []
         with torch.no_grad():
             for row in self.rows:
-                batch = self._ready.validation[torch.tensor([row])].to(device)
-                found = model.decode(model.posterior(batch).mean, lengths=batch.lengths)
-                made.append(Decoded(found.features.half().cpu(), found.lengths.cpu()))
-        model.train(learning)
-        self.taken.append(Snapshot(report.done, tuple(made)))
+                batch = self._context.validation[torch.tensor([row])].to(device)
+                output = model.decode(model.posterior(batch).mean, lengths=batch.lengths)
+                decoded.append(Decoded(output.features.half().cpu(), output.lengths.cpu()))
+        model.train(training)
+        self.snapshots.append(Snapshot(report.done, tuple(decoded)))

@@ -105,7 +105,7 @@ def _write_extras(sounds: list[Sound], paths: Sequence[Path], options: BatchOpti
         from timbrespace.report.results import Results, write_results
 
         about = f"{len(sounds)} new sounds by {path.name}."
-        results = Results(options.out.resolve().name, about, instrument, sounds, sounds_in="")
+        results = Results(options.out.resolve().name, about, instrument, sounds, sounds_folder="")
         extras["page"] = str(write_results(results, options.out, force=options.force))
     elif options.reel:
         from timbrespace.audio.files import write

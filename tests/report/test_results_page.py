@@ -19,7 +19,9 @@ import pytest
 
 from timbrespace.contracts import ConfigError, OutputExistsError, ShapeError
 from timbrespace.report import spectrogram
-from timbrespace.report.page import PageData, PageSound, draw_spectrogram, render_page, write_page
+from timbrespace.report.card import CardRow
+from timbrespace.report.results_page import ResultsPage, SoundTile, render_results_page, write_results_page
+from timbrespace.report.spectrogram import draw_spectrogram
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -63,36 +65,36 @@ class Reader(HTMLParser):
 
 
 @pytest.fixture
-def page(tmp_path: Path, tone: Callable[..., Tensor]) -> tuple[Path, PageData]:
+def page(tmp_path: Path, tone: Callable[..., Tensor]) -> tuple[Path, ResultsPage]:
     """A small page with real files beside it; one name in each place is hostile."""
     from timbrespace.audio.files import write
 
-    def sound(name: str, file: str, **more: Any) -> PageSound:
+    def sound(name: str, file: str, **more: Any) -> SoundTile:
         audio = tone(seconds=1.5)
         write(tmp_path / f"{file}.wav", audio, 44_100)
         draw_spectrogram(audio, 44_100, tmp_path / f"{file}.png")
-        return PageSound(name=name, file=f"{file}.wav", seconds=1.5, picture=f"{file}.png", **more)
+        return SoundTile(name=name, file=f"{file}.wav", seconds=1.5, picture=f"{file}.png", **more)
 
     sounds = [
         sound("snare 1", "sounds/snare 1", category="snare", nearest="a/b", novelty=0.9, x=0.0, y=0.0),
         sound(HOSTILE, "sounds/100% #é?", category=HOSTILE, nearest=HOSTILE, novelty=0.0, is_copy=True, x=3.0, y=-1.0),
     ]
-    data = PageData(
+    data = ResultsPage(
         title=f"Drums {HOSTILE}",
         sounds=sounds,
         morphs=[[sounds[0], sounds[1]], []],
         reel=sound("reel", "reel"),
         reel_marks=[(0.0, "snare 1"), (0.7, HOSTILE)],
         corpus=[(0.5, 0.5, "a/b", "snare"), (1.0, -1.0, HOSTILE, None), (math.nan, 0.0, "lost", "snare")],
-        card=[("Clips", "2", HOSTILE)],
+        card=[CardRow("Clips", "2", HOSTILE)],
         steps=[(HOSTILE, 1.5), ("Train", 120.0)],
         made_with=HOSTILE,
     )
-    write_page(tmp_path, data)
+    write_results_page(tmp_path, data)
     return tmp_path / "index.html", data
 
 
-def test_the_page_is_well_formed_and_hostile_names_stay_text(page: tuple[Path, PageData]) -> None:
+def test_the_page_is_well_formed_and_hostile_names_stay_text(page: tuple[Path, ResultsPage]) -> None:
     reader = Reader(page[0].read_text(encoding="utf-8"))
     assert sum(tag == "script" for tag, _ in reader.elements) == 3
     assert not [name for _, attributes in reader.elements for name in attributes if name.startswith("on")]
@@ -104,7 +106,7 @@ def test_the_page_is_well_formed_and_hostile_names_stay_text(page: tuple[Path, P
     assert json.loads(reader.data)["dots"][1][2].startswith("</script>")
 
 
-def test_every_file_it_names_is_there_and_nothing_comes_from_elsewhere(page: tuple[Path, PageData]) -> None:
+def test_every_file_it_names_is_there_and_nothing_comes_from_elsewhere(page: tuple[Path, ResultsPage]) -> None:
     reader = Reader(page[0].read_text(encoding="utf-8"))
     links = [attributes[key] for _, attributes in reader.elements for key in ("src", "data-src") if key in attributes]
     assert len(links) > 10
@@ -116,7 +118,7 @@ def test_every_file_it_names_is_there_and_nothing_comes_from_elsewhere(page: tup
     assert "https://" not in text
 
 
-def test_points_without_a_place_are_left_out(page: tuple[Path, PageData]) -> None:
+def test_points_without_a_place_are_left_out(page: tuple[Path, ResultsPage]) -> None:
     dots = json.loads(Reader(page[0].read_text(encoding="utf-8")).data)["dots"]
     assert len(dots) == 2
     assert all(0 <= x <= 1 and 0 <= y <= 1 for x, y, *_ in dots)
@@ -125,29 +127,30 @@ def test_points_without_a_place_are_left_out(page: tuple[Path, PageData]) -> Non
 @pytest.mark.parametrize("file", ["/etc/passwd", "../outside.wav", "a/../../b.wav", "", "a\\b.wav"])
 def test_files_outside_the_folder_are_refused(file: str) -> None:
     with pytest.raises(ConfigError, match="inside its own folder"):
-        render_page(PageData("x", sounds=[PageSound("a", file, 1.0)]))
+        render_results_page(ResultsPage("x", sounds=[SoundTile("a", file, 1.0)]))
 
 
 def test_a_name_with_a_colon_is_no_scheme() -> None:
-    assert 'data-src="./javascript%3Aalert%281%29"' in render_page(PageData("x", sounds=[PageSound("a", "javascript:alert(1)", 1.0)]))
+    page = ResultsPage("x", sounds=[SoundTile("a", "javascript:alert(1)", 1.0)])
+    assert 'data-src="./javascript%3Aalert%281%29"' in render_results_page(page)
 
 
 def test_empty_parts_are_left_out() -> None:
-    reader = Reader(render_page(PageData("nothing yet")))
+    reader = Reader(render_results_page(ResultsPage("nothing yet")))
     assert not [tag for tag, _ in reader.elements if tag == "section"]
 
 
 def test_many_categories_share_the_last_colour() -> None:
     corpus = [(0.0, float(k), f"clip {k}", f"kind {k}") for k in range(25)]
-    text = render_page(PageData("x", corpus=corpus))
+    text = render_results_page(ResultsPage("x", corpus=corpus))
     assert "c9" in text
     assert 'class="dot c10"' not in text
 
 
-def test_an_existing_page_is_kept(page: tuple[Path, PageData]) -> None:
+def test_an_existing_page_is_kept(page: tuple[Path, ResultsPage]) -> None:
     with pytest.raises(OutputExistsError):
-        write_page(page[0].parent, page[1])
-    write_page(page[0].parent, replace(page[1], title="Again"), force=True)
+        write_results_page(page[0].parent, page[1])
+    write_results_page(page[0].parent, replace(page[1], title="Again"), force=True)
     assert "<title>Again</title>" in page[0].read_text(encoding="utf-8")
 
 
@@ -213,7 +216,7 @@ def test_no_sound_no_picture(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def browser_page(page: tuple[Path, PageData]) -> Iterator[Any]:
+def browser_page(page: tuple[Path, ResultsPage]) -> Iterator[Any]:
     """The page, opened from disk in headless Chromium; skipped where Playwright or Chromium is missing."""
     sync_api = pytest.importorskip("playwright.sync_api")
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

@@ -1,0 +1,133 @@
+"""The page of results: one folder with `index.html` that works from disk, offline, and shows new sounds.
+
+The page names files beside it (sounds, pictures); the caller writes those, `write_results_page` writes only `index.html`, with style
+and script inside it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from timbrespace.atomic import write_text
+from timbrespace.report.card import CardRow
+from timbrespace.report.spectrogram import height_of
+from timbrespace.report.templates import printable, render
+
+COLOURS = 10  # categories with a colour of their own; the rarer ones share the last, grey
+_FREQUENCY_MARKS = ((100, "100 Hz"), (1_000, "1 kHz"), (10_000, "10 k"))
+
+
+@dataclass(frozen=True)
+class SoundTile:
+    """A sound on the page.
+
+    file, picture: paths relative to the page's folder ("/" between parts, no URL quoting). seconds: length of the sound. span: time
+    that the picture's width shows (s), default `seconds`. novelty: distance to the nearest training sound, 1 = as far as a real sound
+    outside the training set. x, y: its place on the map, in the same units as the corpus points.
+    """
+
+    name: str
+    file: str
+    seconds: float
+    category: str | None = None
+    nearest: str | None = None
+    novelty: float | None = None
+    is_copy: bool = False
+    picture: str | None = None
+    span: float | None = None
+    x: float | None = None
+    y: float | None = None
+
+    @property
+    def picture_seconds(self) -> float:
+        """The time that the picture's width shows (s)."""
+        return max(self.span or self.seconds, 1e-3)
+
+
+@dataclass(frozen=True)
+class ResultsPage:
+    """Everything that the page shows; a section without data is left out.
+
+    about: one sentence under the title. reel: one file with all new sounds; reel_marks: (start in s, name) of each sound in it.
+    corpus: (x, y, name, category) of the training sounds. steps: (name, seconds) of the work that made the page.
+    """
+
+    title: str
+    about: str = "New sounds from a folder of sounds: each one was made by an instrument that learned from the clips on the map."
+    sounds: list[SoundTile] = field(default_factory=list)
+    morphs: list[list[SoundTile]] = field(default_factory=list)
+    reel: SoundTile | None = None
+    reel_marks: list[tuple[float, str]] = field(default_factory=list)
+    corpus: list[tuple[float, float, str, str | None]] = field(default_factory=list)
+    card: list[CardRow] = field(default_factory=list)
+    steps: list[tuple[str, float]] = field(default_factory=list)
+    made_with: str = ""
+
+
+def write_results_page(out: Path | str, page: ResultsPage, *, force: bool = False) -> Path:
+    """Writes `index.html` into the folder `out` and returns its path.
+
+    Raises OutputExistsError if it exists and `force` is False, ConfigError for a file outside the folder.
+    """
+    path = Path(out) / "index.html"
+    write_text(path, render_results_page(page), force=force)
+    return path
+
+
+def render_results_page(page: ResultsPage) -> str:
+    """Returns the page as HTML text. Raises ConfigError for a file outside the page's folder."""
+    colours = category_colours(page)
+    spots, dots = _map_positions(page, colours)
+    in_corpus = Counter(category or "" for *_, category in page.corpus)
+    in_sounds = Counter(sound.category or "" for sound in page.sounds)
+    legend = sorted(in_corpus | in_sounds, key=lambda category: (colours[category], category))
+    return render(
+        "results.html",
+        page=page,
+        colours=colours,
+        morphs=[row for row in page.morphs if row],
+        sound_counts=dict(sorted(in_sounds.items())),
+        corpus_counts={category: in_corpus[category] for category in legend},
+        spots=spots,
+        frequency_marks=[(100 * height_of(frequency), text) for frequency, text in _FREQUENCY_MARKS],
+        styles=["page.css"],
+        script_data={"dots": dots, "marks": [[_rounded(start), printable(name)] for start, name in page.reel_marks]},
+    )
+
+
+def category_colours(page: ResultsPage) -> dict[str, int]:
+    """Returns a colour number for each category, the most frequent first; those beyond COLOURS share the last. "" is no category."""
+    counts = Counter(category or "" for category in [point[3] for point in page.corpus] + [sound.category for sound in page.sounds])
+    ordered = sorted(counts, key=lambda category: (-counts[category], category))
+    last = len(ordered) if len(ordered) <= COLOURS else COLOURS - 1
+    return {category: min(rank, last) for rank, category in enumerate(ordered)}
+
+
+def _map_positions(page: ResultsPage, colours: dict[str, int]) -> tuple[list[tuple[SoundTile, float, float]], list[list[object]]]:
+    """Positions on the map, 0 to 1 with y downwards: new sounds as (sound, x, y), corpus as [x, y, name, category, colour]."""
+    new = [(sound, sound.x, sound.y) for sound in page.sounds if sound.x is not None and sound.y is not None]
+    new = [(sound, x, y) for sound, x, y in new if math.isfinite(x) and math.isfinite(y)]
+    old = [point for point in page.corpus if math.isfinite(point[0]) and math.isfinite(point[1])]
+    xs = [x for _, x, _ in new] + [point[0] for point in old]
+    ys = [y for _, _, y in new] + [point[1] for point in old]
+
+    def position(x: float, y: float) -> tuple[float, float]:
+        return round(_share(x, xs), 4), round(1.0 - _share(y, ys), 4)
+
+    dots: list[list[object]] = [
+        [*position(x, y), printable(name), printable(category or ""), colours[category or ""]] for x, y, name, category in old
+    ]
+    return [(sound, *position(x, y)) for sound, x, y in new], dots
+
+
+def _share(value: float, values: list[float]) -> float:
+    """Where a value is between the smallest and the largest of `values`: 0.04 to 0.96, which leaves a margin."""
+    low, high = min(values), max(values)
+    return 0.5 if high <= low else 0.04 + 0.92 * (value - low) / (high - low)
+
+
+def _rounded(value: float) -> float:
+    return round(float(value), 3) if math.isfinite(value) else 0.0
