@@ -11,7 +11,7 @@ import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -28,7 +28,7 @@ _SERIES = [f"#0000b{number}" for number in range(10)]
 _SOFT, _INK, _GRID, _ACCENT = "#0000a0", "#0000a1", "#0000a2", "#0000a3"
 _VARIABLES = {colour: f"var(--c{number})" for number, colour in enumerate(_SERIES)}
 _VARIABLES |= {_SOFT: "var(--soft)", _INK: "var(--ink)", _GRID: "var(--line)", _ACCENT: "var(--accent)"}
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text, in the page's font
     "svg.hashsalt": "timbrespace",  # the same chart has the same bytes
     "font.family": ["sans-serif"],
