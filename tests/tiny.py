@@ -18,7 +18,7 @@ from safetensors import safe_open
 
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
-from timbrespace.corpus.synthetic.registry import synthetic_drum
+from timbrespace.corpus.synthetic.drum_kit import synthetic_drum
 from timbrespace.evaluation import card
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training import train as training

@@ -23,7 +23,7 @@ from timbrespace.corpus.prepare import prepare
 from timbrespace.corpus.rows import FIELDS, READABLE, labels_fit
 from timbrespace.corpus.splits import split
 from timbrespace.corpus.synthetic import registry as synthetic
-from timbrespace.corpus.synthetic.registry import Recipe, SyntheticClip
+from timbrespace.corpus.synthetic.base import Recipe, SyntheticClip
 
 RATE = 16_000
 

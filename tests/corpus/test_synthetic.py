@@ -11,8 +11,11 @@ import pytest
 import torch
 
 from timbrespace.contracts import ConfigError
-from timbrespace.corpus.synthetic.drum_parts import ParameterSampler, decay, ending, partials, saturate, sweep
-from timbrespace.corpus.synthetic.registry import SYNTHETIC, Recipe, SyntheticClip, recipe_of, synthetic_clips, synthetic_drum
+from timbrespace.corpus.synthetic.base import Recipe, SyntheticClip
+from timbrespace.corpus.synthetic.drum_kit import synthetic_drum
+from timbrespace.corpus.synthetic.drum_parts import decay, ending, partials, saturate, sweep
+from timbrespace.corpus.synthetic.registry import SYNTHETIC, recipe_of, synthetic_clips
+from timbrespace.corpus.synthetic.sampler import ParameterSampler
 
 RATE = 44_100
 
@@ -201,5 +204,5 @@ def test_building_blocks() -> None:
     assert np.abs(saturate(swept, 9.0)).mean() > np.abs(swept).mean()
     assert ending(np.zeros(10), RATE).size == round(0.05 * RATE)
     sampler = ParameterSampler(np.random.default_rng(1), np.random.default_rng(2), RATE)
-    assert 2.0 <= sampler.scaled("x", 2.0, 3.0) <= 3.0
+    assert 2.0 <= sampler.log_uniform("x", 2.0, 3.0) <= 3.0
     assert sampler.labels["x"] > 0

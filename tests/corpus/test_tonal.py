@@ -12,8 +12,9 @@ from timbrespace.audio.descriptors import spectral_centroid
 from timbrespace.audio.pitch import estimate_pitch
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.labels.names import pitch_and_velocity
-from timbrespace.corpus.synthetic.drum_parts import ParameterSampler
-from timbrespace.corpus.synthetic.registry import SyntheticClip, recipe_of, synthetic_clips, synthetic_note
+from timbrespace.corpus.synthetic.base import SyntheticClip
+from timbrespace.corpus.synthetic.registry import recipe_of, synthetic_clips
+from timbrespace.corpus.synthetic.sampler import ParameterSampler
 from timbrespace.corpus.synthetic.tonal import FAMILIES, INSTRUMENTS, note
 from timbrespace.corpus.synthetic.tonal_parts import TOP_HZ, body, damped, finish, harmonics, rolled_off, vibrato
 
@@ -128,10 +129,10 @@ def test_no_partial_above_the_top_at_any_rate() -> None:
 def test_same_seed_same_notes_whatever_the_count() -> None:
     few = list(synthetic_clips("synthetic:notes", count=5, seed=9))
     for index, clip in enumerate(few):
-        again = synthetic_note(index, seed=9)
+        again = note(index, seed=9)
         assert torch.equal(again.audio, clip.audio)
         assert (again.name, again.labels) == (clip.name, clip.labels)
-        assert not torch.equal(synthetic_note(index, seed=10).audio[:, :9000], clip.audio[:, :9000])
+        assert not torch.equal(note(index, seed=10).audio[:, :9000], clip.audio[:, :9000])
 
 
 def test_the_same_instrument_played_otherwise() -> None:

@@ -13,7 +13,8 @@ from scipy import special
 from timbrespace.audio.filters import biquad, feedback_of, ladder, response
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.labels.names import pitch_and_velocity
-from timbrespace.corpus.synthetic.registry import SYNTHETIC, SyntheticClip, recipe_of, synthetic_clips
+from timbrespace.corpus.synthetic.base import SyntheticClip
+from timbrespace.corpus.synthetic.registry import SYNTHETIC, recipe_of, synthetic_clips
 from timbrespace.corpus.synthetic.toys import normalised, toy_clips, toy_places, toy_waves
 from timbrespace.corpus.synthetic.toys_factors import BINS, FACTORS, NOISE, RMS, SIZE, toy_shape
 

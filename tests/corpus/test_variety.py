@@ -11,8 +11,9 @@ import torch
 from timbrespace.config.build import build_model, build_representation
 from timbrespace.config.presets import load_preset
 from timbrespace.corpus.corpus import Corpus
-from timbrespace.corpus.synthetic.registry import SyntheticClip, recipe_of, synthetic_clips
-from timbrespace.corpus.synthetic.variety import FAMILIES, various
+from timbrespace.corpus.synthetic.base import SyntheticClip
+from timbrespace.corpus.synthetic.registry import recipe_of, synthetic_clips
+from timbrespace.corpus.synthetic.variety import FAMILIES, variety_clip
 from timbrespace.model.codec.oneshot import OneShot
 from timbrespace.parallel import Pool
 from timbrespace.synthesis.instrument import Instrument
@@ -35,16 +36,16 @@ def test_families_in_turn_and_sound_i_whatever_the_count(sounds: list[SyntheticC
     for family, count in (("tone", 12), ("event", 12)):
         assert Counter(clip.category for clip in sounds)[family] == count
     for index in (1, 3, 30, 47):
-        again = various(index, seed=4, sample_rate=RATE)
+        again = variety_clip(index, seed=4, sample_rate=RATE)
         assert torch.equal(again.audio, sounds[index].audio)
         assert again.labels == sounds[index].labels
-        assert not torch.equal(various(index, seed=5, sample_rate=RATE).audio, again.audio)
+        assert not torch.equal(variety_clip(index, seed=5, sample_rate=RATE).audio, again.audio)
     assert len({clip.labels["style"] for clip in sounds if clip.category == "event"}) >= 3
 
 
 @pytest.mark.parametrize("rate", [8_000, 96_000])
 def test_audio_is_clean_and_begins_at_once_at_any_rate(rate: int, sounds: list[SyntheticClip]) -> None:
-    for clip in [*sounds, *(various(index, seed=4, sample_rate=rate) for index in range(12))]:
+    for clip in [*sounds, *(variety_clip(index, seed=4, sample_rate=rate) for index in range(12))]:
         assert clip.audio.dtype == torch.float32
         assert clip.audio.shape[0] == 1
         assert torch.isfinite(clip.audio).all()

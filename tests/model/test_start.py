@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from timbrespace.config.build import build_model, build_representation, make_config
 from timbrespace.config.presets import load_preset, presets
-from timbrespace.corpus.synthetic.registry import synthetic_drum
+from timbrespace.corpus.synthetic.drum_kit import synthetic_drum
 from timbrespace.model.base import Batch, Model
 from timbrespace.model.codec.linear import LinearCodecVAE
 from timbrespace.model.parts.bottleneck import Bottleneck

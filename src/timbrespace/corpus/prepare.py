@@ -20,7 +20,7 @@ from timbrespace.corpus.manifest import Draft, DraftClip, describe, know
 from timbrespace.corpus.selection import Wanted, check_choice, check_shape, keep_diverse
 from timbrespace.corpus.sources import SYNTHETIC_PREFIX, Made, Shape, folder_units, make, ordered_map, relative
 from timbrespace.corpus.summary import write_figures
-from timbrespace.corpus.synthetic.clip import synthetic
+from timbrespace.corpus.synthetic_source import synthetic
 from timbrespace.corpus.writer import ArrayWriter, check_places, new_folder
 
 STFT_SIZE, STFT_HOP = 1024, 256  # samples; of the optional stored STFT

@@ -1,71 +1,27 @@
-"""Building blocks of the drum synthesiser: drawn parameters, noise bands, partial banks, sweeps, saturation, rooms, endings.
+"""Building blocks of the drum synthesiser: noise bands, partial banks, sweeps, saturation, rooms, endings.
 
-Everything works on mono numpy arrays `(time,)` float64; times in seconds, frequencies in Hz, levels in dB unless said.
+All waves are mono numpy arrays `(time,)` float64; times in seconds, frequencies in Hz, levels in dB unless noted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import fft, signal
 
-Wave = NDArray[np.float64]
+from timbrespace.corpus.synthetic.sampler import ParameterSampler, Wave
 
 SHORTEST, LONGEST = 0.05, 1.8  # s, of every sound
 _T60 = np.log(1000.0)  # exp(-_T60) is -60 dB
-_SILENT = 10 ** (-84 / 20)  # relative to the peak: what lies below is cut off
-
-
-@dataclass
-class ParameterSampler:
-    """Draws the parameters of one sound and remembers them as its labels.
-
-    Parameters and noise come from two generators, so that the labels do not depend on the sample rate.
-    """
-
-    rng: np.random.Generator
-    noise: np.random.Generator
-    rate: int
-    labels: dict[str, float | str] = field(default_factory=dict)
-
-    def between(self, name: str, low: float, high: float) -> float:
-        """A number uniform in [low, high], kept as a label."""
-        return self._keep(name, self.rng.uniform(low, high))
-
-    def scaled(self, name: str, low: float, high: float) -> float:
-        """A number uniform on a logarithmic scale in [low, high], low > 0, kept as a label."""
-        return self._keep(name, float(np.exp(self.rng.uniform(np.log(low), np.log(high)))))
-
-    def often(self, chance: float) -> bool:
-        """True with the probability `chance`."""
-        return bool(self.rng.uniform() < chance)
-
-    def style(self, **weights: float) -> str:
-        """One of the names, drawn by weight, kept as the label `style`."""
-        names = list(weights)
-        share = np.array([weights[name] for name in names])
-        chosen = names[int(self.rng.choice(len(names), p=share / share.sum()))]
-        self.labels["style"] = chosen
-        return chosen
-
-    def time(self, seconds: float) -> Wave:
-        """The instants of all samples in `seconds`, in s."""
-        return np.arange(max(1, round(seconds * self.rate))) / self.rate
-
-    def _keep(self, name: str, value: float) -> float:
-        value = float(f"{value:.4g}")
-        self.labels[name] = value
-        return value
+_SILENT = 10 ** (-84 / 20)  # relative to the peak: the end below it is cut off
 
 
 def decay(time: Wave, t60: float, *, attack: float = 0.0, hold: float = 0.0, start: float = 0.0) -> Wave:
-    """An envelope: 0 before `start`, raised-cosine attack, flat for `hold`, then exponential, -60 dB after a further `t60`."""
+    """An envelope `(time,)`: 0 before `start`, raised-cosine attack, flat for `hold`, then exponential, -60 dB after another `t60`."""
     rate, block = _rate_of(time), 512
     silent, flat = (min(time.size, round(seconds * rate)) for seconds in (start, attack + hold))
-    # exp(-(a·block + b)) is exp(-a·block) · exp(-b): an outer product instead of an exponential a sample.
+    # exp(-(a·block + b)) is exp(-a·block) · exp(-b): an outer product instead of an exponential for every sample.
     step = -_T60 / (t60 * rate)
     fall = np.outer(np.exp(step * np.arange(0, time.size, block)), np.exp(step * np.arange(block))).ravel()
     envelope = np.concatenate([np.zeros(silent), np.ones(flat), fall])[: time.size]
@@ -76,9 +32,9 @@ def decay(time: Wave, t60: float, *, attack: float = 0.0, hold: float = 0.0, sta
 
 
 def sweep(time: Wave, start: float, end: float, drop: float, *, droop: float = 0.0, shape: float = 0.0) -> Wave:
-    """A sine that falls from `start` to `end` Hz with the time constant `drop`.
+    """A sine `(time,)` that falls from `start` to `end` Hz with the time constant `drop`.
 
-    droop: further slow fall in Hz/s, at most to half of `end`. shape: 0 a sine, 1 nearly a triangle.
+    droop: an additional slow fall in Hz/s, at most to half of `end`. shape: 0 for a sine … 1 for nearly a triangle.
     """
     hertz = end + (start - end) * np.exp(-time / drop) - np.minimum(droop * time, end / 2)
     phase = 2 * np.pi * np.cumsum(hertz) / _rate_of(time)
@@ -89,9 +45,9 @@ def sweep(time: Wave, start: float, end: float, drop: float, *, droop: float = 0
 def partials(
     hertz: Sequence[float] | Wave, gains: Sequence[float] | Wave, t60s: Sequence[float] | Wave, phases: Wave, *, time: Wave
 ) -> Wave:
-    """A sum of exponentially damped sines, each array `(partials,)`, those near or above half the rate left out.
+    """A sum `(time,)` of exponentially damped sines; every argument is `(partials,)`. Partials near or above half the rate are left out.
 
-    A power z^(a·block + b) is z^(a·block) · z^b, so hundreds of partials cost one small matrix product.
+    A power z^(a·block + b) is z^(a·block) · z^b, so hundreds of partials need one small matrix product.
     """
     rate, block = _rate_of(time), 512
     hertz, gains, t60s = (np.asarray(values, dtype=float) for values in (hertz, gains, t60s))
@@ -103,9 +59,9 @@ def partials(
 
 
 def bank(sampler: ParameterSampler, count: int, low: float, high: float, *, tilt: float, t60: float, damping: float, time: Wave) -> Wave:
-    """An inharmonic bank of metal: `count` partials denser towards the top, random gains and phases.
+    """An inharmonic, metallic bank `(time,)`: `count` partials, denser towards `high`, with random gains and phases.
 
-    tilt: dB an octave above `low`. t60: decay at 1 kHz. damping: how strongly decay falls with frequency (t60 · f^-damping).
+    tilt: dB an octave above `low`. t60: decay at 1 kHz. damping: exponent of the decay over frequency (t60 · f^-damping).
     """
     hertz = low * (high / low) ** np.sort(sampler.rng.uniform(size=count) ** 0.7)
     gains = sampler.rng.gamma(1.5, size=count) * 10 ** (tilt * np.log2(hertz / low) / 20)
@@ -114,12 +70,12 @@ def bank(sampler: ParameterSampler, count: int, low: float, high: float, *, tilt
 
 
 def noise_bands(sampler: ParameterSampler, bands: Sequence[tuple[float, float, float]], *, time: Wave, attack: float = 0.0) -> Wave:
-    """Noise in overlapping bands, each with its own decay; between the bands' centres the spectrum runs smoothly.
+    """Noise `(time,)` in overlapping bands, each with its own decay; the spectrum is smooth between the centres of the bands.
 
-    bands: (centre Hz, gain dB, t60 s), rising centres. attack: s, the same for all.
+    bands: (centre Hz, gain dB, t60 s), centres ascending. attack: s, of all bands.
     """
     size = fft.next_fast_len(time.size + 1, real=True)
-    spectrum = fft.rfft(sampler.noise.standard_normal(size, dtype=np.float32))  # single precision: half the time, noise all the same
+    spectrum = fft.rfft(sampler.noise.standard_normal(size, dtype=np.float32))  # single precision takes half the time
     octave = np.log2(np.maximum(np.arange(spectrum.size) * _rate_of(time) / size, 1.0))
     centres = np.log2([band[0] for band in bands])
     widths = np.diff(centres) if len(bands) > 1 else np.array([1.0])
@@ -134,7 +90,7 @@ def noise_bands(sampler: ParameterSampler, bands: Sequence[tuple[float, float, f
 
 
 def squares(sampler: ParameterSampler, hertz: Sequence[float] | Wave, *, time: Wave, ring: float = 0.0) -> Wave:
-    """A cluster of band-limited square waves, as old drum machines made metal; `ring` 0…1 mixes in products of pairs."""
+    """A cluster `(time,)` of band-limited square waves, the metal of old drum machines; `ring` 0 … 1 mixes in products of pairs."""
     waves = []
     for pitch in hertz:
         odd = np.arange(1, max(2.0, min(40.0, 0.45 * _rate_of(time) / pitch)), 2)
@@ -148,7 +104,7 @@ def squares(sampler: ParameterSampler, hertz: Sequence[float] | Wave, *, time: W
 
 
 def filtered(wave: Wave, rate: int, *, low: float | None = None, high: float | None = None, order: int = 2) -> Wave:
-    """Butterworth, causal: keeps what lies above `low` and below `high` Hz."""
+    """The wave through causal Butterworth filters: a high-pass at `low` and a low-pass at `high` Hz."""
     if low is not None:
         wave = signal.sosfilt(signal.butter(order, min(low, 0.45 * rate), "highpass", fs=rate, output="sos"), wave)
     if high is not None and high < 0.45 * rate:
@@ -157,7 +113,7 @@ def filtered(wave: Wave, rate: int, *, low: float | None = None, high: float | N
 
 
 def saturate(wave: Wave, drive: float, *, bias: float = 0.0) -> Wave:
-    """Soft clipping: `drive` 0 leaves the wave as it is, 10 squares it; `bias` adds even harmonics."""
+    """The wave after soft clipping: `drive` 0 changes nothing, 10 is nearly square; `bias` adds even harmonics."""
     if drive <= 0:
         return wave
     pushed = level(wave) * (1 + drive)
@@ -165,7 +121,7 @@ def saturate(wave: Wave, drive: float, *, bias: float = 0.0) -> Wave:
 
 
 def room(sampler: ParameterSampler, wave: Wave, *, seconds: float, wet: float, dark: float) -> Wave:
-    """Puts a small room around a sound: a few early echoes and a noise tail, `dark` Hz the tail's upper edge. Longer than before."""
+    """The wave with a small room added: a few early echoes and a noise tail of `seconds`, low-passed at `dark` Hz. Longer by the tail."""
     time = sampler.time(seconds)
     tail = filtered(sampler.noise.standard_normal(time.size), sampler.rate, low=120.0, high=dark, order=1)
     tail *= decay(time, seconds, attack=min(0.012, seconds / 4))
@@ -177,7 +133,7 @@ def room(sampler: ParameterSampler, wave: Wave, *, seconds: float, wet: float, d
 
 
 def level(wave: Wave) -> Wave:
-    """The wave with its peak at 1."""
+    """The wave scaled to a peak of 1."""
     return wave / (np.abs(wave).max() + 1e-12)
 
 
@@ -190,7 +146,7 @@ def mix(*parts: Wave) -> Wave:
 
 
 def ending(wave: Wave, rate: int) -> Wave:
-    """Gives a sound its natural length: subsonics out, cut where it has died away, faded to exact silence, peak -1 dB."""
+    """The wave high-passed at 18 Hz, cut where it has decayed, faded to exact silence, with a peak of -1 dB."""
     wave = level(filtered(wave, rate, low=18.0, order=1))
     alive = np.flatnonzero(np.abs(wave) > _SILENT)
     shortest, longest = round(SHORTEST * rate), round(LONGEST * rate)

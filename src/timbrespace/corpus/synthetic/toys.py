@@ -1,11 +1,11 @@
-"""The toy corpora: spectra whose every factor is known, to see whether a model finds the factors again.
+"""The toy corpora: spectra with known factors, to test whether a model recovers the factors.
 
-richness    Σ 1/n sin(2π n 220 t) over the harmonics that are there, the last growing from 0 to 1/n
+richness    Σ 1/n sin(2π n 220 t) over the active harmonics, the last growing from 0 to 1/n
 additive    a resonant low-pass after Σ sin(2π (2n + j) 110 t), n = 0…k
 fm          a resonant ladder after the sum of three FM pairs with the carriers 110 and 110 ± 11 j Hz
 
-A clip is one window: SIZE samples at any rate, cut from the settled sound, frequencies in Hz the same at any rate, partials
-above half the rate left out. Silent settings stay silent; all others have the same energy.
+A clip is one window of SIZE samples at any sample rate, cut from the settled sound. Frequencies in Hz are the same at any rate; partials
+above half the rate are left out. Silent settings stay silent; all others have the same energy.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ import numpy as np
 import torch
 
 from timbrespace.audio.filters import Array, biquad, feedback_of, ladder, run, settling
-from timbrespace.corpus.synthetic.registry import SyntheticClip
+from timbrespace.corpus.synthetic.base import SyntheticClip
 from timbrespace.corpus.synthetic.toys_factors import BINS, CUTOFF_STEP_HZ, FACTORS, RICHNESS_HZ, RMS, SIZE, TOY_HZ, toy_shape
 
-_BLOCK = 256  # clips made at once
+_BLOCK = 256  # clips computed at once
 _SHORT = {
     "inharmonicity": "j",
     "harmonics": "k",
@@ -34,7 +34,7 @@ _SHORT = {
 
 
 def toy_clips(name: str, indices: Sequence[int], *, seed: int, sample_rate: int) -> Iterator[SyntheticClip]:
-    """The clips of the toy corpus `name` with the given indices, in that order. Clip i depends on i and the rate, noise on the seed too."""
+    """Yields the clips of the toy corpus `name` with these indices, in order. Clip i depends on i and the rate; noise also on the seed."""
     for start in range(0, len(indices), _BLOCK):
         block = [int(i) for i in indices[start : start + _BLOCK]]
         places = toy_places(name, block, seed=seed)
@@ -47,7 +47,7 @@ def toy_clips(name: str, indices: Sequence[int], *, seed: int, sample_rate: int)
 
 
 def toy_places(name: str, indices: Sequence[int], *, seed: int) -> dict[str, np.ndarray]:
-    """Factor -> which of its values each clip has, `(clips,)`. The noise is drawn from the seed, evenly over its values."""
+    """Factor -> index of its value in each clip, `(clips,)`. `noise` is drawn from the seed, uniformly over its values."""
     grid = np.unravel_index(np.asarray(indices, dtype=np.int64), toy_shape(name))
     places = dict(zip([factor for factor in FACTORS[name] if factor != "noise"], grid, strict=True))
     if "noise" in FACTORS[name]:
@@ -68,19 +68,19 @@ def toy_waves(name: str, indices: Sequence[int], *, seed: int, sample_rate: int)
 
 
 def levelled(waves: Array) -> Array:
-    """Scales each of `(clips, time)` to the root mean square RMS; silence stays silence."""
+    """Waves `(clips, time)`, each scaled to the root mean square RMS; silence stays silence."""
     size = np.sqrt(np.mean(waves**2, axis=1, keepdims=True))
     return np.where(size > 1e-9, waves * (RMS / np.maximum(size, 1e-9)), 0.0)
 
 
 def normalised(waves: Array) -> Array:
-    """Scales each of `(clips, SIZE)` so that the largest of its spectrum's BINS lowest Hamming magnitudes is 1; silence stays silence."""
+    """Waves `(clips, SIZE)`, each scaled so that the largest of its BINS lowest Hamming magnitudes is 1; silence stays silence."""
     peak = np.abs(np.fft.rfft(waves * np.hamming(SIZE + 1)[:-1], axis=1)[:, :BINS]).max(axis=1, keepdims=True)
     return np.where(peak > 1e-9, waves / np.maximum(peak, 1e-9), 0.0)
 
 
 def _noisy(waves: Array, share: Array, indices: Sequence[int], *, seed: int) -> Array:
-    """Balances signal and white noise by energy; where the signal is silent the noise alone is left, as loud as its share."""
+    """Mixes signal and white noise by energy; a silent signal gives the noise alone, at its share of the energy."""
     noise = levelled(np.stack([np.random.default_rng([seed, index, 1]).standard_normal(SIZE) for index in indices]))
     mixed = np.sqrt(1 - share)[:, None] * waves + np.sqrt(share)[:, None] * noise
     silent = ~waves.any(axis=1)
@@ -111,7 +111,7 @@ def _fm(factors: dict[str, Array], rate: int) -> Array:
 
 
 def _settled(sources: list[Array], filters: Array) -> Array:
-    """Sources `(time,)` that end with the clip go through their filters; only the last SIZE samples, where nothing rings in, are kept."""
+    """The last SIZE samples of every source `(time,)` after its filter, `(clips, SIZE)`: the filter has settled before them."""
     lead = np.minimum(settling(filters), sources[0].size - SIZE)
     return np.stack([run(source[-SIZE - n :], sos)[-SIZE:] for source, n, sos in zip(sources, lead, filters, strict=True)])
 
@@ -133,10 +133,10 @@ def _carriers(j: float, ratio: float, index: float, rate: int) -> Array:
 
 @lru_cache(maxsize=2)
 def _instants(rate: int) -> Array:
-    """Time in s of a source, 0 at the clip's first sample; before it as long as the slowest filter of any toy needs to settle."""
+    """Times in s of a source: 0 at the first sample of the clip, preceded by the settling time of the slowest filter."""
     slowest = (ladder(CUTOFF_STEP_HZ, feedback_of(10.0), sample_rate=rate), biquad("low", CUTOFF_STEP_HZ, 10.0, sample_rate=rate))
     return np.arange(-max(int(settling(sections)) for sections in slowest), SIZE) / rate
 
 
 def _digits(name: str, factor: str) -> int:
-    return max(2, len(str(len(FACTORS[name][factor]) - 1)))  # two at least: 'f3' would read as a note
+    return max(2, len(str(len(FACTORS[name][factor]) - 1)))  # at least two: 'f3' would be read as a note name

@@ -1,19 +1,19 @@
-"""The factors of the toy corpora: what varies in each, over which values. Labels of their clips are indices into these tuples."""
+"""The factors of the toy corpora and their values. Labels of the clips are indices into these tuples."""
 
 from __future__ import annotations
 
 RICHNESS_HZ, TOY_HZ = 220.0, 110.0  # fundamental of `richness`; f0 of `additive` and `fm`
 CUTOFF_STEP_HZ = 220.5  # cut-off of filter frequency 1: 1/200 of 44.1 kHz, at any rate
-SIZE = 4096  # samples of a clip: one window, one spectrum, one point; at any rate
-BINS = 1025  # of its spectrum, that the normalised versions look at
-RMS = 0.1  # of every clip that is not silent: the energy of all is the same
+SIZE = 4096  # samples of a clip at any rate: one window, one spectrum, one point
+BINS = 1025  # of its spectrum that the normalised versions scale
+RMS = 0.1  # of every clip that is not silent: all have the same energy
 VERSIONS = ("", "-normalised", "-noisy")
 
 # Slowest factor first: clip i of a corpus has the indices of i in an array of this shape, in C order.
 _CLEAN: dict[str, dict[str, tuple[float, ...]]] = {
     "richness": {
-        "harmonic": tuple(float(n) for n in range(1, 51)),  # the one that grows; all below it are there in full
-        "growth": tuple(k / 200 for k in range(200)),  # the share of 1/n that it has reached
+        "harmonic": tuple(float(n) for n in range(1, 51)),  # the growing one; all below it are complete
+        "growth": tuple(k / 200 for k in range(200)),  # its share of 1/n
     },
     "additive": {
         "inharmonicity": tuple(k / 10 for k in range(10)),
@@ -40,5 +40,5 @@ FACTORS: dict[str, dict[str, tuple[float, ...]]] = {
 
 
 def toy_shape(name: str) -> tuple[int, ...]:
-    """Values per factor of a toy corpus: the grid whose cells are its clips. `noise` is drawn for each clip, so it is no axis."""
+    """Number of values of each factor: the shape of the grid whose cells are the clips. `noise` is drawn, so it is not an axis."""
     return tuple(len(values) for factor, values in FACTORS[name].items() if factor != "noise")

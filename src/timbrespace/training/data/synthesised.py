@@ -8,7 +8,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.utils.data import ConcatDataset, Dataset, Subset
 
-from timbrespace.corpus.synthetic.variety import various
+from timbrespace.corpus.synthetic.variety import variety_clip
 from timbrespace.training.data.clip_dataset import ClipDataset, Item
 
 COPIES = 8  # rows of each synthesised sound: itself and seven variations
@@ -26,7 +26,7 @@ class SynthesisedClips:
         """Audio of sound `index`, `(channels, time)`; safe to call from several threads."""
         audio = self._cache.get(index)
         if audio is None:
-            audio = self._cache[index] = various(index, seed=_SEED, sample_rate=self.sample_rate).audio
+            audio = self._cache[index] = variety_clip(index, seed=_SEED, sample_rate=self.sample_rate).audio
         return audio.expand(self.channels, -1)
 
 
