@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Does an instrument play what it is asked for? Classes of drums told by an independent classifier, pitches by the estimator.
+"""Do new sounds have the class or the pitch that was asked for? An independent classifier and the pitch estimator decide.
 
     python benchmarks/conditioning.py SOUNDS [--parts classes,pitches,between] [--presets oneshot,conditional] [--minutes 3] [--out FILE]
 
-SOUNDS is the folder that benchmarks/real_audio.py makes. Two ways of asking are compared: `oneshot` draws from where the class lies in its
-latent space, and has the pitch as one of its latents; the decoder of `conditional` is told. Between: pitches that were left out of the
-training sounds. Everything is seeded; instruments of an earlier run with the same code, sounds and settings are used again.
+Tables (docs/benchmarks/conditioning.md): accuracy of classes of drums, of pitches, and of pitches that no training sound has (between).
+SOUNDS is the folder that benchmarks/real_audio.py makes. Two ways are compared: `oneshot` draws latents from the density of the class and
+has the pitch as one of its latents; the decoder of `conditional` gets both as conditions. Everything is seeded. A trained instrument is
+used again by later runs while the code in src/, the sounds and the settings are the same (--fresh: train again).
 """
 
 from __future__ import annotations
@@ -19,54 +20,52 @@ from typing import Any
 
 import numpy as np
 
-from common import say, stamp, table, update
-from one_shots_tables import KEPT_AWAY
-from path import WORK, Bench, folder_in
+from lib.bench import WORK, Bench, bench_for
+from lib.options import add_out, make_parser, publish
+from lib.page import stamp, table
+from lib.process import say
 
 PRESETS = ("oneshot", "conditional")
 PARTS = ("classes", "pitches", "between")
-FEWEST_TRAINING, FEWEST_UNSEEN = 30, 5  # sounds of a class that is asked for
-EACH, PITCHES = 40, 240  # new sounds a class; notes
-AWAY = (1, 6)  # pitch classes left out of training: C sharp, F sharp
+FEWEST_TRAINING, FEWEST_UNSEEN = 30, 5  # real sounds that a measured class has at least
+EACH, PITCHES = 40, 240  # new sounds for each class; new notes
+LEFT_OUT = (1, 6)  # pitch classes left out of training: C sharp, F sharp
 NEAR = 0.5  # semitones
 
-NOTE = """*Classes*: a support vector machine (RBF, C 3, classes weighted alike) on the [embedding](measures.md) of the real training
-sounds, which has no part in any instrument; accuracy is the mean over classes. *Told against its latent*: latents drawn from the whole
-corpus, the class told to the decoder, which shows what telling alone can do. *Pitches*: new notes, drawn alike over the range, that the
-estimator hears within 50 cents of the one asked for; *heard*: share of those that it hears a pitch in at all. *Between*: the same
-of C sharp and F sharp, by instruments trained without any; real notes there are the training sounds themselves."""
+NOTE = """*Classes*: a support vector machine (RBF, C 3, classes weighted alike) on the [embedding](../measures.md) of the real training
+sounds; no instrument uses it. Accuracy is the mean over classes. *Condition only*: latents drawn from the whole corpus, the class given
+to the decoder; this shows the effect of the condition alone. *Pitches*: share of new notes, spread over the range, whose estimated pitch
+is within 50 cents of the one asked for. *Of pitched*: the same share of those notes for which the estimator finds a pitch at all.
+*Between*: C sharp and F sharp, by instruments trained without any; the real notes there are the training sounds."""
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Trains what is missing, measures, prints the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sounds", type=Path, metavar="SOUNDS", help="folder made by real_audio.py")
+    """Trains missing instruments, measures, prints the tables."""
+    parser = make_parser(__doc__, sounds=True)
     parser.add_argument("--parts", default=",".join(PARTS), help="what to measure (default %(default)s)")
     parser.add_argument("--presets", default=",".join(PRESETS), help="presets to measure (default %(default)s)")
     parser.add_argument("--minutes", type=float, default=3.0, help="of training (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, default=WORK / "conditioning", help="folder for corpora and instruments")
-    parser.add_argument("--fresh", action="store_true", help="train anew what an earlier run trained")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="also write the section into this Markdown file (docs/benchmarks.md)")
+    parser.add_argument("--fresh", action="store_true", help="train again what an earlier run trained")
+    add_out(parser, "conditioning.md")
     given = parser.parse_args(arguments)
     wanted = [part.strip() for part in given.parts.split(",")]
     if unknown := [part for part in wanted if part not in PARTS]:
-        parser.error(f"--parts: there is no {unknown[0]!r}; there are {', '.join(PARTS)}")
+        parser.error(f"--parts: {unknown[0]!r} does not exist; the parts are {', '.join(PARTS)}")
     measures: dict[str, Callable[[argparse.Namespace], str]] = {
         "classes": classes,
         "pitches": pitches,
-        "between": partial(pitches, without=AWAY),
+        "between": partial(pitches, without=LEFT_OUT),
     }
-    tables = [f"**{part.capitalize()}**\n\n{measures[part](given)}" for part in PARTS if part in wanted]
+    tables = [f"## {part.capitalize()}\n\n{measures[part](given)}" for part in PARTS if part in wanted]
     command = f"python benchmarks/conditioning.py SOUNDS --parts {','.join(wanted)} --presets {given.presets} --minutes {given.minutes:g}"
     body = "\n\n".join([stamp(f"{command} --seed {given.seed}"), NOTE, *tables])
-    print(body)
-    if given.out is not None:
-        update(given.out, "conditioning", body)
+    publish(body, given.out, "conditioning")
 
 
 def classes(given: argparse.Namespace) -> str:
-    """How often the classifier hears the class that was asked for, as a table."""
+    """Table: how often the classifier finds the class that was asked for."""
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
@@ -76,11 +75,11 @@ def classes(given: argparse.Namespace) -> str:
     corpus, unseen = bench.corpus, bench.unseen
     train, held = corpus.indices("train"), corpus.indices("validation") + corpus.indices("test")
 
-    def often(some: Any, clips: Sequence[int], least: int) -> set[str]:
-        kinds = [some.clips[i].category for i in clips]
+    def common(corpus: Any, clips: Sequence[int], least: int) -> set[str]:
+        kinds = [corpus.clips[i].category for i in clips]
         return {kind for kind in kinds if kind is not None and kinds.count(kind) >= least}
 
-    names = sorted(often(corpus, train, FEWEST_TRAINING) & often(unseen, range(len(unseen)), FEWEST_UNSEEN))
+    names = sorted(common(corpus, train, FEWEST_TRAINING) & common(unseen, range(len(unseen)), FEWEST_UNSEEN))
     points, kinds = _real(corpus, train, names)
     judge = make_pipeline(StandardScaler(), SVC(C=3.0, class_weight="balanced")).fit(points, kinds)
 
@@ -98,18 +97,18 @@ def classes(given: argparse.Namespace) -> str:
         made = {kind: instrument.generate(EACH, seed=given.seed + 1, category=kind) for kind in names}
         rows.append(row(f"`{preset}`, asked", *_new(made)))
         if instrument.conditions:
-            told = {kind: _told(instrument, kind, seed=given.seed + 2) for kind in names}
-            rows.append(row(f"`{preset}`, told against its latent", *_new(told)))
+            conditioned = {kind: _condition_only(instrument, kind, seed=given.seed + 2) for kind in names}
+            rows.append(row(f"`{preset}`, condition only", *_new(conditioned)))
     return table(["sounds", "n", "right", *names], rows)
 
 
 def pitches(given: argparse.Namespace, without: tuple[int, ...] = ()) -> str:
-    """How often the estimator hears the note that was asked for, as a table. without: pitch classes that no training sound has."""
+    """Table: how often the estimated pitch is the one asked for. without: pitch classes that are removed from the training sounds."""
     rows, rng = [], np.random.default_rng(given.seed)
     for preset in given.presets.split(","):
         bench = _bench(given, "notes", preset)
         if without:
-            bench.__dict__["trained_kits"] = _left_out(bench, without)  # in place of the property of the same name
+            bench.__dict__["trained_kits"] = _left_out(bench, without)  # replaces the property of the same name
             bench.__dict__.pop("corpus", None)
         instrument = _instrument(bench, given.seed)
         known = [bench.corpus.clips[i].pitch for i in bench.corpus.indices("train")]
@@ -123,29 +122,25 @@ def pitches(given: argparse.Namespace, without: tuple[int, ...] = ()) -> str:
             rows.append(_pitch_row("real notes, " + ("training" if without else "held out"), [a for _, a in real], wanted, instrument))
         made = [instrument.generate(1, seed=index, pitch=note)[0].audio for index, note in enumerate(asked)]
         rows.append(_pitch_row(f"`{preset}`", made, asked, instrument))
-    return table(["notes", "n", "within 50 cents", "heard", "median error (cents)"], rows)
+    return table(["notes", "n", "within 50 cents", "of pitched", "median error (cents)"], rows)
 
 
 def _pitch_row(name: str, sounds: Sequence[Any], asked: Sequence[float], instrument: Any) -> list[str]:
     from timbrespace.audio.pitch import estimate_midi
 
     found = [estimate_midi(audio.numpy(), instrument.sample_rate)[0] for audio in sounds]
-    errors = np.array([abs(heard - note) for heard, note in zip(found, asked, strict=True) if heard is not None])
+    errors = np.array([abs(pitch - note) for pitch, note in zip(found, asked, strict=True) if pitch is not None])
     near = int((errors <= NEAR).sum())
     share = f"{100 * near / len(asked):.1f} %"
     return [name, str(len(asked)), share, f"{100 * near / max(1, len(errors)):.1f} %", f"{100 * np.median(errors):.1f}"]
 
 
 def _bench(given: argparse.Namespace, what: str, preset: str) -> Bench:
-    away = KEPT_AWAY[what]
-    work = given.work / what
-    work.mkdir(parents=True, exist_ok=True)
-    folder = folder_in(given.sounds, what, away)
-    return Bench(folder, work, given.minutes, 1, given.fresh, kept_away=away, what=what, preset=preset)
+    return bench_for(given.sounds, what, work=given.work / what, minutes=given.minutes, fresh=given.fresh, preset=preset)
 
 
 def _left_out(bench: Bench, without: tuple[int, ...]) -> Path:
-    """The training folder without the sounds of these pitch classes, or of no pitch."""
+    """A copy of the training folder without the sounds of these pitch classes and without those of unknown pitch."""
     from timbrespace.corpus.corpus import Corpus
 
     whole, folder = bench.trained_kits, bench.work / "between"
@@ -166,7 +161,7 @@ def _instrument(bench: Bench, seed: int) -> Any:
 
 
 def _real(corpus: Any, clips: Sequence[int], names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Embeddings and categories of the clips of these classes."""
+    """Embeddings `(n, dims)` and categories `(n,)` of the clips of these classes."""
     from timbrespace.audio.distance import embedding
 
     chosen = [i for i in clips if corpus.clips[i].category in names]
@@ -178,25 +173,25 @@ def _real(corpus: Any, clips: Sequence[int], names: Sequence[str]) -> tuple[np.n
 def _new(made: dict[str, list[Any]]) -> tuple[np.ndarray, np.ndarray]:
     from timbrespace.audio.distance import embedding
 
-    sounds = [sound for some in made.values() for sound in some]
+    sounds = [sound for each in made.values() for sound in each]
     points = embedding([sound.audio for sound in sounds], sample_rate=sounds[0].sample_rate)
-    return points.numpy(), np.array([kind for kind, some in made.items() for _ in some])
+    return points.numpy(), np.array([kind for kind, each in made.items() for _ in each])
 
 
-def _told(instrument: Any, kind: str, *, seed: int) -> list[Any]:
-    """Sounds whose latents are drawn from the whole corpus and whose class is told; everything else as drawn."""
-    say(f"{kind}, told against its latent")
+def _condition_only(instrument: Any, kind: str, *, seed: int) -> list[Any]:
+    """Sounds with latents drawn from the whole corpus and the condition of one class."""
+    say(f"{kind}, condition only")
     drawn = instrument.generate(EACH, seed=seed)
     sounds = []
     for sound in drawn:
         z = sound.latent.clone()
-        for place, value in _places(instrument, kind).items():
-            z[place] = value
+        for position, value in _positions(instrument, kind).items():
+            z[position] = value
         sounds.append(instrument.replay(sound.recipe | {"latent": [float(value) for value in z]}))
     return sounds
 
 
-def _places(instrument: Any, kind: str) -> dict[int, float]:
+def _positions(instrument: Any, kind: str) -> dict[int, float]:
     from timbrespace.synthesis.conditions import asked_conditions
 
     return asked_conditions(instrument.model, {"category": kind}, category=None, pitch=None)

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Spectra whose factors are known (source E): which weight of the KL, with and without warm-up, lets a latent find the factors again?
+"""Do the latents of a VAE find the known factors of synthetic spectra (source E): at which weight of the KL, with warm-up or without?
 
     python benchmarks/factors.py [--corpora additive,fm] [--clips 10000] [--epochs 100] [--betas 1,2,3,4] [--set KEY=VALUE] [--out FILE]
 
-One spectrum is one point, the model is the preset `spectra`. Every row learns the same spectra from the same start; its figures are those
-of the test split, silent spectra left out. Everything is seeded. A row of 10,000 spectra and 40 epochs takes about a minute.
+Tables (docs/benchmarks/factors.md): errors, active units and disentanglement for each weight; errors for each value of a factor. One
+spectrum is one point; the model is the preset `spectra`. All rows train on the same spectra from the same weights and are measured on the
+test split without silent spectra. Everything is seeded. A row of 10,000 spectra and 40 epochs takes about a minute.
 """
 
 from __future__ import annotations
@@ -16,13 +17,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from common import say, stamp, table, update  # puts this clone's code on the path
-from path import WORK
+from lib.bench import WORK, toy_corpus
+from lib.options import add_changes, add_out, as_options, make_parser, numbers, publish
+from lib.page import stamp, table
+from lib.process import say
 from timbrespace.config.build import build_model, build_representation
 from timbrespace.config.presets import load_preset
 from timbrespace.config.schema import Config
-from timbrespace.corpus.corpus import Corpus, is_corpus
-from timbrespace.corpus.prepare import prepare
+from timbrespace.corpus.corpus import Corpus
 from timbrespace.evaluation.disentanglement import Factors, beta_vae_score, factors_of, mutual_information_gap
 from timbrespace.model.base import Model
 from timbrespace.training.collapse import activity
@@ -33,17 +35,17 @@ from timbrespace.training.data.source import clip_samples
 from timbrespace.training.distributed import make_fabric
 from timbrespace.training.loop import NullCheckpoints, run
 
-WARM_UPS = (0.0, 0.5)  # shares of the steps in which the weight rises from 0
+WARM_UPS = (0.0, 0.5)  # share of the steps in which the weight rises from 0
 SHOWN = 5  # values of a factor in the table of its errors, evenly spread
 
 NOTE = """Error: of held-out spectra, root mean square in % of a spectrum's own (silence: 100), mean over spectra. Active: dimensions
-whose posterior mean varies by more than 0.01. β-VAE score: how often a linear classifier tells which factor two groups of spectra share
-(chance: 1 in as many as there are factors); MIG: how much more of a factor one dimension tells than the next ([measures](measures.md)).
-Both are of the posterior means."""
+whose posterior mean varies by more than 0.01. β-VAE score: accuracy of a linear classifier that finds the factor which two groups of
+spectra share (chance: 1 / number of factors). MIG: information of the best dimension on a factor minus that of the second
+([measures](../measures.md)). Both use the posterior means."""
 
 
 class Spectra(NamedTuple):
-    """What a corpus gives: training, validation and test spectra, and the test split's factors."""
+    """Training, validation and test spectra of a corpus, and the factors of the test spectra."""
 
     train: InMemory
     held: InMemory
@@ -52,36 +54,29 @@ class Spectra(NamedTuple):
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Trains, measures, prints the tables."""
+    parser = make_parser(__doc__)
     parser.add_argument("--corpora", default="additive,fm", help="toy corpora (default %(default)s)")
     parser.add_argument("--clips", type=int, default=10_000, help="of each (default %(default)s)")
     parser.add_argument("--epochs", type=float, default=100.0, help="default %(default)s")
     parser.add_argument("--betas", default="1,2,3,4", help="weights of the KL (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--set", dest="changes", action="append", default=[], metavar="KEY=VALUE", help="change the preset; repeatable")
+    add_changes(parser)
     parser.add_argument("--work", type=Path, default=WORK / "factors", help="folder for the corpora")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="also write the section into this Markdown file (docs/benchmarks.md)")
+    add_out(parser, "factors.md")
     given = parser.parse_args(arguments)
-    try:
-        betas = [float(text) for text in given.betas.split(",")]
-    except ValueError:
-        parser.error(f"--betas: {given.betas!r} is no list of numbers; write them with commas, 1,2,4")
+    betas = numbers(parser, "--betas", given.betas)
     parts = [corpus_table(name, betas, given) for name in given.corpora.split(",")]
-    options = f"--clips {given.clips} --epochs {given.epochs:g} --betas {given.betas}" + "".join(f" --set {one}" for one in given.changes)
+    options = f"--clips {given.clips} --epochs {given.epochs:g} --betas {given.betas}" + as_options(given.changes)
     command = f"python benchmarks/factors.py --corpora {given.corpora} {options}"
     body = "\n\n".join([stamp(command), NOTE, *parts])
-    print(body)
-    if given.out is not None:
-        update(given.out, "factors", body)
+    publish(body, given.out, "factors")
 
 
 def corpus_table(name: str, betas: list[float], given: argparse.Namespace) -> str:
-    """One corpus: a row for each weight and warm-up, then the errors by factor of the first row."""
-    folder = given.work / f"{name} {given.clips}"
-    given.work.mkdir(parents=True, exist_ok=True)
-    corpus = Corpus.open(folder) if is_corpus(folder) else prepare(f"synthetic:{name}", folder, count=given.clips)
-    config = load_preset("spectra", changes=["training.start=random", *given.changes])  # as the source has it
+    """The tables of one corpus: a row for each weight and warm-up, then the errors by factor of the first row."""
+    corpus = toy_corpus(name, given.clips, work=given.work)
+    config = load_preset("spectra", changes=["training.start=random", *given.changes])  # as in the source
     view = fit_normalisation(
         build_representation(config.representation, sample_rate=corpus.sample_rate, channels=corpus.channels), corpus, padded=False
     )
@@ -99,16 +94,16 @@ def corpus_table(name: str, betas: list[float], given: argparse.Namespace) -> st
             model = fresh()
             if config.training.start == "corpus":
                 model.initialise(spread(spectra.train))
-            model = learned(model, spectra, config, beta=beta, warm_up=warm_up, epochs=given.epochs, seed=given.seed)
-            figures, errors = measured(model, spectra, seed=given.seed)
-            rows.append([f"{beta:g}", "over half" if warm_up else "none", *figures])
+            model = trained(model, spectra, config, beta=beta, warm_up=warm_up, epochs=given.epochs, seed=given.seed)
+            cells, errors = measured(model, spectra, seed=given.seed)
+            rows.append([f"{beta:g}", "over half" if warm_up else "none", *cells])
             say("  ".join(rows[-1]))
             by_factor = by_factor or factor_table(errors, spectra.factors)
     names = ", ".join(spectra.factors)
     head = ["β", "warm-up", "error %", "median", "KL (nats)", "active", "β-VAE score", "MIG"]
     return (
-        f"**{name}**: {len(spectra.train)} spectra learned, {len(spectra.test)} told; factors {names}\n\n{table(head, rows)}\n\n"
-        f"Errors by factor at β {betas[0]:g} without warm-up, median (quartiles) in %, from the lowest value to the highest:\n\n{by_factor}"
+        f"### {name}\n\n{len(spectra.train)} training spectra, {len(spectra.test)} test spectra; factors {names}\n\n{table(head, rows)}\n\n"
+        f"Errors by factor at β {betas[0]:g} without warm-up, median (quartiles) in %, from its lowest value to its highest:\n\n{by_factor}"
     )
 
 
@@ -123,8 +118,8 @@ def _spectra(model: Model, corpus: Corpus, view: Any, samples: int) -> Spectra:
     return Spectra(train, held, test, factors_of(corpus, clips))
 
 
-def learned(model: Model, spectra: Spectra, config: Config, *, beta: float, warm_up: float, epochs: float, seed: int) -> Model:
-    """The model after so many epochs, with the parameters that were best on the validation spectra."""
+def trained(model: Model, spectra: Spectra, config: Config, *, beta: float, warm_up: float, epochs: float, seed: int) -> Model:
+    """The model after `epochs` epochs, with the parameters of the least validation error."""
     settings = config.training.model_copy(
         update={
             "weights": config.training.weights.model_copy(update={"kl": beta}),
@@ -142,7 +137,7 @@ def learned(model: Model, spectra: Spectra, config: Config, *, beta: float, warm
 
 @torch.no_grad()
 def measured(model: Model, spectra: Spectra, *, seed: int) -> tuple[list[str], np.ndarray]:
-    """The figures of a row, and the error of each test spectrum in %."""
+    """The cells of a row, and the error `(count,)` of each test spectrum in %."""
     found = [(model.posterior(batch).mean.mean(2), model.evaluate(batch).errors) for batch in batches_of(spectra.test, len(spectra.test))]
     z = torch.cat([mean for mean, _ in found])
     errors = torch.cat([each for _, each in found]).numpy()
@@ -153,7 +148,7 @@ def measured(model: Model, spectra: Spectra, *, seed: int) -> tuple[list[str], n
 
 
 def factor_table(errors: np.ndarray, factors: Factors) -> str:
-    """Median and quartiles of the errors at a few values of each factor."""
+    """Median and quartiles of the errors at evenly spread values of each factor."""
     rows = []
     for name, column in factors.items():
         values = np.unique(column)

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
-"""Every preset and every model family on the same corpora: size, speed, errors, use of the latent, new sounds; controls beside them.
+"""How do all presets and model families compare on the same corpora: size, speed, errors, use of the latent, new sounds, control rows?
 
     python benchmarks/models.py [SOUNDS] [--rows 'drums/*,fm/dense@8'] [--minutes 1] [--results DIR] [--set KEY=VALUE]
                                 [--stored] [--list] [--out FILE]
 
-SOUNDS is the folder that benchmarks/real_audio.py makes (drums, notes); rows of the toy corpora do without. Presets are those of the
-package, so that a new family has its rows as soon as it has a preset. A row is one training by the command line, measured and stored in DIR
-as JSON: rows can be run one by one, stopped and taken up (--fresh: measured anew); rows with --set want a DIR of their own. Everything is
-seeded. One row takes about its minutes and a minute to measure on an idle machine; all of them take hours.
+Tables (docs/benchmarks/models.md): every preset with its own settings, then one preset for each family at 8 and at 32 latent dimensions.
+SOUNDS is the folder that benchmarks/real_audio.py makes (drums, notes); rows of the toy corpora need none. A new family has rows as soon as
+it has a preset. Everything is seeded. A row takes its minutes of training and about a minute more; all rows take hours.
+
+A row is one training by the command line, measured and stored as JSON in --results. Rows can be run one by one, and an interrupted run
+can be continued. Nothing invalidates a stored row: after a change of code or of settings use --fresh or another folder; rows with --set
+need one.
 """
 
 from __future__ import annotations
@@ -19,29 +22,30 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from common import ROOT, keep, say, stamp, update
-from path import WORK
+from lib.bench import WORK
+from lib.options import add_changes, add_out, as_options, make_parser, publish
+from lib.page import keep, stamp
+from lib.process import ROOT, say
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Measures what is asked for, prints the tables of all that is stored."""
-    from models_rows import all_rows, chosen
+    """Measures the chosen rows, prints the tables of all stored rows."""
+    from lib.models_rows import all_rows, chosen
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sounds", nargs="?", type=Path, metavar="SOUNDS", help="folder made by real_audio.py")
+    parser = make_parser(__doc__, sounds=False)
     parser.add_argument("--rows", default="*", help="rows to measure, patterns separated by commas (default all)")
-    parser.add_argument("--minutes", type=float, default=1.0, help="of training, a row (default 1)")
-    parser.add_argument("--unseen", type=int, default=60, help="unseen sounds that are copied, at most (default 60)")
-    parser.add_argument("--new", type=int, default=150, help="new sounds a row (default 150)")
+    parser.add_argument("--minutes", type=float, default=1.0, help="of training for each row (default 1)")
+    parser.add_argument("--unseen", type=int, default=60, help="unseen sounds that are reconstructed, at most (default 60)")
+    parser.add_argument("--new", type=int, default=150, help="new sounds for each row (default 150)")
     parser.add_argument("--clips", type=int, default=2_000, help="of each toy corpus (default 2000)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--set", dest="changes", action="append", default=[], metavar="KEY=VALUE", help="change every preset; repeatable")
+    add_changes(parser)
     parser.add_argument("--results", type=Path, default=Path(tempfile.gettempdir()) / "timbrespace-models", help="where rows are stored")
     parser.add_argument("--work", type=Path, default=WORK / "models", help="folder for corpora and instruments (default %(default)s)")
     parser.add_argument("--stored", action="store_true", help="measure nothing; print what is stored")
-    parser.add_argument("--fresh", action="store_true", help="measure anew what is stored")
-    parser.add_argument("--list", action="store_true", help="print the names of the rows and end")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="also write the section into this Markdown file (docs/benchmarks.md)")
+    parser.add_argument("--fresh", action="store_true", help="measure stored rows again")
+    parser.add_argument("--list", action="store_true", help="print the names of the rows and exit")
+    add_out(parser, "models.md")
     given = parser.parse_args(arguments)
     if given.minutes <= 0:
         parser.error("--minutes must be above 0")
@@ -57,13 +61,11 @@ def main(arguments: list[str] | None = None) -> int:
     if not given.stored:
         for row in wanted:
             _measure(row, given)
-    found = {row: figures for row in rows if (figures := _stored(given.results, row)) is not None}
+    found = {row: values for row in rows if (values := _stored(given.results, row)) is not None}
     if not any(not row.control for row in found):
-        say("no model is stored yet; the tables begin with the first")
+        say("no model is stored yet, so there is no table; run without --stored")
         return 0
-    print(body := _body(found))
-    if given.out is not None:
-        update(given.out, "models", body)
+    publish(_body(found), given.out, "models")
     return 0
 
 
@@ -72,13 +74,13 @@ def _measure(row: Any, given: argparse.Namespace) -> None:
     if path.exists() and not given.fresh:
         say(f"{row.name}: stored")
         return
-    from models_measure import Settings, measure
+    from lib.models_measure import Settings, measure
 
     asked = Settings(given.sounds, given.work, given.minutes, given.unseen, given.new, given.clips, given.seed, tuple(given.changes))
     given.work.mkdir(parents=True, exist_ok=True)
     say(f"{row.name}: measuring")
     made_by = f"python benchmarks/models.py --rows '{row.name}' --minutes {given.minutes:g} --new {given.new} --seed {given.seed}"
-    made_by += "".join(f" --set {change}" for change in given.changes)
+    made_by += as_options(given.changes)
     keep(
         path, row.name, made_by, lambda: {"minutes": given.minutes, "new_count": given.new, "changes": given.changes, **measure(row, asked)}
     )
@@ -90,15 +92,15 @@ def _stored(results: Path, row: Any) -> dict[str, Any] | None:
 
 
 def _body(found: dict[Any, dict[str, Any]]) -> str:
-    from models_tables import tables
+    from lib.models_tables import tables
 
-    trained = [figures for row, figures in found.items() if not row.control]
-    minutes, new = (sorted({figures[key] for figures in trained})[-1] for key in ("minutes", "new_count"))
-    every = {tuple(figures.get("changes", ())) for figures in trained}
+    trained = [values for row, values in found.items() if not row.control]
+    minutes, new = (sorted({values[key] for values in trained})[-1] for key in ("minutes", "new_count"))
+    every = {tuple(values.get("changes", ())) for values in trained}
     if len(every) > 1:
         raise SystemExit(f"--results holds rows with different --set ({sorted(every)}); keep them in folders of their own")
     changes = next(iter(every))
-    command = f"python benchmarks/models.py SOUNDS --minutes {minutes:g} --new {new}" + "".join(f" --set {change}" for change in changes)
+    command = f"python benchmarks/models.py SOUNDS --minutes {minutes:g} --new {new}" + as_options(changes)
     return f"{stamp(command)}\n\n{tables(found, minutes=minutes, new=new)}"
 
 

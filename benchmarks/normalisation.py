@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Which normalisation of spectra a plain VAE learns best from: the toy corpora, whose spectra are single points, and recorded notes.
+"""Which normalisation of spectra does a plain VAE learn best from: on toy corpora of single spectra, and on recorded notes?
 
     python benchmarks/normalisation.py [SOUNDS] [--steps 2000] [--clips 4000] [--out FILE]
 
-SOUNDS is the folder that benchmarks/real_audio.py makes; without it, only the toy corpora are measured. The VAE is that of the paper
-which found unnormalised magnitudes to train best: one hidden layer of 400, ReLU, batch 100, Adam 1e-4, a Gaussian likelihood with a
-variance for every bin. Errors are those of held-out spectra after the normalisation is undone, so that rows can be compared.
+Table (docs/benchmarks/normalisation.md): errors of held-out spectra for each scale and normalisation, beside PCA. SOUNDS is the folder that
+benchmarks/real_audio.py makes; without it only the toy corpora are measured. The VAE is source E's, who found unnormalised magnitudes to be
+best: one hidden layer of 400, ReLU, batch 100, Adam 1e-4, a Gaussian likelihood with a variance for each bin. Errors are computed after the
+normalisation is inverted, so that rows can be compared. Everything is seeded.
 """
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from pathlib import Path
 from typing import NamedTuple
@@ -18,14 +18,16 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from common import say, stamp, table, update
+from lib.options import add_out, make_parser, publish
+from lib.page import stamp, table
+from lib.process import say
 from timbrespace.config.build import build_representation
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
 from timbrespace.representation.base import Representation
 from timbrespace.representation.normalisation import Normalised
 
-TOYS = {"richness": 4, "additive": 4, "fm": 5}  # corpus -> factors, which is the latent size
+TOYS = {"richness": 4, "additive": 4, "fm": 5}  # corpus -> number of factors, the latent size
 NOTES_DIMS = 10
 ROWS = (("magnitude", "none"), ("magnitude", "range"), ("magnitude", "standard"), ("magnitude", "band"),
         ("decibels", "none"), ("decibels", "range"), ("decibels", "standard"), ("decibels", "band"))  # fmt: skip
@@ -34,7 +36,7 @@ HIDDEN, BATCH, RATE = 400, 100, 1e-4
 
 
 class Spectra(NamedTuple):
-    """Features `(n, bands)` for training and testing, and the view that made them."""
+    """Features `(n, bands)` for training and for tests, and their view."""
 
     train: Tensor
     test: Tensor
@@ -50,24 +52,24 @@ class Vae(nn.Module):
         self.decoder = nn.Sequential(nn.Linear(dims, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 2 * bands))
 
     def loss(self, x: Tensor) -> Tensor:
-        """Negative evidence bound in nats a spectrum."""
+        """Negative evidence lower bound of spectra `(n, bands)`, nats for each, mean."""
         mean, log_variance = self.encoder(x).chunk(2, 1)
         z = mean + torch.randn_like(mean) * (log_variance / 2).exp()
         found, spread = self.decoder(z).chunk(2, 1)
         spread = spread.clamp(-14.0, 14.0)
-        misfit = 0.5 * ((x - found).square() * (-spread).exp() + spread).sum(1)
+        error = 0.5 * ((x - found).square() * (-spread).exp() + spread).sum(1)
         kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
-        return (misfit + kl).mean()
+        return (error + kl).mean()
 
-    def copy(self, x: Tensor) -> Tensor:
-        """Through the means."""
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Spectra `(n, bands)` decoded from the means of the latents."""
         latent: Tensor = self.encoder(x).chunk(2, 1)[0]
         found: Tensor = self.decoder(latent).chunk(2, 1)[0]
         return found
 
 
 def spectra(corpus: Corpus, scale: str, normalisation: str) -> Spectra:
-    """Spectra of a corpus; of sounds longer than a window, every fourth frame."""
+    """Spectra of a corpus; every fourth frame of sounds longer than a window."""
     view = build_representation({"name": "spectrum", "scale": scale, "normalisation": normalisation}, sample_rate=44_100, channels=1)
     train = corpus.indices("train")
     if isinstance(view, Normalised):
@@ -81,7 +83,7 @@ def spectra(corpus: Corpus, scale: str, normalisation: str) -> Spectra:
 
 
 def magnitudes(features: Tensor, view: Representation, scale: str) -> Tensor:
-    """Features `(n, bands)` as magnitudes."""
+    """Magnitudes `(n, bands)` from features `(n, bands)`."""
     if isinstance(view, Normalised):
         assert view.normaliser is not None
         features = view.normaliser.undo(features.T[None, None])[0, 0].T
@@ -89,9 +91,9 @@ def magnitudes(features: Tensor, view: Representation, scale: str) -> Tensor:
 
 
 def errors(found: Tensor, wanted: Tensor) -> tuple[float, float]:
-    """Mean over spectra: 100 |found - wanted| / |wanted|, and RMSE in dB over an 80 dB range. Silent spectra are left out."""
-    heard = wanted.amax(1) > 1e-6
-    found, wanted = found[heard], wanted[heard]
+    """Means over spectra: 100 |found - wanted| / |wanted|, and RMSE in dB over a range of 80 dB. Silent spectra are left out."""
+    sounding = wanted.amax(1) > 1e-6
+    found, wanted = found[sounding], wanted[sounding]
     share = 100 * (found - wanted).norm(dim=1) / wanted.norm(dim=1)
     least = wanted.amax(1, keepdim=True) * 10 ** (FLOOR_DB / 20)
     decibels = 20 * torch.log10(found.clamp_min(least) / wanted.clamp_min(least))
@@ -114,18 +116,17 @@ def measure(data: Spectra, scale: str, *, dims: int, steps: int, seed: int) -> t
     basis = torch.pca_lowrank(data.train - mean, q=dims + 8, center=False, niter=4)[2][:, :dims]
     plain = (data.test - mean) @ basis @ basis.T + mean
     with torch.no_grad():
-        copy = model.copy(data.test)
-    return errors(magnitudes(copy, data.view, scale), wanted), errors(magnitudes(plain, data.view, scale), wanted)
+        reconstructed = model.reconstruct(data.test)
+    return errors(magnitudes(reconstructed, data.view, scale), wanted), errors(magnitudes(plain, data.view, scale), wanted)
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sounds", nargs="?", type=Path, metavar="SOUNDS", help="folder made by real_audio.py")
-    parser.add_argument("--steps", type=int, default=2_000, help="of training, a row (default 2000)")
+    """Trains all rows, prints the table."""
+    parser = make_parser(__doc__, sounds=False)
+    parser.add_argument("--steps", type=int, default=2_000, help="of training for each row (default 2000)")
     parser.add_argument("--clips", type=int, default=4_000, help="of each toy corpus (default 4000)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, metavar="FILE", help="also write the section into this Markdown file")
+    add_out(parser, "normalisation.md")
     given = parser.parse_args(arguments)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
@@ -141,17 +142,15 @@ def main(arguments: list[str] | None = None) -> None:
                 ours, plain = measure(spectra(corpus, scale, normalisation), scale, dims=dims, steps=given.steps, seed=given.seed)
                 figures = [f"{value:.1f}" for value in (*ours, *plain)]
                 rows.append([name, str(dims), scale, normalisation, *figures])
-    head = ["corpus", "dims", "scale", "normalisation", "VAE, % of the norm", "VAE, dB", "PCA, % of the norm", "PCA, dB"]
+    head = ["corpus", "latents", "scale", "normalisation", "VAE, % of the norm", "VAE, dB", "PCA, % of the norm", "PCA, dB"]
     note = (
-        f"Held-out spectra after {given.steps} steps of batch {BATCH}; *% of the norm*: of the magnitudes, which the loud bins decide; "
-        "*dB*: RMSE of levels over 80 dB, which the quiet ones decide. PCA of the same size, fitted in the same normalised space."
+        f"Held-out spectra after {given.steps} steps of batch {BATCH}; *% of the norm*: error of the magnitudes, dominated by loud "
+        "bins; *dB*: RMSE of levels over 80 dB, dominated by quiet ones. PCA has the same size and the same normalised features."
     )
     sounds = " SOUNDS" if given.sounds is not None else ""
     command = f"python benchmarks/normalisation.py{sounds} --steps {given.steps} --clips {given.clips}"
     body = f"{stamp(command)}\n\n{note}\n\n{table(head, rows)}"
-    print(body)
-    if given.out is not None:
-        update(given.out, "normalisation", body)
+    publish(body, given.out, "normalisation")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 #!/usr/bin/env python
-"""Phase methods on real sounds: how close, how fast, beside librosa's Griffin-Lim in the same run. Prints Markdown.
+"""How close and how fast are the methods that recover phase, on recorded sounds, beside librosa's Griffin-Lim in the same run?
 
     python benchmarks/phase.py FOLDER [FOLDER …] [--clips 10] [--hops 256 128] [--sweep]
     python benchmarks/phase.py FOLDER [FOLDER …] --bands [161] [--floor 80] [--clips 60]
 
-Without --bands: exact STFT magnitudes to audio, and real-time PGHI in blocks. With it: the `bands` view to audio by each method, with the
-log-mel error by three windows (hop a quarter) and the loudest sample one window after the end of a sound with silence behind it.
-One thread; processor time.
+Prints Markdown tables; the page of representations (docs/benchmarks/representations.md) has the results for all views. Without --bands:
+exact STFT magnitudes to audio, and real-time PGHI in blocks. With it: the `bands` view to audio by each method, with the log-mel error by
+three windows (hop a quarter) and the loudest sample one window after the end of a sound that is followed by silence. One thread;
+processor time.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from common import say, stamp, table  # also puts this clone first on the path
+from lib.page import stamp, table
+from lib.process import say
 from timbrespace.audio.distance import attack_error_ms, grain_error, log_mel_error, noisy_share, sound_error
 from timbrespace.audio.files import find_audio, read
 from timbrespace.audio.stft import stft
@@ -46,7 +48,7 @@ Way = Callable[[Tensor, int, int, int], Tensor]  # magnitude (bins, frames), n_f
 
 
 def ways(*, sweep: bool) -> dict[str, Way]:
-    """Everything that is measured on exact magnitudes, by name."""
+    """All measured methods from exact magnitudes to audio, by name."""
     found: dict[str, Way] = {LIBRARY: _librosa}
     for method in METHODS:
         found |= _way(method, METHODS[method].iterations, METHODS[method].momentum)
@@ -80,13 +82,13 @@ def _librosa(magnitude: Tensor, n_fft: int, hop: int, length: int) -> Tensor:
     import librosa
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # sounds shorter than a window
+        warnings.simplefilter("ignore")  # librosa warns about sounds shorter than a window
         options = {"n_iter": 32, "momentum": 0.0, "n_fft": n_fft, "hop_length": hop, "length": length, "random_state": 0}
         return torch.from_numpy(librosa.griffinlim(magnitude.numpy(), pad_mode="constant", **options))
 
 
 def clips(folder: Path, *, count: int, seed: int = 0) -> Iterator[Tensor]:
-    """`count` sounds of a folder, mono `(time,)`, cut to 1.5 s; silent and unreadable ones are passed over."""
+    """`count` sounds of a folder, mono `(time,)`, cut to 1.5 s; silent and unreadable ones are skipped."""
     files = find_audio(folder)
     for index in torch.randperm(len(files), generator=torch.Generator().manual_seed(seed)).tolist():
         if count == 0:
@@ -102,26 +104,26 @@ def clips(folder: Path, *, count: int, seed: int = 0) -> Iterator[Tensor]:
 
 
 def convergence(magnitude: Tensor, audio: Tensor, *, n_fft: int, hop: int) -> float:
-    """Spectral convergence, dB: the size of the error of the magnitudes over their own size."""
+    """Spectral convergence in dB: norm of the error of the magnitudes over their norm."""
     error = stft(audio[None, None], n_fft=n_fft, hop=hop)[0, 0].abs() - magnitude
     return float(20 * torch.log10(error.norm() / magnitude.norm()))
 
 
 def exact(sets: dict[str, list[Tensor]], *, n_fft: int, hop: int, sweep: bool) -> str:
-    """Table of magnitudes to audio."""
+    """The table of exact magnitudes to audio."""
     rows = []
     for name, way in ways(sweep=sweep).items():
         way(torch.rand(n_fft // 2 + 1, 9), n_fft, hop, 8 * hop)  # compiles
         cells, spent, count = [], 0.0, 0
         for sounds in sets.values():
-            close, copies = [], []
+            close, rebuilt = [], []
             for audio in sounds:
                 magnitude = stft(audio[None, None], n_fft=n_fft, hop=hop)[0, 0].abs()
                 start = time.process_time()
-                copies.append(way(magnitude, n_fft, hop, len(audio)))
+                rebuilt.append(way(magnitude, n_fft, hop, len(audio)))
                 spent, count = spent + time.process_time() - start, count + 1
-                close.append(convergence(magnitude, copies[-1], n_fft=n_fft, hop=hop))
-            mel = log_mel_error([one[None] for one in sounds], [one[None] for one in copies])
+                close.append(convergence(magnitude, rebuilt[-1], n_fft=n_fft, hop=hop))
+            mel = log_mel_error([one[None] for one in sounds], [one[None] for one in rebuilt])
             cells += [f"{sum(close) / len(close):.1f}", f"{float(mel.mean()):.2f}"]
         rows.append([name, *cells, f"{1000 * spent / count:.0f}"])
     head = [f"redundancy {n_fft // hop} ({n_fft}/{hop})", *_heads(sets, ("convergence (dB)", "log-mel error (dB)")), "ms a sound"]
@@ -129,32 +131,32 @@ def exact(sets: dict[str, list[Tensor]], *, n_fft: int, hop: int, sweep: bool) -
 
 
 def from_bands(sets: dict[str, list[Tensor]], *, hop: int, bands: int, floor: float, sweep: bool) -> str:
-    """Table of the way back from the `bands` view."""
+    """The table of the inversion of the `bands` view."""
     rows = []
     for name, back in _ways_from_bands(hop=hop, bands=bands, floor=floor, sweep=sweep).items():
         back(torch.rand(3_000))  # compiles
         cells, spent, count = [], 0.0, 0
         for sounds in sets.values():
             start = time.process_time()
-            copies = [back(audio)[None] for audio in sounds]
+            rebuilt = [back(audio)[None] for audio in sounds]
             spent, count = spent + time.process_time() - start, count + len(sounds)
             originals = [one[None] for one in sounds]
-            cells += [f"{float(log_mel_error(originals, copies, n_fft=n_fft).mean()):.2f}" for n_fft in GRIDS]
-            noisy, grain = noisy_share(originals) > 0, grain_error(originals, copies)
+            cells += [f"{float(log_mel_error(originals, rebuilt, n_fft=n_fft).mean()):.2f}" for n_fft in GRIDS]
+            noisy, grain = noisy_share(originals) > 0, grain_error(originals, rebuilt)
             after = max(float(back(functional.pad(one, (0, 22_050)))[len(one) + 1024 :].abs().max()) for one in sounds)
             cells += [
-                f"{float(sound_error(originals, copies).mean()):.2f}",
-                f"{float(attack_error_ms(originals, copies).mean()):.2f}",
+                f"{float(sound_error(originals, rebuilt).mean()):.2f}",
+                f"{float(attack_error_ms(originals, rebuilt).mean()):.2f}",
                 f"{float(grain[noisy].mean()):.2f}",
                 f"{20 * math.log10(after):.0f}" if after else "silent",
             ]
         rows.append([name, *cells, f"{1000 * spent / count:.0f}"])
     what = (*(f"log-mel error by {n_fft} (dB)" for n_fft in GRIDS), "sound error (dB)", "attack (ms)", "grain (dB)", "after the end (dBFS)")
-    return table([f"{bands} bands, hop {hop}, floor {floor:g} dB", *_heads(sets, what), "ms a sound, there and back"], rows)
+    return table([f"{bands} bands, hop {hop}, floor {floor:g} dB", *_heads(sets, what), "ms a sound, encode and decode"], rows)
 
 
 def _ways_from_bands(*, hop: int, bands: int, floor: float, sweep: bool) -> dict[str, Callable[[Tensor], Tensor]]:
-    """Audio `(time,)` through the view and back, by name."""
+    """Functions that encode and decode audio `(time,)` in the view, by name of the method."""
 
     def view(**options: Any) -> Callable[[Tensor], Tensor]:
         one = Bands(hop=hop, bands=bands, floor=floor, **options)
@@ -172,7 +174,7 @@ def _ways_from_bands(*, hop: int, bands: int, floor: float, sweep: bool) -> dict
 
 
 def blocks(sets: dict[str, list[Tensor]], *, n_fft: int, hop: int) -> str:
-    """Table of `MagnitudeStream`, a frame a push: processor time of a block against the time that it lasts."""
+    """The table of `MagnitudeStream`, one frame for each push: processor time of a block and the time that it lasts."""
     rows, budget = [], 1000 * hop / SAMPLE_RATE
     for look_ahead in (True, False):
         spent = []
@@ -183,7 +185,7 @@ def blocks(sets: dict[str, list[Tensor]], *, n_fft: int, hop: int) -> str:
                 start = time.thread_time()
                 stream.push(frame)
                 spent.append(1000 * (time.thread_time() - start))
-        spent = sorted(spent[1:])  # the first one compiles
+        spent = sorted(spent[1:])  # the first compiles
         mean, late = sum(spent) / len(spent), spent[int(0.99 * len(spent))]
         row = ["looking one frame ahead" if look_ahead else "causal", f"{stream.latency} ({1000 * stream.latency / SAMPLE_RATE:.1f} ms)"]
         rows.append([*row, f"{mean:.2f}", f"{late:.2f}", f"{budget:.2f}", f"{budget / mean:.0f}"])
@@ -198,13 +200,13 @@ def _heads(sets: dict[str, list[Tensor]], what: tuple[str, ...]) -> list[str]:
 def main() -> None:
     """Parses the command line and prints the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="sounds; each folder gets columns of its own")
+    parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="sounds; each folder has its own columns")
     parser.add_argument("--clips", type=int, default=10, help="sounds a folder, drawn by a fixed seed (default: %(default)s)")
     parser.add_argument("--n-fft", type=int, default=1024, help="window in samples, without --bands (default: %(default)s)")
     parser.add_argument(
         "--hops", type=int, nargs="+", default=[256, 128], help="samples between frames (default: 256 128; --bands: the first)"
     )
-    parser.add_argument("--bands", type=int, nargs="?", const=161, help="the way back from that many bands (161) instead")
+    parser.add_argument("--bands", type=int, nargs="?", const=161, help="measure the inversion of that many bands (161) instead")
     parser.add_argument("--floor", type=float, default=80.0, help="of the bands, dB under the loudest cell (default: %(default)g)")
     parser.add_argument("--sweep", action="store_true", help="more iteration counts and momenta")
     arguments = parser.parse_args()
@@ -219,7 +221,7 @@ def main() -> None:
     more = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("librosa", "numba"))
     counts = ", ".join(f"{len(sounds)} sounds of {name}" for name, sounds in sets.items())
     options = " ".join(sys.argv[1:])
-    for folder in arguments.folders:  # where somebody keeps their sounds is nobody's business
+    for folder in arguments.folders:  # private folders are not named
         options = options.replace(str(folder), folder.resolve().name)
     print(f"{stamp(f'python benchmarks/phase.py {options}')} {more}; {counts}, {SECONDS} s at most.\n")
     for hop in arguments.hops if not arguments.bands else arguments.hops[:1]:

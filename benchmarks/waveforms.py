@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Variational autoencoders of raw samples against principal components of the same samples, at the same latent size.
+"""Does a VAE of raw samples reconstruct better than principal components of the same samples, at the same latent size?
 
-    python benchmarks/waveforms.py SOUNDS [--what notes] [--dims 8,32] [--minutes 3] [--models raw,cycles] [--set KEY=VALUE] [--out FILE]
+    python benchmarks/waveforms.py SOUNDS [--what notes] [--dims 8,32] [--minutes 3] [--models raw,pitch-synchronous] [--set KEY=VALUE]
+                                   [--out FILE]
 
-SOUNDS is the folder that benchmarks/real_audio.py makes. `raw` is source B's model, with dense layers to a latent of so many numbers and
-one learned variance (sigma-VAE); `cycles` lays notes out by the cycles of their fundamental, and its pitch is one of the numbers. Both have
-the KL at its full weight. Errors are 100 ‖x - x̂‖ / ‖x‖ of what the model is given (padded), means over sounds; silence has 100. Everything
-is seeded.
+Table (docs/benchmarks/waveforms.md): errors of training, held-out and unseen sounds, KL, active units. SOUNDS is the folder that
+benchmarks/real_audio.py makes. `raw` is source B's model with dense layers to a latent of `--dims` values and one learned variance
+(sigma-VAE). The pitch-synchronous model resamples notes to a fixed number of samples for each period; the pitch is one of its latents.
+Both have the full weight of the KL. Errors are 100 ‖x - x̂‖ / ‖x‖ of the padded input, means over sounds; silence has 100.
+Everything is seeded.
 """
 
 from __future__ import annotations
@@ -18,9 +20,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from common import say, stamp, table, update
-from one_shots_tables import KEPT_AWAY
-from path import WORK, Bench, folder_in
+from lib.bench import KEPT_AWAY, WORK, bench_for
+from lib.options import add_changes, add_out, as_options, make_parser, numbers, publish
+from lib.page import stamp, table
+from lib.process import say
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.evaluation.card import linear_path
 from timbrespace.evaluation.features import features_of
@@ -33,32 +36,28 @@ RAW = ("model.bottleneck=gaussian", "model.likelihood=sigma", "model.activation=
 
 def main(arguments: list[str] | None = None) -> None:
     """Trains, measures, prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sounds", type=Path, metavar="SOUNDS", help="folder made by real_audio.py")
+    parser = make_parser(__doc__, sounds=True)
     parser.add_argument("--what", choices=tuple(KEPT_AWAY), default="notes")
     parser.add_argument("--dims", default="8,32", help="latent sizes (default %(default)s)")
     parser.add_argument("--minutes", type=float, default=3.0, help="of training, each (default %(default)s)")
     parser.add_argument("--models", default="raw,cycles", help="which of the two (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--set", dest="changes", action="append", default=[], metavar="KEY=VALUE", help="change the preset; repeatable")
+    add_changes(parser)
     parser.add_argument("--work", type=Path, default=WORK / "waveforms", help="folder for corpora and instruments")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="also write the section into this Markdown file (docs/benchmarks.md)")
+    add_out(parser, "waveforms.md")
     given = parser.parse_args(arguments)
-    try:
-        sizes = [int(text) for text in given.dims.split(",")]
-    except ValueError:
-        parser.error(f"--dims: {given.dims!r} is no list of whole numbers; write them with commas, 8,32")
+    sizes = [int(size) for size in numbers(parser, "--dims", given.dims)]
     models = given.models.split(",")
     if not set(models) <= {"raw", "cycles"}:
-        parser.error(f"--models: {given.models!r}, allowed are raw, cycles, or both with a comma")
+        parser.error(f"--models: {given.models!r}, allowed are raw, cycles, or both separated by a comma")
     keep_freed_memory()  # as `timbrespace train` does
     rows = measured(given, sizes, models)
-    options = "".join(f" --set {change}" for change in given.changes)
+    options = as_options(given.changes)
     command = f"python benchmarks/waveforms.py SOUNDS --what {given.what} --dims {given.dims} --minutes {given.minutes:g}"
     command += f" --models {given.models} --seed {given.seed}{options}"
     head = [
         "model",
-        "learned, %",
+        "training, %",
         "held out, %",
         "unseen, %",
         "dB under PCA, held out",
@@ -68,20 +67,15 @@ def main(arguments: list[str] | None = None) -> None:
         "steps",
     ]
     body = "\n\n".join([stamp(command), table(head, rows)])
-    print(body)
-    if given.out is not None:
-        update(given.out, "waveforms", body)
+    publish(body, given.out, "waveforms")
 
 
 def measured(given: argparse.Namespace, sizes: list[int], models: list[str]) -> list[list[str]]:
-    """A row for silence; of each size for PCA, and for every model and its linear path."""
+    """The rows: silence; for each size PCA and every model; for the pitch-synchronous model its linear path, too."""
     from timbrespace.training.data.codec import principal_components
     from timbrespace.training.train import train
 
-    given.work.mkdir(parents=True, exist_ok=True)
-    away = KEPT_AWAY[given.what]
-    folder = folder_in(given.sounds, given.what, away)
-    bench = Bench(folder, given.work, given.minutes, 1, False, kept_away=away, what=given.what)
+    bench = bench_for(given.sounds, given.what, work=given.work, minutes=given.minutes)
     corpus, unseen = bench.corpus, bench.unseen
     held = corpus.indices("validation") + corpus.indices("test")
     parts = ((corpus, corpus.indices("train")), (corpus, held), (unseen, list(range(len(unseen)))))
@@ -93,11 +87,11 @@ def measured(given: argparse.Namespace, sizes: list[int], models: list[str]) -> 
             changes = (*(RAW if preset == "raw" else ()), f"model.dims={dims}", *given.changes)
             out = given.work / f"{given.what} {preset} {dims}.safetensors"
             instrument = train(corpus, out, preset=preset, minutes=given.minutes, changes=changes, seed=given.seed, force=True)
-            sets = [_placed(instrument, *part) for part in parts]
+            sets = [_inputs(instrument, *part) for part in parts]
             if not plain:
-                learned = sets[0][0]
-                mean, basis, _ = principal_components(lambda: iter(learned.split(64)), rows=len(learned), count=dims, passes=6)  # noqa: B023
-                plain = [relative((some - mean) @ basis.T @ basis + mean, some) for some, _ in sets]
+                training = sets[0][0]
+                mean, basis, _ = principal_components(lambda: iter(training.split(64)), rows=len(training), count=dims, passes=6)  # noqa: B023
+                plain = [relative((inputs - mean) @ basis.T @ basis + mean, inputs) for inputs, _ in sets]
                 rows.append([f"PCA-{dims}", *(f"{error:.1f}" for error in plain), "0", "0", *["–"] * 3])
                 say("  ".join(rows[-1]))
             card = instrument.card["training"]
@@ -111,15 +105,15 @@ def measured(given: argparse.Namespace, sizes: list[int], models: list[str]) -> 
     return rows
 
 
-def _placed(instrument: Instrument, corpus: Corpus, clips: list[int]) -> tuple[Tensor, list[Tensor]]:
-    """Sounds as the model is given them, flat `(n, values)`, and themselves; silent ones left out."""
+def _inputs(instrument: Instrument, corpus: Corpus, clips: list[int]) -> tuple[Tensor, list[Tensor]]:
+    """Model inputs `(n, values)` of sounds, and the sounds; silent ones are left out."""
     sounds = [audio for i in clips if (audio := corpus.audio(i)[:, : instrument.contents.samples]).any()]
     return torch.cat([features_of(instrument, audio)[0].flatten(1) for audio in sounds]), sounds
 
 
 def _errors(instrument: Instrument, sets: list[tuple[Tensor, list[Tensor]]], plain: list[float]) -> list[str]:
-    """Of training, held-out and unseen sounds, in %; then how many dB under PCA those of the latter two are."""
-    found = [relative(_copies(instrument, sounds), given) for given, sounds in sets]
+    """Errors of training, held-out and unseen sounds in %; then the level below PCA, in dB, of the latter two."""
+    found = [relative(_reconstructions(instrument, sounds), given) for given, sounds in sets]
     under = [20 * math.log10(a / b) for a, b in zip(plain[1:], found[1:], strict=True)]
     return [*(f"{error:.1f}" for error in found), *(f"{level:.2f}" for level in under)]
 
@@ -130,16 +124,16 @@ def relative(found: Tensor, wanted: Tensor) -> float:
 
 
 @torch.no_grad()
-def _copies(instrument: Instrument, sounds: list[Tensor]) -> Tensor:
-    """What the model makes of sounds, found as for any given sound (of `cycles`, searched): `(n, values)`, before levels are given back."""
+def _reconstructions(instrument: Instrument, sounds: list[Tensor]) -> Tensor:
+    """Reconstructions `(n, values)` from refined latents, before the sounds' levels are restored."""
 
-    def copy(audio: Tensor) -> Tensor:
+    def reconstruct(audio: Tensor) -> Tensor:
         features, lengths = features_of(instrument, audio)
         z = locate(instrument.model, features, lengths, audio, instrument.sample_rate)
         return instrument.model.decode(z, lengths=lengths).features.flatten(1)
 
     with Pool() as pool:
-        return torch.cat(list(pool.map(copy, sounds)))
+        return torch.cat(list(pool.map(reconstruct, sounds)))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What benchmarks/one_shots.py measures of one trained instrument."""
+"""All values of one row of benchmarks/one_shots.py: errors, new sounds, artefacts and cost of one trained instrument."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
-from common import run, say
-from path import Bench, Trained
-from path_quality import plain_pca, searching
+from lib.bench import Bench, Trained
+from lib.pca import plain_pca, with_refinement
+from lib.process import run, say
 from timbrespace.audio.distance import embedding
 from timbrespace.evaluation.artefacts import faults
 from timbrespace.evaluation.card import copies, true_features
@@ -21,11 +21,14 @@ from timbrespace.synthesis.instrument import Instrument
 from timbrespace.synthesis.sound import Sound
 
 NEW = 300  # sounds against held-out ones
-STUTTER_HOP = 1024  # samples, of views that have no frames of their own
+STUTTER_HOP = 1024  # samples between frames, for views without frames
 
 
-def figures(bench: Bench, trained: Trained, *, seed: int) -> dict[str, Any]:
-    """latent, copies, new, faults, cost: nested figures, all numbers or None. Plain PCA stands beside models of its own kind alone."""
+def measure(bench: Bench, trained: Trained, *, seed: int) -> dict[str, Any]:
+    """Nested values under latent, copies, attack_median_ms, new, faults and cost; all are numbers or None.
+
+    Only models with a linear codec are compared with plain PCA of the same size.
+    """
     instrument = Instrument.load(trained.path)
     samples = instrument.contents.samples
     unseen = [bench.unseen.audio(i)[:, :samples] for i in range(len(bench.unseen))]
@@ -37,9 +40,9 @@ def figures(bench: Bench, trained: Trained, *, seed: int) -> dict[str, Any]:
         theirs = float(feature_errors(plain, unseen).mean())
         latent |= {"plain PCA": theirs, "under_pca_percent": 100 * (1 - ours / theirs)}
         rows |= {
-            "encoder's guess alone": copies(searching(instrument, 0), unseen),
+            "encoder alone": copies(with_refinement(instrument, 0), unseen),
             "plain PCA": copies(plain, unseen),
-            "plain PCA, searched": copies(searching(plain, instrument.model.searching), unseen),
+            "plain PCA, refined": copies(with_refinement(plain, instrument.model.searching), unseen),
         }
     rows["true features"] = true_features(instrument, unseen)
     found = reconstruction_table(rows, unseen, sample_rate=instrument.sample_rate)
@@ -50,14 +53,14 @@ def figures(bench: Bench, trained: Trained, *, seed: int) -> dict[str, Any]:
         "copies": {name: {key: float(figure["mean"]) for key, figure in row.items()} for name, row in found.items()},
         "attack_median_ms": {name: float(row["attack_ms"]["median"]) for name, row in found.items()},
         "unseen_sounds": len(unseen),
-        "new": crowd(bench, instrument, made),
-        "faults": fault_figures(bench, instrument, made),
+        "new": distribution(bench, instrument, made),
+        "faults": artefacts(bench, instrument, made),
         "cost": _cost(bench, trained, instrument),
     }
 
 
-def crowd(bench: Bench, instrument: Instrument, made: list[Sound]) -> dict[str, float]:
-    """New sounds against the held-out files of the trained kits."""
+def distribution(bench: Bench, instrument: Instrument, made: list[Sound]) -> dict[str, float]:
+    """Distance, precision, recall, two-sample accuracy and novelty of new sounds, against the held-out files of the trained kits."""
     corpus, samples = bench.corpus, instrument.contents.samples
 
     def points(clips: list[int]) -> Tensor:
@@ -70,8 +73,8 @@ def crowd(bench: Bench, instrument: Instrument, made: list[Sound]) -> dict[str, 
     return {key: float(value) for key, value in result.items() if isinstance(value, (int, float))} | {"held_out": float(len(held))}
 
 
-def fault_figures(bench: Bench, instrument: Instrument, made: list[Sound]) -> dict[str, dict[str, float]]:
-    """The faults heard in earlier systems, on new sounds and on the held-out files, both as they are heard: see `evaluation.faults`."""
+def artefacts(bench: Bench, instrument: Instrument, made: list[Sound]) -> dict[str, dict[str, float]]:
+    """Artefact metrics (see `evaluation.artefacts`) of new sounds and of the held-out files."""
     corpus, samples = bench.corpus, instrument.contents.samples
     real = [corpus.audio(i)[:, :samples] for i in corpus.indices("test") + corpus.indices("validation")]
     view: Any = getattr(instrument.representation, "view", instrument.representation)

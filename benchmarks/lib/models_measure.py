@@ -1,4 +1,4 @@
-"""What benchmarks/models.py measures of one row."""
+"""All values of one row of benchmarks/models.py."""
 
 from __future__ import annotations
 
@@ -10,35 +10,31 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from common import run, say
-from models_rows import CONTROLS, PCA, Row, dims_key
-from path import Bench, folder_in
-from path_quality import plain_pca
+from lib.bench import KEPT_AWAY, bench_for, toy_corpus
+from lib.models_rows import CONTROLS, PCA, Row, dims_key
+from lib.pca import pca_instrument, plain_pca
+from lib.process import run, say
 from timbrespace.audio.distance import embedding
 from timbrespace.audio.trim import pad_and_normalise, shorten
-from timbrespace.config.build import build_model, build_representation
+from timbrespace.config.build import build_representation
 from timbrespace.config.presets import load_preset
 from timbrespace.corpus.corpus import Corpus, is_corpus
-from timbrespace.corpus.prepare import prepare
 from timbrespace.evaluation.card import copies, true_features
 from timbrespace.evaluation.disentanglement import disentanglement
 from timbrespace.evaluation.distribution import compare
-from timbrespace.evaluation.features import feature_errors, feature_unit, features_of, floor_of, latents
+from timbrespace.evaluation.features import feature_errors, feature_unit, features_of, floor_of
 from timbrespace.evaluation.reconstruction import control_rows, reconstruction_table
-from timbrespace.latent.space import LatentSpace
 from timbrespace.model.codec.oneshot import OneShot
-from timbrespace.synthesis.file import Contents
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.data.codec import principal_components
 
-KEPT_AWAY = {"drums": None, "notes": ("viola", "trumpet", "lead", "kalimba")}  # None: those of path.py
-_SOURCE_B = {"name": "magnitude"}  # the view of its standard deviation
-_TRAINING = 1_000  # training sounds that new ones are compared with, at most
+_SOURCE_B = {"name": "magnitude"}  # the view in which source B computed its error
+_TRAINING = 1_000  # at most so many training sounds are compared with new ones
 
 
 @dataclass
 class Settings:
-    """sounds: folder of real_audio.py, or None. work: for corpora and instruments. unseen, new, toys: counts. changes: of presets."""
+    """The script's options. sounds: folder of real_audio.py; work: for corpora and instruments; unseen, new, toys: counts."""
 
     sounds: Path | None
     work: Path
@@ -52,85 +48,81 @@ class Settings:
 
 @dataclass(frozen=True)
 class Material:
-    """A corpus, and sounds that no model learns from: whole kits or instruments, of a toy corpus its test split."""
+    """A corpus, and sounds that no model is trained on: whole kits or instruments; for a toy corpus its test split."""
 
     corpus: Corpus
     unseen: list[Tensor]
     toy: bool = False
 
     def clips(self, *splits: str, most: int | None = None) -> list[Tensor]:
-        """Sounds of splits, spread evenly where there are more than `most`; silent ones left out."""
+        """Sounds of splits without silent ones, at most `most` at even distances."""
         indices = [i for split in splits for i in self.corpus.indices(split)]
         return _spread([audio for i in indices if (audio := self.corpus.audio(i)).any()], most)
 
 
 def material(name: str, given: Settings) -> Material:
-    """What a corpus's rows are measured on; prepared once."""
+    """The corpus of that name and its unseen sounds; prepared once."""
     folder = given.work / name
     if name not in KEPT_AWAY:
-        count = folder.with_name(f"{name} {given.toys}")
-        corpus = Corpus.open(count) if is_corpus(count) else prepare(f"synthetic:{name}", count, count=given.toys)
-        found = Material(corpus, [], toy=True)
+        found = Material(toy_corpus(name, given.toys, work=given.work), [], toy=True)
         return replace(found, unseen=found.clips("test", most=given.unseen))
     if given.sounds is None:
         raise SystemExit(f"rows of {name} need the folder that benchmarks/real_audio.py makes: give it as SOUNDS")
-    away = {"kept_away": kept} if (kept := KEPT_AWAY[name]) else {}
-    folder.mkdir(parents=True, exist_ok=True)
-    bench = Bench(folder_in(given.sounds, name, *away.values()), folder, given.minutes, 1, False, what=name, **away)
+    bench = bench_for(given.sounds, name, work=folder, minutes=given.minutes)
     ready = [Corpus.open(path) if is_corpus(path) else None for path in (folder / "trained.corpus", folder / "unseen.corpus")]
     corpus, unseen = ready[0] or bench.corpus, ready[1] or bench.unseen
     return Material(corpus, _spread([audio for i in range(len(unseen)) if (audio := unseen.audio(i)).any()], given.unseen))
 
 
 def measure(row: Row, given: Settings) -> dict[str, Any]:
-    """All figures of a row; `refused`, a sentence, instead of them where the preset does not take this corpus."""
+    """All values of a row; only `refused`, a sentence, if the preset cannot be trained on this corpus."""
     found = material(row.corpus, given)
     if row.preset in CONTROLS:
         return _control(row, found)
     if row.preset == PCA:
         assert row.dims is not None
-        instrument = plain(found.corpus, row.dims)
+        instrument = pca_instrument(found.corpus, row.dims)
         return {"dims": instrument.dims, **_instrument(instrument, found, given)}
     try:
-        path, told = _train(row, found.corpus, given)
+        path, result = _train(row, found.corpus, given)
     except SystemExit as error:
         return {"refused": str(error).splitlines()[-1].removeprefix("error: ")}
     instrument = Instrument.load(path)
-    training = told["card"]["training"]
+    training = result["card"]["training"]
     config = load_preset(row.preset)
     epochs = training["steps"] * config.training.batch / training["images"]
     return {
-        "seconds": told["seconds"],
+        "seconds": result["seconds"],
         "steps": training["steps"],
         "stopped_early": training["stopped_early"],
         "seconds_an_epoch": training["seconds"]["train"] / epochs,
         "train_error": training["train_error"],
         "validation_error": training["validation_error"],
-        "begun_error": _begun_error(training),
+        "begun_error": _initial_error(training),
         "unit": training["unit"],
         "kl_nats": training["kl_nats"],
         "active_units": training.get("active_units"),
-        "peak_mb": told["peak_mb"],
+        "peak_mb": result["peak_mb"],
         "file_mb": path.stat().st_size / 1e6,
         "dims": instrument.dims,
         **_instrument(instrument, found, given),
     }
 
 
-def _begun_error(training: dict[str, Any]) -> float | None:
-    """Of validation clips before the first step; None where that was not looked at, or is of the first of two stages."""
+def _initial_error(training: dict[str, Any]) -> float | None:
+    """Error of validation clips before the first step; None if that was not measured or belongs to the first of two stages."""
     curve = training["curve"]
     return curve["validation"][0] if curve["step"][0] == 0 and "stages" not in training else None
 
 
 def _train(row: Row, corpus: Corpus, given: Settings) -> tuple[Path, dict[str, Any]]:
-    """The instrument, by the command line; SystemExit with its last words when that refuses."""
+    """The instrument file and what `train --json` printed. Raises SystemExit with the command's message if it refuses."""
     path = given.work / f"{row.file.removesuffix('.json')}.safetensors"
     words: list[str | Path] = ["train", corpus.path, "--out", path, "--preset", row.preset, "--minutes", f"{given.minutes:g}"]
     if row.dims is not None:
         key = dims_key(load_preset(row.preset).model)
         if key is None:
-            raise SystemExit(f"the latent of {row.preset} has the size that its layers give it")
+            raise SystemExit(f"the latent size of {row.preset} follows from its layers")
         words += ["--set", f"{key}={row.dims}"]
     for change in given.changes:
         words += ["--set", change]
@@ -140,11 +132,11 @@ def _train(row: Row, corpus: Corpus, given: Settings) -> tuple[Path, dict[str, A
 
 
 def _instrument(instrument: Instrument, found: Material, given: Settings) -> dict[str, Any]:
-    """Of any instrument: its size, copies of unseen sounds, new sounds, what its latent tells."""
+    """Values of any instrument: size, errors of unseen sounds, new sounds, disentanglement (toy corpora only)."""
     samples, rate = instrument.contents.samples, instrument.sample_rate
     unseen = [audio[:, :samples] for audio in found.unseen]
-    say(f"copies of {len(unseen)} sounds")
-    back = copies(instrument, unseen)
+    say(f"reconstructions of {len(unseen)} sounds")
+    reconstructed = copies(instrument, unseen)
     result: dict[str, Any] = {
         "parameters": sum(parameter.numel() for parameter in instrument.model.parameters()),
         "values_per_second": _values_per_second(instrument, found.corpus),
@@ -152,30 +144,30 @@ def _instrument(instrument: Instrument, found: Material, given: Settings) -> dic
         "unseen_error": float(feature_errors(instrument, unseen).mean()),
         "unseen_unit": feature_unit(instrument),
         "unseen_pca_error": _pca_error(instrument, found.corpus, unseen),
-        "copies": _wav_figures(back, unseen, rate),
-        "no_model": _wav_figures(true_features(instrument, unseen), unseen, rate),
+        "copies": _wav_errors(reconstructed, unseen, rate),
+        "no_model": _wav_errors(true_features(instrument, unseen), unseen, rate),
     }
     say(f"{given.new} new sounds")
     made = embedding([sound.audio for sound in instrument.generate(given.new, seed=given.seed)], sample_rate=rate)
     training = [audio[:, :samples] for audio in found.clips("train", most=_TRAINING)]
     held = [audio[:, :samples] for audio in found.clips("test", "validation", most=_TRAINING)]
-    crowd = compare(made, embedding(held, sample_rate=rate), training=embedding(training, sample_rate=rate), count=given.new)
-    result["new"] = {key: value for key, value in crowd.items() if value is not None}
+    comparison = compare(made, embedding(held, sample_rate=rate), training=embedding(training, sample_rate=rate), count=given.new)
+    result["new"] = {key: value for key, value in comparison.items() if value is not None}
     if found.toy:
         result["disentanglement"] = disentanglement(instrument, found.corpus, split=None, seed=given.seed)
     return result
 
 
 def _control(row: Row, found: Material) -> dict[str, Any]:
-    """A row that needs no model: copies alone."""
+    """Values of a row without a model: errors of reconstructions only."""
     training = found.clips("train", most=_TRAINING)
     rows = control_rows(found.unseen, training, sample_rate=found.corpus.sample_rate)
-    return {"copies": _wav_figures(rows[row.preset], found.unseen, found.corpus.sample_rate)}
+    return {"copies": _wav_errors(rows[row.preset], found.unseen, found.corpus.sample_rate)}
 
 
-def _wav_figures(found: list[Tensor], originals: list[Tensor], rate: int) -> dict[str, float]:
-    """Means of all measures WAV to WAV, the interval of the first, and source B's standard deviation in % through its own view."""
-    table = reconstruction_table({"copy": found}, originals, sample_rate=rate)["copy"]
+def _wav_errors(reconstructed: list[Tensor], originals: list[Tensor], rate: int) -> dict[str, float]:
+    """Means of all measures WAV to WAV, the interval of the log-mel error, and source B's standard deviation in % in its own view."""
+    table = reconstruction_table({"row": reconstructed}, originals, sample_rate=rate)["row"]
     view = build_representation(_SOURCE_B, sample_rate=rate, channels=originals[0].shape[0])
     samples = max(4_096, max(audio.shape[-1] for audio in originals))
 
@@ -183,14 +175,14 @@ def _wav_figures(found: list[Tensor], originals: list[Tensor], rate: int) -> dic
         return view.encode(torch.from_numpy(pad_and_normalise(shorten(audio.numpy(), samples, rate), samples))[None])
 
     with torch.no_grad():
-        squares = [float((features(a) - features(b)).square().mean()) for a, b in zip(found, originals, strict=True)]
+        squares = [float((features(a) - features(b)).square().mean()) for a, b in zip(reconstructed, originals, strict=True)]
     figures = {key: figure["mean"] for key, figure in table.items()}
     low, high = (table["log_mel_db"][key] for key in ("low", "high"))
     return figures | {"low": low, "high": high, "stdev_percent": 100 * (sum(squares) / len(squares)) ** 0.5}
 
 
 def _values_per_second(instrument: Instrument, corpus: Corpus) -> float:
-    """Latent values a second of sound: of a latent that moves as it runs, of one a clip over the mean clip."""
+    """Latent values for a second of sound; for a model with one latent a clip: values over the mean length of a clip."""
     if not instrument.model.time_varying:
         samples = [min(corpus.samples(i), instrument.contents.samples) for i in range(len(corpus))]
         return instrument.dims * corpus.sample_rate / (sum(samples) / len(samples))
@@ -201,7 +193,7 @@ def _values_per_second(instrument: Instrument, corpus: Corpus) -> float:
 
 
 def _pca_error(instrument: Instrument, corpus: Corpus, sounds: list[Tensor]) -> float | None:
-    """Of as many plain principal components of the model's own features; None where the latent moves."""
+    """Error of as many plain principal components of the model's own features; None for time-varying latents."""
     model = instrument.model
     if isinstance(model, OneShot):
         return float(feature_errors(plain_pca(instrument, corpus), sounds).mean())
@@ -222,38 +214,6 @@ def _pca_error(instrument: Instrument, corpus: Corpus, sounds: list[Tensor]) -> 
         return found.reshape(features.shape)
 
     return float(feature_errors(instrument, sounds, back=back).mean())
-
-
-def plain(corpus: Corpus, dims: int) -> Instrument:
-    """Plain principal components of the training clips in the default view, with a density over them: an instrument without learning.
-
-    Lengths of new sounds are those that a line through the components tells.
-    """
-    config = load_preset("oneshot", changes=[f"model.dims={dims}", "model.notes=null"])
-    view = build_representation(config.representation, sample_rate=corpus.sample_rate, channels=corpus.channels)
-    clips = corpus.indices("train")
-    longest = max(corpus.samples(i) for i in range(len(corpus)))
-    samples = max(4_096, min(longest, round(corpus.clip_seconds * corpus.sample_rate)))  # as training does
-    model = build_model(config.model, representation=view, samples=samples).eval().requires_grad_(False)
-    assert isinstance(model, OneShot)
-    contents = Contents(
-        representation=view, model=model, space=LatentSpace.fit(torch.randn(8, dims), [None] * 8, seed=0), sample_rate=corpus.sample_rate,
-        settings={"representation": config.representation, "model": config.model}, channels=corpus.channels, samples=samples,
-        clips=None, novelty_unit=None,
-    )  # fmt: skip
-    lengths = torch.log2(torch.tensor([float(min(corpus.samples(i), samples)) for i in clips]))
-    model.length_statistics.copy_(torch.stack([lengths.mean(), lengths.std(correction=0).clamp_min(0.05)]))
-    found = plain_pca(Instrument(contents), corpus)
-    fitted = found.model
-    assert isinstance(fitted, OneShot)
-    points = latents(found, [corpus.audio(i) for i in clips])
-    wanted = (lengths - lengths.mean()) / fitted.length_statistics[1]
-    line = torch.linalg.lstsq(torch.cat([points, torch.ones(len(points), 1)], 1), wanted[:, None]).solution[:, 0]
-    with torch.no_grad():
-        fitted.length_path.weight.copy_(line[None, :-1])
-        fitted.length_path.bias.copy_(line[-1:])
-    space = LatentSpace.fit(points, [corpus.clips[i].category for i in clips], seed=0)
-    return Instrument(replace(found.contents, space=space))
 
 
 def _spread(sounds: list[Tensor], most: int | None) -> list[Tensor]:

@@ -1,4 +1,4 @@
-"""The rows of benchmarks/models.py: every preset with its own settings, one preset a family at equal latent sizes, and the controls."""
+"""The rows of benchmarks/models.py: every preset with its own settings, one preset for each family at equal latent sizes, control rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ PCA = "plain PCA"
 
 @dataclass(frozen=True)
 class Row:
-    """One model on one corpus. preset: or the name of a control; dims: latent size asked for, None: the preset's own."""
+    """One model on one corpus. preset: name of a preset or of a control row; dims: latent size; None: the preset's own."""
 
     corpus: str
     preset: str
@@ -26,24 +26,24 @@ class Row:
 
     @property
     def name(self) -> str:
-        """As `--rows` picks it: `drums/dense`, `drums/dense@8`, `drums/control: silence`."""
+        """The name that `--rows` matches: `drums/dense`, `drums/dense@8`, `drums/control: silence`."""
         control = "control: " if self.control else ""
         return f"{self.corpus}/{control}{self.preset}" + ("" if self.dims is None else f"@{self.dims}")
 
     @property
     def file(self) -> str:
-        """Name of the file with its results, which rows of the very same training share."""
+        """Name of the file with the results; rows of the same training share one."""
         same = self if self.control or self.dims is not None else replace(self, dims=own_size(self.preset))
         return same.name.replace("/", "--").replace(": ", "_").replace(" ", "_") + ".json"
 
     @property
     def control(self) -> bool:
-        """Whether nothing is trained."""
+        """Whether this is a control row, which trains nothing."""
         return self.preset in (*CONTROLS, PCA)
 
 
 def all_rows() -> list[Row]:
-    """Presets as they are, then families at each size, then controls; all corpora of one before the next."""
+    """All rows: control rows, presets with their own settings, families at each size; every corpus of one before the next."""
     own = [Row(corpus, preset) for preset in presets() for corpus in CORPORA]
     equal = [Row(corpus, preset, dims) for dims in SIZES for preset in families().values() for corpus in CORPORA]
     controls = [Row(corpus, control) for control in CONTROLS for corpus in CORPORA]
@@ -52,7 +52,7 @@ def all_rows() -> list[Row]:
 
 @lru_cache(maxsize=1)
 def families() -> dict[str, str]:
-    """Family -> the preset that stands for it where the latent size is asked for: its namesake, or that of the shortest name."""
+    """Family -> the preset that represents it at a given latent size: the preset of the same name, else the one with the shortest name."""
     found: dict[str, str] = {}
     for preset in sorted(presets(), key=len, reverse=True):
         model = load_preset(preset).model
@@ -62,7 +62,7 @@ def families() -> dict[str, str]:
 
 
 def dims_key(model: Mapping[str, Any]) -> str | None:
-    """The setting that is the latent size; None where it follows from others (a convolutional code)."""
+    """The config key of the latent size; None if the size follows from other settings (a convolutional code)."""
     if "dims" in model:
         return "model.dims"
     inner = model.get("inner")
@@ -71,7 +71,7 @@ def dims_key(model: Mapping[str, Any]) -> str | None:
 
 @lru_cache
 def own_size(preset: str) -> int | None:
-    """A preset's own latent size, where families are compared at that size and the preset stands for its own."""
+    """A preset's own latent size if it represents its family and families are compared at that size; else None."""
     if preset not in families().values():
         return None
     model: Any = load_preset(preset).model
@@ -80,9 +80,9 @@ def own_size(preset: str) -> int | None:
 
 
 def chosen(patterns: str, rows: list[Row]) -> list[Row]:
-    """Rows whose names match one of the patterns between commas. Raises ValueError for a pattern that matches none."""
+    """Rows whose names match one of the patterns (separated by commas). Raises ValueError if a pattern matches none."""
     wanted = [pattern.strip() for pattern in patterns.split(",")]
     for pattern in wanted:
         if not any(fnmatch.fnmatchcase(row.name, pattern) for row in rows):
-            raise ValueError(f"{pattern!r} picks no row; --list names them")
+            raise ValueError(f"{pattern!r} matches no row; --list prints the names")
     return [row for row in rows if any(fnmatch.fnmatchcase(row.name, pattern) for pattern in wanted)]

@@ -1,6 +1,6 @@
-"""The parts of benchmarks/representations.py that concern whole corpora, each in a process of its own. Started by that script.
+"""Whole corpora, for benchmarks/representations.py; each part in a process of its own. That script starts it:
 
-    python benchmarks/representations_scale.py RESULTS exact|clips|memory MADE_BY AMOUNT
+    python -m lib.representations_scale RESULTS exact|clips|memory MADE_BY AMOUNT
 
 exact: the exact views at edges of windows and at random lengths. clips: AMOUNT synthetic drums, prepared and encoded.
 memory: AMOUNT gigabytes of clips, prepared and encoded as a stream; the peak beside that of a half and a quarter.
@@ -22,8 +22,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from common import Memory, anonymous_mb, keep, say, status_bytes  # also puts this clone first on the path
-from representations_measure import snr_db
+from lib.page import keep
+from lib.process import Memory, anonymous_mb, say, status_bytes
+from lib.representations_measure import snr_db
 from timbrespace.audio.files import write
 from timbrespace.config.build import build_representation
 from timbrespace.contracts import SAMPLE_RATE
@@ -38,12 +39,12 @@ EDGES = (1, 2, 3, 255, 256, 257, 511, 512, 513, 1023, 1024, 1025, 2047, 2048, 20
 RANDOM, _LONGEST = 200, 20_000  # random lengths, samples at most
 _FILE_SECONDS, _SEGMENT_SECONDS = 60, 2.0
 _BATCH = 16
-ALLOWED_MB = 400  # of data over what the process holds before the first clip, whatever the size of the corpus
-_PATIENCE = 1_800  # s
+ALLOWED_MB = 400  # of data above the idle process, for every size of the corpus
+_STREAM_SECONDS = 1_800  # a stream is given up after that
 
 
 def exact(amount: float) -> dict[str, Any]:
-    """Least SNR in dB of every exact view over EDGES and random lengths, mono and stereo noise; the length where it lies."""
+    """Least SNR in dB of every exact view over EDGES and random lengths, mono and stereo noise, and the length where it occurs."""
     rng = np.random.default_rng(0)
     lengths = [*EDGES, *rng.integers(1, _LONGEST, size=int(amount)).tolist()]
     noise = 0.3 * torch.randn(1, 2, max(lengths), generator=torch.Generator().manual_seed(0))
@@ -110,8 +111,8 @@ def memory(amount: float) -> dict[str, Any]:
             for number in range(len(list(folder.iterdir())), made):
                 write(folder / f"sequence {number:05d}.wav", sequence(drums, rng), SAMPLE_RATE, subtype="PCM_16")
             say(f"{made} minutes prepared and encoded as a stream, {ALLOWED_MB} MB allowed")
-            command = [sys.executable, __file__, "--stream", str(folder), str(Path(place) / "corpus")]
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_PATIENCE)
+            command = [sys.executable, "-m", "lib.representations_scale", "--stream", str(folder), str(Path(place) / "corpus")]
+            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_STREAM_SECONDS)
             if done.returncode:
                 raise RuntimeError(f"the stream over {made} files ended with {done.returncode}: {done.stderr.strip()[-500:]}")
             runs.append(json.loads(done.stdout))
@@ -119,7 +120,7 @@ def memory(amount: float) -> dict[str, Any]:
 
 
 def sequence(drums: list[np.ndarray], rng: np.random.Generator) -> torch.Tensor:
-    """A minute of drums on a bed of noise, `(1, time)`; no two are alike."""
+    """A minute of drums on quiet noise, `(1, time)`; every call gives another."""
     audio = (0.003 * rng.standard_normal(_FILE_SECONDS * SAMPLE_RATE, dtype=np.float32))[: _FILE_SECONDS * SAMPLE_RATE]
     for _ in range(_FILE_SECONDS * 4):
         drum = drums[rng.integers(len(drums))]
@@ -129,7 +130,7 @@ def sequence(drums: list[np.ndarray], rng: np.random.Generator) -> torch.Tensor:
 
 
 def stream(folder: Path, out: Path) -> dict[str, Any]:
-    """Prepares and encodes batch by batch in this process, which may take ALLOWED_MB more where the system can limit that."""
+    """Prepares and encodes batch by batch in this process. Where the system can, it limits the process to ALLOWED_MB more."""
     peak, ended = [0.0], threading.Event()
 
     def look() -> None:
@@ -172,11 +173,11 @@ def stream(folder: Path, out: Path) -> dict[str, Any]:
 
 
 def _limit(megabytes: int) -> bool:
-    """Allows this process so much more than the data it holds; False where the system cannot."""
+    """Limits the data of this process to so much more than now. Returns False if the system cannot."""
     held = status_bytes("VmData")
     if not held:
         return False
-    import resource  # there is one where there is a /proc/self/status
+    import resource  # exists wherever /proc/self/status does
 
     most = held + megabytes * 1_000_000
     resource.setrlimit(resource.RLIMIT_DATA, (most, most))
@@ -184,7 +185,7 @@ def _limit(megabytes: int) -> bool:
 
 
 def main(arguments: list[str]) -> None:
-    """Measures one part and writes its file; or, with --stream, one stream and prints it."""
+    """Measures one part and writes its file; with --stream, measures one stream and prints the values."""
     if arguments[0] == "--stream":
         print(json.dumps(stream(Path(arguments[1]), Path(arguments[2]))))
         return

@@ -1,19 +1,19 @@
-"""The tables and the verdict of benchmarks/representations.py, from the stored figures."""
+"""The tables and the verdict of benchmarks/representations.py, from stored values."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from common import table
+from lib.page import table
 
 Figures = Mapping[str, Any]
 Stored = Mapping[str, Figures]  # row -> figures
 
-NOTE = """Means over sounds; in brackets the 95 % bootstrap interval; smaller is better; columns are defined in [measures](measures.md).
-Clips are as `prepare` makes them (mono, 44.1 kHz, peak -1 dB), drums and notes of 1.5 s at most, pieces of 10 s, each copied at its own
-length. *1024*: the log-mel error of all tables; *512*, *2048*: the same with another window, its hop a quarter, without mel bands too
-narrow to hold a bin; of pieces all 10 s are heard. *Silence*: what an empty copy reads. *Mean*: one sound for all, from the mean
+NOTE = """Means over sounds; in brackets the 95 % bootstrap interval; smaller is better; columns are defined in [measures](../measures.md).
+Clips are as `prepare` makes them (mono, 44.1 kHz, peak -1 dB), drums and notes of 1.5 s at most, pieces of 10 s, each with its own
+length. *1024*: the log-mel error of all tables; *512*, *2048*: the same with another window (hop a quarter), without mel bands
+that are too narrow to hold a bin. For pieces, all 10 s count. *Silence*: the error of silence. *Mean*: one sound for all, from the mean
 spectrogram of the set."""
 
 
@@ -24,16 +24,16 @@ def rows_of(stored: Stored) -> dict[str, Figures]:
 
 def speed(stored: Stored) -> str:
     """Speed, memory and size."""
-    head = ["view", "grid", "way back", "values/s", "encode 1", "encode 2", "decode 1", "decode 2", "MB there", "MB back"]
+    head = ["view", "grid", "inversion", "values/s", "encode 1", "encode 2", "decode 1", "decode 2", "encode MB", "decode MB"]
     lines = []
     for name, one in rows_of(stored).items():
         if "values_per_second" in one:
             rates = [_rate(one[f"{what}_{threads}"]) for what in ("encode", "decode") for threads in (1, 2)]
             memory = [f"{one[key]:.0f}" for key in ("encode_mb", "decode_mb")]
-            lines.append([f"`{name}`", _grid(one), _way_back(name, one), f"{one['values_per_second']:,.0f}", *rates, *memory])
+            lines.append([f"`{name}`", _grid(one), _inversion(name, one), f"{one['values_per_second']:,.0f}", *rates, *memory])
     what = (
-        "Encode, decode: × real time with one and with two threads, medians of three taken in turn, on 1 s one-shots (32 there in "
-        "one batch, 4 back). MB: peak over the idle process for those batches. Grid: window/hop, bands."
+        "Encode, decode: × real time with one and with two threads, medians of three taken in turn, on 1 s one-shots (a batch of 32 "
+        "encoded, one of 4 decoded). MB: peak above the idle process for those batches. Grid: window/hop, bands."
     )
     return f"{what}\n\n{table(head, lines)}"
 
@@ -50,7 +50,7 @@ def errors(stored: Stored) -> str:
 
 
 def ears(stored: Stored) -> str:
-    """What an ear would notice first."""
+    """Errors of attack, decay and grain."""
     sets = [name for name in _sets(stored) if name != "pieces"]
     keys = {"sound_db": "sound (dB)", "attack_ms": "attack (ms)", "decay_percent": "decay (%)", "grain_db": "grain (dB)"}
     head = ["view", *(f"{part}: {text}" for part in sets for text in keys.values())]
@@ -59,7 +59,7 @@ def ears(stored: Stored) -> str:
 
 
 def phase(stored: Stored) -> str:
-    """How near the phase comes, and what is left after the end."""
+    """Spectral convergence or SNR, and the level after the end."""
     sets = _sets(stored)
     head = ["view", *(f"convergence {name} (dB)" for name in sets), "least SNR (dB)", "after the end (dBFS)"]
     lines = []
@@ -69,9 +69,9 @@ def phase(stored: Stored) -> str:
             ratios = [one[part]["snr_db"] for part in sets if one.get(part, {}).get("snr_db") is not None]
             lines.append([f"`{name}`", *near, _decibels(min(ratios, default=None)), _decibels(one.get("tail_dbfs"))])
     what = (
-        "Convergence: size of the error of the magnitudes over their own size, on the view's own window and hop. SNR: where phase or "
-        "samples are kept. After the end: the loudest sample of any copy from one window after the end on, when digital silence follows "
-        "the sound."
+        "Convergence: norm of the error of the magnitudes over their norm, with the view's own window and hop. SNR: of views that keep "
+        "phase or samples. After the end: the loudest sample later than one window after the end of a sound that is followed by "
+        "digital silence."
     )
     return f"{what}\n\n{table(head, lines)}"
 
@@ -89,7 +89,7 @@ def scale(stored: Stored) -> str:
         head = ["files", "prepare (s)", "encode to `bands` (s)", "× real time", "peak memory (MB)"]
         parts.append(
             f"{one['files']:,} WAV files of synthetic drums ({one['audio_s']:.0f} s; 16 bit, mono, 44.1 kHz, in the system's cache) on "
-            f"{one['cores']} cores, the features ({one['features_mb']:.0f} MB) written to disk; start-up of Python left out.\n\n"
+            f"{one['cores']} cores, the features ({one['features_mb']:.0f} MB) written to disk; without Python's start-up.\n\n"
             + table(head, [[f"{one['files']:,}", *cells]])
         )
     if one := stored.get("scale/memory"):
@@ -98,22 +98,22 @@ def scale(stored: Stored) -> str:
         head = ["corpus (MB)", "clips", "features (MB)", "prepare (s)", "encode (s)"]
         head += ["idle (MB)", "held (MB)", "peak of prepare (MB)", "peak in all (MB)"]
         limit = (
-            f"the system refused each process more than {one['runs'][0]['allowed_mb']} MB of data over idle"
+            f"the system limited each process to {one['runs'][0]['allowed_mb']} MB of data above idle"
             if one["runs"][0]["limited"]
             else "no limit was set"
         )
         parts.append(
             "Minutes of drums over noise cut into 2 s, prepared and read back by `Corpus.batch`, 16 clips at a time, into `bands`; one "
-            f"process a line; {limit}. *Held*: without pages of files, which the system can drop at any moment; the peaks count them.\n\n"
+            f"process for each line; {limit}. *Held*: without pages of files, which the system can drop; the peaks include them.\n\n"
             + table(head, rows)
         )
     return "\n\n".join(parts)
 
 
 def verdict(stored: Stored) -> str:
-    """Each figure asked for, its bound, what was found."""
+    """Each requirement: its bound, the measured value, whether it is met."""
     rows = [_line(*one) for one in _claims(stored)]
-    return table(["what", "bound", "found", "verdict"], rows)
+    return table(["requirement", "bound", "measured", "verdict"], rows)
 
 
 def _claims(stored: Stored) -> list[tuple[str, str, str, bool | None]]:
@@ -166,7 +166,7 @@ def _claims(stored: Stored) -> list[tuple[str, str, str, bool | None]]:
 def _worst(
     what: str, bound: str, values: Mapping[str, float], good: Callable[[float], bool], worst: Any, text: Callable[[float], str]
 ) -> tuple[str, str, str, bool | None]:
-    """The claim over the worst of several, naming it and every other that misses."""
+    """The requirement applied to the worst of several values; names it and all others that do not meet it."""
     if not values:
         return what, bound, "", None
     name = worst(values, key=lambda key: values[key])
@@ -194,13 +194,13 @@ def _grid(one: Figures) -> str:
     return ", ".join(filter(None, [window, str(one["bands"])]))
 
 
-def _way_back(name: str, one: Figures) -> str:
+def _inversion(name: str, one: Figures) -> str:
     if one["exact"]:
         return "exact"
     if not one["searched"]:
         return "phase kept"
     method = "librosa griffin-lim" if "librosa" in name else one.get("method", "")
-    return f"{method} {one.get('iterations', '')}".strip() or "searched"
+    return f"{method} {one.get('iterations', '')}".strip() or "recovered"
 
 
 def _interval(one: Figures) -> str:

@@ -1,4 +1,4 @@
-"""New sounds, as a crowd, against held-out real ones, with control rows that need no sampling, no model, or no novelty."""
+"""The distribution of new sounds against that of held-out real ones, with control rows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from common import say, table
+from lib.page import table
+from lib.process import say
 from timbrespace.audio.distance import embedding
 from timbrespace.evaluation.card import copies
 from timbrespace.evaluation.distribution import COUNT, compare, near_doubles
@@ -18,20 +19,21 @@ from timbrespace.synthesis.finish import finish
 from timbrespace.synthesis.instrument import Instrument
 
 if TYPE_CHECKING:
-    from path import Bench
+    from lib.bench import Bench
 
 NOTE = """Reference: the {reference} held-out clips of the trained kits (test and validation splits; training reads the second only to
 stop early), so n = {n} a side, means over {splits} draws. *Fréchet ratio*: distance over that of real against real at the same n
-({floor:.1f}), 1 is best. *Precision, recall*: higher is better. *Told apart*: share that a classifier gets right, 50 % is best.
-*Novelty*: 0 a copier, 1 as new as held-out real sounds. *Copies*: nearer than 1 dB to a training sound. *Doubles*: repeats of another
-sound of the same row. [Definitions](measures.md). Every row has {count} sounds. Real against real splits held-out and training clips
-at random, so that velocity layers and near-duplicates fall on both sides, which flatters it."""
+({floor:.1f}), 1 is best. *Precision, recall*: higher is better. *Two-sample accuracy*: share of sounds that a
+classifier assigns to the right side, 50 % is best. *Novelty*: 0 for copies of training sounds, 1 as new as held-out real sounds.
+*Copies*: nearer than 1 dB to a training sound. *Doubles*: repeats of another sound of the same row. [Definitions](../measures.md).
+Every row has {count} sounds. *Real against real* splits held-out and training clips at random, so that velocity layers and
+near-duplicates fall on both sides; its values are therefore too good."""
 
-HEAD = ["sounds", "Fréchet ratio", "precision", "recall", "told apart", "novelty", "copies", "doubles"]
+HEAD = ["sounds", "Fréchet ratio", "precision", "recall", "two-sample accuracy", "novelty", "copies", "doubles"]
 
 
 def measure(bench: Bench) -> str:
-    """The table, as Markdown."""
+    """The table as Markdown."""
     instruments = [Instrument.load(trained.path) for trained in bench.instruments]
     first, corpus = instruments[0], bench.corpus
     clips = corpus.indices("train")
@@ -39,7 +41,7 @@ def measure(bench: Bench) -> str:
     held = [corpus.audio(i)[:, : first.contents.samples] for i in corpus.indices("test") + corpus.indices("validation")]
     known, reference = embedding(training, sample_rate=corpus.sample_rate), embedding(held, sample_rate=corpus.sample_rate)
     rng = np.random.default_rng(0)
-    some = [training[i] for i in rng.permutation(len(training))[:COUNT]]
+    sampled = [training[i] for i in rng.permutation(len(training))[:COUNT]]
 
     def points(sounds: list[Tensor]) -> Tensor:
         return embedding(sounds, sample_rate=first.sample_rate)
@@ -51,25 +53,25 @@ def measure(bench: Bench) -> str:
     made |= {
         "latents from the unit Gaussian": lambda: render(first, gaussian(first, COUNT)),
         "midpoints of random pairs of training latents": lambda: render(first, midpoints(first, COUNT)),
-        "training sounds through the instrument": lambda: copies(first, some),
-        "training sounds themselves (a copier)": lambda: some,
+        "training sounds through the instrument": lambda: copies(first, sampled),
+        "training sounds themselves (a copier)": lambda: sampled,
     }
     rows, result = [], None
     for name, make in made.items():
         say(name)
-        crowd = points(make())
-        result = compare(crowd, reference, training=known)
+        made_points = points(make())
+        result = compare(made_points, reference, training=known)
         rows.append(_row(name, result))
     assert result is not None
     doubles = len(near_doubles(reference)) / len(reference)
     real = {name: result[f"real_{name}"] for name in ("precision", "recall", "accuracy", "copies")}
     rows.append(_row("real against real", real | {"frechet_ratio": 1.0, "novelty": 1.0, "doubles": doubles}))
-    note = NOTE.format(reference=len(held), n=result["n"], splits=result["splits"], floor=result["frechet_floor"], count=len(some))
+    note = NOTE.format(reference=len(held), n=result["n"], splits=result["splits"], floor=result["frechet_floor"], count=len(sampled))
     return f"{note}\n\n{table(HEAD, rows)}"
 
 
 def gaussian(instrument: Instrument, count: int) -> Tensor:
-    """Latents `(count, dims)` from the unit Gaussian, where a VAE's prior would have them."""
+    """Latents `(count, dims)` from the unit Gaussian, the usual prior of a VAE."""
     return torch.from_numpy(np.random.default_rng(1).standard_normal((count, instrument.dims)).astype(np.float32))
 
 
@@ -82,7 +84,7 @@ def midpoints(instrument: Instrument, count: int) -> Tensor:
 
 
 def render(instrument: Instrument, latents: Iterable[Tensor]) -> list[Tensor]:
-    """Latents decoded and finished as `generate` does."""
+    """Sounds `(channels, time)` from latents `(dims,)`, decoded and finished as `generate` does it."""
 
     def one(item: tuple[int, Tensor]) -> Tensor:
         return finish(instrument.decode(item[1], seed=item[0]), instrument.sample_rate)
@@ -91,12 +93,12 @@ def render(instrument: Instrument, latents: Iterable[Tensor]) -> list[Tensor]:
         return list(pool.map(one, enumerate(latents)))
 
 
-def _row(name: str, figures: dict[str, Any]) -> list[str]:
+def _row(name: str, values: dict[str, Any]) -> list[str]:
     return [
         name,
-        f"{figures['frechet_ratio']:.2f}",
-        f"{figures['precision']:.2f}",
-        f"{figures['recall']:.2f}",
-        *(f"{100 * figures['accuracy']:.0f} %", f"{figures['novelty']:.2f}"),
-        *(f"{100 * figures[key]:.0f} %" for key in ("copies", "doubles")),
+        f"{values['frechet_ratio']:.2f}",
+        f"{values['precision']:.2f}",
+        f"{values['recall']:.2f}",
+        *(f"{100 * values['accuracy']:.0f} %", f"{values['novelty']:.2f}"),
+        *(f"{100 * values[key]:.0f} %" for key in ("copies", "doubles")),
     ]

@@ -1,4 +1,4 @@
-"""The real sounds of benchmarks/representations.py, read once and kept as one file that every row loads."""
+"""The recorded sounds of benchmarks/representations.py, read once and stored in one file that every row loads."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from common import say
+from lib.process import say
 from timbrespace.audio.files import find_audio, read
 from timbrespace.audio.trim import Piece, make_clip, shorten
 from timbrespace.contracts import SAMPLE_RATE, TimbrespaceError
 
 SETS = ("drums", "notes", "pieces")
-SECONDS = {"drums": 1.5, "notes": 1.5, "pieces": 10.0}  # at most, as much as the log-mel error hears
+SECONDS = {"drums": 1.5, "notes": 1.5, "pieces": 10.0}  # at most, as in the log-mel error
 STORED = "sounds.npz"
 
 
 def collect(folder: Path, *, sounds: int, pieces: int, seed: int = 0) -> dict[str, list[Tensor]]:
-    """Random clips `(1, time)` a set, as `prepare` makes them: mono, 44.1 kHz, trimmed, peak -1 dB; longer ones cut with a fade.
+    """Random clips `(1, time)` of each set, as `prepare` makes them: mono, 44.1 kHz, trimmed, peak -1 dB; longer ones cut with a fade.
 
-    folder: holds drums, notes and pieces (see real_audio.py); a set that is not there is left out. Unreadable files are passed over.
+    folder: holds drums, notes and pieces (see real_audio.py); a missing set is left out. Unreadable files are skipped.
     """
     found = {}
     for name in SETS:

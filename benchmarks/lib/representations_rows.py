@@ -20,13 +20,13 @@ from timbrespace.representation.registry import REPRESENTATIONS
 from timbrespace.representation.stereo import from_parts
 from timbrespace.representation.views.log_stft import Log
 
-# Settings beside the defaults: name of the row -> keys. The name begins with that of the view. A row whose view is not registered, or
-# does not take its keys, is left out; so the table may run ahead of the registry.
+# Other settings: name of the row -> config keys. The name begins with that of the view. A row is left out if its view is not registered
+# or does not have these keys.
 EXTRAS: dict[str, dict[str, Any]] = {
-    "bands/256": {"bands": 256},  # the most that 44,100 values a second allow at hop 256
-    "bands/256 fine": {"bands": 256, "floor": 100.0, "iterations": 128},  # the nearest there is in so many values
+    "bands/256": {"bands": 256},  # the largest number with at most 44,100 values a second at hop 256
+    "bands/256 fine": {"bands": 256, "floor": 100.0, "iterations": 128},  # the least error at that size
     "bands/refine": {"refine": 50},
-    "bands/hop 128": {"hop": 128, "bands": 128},  # likewise at hop 128
+    "bands/hop 128": {"hop": 128, "bands": 128},  # the largest number at hop 128
     "bands/2048": {"n_fft": 2048, "hop": 512, "bands": 385},
     "log/2048": {"n_fft": 2048, "hop": 512},
     "magnitude/1024": {"n_fft": 1024, "hop": 256, "floor": 100.0},

@@ -1,6 +1,6 @@
-"""Measures one row of benchmarks/representations.py, in a process of its own: memory, speed, errors. Started by that script.
+"""One row of benchmarks/representations.py, measured in a process of its own: memory, speed, errors. That script starts it:
 
-python benchmarks/representations_measure.py RESULTS ROW MADE_BY
+python -m lib.representations_measure RESULTS ROW MADE_BY
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from common import Memory, keep  # also puts this clone first on the path
-from representations_rows import Row, all_rows, keeps_phase, searched, window_of
-from representations_sounds import SECONDS, load
+from lib.page import keep
+from lib.process import Memory
+from lib.representations_rows import Row, all_rows, keeps_phase, searched, window_of
+from lib.representations_sounds import SECONDS, load
 from timbrespace.audio.distance import log_mel_error
 from timbrespace.audio.stft import stft
 from timbrespace.contracts import SAMPLE_RATE
@@ -28,18 +29,18 @@ from timbrespace.parallel import Pool
 from timbrespace.representation.base import Representation
 
 WINDOWS = (512, 1024, 2048)
-TAILS = 12  # sounds a set whose silence after the end is listened to
-_BATCH, _BACK = 32, 4  # clips of 1 s encoded, and decoded, for speed and memory
+TAILS = 12  # sounds of each set whose level after the end is measured
+_BATCH, _BACK = 32, 4  # clips of 1 s that are encoded, and decoded, for speed and memory
 _REPEATS = 3
-_CHUNK = 13  # sounds whose errors are measured by one core at a time
-_LEAST_SECONDS = 0.1  # a timing lasts at least so long
+_CHUNK = 13  # sounds in a task of one core
+_LEAST_SECONDS = 0.1  # of one timing
 _MOST_RUNS = 20
 
 Sets = dict[str, list[Tensor]]
 
 
 def measure(row: Row, sets: Sets) -> dict[str, Any]:
-    """Every figure of a row, by name; figures of a set lie under its name."""
+    """All values of a row by name; those of a set of sounds are nested under the set's name."""
     if row.view == "control":
         ways = {"silence": silent_copies, "mean of the set": lambda sounds: mean_copies(sounds, sounds)}
         make = ways[row.name.partition("/")[2]]
@@ -54,21 +55,21 @@ def measure(row: Row, sets: Sets) -> dict[str, Any]:
         found |= memory(view, batch)
         found |= speed(view, batch)
         for name, clips in sets.items():
-            copies = copied(view, clips)
-            found[name] = set_errors(clips, copies, name) | grid_errors(view, clips, copies)
+            rebuilt = round_trip(view, clips)
+            found[name] = set_errors(clips, rebuilt, name) | grid_errors(view, clips, rebuilt)
         found["tail_dbfs"] = tail(view, [clip for clips in sets.values() for clip in clips[:TAILS] if clip.shape[-1] <= 2 * SAMPLE_RATE])
     return found
 
 
 def equal_clips(sets: Sets) -> Tensor:
-    """A batch `(32, 1, 1 s)` of one-shots cut and padded to one length, drums and notes in turn; what all timings are taken on."""
+    """The batch `(32, 1, 44100)` of all timings: one-shots, drums and notes in turn, cut or padded to 1 s."""
     pools = [clips for name, clips in sets.items() if name != "pieces"] or list(sets.values())
     clips = [pools[k % len(pools)][(k // len(pools)) % len(pools[k % len(pools)])] for k in range(_BATCH)]
     return torch.stack([functional.pad(clip[:, :SAMPLE_RATE], (0, max(0, SAMPLE_RATE - clip.shape[-1]))) for clip in clips])
 
 
 def memory(view: Representation, batch: Tensor) -> dict[str, float]:
-    """Peak memory in MB over what the process held before, of the way there (32 clips) and back (4 clips); everything is compiled first."""
+    """Peak memory in MB above the idle process, for encoding (32 clips) and decoding (4 clips), after compilation."""
     length = batch.shape[-1]
     view.decode(view.encode(batch[:1, :, :4096]), length=4096)
     found = {}
@@ -82,17 +83,17 @@ def memory(view: Representation, batch: Tensor) -> dict[str, float]:
 
 
 def speed(view: Representation, batch: Tensor) -> dict[str, float]:
-    """Times real time, there and back, with one and with two threads: medians of three, taken in turn."""
+    """Real-time factors of encoding and decoding with one and with two threads; medians of three, taken in turn."""
     length = batch.shape[-1]
     features = view.encode(batch)[:_BACK]
-    there: Callable[[], object] = lambda: view.encode(batch)  # noqa: E731
-    back: Callable[[], object] = lambda: view.decode(features, length=length)  # noqa: E731
-    actions = {"encode": (there, _BATCH), "decode": (back, _BACK)}
+    encode: Callable[[], object] = lambda: view.encode(batch)  # noqa: E731
+    decode: Callable[[], object] = lambda: view.decode(features, length=length)  # noqa: E731
+    actions = {"encode": (encode, _BATCH), "decode": (decode, _BACK)}
     spent: dict[tuple[str, int], list[float]] = {}
     before = torch.get_num_threads()
     try:
         runs = {}
-        for threads in (1, 2):  # a warm-up, which also tells how often to run
+        for threads in (1, 2):  # a warm-up, which also decides the number of runs
             torch.set_num_threads(threads)
             for name, (action, _) in actions.items():
                 runs[name] = max(1, min(_MOST_RUNS, math.ceil(_LEAST_SECONDS / max(_seconds(action), 1e-6))))
@@ -107,8 +108,8 @@ def speed(view: Representation, batch: Tensor) -> dict[str, float]:
     return {f"{name}_{threads}": actions[name][1] * audio / median(times) for (name, threads), times in spent.items()}
 
 
-def copied(view: Representation, clips: list[Tensor]) -> list[Tensor]:
-    """There and back, each clip at its own length, one a core."""
+def round_trip(view: Representation, clips: list[Tensor]) -> list[Tensor]:
+    """Clips encoded and decoded, each at its own length, one on each core."""
 
     def one(clip: Tensor) -> Tensor:
         with torch.no_grad():
@@ -130,13 +131,13 @@ def set_errors(originals: list[Tensor], copies: list[Tensor], name: str) -> dict
 
 
 def _errors(originals: list[Tensor], copies: list[Tensor], name: str) -> dict[str, Tensor]:
-    """Every measure of every sound; of pieces the log-mel errors alone, as the others are measures of one-shots."""
+    """All measures `(count,)` of sounds; of pieces the log-mel errors only, as the others are made for one-shots."""
     found = {f"log_mel_{n}": log_mel_error(originals, copies, seconds=SECONDS[name], n_fft=n) for n in WINDOWS}
     return found if name == "pieces" else found | errors(originals, copies)
 
 
 def grid_errors(view: Representation, originals: list[Tensor], copies: list[Tensor]) -> dict[str, float]:
-    """Where the phase is searched: spectral convergence on the view's own grid, dB, mean; where it is kept: the least SNR, dB."""
+    """Mean spectral convergence in dB on the view's own grid if the phase is recovered; the least SNR in dB if it is kept."""
     if keeps_phase(view):
         return {"snr_db": min(snr_db(a, b) for a, b in zip(originals, copies, strict=True))}
     n_fft, hop = getattr(view, "n_fft", None), getattr(view, "hop", None)
@@ -155,16 +156,16 @@ def grid_errors(view: Representation, originals: list[Tensor], copies: list[Tens
 
 
 def tail(view: Representation, clips: list[Tensor]) -> float | None:
-    """Loudest sample in dBFS, from one window after the end of the sound on, of copies whose originals end in digital silence."""
+    """Loudest sample in dBFS later than one window after the end of a sound that is followed by digital silence."""
     window = window_of(view)
     silence = window + SAMPLE_RATE // 4
     padded = [functional.pad(clip, (0, silence)) for clip in clips]
-    peaks = [float(copy[:, clip.shape[-1] + window :].abs().max()) for clip, copy in zip(clips, copied(view, padded), strict=True)]
+    peaks = [float(copy[:, clip.shape[-1] + window :].abs().max()) for clip, copy in zip(clips, round_trip(view, padded), strict=True)]
     return 20 * math.log10(max(*peaks, 1e-15, 0.0)) if peaks else None
 
 
 def snr_db(wanted: Tensor, found: Tensor) -> float:
-    """Signal over error in dB; 300 where there is no error."""
+    """Signal-to-error ratio in dB; 300 if there is no error."""
     error = (wanted.double() - found.double()).square().sum()
     return float(10 * torch.log10((wanted.double().square().sum() / error.clamp_min(1e-300)).clamp(1e-30, 1e30)))
 

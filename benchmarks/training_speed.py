@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Where a step of training goes, and one process against two that share every batch (DDP): the same curve, what it costs or saves.
+"""Where does the time of a training step go, and are two processes that share each batch (DDP) faster than one?
 
-    python benchmarks/scale.py [--corpus synthetic:drums] [--preset conv-vae] [--epochs 4] [--rounds 2] [--profile raw] [--out FILE]
+    python benchmarks/training_speed.py [--corpus synthetic:drums] [--preset conv-vae] [--epochs 4] [--rounds 2]
+                                        [--profile raw] [--out FILE]
 
-Steps: medians of each part, of the models as `train` has them before their first step. Processes: both train on the CPU by the command
-line, in turn; seconds are those of the training stage alone, medians over rounds. The curves are of the validation error at every check.
+Tables (docs/benchmarks/training-speed.md). Steps: median time of each part for models as `train` builds them, before their first step.
+Processes: both train on the CPU by the command line, in turn; times are those of the training stage alone, medians over rounds; the two
+curves of the validation error are compared at every evaluation.
 """
 
 from __future__ import annotations
@@ -20,32 +22,32 @@ from statistics import median
 
 import torch
 
-from common import run, say, stamp, table, update
+from lib.options import add_out, make_parser, publish
+from lib.page import stamp, table
+from lib.process import run, say
 from timbrespace.parallel import keep_freed_memory
 
 PROCESSES = (1, 2)
-STEPS = 12  # timed, after two
+STEPS = 12  # timed steps, after two others
 PARTS = ("loading", "forward", "backward", "optimiser")
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Trains, compares, prints the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--corpus", default="synthetic:drums", help="what to learn from (default %(default)s)")
+    """Measures and prints the tables."""
+    parser = make_parser(__doc__)
+    parser.add_argument("--corpus", default="synthetic:drums", help="the training corpus (default %(default)s)")
     parser.add_argument("--preset", default="conv-vae")
     parser.add_argument("--epochs", type=float, default=4.0)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--out", type=Path, metavar="FILE", help="also write the section into this Markdown file (docs/benchmarks.md)")
-    parser.add_argument("--profile", default="oneshot,conv-vae,dense,raw,gru", help="presets to take steps of (default %(default)s)")
+    add_out(parser, "training-speed.md")
+    parser.add_argument("--profile", default="oneshot,conv-vae,dense,raw,gru", help="presets whose steps are timed (default %(default)s)")
     given = parser.parse_args(arguments)
     if given.rounds < 1:
         parser.error("--rounds must be 1 or more")
-    keep_freed_memory()  # as `timbrespace train` does
+    keep_freed_memory()  # as in `timbrespace train`
     with tempfile.TemporaryDirectory() as folder:
         body = _measured(given, Path(folder))
-    print(body)
-    if given.out is not None:
-        update(given.out, "scale", body)
+    publish(body, given.out, "training-speed")
 
 
 def _measured(given: argparse.Namespace, folder: Path) -> str:
@@ -70,15 +72,15 @@ def _measured(given: argparse.Namespace, folder: Path) -> str:
         [str(count), f"{median(seconds[count]):.1f}", f"{median(seconds[1]) / median(seconds[count]):.2f}", f"{curves[count][-1]:.4f}"]
         for count in PROCESSES
     ]
-    note = f"{len(curves[1])} checks; the two curves are {100 * apart:.3f} % apart at most. {os.cpu_count()} cores."
+    note = f"{len(curves[1])} evaluations; the two curves differ by {100 * apart:.3f} % at most. {os.cpu_count()} cores."
     options = f"--preset {given.preset} --epochs {given.epochs:g} --rounds {given.rounds} --profile {given.profile}"
-    command = f"python benchmarks/scale.py --corpus {given.corpus} {options}"
+    command = f"python benchmarks/training_speed.py --corpus {given.corpus} {options}"
     steps = table(["preset", "batch", *(f"{part} (ms)" for part in PARTS), "loading, share"], profiles)
     return "\n\n".join([stamp(command), steps, table(["processes", "training (s)", "speed", "last validation error"], rows), note])
 
 
 def _profile(preset: str, corpus: Path, folder: Path) -> list[str]:
-    """Batch size, ms of each part of a step, and the share of the first: what reading encoded sounds takes."""
+    """Cells of a row: batch size, ms of each part of a step, and the share of the first, which loads encoded sounds."""
     from timbrespace.training.loop import make_optimizer
     from timbrespace.training.losses import total
     from timbrespace.training.train import StopTraining, TrainingContext, train

@@ -1,4 +1,4 @@
-"""Seconds, times real time, peak memory and sizes of the path, each step the real command in a process of its own."""
+"""Time, real-time factor, peak memory and sizes; every step is the real command in a process of its own."""
 
 from __future__ import annotations
 
@@ -8,17 +8,18 @@ from collections.abc import Callable
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from common import Run, run, say, table
+from lib.page import table
+from lib.process import Run, run, say
 
 if TYPE_CHECKING:
-    from path import Bench
+    from lib.bench import Bench
 
 NEW = 64  # sounds generated
 _STAGES = {"prepare": "prepare", "encode": "variations", "codec": "linear codec", "train": "training", "finish": "map and card"}
 
 
 def measure(bench: Bench) -> str:
-    """The tables, as Markdown."""
+    """The tables as Markdown."""
     say("--help, 11 times")
     front = [run(["--help"]) for _ in range(11)]
     verb = [run(["generate", "--help"]) for _ in range(5)]

@@ -1,17 +1,16 @@
 #!/usr/bin/env python3
-"""Staged against joint training of the same convolutional autoencoder with a VAE inside (source B): speed of an epoch, error over time.
+"""Is staged training of a convolutional autoencoder with a VAE inside (source B) faster or better than joint training?
 
-    python benchmarks/staged.py SOUNDS [--minutes 3] [--share 0.2] [--set model.inner.dims=8] [--out FILE]
+    python benchmarks/staged_training.py SOUNDS [--minutes 3] [--share 0.2] [--set model.inner.dims=8] [--out FILE]
 
-SOUNDS is the folder that benchmarks/real_audio.py makes; its notes are used, errors are of their validation clips. Speed: the ways
-of taking a step in turn, medians. Error over time: both ways get the same minutes of steps, with the preset's batch and weights, a rate
-that falls to 0 over its stage and averaged parameters, as `timbrespace train` has them. Both begin where the sounds lie (`training.start`),
-which counts; looking at the validation clips stops the clock. Everything but the clock is seeded.
+Tables (docs/benchmarks/staged-training.md): time of a step and an epoch; validation error over time. SOUNDS is the folder that
+benchmarks/real_audio.py makes; its notes are used. Times: medians of steps taken in turn. Errors: both ways train for the same minutes,
+with the preset's batch and weights, a learning rate that falls to 0 in each stage, and averaged parameters, as in `timbrespace train`.
+Both start from PCA initialisation (`training.start`), which counts; evaluation stops the clock. Everything except the clock is seeded.
 """
 
 from __future__ import annotations
 
-import argparse
 import copy
 import math
 import time
@@ -23,17 +22,18 @@ from typing import Any
 
 import torch
 
-from common import say, stamp, table, update
-from one_shots_tables import KEPT_AWAY
-from path import WORK, Bench, folder_in
+from lib.bench import WORK, bench_for
+from lib.options import add_changes, add_out, as_options, make_parser, publish
+from lib.page import stamp, table
+from lib.process import say
 
-ROUNDS, STEPS = 9, 4  # of taking steps in turn
-LOOKS = 12  # at the validation clips
+ROUNDS, STEPS = 9, 4  # steps of each way in each round
+EVALUATIONS = 12  # of the validation clips, each way
 
 
 @dataclass(frozen=True)
 class _Rows:
-    """Rows of sounds by a function."""
+    """Batches of sounds from a function of row numbers."""
 
     count: int
     of: Callable[[torch.Tensor], Any]
@@ -46,7 +46,7 @@ class _Rows:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Measures both ways and prints the tables."""
+    """Trains both ways and prints the tables."""
     from timbrespace.config.build import build_model, build_representation
     from timbrespace.config.presets import load_preset
     from timbrespace.parallel import keep_freed_memory
@@ -56,20 +56,17 @@ def main(arguments: list[str] | None = None) -> None:
     from timbrespace.training.loop import average, make_optimizer
     from timbrespace.training.stages import code_statistics
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("sounds", type=Path, metavar="SOUNDS", help="folder made by real_audio.py")
-    parser.add_argument("--minutes", type=float, default=3.0, help="of steps, each way (default %(default)s)")
-    parser.add_argument("--share", type=float, help="of them, for the outer model (default: the preset's)")
-    parser.add_argument("--set", dest="changes", action="append", default=[], metavar="KEY=VALUE", help="change the preset; repeatable")
+    parser = make_parser(__doc__, sounds=True)
+    parser.add_argument("--minutes", type=float, default=3.0, help="of training, each way (default %(default)s)")
+    parser.add_argument("--share", type=float, help="share of the minutes for the outer model (default: the preset's)")
+    add_changes(parser)
     parser.add_argument("--work", type=Path, default=WORK / "staged", help="folder for the corpus")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="also write the section into this Markdown file (docs/benchmarks.md)")
+    add_out(parser, "staged-training.md")
     given = parser.parse_args(arguments)
     if given.minutes <= 0 or (given.share is not None and not 0 < given.share < 1):
         parser.error("--minutes must be above 0, --share between 0 and 1")
     keep_freed_memory()  # as `timbrespace train` does
-    given.work.mkdir(parents=True, exist_ok=True)
-    away = KEPT_AWAY["notes"]
-    bench = Bench(folder_in(given.sounds, "notes", away), given.work, given.minutes, 1, False, kept_away=away, what="notes")
+    bench = bench_for(given.sounds, "notes", work=given.work, minutes=given.minutes)
     config, corpus = load_preset("staged", changes=given.changes), bench.corpus
     settings = config.training
     share = config.model["share"] if given.share is None else given.share
@@ -104,24 +101,24 @@ def main(arguments: list[str] | None = None) -> None:
 
         return step
 
-    def begun(model: Any, some: Callable[[torch.Tensor], Any]) -> float:
-        """Seconds to begin a model with sounds spread over all; none where the preset does not ask for it."""
+    def initialised(model: Any, batch_of: Callable[[torch.Tensor], Any]) -> float:
+        """Initialises a model from evenly spread sounds if the preset says so; returns the seconds it took."""
         clock = time.perf_counter()
         if settings.start == "corpus":
-            model.initialise(spread(_Rows(len(sounds), some)))
+            model.initialise(spread(_Rows(len(sounds), batch_of)))
         return time.perf_counter() - clock
 
     def coded() -> tuple[Callable[[torch.Tensor], Any], float]:
-        """The codes of all sounds, and seconds taken."""
+        """The codes of all sounds, and the seconds that encoding took."""
         clock = time.perf_counter()
         staged.set_codes(*code_statistics(staged, sounds, device=torch.device("cpu")))
         with torch.no_grad():
-            some = [staged.codes(batch) for batch in batches_of(sounds, len(sounds))]
-        codes = InMemory(torch.cat([batch.values for batch in some]), torch.cat([batch.lengths for batch in some]))
+            batches = [staged.codes(batch) for batch in batches_of(sounds, len(sounds))]
+        codes = InMemory(torch.cat([batch.values for batch in batches]), torch.cat([batch.lengths for batch in batches]))
         return codes.__getitem__, time.perf_counter() - clock
 
     for model in (joint.outer, staged.outer):
-        begun(model, sounds.__getitem__)
+        initialised(model, sounds.__getitem__)
     joint_step = stepper(joint, sounds.__getitem__, joint, kl=True)
     codes, _ = coded()
     ways = {
@@ -136,15 +133,15 @@ def main(arguments: list[str] | None = None) -> None:
             for _ in range(STEPS):
                 step()
             times[name].append((time.perf_counter() - clock) / STEPS)
-    seconds = {name: median(some[1:]) for name, some in times.items()}
+    seconds = {name: median(each[1:]) for name, each in times.items()}
     an_epoch = len(sounds) / settings.batch
 
     staged, joint = fresh(), fresh()
 
     def follow(
-        step: Callable[[float], None], learner: Any, start: float, until: float, *, look: Callable[[Any], float]
+        step: Callable[[float], None], learner: Any, start: float, until: float, *, evaluate: Callable[[Any], float]
     ) -> list[tuple[float, float]]:
-        """Takes steps from `start` to `until` seconds of its own clock; (seconds, error) at each look, and leaves the averaged learner."""
+        """Trains from `start` to `until` seconds of the clock; returns (seconds, error) of each evaluation. Leaves averaged parameters."""
         averaged = copy.deepcopy(learner).eval()
         found, spent, due, steps = [], start, start, 0
         while spent < until:
@@ -154,13 +151,13 @@ def main(arguments: list[str] | None = None) -> None:
             average(averaged, learner, step=steps)
             spent += time.perf_counter() - clock
             if spent >= min(due, until):
-                due += (60 * given.minutes) / LOOKS
-                found.append((spent, look(averaged)))
+                due += (60 * given.minutes) / EVALUATIONS
+                found.append((spent, evaluate(averaged)))
         learner.load_state_dict(averaged.state_dict())
         return found
 
     def with_inner(inner: Any) -> float:
-        """Error of the staged model with this inner one."""
+        """Error of the staged model with another inner model."""
         kept, staged.inner = staged.inner, inner
         try:
             return error(staged)
@@ -170,27 +167,27 @@ def main(arguments: list[str] | None = None) -> None:
     whole = 60 * given.minutes
     say("staged")
     torch.manual_seed(1)
-    start = begun(staged.outer, sounds.__getitem__)
+    start = initialised(staged.outer, sounds.__getitem__)
     outer_step = stepper(staged.outer, sounds.__getitem__, staged.outer, kl=False)
-    follow(outer_step, staged.outer, start, share * whole, look=lambda outer: math.nan)
+    follow(outer_step, staged.outer, start, share * whole, evaluate=lambda outer: math.nan)
     staged.outer.requires_grad_(False)
     codes, coding = coded()
-    start = share * whole + coding + begun(staged.inner, codes)
-    curve = follow(stepper(staged.inner, codes, staged.inner, kl=True), staged.inner, start, whole, look=with_inner)
+    start = share * whole + coding + initialised(staged.inner, codes)
+    curve = follow(stepper(staged.inner, codes, staged.inner, kl=True), staged.inner, start, whole, evaluate=with_inner)
     say("joint")
     torch.manual_seed(1)
-    joint.together = True  # both begin at once, then
+    joint.together = True  # both parts are initialised and trained at once
     joint_step = stepper(joint, sounds.__getitem__, joint, kl=True)
-    other = follow(joint_step, joint, begun(joint, sounds.__getitem__), whole, look=error)
+    other = follow(joint_step, joint, initialised(joint, sounds.__getitem__), whole, evaluate=error)
     reached = min((at for at, found in curve if found <= min(found for _, found in other)), default=None)
     speeds = [[name, f"{1000 * s:.0f}", f"{s * an_epoch:.1f}", f"{seconds['joint'] / s:.1f}"] for name, s in seconds.items()]
-    steps = sorted({round(at / (whole / LOOKS)) for at, _ in curve + other})
-    at_step = [{round(at / (whole / LOOKS)): found for at, found in some} for some in (curve, other)]
+    steps = sorted({round(at / (whole / EVALUATIONS)) for at, _ in curve + other})
+    at_step = [{round(at / (whole / EVALUATIONS)): found for at, found in some} for some in (curve, other)]
     over_time = [
         [
-            f"{k * whole / LOOKS:.0f}",
+            f"{k * whole / EVALUATIONS:.0f}",
             *(
-                f"{found[k]:.3f}" if k in found else "outer model" if way == 0 and k < LOOKS * share else "–"
+                f"{found[k]:.3f}" if k in found else "outer model" if way == 0 and k < EVALUATIONS * share else "–"
                 for way, found in enumerate(at_step)
             ),
         ]
@@ -205,19 +202,17 @@ def main(arguments: list[str] | None = None) -> None:
         f"{len(sounds)} notes of up to {samples / corpus.sample_rate:.1f} s, batches of {settings.batch}; loading and encoding them takes "
         f"{encoding:.1f} s and their codes {coding:.1f} s, once, counted apart from epochs (codes count in the second table)."
     )
-    command = f"python benchmarks/staged.py SOUNDS --minutes {given.minutes:g} --share {share:g}"
-    command += "".join(f" --set {change}" for change in given.changes)
+    command = f"python benchmarks/staged_training.py SOUNDS --minutes {given.minutes:g} --share {share:g}"
+    command += as_options(given.changes)
     body = "\n\n".join([
         stamp(command),
         about,
-        table(["learns", "ms a step", "s an epoch", "joint over it"], speeds),
-        "Error of validation clips from picture to picture, in % of full scale (source B's stdev), after so many seconds of steps:",
+        table(["trains", "ms a step", "s an epoch", "joint, times that"], speeds),
+        "Error of validation clips, features to features, in % of full scale (source B's stdev), after so many seconds of training:",
         table(["seconds", "staged", "joint"], over_time),
         verdict,
     ])  # fmt: skip
-    print(body)
-    if given.out is not None:
-        update(given.out, "staged", body)
+    publish(body, given.out, "staged-training")
 
 
 if __name__ == "__main__":

@@ -1,41 +1,38 @@
-"""Copies against originals, WAV to WAV and at the level of features, with control rows and bootstrap intervals over sounds."""
+"""Reconstructions against originals: errors WAV to WAV and errors of features, with control rows and bootstrap intervals over sounds."""
 
 from __future__ import annotations
 
-import copy
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from common import say, table
+from lib.page import table
+from lib.pca import one_shot, plain_pca, with_refinement
+from lib.process import say
 from timbrespace.audio.distance import MATCH_DB, log_mel_error
-from timbrespace.config.build import build_model
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.evaluation.card import copies, linear_path, true_features
 from timbrespace.evaluation.features import feature_errors
 from timbrespace.evaluation.reconstruction import control_rows, markdown_table, reconstruction_table, summary
-from timbrespace.model.codec.oneshot import OneShot
 from timbrespace.model.parts.timegrid import interpolation
 from timbrespace.parallel import Pool
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.synthesis.notes import locate
-from timbrespace.training.data.clip_dataset import ClipDataset, encode_rows
 
 if TYPE_CHECKING:
-    from path import Bench
+    from lib.bench import Bench
 
-NOTE = """Means over sounds with 95 % bootstrap intervals; smaller is better; the columns are defined in [measures](measures.md).
+NOTE = """Means over sounds with 95 % bootstrap intervals; smaller is better; the columns are defined in [measures](../measures.md).
 *Plain PCA*: as many principal components as the instrument has latent dimensions, fitted on the same training sounds without variations, in
-the model's own image space and decoded by the same way back; its latent is the projection, or, *searched*, the nearest one within the
-true length, found as the instrument's own is. *Encoder's guess alone*: the instrument without that search. *Linear path alone*: the
-instrument with its networks silenced, searched. *True features*: no model at all. True lengths are given to every row that decodes.
+the model's own features and decoded in the same way. Its latent is the projection or, *refined*, the latent that gradient descent
+finds, as for the instrument. *Encoder alone*: the instrument without that refinement. *Linear path alone*: the instrument with its
+networks set to zero, refined. *True features*: no model at all. Every row that decodes gets the true lengths.
 Originals are clips as `prepare` makes them (mono, 44.1 kHz, from the onset)."""
 
 
 def measure(bench: Bench) -> str:
-    """The tables, as Markdown."""
+    """The tables as Markdown."""
     instruments = [Instrument.load(trained.path) for trained in bench.instruments]
     first = instruments[0]
     samples, corpus, unseen = first.contents.samples, bench.corpus, bench.unseen
@@ -52,9 +49,9 @@ def measure(bench: Bench) -> str:
         rows: dict[str, list[Tensor]] = {}
         for seed, instrument in enumerate(instruments):
             rows[f"instrument, {first.dims} latent dimensions" + _seed(seed)] = copies(instrument, originals)
-        rows["encoder's guess alone"] = copies(searching(first, 0), originals)
+        rows["encoder alone"] = copies(with_refinement(first, 0), originals)
         rows[f"plain PCA, {first.dims} dimensions"] = copies(plain, originals)
-        rows[f"plain PCA, {first.dims} dimensions, searched"] = copies(searching(plain, _one_shot(first).searching), originals)
+        rows[f"plain PCA, {first.dims} dimensions, refined"] = copies(with_refinement(plain, one_shot(first).searching), originals)
         for seed, instrument in enumerate(instruments):
             rows["linear path alone" + _seed(seed)] = copies(linear_path(instrument), originals)
         rows["true features"] = true_features(first, originals)
@@ -66,42 +63,12 @@ def measure(bench: Bench) -> str:
     return "\n\n".join(out)
 
 
-def plain_pca(instrument: Instrument, corpus: Corpus) -> Instrument:
-    """The instrument with its codec replaced by plain principal components of the training clips, and its networks silenced."""
-    from sklearn.decomposition import PCA
-
-    clips = corpus.indices("train")
-    settings = instrument.contents.settings["model"] | {"notes": None}  # plain: bands in Hz, no pitch
-    model = build_model(settings, representation=instrument.representation, samples=instrument.contents.samples).eval()
-    assert isinstance(model, OneShot)
-    model.length_statistics.copy_(_one_shot(instrument).length_statistics)
-    linear = Instrument(replace(instrument.contents, model=model))  # a new model's networks give zero
-    encoder = ClipDataset(corpus, clips, instrument.representation, model, samples=instrument.contents.samples, seed=0)
-    with Pool() as pool:
-        images, _ = encode_rows(encoder, list(range(len(clips))), pool)
-    fitted = PCA(min(model.dims, len(clips) - 1), svd_solver="full").fit(images.double().numpy())
-    basis, scale = torch.zeros_like(model.basis), torch.ones_like(model.scale)
-    count = fitted.n_components_
-    basis[:count] = torch.from_numpy(fitted.components_)
-    scale[:count] = torch.from_numpy(fitted.explained_variance_).sqrt().clamp_min(1e-3)
-    model.set_codec(torch.from_numpy(fitted.mean_), basis, scale, model.length_statistics)
-    model.searching = 0
-    return linear
-
-
-def searching(instrument: Instrument, steps: int) -> Instrument:
-    """The same instrument with so many steps of search for the latent of a given sound."""
-    model = copy.deepcopy(_one_shot(instrument))
-    model.searching = steps
-    return Instrument(replace(instrument.contents, model=model))
-
-
 def codec_errors(instrument: Instrument, originals: list[Tensor], *, how: str) -> Tensor:
-    """As `evaluation.features.feature_errors`, in dB, `(count,)`, of parts of the model.
+    """Errors `(count,)` in dB of a part of the model, defined as in `evaluation.features.feature_errors`.
 
-    how: "codec" (through all its linear coefficients), "time" (through its coarse time axis alone), "mean" (the codec's mean image).
+    how: "codec" (all linear coefficients), "time" (the coarse time axis alone), "mean" (the codec's mean features).
     """
-    model = _one_shot(instrument)
+    model = one_shot(instrument)
 
     def one(audio: Tensor) -> Tensor:
         with torch.no_grad():
@@ -129,37 +96,32 @@ def codec_errors(instrument: Instrument, originals: list[Tensor], *, how: str) -
 
 def _features_table(instruments: dict[str, Instrument], plain: Instrument, originals: list[Tensor]) -> str:
     first = next(iter(instruments.values()))
-    model = _one_shot(first)
+    model = one_shot(first)
     found = {name: feature_errors(one, originals) for name, one in instruments.items()}
     found["plain PCA"] = feature_errors(plain, originals)
-    found["encoder's guess alone"] = feature_errors(searching(first, 0), originals)
-    found["plain PCA, searched"] = feature_errors(searching(plain, model.searching), originals)
+    found["encoder alone"] = feature_errors(with_refinement(first, 0), originals)
+    found["plain PCA, refined"] = feature_errors(with_refinement(plain, model.searching), originals)
     found["linear path alone"] = feature_errors(linear_path(first), originals)
     found[f"linear codec, all {model.coefficients} coefficients"] = codec_errors(first, originals, how="codec")
     found[f"coarse time axis alone, {model.steps} steps"] = codec_errors(first, originals, how="time")
-    found["mean of the training images"] = codec_errors(plain, originals, how="mean")
+    found["mean of the training features"] = codec_errors(plain, originals, how="mean")
     rows = []
     for name, values in found.items():
-        figure = summary(values)
-        rows.append([name, f"{figure['mean']:.2f} ({figure['low']:.2f}–{figure['high']:.2f})"])
+        statistics = summary(values)
+        rows.append([name, f"{statistics['mean']:.2f} ({statistics['low']:.2f}–{statistics['high']:.2f})"])
     return table(["features alone, no audio made", "RMSE (dB) of band levels within true lengths, one gain matched"], rows)
 
 
 def _versus(ours: list[Tensor], theirs: list[Tensor], originals: list[Tensor], *, rate: int) -> str:
     difference = log_mel_error(originals, ours, sample_rate=rate) - log_mel_error(originals, theirs, sample_rate=rate)
-    figure = summary(difference)
-    mean, low, high = (f"{figure[key]:+.2f}" for key in ("mean", "low", "high"))
+    statistics = summary(difference)
+    mean, low, high = (f"{statistics[key]:+.2f}" for key in ("mean", "low", "high"))
     better = 100 * float((difference < 0).float().mean())
     return f"Instrument less plain PCA, sound by sound: {mean} dB log-mel error ({low} to {high}); better on {better:.0f} % of the sounds."
 
 
 def _clips(corpus: Corpus, split: str | None, samples: int) -> list[Tensor]:
     return [corpus.audio(i)[:, :samples] for i in corpus.indices(split)]
-
-
-def _one_shot(instrument: Instrument) -> OneShot:
-    assert isinstance(instrument.model, OneShot)
-    return instrument.model
 
 
 def _seed(seed: int) -> str:
