@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
+import statistics
 import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -18,26 +23,47 @@ ROOT = PACKAGE.parent.parent
 STAGES = ["audio", "corpus", "representation", "model", "latent", "synthesis"]
 AROUND = {"training", "tuning", "evaluation", "features", "report", "space", "prompt", "live", "web", "export", "cli"}
 SOURCES = sorted(PACKAGE.rglob("*.py"))
-EVERYWHERE = [path for folder in ("src", "tests", "scripts", "benchmarks") for path in sorted((ROOT / folder).rglob("*.py"))]
 
 
 def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
+@cache
 def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
 
 
-def part_of(path: Path) -> str:
-    """The folder of the package that a source file lies in, "" at the top."""
+@pytest.fixture(scope="module")
+def house() -> ModuleType:
+    """scripts/house.py as a module: it measures what the rules below limit."""
+    spec = importlib.util.spec_from_file_location("house_script", ROOT / "scripts" / "house.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def modules(house: ModuleType) -> list[Any]:
+    """The modules of the package."""
+    return house.source_modules()
+
+
+def stage_of(path: Path) -> str:
+    """The folder of the package that holds a source file, "" at the top."""
     parts = path.relative_to(PACKAGE).parts
     return parts[0] if len(parts) > 1 else ""
 
 
-def imported_parts(tree: ast.Module) -> set[str]:
+# --- imports -----------------------------------------------------------------------------------------------------
+
+
+def imported_stages(tree: ast.Module) -> set[str]:
     """The folders of the package that a file imports from, also inside functions and for types."""
-    found = set()
+    stages = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             modules = [alias.name for alias in node.names]
@@ -46,36 +72,66 @@ def imported_parts(tree: ast.Module) -> set[str]:
             modules = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
         else:
             continue
-        found |= {words[1] for module in modules if len(words := module.split(".")) > 1 and words[0] == "timbrespace"}
-    return found
+        stages |= {words[1] for module in modules if len(words := module.split(".")) > 1 and words[0] == "timbrespace"}
+    return stages
 
 
-@pytest.mark.parametrize("path", [path for path in SOURCES if part_of(path) in STAGES], ids=name_of)
-def test_imports_point_one_way(path: Path) -> None:
-    imported = imported_parts(tree_of(path))
-    later = set(STAGES[STAGES.index(part_of(path)) + 1 :])
-    assert not imported & later, "an earlier stage imports a later one"
-    assert not imported & AROUND, "a stage imports what stands around the stages"
+def test_a_stage_imports_only_earlier_stages() -> None:
+    for path in SOURCES:
+        if stage_of(path) in STAGES:
+            later = set(STAGES[STAGES.index(stage_of(path)) + 1 :])
+            assert not imported_stages(tree_of(path)) & (later | AROUND), name_of(path)
 
 
 def test_the_rule_would_catch_a_wrong_import() -> None:
-    tree = ast.parse("def f():\n    from timbrespace.synthesis import instrument\n")
-    assert imported_parts(tree) >= {"synthesis"}
-    assert "training" in imported_parts(ast.parse("from timbrespace import training"))
+    assert "synthesis" in imported_stages(ast.parse("def f():\n    from timbrespace.synthesis import instrument\n"))
+    assert "training" in imported_stages(ast.parse("from timbrespace import training"))
 
 
 def test_contracts_import_nothing_of_the_project() -> None:
-    assert not imported_parts(tree_of(PACKAGE / "contracts.py"))
+    assert not imported_stages(tree_of(PACKAGE / "contracts.py"))
 
 
 def test_evaluation_does_not_import_training() -> None:
     for path in SOURCES:
-        if part_of(path) == "evaluation":
-            assert "training" not in imported_parts(tree_of(path)), name_of(path)
+        if stage_of(path) == "evaluation":
+            assert "training" not in imported_stages(tree_of(path)), name_of(path)
+
+
+def test_no_modules_import_each_other(house: ModuleType, modules: list[Any]) -> None:
+    assert house.import_circles(modules, late=True) == []
+
+
+def test_the_rule_would_catch_a_circle(house: ModuleType) -> None:
+    texts = {
+        "a": "from b import f",
+        "b": "def f():\n    import c",
+        "c": "from a import x\nif TYPE_CHECKING:\n    from d import y",
+        "d": "import c",
+    }
+    toys = [house.Module(name, Path(f"{name}.py"), text, ast.parse(text)) for name, text in texts.items()]
+    assert house.import_circles(toys, late=False) == []
+    assert house.import_circles(toys, late=True) == [["a", "b", "c"]]
+    assert house.import_circles(toys, late=True, typing=True) == [["a", "b", "c", "d"]]
+
+
+def family_checks(tree: ast.Module, families: set[str]) -> Iterator[str]:
+    """The families that `isinstance` asks for: what differs between them is a method or an attribute of `Model`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance":
+            names = [ast.unparse(part) for part in ast.walk(node.args[1]) if isinstance(part, ast.Name | ast.Attribute)]
+            yield from (name for name in names if name.split(".")[-1] in families)
+
+
+def test_the_rule_would_catch_a_question_for_the_family() -> None:
+    assert list(family_checks(ast.parse("isinstance(m, int | linear.A)"), {"A"})) == ["linear.A"]
+
+
+# --- safety ------------------------------------------------------------------------------------------------------
 
 
 def unsafe(tree: ast.Module) -> Iterator[str]:
-    """Ways of running what a file holds."""
+    """Ways of running code that a file holds."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = [alias.name for alias in node.names] + [getattr(node, "module", None) or ""]
@@ -94,9 +150,9 @@ def unsafe(tree: ast.Module) -> Iterator[str]:
             yield "shell=True"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_nothing_unsafe(path: Path) -> None:
-    assert not list(unsafe(tree_of(path)))
+def test_no_code_is_unsafe() -> None:
+    for path in SOURCES:
+        assert not list(unsafe(tree_of(path))), name_of(path)
 
 
 @pytest.mark.parametrize(
@@ -106,51 +162,43 @@ def test_the_rule_would_catch_unsafe_code(code: str) -> None:
     assert list(unsafe(ast.parse(code)))
 
 
-@pytest.mark.parametrize("path", EVERYWHERE, ids=name_of)
-def test_files_stay_short(path: Path) -> None:
-    lines = len(path.read_text(encoding="utf-8").splitlines())
-    assert lines <= 400, f"{lines} lines; split it by what its parts do"
+# --- sizes and docstrings ----------------------------------------------------------------------------------------
 
 
-def undocumented(tree: ast.Module) -> Iterator[str]:
-    """Public classes, functions and methods without a docstring, and the module itself when it holds code."""
-    if tree.body and ast.get_docstring(tree) is None:
-        yield "module"
-    todo: list[tuple[str, ast.AST]] = [("", tree)]
-    while todo:
-        prefix, parent = todo.pop()
-        for node in ast.iter_child_nodes(parent):
-            if not isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) or node.name.startswith("_"):
-                continue
-            overload = isinstance(node, ast.FunctionDef) and any("overload" in ast.unparse(d) for d in node.decorator_list)
-            if ast.get_docstring(node) is None and not overload:
-                yield prefix + node.name
-            if isinstance(node, ast.ClassDef):
-                todo.append((f"{prefix}{node.name}.", node))
+def test_files_are_short(house: ModuleType) -> None:
+    counts = house.line_counts(house.python_files())
+    assert {name_of(path): lines for path, lines in counts.items() if lines > house.LONGEST_FILE} == {}
+    assert statistics.median(lines for path, lines in counts.items() if path.is_relative_to(PACKAGE)) <= house.LONGEST_MEDIAN
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_public_names_have_docstrings(path: Path) -> None:
-    assert not list(undocumented(tree_of(path)))
+def test_public_names_have_docstrings(house: ModuleType, modules: list[Any]) -> None:
+    assert house.undocumented(modules) == []
 
 
-def test_the_rule_would_catch_a_missing_docstring() -> None:
-    assert list(undocumented(ast.parse('"""m"""\nclass A:\n    """a"""\n    def b(self): ...\n'))) == ["A.b"]
+def test_the_rules_would_catch_a_missing_docstring_or_shape(house: ModuleType) -> None:
+    text = (
+        'class A:\n    """a"""\n    def encode(self, x):\n        """The call `f(x, y)`."""\n'
+        '    def decode(self, z):\n        """`(batch, dims)`."""\n    def b(self): ...\n'
+    )
+    module = house.Module("m", Path("m.py"), text, ast.parse(text))
+    assert house.undocumented([module]) == ["m", "m.A.b"]
+    assert [house.gives_shapes(function) for function in house.functions_of(module)] == [False, True, False]
+
+
+# --- importing ---------------------------------------------------------------------------------------------------
 
 
 def test_every_file_beside_the_code_is_in_the_wheel() -> None:
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["package-data"]["timbrespace"]
-    files = {path.relative_to(PACKAGE) for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".py"}
-    files = {path for path in files if "__pycache__" not in path.parts}
-    shipped = {path.relative_to(PACKAGE) for pattern in settings for path in PACKAGE.glob(pattern) if path.is_file()}
+    patterns = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]["package-data"]["timbrespace"]
+    files = {path for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts}
     assert files
-    assert files == shipped
+    assert files == {path for pattern in patterns for path in PACKAGE.glob(pattern) if path.is_file()}
 
 
 def test_import_is_light_and_complete() -> None:
     code = (
         "import sys, timbrespace; "
-        "heavy = {'torch', 'numpy', 'scipy', 'sklearn', 'soundfile', 'numba', 'typer', 'rich'} & set(sys.modules); "
+        "heavy = {'torch', 'numpy', 'scipy', 'sklearn', 'soundfile', 'numba', 'typer', 'rich', 'jinja2', 'matplotlib'} & set(sys.modules); "
         "assert not heavy, heavy; assert set(timbrespace.__all__) <= set(dir(timbrespace))"
     )
     result = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
@@ -158,7 +206,7 @@ def test_import_is_light_and_complete() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in timbrespace.__all__ if not name.startswith("_")])
-def test_public_names_are_there(name: str) -> None:
+def test_public_names_exist(name: str) -> None:
     assert callable(getattr(timbrespace, name))
     assert getattr(timbrespace, name).__doc__
 
@@ -168,10 +216,10 @@ def test_an_unknown_name_is_an_ordinary_attribute_error() -> None:
         _ = timbrespace.Orchestra  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_importing_does_no_work(path: Path) -> None:
-    """Top-level statements define things; nothing prints, sets threads, changes gradients or logging for the whole process."""
-    shy = {"print", "torch.set_grad_enabled", "torch.set_num_threads", "torch.manual_seed", "logging.basicConfig"}
-    for node in tree_of(path).body:
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
-            assert ast.unparse(node.value.func) not in shy, f"line {node.lineno}"
+def test_importing_does_no_work() -> None:
+    """Top-level statements define things; they do not print, set threads, or change gradients or logging for the whole process."""
+    forbidden = {"print", "torch.set_grad_enabled", "torch.set_num_threads", "torch.manual_seed", "logging.basicConfig"}
+    for path in SOURCES:
+        for node in tree_of(path).body:
+            if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+                assert ast.unparse(node.value.func) not in forbidden, f"{name_of(path)}, line {node.lineno}"
