@@ -1,4 +1,4 @@
-"""The command line's front door: light, and a clean sentence for every failure."""
+"""The entry point of the command line: light to import, and an error message for every failure."""
 
 from __future__ import annotations
 
@@ -39,13 +39,12 @@ def raising(error: BaseException) -> Callable[[], None]:
     return trial
 
 
-def test_help_lists_only_verbs_that_exist(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(front.VERBS, "fly", ("timbrespace.cli.fly_away:fly", "not there"))
-    monkeypatch.setitem(front.VERBS, "walk", ("timbrespace.cli.main:main", "there"))
+def test_help_lists_every_verb(verb: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
+    verb(lambda: None)
     assert front.main(["--help"]) == 0
     text = capsys.readouterr().out
-    assert "walk" in text
-    assert "fly" not in text
+    assert all(f"\n  {name} " in text for name in front.VERBS)
+    assert "a trial" in text
 
 
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,7 +142,7 @@ def test_help_is_light() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
 
 
-@pytest.mark.parametrize("name", sorted(front.available_verbs()))
+@pytest.mark.parametrize("name", sorted(front.VERBS))
 def test_each_verb_explains_itself_without_torch(name: str) -> None:
     code = (
         f"import sys; from timbrespace.cli.main import main; code = main([{name!r}, '--help']); "

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from timbrespace.cli.main import available_verbs
+from timbrespace.cli.main import VERBS
 
 if TYPE_CHECKING:
     import click
@@ -59,7 +59,7 @@ def parser_of(verb: str) -> click.Command:
     import typer
     from typer.main import get_command
 
-    module, _, function = available_verbs()[verb][0].partition(":")
+    module, _, function = VERBS[verb][0].partition(":")
     app = typer.Typer(add_completion=False, rich_markup_mode=None)
     app.command(name=verb)(getattr(importlib.import_module(module), function))
     return get_command(app)  # type: ignore[return-value]
@@ -70,7 +70,7 @@ def complaint(command: str) -> str | None:
     words = shlex.split(command, comments=True)[1:]
     if not words or words == ["--help"]:
         return None
-    if words[0] not in available_verbs():
+    if words[0] not in VERBS:
         return f"there is no verb {words[0]!r}"
     if "--help" in words:
         return None
@@ -111,7 +111,7 @@ def test_words_in_code_are_options_that_exist(page: Path) -> None:
         verb, *words = command.split()
         if verb in ("VERB", "--help"):
             continue
-        assert verb in available_verbs(), command
+        assert verb in VERBS, command
         known = {option for parameter in parser_of(verb).params for option in parameter.opts} | {"--help"}
         assert {word for word in words if word.startswith("-")} <= known, command
 
@@ -131,7 +131,7 @@ def test_a_wrong_command_would_be_found(command: str) -> None:
 
 def test_most_verbs_are_documented() -> None:
     text = "\n".join(command for page in PAGES for command in commands(page.read_text(encoding="utf-8")))
-    missing = {verb for verb in available_verbs() if f"timbrespace {verb}" not in text}
+    missing = {verb for verb in VERBS if f"timbrespace {verb}" not in text}
     assert missing <= {"demo"}, "the demo is run by scripts/run.py; every other verb has an example"
 
 

@@ -1,6 +1,6 @@
-"""The command line's front door: finds the verb, imports only that one, and turns every failure into a clean sentence.
+"""The entry point of the command line: finds the verb, imports only its module, and turns every failure into an error message.
 
-Exit codes: 0 done, 1 a fault of ours, 2 bad input or a full disk, 130 interrupted.
+Exit codes: 0 done, 1 a bug, 2 bad input or a full disk, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import importlib
-import importlib.util
 import os
 import signal
 import sys
@@ -19,20 +18,23 @@ from types import FrameType
 from timbrespace import __version__
 from timbrespace.contracts import TimbrespaceError
 
-# verb -> (module:function, the line in the list). A verb whose module is not there yet is not listed.
+# verb -> (module:function, its line in `timbrespace --help`). A new verb is its file and one line here.
 VERBS: dict[str, tuple[str, str]] = {
     "demo": ("timbrespace.cli.sounds.demo:demo", "make a drum corpus, train on it, generate, and write a page to listen to"),
-    "doctor": ("timbrespace.cli.corpus.doctor:doctor", "look into a folder of sounds: what is there, what is damaged, what to do"),
+    "doctor": ("timbrespace.cli.corpus.doctor:doctor", "examine a folder of sounds: counts, lengths, damage, what to do about it"),
     "prepare": ("timbrespace.cli.corpus.prepare:prepare", "turn a folder of sounds into a corpus that training reads"),
-    "represent": ("timbrespace.cli.corpus.represent:represent", "show sounds as features: arrays, pictures, images, and the way back"),
+    "represent": (
+        "timbrespace.cli.corpus.represent:represent",
+        "write the features of sounds: arrays, pictures, images, and audio decoded again",
+    ),
     "train": ("timbrespace.cli.learn.train:train", "train an instrument on a folder or a corpus"),
-    "tune": ("timbrespace.cli.learn.tune:tune", "look for the settings that learn a corpus best, by many short trainings"),
+    "tune": ("timbrespace.cli.learn.tune:tune", "search for the best training settings for a corpus, by many short trainings"),
     "generate": ("timbrespace.cli.sounds.generate:generate", "make new sounds with an instrument"),
-    "reconstruct": ("timbrespace.cli.sounds.reconstruct:reconstruct", "send your own sounds through an instrument and back"),
-    "morph": ("timbrespace.cli.sounds.morph:morph", "walk from one sound to another in steps"),
+    "reconstruct": ("timbrespace.cli.sounds.reconstruct:reconstruct", "encode and decode your own sounds with an instrument"),
+    "morph": ("timbrespace.cli.sounds.morph:morph", "go from one sound to another in steps"),
     "vary": ("timbrespace.cli.sounds.vary:vary", "make variations of one sound"),
-    "presets": ("timbrespace.cli.learn.presets:presets", "list the presets that come with timbrespace"),
-    "info": ("timbrespace.cli.report.info:info", "show what an instrument is: its card, its sounds, its settings"),
+    "presets": ("timbrespace.cli.learn.presets:presets", "list the presets that are part of timbrespace"),
+    "info": ("timbrespace.cli.report.info:info", "show an instrument: its card, its training sounds, its settings"),
 }
 
 DEBUG_VARIABLE = "TIMBRESPACE_DEBUG"
@@ -41,22 +43,17 @@ _NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command line (default: the process's own) and returns its exit code. Never raises for bad input."""
+    """Runs a command line, by default the arguments of this process, and returns its exit code. Bad input raises no exception."""
     _make_printing_safe()
-    _share_cores()
+    _let_threads_sleep()
     words = list(sys.argv[1:] if arguments is None else arguments)
     with _terminate_like_interrupt():
         try:
             code = _dispatch(words)
-            sys.stdout.flush()  # a reader that left is noticed here, not at interpreter exit
+            sys.stdout.flush()  # a closed pipe is noticed here, not at interpreter exit
         except BaseException as error:
             code = _explain(error)
     return code
-
-
-def available_verbs() -> dict[str, tuple[str, str]]:
-    """The verbs whose module is installed: name -> (module:function, one line)."""
-    return {verb: entry for verb, entry in VERBS.items() if importlib.util.find_spec(entry[0].partition(":")[0]) is not None}
 
 
 def _dispatch(words: list[str]) -> int:
@@ -72,9 +69,8 @@ def _dispatch(words: list[str]) -> int:
 
 
 def _overview() -> str:
-    verbs = available_verbs()
-    width = max(map(len, verbs), default=0) + 2
-    lines = [f"  {verb:<{width}}{line}" for verb, (_, line) in verbs.items()]
+    width = max(map(len, VERBS)) + 2
+    lines = [f"  {verb:<{width}}{line}" for verb, (_, line) in VERBS.items()]
     return "\n".join(
         [
             "timbrespace: a folder of sounds in, an instrument that makes new ones out.",
@@ -86,16 +82,15 @@ def _overview() -> str:
             "",
             "Options:",
             "  --version, -V   show the version",
-            "  --help, -h      show this; `timbrespace VERB --help` shows a verb's own options",
+            "  --help, -h      show this; `timbrespace VERB --help` shows the options of a verb",
         ]
     )
 
 
 def _run_verb(verb: str, words: list[str]) -> int:
-    verbs = available_verbs()
-    if verb not in verbs:
-        raise TimbrespaceError(_unknown(verb, list(verbs)))
-    module_name, _, function_name = verbs[verb][0].partition(":")
+    if verb not in VERBS:
+        raise TimbrespaceError(_unknown_verb(verb))
+    module_name, _, function_name = VERBS[verb][0].partition(":")
     function: Callable[..., object] = getattr(importlib.import_module(module_name), function_name)
 
     import typer
@@ -104,22 +99,22 @@ def _run_verb(verb: str, words: list[str]) -> int:
     app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
     app.command(name=verb)(function)
     result = get_command(app).main(words, prog_name=f"timbrespace {verb}", standalone_mode=False)
-    if result == 130:  # how Typer hands on Ctrl-C
+    if result == 130:  # Typer returns this for Ctrl-C
         raise KeyboardInterrupt
     return result if type(result) is int else 0
 
 
-def _unknown(word: str, verbs: list[str]) -> str:
+def _unknown_verb(word: str) -> str:
     from difflib import get_close_matches
 
-    near = get_close_matches(word.lower().lstrip("-"), verbs, n=1, cutoff=0.5)
+    near = get_close_matches(word.lower().lstrip("-"), VERBS, n=1, cutoff=0.5)
     hint = f"did you mean '{near[0]}'? " if near else ""
     kind = "option" if word.startswith("-") else "verb"
-    return f"there is no {kind} '{word}'; {hint}The verbs are {', '.join(verbs)} (`timbrespace --help`)."
+    return f"there is no {kind} '{word}'; {hint}The verbs are {', '.join(VERBS)} (`timbrespace --help`)."
 
 
 def _explain(error: BaseException) -> int:
-    """Says on stderr what went wrong and returns the exit code; the traceback is shown only to those who asked for it."""
+    """Prints the error message on stderr and returns the exit code; the traceback is printed only if DEBUG_VARIABLE is set."""
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 0 if error.code is None else 1
     if isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and error.errno == errno.EPIPE):
@@ -136,13 +131,13 @@ def _explain(error: BaseException) -> int:
     if isinstance(error, OSError):
         return _say(f"error: {_os_error(error)}", 2)
     if isinstance(error, MemoryError):
-        return _say("error: out of memory; close other programs, or ask for less at a time (fewer sounds, shorter clips)", 2)
+        return _say("error: out of memory; close other programs, or do less at a time (fewer sounds, shorter clips)", 2)
     if isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith("timbrespace"):
         return _say(f"error: the package '{error.name}' is not installed; install timbrespace again: pip install timbrespace", 2)
     summary = " ".join(str(error).split())[:300]
     return _say(
-        f"error: this should not have happened ({type(error).__name__}: {summary}).\n"
-        f"Set {DEBUG_VARIABLE}=1 and run the same command again for the details a bug report needs.",
+        f"error: this is a bug in timbrespace ({type(error).__name__}: {summary}).\n"
+        f"Set {DEBUG_VARIABLE}=1 and run the same command again for the details that a bug report needs.",
         1,
     )
 
@@ -156,9 +151,9 @@ def _usage_error(error: BaseException) -> str:
 def _os_error(error: OSError) -> str:
     where = f": {os.fspath(error.filename)!s}" if error.filename not in (None, "") and not isinstance(error.filename, int) else ""
     if error.errno in _NO_ROOM:
-        return f"the disk is full{where}; nothing half-written is left under the final name. Make room, or choose another --out"
+        return f"the disk is full{where}; no incomplete file has the final name. Make room, or choose another --out"
     if error.errno in _NO_PERMISSION:
-        return f"no permission{where}; check who owns it, or choose another place"
+        return f"no permission{where}; check its owner and mode, or choose another path"
     return f"{error.strerror or error}{where}"
 
 
@@ -169,15 +164,15 @@ def _say(message: str, code: int) -> int:
 
 
 def _silence_stdout() -> None:
-    """Points stdout at nothing, so that the interpreter's last flush cannot complain either."""
+    """Redirects stdout to the null device, so that the interpreter's last flush does not fail either."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         sink = os.open(os.devnull, os.O_WRONLY)
         os.dup2(sink, sys.stdout.fileno())
         os.close(sink)
 
 
-def _share_cores() -> None:
-    """Lets PyTorch's threads sleep while they wait, before it is loaded.
+def _let_threads_sleep() -> None:
+    """Makes PyTorch's threads sleep while they wait; called before PyTorch is imported.
 
     By default they spin, and any other busy program on the machine then slows small matrix products tenfold (LOG.md, 2026-11-21).
     """
@@ -185,7 +180,7 @@ def _share_cores() -> None:
 
 
 def _make_printing_safe() -> None:
-    """File names may hold anything; a terminal that cannot show a character gets an escape instead of a crash."""
+    """Prints an escape for a character that the terminal cannot show: file names may hold any character."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
@@ -195,14 +190,14 @@ def _make_printing_safe() -> None:
 
 @contextlib.contextmanager
 def _terminate_like_interrupt() -> Iterator[None]:
-    """While a verb runs, SIGTERM is Ctrl-C: long work saves what it has and leaves."""
+    """Treats SIGTERM as Ctrl-C while a verb runs, so that long work saves its state and ends."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     try:
         before = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # not the main thread: the embedding program keeps its own handling
+    except ValueError:  # not the main thread: the embedding program handles signals itself
         yield
         return
     try:
