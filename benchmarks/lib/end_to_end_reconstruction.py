@@ -83,7 +83,7 @@ def codec_errors(instrument: Instrument, originals: list[Tensor], *, how: str) -
                 image = model.coefficients_of(image) @ model.basis + model.mean
             elif how == "mean":
                 image = model.mean[None]
-            image = image.reshape(1, model.parts, -1, model.steps)
+            image = image.reshape(1, model.spec.parts, -1, model.steps)
             if model.axis is not None and pitch is not None:
                 image = model.axis.restore(image, pitch)
             found = (image @ interpolation(model.edges))[..., : wanted.shape[3]]

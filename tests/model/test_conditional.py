@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from shell import Shell
+from specs import feature_spec
 from timbrespace.cli.sounds.generate import _conditions
-from timbrespace.config.build import _construct, build_representation, make_config
+from timbrespace.config.build import build_representation, make_config, make_model
 from timbrespace.config.presets import load_preset
 from timbrespace.contracts import ConfigError, InstrumentFileError
 from timbrespace.corpus.corpus import Corpus
@@ -115,8 +116,8 @@ def test_what_cannot_be_played_is_refused(wanted: dict[str, str | float], said: 
 def small(conditions: dict[str, list[str] | list[float]], **inside: object) -> Conditional:
     """One part, one frame, 24 bands of a view that is no levels."""
     settings = inside or {"name": "dense", "dims": 3, "encoder": (48,), "decoder": (48,), "squash": False, "likelihood": "sigma"}
-    known = {"parts": 1, "bands": 24, "frames": 1, "floor": None, "samples": 4_096, "hop": None, "frames_of": lambda samples: 1}
-    return _construct({"name": "conditional", "inside": settings, "conditions": conditions, "width": 48}, **known)
+    given = {"name": "conditional", "inside": settings, "conditions": conditions, "width": 48}
+    return make_model(given, feature_spec(1, 24, 1, samples=4_096))
 
 
 def learn(model: Conditional, batch: Batch, *, steps: int = 500) -> None:

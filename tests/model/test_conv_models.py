@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from specs import feature_spec
 from timbrespace.config.build import build_model, build_representation
 from timbrespace.config.presets import load_preset
 from timbrespace.contracts import ConfigError
@@ -31,10 +32,6 @@ PRESETS = ("conv", "conv-vae", "conv-vae-d", "raw")
 WEIGHTS = {"reconstruction": 1.0, "kl": 0.1}
 
 
-def known(parts: int, bands: int, frames: int, *, floor: float | None = None) -> dict[str, Any]:
-    return {"parts": parts, "bands": bands, "frames": frames, "floor": floor, "samples": 20_000}
-
-
 def parameters(model: torch.nn.Module) -> int:
     return sum(p.numel() for p in model.parameters())
 
@@ -43,7 +40,7 @@ def parameters(model: torch.nn.Module) -> int:
 
 
 def test_source_b_picture() -> None:
-    model = Conv(**known(1, 1025, 83))
+    model = Conv(feature_spec(1, 1025, 83))
     assert parameters(model) == 13_621
     assert model.code == (20, 63, 5)
     assert model.dims == 6_300
@@ -60,17 +57,17 @@ def test_source_b_picture() -> None:
 
 def test_source_b_has_no_activations() -> None:
     """Without them the model is affine: it takes the middle of two pictures to the middle of their copies."""
-    model = Conv(**known(1, 40, 30))
+    model = Conv(feature_spec(1, 40, 30))
     one, other = torch.rand(2, 1, 1, 40, 30)
     copies = [model.decode_raw(model.encode_raw(x)) for x in (one, other, (one + other) / 2)]
     torch.testing.assert_close(copies[2], (copies[0] + copies[1]) / 2, atol=1e-6, rtol=0)
-    bent = Conv(**known(1, 40, 30), activation="relu")
+    bent = Conv(feature_spec(1, 40, 30), activation="relu")
     copies = [bent.decode_raw(bent.encode_raw(x)) for x in (one, other, (one + other) / 2)]
     assert not torch.allclose(copies[2], (copies[0] + copies[1]) / 2, atol=1e-6, rtol=0)
 
 
 def test_source_b_samples() -> None:
-    model = Raw(**known(1, 1, 88_200))
+    model = Raw(feature_spec(1, 1, 88_200))
     assert parameters(model) == 134_570
     assert model.code == (37, 60)
     assert model.dims == 37 * 60 + 37
@@ -101,17 +98,17 @@ def test_source_d() -> None:
 # --- what every one of them must do ------------------------------------------------------------------------------------------
 
 MODELS = {
-    "conv": lambda size, **more: Conv(**known(*size), **{"channels": (3, 4, 5), "kernels": (4, 2, 2), "strides": (1, 2, 2)} | more),
+    "conv": lambda size, **more: Conv(feature_spec(*size), **{"channels": (3, 4, 5), "kernels": (4, 2, 2), "strides": (1, 2, 2)} | more),
     "conv padded": lambda size, **more: Conv(
-        **known(*size), **{"pad": "whole", "activation": "relu", "norm": "group", "channels": (6, 6, 6, 6, 6)} | more
+        feature_spec(*size), **{"pad": "whole", "activation": "relu", "norm": "group", "channels": (6, 6, 6, 6, 6)} | more
     ),
-    "conv-vae": lambda size, **more: ConvVAE(**known(*size), **{"dims": 5, "channels": (4, 6, 8), "strides": (2, 2, 2)} | more),
+    "conv-vae": lambda size, **more: ConvVAE(feature_spec(*size), **{"dims": 5, "channels": (4, 6, 8), "strides": (2, 2, 2)} | more),
     "conv-vae strides": lambda size, **more: ConvVAE(
-        **known(*size), **{"dims": 5, "channels": (4, 6), "strides": (4, 1), "norm": "group"} | more
+        feature_spec(*size), **{"dims": 5, "channels": (4, 6), "strides": (4, 1), "norm": "group"} | more
     ),
-    "raw": lambda size, **more: Raw(**known(*size), **{"channels": (3, 4), "kernels": (5, 3), "strides": (3, 2)} | more),
+    "raw": lambda size, **more: Raw(feature_spec(*size), **{"channels": (3, 4), "kernels": (5, 3), "strides": (3, 2)} | more),
     "raw inside": lambda size, **more: Raw(
-        **known(*size),
+        feature_spec(*size),
         **{"dims": 5, "hidden": (32,), "channels": (3, 4), "kernels": (5, 3), "strides": (3, 2), "bottleneck": "gaussian"} | more,
     ),
 }
@@ -172,7 +169,7 @@ def test_one_picture_is_learned(name: str) -> None:
 @pytest.mark.parametrize("size", range(19, 140, 7))
 def test_padding_gives_every_cell_back(size: int) -> None:
     kernels, strides = (4, 2, 2, 2, 2), (1, 2, 2, 2, 2)
-    model = Conv(**known(1, size, 45), pad="whole", channels=(2, 2, 2, 2, 2))
+    model = Conv(feature_spec(1, size, 45), pad="whole", channels=(2, 2, 2, 2, 2))
     assert mirrored(model.code[1], kernels, strides) == model._seen[0] >= size
     assert sizes(model._seen[0], kernels, strides, axis="", remedy="")[-1] == model.code[1]
     assert (model.decode_raw(torch.randn(1, model.dims)) != 0).all()
@@ -192,7 +189,7 @@ def test_the_mirror_of_conv_vae_treats_all_cells_alike() -> None:
 
 def test_conv_vae_begins_smooth() -> None:
     """Before learning, neighbours along an axis are nearly alike: its layers interpolate."""
-    model = ConvVAE(**known(1, 64, 64), activation="none")
+    model = ConvVAE(feature_spec(1, 64, 64), activation="none")
     with torch.no_grad():
         output = model.decoder(torch.randn(1, *model.code))
     assert output.diff(dim=-1).square().mean() < 0.05 * output.var()
@@ -201,7 +198,7 @@ def test_conv_vae_begins_smooth() -> None:
 
 def test_a_weak_picture_keeps_its_silence() -> None:
     """What a blurred copy lacks at its loudest cell is not added to its background."""
-    model = ConvVAE(**known(1, 32, 32, floor=80.0), dims=2)
+    model = ConvVAE(feature_spec(1, 32, 32, floor=80.0), dims=2)
     weak = torch.zeros(1, 1, 32, 32)
     weak[..., 3, :5] = torch.tensor([0.6, 0.45, 0.3, 0.15, 0.0])
     model.decode_raw = lambda z: weak  # type: ignore[method-assign]
@@ -222,26 +219,29 @@ def test_fit_cuts_and_fills() -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: Conv(**known(1, 1025, 18), pad="none"), "need 19 frames or more, the longest clip has 18; allowed are .*pad=short"),
-        (lambda: Conv(**known(1, 2, 50)), "need 19 bands or more"),
-        (lambda: Conv(**known(1, 50, 50), pad="no"), "model.pad is 'no', allowed are none, short, whole"),
-        (lambda: Conv(**known(1, 50, 50), kernels=(600, 2, 2, 2, 2)), "need 615 bands or more"),
-        (lambda: Conv(**known(1, 50, 50), kernels=(4, 2)), "names 5 layers, kernels 2, strides 5; allowed is one number a layer"),
-        (lambda: Conv(**known(1, 50, 50), strides=(1, 2, 2, 3, 2)), "layer 4 of model.strides is 3 and its kernel 2.*from 1 to 2"),
-        (lambda: Conv(**known(1, 50, 50), strides=(1, 2, 2, 0, 2)), "strides holds 0, allowed are whole numbers from 1"),
-        (lambda: Conv(**known(1, 50, 50), bottleneck="gaussian"), "allowed are plain, bounded"),
-        (lambda: Conv(**known(1, 50, 50), activation="no"), "allowed are none, relu"),
-        (lambda: Conv(**known(1, 50, 50), norm="batch"), "allowed are none, group"),
-        (lambda: Conv(**known(1, 600, 600), channels=(20,), kernels=(2,), strides=(1,)), "a code of 7176020 numbers, allowed are up to"),
+        (lambda: Conv(feature_spec(1, 1025, 18), pad="none"), "need 19 frames or more, the longest clip has 18; allowed are .*pad=short"),
+        (lambda: Conv(feature_spec(1, 2, 50)), "need 19 bands or more"),
+        (lambda: Conv(feature_spec(1, 50, 50), pad="no"), "model.pad is 'no', allowed are none, short, whole"),
+        (lambda: Conv(feature_spec(1, 50, 50), kernels=(600, 2, 2, 2, 2)), "need 615 bands or more"),
+        (lambda: Conv(feature_spec(1, 50, 50), kernels=(4, 2)), "names 5 layers, kernels 2, strides 5; allowed is one number a layer"),
+        (lambda: Conv(feature_spec(1, 50, 50), strides=(1, 2, 2, 3, 2)), "layer 4 of model.strides is 3 and its kernel 2.*from 1 to 2"),
+        (lambda: Conv(feature_spec(1, 50, 50), strides=(1, 2, 2, 0, 2)), "strides holds 0, allowed are whole numbers from 1"),
+        (lambda: Conv(feature_spec(1, 50, 50), bottleneck="gaussian"), "allowed are plain, bounded"),
+        (lambda: Conv(feature_spec(1, 50, 50), activation="no"), "allowed are none, relu"),
+        (lambda: Conv(feature_spec(1, 50, 50), norm="batch"), "allowed are none, group"),
         (
-            lambda: ConvVAE(**known(1, 12, 13)),
+            lambda: Conv(feature_spec(1, 600, 600), channels=(20,), kernels=(2,), strides=(1,)),
+            "a code of 7176020 numbers, allowed are up to",
+        ),
+        (
+            lambda: ConvVAE(feature_spec(1, 12, 13)),
             "shrink the image 32 times, and it has 12 bands and 13 frames; allowed is a product up to 26",
         ),
-        (lambda: ConvVAE(**known(1, 50, 50), strides=(2, 2, 3, 2, 2)), "allowed are even numbers and 1"),
-        (lambda: ConvVAE(**known(1, 2000, 2000), channels=(64,), strides=(2,), dims=128), "weights, allowed are"),
-        (lambda: Raw(**known(1, 1, 3000)), "need 3816 frames or more, the longest clip has 3000"),
-        (lambda: Raw(**known(1, 1, 5000), bottleneck="gaussian"), "give model.dims"),
-        (lambda: Raw(**known(1, 1, 5000), dims=200), "model.dims is 200, more than the 74 numbers of the code"),
+        (lambda: ConvVAE(feature_spec(1, 50, 50), strides=(2, 2, 3, 2, 2)), "allowed are even numbers and 1"),
+        (lambda: ConvVAE(feature_spec(1, 2000, 2000), channels=(64,), strides=(2,), dims=128), "weights, allowed are"),
+        (lambda: Raw(feature_spec(1, 1, 3000)), "need 3816 frames or more, the longest clip has 3000"),
+        (lambda: Raw(feature_spec(1, 1, 5000), bottleneck="gaussian"), "give model.dims"),
+        (lambda: Raw(feature_spec(1, 1, 5000), dims=200), "model.dims is 200, more than the 74 numbers of the code"),
     ],
 )
 def test_contradictions_are_refused(make: Any, words: str) -> None:
@@ -347,7 +347,7 @@ def test_a_latent_inside_raw(corpus: Corpus, tmp_path: Path, monkeypatch: pytest
 
 
 def test_short_clips_are_filled_up_or_refused_before_training(tmp_path: Path) -> None:
-    short = Conv(**known(1, 1025, 11))
+    short = Conv(feature_spec(1, 1025, 11))
     assert short.code == (20, 63, 1)
     assert short.decode_raw(short.encode_raw(torch.rand(1, 1, 1025, 11))).shape == (1, 1, 1025, 11)
     prepare(write_drums(tmp_path / "sounds", 4, seconds=0.2), tmp_path / "corpus")
@@ -359,8 +359,8 @@ def test_short_clips_are_filled_up_or_refused_before_training(tmp_path: Path) ->
 @pytest.mark.parametrize("kind", [Conv, Raw])
 def test_nothing_sounds_where_no_block_lies(kind: type[Conv] | type[Raw]) -> None:
     """The mirror of a kernel wider than its stride ends in cells that no block covers; a constant there is a burst after the sound."""
-    model = kind(**(known(1, 200, 60) if kind is Conv else known(1, 1, 20_000)))
-    batch = Batch(torch.rand(6, *model.shape), torch.full((6,), 20_000))
+    model = kind(feature_spec(1, 200, 60) if kind is Conv else feature_spec(1, 1, 20_000))
+    batch = Batch(torch.rand(6, *model.spec.shape), torch.full((6,), 20_000))
     model.initialise(batch)
     last: Any = layers_of(model.decoder)[-1]
     ends: list[torch.Tensor] = []

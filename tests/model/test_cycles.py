@@ -12,6 +12,7 @@ import soundfile
 import torch
 from torch import Tensor
 
+from specs import feature_spec
 from timbrespace.audio.pitch import estimate_pitch, refine_pitch
 from timbrespace.config.build import build_model, build_representation
 from timbrespace.config.presets import load_preset
@@ -117,8 +118,11 @@ def test_what_has_no_pitch_to_find() -> None:
 
 def model(notes: list[float] | None, **more: int) -> PitchSynchronous:
     torch.manual_seed(0)
-    options = {"dims": 4, "coefficients": 6, "per_cycle": 24, "width": 16, "depth": 1, "parts": 1, "samples": SAMPLES} | more
-    one = PitchSynchronous(**{"sample_rate": RATE, "notes": notes, **options}).eval()  # type: ignore[arg-type]
+    options = {"dims": 4, "coefficients": 6, "per_cycle": 24, "width": 16, "depth": 1} | more
+    spec = feature_spec(
+        options.pop("parts", 1), 1, options.get("samples", SAMPLES), samples=options.pop("samples", SAMPLES), sample_rate=RATE
+    )
+    one = PitchSynchronous(spec, **{"notes": notes, **options}).eval()  # type: ignore[arg-type]
     cells = len(one.mean)
     one.mean.copy_(0.1 * torch.randn(cells))
     one.basis.copy_(torch.linalg.qr(torch.randn(cells, one.coefficients))[0].T)

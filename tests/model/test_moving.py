@@ -49,7 +49,7 @@ def test_frames_and_steps(preset: str) -> None:
         z = model.encode(view.encode(drum(1).repeat(1, 8)[None, :, :length]), torch.tensor([length])).mean
         assert z.shape == (1, 4, math.ceil(frames / model.stride))
         decoded = model.decode(z)
-        assert decoded.features.shape == (1, model.parts, model.bands, z.shape[2] * model.stride)
+        assert decoded.features.shape == (1, model.spec.parts, model.spec.bands, z.shape[2] * model.stride)
         most = int(decoded.lengths[0])
         assert math.ceil(view.frames(most) / model.stride) == z.shape[2]
         assert math.ceil(view.frames(most + 1) / model.stride) == z.shape[2] + 1
@@ -57,7 +57,7 @@ def test_frames_and_steps(preset: str) -> None:
     for wrong in (torch.zeros(1, 4), torch.zeros(1, 3, 5), torch.zeros(1, 4, 0)):
         with pytest.raises(ShapeError, match="a latent must be"):
             model.decode(wrong)
-    for features in (torch.zeros(1, 1, 3, 5), torch.zeros(1, model.bands, 5)):
+    for features in (torch.zeros(1, 1, 3, 5), torch.zeros(1, model.spec.bands, 5)):
         with pytest.raises(ShapeError, match="features must be"):
             model.encode(features, torch.tensor([1]))
 
@@ -65,9 +65,9 @@ def test_frames_and_steps(preset: str) -> None:
 @pytest.mark.parametrize("preset", ["spectra", "spectra-bernoulli", "spectra-mdct"])
 def test_a_frame_knows_nothing_of_its_neighbours(preset: str) -> None:
     model, _ = model_of(preset)
-    features = torch.rand(1, model.parts, model.bands, 6)
+    features = torch.rand(1, model.spec.parts, model.spec.bands, 6)
     other = features.clone()
-    other[..., 3] = torch.rand(model.bands)
+    other[..., 3] = torch.rand(model.spec.bands)
     one, two = (model.encode(values, torch.tensor([9_000])).mean for values in (features, other))
     changed = (one != two).any(1)[0]
     assert changed.tolist() == [False, False, False, True, False, False]
@@ -76,7 +76,7 @@ def test_a_frame_knows_nothing_of_its_neighbours(preset: str) -> None:
 
 def test_a_sequence_reaches_only_so_far() -> None:
     model, _ = model_of("sequence", samples=400_000)
-    images = torch.rand(1, 1, model.bands, 800)
+    images = torch.rand(1, 1, model.spec.bands, 800)
     other = images.clone()
     other[..., 400] += 1
     changed = (model.encode_raw(images) != model.encode_raw(other)).any(1)[0].nonzero()[:, 0]

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 
+from specs import feature_spec
 from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.model.base import Batch, Posterior, kl_to_normal
 from timbrespace.model.codec.oneshot import OneShot
@@ -27,8 +28,8 @@ grids = st.tuples(st.integers(1, 2000), st.integers(1, 60), st.integers(2, 120))
 def model(*, dims: int = 4, coefficients: int = 12, frames: int = 40, bands: int = 8, parts: int = 1, seed: int = 0) -> OneShot:
     torch.manual_seed(seed)
     return OneShot(
-        dims=dims, coefficients=coefficients, attack=6, steps=14, width=16, depth=1, parts=parts, bands=bands, frames=frames,
-        floor=80.0, hop=256,
+        feature_spec(parts, bands, frames, floor=80.0, hop=256),
+        dims=dims, coefficients=coefficients, attack=6, steps=14, width=16, depth=1,
     ).eval()  # fmt: skip
 
 

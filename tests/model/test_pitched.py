@@ -12,6 +12,7 @@ import pytest
 import soundfile
 import torch
 
+from specs import feature_spec
 from timbrespace.audio.pitch import estimate_midi, estimate_pitch
 from timbrespace.config.presets import load_preset
 from timbrespace.contracts import ConfigError
@@ -104,8 +105,9 @@ def test_networks_are_not_led_outside_the_range() -> None:
 
 def model(notes: list[float] | None = None, **more: object) -> OneShot:
     torch.manual_seed(0)
-    options = {"dims": 4, "coefficients": 8, "attack": 4, "steps": 6, "width": 16, "depth": 1, "parts": 1, "bands": len(CENTRES)}
-    return OneShot(**{**options, "frames": 12, "floor": 80.0, "hop": 256, "notes": notes, "centres": CENTRES, **more}).eval()  # type: ignore[arg-type]
+    options = {"dims": 4, "coefficients": 8, "attack": 4, "steps": 6, "width": 16, "depth": 1, "notes": notes}
+    spec = feature_spec(1, len(CENTRES), 12, floor=80.0, hop=256, centres=more.pop("centres", CENTRES))  # type: ignore[arg-type]
+    return OneShot(spec, **{**options, **more}).eval()  # type: ignore[arg-type]
 
 
 def test_the_last_number_is_the_pitch_and_costs_nothing() -> None:

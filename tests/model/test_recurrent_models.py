@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from specs import feature_spec
 from timbrespace.config.presets import load_preset
 from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.corpus.corpus import Corpus
@@ -22,24 +23,25 @@ from tiny import Tiny, assert_same_tensors
 
 PARTS, BANDS, FRAMES, HOP = 1, 6, 9, 10
 CELLS = ("rnn", "gru", "lstm")
+SPEC = feature_spec(PARTS, BANDS, FRAMES, floor=80.0, samples=FRAMES * HOP, frames_of=lambda samples: 1 + samples // HOP)
 
 
 def stepwise(**more: Any) -> Autoregressive:
     torch.manual_seed(1)
-    given = {"dims": 3, "encoder": (16, 8), "decoder": (8, 16), "parts": PARTS, "bands": BANDS, "frames": FRAMES, "floor": 80.0}
-    return Autoregressive(**{**given, "frames_of": lambda samples: 1 + samples // HOP, **more})
+    given = {"dims": 3, "encoder": (16, 8), "decoder": (8, 16)}
+    return Autoregressive(SPEC, **{**given, **more})
 
 
 def recurrent(cell: str, **more: Any) -> Recurrent:
     torch.manual_seed(1)
-    given = {"dims": 3, "width": 8, "parts": PARTS, "bands": BANDS, "frames": FRAMES, "floor": 80.0}
-    return Recurrent(**{**given, "cell": cell, "frames_of": lambda samples: 1 + samples // HOP, **more})
+    given = {"dims": 3, "width": 8}
+    return Recurrent(SPEC, **{**given, "cell": cell, **more})
 
 
 def clip(cell: str, **more: Any) -> RecurrentClip:
     torch.manual_seed(1)
-    given = {"dims": 3, "width": 8, "parts": PARTS, "bands": BANDS, "frames": FRAMES, "floor": 80.0, "samples": FRAMES * HOP}
-    return RecurrentClip(**{**given, "cell": cell, **more})
+    given = {"dims": 3, "width": 8}
+    return RecurrentClip(SPEC, **{**given, "cell": cell, **more})
 
 
 MOVING = [stepwise, *(lambda cell=cell, **more: recurrent(cell, **more) for cell in CELLS)]

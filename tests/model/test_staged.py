@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
+from specs import feature_spec
 from timbrespace.config.build import build_model, build_representation, make_config
 from timbrespace.config.presets import load_preset
 from timbrespace.config.schema import Config
@@ -22,6 +24,7 @@ from timbrespace.model.parts.layers import interpolated
 from timbrespace.model.parts.pca import principal
 from timbrespace.model.parts.pca_init import room
 from timbrespace.model.wrappers.staged import Staged
+from timbrespace.representation.spec import FeatureSpec
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training import stages
 from timbrespace.training import train as training
@@ -239,21 +242,17 @@ def test_codes_may_move() -> None:
 
         time_varying = True
 
-        def __init__(self, *, bands: int, frames: int, **rest: Any):
-            super().__init__(bands=bands, frames=1, **rest)
-            self.shape = (1, bands, frames)
+        def __init__(self, spec: FeatureSpec, **rest: Any):
+            super().__init__(replace(spec, frames=1), **rest)
+            self.spec = spec
 
         def encode_raw(self, images: torch.Tensor) -> torch.Tensor:
             return self.encoder(images[:, 0].transpose(1, 2)).transpose(1, 2)
 
-    def build(settings: Mapping[str, Any], **known: Any) -> Any:
-        known.pop("hop")
-        return (Moving if settings["moving"] else Dense)(dims=settings["dims"], encoder=(), decoder=(), bottleneck="plain", **known)
+    def build(settings: Mapping[str, Any], spec: FeatureSpec) -> Any:
+        return (Moving if settings["moving"] else Dense)(spec, dims=settings["dims"], encoder=(), decoder=(), bottleneck="plain")
 
-    model = Staged(
-        outer={"moving": True, "dims": 5}, inner={"moving": False, "dims": 2},
-        parts=1, bands=8, frames=6, floor=None, samples=60, hop=None, build=build,
-    )  # fmt: skip
+    model = Staged(feature_spec(1, 8, 6, samples=60), outer={"moving": True, "dims": 5}, inner={"moving": False, "dims": 2}, build=build)
     batch = Batch(torch.randn(3, 1, 8, 6), torch.full((3,), 60))
     assert model.mean.shape == (1, 5, 6)
     assert not model.time_varying

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from specs import feature_spec
 from timbrespace.config.presets import load_preset
 from timbrespace.config.schema import Training
 from timbrespace.contracts import ConfigError
@@ -41,7 +42,8 @@ def filled(*, size: int = SIZE, seed: int = 0) -> Codebook:
 def vq(**more: Any) -> VectorQuantised:
     torch.manual_seed(1)
     given = {"patch": 4, "books": BOOKS, "codes": SIZE, "numbers": NUMBERS, "width": 16, "depth": 1, "prior": 12}
-    return VectorQuantised(**{**given, "parts": 1, "bands": 5, "frames": 18, "floor": 80.0, "samples": 180, **more})
+    spec = feature_spec(1, 5, more.pop("frames", 18), floor=80.0, samples=180)
+    return VectorQuantised(spec, **{**given, **more})
 
 
 def sounds(count: int = 6) -> Batch:

@@ -12,7 +12,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from timbrespace.config.build import build_representation, make_config
+from timbrespace.config.build import build_model, build_representation, make_config
 from timbrespace.config.presets import load_preset
 from timbrespace.contracts import ConfigError, InstrumentFileError, ShapeError
 from timbrespace.corpus.corpus import Corpus
@@ -194,15 +194,18 @@ def test_training_fits_it_to_the_training_clips(tiny: Tiny) -> None:
 
 
 @pytest.fixture
-def normalised_file(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An instrument file with a normalised view: no model of today takes one, so the check of pairs is put aside."""
-    monkeypatch.setattr("timbrespace.config.build._check_pair", lambda *_, **__: None)
+def normalised_file(tiny: Tiny, tmp_path: Path) -> Path:
+    """An instrument file with a normalised view and an untrained dense model."""
     contents = instrument_file.read(tiny.file)
-    settings = {**contents.settings, "representation": {**contents.settings["representation"], "normalisation": "band"}}
+    representation = {**contents.settings["representation"], "normalisation": "band"}
+    model = {"name": "dense", "dims": contents.model.dims, "encoder": [4], "decoder": [4]}
+    config = make_config({"representation": representation, "model": model})
     view = Normalised(contents.representation, "band")
     view.fit([drum(1)])
+    dense = build_model(config.model, representation=view, samples=contents.samples)
+    settings = {"representation": config.representation, "model": config.model}
     path = tmp_path / "normalised.safetensors"
-    instrument_file.save(replace(contents, representation=view, settings=settings), path)
+    instrument_file.save(replace(contents, representation=view, model=dense, settings=settings), path)
     return path
 
 

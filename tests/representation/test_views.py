@@ -280,7 +280,7 @@ def test_the_one_shot_model_takes_levels_only(name: str) -> None:
     content = {"representation": {"name": name}, "model": {"name": "oneshot", "coefficients": 8, "dims": 4}}
     view = build_representation(content["representation"], sample_rate=RATE, channels=1)
     if view.decibels:
-        assert build_model(make_config(content).model, representation=view, samples=20_000).bands == view.bands
+        assert build_model(make_config(content).model, representation=view, samples=20_000).spec.bands == view.bands
         return
     words = f"representation.name is '{name}', and model 'oneshot' learns levels in dB over a floor; allowed with it are bands, log, mel"
     with pytest.raises(ConfigError, match=words):

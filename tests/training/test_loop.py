@@ -11,6 +11,7 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
+from specs import feature_spec
 from timbrespace.config.build import build_model, build_representation
 from timbrespace.config.presets import load_preset
 from timbrespace.config.schema import Training
@@ -83,7 +84,8 @@ class NullCheckpoints:
 @pytest.fixture
 def lesson() -> dict[str, Any]:
     torch.manual_seed(0)
-    model = OneShot(dims=3, coefficients=10, attack=4, steps=10, width=16, depth=1, parts=1, bands=8, frames=30, floor=80.0, hop=256)
+    spec = feature_spec(1, 8, 30, floor=80.0, hop=256)
+    model = OneShot(spec, dims=3, coefficients=10, attack=4, steps=10, width=16, depth=1)
     basis = torch.linalg.qr(torch.randn(model.mean.numel(), 10))[0].T.contiguous()
     model.set_codec(torch.zeros_like(model.mean), basis, torch.linspace(10, 1, 10), torch.tensor([13.0, 1.0]))
     curve = torch.randn(80, 3)

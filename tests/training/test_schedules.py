@@ -8,6 +8,7 @@ import pytest
 import torch
 from lightning_fabric import Fabric
 
+from specs import feature_spec
 from timbrespace.cli.report.info import card_lines
 from timbrespace.config.presets import load_preset
 from timbrespace.config.schema import Kl, Training
@@ -104,7 +105,7 @@ class NullCheckpoints:
 def lesson(**model: Any) -> dict[str, Any]:
     torch.manual_seed(0)
     options: dict[str, Any] = {"dims": 6, "encoder": (16,), "decoder": (16,), "squash": False, "likelihood": "squared"}
-    built = Dense(**options | model, parts=1, bands=8, frames=3, floor=None, samples=100)
+    built = Dense(feature_spec(1, 8, 3, samples=100), **options | model)
     values = 0.5 * (torch.randn(80, 3) @ torch.randn(3, 24)).unflatten(1, (1, 8, 3))
     sounds = InMemory(values, torch.full((80,), 100))
     return {
@@ -177,7 +178,7 @@ def test_active_units_are_counted() -> None:
 
 
 def test_an_autoencoder_without_noise_never_collapses() -> None:
-    model = Dense(dims=4, bottleneck="plain", encoder=(), decoder=(), parts=1, bands=2, frames=2, floor=None, samples=9)
+    model = Dense(feature_spec(1, 2, 2, samples=9), dims=4, bottleneck="plain", encoder=(), decoder=())
     silence = InMemory(torch.zeros(3, 1, 2, 2), torch.full((3,), 9))
     found = activity(model, silence, own=3)
     assert found.active == 0

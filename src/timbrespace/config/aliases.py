@@ -37,17 +37,20 @@ def modernised(content: Mapping[str, Any]) -> dict[str, Any]:
 
     Unknown keys stay. Where a key is given under its old and its new name, the new one counts.
     """
-    return {section: _section(section, values) if isinstance(values, Mapping) else values for section, values in content.items()}
+    return {
+        section: _section(section, values, nested=section == "model") if isinstance(values, Mapping) else values
+        for section, values in content.items()
+    }
 
 
-def _section(section: str, values: Mapping[str, Any]) -> dict[str, Any]:
+def _section(section: str, values: Mapping[str, Any], *, nested: bool) -> dict[str, Any]:
     table, found = KEYS.get(section, {}), dict[str, Any]()
     for old, value in values.items():
         key = table.get(old, old)
         if key != old and key in values:
             continue
-        if section == "model" and key in _NESTED and isinstance(value, Mapping):
-            value = _section(section, value)
+        if nested and key in _NESTED and isinstance(value, Mapping):
+            value = _section(section, value, nested=False)  # a nested model holds no others; YAML aliases may nest without end
         elif isinstance(value, str):
             names = _NAMES.get(section, {}) if key == "name" else VALUES.get(f"{section}.{key}", {})
             value = names.get(value, value)

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ValidationError, create_model
 from timbrespace.config.schema import FROZEN, config_error, shortened
 from timbrespace.contracts import ConfigError
 from timbrespace.model.clip.base import ImageModel
-from timbrespace.model.wrappers.staged import Nested
+from timbrespace.model.wrappers.nested import Nested
 from timbrespace.representation.base import Representation
 from timbrespace.representation.normalisation import Kind
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from timbrespace.audio.trim import pad_and_normalise
+from timbrespace.contracts import ConfigError
+from timbrespace.model.parts.likelihood import WAVEFORMS
+from timbrespace.representation.spec import FeatureKind, FeatureSpec
 
 
 class Posterior(NamedTuple):
@@ -69,12 +73,28 @@ class Model(nn.Module, ABC):
     time_varying: bool = False  # whether z moves in time: `(batch, dims, steps)`, any number of steps
     stride: int = 1  # frames a step where it moves: sounds of n frames have ceil(n / stride) steps, and `decode` gives as many frames back
     fixed_length: bool = True  # whether sounds come padded with silence to the longest clip, one size for all
-    decibels: bool = False  # whether it learns levels in dB over a floor, and nothing else
-    unit: str = "dB"  # of the errors it reports
-    waveform_only: bool = False  # whether it takes samples of audio as they are, and nothing else
+    noise_texture: bool = False  # whether new sounds get the texture of noise: decoded levels are smoother than real ones
     needs_fine_pitch: bool = False  # whether it wants a pitch finer than it is heard, see `audio.pitch.refine_midi`
     pitched = False  # the last number of its latents is a pitch
     known_dims: int = 0  # numbers at the end of its latents that are not inferred but known: a pitch, conditions
+
+    def __init__(self, spec: FeatureSpec):
+        super().__init__()
+        self.spec = spec
+
+    @classmethod
+    def check_features(cls, kind: FeatureKind, settings: Mapping[str, Any]) -> None:
+        """Raises ConfigError unless a model of these settings, `name` among them, can learn such features."""
+        if settings.get("likelihood") in WAVEFORMS and not kind.plain_samples:
+            raise ConfigError(
+                f"model.likelihood is {settings['likelihood']!r}, which takes samples of audio, not codes, other views or normalised "
+                "features; allowed with it is representation.name waveform with normalisation none; or take another likelihood"
+            )
+
+    @property
+    def unit(self) -> str:
+        """Unit of the errors that the model reports, "dB" or "%"."""
+        return self.spec.unit
 
     def prepare_audio(self, audio: Tensor, samples: int) -> Tensor:
         """A sound `(channels, time)` as this model takes it: with its peak at -1 dB where it is `whole` or `moving`, else as it is.

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from timbrespace.contracts import SAMPLE_RATE, ConfigError, ShapeError, check_audio, check_lengths
 from timbrespace.representation.axes import Axes, View
+from timbrespace.representation.spec import FeatureKind, FeatureSpec, Values
 from timbrespace.validation import checked_arguments
 
 LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000  # Hz
@@ -65,6 +66,28 @@ class Representation(ABC):
             first_s=0.0,
             step_s=length / self.sample_rate / max(frames, 1),
             band_unit="",
+        )
+
+    @classmethod
+    def values(cls) -> Values:
+        """What the features are, see `FeatureKind`."""
+        return "levels" if cls.decibels else "other"
+
+    def spec(self, samples: int) -> FeatureSpec:
+        """Returns what a model must know of the features of sounds of up to `samples` samples."""
+        with torch.device("cpu"):  # an instrument file is read with all new tensors on "meta"
+            axes = self.axes(samples)
+        return FeatureSpec(
+            parts=self.parts,
+            bands=self.bands,
+            frames=self.frames(samples),
+            samples=samples,
+            sample_rate=self.sample_rate,
+            frames_of=self.frames,
+            kind=FeatureKind(self.values(), type(self).__name__, block=getattr(self, "block", 1)),
+            floor=getattr(self, "floor", None) if self.decibels else None,
+            hop=getattr(self, "hop", None),
+            centres=tuple(float(hertz) for hertz in axes.centres) if axes.band_unit == "Hz" else None,
         )
 
     @property

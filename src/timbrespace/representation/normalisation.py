@@ -17,6 +17,7 @@ from torch import Tensor
 from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.representation.axes import Axes
 from timbrespace.representation.base import Representation
+from timbrespace.representation.spec import FeatureSpec
 
 Kind = Literal["none", "range", "standard", "band"]
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -184,6 +185,11 @@ class Normalised(Representation):
         meaning = "within 0 to 1, or -1 to 1 around 0, over the corpus" if self.kind == "range" else "mean 0, deviation 1 over the corpus"
         parts = tuple(part._replace(unit="", meaning=meaning, kind="signed", turn=0.0) for part in axes.parts)
         return replace(axes, parts=parts)
+
+    def spec(self, samples: int) -> FeatureSpec:
+        """Returns the spec of the view, its features no levels in dB any more."""
+        spec = self.view.spec(samples)
+        return replace(spec, kind=spec.kind._replace(normalisation=self.kind), floor=None)
 
     def _encode(self, audio: Tensor) -> Tensor:
         return self._fitted().apply(self.view._encode(audio))

@@ -122,7 +122,7 @@ class Instrument:
                 length = min(self.contents.samples, int(decoded.lengths[0]))
             features = decoded.features[..., : self.representation.frames(length)]
             view = self.representation
-            if invented and self.model.decibels:
+            if invented and self.model.noise_texture:
                 features, view = add_noise_texture(features, view, length=length, seed=seed), with_fewer_iterations(view)
             audio = view.decode(features, length=length, seed=seed)[0]
         return audio / audio.abs().max().clamp_min(1e-9)

@@ -14,6 +14,7 @@ from timbrespace.model.base import Batch, Decoded, Evaluation, Model, Posterior
 from timbrespace.model.parts.bottleneck import Bottleneck
 from timbrespace.model.parts.likelihood import Likelihood
 from timbrespace.model.parts.pca import evenly
+from timbrespace.representation.spec import FeatureSpec
 
 Dims = Annotated[int, Field(ge=1, le=2_048)]
 _LOOKED_AT = 64  # sounds, for how far off a model is
@@ -24,17 +25,13 @@ class ImageModel(Model):
     """An autoencoder over images `(parts, bands, frames)` of one size: a new family writes `numbers` and `output`.
 
     The image of a view in dB is 0 at the floor and 1 at the sound's loudest cell; of any other view, the features as they are.
-    dims: latent size. bottleneck: see `Bottleneck`; likelihood: see `Likelihood`. parts, bands, frames, floor (dB; None where
-    features are no levels), samples (of the longest clip): of the representation.
+    spec: of the features. dims: latent size. bottleneck: see `Bottleneck`; likelihood: see `Likelihood`.
     """
 
-    def __init__(
-        self, *, dims: int, bottleneck: str, likelihood: str, parts: int, bands: int, frames: int, floor: float | None, samples: int
-    ):
-        super().__init__()
-        self.dims, self.shape, self.floor, self.samples = dims, (parts, bands, frames), floor, samples
+    def __init__(self, spec: FeatureSpec, *, dims: int, bottleneck: str, likelihood: str):
+        super().__init__(spec)
+        self.dims = dims
         self.bottleneck, self.likelihood = Bottleneck(bottleneck, dims), Likelihood(likelihood)
-        self.unit = "%" if floor is None else "dB"
 
     @abstractmethod
     def encode_raw(self, images: Tensor) -> Tensor:
@@ -46,11 +43,11 @@ class ImageModel(Model):
 
     def prepare_features(self, features: Tensor, pitches: Tensor | None = None) -> Tensor:
         """`(batch, parts, bands, frames)`, features in, images out; the same shape."""
-        if features.ndim != 4 or tuple(features.shape[1:]) != self.shape:
-            raise ShapeError(f"features must be (batch, {', '.join(map(str, self.shape))}), not {tuple(features.shape)}")
-        if self.floor is None:
+        if features.ndim != 4 or tuple(features.shape[1:]) != self.spec.shape:
+            raise ShapeError(f"features must be (batch, {', '.join(map(str, self.spec.shape))}), not {tuple(features.shape)}")
+        if self.spec.floor is None:
             return features
-        return to_image(features, floor=self.floor)
+        return to_image(features, floor=self.spec.floor)
 
     def encode(self, features: Tensor, lengths: Tensor) -> Posterior:
         """`(batch, parts, bands, frames)`, padded with silence to the longest clip -> Posterior `(batch, dims)`."""
@@ -61,13 +58,13 @@ class ImageModel(Model):
         if z.ndim != 2 or z.shape[1] != self.dims:
             raise ShapeError(f"a latent must be (batch, {self.dims}), not {tuple(z.shape)}")
         if lengths is None:
-            lengths = torch.full((len(z),), self.samples, device=z.device)
-        return Decoded(self.features(z), lengths.clamp(1, self.samples))
+            lengths = torch.full((len(z),), self.spec.samples, device=z.device)
+        return Decoded(self.features(z), lengths.clamp(1, self.spec.samples))
 
     def features(self, z: Tensor) -> Tensor:
         """What a latent stands for, `(batch, parts, bands, frames)`: levels with the loudest cell at 0 dB, or features as they are."""
         features = self.likelihood.mean(self.decode_raw(self.project(z)))
-        return features if self.floor is None else to_levels(features, floor=self.floor)
+        return features if self.spec.floor is None else to_levels(features, floor=self.spec.floor)
 
     def project(self, z: Tensor) -> Tensor:
         """The latents nearest to `z (batch, dims, …)` that the bottleneck could have given."""
@@ -97,7 +94,7 @@ class ImageModel(Model):
     def errors(self, z: Tensor, images: Tensor) -> Tensor:
         """Of what z decodes to, `(batch,)` in the model's unit; see `measure`."""
         difference = self.likelihood.mean(self.decode_raw(z)) - images
-        return (100.0 if self.floor is None else self.floor) * difference.flatten(1).square().mean(1).sqrt()
+        return (100.0 if self.spec.floor is None else self.spec.floor) * difference.flatten(1).square().mean(1).sqrt()
 
 
 def to_image(levels: Tensor, *, floor: float) -> Tensor:

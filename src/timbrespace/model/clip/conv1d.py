@@ -18,6 +18,7 @@ from timbrespace.model.parts.layers import perceptron
 from timbrespace.model.parts.likelihood import Kind as LikelihoodKind
 from timbrespace.model.parts.likelihood import Likelihood
 from timbrespace.model.parts.pca_init import carries, initialise_blocks, initialise_deviations, initialise_layers
+from timbrespace.representation.spec import FeatureSpec
 
 _TINY = 1e-6  # amplitude of a silent channel
 
@@ -36,6 +37,7 @@ class Raw(ImageModel):
 
     def __init__(
         self,
+        spec: FeatureSpec,
         *,
         dims: Annotated[Dims | None, Field()] = None,
         channels: Channels = (37, 37, 37),
@@ -45,14 +47,9 @@ class Raw(ImageModel):
         hidden: Widths = (512,),
         bottleneck: BottleneckKind = "plain",
         likelihood: LikelihoodKind = "squared",
-        parts: int,
-        bands: int,
-        frames: int,
-        floor: float | None,
-        samples: int,
     ):
         check_stack(channels, kernels, strides)
-        along = sizes(frames, kernels, strides, axis="frames", remedy="or a view with more frames (waveform has one a sample)")
+        along = sizes(spec.frames, kernels, strides, axis="frames", remedy="or a view with more frames (waveform has one a sample)")
         width, steps = channels[-1], along[-1]
         numbers = width * steps + width
         if dims is None and bottleneck == "gaussian":
@@ -62,17 +59,14 @@ class Raw(ImageModel):
             )
         if dims is not None and dims > numbers:
             raise ConfigError(f"model.dims is {dims}, more than the {numbers} numbers of the code; allowed are 1 to {numbers}")
-        super().__init__(
-            dims=numbers if dims is None else dims, bottleneck=bottleneck, likelihood=likelihood,
-            parts=parts, bands=bands, frames=frames, floor=floor, samples=samples,
-        )  # fmt: skip
+        super().__init__(spec, dims=numbers if dims is None else dims, bottleneck=bottleneck, likelihood=likelihood)
         self.code, self._between = (width, steps), activation
         bounded = bottleneck == "bounded" and dims is None
         self._begins = not bounded and carries(self.likelihood, activation, narrowest=min(channels))
-        self._cells = max(count * size for count, size in zip((parts * bands, *channels), along, strict=True))
-        self.encoder = stack(nn.Conv1d, (parts * bands, *channels), kernels, strides, between=activation)
+        self._cells = max(count * size for count, size in zip((spec.cells, *channels), along, strict=True))
+        self.encoder = stack(nn.Conv1d, (spec.cells, *channels), kernels, strides, between=activation)
         self.decoder = stack(
-            nn.ConvTranspose1d, (*channels[::-1], parts * bands * self.likelihood.outputs), kernels[::-1], strides[::-1], between=activation
+            nn.ConvTranspose1d, (*channels[::-1], spec.cells * self.likelihood.outputs), kernels[::-1], strides[::-1], between=activation
         )
         self.inner_encoder = nn.Identity() if dims is None else perceptron(numbers, *hidden, self.bottleneck.width)
         self.inner_decoder = nn.Identity() if dims is None else perceptron(dims, *hidden[::-1], numbers)
@@ -112,6 +106,6 @@ class Raw(ImageModel):
         numbers = self.inner_decoder(z)
         width = self.code[0]
         channels = numbers[:, :-width].unflatten(1, self.code) * numbers[:, -width:, None]
-        parts, bands, frames = self.shape
+        parts, bands, frames = self.spec.shape
         samples = fit(in_pieces(self.decoder, channels, cells=self._cells), (frames,))
         return samples.unflatten(1, (self.likelihood.outputs * parts, bands))

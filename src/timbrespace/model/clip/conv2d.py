@@ -30,6 +30,7 @@ from timbrespace.model.parts.conv_layers import (
 )
 from timbrespace.model.parts.likelihood import Kind as LikelihoodKind
 from timbrespace.model.parts.pca_init import carries, initialise_blocks, initialise_deviations
+from timbrespace.representation.spec import FeatureSpec
 
 _MOST_FILLING = 8  # times as long as the sound itself
 MOST_NUMBERS = 1 << 17  # of a code: beyond, an instrument would be larger than its sounds
@@ -49,6 +50,7 @@ class Conv(ImageModel):
 
     def __init__(
         self,
+        spec: FeatureSpec,
         *,
         channels: Channels = (20, 20, 20, 20, 20),
         kernels: Kernels = (4, 2, 2, 2, 2),
@@ -58,13 +60,9 @@ class Conv(ImageModel):
         pad: Annotated[Literal["none", "short", "whole"], Field()] = "short",
         bottleneck: Annotated[Literal["plain", "bounded"], Field()] = "plain",
         likelihood: LikelihoodKind = "squared",
-        parts: int,
-        bands: int,
-        frames: int,
-        floor: float | None,
-        samples: int,
     ):
         check_stack(channels, kernels, strides)
+        parts, bands, frames = spec.shape
         if str(bottleneck) not in ("plain", "bounded"):
             raise ConfigError(
                 f"model.bottleneck is {bottleneck!r}, allowed are plain, bounded; a variational autoencoder goes inside (model `staged`)"
@@ -84,9 +82,7 @@ class Conv(ImageModel):
                 f"model.channels {list(channels)} with strides {list(strides)} give a code of {dims} numbers, "
                 f"allowed are up to {MOST_NUMBERS}; take larger strides, more layers or fewer channels"
             )
-        super().__init__(
-            dims=dims, bottleneck=bottleneck, likelihood=likelihood, parts=parts, bands=bands, frames=frames, floor=floor, samples=samples
-        )
+        super().__init__(spec, dims=dims, bottleneck=bottleneck, likelihood=likelihood)
         self.code, self._seen = code, (seen[0], seen[1])
         self._between = activation
         self._begins = bottleneck == "plain" and carries(self.likelihood, activation, norm, narrowest=min(channels))
@@ -113,7 +109,7 @@ class Conv(ImageModel):
 
     def decode_raw(self, z: Tensor) -> Tensor:
         """`(batch, dims) -> (batch, likelihood.outputs * parts, bands, frames)`."""
-        return fit(in_pieces(self.decoder, channels_last(z.unflatten(1, self.code)), cells=self._cells), self.shape[1:])
+        return fit(in_pieces(self.decoder, channels_last(z.unflatten(1, self.code)), cells=self._cells), self.spec.shape[1:])
 
 
 def _filled(size: int, kernels: Sequence[int], strides: Sequence[int], *, pad: str) -> int:

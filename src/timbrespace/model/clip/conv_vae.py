@@ -26,6 +26,7 @@ from timbrespace.model.parts.conv_layers import (
 from timbrespace.model.parts.likelihood import Kind as LikelihoodKind
 from timbrespace.model.parts.pca import principal, regression
 from timbrespace.model.parts.pca_init import as_latents, carries, gain_of, initialise_blocks, initialise_deviations, initialise_rest
+from timbrespace.representation.spec import FeatureSpec
 
 _MOST_WEIGHTS = 1 << 28  # of the dense layers either side of the latent
 
@@ -44,6 +45,7 @@ class ConvVAE(ImageModel):
 
     def __init__(
         self,
+        spec: FeatureSpec,
         *,
         dims: Dims = 64,
         channels: Channels = (8, 16, 32, 64, 64),
@@ -52,12 +54,8 @@ class ConvVAE(ImageModel):
         activation: Activation = "leaky relu",
         bottleneck: BottleneckKind = "gaussian",
         likelihood: LikelihoodKind = "mean squared",
-        parts: int,
-        bands: int,
-        frames: int,
-        floor: float | None,
-        samples: int,
     ):
+        parts, bands, frames = spec.shape
         check_stack(channels, [2 * stride for stride in strides], strides)
         if any(stride > 1 and stride % 2 for stride in strides):
             raise ConfigError(f"model.strides is {list(strides)}, allowed are even numbers and 1 for each layer")
@@ -67,9 +65,7 @@ class ConvVAE(ImageModel):
                 f"model.strides {list(strides)} shrink the image {step} times, and it has {bands} bands and {frames} frames; "
                 f"allowed is a product up to {2 * max(bands, frames)}: take fewer layers or smaller strides"
             )
-        super().__init__(
-            dims=dims, bottleneck=bottleneck, likelihood=likelihood, parts=parts, bands=bands, frames=frames, floor=floor, samples=samples
-        )
+        super().__init__(spec, dims=dims, bottleneck=bottleneck, likelihood=likelihood)
         self._between, self._begins = activation, carries(self.likelihood, activation, norm, narrowest=min(channels))
         self._padded = (-(-bands // step) * step, -(-frames // step) * step)
         self.code = (channels[-1], self._padded[0] // step, self._padded[1] // step)
@@ -120,7 +116,7 @@ class ConvVAE(ImageModel):
     def decode_raw(self, z: Tensor) -> Tensor:
         """`(batch, dims) -> (batch, likelihood.outputs * parts, bands, frames)`."""
         code = channels_last(self.from_latent(z).unflatten(1, self.code))
-        return fit(in_pieces(self.decoder, code, cells=self._cells), self.shape[1:])
+        return fit(in_pieces(self.decoder, code, cells=self._cells), self.spec.shape[1:])
 
 
 def _kernel(stride: int) -> int:

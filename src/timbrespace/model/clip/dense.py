@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated
 
 import torch
@@ -15,6 +14,7 @@ from timbrespace.model.parts.bottleneck import Kind as BottleneckKind
 from timbrespace.model.parts.layers import Layers, hidden, perceptron
 from timbrespace.model.parts.likelihood import Kind as LikelihoodKind
 from timbrespace.model.parts.pca_init import initialise_layers
+from timbrespace.representation.spec import FeatureSpec
 
 Widths = Annotated[tuple[Annotated[int, Field(ge=1, le=65_536)], ...], Field(max_length=16)]
 
@@ -28,6 +28,7 @@ class Dense(ImageModel):
 
     def __init__(
         self,
+        spec: FeatureSpec,
         *,
         dims: Dims = 128,
         encoder: Widths = (256, 256),
@@ -36,16 +37,9 @@ class Dense(ImageModel):
         squash: Annotated[bool, Field()] = True,
         bottleneck: BottleneckKind = "gaussian",
         likelihood: LikelihoodKind = "mean squared",
-        parts: int,
-        bands: int,
-        frames: int,
-        floor: float | None,
-        samples: int,
     ):
-        super().__init__(
-            dims=dims, bottleneck=bottleneck, likelihood=likelihood, parts=parts, bands=bands, frames=frames, floor=floor, samples=samples
-        )
-        cells = math.prod(self.shape)
+        super().__init__(spec, dims=dims, bottleneck=bottleneck, likelihood=likelihood)
+        cells = spec.cells * spec.frames
         if (found := hidden(layers, cells, dims)) is not None:
             encoder, decoder = found, found[::-1]
         self.squash = squash and likelihood != "bernoulli"  # whose output passes through a sigmoid anyway
@@ -64,7 +58,7 @@ class Dense(ImageModel):
 
     def decode_raw(self, z: Tensor) -> Tensor:
         """`(batch, dims) -> (batch, likelihood.outputs * parts, bands, frames)`."""
-        parts, bands, frames = self.shape
+        parts, bands, frames = self.spec.shape
         output = self.decoder(z).unflatten(1, (self.likelihood.outputs * parts, bands, frames))
         if not self.squash:
             return output

@@ -19,6 +19,7 @@ from timbrespace.model.parts.codebook import Codebook
 from timbrespace.model.parts.likelihood import Kind as LikelihoodKind
 from timbrespace.model.parts.pca import evenly, principal, regression
 from timbrespace.model.parts.pca_init import as_latents
+from timbrespace.representation.spec import FeatureSpec
 
 _MOST_NUMBERS = 1_024
 _RUNS, _WINDOWS = 8_000, 1 << 25  # runs, and values in them, that a model begins with
@@ -35,6 +36,7 @@ class VectorQuantised(ImageModel):
 
     def __init__(
         self,
+        spec: FeatureSpec,
         *,
         patch: Annotated[int, Field(ge=1, le=4_096)] = 24,
         books: Annotated[int, Field(ge=1, le=64)] = 4,
@@ -45,25 +47,18 @@ class VectorQuantised(ImageModel):
         decay: Annotated[float, Field(gt=0, lt=1)] = 0.99,
         prior: Annotated[int, Field(ge=1, le=4_096)] = 128,
         likelihood: LikelihoodKind = "mean squared",
-        parts: int,
-        bands: int,
-        frames: int,
-        floor: float | None,
-        samples: int,
     ):
-        runs = math.ceil(frames / patch)
+        runs = math.ceil(spec.frames / patch)
         dims = runs * books * numbers
         if dims > _MOST_NUMBERS:
             longest = _MOST_NUMBERS // (books * numbers)
-            least = f"model.patch from {math.ceil(frames / longest)}" if longest else f"{_MOST_NUMBERS} numbers a run"
+            least = f"model.patch from {math.ceil(spec.frames / longest)}" if longest else f"{_MOST_NUMBERS} numbers a run"
             raise ConfigError(
                 f"{runs} runs of model.books={books} codes with model.numbers={numbers} are {dims} numbers a sound, allowed are "
-                f"{_MOST_NUMBERS}; with clips of {frames} frames take {least}, or fewer books or numbers"
+                f"{_MOST_NUMBERS}; with clips of {spec.frames} frames take {least}, or fewer books or numbers"
             )
-        super().__init__(
-            dims=dims, bottleneck="plain", likelihood=likelihood, parts=parts, bands=bands, frames=frames, floor=floor, samples=samples
-        )
-        cells = parts * bands
+        super().__init__(spec, dims=dims, bottleneck="plain", likelihood=likelihood)
+        cells = spec.cells
         self.patch, self.grid, self.width = patch, (runs, books, numbers), width
         self.codebook = Codebook(books=books, size=codes, numbers=numbers, decay=decay)
         self.prior = CodePrior(positions=runs * books, size=codes, numbers=numbers, width=prior)
@@ -113,13 +108,13 @@ class VectorQuantised(ImageModel):
 
     def encode_raw(self, images: Tensor) -> Tensor:
         """`(batch, parts, bands, frames) -> (batch, dims)`, before they are quantised."""
-        missing = self.grid[0] * self.patch - self.shape[2]
+        missing = self.grid[0] * self.patch - self.spec.shape[2]
         found = self.encoder(functional.pad(images.flatten(1, 2), (0, missing)))
         return found.transpose(1, 2).flatten(1)
 
     def decode_raw(self, z: Tensor) -> Tensor:
         """`(batch, dims) -> (batch, likelihood.outputs * parts, bands, frames)`, z as it is."""
-        parts, bands, frames = self.shape
+        parts, bands, frames = self.spec.shape
         runs = self.decoder(z.unflatten(1, (self.grid[0], -1)).transpose(1, 2))
         runs = runs.unflatten(1, (-1, 2 * self.patch))  # (batch, outputs * cells, 2 * patch, runs), each run twice as long as its place
         return overlapped(runs, frames).unflatten(1, (self.likelihood.outputs * parts, bands))
@@ -171,7 +166,7 @@ class VectorQuantised(ImageModel):
     def _counted(self, lengths: Tensor) -> Tensor:
         """Which runs say something of the codes, `(batch * runs,)`: those of a sound and one behind it. The silence of short sounds among
         long ones would else be most of what there is."""
-        reached = (lengths * self.shape[2] / (self.samples * self.patch)).ceil() + 1
+        reached = (lengths * self.spec.shape[2] / (self.spec.samples * self.patch)).ceil() + 1
         return (torch.arange(self.grid[0], device=lengths.device) < reached[:, None]).float().flatten()
 
     def _indices(self, z: Tensor) -> Tensor:

@@ -15,6 +15,7 @@ from timbrespace.contracts import ConfigError
 from timbrespace.model.base import Batch, Evaluation, Model, Posterior, kl_to_normal, sample
 from timbrespace.model.parts.layers import ResidualMLP
 from timbrespace.model.parts.pitch import FEATURES, NoteRange, pitch_features
+from timbrespace.representation.spec import FeatureSpec
 
 _SEARCH_RATE = 0.1  # of latents, whose spread is 1
 # As a function: a torch.optim.Adam loads torch's compiler when it is made, more than a second.
@@ -52,9 +53,10 @@ class LinearCodecVAE(Model):
     axis: NoteRange | None
 
     def __init__(
-        self, *, dims: int, coefficients: int, cells: int, width: int, depth: int, dropout: float, searching: int, axis: NoteRange | None
-    ):
-        super().__init__()
+        self, spec: FeatureSpec, *, dims: int, coefficients: int, cells: int, width: int, depth: int, dropout: float, searching: int,
+        axis: NoteRange | None,
+    ):  # fmt: skip
+        super().__init__(spec)
         if dims > coefficients:
             raise ConfigError(
                 f"dims is {dims}, the linear codec around it has only {coefficients} coefficients; lower dims or raise coefficients"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from typing import Annotated, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -17,6 +17,8 @@ from timbrespace.model.parts.likelihood import compand
 from timbrespace.model.parts.masked_error import ImageError
 from timbrespace.model.parts.pitch import HarmonicAxis
 from timbrespace.model.parts.timegrid import averaging, interpolation, step_edges
+from timbrespace.representation.registry import REPRESENTATIONS
+from timbrespace.representation.spec import FeatureKind, FeatureSpec
 
 _TAIL = 0.75  # a step of n frames counts as n ** 0.75 in the search: between every step alike and every frame alike
 # Of the level of the attack's frames, of all frames, and of frames by their amplitude, beside that of all cells.
@@ -41,16 +43,17 @@ class OneShot(LinearCodecVAE):
 
     attack: frames kept one by one; steps: of the coarse time axis in all. amplitude: weight, in the search, of source B's error beside dB²:
     for copies that are near by amplitude rather than by ear. notes: the lowest and highest MIDI number of the training sounds, or null for
-    sounds without a pitch; auto: training decides by the corpus. parts, bands, frames, floor (dB), hop (samples), centres (Hz): of the
-    representation. The rest: see `LinearCodecVAE`.
+    sounds without a pitch; auto: training decides by the corpus. spec: of levels in dB.
+    The rest: see `LinearCodecVAE`.
     """
 
     fixed_length = False
-    decibels = True
+    noise_texture = True
     axis: HarmonicAxis | None
 
     def __init__(
         self,
+        spec: FeatureSpec,
         *,
         dims: Annotated[int, Field(ge=1, le=512)] = 32,
         coefficients: Annotated[int, Field(ge=1, le=2_048)] = 320,
@@ -62,22 +65,34 @@ class OneShot(LinearCodecVAE):
         searching: Annotated[int, Field(ge=0, le=1_000)] = 60,
         amplitude: Annotated[float, Field(ge=0, le=1e6)] = 0.0,
         notes: Annotated[Annotated[list[float], Field(min_length=2, max_length=2)] | Literal["auto"] | None, Field()] = "auto",
-        parts: int,
-        bands: int,
-        frames: int,
-        floor: float,
-        hop: int,
-        centres: Sequence[float] | None = None,
     ):
-        axis = _axis(notes, centres)
-        edges = step_edges(frames, attack=attack, steps=steps)
+        if spec.floor is None or spec.hop is None:
+            raise ConfigError(f"the features are of {spec.kind.view}, and model oneshot learns levels in dB over a floor")
+        axis = _axis(notes, spec.centres)
+        edges = step_edges(spec.frames, attack=attack, steps=steps)
         super().__init__(
-            dims=dims, coefficients=coefficients, cells=parts * (bands if axis is None else len(axis.slots)) * (len(edges) - 1),
+            spec, dims=dims, coefficients=coefficients,
+            cells=spec.parts * (spec.bands if axis is None else len(axis.slots)) * (len(edges) - 1),
             width=width, depth=depth, dropout=dropout, searching=searching, axis=axis,
         )  # fmt: skip
-        self.parts, self.bands, self.frames, self.floor, self.hop, self.amplitude = parts, bands, frames, floor, hop, amplitude
+        self.floor, self.hop, self.amplitude = spec.floor, spec.hop, amplitude
         self.attack, self.edges, self.steps = attack, edges, len(edges) - 1
         self._error: ImageError | None = None
+
+    @classmethod
+    def check_features(cls, kind: FeatureKind, settings: Mapping[str, Any]) -> None:
+        """Raises ConfigError unless the features are levels in dB over a floor, not normalised."""
+        if kind.values != "levels":
+            usable = ", ".join(name for name, view in REPRESENTATIONS.items() if view.values() == "levels")
+            raise ConfigError(
+                f"representation.name is {kind.view!r}, and model {settings['name']!r} learns levels in dB over a floor; "
+                f"allowed with it are {usable}"
+            )
+        if kind.normalisation != "none":
+            raise ConfigError(
+                f"representation.normalisation is {kind.normalisation!r}, and model {settings['name']!r} learns levels in dB over a floor "
+                "as they are; allowed with it is none"
+            )
 
     def prepare_features(self, features: Tensor, pitches: Tensor | None = None) -> Tensor:
         """Features in dB to images: `(batch, parts, bands, up to the model's frames) -> (batch, cells)`, level off, coarser time.
@@ -91,11 +106,12 @@ class OneShot(LinearCodecVAE):
 
     def _coarse(self, features: Tensor) -> Tensor:
         """`(batch, parts, bands, up to the model's frames) -> (batch, parts, bands, steps)`."""
-        if features.ndim != 4 or tuple(features.shape[1:3]) != (self.parts, self.bands) or features.shape[3] > self.frames:
-            raise ShapeError(f"features must be (batch, {self.parts}, {self.bands}, up to {self.frames}), not {tuple(features.shape)}")
+        parts, bands, frames = self.spec.shape
+        if features.ndim != 4 or tuple(features.shape[1:3]) != (parts, bands) or features.shape[3] > frames:
+            raise ShapeError(f"features must be (batch, {parts}, {bands}, up to {frames}), not {tuple(features.shape)}")
         relative = (features - features.amax((1, 2, 3), keepdim=True)).clamp_min(-self.floor)
-        if relative.shape[3] < self.frames:
-            relative = nn.functional.pad(relative, (0, self.frames - relative.shape[3]), value=-self.floor)
+        if relative.shape[3] < self.spec.frames:
+            relative = nn.functional.pad(relative, (0, self.spec.frames - relative.shape[3]), value=-self.floor)
         return relative @ averaging(self.edges).to(relative)
 
     def set_codec(self, mean: Tensor, basis: Tensor, scale: Tensor, length_statistics: Tensor) -> None:
@@ -106,7 +122,7 @@ class OneShot(LinearCodecVAE):
     def band_images(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """`(batch, dims)` -> images over bands `(batch, parts, bands, steps)`, standardised lengths `(batch, 1)`."""
         coefficients, lengths = self.reconstruct(z)
-        image = (coefficients @ self.basis + self.mean).reshape(len(z), self.parts, -1, self.steps)
+        image = (coefficients @ self.basis + self.mean).reshape(len(z), self.spec.parts, -1, self.steps)
         return image if self.axis is None else self.axis.restore(image, self.axis.midi(z[:, self.inferred_dims :])), lengths
 
     def loss(self, coefficients: Tensor, batch: Batch) -> Tensor:
@@ -121,7 +137,7 @@ class OneShot(LinearCodecVAE):
         if self._error is None:
             self._error = ImageError(self.basis, steps=self.steps)
         frames = torch.div(batch.lengths, self.hop, rounding_mode="floor") + 1 + _LENGTH_MARGIN
-        inside = torch.searchsorted(self.edges.to(frames.device), frames.clamp_max(self.frames)).clamp(1, self.steps)
+        inside = torch.searchsorted(self.edges.to(frames.device), frames.clamp_max(self.spec.frames)).clamp(1, self.steps)
         return self._error(coefficients, batch.values, inside)
 
     def _objective(self, features: Tensor, lengths: Tensor, z: Tensor) -> Callable[[Tensor], Tensor]:
@@ -135,7 +151,7 @@ class OneShot(LinearCodecVAE):
         edges = self.edges.to(wanted)
         inside = (torch.minimum(frames, edges[1:]) - edges[:-1]).clamp_min(0.0).pow(_TAIL)
         share = inside / inside.sum(1, keepdim=True)
-        weight = (share / (self.parts * self.bands))[:, None]
+        weight = (share / (self.spec.parts * self.spec.bands))[:, None]
         course = _COURSE * share
         loudness = torch.pow(10.0, (level - level.amax(1, keepdim=True)) / 20) * (inside > 0)
         course += _LOUD * loudness / loudness.sum(1, keepdim=True)
@@ -162,9 +178,9 @@ class OneShot(LinearCodecVAE):
         image, standard = self.band_images(z)
         features = image @ interpolation(self.edges).to(image)
         features = features - features.amax((1, 2, 3), keepdim=True)
-        most = self.frames * self.hop - 1
+        most = self.spec.frames * self.hop - 1
         lengths = self.lengths_of(standard, lengths, most=most)
-        beyond = torch.arange(self.frames, device=z.device) - torch.div(lengths, self.hop, rounding_mode="floor")[:, None]
+        beyond = torch.arange(self.spec.frames, device=z.device) - torch.div(lengths, self.hop, rounding_mode="floor")[:, None]
         features = features - _GATE_DB_PER_FRAME * beyond.clamp_min(0)[:, None, None]
         return Decoded(features.clamp_min(-self.floor), lengths)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Annotated, Literal
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, Literal
 
 import torch
 from pydantic import Field
@@ -12,10 +12,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from timbrespace.audio.pitch import midi_to_hz
-from timbrespace.contracts import ShapeError
+from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.model.base import Batch, Decoded
 from timbrespace.model.codec.linear import LinearCodecVAE, unknown
 from timbrespace.model.parts.pitch import MARGIN, NoteRange
+from timbrespace.representation.spec import FeatureKind, FeatureSpec
 
 _FADE = 0.005  # s, in which a sound ends
 _RINGING = 4_096  # samples of silence that a filter may ring into
@@ -86,17 +87,16 @@ class PitchSynchronous(LinearCodecVAE):
     100 ‖x - x̂‖ / ‖x‖ over the whole axis, on which silence follows a sound: saying nothing has 100.
 
     per_cycle: points a cycle; partials under half as many are kept, the last tenth weaker. notes: the lowest and highest MIDI number
-    of the training sounds; null: sounds without a pitch, their samples as they are; auto: training decides by the corpus. parts, samples
-    (of the longest clip), sample_rate: of the representation, `waveform` with one sample a frame. The rest: see `LinearCodecVAE`.
+    of the training sounds; null: sounds without a pitch, their samples as they are; auto: training decides by the corpus. spec: of
+    samples of audio, one a frame. The rest: see `LinearCodecVAE`.
     """
 
-    waveform_only = True
     needs_fine_pitch = True  # a cent is a third of a period after two seconds of middle C
-    unit = "%"
     axis: PitchSynchronousAxis | None
 
     def __init__(
         self,
+        spec: FeatureSpec,
         *,
         dims: Annotated[int, Field(ge=1, le=512)] = 32,
         coefficients: Annotated[int, Field(ge=1, le=2_048)] = 128,
@@ -106,24 +106,30 @@ class PitchSynchronous(LinearCodecVAE):
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2,
         searching: Annotated[int, Field(ge=0, le=1_000)] = 60,
         notes: Annotated[Annotated[list[float], Field(min_length=2, max_length=2)] | Literal["auto"] | None, Field()] = "auto",
-        parts: int,
-        samples: int,
-        sample_rate: int,
     ):
         axis = None
         if isinstance(notes, list):
-            axis = PitchSynchronousAxis(lowest=notes[0], highest=notes[1], per_cycle=per_cycle, samples=samples, rate=sample_rate)
-        points = samples if axis is None else axis.points
+            axis = PitchSynchronousAxis(lowest=notes[0], highest=notes[1], per_cycle=per_cycle, samples=spec.samples, rate=spec.sample_rate)
+        points = spec.samples if axis is None else axis.points
         super().__init__(
-            dims=dims, coefficients=coefficients, cells=parts * points, width=width, depth=depth, dropout=dropout, searching=searching,
-            axis=axis,
+            spec, dims=dims, coefficients=coefficients, cells=spec.parts * points, width=width, depth=depth, dropout=dropout,
+            searching=searching, axis=axis,
         )  # fmt: skip
-        self.parts, self.samples, self.points, self.rate = parts, samples, points, sample_rate
+        self.points = points
+
+    @classmethod
+    def check_features(cls, kind: FeatureKind, settings: Mapping[str, Any]) -> None:
+        """Raises ConfigError unless the features are samples of audio, one a frame, not normalised."""
+        if not kind.plain_samples or kind.block != 1:
+            raise ConfigError(
+                f"representation.name is {kind.view!r} (block {kind.block}, normalisation {kind.normalisation}), and model "
+                f"{settings['name']!r} learns samples as they are; allowed with it is waveform with block 1, normalisation none"
+            )
 
     def prepare_features(self, features: Tensor, pitches: Tensor | None = None) -> Tensor:
         """Samples `(batch, parts, 1, samples)` to waves `(batch, parts * points)`; pitches: MIDI numbers `(batch,)`, NaN where unknown."""
-        if features.ndim != 4 or tuple(features.shape[1:]) != (self.parts, 1, self.samples):
-            raise ShapeError(f"features must be (batch, {self.parts}, 1, {self.samples}), not {tuple(features.shape)}")
+        if features.ndim != 4 or tuple(features.shape[1:]) != (self.spec.parts, 1, self.spec.samples):
+            raise ShapeError(f"features must be (batch, {self.spec.parts}, 1, {self.spec.samples}), not {tuple(features.shape)}")
         audio = features[:, :, 0]
         if self.axis is not None:
             audio = self.axis.align(audio, unknown(features) if pitches is None else pitches)
@@ -143,17 +149,17 @@ class PitchSynchronous(LinearCodecVAE):
         if z.ndim != 2 or z.shape[1] != self.dims:
             raise ShapeError(f"a latent must be (batch, {self.dims}), not {tuple(z.shape)}")
         coefficients, standard = self.reconstruct(z)
-        wave = (coefficients @ self.basis + self.mean).unflatten(1, (self.parts, self.points))
+        wave = (coefficients @ self.basis + self.mean).unflatten(1, (self.spec.parts, self.points))
         audio = wave if self.axis is None else self.axis.restore(wave, self.axis.midi(z[:, self.inferred_dims :]))
-        lengths = self.lengths_of(standard, lengths, most=self.samples)
+        lengths = self.lengths_of(standard, lengths, most=self.spec.samples)
         # A note above the axis is not on it to its end.
         ends = (
             lengths
             if self.axis is None
             else torch.minimum(lengths, self.axis.reach(self.axis.midi(z[:, self.inferred_dims :])).to(lengths))
         )
-        left = ends[:, None] - torch.arange(self.samples, device=z.device)
-        fade = (ends / 2).clamp(1, _FADE * self.rate)[:, None]
+        left = ends[:, None] - torch.arange(self.spec.samples, device=z.device)
+        fade = (ends / 2).clamp(1, _FADE * self.spec.sample_rate)[:, None]
         return Decoded((audio * (left / fade).clamp(0, 1)[:, None])[:, :, None], lengths)
 
     def loss(self, coefficients: Tensor, batch: Batch) -> Tensor:
@@ -178,9 +184,9 @@ class PitchSynchronous(LinearCodecVAE):
         With B the basis and d = mean - x inside the sound: ‖c B + d‖² = c B Bᵀ cᵀ + 2 c B dᵀ + d dᵀ, so that a step is quick.
         """
         pitch = None if self.axis is None else self.axis.midi(z[:, self.inferred_dims :])
-        waves = self.prepare_features(features, pitch).unflatten(1, (self.parts, self.points))
+        waves = self.prepare_features(features, pitch).unflatten(1, (self.spec.parts, self.points))
         ends = lengths.clamp(1, self.points) if pitch is None or self.axis is None else self.axis.inside(lengths, pitch)
-        basis, mean = self.basis.unflatten(1, (self.parts, self.points)), self.mean.unflatten(0, (self.parts, self.points))
+        basis, mean = self.basis.unflatten(1, (self.spec.parts, self.points)), self.mean.unflatten(0, (self.spec.parts, self.points))
         energies = waves.square().sum((1, 2)) if pitch is None or self.axis is None else self.axis.energy(features[:, :, 0], pitch)
         terms = []
         for wave, end, energy in zip(waves, ends.tolist(), energies.clamp_min(_LEAST), strict=True):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated
 
 import torch
@@ -17,6 +16,7 @@ from timbrespace.model.parts.layers import perceptron
 from timbrespace.model.parts.likelihood import Kind as LikelihoodKind
 from timbrespace.model.parts.pca_init import initialise_layers
 from timbrespace.model.sequence.base import SequenceModel, by_frame
+from timbrespace.representation.spec import FeatureSpec
 
 
 class WholeSequenceModel(SequenceModel):
@@ -35,7 +35,7 @@ class WholeSequenceModel(SequenceModel):
 
     def joined(self, outputs: Tensor) -> Tensor:
         """`(batch, steps, likelihood.outputs * parts * bands) -> (batch, likelihood.outputs * parts, bands, steps)`."""
-        return outputs.mT.unflatten(1, (self.likelihood.outputs * self.parts, self.bands))
+        return outputs.mT.unflatten(1, (self.likelihood.outputs * self.spec.parts, self.spec.bands))
 
 
 class Autoregressive(WholeSequenceModel):
@@ -48,6 +48,7 @@ class Autoregressive(WholeSequenceModel):
 
     def __init__(
         self,
+        spec: FeatureSpec,
         *,
         dims: Dims = 4,
         encoder: Widths = (256, 64),
@@ -55,23 +56,9 @@ class Autoregressive(WholeSequenceModel):
         teacher: Annotated[float, Field(ge=0, le=1)] = 0.0,
         bottleneck: BottleneckKind = "plain",
         likelihood: LikelihoodKind = "squared",
-        parts: int,
-        bands: int,
-        frames: int,
-        frames_of: Callable[[int], int],
-        floor: float | None,
     ):
-        super().__init__(
-            dims=dims,
-            bottleneck=bottleneck,
-            likelihood=likelihood,
-            parts=parts,
-            bands=bands,
-            frames=frames,
-            frames_of=frames_of,
-            floor=floor,
-        )
-        cells = parts * bands
+        super().__init__(spec, dims=dims, bottleneck=bottleneck, likelihood=likelihood)
+        cells = spec.cells
         self.teacher = teacher
         self.encoder = perceptron(2 * cells, *encoder, self.bottleneck.width)
         self.decoder = perceptron(cells + dims, *decoder, cells * self.likelihood.outputs)
@@ -80,7 +67,7 @@ class Autoregressive(WholeSequenceModel):
         """As principal components of the frames, see `initialise_layers`: the slice before is not listened to yet."""
         initialise_layers(
             self.encoder, self.decoder, self.frames_inside(batch), bottleneck=self.bottleneck, likelihood=self.likelihood,
-            beside=self.parts * self.bands,
+            beside=self.spec.parts * self.spec.bands,
         )  # fmt: skip
 
     def encode_raw(self, images: Tensor) -> Tensor:
@@ -110,7 +97,7 @@ class Autoregressive(WholeSequenceModel):
     def heard(self, output: Tensor) -> Tensor:
         """The slice `(batch, parts * bands)` that an output of `step` stands for, as the next step hears it."""
         slices = self.likelihood.mean(output)
-        return slices if self.floor is None else slices.clamp(0, 1)
+        return slices if self.spec.floor is None else slices.clamp(0, 1)
 
     def _run(self, z: Tensor, images: Tensor | None) -> Tensor:
         controls = z.mT
@@ -118,7 +105,7 @@ class Autoregressive(WholeSequenceModel):
         if true is not None and self.teacher == 1:
             return self.joined(self.step(true, controls))
         told = (torch.rand(controls.shape[:2]) < self.teacher).to(z.device) if true is not None else None  # drawn on the CPU
-        previous, outputs = z.new_zeros(len(z), self.parts * self.bands), []
+        previous, outputs = z.new_zeros(len(z), self.spec.parts * self.spec.bands), []
         for k in range(controls.shape[1]):
             if true is not None and told is not None:
                 previous = torch.where(told[:, k, None], true[:, k], previous)

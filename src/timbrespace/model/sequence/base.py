@@ -15,6 +15,7 @@ from timbrespace.model.clip.base import to_image, to_levels
 from timbrespace.model.parts.bottleneck import Bottleneck
 from timbrespace.model.parts.likelihood import WAVEFORMS, Likelihood
 from timbrespace.model.parts.pca import evenly
+from timbrespace.representation.spec import FeatureSpec
 
 SLICES = 8_000  # that a model begins with, at most
 
@@ -29,8 +30,7 @@ class SequenceModel(Model):
     are a mean over the frames inside the sounds, what lies beyond their end counts nowhere; the KL is in nats a frame, so that it
     weighs the same whatever the length.
 
-    dims: latent size a step. bottleneck: see `Bottleneck`; likelihood: see `Likelihood`. parts, bands, frames (of the longest training
-    clip), frames_of (samples -> frames), floor (dB; None where features are no levels): of the representation.
+    spec: of the features. dims: latent size a step. bottleneck: see `Bottleneck`; likelihood: see `Likelihood`.
     """
 
     time_varying = True
@@ -38,23 +38,18 @@ class SequenceModel(Model):
 
     def __init__(
         self,
+        spec: FeatureSpec,
         *,
         dims: int,
         bottleneck: str,
         likelihood: str,
-        parts: int,
-        bands: int,
-        frames: int,
-        frames_of: Callable[[int], int],
-        floor: float | None,
     ):
-        super().__init__()
+        super().__init__(spec)
         if likelihood in WAVEFORMS:
             raise ConfigError(f"model.likelihood is {likelihood!r}, which holds a whole waveform; a model of frames needs another")
-        self.dims, self.parts, self.bands, self.frames, self.frames_of, self.floor = dims, parts, bands, frames, frames_of, floor
+        self.dims = dims
         self.bottleneck, self.likelihood = Bottleneck(bottleneck, dims), Likelihood(likelihood)
-        self.decibels = floor is not None  # what is invented then gets the grain of noise
-        self.unit = "%" if floor is None else "dB"
+        self.noise_texture = spec.floor is not None
 
     @abstractmethod
     def encode_raw(self, images: Tensor) -> Tensor:
@@ -74,15 +69,15 @@ class SequenceModel(Model):
     def prepare_features(self, features: Tensor, pitches: Tensor | None = None) -> Tensor:
         """`(batch, parts, bands, up to the longest clip's frames)` -> the same, filled up with silence to the longest clip's."""
         images = self.relative(features)
-        if images.shape[3] > self.frames:
-            raise ShapeError(f"features have {images.shape[3]} frames, the longest training clip has {self.frames}")
-        return functional.pad(images, (0, self.frames - images.shape[3]))
+        if images.shape[3] > self.spec.frames:
+            raise ShapeError(f"features have {images.shape[3]} frames, the longest training clip has {self.spec.frames}")
+        return functional.pad(images, (0, self.spec.frames - images.shape[3]))
 
     def relative(self, features: Tensor) -> Tensor:
         """`(batch, parts, bands, frames)`, features in, images out; the same shape."""
-        if features.ndim != 4 or tuple(features.shape[1:3]) != (self.parts, self.bands) or not features.shape[3]:
-            raise ShapeError(f"features must be (batch, {self.parts}, {self.bands}, frames), not {tuple(features.shape)}")
-        return features if self.floor is None else to_image(features, floor=self.floor)
+        if features.ndim != 4 or tuple(features.shape[1:3]) != (self.spec.parts, self.spec.bands) or not features.shape[3]:
+            raise ShapeError(f"features must be (batch, {self.spec.parts}, {self.spec.bands}, frames), not {tuple(features.shape)}")
+        return features if self.spec.floor is None else to_image(features, floor=self.spec.floor)
 
     def project(self, z: Tensor) -> Tensor:
         """The latents nearest to `z (batch, dims, steps)` that the bottleneck could have given."""
@@ -100,10 +95,10 @@ class SequenceModel(Model):
         if z.ndim != 3 or z.shape[1] != self.dims or not z.shape[2]:
             raise ShapeError(f"a latent must be (batch, {self.dims}, steps) with one step or more, not {tuple(z.shape)}")
         features = self.likelihood.mean(self.decode_raw(self.project(z)))
-        if self.floor is not None:
-            features = to_levels(features, floor=self.floor)
+        if self.spec.floor is not None:
+            features = to_levels(features, floor=self.spec.floor)
         if lengths is None:
-            lengths = torch.full((len(z),), longest_length(z.shape[2] * self.stride, self.frames_of), device=z.device)
+            lengths = torch.full((len(z),), longest_length(z.shape[2] * self.stride, self.spec.frames_of), device=z.device)
         return Decoded(features, lengths)
 
     def frames_inside(self, batch: Batch) -> Tensor:
@@ -120,7 +115,7 @@ class SequenceModel(Model):
 
     def inside(self, lengths: Tensor) -> Tensor:
         """How many frames sounds of `lengths (batch,)` samples have, `(batch,)`, at most the longest clip's."""
-        return torch.tensor([min(self.frames, self.frames_of(max(1, int(length)))) for length in lengths], device=lengths.device)
+        return torch.tensor([min(self.spec.frames, self.spec.frames_of(max(1, int(length)))) for length in lengths], device=lengths.device)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """reconstruction as `Likelihood` says and kl `(dims,)` in nats, both a frame; see `Model`."""
@@ -137,8 +132,8 @@ class SequenceModel(Model):
         posterior = self.bottleneck.posterior(self.encode_raw(images))
         found = self.likelihood.mean(self.decode_raw(posterior.mean)[..., : images.shape[3]])
         squares = ((found - images).square().mean((1, 2)) * counts).sum(1)
-        if self.floor is not None:
-            errors = self.floor * (squares / counts.sum(1)).sqrt()
+        if self.spec.floor is not None:
+            errors = self.spec.floor * (squares / counts.sum(1)).sqrt()
         else:
             sizes = (images.square().mean((1, 2)) * counts).sum(1)
             errors = 100 * torch.where(sizes > 0, squares / sizes.clamp_min(1e-20), 1.0).sqrt()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 import torch
@@ -17,6 +16,7 @@ from timbrespace.model.parts.likelihood import Kind as LikelihoodKind
 from timbrespace.model.parts.pca import principal, regression
 from timbrespace.model.parts.pca_init import as_latents, carries, initialise_blocks, initialise_deviations, initialise_rest
 from timbrespace.model.sequence.base import SequenceModel
+from timbrespace.representation.spec import FeatureSpec
 
 
 class ConvSequence(SequenceModel):
@@ -33,6 +33,7 @@ class ConvSequence(SequenceModel):
 
     def __init__(
         self,
+        spec: FeatureSpec,
         *,
         dims: Dims = 16,
         stride: Annotated[Literal[1, 2, 4, 8, 16, 32], Field()] = 8,
@@ -40,24 +41,10 @@ class ConvSequence(SequenceModel):
         crop: Annotated[int, Field(ge=8, le=4_096)] = 128,
         bottleneck: BottleneckKind = "gaussian",
         likelihood: LikelihoodKind = "sigma",
-        parts: int,
-        bands: int,
-        frames: int,
-        frames_of: Callable[[int], int],
-        floor: float | None,
     ):
-        super().__init__(
-            dims=dims,
-            bottleneck=bottleneck,
-            likelihood=likelihood,
-            parts=parts,
-            bands=bands,
-            frames=frames,
-            frames_of=frames_of,
-            floor=floor,
-        )
+        super().__init__(spec, dims=dims, bottleneck=bottleneck, likelihood=likelihood)
         self.stride, self.crop = stride, crop
-        cells, outputs, halvings = parts * bands, parts * bands * self.likelihood.outputs, stride.bit_length() - 1
+        cells, outputs, halvings = spec.cells, spec.cells * self.likelihood.outputs, stride.bit_length() - 1
         down: list[nn.Module] = [] if halvings else [nn.Conv1d(cells, width, 1)]
         up: list[nn.Module] = [nn.Conv1d(dims, width, 1), _Block(width)]
         for level in range(halvings):
@@ -100,7 +87,7 @@ class ConvSequence(SequenceModel):
 
     def decode_raw(self, z: Tensor) -> Tensor:
         """`(batch, dims, steps) -> (batch, likelihood.outputs * parts, bands, steps * stride)`."""
-        return self.decoder(z).unflatten(1, (self.likelihood.outputs * self.parts, self.bands))
+        return self.decoder(z).unflatten(1, (self.likelihood.outputs * self.spec.parts, self.spec.bands))
 
     def excerpt(self, batch: Batch, *, drawn: bool) -> tuple[Tensor, Tensor]:
         """A crop of each sound, for a check the one from its beginning on, and which of its frames lie inside the sound."""
@@ -110,7 +97,7 @@ class ConvSequence(SequenceModel):
         # Drawn from half a crop before to half a crop behind, then held inside: beginnings and ends come often enough.
         first = (torch.rand(len(inside)).to(inside.device) * (most + crop) - crop / 2).long() if drawn else torch.zeros_like(most)
         rows = torch.minimum(first.clamp_min(0), most)[:, None] + torch.arange(crop, device=inside.device)
-        images = batch.values.gather(3, rows[:, None, None].expand(-1, self.parts, self.bands, -1))
+        images = batch.values.gather(3, rows[:, None, None].expand(-1, self.spec.parts, self.spec.bands, -1))
         return images, (rows < inside[:, None]).to(images)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
@@ -15,6 +13,7 @@ from timbrespace.model.parts.layers import perceptron
 from timbrespace.model.parts.likelihood import Kind as LikelihoodKind
 from timbrespace.model.parts.pca_init import initialise_layers
 from timbrespace.model.sequence.base import SequenceModel
+from timbrespace.representation.spec import FeatureSpec
 
 _CHECKED = 8  # frames of a sound that a check looks at, evenly spread
 
@@ -30,30 +29,17 @@ class FrameVAE(SequenceModel):
 
     def __init__(
         self,
+        spec: FeatureSpec,
         *,
         dims: Dims = 8,
         encoder: Widths = (400,),
         decoder: Widths = (400,),
         bottleneck: BottleneckKind = "gaussian",
         likelihood: LikelihoodKind = "gaussian",
-        parts: int,
-        bands: int,
-        frames: int,
-        frames_of: Callable[[int], int],
-        floor: float | None,
     ):
-        super().__init__(
-            dims=dims,
-            bottleneck=bottleneck,
-            likelihood=likelihood,
-            parts=parts,
-            bands=bands,
-            frames=frames,
-            frames_of=frames_of,
-            floor=floor,
-        )
-        self.encoder = perceptron(parts * bands, *encoder, self.bottleneck.width)
-        self.decoder = perceptron(dims, *decoder, parts * bands * self.likelihood.outputs)
+        super().__init__(spec, dims=dims, bottleneck=bottleneck, likelihood=likelihood)
+        self.encoder = perceptron(spec.cells, *encoder, self.bottleneck.width)
+        self.decoder = perceptron(dims, *decoder, spec.cells * self.likelihood.outputs)
 
     def initialise(self, batch: Batch) -> None:
         """As principal components of the frames, see `initialise_layers`."""
@@ -65,7 +51,7 @@ class FrameVAE(SequenceModel):
 
     def decode_raw(self, z: Tensor) -> Tensor:
         """`(batch, dims, steps) -> (batch, likelihood.outputs * parts, bands, steps)`."""
-        return self.decoder(z.mT).mT.unflatten(1, (self.likelihood.outputs * self.parts, self.bands))
+        return self.decoder(z.mT).mT.unflatten(1, (self.likelihood.outputs * self.spec.parts, self.spec.bands))
 
     def excerpt(self, batch: Batch, *, drawn: bool) -> tuple[Tensor, Tensor]:
         """One frame a sound, or a few evenly spread over it for a check; all of them count."""
@@ -73,5 +59,5 @@ class FrameVAE(SequenceModel):
         count = 1 if drawn else min(_CHECKED, batch.values.shape[3])
         places = torch.rand(len(inside), 1) if drawn else ((torch.arange(count) + 0.5) / count).expand(len(inside), count)
         rows = (places.to(inside.device) * inside[:, None]).long().clamp_max(batch.values.shape[3] - 1)
-        images = batch.values.gather(3, rows[:, None, None].expand(-1, self.parts, self.bands, -1))
+        images = batch.values.gather(3, rows[:, None, None].expand(-1, self.spec.parts, self.spec.bands, -1))
         return images, torch.ones_like(rows, dtype=images.dtype)

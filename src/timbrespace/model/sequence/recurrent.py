@@ -17,6 +17,7 @@ from timbrespace.model.parts.pca import evenly, principal, regression
 from timbrespace.model.parts.pca_init import as_latents, initialise_rest
 from timbrespace.model.sequence.autoregressive import WholeSequenceModel
 from timbrespace.model.sequence.base import SLICES
+from timbrespace.representation.spec import FeatureSpec
 
 _CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
 # What stands before the sigmoid of each gate, in the order of the weights; None: what is to be passed on.
@@ -36,6 +37,7 @@ class Recurrent(WholeSequenceModel):
 
     def __init__(
         self,
+        spec: FeatureSpec,
         *,
         dims: Dims = 4,
         cell: Cell = "gru",
@@ -43,26 +45,12 @@ class Recurrent(WholeSequenceModel):
         depth: Depth = 1,
         bottleneck: BottleneckKind = "plain",
         likelihood: LikelihoodKind = "squared",
-        parts: int,
-        bands: int,
-        frames: int,
-        frames_of: Callable[[int], int],
-        floor: float | None,
     ):
-        super().__init__(
-            dims=dims,
-            bottleneck=bottleneck,
-            likelihood=likelihood,
-            parts=parts,
-            bands=bands,
-            frames=frames,
-            frames_of=frames_of,
-            floor=floor,
-        )
-        self.encoder = _CELLS[cell](parts * bands, width, depth, batch_first=True)
+        super().__init__(spec, dims=dims, bottleneck=bottleneck, likelihood=likelihood)
+        self.encoder = _CELLS[cell](spec.cells, width, depth, batch_first=True)
         self.controls = nn.Linear(width, self.bottleneck.width)
         self.decoder = _CELLS[cell](dims, width, depth, batch_first=True)
-        self.slice = nn.Linear(width, parts * bands * self.likelihood.outputs)
+        self.slice = nn.Linear(width, spec.cells * self.likelihood.outputs)
 
     @torch.no_grad()
     def initialise(self, batch: Batch) -> None:
@@ -123,6 +111,7 @@ class RecurrentClip(ImageModel):
 
     def __init__(
         self,
+        spec: FeatureSpec,
         *,
         dims: Dims = 16,
         cell: Cell = "gru",
@@ -130,27 +119,20 @@ class RecurrentClip(ImageModel):
         depth: Depth = 1,
         bottleneck: BottleneckKind = "gaussian",
         likelihood: LikelihoodKind = "squared",
-        parts: int,
-        bands: int,
-        frames: int,
-        floor: float | None,
-        samples: int,
     ):
-        super().__init__(
-            dims=dims, bottleneck=bottleneck, likelihood=likelihood, parts=parts, bands=bands, frames=frames, floor=floor, samples=samples
-        )
+        super().__init__(spec, dims=dims, bottleneck=bottleneck, likelihood=likelihood)
         self.states = 2 if cell == "lstm" else 1
-        self.encoder = _CELLS[cell](parts * bands, width, depth, batch_first=True)
+        self.encoder = _CELLS[cell](spec.cells, width, depth, batch_first=True)
         self.last = nn.Linear(width, self.bottleneck.width)
         self.first = nn.Linear(dims, self.states * depth * width)
         self.decoder = _CELLS[cell](dims, width, depth, batch_first=True)
-        self.slice = nn.Linear(width, parts * bands * self.likelihood.outputs)
+        self.slice = nn.Linear(width, spec.cells * self.likelihood.outputs)
 
     def posterior(self, batch: Batch) -> Posterior:
         """Images `(batch, parts, bands, frames)` -> Posterior `(batch, dims)`, out of the states at the true ends."""
         states = self.encoder(batch.values.flatten(1, 2).mT)[0]
         frames = states.shape[1]
-        ends = (batch.lengths.to(states.device) * frames / self.samples).ceil().long().clamp(1, frames) - 1
+        ends = (batch.lengths.to(states.device) * frames / self.spec.samples).ceil().long().clamp(1, frames) - 1
         return self.bottleneck.posterior(self.last(states[torch.arange(len(states), device=states.device), ends]))
 
     def encode_raw(self, images: Tensor) -> Tensor:
@@ -159,7 +141,7 @@ class RecurrentClip(ImageModel):
 
     def decode_raw(self, z: Tensor) -> Tensor:
         """`(batch, dims) -> (batch, likelihood.outputs * parts, bands, frames)`."""
-        parts, bands, frames = self.shape
+        parts, bands, frames = self.spec.shape
         # (batch, states * depth * width) -> (states, depth, batch, width)
         begun = torch.tanh(self.first(z)).unflatten(1, (self.states, self.decoder.num_layers, -1)).permute(1, 2, 0, 3).contiguous()
         told = z[:, None].expand(-1, frames, -1)

@@ -15,7 +15,8 @@ from timbrespace.model.clip.base import ImageModel
 from timbrespace.model.conditioning.conditions import Conditions
 from timbrespace.model.parts.pca import regression
 from timbrespace.model.parts.pca_init import into, room
-from timbrespace.model.wrappers.staged import Build, Nested
+from timbrespace.model.wrappers.nested import Build, Nested, errors_named
+from timbrespace.representation.spec import FeatureSpec
 
 _TOLD_LESS = 0.3  # share of sounds of which any one fact is forgotten, where learning begins
 
@@ -36,34 +37,29 @@ class Conditional(Model):
 
     inside: settings of the model, `name` and keys. conditions: names, whose labels and ranges training looks up in the corpus (see
     `corpus.facts`), or those themselves, name -> labels or [lowest, highest]. dropped: share of sounds of which nothing is told, and as
-    likely of any one condition. width: of the MLP. parts, bands, frames, floor (dB or None), samples, hop: of the representation;
-    build: makes the model inside.
+    likely of any one condition. width: of the MLP. spec: of the features. build: makes the model inside.
     """
 
     def __init__(
         self,
+        spec: FeatureSpec,
         *,
         inside: Annotated[dict[str, Any], Nested(features=True)],
         conditions: Annotated[list[str] | dict[str, Values], Field(max_length=32)],
         dropped: Annotated[float, Field(ge=0, lt=1)] = 0.1,
         width: Annotated[int, Field(ge=1, le=4_096)] = 128,
-        parts: int,
-        bands: int,
-        frames: int,
-        floor: float | None,
-        samples: int,
-        hop: int | None,
         build: Build,
     ):
-        super().__init__()
-        self.inside = build(inside, parts=parts, bands=bands, frames=frames, floor=floor, samples=samples, hop=hop)
+        super().__init__(spec)
+        with errors_named("inside"):
+            self.inside = build(inside, spec)
         if type(self.inside).forward is not ImageModel.forward:
             raise ConfigError(
                 "model.inside learns in a way of its own and cannot be told anything; take dense, conv, conv-vae, raw or recurrent-clip"
             )
         self.conditions = Conditions(conditions if isinstance(conditions, dict) else {})
         self.known_dims, self.inferred_dims = self.conditions.size, self.inside.dims
-        self.dims, self.dropped, self.unit = self.inferred_dims + self.known_dims, dropped, self.inside.unit
+        self.dims, self.dropped = self.inferred_dims + self.known_dims, dropped
         layers = (nn.Linear(self.conditions.inputs, width), nn.GELU(), nn.Linear(width, self.inferred_dims)) if self.known_dims else ()
         self.place = nn.Sequential(*layers)
 

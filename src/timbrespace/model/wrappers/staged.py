@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Annotated, Any, Protocol
+from dataclasses import replace
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -14,25 +13,10 @@ from torch import Tensor
 from timbrespace.contracts import ConfigError
 from timbrespace.model.base import Batch, Decoded, Evaluation, Model, Posterior
 from timbrespace.model.clip.base import ImageModel
+from timbrespace.model.wrappers.nested import Build, Nested, errors_named
+from timbrespace.representation.spec import FeatureKind, FeatureSpec
 
 _LEAST = 1e-6  # what codes that hardly move are divided by
-
-
-class Nested:
-    """Marks a constructor's argument as the settings of another model.
-
-    features: whether that one learns features of sound, or something made of them; `defaults` count over that model's own.
-    """
-
-    def __init__(self, *, features: bool, **defaults: Any):
-        self.features, self.defaults = features, defaults
-
-
-class Build(Protocol):
-    """Makes the model that settings name: see `config.build_model`."""
-
-    def __call__(self, settings: Mapping[str, Any], **known: Any) -> ImageModel:
-        """known: parts, bands, frames, floor, samples, hop."""
 
 
 Outer = Annotated[dict[str, Any], Nested(features=True, bottleneck="plain")]
@@ -49,7 +33,7 @@ class Staged(Model):
 
     outer, inner: settings of two models, `name` and keys. share: of the time or epochs, for the outer model. together: both learn at
     once instead, from the outer model's error and what the inner bottleneck adds; their codes stay as they are. limit: parameters
-    that the two may have. parts, bands, frames, floor (dB or None), samples, hop: of the representation; build: makes the two.
+    that the two may have. spec: of the features. build: makes the two.
     """
 
     mean: Tensor  # of each code value, of the codes' shape
@@ -57,30 +41,23 @@ class Staged(Model):
 
     def __init__(
         self,
+        spec: FeatureSpec,
         *,
         outer: Outer,
         inner: Inner,
         share: Annotated[float, Field(gt=0, lt=1)] = 0.5,
         together: Annotated[bool, Field()] = False,
         limit: Annotated[int | None, Field(ge=1)] = None,
-        parts: int,
-        bands: int,
-        frames: int,
-        floor: float | None,
-        samples: int,
-        hop: int | None,
         build: Build,
     ):
-        super().__init__()
+        super().__init__(spec)
         self.share, self.together = share, together
-        whole = {"parts": parts, "bands": bands, "frames": frames, "floor": floor, "samples": samples, "hop": hop}
 
         def both() -> tuple[ImageModel, ImageModel]:
-            with _inside("outer"):
-                first = build(outer, **whole)
-            code = {"parts": 1, "bands": first.dims, "frames": _code_steps(first), "floor": None, "samples": samples, "hop": None}
-            with _inside("inner"):
-                return first, build(inner, **code)
+            with errors_named("outer"):
+                first = build(outer, spec)
+            with errors_named("inner"):
+                return first, build(inner, _code_spec(first))
 
         if limit is not None:  # counted where nothing takes memory yet
             with torch.device("meta"):
@@ -88,8 +65,8 @@ class Staged(Model):
         self.outer, self.inner = both()
         if together and type(self.inner).forward is not ImageModel.forward:
             raise ConfigError("model.together is true, and model.inner learns in a way of its own; set model.together to false")
-        self.dims, self.time_varying, self.unit = self.inner.dims, self.inner.time_varying, self.outer.unit
-        shape = self.inner.shape
+        self.dims, self.time_varying = self.inner.dims, self.inner.time_varying
+        shape = self.inner.spec.shape
         self.register_buffer("mean", torch.zeros(shape))
         self.register_buffer("scale", torch.ones(shape))
 
@@ -162,21 +139,14 @@ class Staged(Model):
         return inside._replace(errors=self.outer.errors(z, batch.values))
 
 
-def _code_steps(outer: ImageModel) -> int:
-    """Steps of the codes, 1 where they do not move: looked at, since only the model knows."""
-    if not outer.time_varying:
-        return 1
-    with torch.no_grad():
-        return outer.posterior(Batch(torch.zeros(1, *outer.shape), torch.tensor([outer.samples]))).mean.shape[2]
-
-
-@contextmanager
-def _inside(place: str) -> Iterator[None]:
-    """Errors about `model.x` name `model.outer.x`."""
-    try:
-        yield
-    except ConfigError as error:
-        raise ConfigError(str(error).replace("model.", f"model.{place}.")) from None
+def _code_spec(outer: ImageModel) -> FeatureSpec:
+    """Returns the spec of an outer model's codes: one part, a band a code value, a frame a step; one frame where codes do not move."""
+    steps = 1
+    if outer.time_varying:  # only the model knows how many steps its codes have
+        with torch.no_grad():
+            steps = outer.posterior(Batch(torch.zeros(1, *outer.spec.shape), torch.tensor([outer.spec.samples]))).mean.shape[2]
+    kind = FeatureKind("other", "codes")
+    return replace(outer.spec, parts=1, bands=outer.dims, frames=steps, kind=kind, floor=None, hop=None, centres=None)
 
 
 def _check_size(models: tuple[ImageModel, ImageModel], limit: int) -> None:

@@ -12,6 +12,7 @@ from torch.nn import functional
 from timbrespace.contracts import SAMPLE_RATE, ConfigError
 from timbrespace.representation.axes import CHANNELS, Axes, View, name_parts
 from timbrespace.representation.base import Representation
+from timbrespace.representation.spec import Values
 
 
 class Waveform(Representation):
@@ -27,6 +28,11 @@ class Waveform(Representation):
         if block < 1:
             raise ConfigError(f"block is {block}, allowed are whole numbers from 1; 1 is one sample a frame")
         self.block, self.bands, self.parts = block, block, channels
+
+    @classmethod
+    def values(cls) -> Values:
+        """Samples of audio."""
+        return "samples"
 
     def frames(self, samples: int) -> int:
         """samples / block, rounded up."""
