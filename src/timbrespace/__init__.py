@@ -6,7 +6,7 @@
     for sound in timbrespace.load("snares.safetensors").generate(16, seed=1):
         print(sound.name, sound.nearest, sound.novelty)
 
-Importing this costs milliseconds: what a name needs is imported when the name is first used.
+Importing timbrespace takes milliseconds: the module of a name is imported when the name is first used.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ __version__ = "0.1.0"  # the only place; pyproject.toml and the command line rea
 
 __all__ = ["Corpus", "Instrument", "__version__", "load", "prepare", "train"]
 
-_HOMES = {
+_MODULES = {
     "Corpus": "timbrespace.corpus.corpus",
     "Instrument": "timbrespace.synthesis.instrument",
     "load": "timbrespace.synthesis.instrument",
@@ -35,16 +35,16 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Imports the home of a public name the first time it is asked for."""
+    """Returns a public name; its module is imported at the first use. Raises AttributeError for any other name."""
     try:
-        home = _HOMES[name]
+        module = _MODULES[name]
     except KeyError:
         raise AttributeError(f"module 'timbrespace' has no attribute {name!r}; it offers {', '.join(__all__)}") from None
-    value = getattr(import_module(home), name)
+    value = getattr(import_module(module), name)
     globals()[name] = value
     return value
 
 
 def __dir__() -> list[str]:
-    """Lists the public names, loaded or not."""
+    """Returns the public names, imported or not."""
     return sorted({*globals(), *__all__})

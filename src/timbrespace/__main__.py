@@ -1,4 +1,4 @@
-"""`python -m timbrespace` is the command line, also where the script folder is not on the PATH."""
+"""`python -m timbrespace`: the command line, also if the folder of scripts is not on the PATH."""
 
 import sys
 

@@ -14,7 +14,7 @@ import torch
 from test_results_page import HOSTILE, Reader
 
 from shell import Shell
-from timbrespace.cli.common.page import Page
+from timbrespace.cli.common.page import TrainingPage
 from timbrespace.contracts import ConfigError, OutputExistsError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
@@ -80,10 +80,10 @@ def test_charts_of_a_page_share_no_id_and_follow_its_theme() -> None:
 def page(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the tiny instrument, trained once more with a page asked for."""
     folder = tmp_path_factory.mktemp("page")
-    about = Page(folder / "tiny.html", force=False)
+    about = TrainingPage(folder / "tiny.html", force=False)
     with pytest.MonkeyPatch.context() as patch:
         fix_plan(patch)
-        quick_train(Corpus.open(tiny.corpus), folder / "again.safetensors", **about.watchers(lambda report: None))
+        quick_train(Corpus.open(tiny.corpus), folder / "again.safetensors", **about.callbacks(lambda report: None))
     return about.path
 
 
@@ -171,7 +171,7 @@ def test_a_page_is_not_replaced_unasked(tiny: Tiny, tmp_path: Path, shell: Shell
     with pytest.raises(OutputExistsError):
         write_diagnostics(Instrument.load(tiny.file), Corpus.open(tiny.corpus), out)
     with pytest.raises(ConfigError, match=r"\.html"):
-        Page(tmp_path / "page.txt", force=False)
+        TrainingPage(tmp_path / "page.txt", force=False)
     told = shell("train", tiny.corpus, "--out", tmp_path / "x.safetensors", "--page", out, "--minutes", "0.01", code=2)
     assert "there.html" in told
     assert out.read_text(encoding="utf-8") == "mine"

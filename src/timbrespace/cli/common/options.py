@@ -13,23 +13,23 @@ if TYPE_CHECKING:
 
 InstrumentPath = Annotated[Path, typer.Argument(metavar="INSTRUMENT", help="Instrument file (.safetensors).", show_default=False)]
 OutFolder = Annotated[Path, typer.Option("--out", help="Folder to write to.", show_default=False)]
-Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Same seed, same sounds.")]
-Level = Annotated[str, typer.Option("--level", help="peak (-1 dBFS) | loudness (-16 LKFS) | keep.")]
-Subtype = Annotated[str, typer.Option("--format", help="PCM_16 | PCM_24 | FLOAT.")]
-Rate = Annotated[int | None, typer.Option("--rate", help="Sample rate in Hz; the instrument's own if not given.")]
-Force = Annotated[bool, typer.Option("--force", help="Replace files that are there already.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Random seed; the same seed gives the same sounds.")]
+Level = Annotated[str, typer.Option("--level", help="Level of the sounds: peak (-1 dBFS) | loudness (-16 LKFS) | keep.")]
+Subtype = Annotated[str, typer.Option("--format", help="Sample format of the WAV files: PCM_16 | PCM_24 | FLOAT.")]
+Rate = Annotated[int | None, typer.Option("--rate", help="Sample rate in Hz; by default that of the instrument.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
 
 
 def open_instrument(path: Path) -> Instrument:
-    """Opens an instrument for a verb."""
+    """Returns the instrument of a file. Raises TimbrespaceError if the file is not an instrument."""
     from timbrespace.synthesis.instrument import Instrument
 
     return Instrument.load(path)
 
 
 def check_outputs(folder: Path, *, subtype: str) -> None:
-    """Refuses, before any work is done, what could not be written afterwards."""
+    """Checks the output options before any work is done. Raises ConfigError for an unknown format, OutputExistsError for a file."""
     from timbrespace.audio.files import SUBTYPES
     from timbrespace.contracts import ConfigError, OutputExistsError
 
@@ -40,10 +40,10 @@ def check_outputs(folder: Path, *, subtype: str) -> None:
 
 
 def check_not_inputs(targets: Sequence[Path], inputs: Sequence[Path]) -> None:
-    """Refuses to write over a file that is read. Raises OutputExistsError."""
+    """Raises OutputExistsError if a target is one of the inputs, which are never replaced."""
     from timbrespace.contracts import OutputExistsError
 
-    read = {path.resolve() for path in inputs}
+    resolved = {path.resolve() for path in inputs}
     for target in targets:
-        if target.resolve() in read:
+        if target.resolve() in resolved:
             raise OutputExistsError(f"{target} is itself an input and is never replaced; choose another folder with --out")

@@ -1,4 +1,4 @@
-"""The page that `train --page` writes."""
+"""The page about a training, written by `train --page`."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from timbrespace.training.train import Report
 
 
-class Page:
-    """Looks on while an instrument learns, and writes the page of its training in the end."""
+class TrainingPage:
+    """Keeps snapshots during a training and writes its page afterwards.
+
+    path: of the page, .html or .htm. Raises ConfigError for another suffix, OutputExistsError if the file exists and `force` is False.
+    """
 
     def __init__(self, path: Path, *, force: bool):
-        """Raises ConfigError for a name that is no page's, OutputExistsError when it is there and `force` is False."""
         from timbrespace.atomic import check_absent
         from timbrespace.contracts import ConfigError
         from timbrespace.report.snapshots import Snapshots
@@ -26,8 +28,8 @@ class Page:
         check_absent(path, force=force)
         self.path, self.force, self.snapshots = path, force, Snapshots()
 
-    def watchers(self, watch: Callable[[Report], None]) -> dict[str, Any]:
-        """What `train` is to call: `watch` and this."""
+    def callbacks(self, watch: Callable[[Report], None]) -> dict[str, Any]:
+        """Returns the callbacks for `train` as keyword arguments. watch: a further one that is called at every report."""
 
         def both(report: Report) -> None:
             watch(report)
@@ -36,7 +38,7 @@ class Page:
         return {"watch": both, "ready": self.snapshots.ready, "finished": self.write}
 
     def write(self, instrument: Instrument, corpus: Corpus) -> None:
-        """Writes the page."""
+        """Writes the page of an instrument that was trained on `corpus`."""
         from timbrespace.report.diagnostics import write_diagnostics
 
         write_diagnostics(instrument, corpus, self.path, snapshots=self.snapshots, force=self.force)

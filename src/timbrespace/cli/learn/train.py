@@ -68,9 +68,9 @@ def train(
         return
     if out is None:
         raise ConfigError("--out is missing; give the instrument's name, for instance --out drums.safetensors")
-    from timbrespace.cli.common.page import Page
+    from timbrespace.cli.common.page import TrainingPage
 
-    about = None if page is None else Page(page, force=force)
+    about = None if page is None else TrainingPage(page, force=force)
     start = time.perf_counter()
     with watching(quiet=json or not is_first()) as watch:
         instrument = run(
@@ -89,7 +89,7 @@ def train(
             devices=devices,
             nodes=nodes,
             tensorboard=tensorboard,
-            **({"watch": watch} if about is None else about.watchers(watch)),
+            **({"watch": watch} if about is None else about.callbacks(watch)),
         )
     took = time.perf_counter() - start
     if not is_first():

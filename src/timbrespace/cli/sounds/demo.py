@@ -1,4 +1,4 @@
-"""`timbrespace demo`: the whole path on a synthesised drum corpus, or on a folder of yours, ending in a page to listen to."""
+"""`timbrespace demo`: prepare, train, generate, morph, and write a page, on a synthesised drum corpus or a folder of sounds."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _MORPHS, _MORPH_STEPS = 8, 6
 
 
 def demo(
-    source: Annotated[str, typer.Argument(metavar="[FOLDER|synthetic:NAME]", help="Sounds to learn from.")] = "synthetic:drums",
-    out: Annotated[Path, typer.Option("--out", help="Folder for the results; an earlier demo's folder is renewed.")] = Path("demo"),
-    minutes: Annotated[float, typer.Option("--minutes", help="Time for the training.")] = 1.5,
-    count: Annotated[int, typer.Option("-n", "--count", min=1, max=1000, help="How many new sounds.")] = 32,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Same seed, same demo.")] = 0,
+    source: Annotated[str, typer.Argument(metavar="[FOLDER|synthetic:NAME]", help="Sounds to train on.")] = "synthetic:drums",
+    out: Annotated[Path, typer.Option("--out", help="Folder for the results; the folder of an earlier demo is replaced.")] = Path("demo"),
+    minutes: Annotated[float, typer.Option("--minutes", help="Duration of the training.")] = 1.5,
+    count: Annotated[int, typer.Option("-n", "--count", min=1, max=1000, help="Number of new sounds.")] = 32,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed; the same seed gives the same sounds.")] = 0,
 ) -> None:
-    """Make a corpus, train on it, make new sounds and morphs, and write a page to see and hear them."""
+    """Make a corpus, train on it, make new sounds and morphs, and write a page that shows and plays them."""
     import time
 
     from timbrespace.cli.common.corpus import counting
@@ -34,7 +34,7 @@ def demo(
     steps: list[tuple[str, float]] = []
     start = time.perf_counter()
 
-    def took(step: str) -> None:
+    def finish_step(step: str) -> None:
         nonlocal start
         now = time.perf_counter()
         steps.append((step, now - start))
@@ -43,49 +43,49 @@ def demo(
 
     with counting("preparing", quiet=False) as progress:
         corpus = prepare(source, out / "corpus", seed=seed, progress=progress)
-    took(f"prepared {len(corpus)} clips" if not source.startswith("synthetic:") else f"synthesised {len(corpus)} clips")
+    finish_step(f"prepared {len(corpus)} clips" if not source.startswith("synthetic:") else f"synthesised {len(corpus)} clips")
     with watching(quiet=False) as watch:
         instrument = train(corpus, out / "instrument.safetensors", minutes=minutes, seed=seed, watch=watch)
-    took("trained the instrument")
+    finish_step("trained the instrument")
     with counting("generating", quiet=False) as progress:
         sounds = instrument.generate(count, seed=seed, progress=progress)
-    took(f"made {count} new sounds")
+    finish_step(f"made {count} new sounds")
     morphs = []
     for a, b in _pairs(corpus, seed=seed):
         start_name, end_name = (corpus.clips[i].name.rpartition("/")[2] for i in (a, b))
         row = instrument.morph([corpus.audio(a), corpus.audio(b)], _MORPH_STEPS, seed=seed, name=f"{start_name} to {end_name}")
         morphs.append(Morph(start_name, end_name, row))
-    took(f"made {len(morphs)} morphs")
+    finish_step(f"made {len(morphs)} morphs")
     for folder, batch in (("sounds", sounds), ("morphs", [step for morph in morphs for step in morph.steps])):
         for sound in batch:
             sound.save(out / folder)
     about = f"New sounds by an instrument that learned from {len(corpus)} clips in a few minutes. Click to listen; hover over the map."
     title = "timbrespace demo" if source.startswith("synthetic:") else f"timbrespace: {Path(source).resolve().name}"
     page = write_results(Results(title, about, instrument, sounds, morphs, steps), out)
-    took("wrote sounds and page")
+    finish_step("wrote sounds and page")
     print(f"\nOpen {page} in a browser. The instrument is {out / 'instrument.safetensors'}; make more with")
     print(f"  timbrespace generate {out / 'instrument.safetensors'} -n 64 --out new")
 
 
 def _renew(out: Path) -> None:
-    """Makes the folder ready: new, or emptied of what an earlier demo made. Raises OutputExistsError for anybody else's folder."""
+    """Creates the folder, or removes the files of an earlier demo from it. Raises OutputExistsError for any other existing folder."""
     import shutil
 
     from timbrespace.atomic import write_json
     from timbrespace.contracts import OutputExistsError
 
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / _MARK).is_file())):
-        raise OutputExistsError(f"{out} is there and was not made by the demo; choose another folder with --out")
+        raise OutputExistsError(f"{out} exists and was not made by the demo; choose another folder with --out")
     for name in ("corpus", "sounds", "morphs", "pictures", "instrument.training"):
         if (out / name).is_dir():
             shutil.rmtree(out / name)
     for name in ("index.html", "reel.wav", "instrument.safetensors", "instrument.log.jsonl"):
         (out / name).unlink(missing_ok=True)
-    write_json(out / _MARK, {"note": "made by `timbrespace demo`, which renews this folder"}, force=True)
+    write_json(out / _MARK, {"note": "made by `timbrespace demo`, which replaces this folder"}, force=True)
 
 
 def _pairs(corpus: Corpus, *, seed: int) -> list[tuple[int, int]]:
-    """Pairs of training clips to morph between: half of them within one category, half of two; repeatable."""
+    """Pairs of training clips to morph between, half of them of the same category, half of different ones; the same for a seed."""
     import numpy as np
 
     rng = np.random.default_rng(seed)
@@ -93,9 +93,9 @@ def _pairs(corpus: Corpus, *, seed: int) -> list[tuple[int, int]]:
     pairs: list[tuple[int, int]] = []
     for want_same in [k % 2 == 0 for k in range(_MORPHS)]:
         for a in clips:
-            fits = [b for b in clips if b != a and (corpus.clips[a].category == corpus.clips[b].category) == want_same]
-            if fits:
-                b = fits[0]
+            partners = [b for b in clips if b != a and (corpus.clips[a].category == corpus.clips[b].category) == want_same]
+            if partners:
+                b = partners[0]
                 pairs.append((a, b))
                 clips = [c for c in clips if c not in (a, b)]
                 break
