@@ -35,6 +35,15 @@ SMALL = (
     "training.synthesised=4",
 )
 
+_FAST = ("representation.iterations=2", "training.batch=8")
+# Presets of time-varying latents -> settings that make them small.
+NARROW = {
+    "spectra": (*_FAST, "representation.bands=200", "model.encoder=[16]", "model.decoder=[16]", "model.dims=4"),
+    "spectra-bernoulli": (*_FAST, "representation.bands=200", "model.encoder=[16]", "model.decoder=[16]", "model.dims=4"),
+    "spectra-mdct": ("training.batch=8", "representation.bands=64", "model.encoder=[16]", "model.decoder=[16]", "model.dims=4"),
+    "sequence": (*_FAST, "representation.bands=40", "model.width=8", "model.crop=16", "model.dims=4", "training.variations=1"),
+}
+
 
 def drum(index: int, *, seed: int = 0, seconds: float = 0.25) -> torch.Tensor:
     """A synthetic drum `(1, time)`, at most `seconds` long."""

@@ -14,7 +14,7 @@ from timbrespace.evaluation.features import latents
 from timbrespace.latent.space import LatentSpace
 from timbrespace.model.codec.oneshot import OneShot
 from timbrespace.parallel import Pool
-from timbrespace.synthesis.file import Contents
+from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.data.clip_dataset import ClipDataset, encode_rows
 
@@ -61,7 +61,7 @@ def pca_instrument(corpus: Corpus, dims: int) -> Instrument:
     samples = max(4_096, min(longest, round(corpus.clip_seconds * corpus.sample_rate)))  # as training does
     model = build_model(config.model, representation=view, samples=samples).eval().requires_grad_(False)
     assert isinstance(model, OneShot)
-    contents = Contents(
+    contents = InstrumentContents(
         representation=view, model=model, space=LatentSpace.fit(torch.randn(8, dims), [None] * 8, seed=0), sample_rate=corpus.sample_rate,
         settings={"representation": config.representation, "model": config.model}, channels=corpus.channels, samples=samples,
         clips=None, novelty_unit=None,

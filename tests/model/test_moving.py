@@ -1,29 +1,19 @@
-"""Models whose latent moves in time, and paths: any length in, the same length out. Instruments: see `test_moving_instrument`."""
+"""Models whose latent moves in time, and paths: any length in, the same length out. Instruments: see `test_time_varying_instrument`."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
 from timbrespace.config.build import build_model, build_representation
 from timbrespace.config.presets import load_preset, presets
 from timbrespace.contracts import ConfigError, ShapeError
-from timbrespace.latent.trajectories import POINTS, Trajectories, folded, places, retimed, unfolded
 from timbrespace.model.base import Batch
 from timbrespace.model.sequence.base import SequenceModel, longest_length
-from tiny import RATE, drum
-
-FAST = ("representation.iterations=2", "training.batch=8")
-NARROW = {
-    "spectra": (*FAST, "representation.bands=200", "model.encoder=[16]", "model.decoder=[16]", "model.dims=4"),
-    "spectra-bernoulli": (*FAST, "representation.bands=200", "model.encoder=[16]", "model.decoder=[16]", "model.dims=4"),
-    "spectra-mdct": ("training.batch=8", "representation.bands=64", "model.encoder=[16]", "model.decoder=[16]", "model.dims=4"),
-    "sequence": (*FAST, "representation.bands=40", "model.width=8", "model.crop=16", "model.dims=4", "training.variations=1"),
-}
+from tiny import NARROW, RATE, drum
 
 
 def model_of(preset: str, *, samples: int = 20_000, **changes: Any) -> tuple[SequenceModel, Any]:
@@ -148,53 +138,3 @@ def test_wrong_settings_are_told() -> None:
         load_preset("sequence", changes=("model.stride=3",))
     with pytest.raises(ConfigError, match="likelihood"):
         model_of("spectra", **{"model.likelihood": "mu-law"})
-
-
-# --- trajectories -----------------------------------------------------------------------------------------------------------------
-
-
-def test_folding_keeps_what_is_slow() -> None:
-    for steps in (1, 2, 5, 32, 400):
-        time = torch.linspace(0, 1, steps)
-        path = torch.stack([torch.full_like(time, 3.0), 1 - time])
-        back = unfolded(folded(path), places(steps, steps))
-        assert back.shape == path.shape
-        torch.testing.assert_close(back, path, rtol=0, atol=0.08)
-    spike = torch.zeros(1, 400)
-    spike[0, :4] = 1
-    assert folded(spike)[0, 0] > 0.9  # the onset is looked at closely
-    assert folded(spike)[0, 10] == 0
-
-
-def test_a_longer_sound_has_no_slower_attack() -> None:
-    path = torch.arange(100.0)[None]
-    longer, shorter = retimed(path, 300, kept=10), retimed(path, 40, kept=10)
-    torch.testing.assert_close(longer[0, :11], path[0, :11])
-    torch.testing.assert_close(shorter[0, :11], path[0, :11])
-    for found in (longer, shorter):
-        assert (found.diff() > 0).all()
-        assert float(found[0, -1]) == pytest.approx(99, abs=1e-3)
-    assert retimed(path, 100) is path
-    assert retimed(path, 1).tolist() == [[0.0]]
-    assert retimed(path[:, :1], 3).tolist() == [[0.0, 0.0, 0.0]]
-
-
-@pytest.mark.parametrize("clips", [2, 3, 30])
-def test_new_paths_have_the_corpus_envelopes(clips: int) -> None:
-    rng = np.random.default_rng(0)
-    lengths = [int(n) for n in rng.integers(5_000, 40_000, clips)]
-    paths = [torch.stack([torch.linspace(1, 0, n // 500) * (1 + k / clips), torch.zeros(n // 500)]) for k, n in enumerate(lengths)]
-    own, space = Trajectories.fit(paths, lengths, ["a"] * clips)
-    assert own.mean.shape == (2, POINTS)
-    assert space.means.shape[1] == len(own.scale) + 1
-    for _ in range(5):
-        coordinates, label = space.draw(rng)
-        assert label == "a"
-        path = own.path(coordinates)
-        assert path[0, 0] > path[0, 16] > path[0, -1]  # it decays as all of them
-        assert path[1].abs().max() < 0.1
-        assert 1 <= own.length(coordinates) <= 1.51 * max(lengths)
-    assert torch.equal(own.around(paths[0], rng, amount=0.0), paths[0])
-    moved = own.around(paths[0], np.random.default_rng(1), amount=1.0) - paths[0]
-    assert moved.abs().max() > 0
-    assert moved.diff(dim=1).abs().max() < moved.abs().max()  # slow

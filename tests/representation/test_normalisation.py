@@ -18,7 +18,8 @@ from timbrespace.contracts import ConfigError, InstrumentFileError, ShapeError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.representation.normalisation import KINDS, Moments, Normalised, Normaliser
 from timbrespace.representation.registry import REPRESENTATIONS
-from timbrespace.synthesis import file as instrument_file
+from timbrespace.synthesis.file.reading import read_instrument
+from timbrespace.synthesis.file.writing import write_instrument
 from timbrespace.training.data.normalise import fit_normalisation
 from tiny import Tiny, drum, tensors_of
 
@@ -196,7 +197,7 @@ def test_training_fits_it_to_the_training_clips(tiny: Tiny) -> None:
 @pytest.fixture
 def normalised_file(tiny: Tiny, tmp_path: Path) -> Path:
     """An instrument file with a normalised view and an untrained dense model."""
-    contents = instrument_file.read(tiny.file)
+    contents = read_instrument(tiny.file)
     representation = {**contents.settings["representation"], "normalisation": "band"}
     model = {"name": "dense", "dims": contents.model.dims, "encoder": [4], "decoder": [4]}
     config = make_config({"representation": representation, "model": model})
@@ -205,12 +206,12 @@ def normalised_file(tiny: Tiny, tmp_path: Path) -> Path:
     dense = build_model(config.model, representation=view, samples=contents.samples)
     settings = {"representation": config.representation, "model": config.model}
     path = tmp_path / "normalised.safetensors"
-    instrument_file.save(replace(contents, representation=view, model=dense, settings=settings), path)
+    write_instrument(replace(contents, representation=view, model=dense, settings=settings), path)
     return path
 
 
 def test_it_travels_with_the_instrument(normalised_file: Path) -> None:
-    found = instrument_file.read(normalised_file).representation
+    found = read_instrument(normalised_file).representation
     assert isinstance(found, Normalised)
     wanted = Normalised(found.view, "band")
     wanted.fit([drum(1)])
@@ -238,7 +239,7 @@ def test_hostile_files_are_refused(normalised_file: Path, change: Any, words: st
     change(tensors)
     save_file(tensors, normalised_file, metadata=metadata)
     with pytest.raises(InstrumentFileError, match=words):
-        instrument_file.read(normalised_file)
+        read_instrument(normalised_file)
 
 
 def test_figures_that_no_setting_names_are_refused(tiny: Tiny, tmp_path: Path) -> None:
@@ -247,7 +248,7 @@ def test_figures_that_no_setting_names_are_refused(tiny: Tiny, tmp_path: Path) -
     path = tmp_path / "odd.safetensors"
     save_file(tensors_of(tiny.file) | {"normalisation.scale": torch.ones(1, 1, 1)}, path, metadata=metadata)
     with pytest.raises(InstrumentFileError, match="settings do not name"):
-        instrument_file.read(path)
+        read_instrument(path)
 
 
 def test_a_normaliser_checks_its_figures() -> None:

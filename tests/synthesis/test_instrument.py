@@ -231,7 +231,7 @@ def test_morphs_begin_and_end_at_their_sounds(instrument: Instrument) -> None:
     steps = instrument.morph([a, b], 5, level="keep", seed=4)
     for sound, original in ((steps[0], a), (steps[-1], b)):
         assert torch.equal(sound.latent, instrument.encode(original).z)  # type: ignore[arg-type]
-        own = instrument.decode(sound.latent, seed=sound.recipe["phase_seed"], invented=True)  # type: ignore[arg-type]
+        own = instrument.decode(sound.latent, seed=sound.recipe["phase_seed"], texture=True)  # type: ignore[arg-type]
         assert torch.equal(sound.audio, finish(own, RATE, level="keep"))
     torch.testing.assert_close(steps[2].latent, (steps[0].latent + steps[4].latent) / 2)  # type: ignore[operator]
     three = instrument.morph([a, b, c], 5)
@@ -290,7 +290,7 @@ def test_training_sounds_are_copies_of_themselves(instrument: Instrument, tiny: 
 
 def test_a_copy_is_flagged(instrument: Instrument, tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     original = Corpus.open(tiny.corpus).audio(Corpus.open(tiny.corpus).indices("train")[0])
-    monkeypatch.setattr(Instrument, "decode", lambda self, z, **_: original / original.abs().max())
+    monkeypatch.setattr("timbrespace.synthesis.rendering.decode", lambda contents, z, **_: original / original.abs().max())
     sound = instrument.generate(1)[0]
     assert sound.is_copy
     assert sound.nearest == instrument.contents.clips.names[0]  # type: ignore[union-attr]
@@ -306,7 +306,7 @@ def test_the_unit_of_novelty() -> None:
 def test_places_on_the_map(instrument: Instrument) -> None:
     clips = instrument.contents.clips
     assert clips is not None
-    assert clips.places.shape == (len(clips.names), 2)
-    assert clips.places.abs().max() == pytest.approx(1.0)
+    assert clips.positions.shape == (len(clips.names), 2)
+    assert clips.positions.abs().max() == pytest.approx(1.0)
     fake = [Sound("x", torch.zeros(1, 1), RATE, latent=clips.latents[k]) for k in range(4)]
-    torch.testing.assert_close(instrument.places(fake), clips.places[:4], rtol=0, atol=1e-2)
+    torch.testing.assert_close(instrument.map_positions(fake), clips.positions[:4], rtol=0, atol=1e-2)

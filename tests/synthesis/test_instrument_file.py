@@ -15,15 +15,17 @@ import pytest
 import torch
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from safetensors import safe_open
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
+from safetensors.torch import save_file
 
 from timbrespace.audio.distance import embedding
 from timbrespace.cli.main import main
 from timbrespace.contracts import InstrumentFileError
-from timbrespace.synthesis import file as instrument_file
+from timbrespace.synthesis.file.layout import EMBEDDING_FEATURES, current_name
 from timbrespace.synthesis.instrument import Instrument
-from tiny import Tiny
+from tiny import Tiny, tensors_of
 
 Change = Callable[[dict[str, Any], dict[str, torch.Tensor]], None]
 
@@ -67,7 +69,7 @@ def test_the_whole_file_is_read(data: bytes, tmp_path: Path) -> None:
     path = tmp_path / "fine.safetensors"
     path.write_bytes(put_together(head, tensors))
     assert len(Instrument.load(path).generate(1)) == 1
-    assert embedding(torch.ones(1, 1, 500)).shape[1] == tensors["clips.embeddings"].shape[1] == instrument_file._FEATURES
+    assert embedding(torch.ones(1, 1, 500)).shape[1] == tensors["clips.embeddings"].shape[1] == EMBEDDING_FEATURES
 
 
 # --- not an instrument ---------------------------------------------------------------------------------------------------------
@@ -208,7 +210,7 @@ HOSTILE: dict[str, Change] = {
     **{f"no {name}": without(name) for name in ("settings", "samples", "labels", "sample_rate", "channels", "format")},
     **{
         f"no tensor {name}": without(name)
-        for name in ("model.basis", "space.weights", "space.factors", "clips.latents", "clips.embeddings", "clips.places")
+        for name in ("model.basis", "space.weights", "space.factors", "clips.latents", "clips.embeddings", "clips.positions")
     },
     **{
         f"{kind} in {name}": tensor(name, make)
@@ -345,3 +347,16 @@ def test_useless_values_are_no_fault_of_ours(
         assert "Traceback" not in captured.err
         assert code == 0 or captured.err.startswith("error: ")
     assert {p.name for p in tmp_path.iterdir()} <= {"odd.safetensors", "out2", "out3", "out4"}
+
+
+def test_older_names_of_tensors_are_read(tiny: Tiny, tmp_path: Path) -> None:
+    tensors = tensors_of(tiny.file)
+    tensors["clips.places"] = tensors.pop("clips.positions")
+    with safe_open(tiny.file, "pt") as file:
+        save_file(tensors, tmp_path / "older.safetensors", file.metadata())
+    older, newer = Instrument.load(tmp_path / "older.safetensors"), Instrument.load(tiny.file)
+    assert older.contents.clips is not None
+    assert newer.contents.clips is not None
+    assert torch.equal(older.contents.clips.positions, newer.contents.clips.positions)
+    assert current_name("paths.mean") == "trajectories.mean"
+    assert current_name("model.paths.mean") == "model.paths.mean"

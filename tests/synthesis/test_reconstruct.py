@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import timbrespace
 from timbrespace.contracts import ConfigError, OutputExistsError, ShapeError
 from timbrespace.corpus.corpus import Corpus
-from timbrespace.synthesis.file import read_head
+from timbrespace.synthesis.file.header import read_header
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.synthesis.sound import Sound
 from tiny import RATE, Tiny, drum
@@ -126,7 +126,7 @@ def test_a_stripped_instrument_knows_no_names(instrument: Instrument, tmp_path: 
     assert b"clips." not in data
     assert clips.latents.numpy().tobytes() not in data
     assert clips.embeddings.half().numpy().tobytes() not in data
-    assert read_head(tmp_path / "bare.safetensors")["clips"] is None
+    assert read_header(tmp_path / "bare.safetensors")["clips"] is None
     bare = timbrespace.load(tmp_path / "bare.safetensors")
     sounds = bare.generate(2, seed=2)
     assert all(torch.isfinite(sound.audio).all() and sound.audio.any() for sound in sounds)
@@ -135,7 +135,7 @@ def test_a_stripped_instrument_knows_no_names(instrument: Instrument, tmp_path: 
     assert torch.equal(bare.decode(clips.latents[0]), instrument.decode(clips.latents[0]))
     assert [(s.nearest, s.novelty, s.is_copy) for s in sounds] == [(None, None, False)] * 2
     with pytest.raises(ConfigError, match="no map"):
-        bare.places(sounds)
+        bare.map_positions(sounds)
 
 
 def test_the_file_is_small_and_holds_no_audio(tiny: Tiny) -> None:

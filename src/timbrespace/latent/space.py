@@ -1,4 +1,4 @@
-"""Where the sounds of a corpus lie in the latent space, and how to draw new points from there."""
+"""The density of a corpus in the latent space, and drawing new points from it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from timbrespace.contracts import ConfigError
 _CLIPS_A_COMPONENT = 6  # fewer clips than this do not get a component of their own
 _MOST_COMPONENTS = 96
 _OWN_SHAPE = 32.0  # clips that a component needs before its own covariance weighs as much as the shared one
-_NEAR_SPREAD = 0.2  # of a coordinate within a component, at least: what is known for certain still has neighbours
-_MOST_AXES = 256  # a longer latent (the code of a plain autoencoder has thousands of numbers) is described along its principal axes
+_NEAR_SPREAD = 0.2  # least spread of a coordinate that `near` names: a known condition still has neighbours
+_MOST_AXES = 256  # longer latents (a plain autoencoder's code has thousands of numbers) are described along their principal axes
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,11 @@ class LatentSpace:
     """A mixture of Gaussians over the latents, each component within one category. Plain tensors, nothing to unpickle.
 
     weights `(components,)` sum to 1; means `(components, dims)`; factors `(components, dims, dims)`: lower Cholesky factors of the
-    covariances; shared `(dims, dims)`: factor of the spread that all components have in common; labels: category of each component
-    (None: of no category).
+    covariances; shared `(dims, dims)`: Cholesky factor of the pooled covariance within components; labels: category of each component
+    (None: no category).
 
-    Of a latent of more than 256 numbers the mixture knows the principal axes alone, at most 256: axes `(axes, dims)` with orthonormal
-    rows, centre `(dims,)`; means, factors and shared are then along them, `axes` instead of `dims`.
+    Latents of more than 256 numbers are described along their principal axes, at most 256: axes `(axes, dims)` with orthonormal rows,
+    centre `(dims,)`. means, factors and shared then have `axes` in place of `dims`.
     """
 
     weights: Tensor
@@ -40,15 +40,15 @@ class LatentSpace:
 
     @property
     def categories(self) -> list[str]:
-        """Sorted names of the categories that can be asked for."""
+        """Sorted names of the categories that `draw` accepts."""
         return sorted({label for label in self.labels if label is not None})
 
     @classmethod
     def fit(cls, latents: Tensor, categories: list[str | None], *, seed: int = 0) -> LatentSpace:
-        """Fits the mixture: k-means within each category, covariances shrunk towards the pooled one.
+        """Returns the mixture fitted to latents: k-means within each category, covariances shrunk towards the pooled one.
 
-        latents: `(clips, dims)`, one clip or more. categories: one a clip. Shrinkage: a component of n clips keeps the share
-        n / (n + 32) of its own covariance.
+        latents: `(clips, dims)`, one clip or more. categories: one a clip. A component of n clips keeps the share n / (n + 32) of
+        its own covariance.
         """
         points = latents.double().numpy()
         axes, centre = _principal_axes(points) if points.shape[1] > _MOST_AXES else (None, None)
@@ -60,13 +60,15 @@ class LatentSpace:
         clusters = [(label, cluster) for label, group in groups for cluster in _clusters(group, total=len(points), seed=seed)]
         residuals = np.concatenate([cluster - cluster.mean(0) for _, cluster in clusters])
         dims = points.shape[1]
-        # With one point in every cluster nothing is known of the spread: a tenth of the prior's.
+        # With one point in every cluster the spread is unknown: a tenth of the prior's.
         freedom = max(1, len(residuals) - len(clusters))
         pooled = residuals.T @ residuals / freedom + 1e-4 * np.eye(dims) if len(residuals) > len(clusters) else 0.01 * np.eye(dims)
-        # Along principal axes the variances fall steeply: evened out, they would be mostly noise.
+        # Along principal axes the variances fall steeply: an even target would add mostly noise.
         even = np.trace(pooled) / dims * np.eye(dims) if axes is None else np.diag(np.diag(pooled))
-        pooled = _shrunk(pooled, even, own=freedom, half=float(dims))
-        factors = [np.linalg.cholesky(_shrunk(_covariance(cluster), pooled, own=len(cluster), half=_OWN_SHAPE)) for _, cluster in clusters]
+        pooled = _shrunk(pooled, even, count=freedom, half=float(dims))
+        factors = [
+            np.linalg.cholesky(_shrunk(_covariance(cluster), pooled, count=len(cluster), half=_OWN_SHAPE)) for _, cluster in clusters
+        ]
 
         def tensor(values: object) -> Tensor:
             return torch.tensor(np.asarray(values), dtype=torch.float32)
@@ -82,10 +84,10 @@ class LatentSpace:
         )
 
     def anonymous(self, clips: int, *, fewest: int = 3) -> LatentSpace:
-        """The same space without components that stand for fewer than `fewest` of its `clips` sounds: a mean of one is that sound.
+        """Returns the space without components of fewer than `fewest` of its `clips` sounds, because the mean of one sound is that sound.
 
-        Those components are joined into one of no category, with their own spread on top of the shared one; where even together
-        they stand for fewer than `fewest`, they are left out, unless nothing else is there.
+        Those components are merged into one without a category, whose covariance adds their own spread to the shared one. Where
+        they have fewer than `fewest` sounds together they are dropped, unless there are no others.
         """
         counts = self.weights.double() * clips
         small = counts < fewest - 0.5
@@ -113,10 +115,10 @@ class LatentSpace:
         last: float | Callable[[float], float] | None = None,
         near: Mapping[int, float] | None = None,
     ) -> tuple[Tensor, str | None]:
-        """One point `(dims,)` and its category. temperature scales the spread about the component's centre: 0 gives centres.
+        """Returns one point `(dims,)` and its category. temperature: factor of the spread about a component's mean; 0 gives means.
 
-        last: value of the last coordinate, or what makes it of the one that was drawn; the others follow as they are correlated with it.
-        near: coordinates and values of them that a component should be likely to have; the point itself is not moved there.
+        last: value of the last coordinate, or a function of the drawn value; the other coordinates are then drawn conditionally on it.
+        near: coordinate -> value; components that make these values likely are preferred, the point itself is not moved there.
         Raises ConfigError when `category` is not one of `categories`.
         """
         allowed = np.array([category is None or label == category for label in self.labels])
@@ -124,14 +126,14 @@ class LatentSpace:
             known = ", ".join(self.categories) or "none: its training sounds had no categories"
             raise ConfigError(f"category is {category!r}, this instrument has {known}")
         weights = self.weights.double().numpy() * allowed
-        if isinstance(last, float | int):  # how likely each component has such a point
+        if isinstance(last, float | int):  # likelihood of the value under each component
             spread = self.factors[:, -1].double().norm(dim=1).numpy()
             log = -0.5 * ((last - self.means[:, -1].double().numpy()) / spread) ** 2 - np.log(spread)
             weights = weights * np.exp(np.where(allowed, log - log[allowed].max(), -np.inf))
         if near and self.axes is None:
-            places, values = list(near), np.array(list(near.values()))
-            spread = self.factors[:, places].double().norm(dim=2).numpy() + _NEAR_SPREAD
-            log = (-0.5 * ((values - self.means[:, places].double().numpy()) / spread) ** 2 - np.log(spread)).sum(1)
+            coordinates, values = list(near), np.array(list(near.values()))
+            spread = self.factors[:, coordinates].double().norm(dim=2).numpy() + _NEAR_SPREAD
+            log = (-0.5 * ((values - self.means[:, coordinates].double().numpy()) / spread) ** 2 - np.log(spread)).sum(1)
             weights = weights * np.exp(np.where(weights > 0, log - log[weights > 0].max(), -np.inf))
         component = int(rng.choice(len(weights), p=weights / weights.sum()))
         noise = torch.from_numpy(rng.standard_normal(self.means.shape[1]).astype(np.float32))
@@ -142,29 +144,29 @@ class LatentSpace:
             shared = factor @ factor[-1]  # covariance of every coordinate with the last
             point = point + shared / shared[-1] * (value - point[-1])
             point[-1] = value
-        point = self._whole(point)
+        point = self._to_latent(point)
         return point if self.centre is None else self.centre + point, self.labels[component]
 
     def around(self, point: Tensor, rng: np.random.Generator, *, amount: float) -> Tensor:
-        """A point `(dims,)` near `point (dims,)`, off by `amount` times the spread that the components share."""
+        """Returns a point `(dims,)` near `point (dims,)`, offset by `amount` times the pooled spread."""
         noise = torch.from_numpy(rng.standard_normal(len(self.shared)).astype(np.float32))
-        return point + amount * self._whole(self.shared @ noise)
+        return point + amount * self._to_latent(self.shared @ noise)
 
-    def _whole(self, direction: Tensor) -> Tensor:
-        """A direction along the axes as one of the latent, `(dims,)`."""
+    def _to_latent(self, direction: Tensor) -> Tensor:
+        """A direction `(axes,)` along the principal axes as `(dims,)`; unchanged where there are no axes."""
         return direction if self.axes is None else direction @ self.axes
 
 
 def _principal_axes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Axes `(axes, dims)` that the points `(n, dims)` spread along, n or 256 at most, and their mean `(dims,)`."""
+    """Principal axes `(axes, dims)` of points `(n, dims)`, at most n or 256, and their mean `(dims,)`."""
     centre = points.mean(0)
     _, spread, axes = np.linalg.svd(points - centre, full_matrices=False)
-    told = max(1, int((spread > 1e-6 * spread[0]).sum())) if spread[0] > 0 else 1
-    return axes[: min(told, _MOST_AXES)], centre
+    rank = max(1, int((spread > 1e-6 * spread[0]).sum())) if spread[0] > 0 else 1
+    return axes[: min(rank, _MOST_AXES)], centre
 
 
 def _clusters(points: np.ndarray, *, total: int, seed: int) -> list[np.ndarray]:
-    """Splits the points `(n, dims)` of one category by k-means."""
+    """The points `(n, dims)` of one category, split by k-means."""
     count = max(1, min(len(points) // _CLIPS_A_COMPONENT, round(_MOST_COMPONENTS * len(points) / total)))
     count = min(count, len(np.unique(points, axis=0)))  # a corpus may hold one sound many times
     if count == 1:
@@ -180,6 +182,7 @@ def _covariance(points: np.ndarray) -> np.ndarray:
     return np.asarray(centred.T @ centred / max(1, len(points) - 1))
 
 
-def _shrunk(covariance: np.ndarray, target: np.ndarray, *, own: float, half: float) -> np.ndarray:
-    share = own / (own + half)
+def _shrunk(covariance: np.ndarray, target: np.ndarray, *, count: float, half: float) -> np.ndarray:
+    """A covariance of `count` points shrunk towards `target`, half-way where `count` is `half`."""
+    share = count / (count + half)
     return np.asarray(share * covariance + (1 - share) * target + 1e-8 * np.eye(len(target)))

@@ -60,8 +60,8 @@ def write_results(results: Results, folder: Path, *, force: bool = False) -> Pat
     tiles = [_draw_tile(sound, results.sounds_folder, folder, span=span) for sound in sounds]
     corpus: list[tuple[float, float, str, str | None]] = []
     if clips is not None:
-        corpus = [(*p.tolist(), n, c) for p, n, c in zip(clips.places, clips.names, clips.categories, strict=True)]
-        positions = instrument.places(sounds).tolist()
+        corpus = [(*p.tolist(), n, c) for p, n, c in zip(clips.positions, clips.names, clips.categories, strict=True)]
+        positions = instrument.map_positions(sounds).tolist()
         tiles = [replace(tile, x=x, y=y) for tile, (x, y) in zip(tiles, positions, strict=True)]
     joined = reel([sound.audio for sound in sounds], sample_rate, gap_seconds=_GAP_SECONDS)
     write(folder / "reel.wav", joined, sample_rate, force=force)

@@ -1,6 +1,6 @@
-"""Finishing: what a producer expects of a file that drops into a sampler. No DC, no click at either end, no silent tail, a known level.
+"""Finishing: prepares a rendered sound for a sampler. Removes DC, clicks at both ends and a silent tail, and sets the level.
 
-The order matters: the rate first (resampling may overshoot), then the ends, then the level, so that nothing clips afterwards.
+Order: first the rate (resampling may overshoot), then the ends, then the level, so that no later step clips.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ __all__ = ["finish", "safe_name", "unique_names"]
 Level = Literal["peak", "loudness", "keep"]
 
 PEAK_DB, LOUDNESS_DB = -1.0, -16.0  # defaults: dBFS, LKFS of the loudest 0.4 s
-CEILING_DB = -0.1  # dBFS: where a level would clip, the sound is turned down to this peak
-SUBSONIC = 10.0  # Hz; the lowest kicks live above 30
-TAIL_DB = -72.0  # of the peak: a tail that stays below is cut off
-_RINGS = 6.0  # periods of a high-pass's cutoff, after which it has fallen by 230 dB
-ONSET_DB = -60.0  # of the peak: a first sample below counts as zero
-ONSET_SECONDS = 0.00025  # s, of the ramp set before a sound that starts with a jump
+CEILING_DB = -0.1  # dBFS: peak of a sound whose level would clip
+SUBSONIC = 10.0  # Hz; the lowest kicks are above 30
+TAIL_DB = -72.0  # of the peak: a tail below is cut
+_RINGS = 6.0  # periods of a high-pass filter's cutoff, after which its response has decayed by 230 dB
+ONSET_DB = -60.0  # of the peak: a first sample below is treated as zero
+ONSET_SECONDS = 0.00025  # s: ramp before a sound that starts with a jump
 
 Wave = NDArray[np.float64]
 
@@ -36,15 +36,14 @@ Wave = NDArray[np.float64]
 def finish(
     audio: Tensor, sample_rate: int, *, level: Level = "peak", target_db: float | None = None, out_rate: int | None = None
 ) -> Tensor:
-    """Finishes one sound for a file.
+    """Returns one finished sound `(channels, new time)`, of the same type and device, at `out_rate` if given.
 
-    audio: `(channels, time)`, any length ≥ 1, finite. Returns `(channels, new time)` of the same type and device, at `out_rate`
-    if given: offset and subsonics removed by causal filters (nothing rings before the attack), the tail cut where it stays 72 dB
-    under the peak, faded to an exact zero at the end. A sound that starts with a jump gets a ramp of 0.25 ms *before* it; the
-    attack's own samples are not softened. Silence keeps its length.
+    audio: `(channels, time)`, any length ≥ 1, finite. DC offset and subsonics are removed by causal filters, so that nothing rings
+    before the attack. The tail is cut where it stays 72 dB under the peak, and faded to exactly zero. A sound that starts with a
+    jump gets a ramp of 0.25 ms *before* it; the samples of the attack do not change. Silence keeps its length.
 
-    level: "peak" (target_db in dBFS, default -1), "loudness" (LKFS of the loudest 0.4 s, default -16; turned down where it would
-    clip) or "keep" (turned down only where it would clip).
+    level: "peak" (target_db in dBFS, default -1), "loudness" (LKFS of the loudest 0.4 s, default -16; less where it would clip) or
+    "keep" (less only where it would clip).
     Raises ShapeError, ConfigError.
     """
     import torch
@@ -64,7 +63,7 @@ def finish(
 
 
 def _check(audio: Tensor, sample_rate: int, level: str, target_db: float | None, out_rate: int | None) -> float:
-    """Refuses what cannot be finished; returns the target in dB."""
+    """Returns the target in dB. Raises ShapeError, ConfigError."""
     import torch
 
     if not isinstance(audio, torch.Tensor) or audio.ndim != 2 or not audio.is_floating_point() or 0 in audio.shape:
@@ -85,19 +84,20 @@ def _check(audio: Tensor, sample_rate: int, level: str, target_db: float | None,
 
 
 def _without_subsonics(wave: Wave, rate: int) -> Wave:
-    """Takes out a constant offset, read from the tail (where a sound has died away), then what lies under 10 Hz, causally."""
+    """A wave without its constant offset, estimated on the tail (where the sound has decayed), and without frequencies under 10 Hz."""
     size = wave.shape[-1]
     span = min(size, max(round(0.05 * rate), size // 4))
-    if size >= 0.02 * rate:  # in less the offset cannot be told from the sound
+    if size >= 0.02 * rate:  # in less time an offset cannot be separated from the sound
         window = np.hanning(span + 2)[1:-1]
         wave = wave - (wave[:, -span:] * window).sum(axis=-1, keepdims=True) / window.sum()
     return high_pass(wave, rate, cutoff=SUBSONIC)
 
 
 def high_pass(wave: Wave, rate: int, *, cutoff: float) -> Wave:
-    """Causal Butterworth high-pass of second order, by the bilinear transform: `(channels, time)`, the same shape. cutoff: Hz.
+    """Causal second-order Butterworth high-pass filter by the bilinear transform: `(channels, time)` -> the same shape. cutoff: Hz.
 
-    By its frequency response, over a length that holds all of its ringing: `scipy.signal` filters alike, but takes a second to load.
+    Applied as a frequency response over a length that includes all of its ringing. `scipy.signal` gives the same, but needs a second
+    to import.
     """
     size, k = wave.shape[-1], math.tan(math.pi * cutoff / rate)
     rings = round(_RINGS / cutoff * rate)
@@ -108,7 +108,7 @@ def high_pass(wave: Wave, rate: int, *, cutoff: float) -> Wave:
 
 
 def _start_at_zero(wave: Wave, rate: int) -> Wave:
-    """Sets a short ramp from zero up to the first sample before a sound that starts with a jump."""
+    """A wave that starts at zero: a short ramp is put before a sound that starts with a jump."""
     first = wave[:, :1]
     if np.abs(first).max() <= np.abs(wave).max() * 10 ** (ONSET_DB / 20):
         wave = wave.copy()
@@ -120,7 +120,7 @@ def _start_at_zero(wave: Wave, rate: int) -> Wave:
 
 
 def _cut_tail(wave: Wave) -> Wave:
-    """Cuts what follows the last sample above -72 dB of the peak, in any channel."""
+    """A wave cut after the last sample above -72 dB of the peak, in any channel."""
     loudest = np.abs(wave).max(axis=0)
     if not loudest.max() > 0:
         return wave
@@ -129,7 +129,7 @@ def _cut_tail(wave: Wave) -> Wave:
 
 
 def _fade_out(wave: Wave, rate: int) -> Wave:
-    """Fades the last twentieth (3 to 60 ms, never more than a third) to zero."""
+    """A wave whose last twentieth (3 to 60 ms, at most a third) fades to zero."""
     size = wave.shape[-1]
     count = max(1, int(min(max(0.05 * size, 0.003 * rate), 0.06 * rate, size / 3)))
     wave = wave.copy()
@@ -139,7 +139,7 @@ def _fade_out(wave: Wave, rate: int) -> Wave:
 
 
 def _gain(wave: Wave, rate: int, level: str, target: float) -> float:
-    """The factor that brings a sound to its level, never above the ceiling."""
+    """The factor that sets the level, with a peak of at most the ceiling."""
     import torch
 
     peak = float(np.abs(wave).max())

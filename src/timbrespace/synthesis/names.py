@@ -5,18 +5,18 @@ from __future__ import annotations
 import re
 import unicodedata
 
-LONGEST_NAME = 120  # bytes of UTF-8 before the suffix; file systems allow 255, and recipes and pages add words of their own
+LONGEST_NAME = 120  # bytes of UTF-8 before the suffix; file systems allow 255, and recipes and pages add words
 FALLBACK = "sound"
 
-# Separators and what Windows forbids, and = $ # that mean something inside SFZ files ("C#3" becomes "Cs3" before).
+# Separators, what Windows forbids, and = $ # that have a meaning inside SFZ files ("C#3" becomes "Cs3" before).
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*=$#]+')
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])", re.IGNORECASE)
 
 
 def safe_name(text: str) -> str:
-    """A file name without suffix made from any text: no separators, control or forbidden characters, no leading dot, never empty.
+    """Returns a file name without suffix for any text: no separators, control or forbidden characters, no leading dot, never empty.
 
-    At most 120 bytes of UTF-8, composed (NFC), never a name Windows reserves. A safe name comes back unchanged.
+    At most 120 bytes of UTF-8, composed (NFC), never a name that Windows reserves. A safe name is returned unchanged.
     """
     text = unicodedata.normalize("NFC", text)
     text = re.sub(r"\b([A-Ga-g])#(?=-?\d)", r"\1s", text)
@@ -29,9 +29,9 @@ def safe_name(text: str) -> str:
 
 
 def unique_names(stems: list[str]) -> list[str]:
-    """Safe names, one a stem and in order, no two alike even where case or Unicode form does not count ("Kick", "kick 2").
+    """Returns safe names, one a stem and in order, all different even without regard to case or Unicode form ("Kick", "kick 2").
 
-    The first of equal stems keeps its name; further ones are numbered from 2, past names that are in the list already.
+    The first of equal stems keeps its name; further ones are numbered from 2, skipping names that are in the list.
     """
     safe = [safe_name(stem) for stem in stems]
     wanted = {_key(name) for name in safe}

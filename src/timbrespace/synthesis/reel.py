@@ -1,4 +1,4 @@
-"""Many sounds as one piece to listen to in one go."""
+"""A reel: many sounds one after another in one file."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def reel(sounds: Sequence[Tensor], sample_rate: int, *, gap_seconds: float = 0.25) -> Tensor:
-    """Places sounds in a row, with a gap of silence between each two.
+    """Returns the sounds one after another with silence between them, `(most channels, sum of times and gaps)`.
 
-    sounds: each `(channels, time)`; mono ones stand in the middle when others are stereo. gap_seconds: 0…60 s.
-    Returns `(most channels, sum of times and gaps)`. Raises ConfigError, ShapeError.
+    sounds: each `(channels, time)`; mono ones are centred when others are stereo. gap_seconds: 0 to 60 s.
+    Raises ConfigError, ShapeError.
     """
     import torch
 
@@ -30,7 +30,7 @@ def reel(sounds: Sequence[Tensor], sample_rate: int, *, gap_seconds: float = 0.2
         found = sorted({sound.shape[0] for sound in sounds})
         raise ShapeError(f"sounds of a reel must be mono or all have the same channels, found {found}")
     gap = sounds[0].new_zeros(channels, round(gap_seconds * sample_rate))
-    row = []
+    parts = []
     for sound in sounds:
-        row += [sound.expand(channels, -1), gap]
-    return torch.cat(row[:-1], dim=-1)
+        parts += [sound.expand(channels, -1), gap]
+    return torch.cat(parts[:-1], dim=-1)

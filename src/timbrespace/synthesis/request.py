@@ -1,8 +1,9 @@
-"""What is to be rendered: points and paths drawn for new sounds, and those that a recipe names."""
+"""Render requests: what is to be rendered, for new sounds, variations and interpolations, and for recipes of earlier sounds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -14,24 +15,22 @@ from timbrespace.contracts import ConfigError
 from timbrespace.latent.paths import line
 from timbrespace.synthesis import sequences
 from timbrespace.synthesis.conditions import Wanted, asked_conditions, takes_pitch
-from timbrespace.synthesis.file import Contents
+from timbrespace.synthesis.encoding import EncodedSound
+from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.notes import asked_note, tempered
 
-_TRIES = 20  # draws before a sound near another of its batch is accepted all the same
-_DOUBLE = 0.15  # two sounds of a batch nearer than this share of the usual spread are doubles
+_TRIES = 20  # draws, after which a sound near another of its batch is accepted
+_DUPLICATE = 0.15  # sounds of a batch nearer than this share of the usual spread are duplicates
+_LEAST_TEMPERATURE = 0.05  # of that spread
 _LONGEST_SECONDS = 3_600.0  # of a recipe
 
 
-class Encoded(NamedTuple):
-    """A sound in the latent space: `z (dims,)`, or `(dims, steps)` where it moves; its length in samples from its onset; its peak."""
-
-    z: Tensor
-    length: int
-    peak: float
-
-
 class RenderRequest(NamedTuple):
-    """One sound to be rendered: where from, what it is called, and what its recipe says beside the latent. length: None if z holds it."""
+    """One sound to be rendered.
+
+    z: latent, `(dims,)` or `(dims, steps)`. stem: of its name. recipe: what was asked, for the recipe beside the latent. seed: of phase
+    and noise. length: in samples; None where z holds it.
+    """
 
     z: Tensor
     stem: str
@@ -41,62 +40,91 @@ class RenderRequest(NamedTuple):
     length: int | None = None
 
 
-def new(
-    contents: Contents, count: int, *, seed: int, category: str | None, temperature: float, centre: Encoded | None, length: int | None,
-    pitch: float | None = None, conditions: Wanted | None = None,
-) -> list[RenderRequest]:  # fmt: skip
-    """New sounds, drawn from the space, or around `centre`. length: in samples, pitch: a MIDI number, conditions: where asked for."""
+@dataclass(frozen=True)
+class Selection:
+    """Which new sounds are asked for.
+
+    category: None for all of them. temperature: factor of the spread. centre: a sound to draw around. length: in samples. pitch: MIDI
+    number. conditions: name -> label or number. None leaves a choice to the corpus.
+    """
+
+    category: str | None = None
+    temperature: float = 1.0
+    centre: EncodedSound | None = None
+    length: int | None = None
+    pitch: float | None = None
+    conditions: Wanted | None = field(default=None)
+
+    def recipe(self, sample_rate: int) -> dict[str, Any]:
+        """The optional parts that are given, as plain JSON values."""
+        values: dict[str, Any] = {} if self.length is None else {"seconds": self.length / sample_rate}
+        values |= {} if self.pitch is None else {"pitch": self.pitch}
+        return values | ({"conditions": dict(self.conditions)} if self.conditions else {})
+
+
+class _Draw(NamedTuple):
+    """A drawn sound. coordinates: its point in the space in which sounds of a batch are compared; else as in RenderRequest."""
+
+    coordinates: Tensor
+    z: Tensor
+    length: int | None
+    category: str | None
+
+
+def draw(contents: InstrumentContents, count: int, selection: Selection, *, seed: int) -> list[RenderRequest]:
+    """Returns requests for `count` new sounds, drawn from the density of the corpus or around `selection.centre`.
+
+    Sound i does not depend on `count`. A sound too near an earlier one of the batch is drawn again. Raises ConfigError.
+    """
+    known = asked_conditions(contents.model, selection.conditions, category=selection.category, pitch=selection.pitch)
+    category = selection.category
+    if category is None and selection.conditions and selection.conditions.get("category") in contents.space.categories:
+        category = str(selection.conditions["category"])
+    note = None if takes_pitch(contents.model) else asked_note(contents.model, selection.pitch)
+    extras = selection.recipe(contents.sample_rate)
     requests: list[RenderRequest] = []
-    asked: dict[str, Any] = {} if length is None else {"seconds": length / contents.sample_rate}
-    asked |= {} if pitch is None else {"pitch": pitch}
-    asked |= {"conditions": dict(conditions)} if conditions else {}
-    wanted = asked_conditions(contents.model, conditions, category=category, pitch=pitch)
-    if category is None and conditions and conditions.get("category") in contents.space.categories:
-        category = str(conditions["category"])
-    note = None if takes_pitch(contents.model) else asked_note(contents.model, pitch)
-    marks: list[Tensor] = []
+    earlier: list[Tensor] = []
     for index in range(count):
-        mark, z, own, label = _draw(
-            contents, index, marks, seed=seed, category=category, temperature=temperature, centre=centre, length=length, note=note,
-            wanted=wanted,
-        )  # fmt: skip
-        marks.append(mark)
-        recipe = {"verb": "generate", "seed": seed, "index": index, "asked_category": category, "temperature": temperature, **asked}
-        requests.append(RenderRequest(z, label or "sound", label, recipe, mixed(seed, index), own))
+        drawn = _draw_distinct(contents, index, earlier, selection, seed=seed, category=category, note=note, known=known)
+        earlier.append(drawn.coordinates)
+        recipe = {
+            "verb": "generate", "seed": seed, "index": index, "asked_category": category, "temperature": selection.temperature, **extras,
+        }  # fmt: skip
+        requests.append(RenderRequest(drawn.z, drawn.category or "sound", drawn.category, recipe, mix_seed(seed, index), drawn.length))
     return requests
 
 
-def variations(contents: Contents, centre: Encoded, count: int, *, amount: float, seed: int, name: str) -> list[RenderRequest]:
-    """Neighbours of one sound."""
+def vary(contents: InstrumentContents, centre: EncodedSound, count: int, *, amount: float, seed: int, name: str) -> list[RenderRequest]:
+    """Returns requests for `count` variations of one sound. amount: in units of the corpus's spread. name: stem of the new names."""
     requests = []
     for index in range(count):
         z = contents.model.project(_around(contents, centre.z, np.random.default_rng([seed, index]), amount=amount)[None])[0]
-        _keep_told(contents, z, centre.z)
+        _keep_known(contents, z, centre.z)
         recipe = {"verb": "vary", "seed": seed, "index": index, "amount": amount, "of": name}
         length = centre.length if contents.model.time_varying else None
-        requests.append(RenderRequest(z, f"{name} varied", None, recipe, mixed(seed, index), length))
+        requests.append(RenderRequest(z, f"{name} varied", None, recipe, mix_seed(seed, index), length))
     return requests
 
 
-def interpolate(contents: Contents, corners: Sequence[Encoded], steps: int, *, seed: int, name: str) -> list[RenderRequest]:
-    """`steps` sounds on the straight way through `corners`."""
+def interpolate(contents: InstrumentContents, corners: Sequence[EncodedSound], steps: int, *, seed: int, name: str) -> list[RenderRequest]:
+    """Returns requests for `steps` sounds on the straight segments through `corners`, both ends included, with one seed for all."""
     points: list[tuple[Tensor, int | None]]
     if contents.model.time_varying:
-        places = line(torch.arange(len(corners), dtype=torch.float64)[:, None], steps)[:, 0].tolist()
-        pairs = [(min(int(place), len(corners) - 2), place) for place in places]
+        positions = line(torch.arange(len(corners), dtype=torch.float64)[:, None], steps)[:, 0].tolist()
+        segments = [(min(int(position), len(corners) - 2), position) for position in positions]
         ends = [(corner.z, corner.length) for corner in corners]
-        points = [sequences.blended(contents, ends[first], ends[first + 1], place - first) for first, place in pairs]
+        points = [sequences.blend(contents, ends[first], ends[first + 1], position - first) for first, position in segments]
     else:
         points = [(z, None) for z in line(torch.stack([corner.z for corner in corners]), steps)]
     asked = {"verb": "morph", "seed": seed, "steps": steps, "of": name}
-    return [RenderRequest(z, name, None, {**asked, "index": index}, mixed(seed, 0), length) for index, (z, length) in enumerate(points)]
+    return [RenderRequest(z, name, None, {**asked, "index": index}, mix_seed(seed, 0), length) for index, (z, length) in enumerate(points)]
 
 
-def from_recipe(contents: Contents, recipe: dict[str, Any]) -> tuple[RenderRequest, Any, int]:
-    """The request that a recipe describes, its level and rate. Raises ConfigError when it is not a recipe of this instrument."""
+def from_recipe(contents: InstrumentContents, recipe: dict[str, Any]) -> tuple[RenderRequest, Any, int]:
+    """Returns the request of a recipe, its level and its rate in Hz. Raises ConfigError unless it is a recipe of this instrument."""
     try:
         if contents.model.time_varying:
-            z, length = sequences.read(recipe["latent"]), int(recipe["length"])
+            z, length = sequences.path_from_text(recipe["latent"]), int(recipe["length"])
         else:
             z, length = torch.tensor([float(value) for value in recipe["latent"]], dtype=torch.float32), None
         request = RenderRequest(z, str(recipe["name"]), recipe["category"], dict(recipe["asked"]), int(recipe["phase_seed"]), length)
@@ -111,61 +139,79 @@ def from_recipe(contents: Contents, recipe: dict[str, Any]) -> tuple[RenderReque
     return request, level, out_rate
 
 
-def to_recipe(contents: Contents, request: RenderRequest) -> dict[str, Any]:
-    """The latent of an request as a recipe holds it, plain JSON values."""
+def to_recipe(contents: InstrumentContents, request: RenderRequest) -> dict[str, Any]:
+    """Returns the latent of a request as plain JSON values, for a recipe."""
     if contents.model.time_varying:
-        return {"latent": sequences.written(request.z), "length": request.length}
+        return {"latent": sequences.path_to_text(request.z), "length": request.length}
     return {"latent": [float(value) for value in request.z]}
 
 
-def mixed(seed: int, index: int) -> int:
-    """One seed out of two, well mixed and below 2**63."""
+def mix_seed(seed: int, index: int) -> int:
+    """Returns one seed below 2**63 made of two numbers, well mixed."""
     return int(np.random.SeedSequence([seed, index]).generate_state(1, np.uint64)[0] >> 1)
 
 
-def _draw(
-    contents: Contents, index: int, marks: list[Tensor], *, seed: int, category: str | None, temperature: float, centre: Encoded | None,
-    length: int | None, note: float | None, wanted: Mapping[int, float],
-) -> tuple[Tensor, Tensor, int | None, str | None]:  # fmt: skip
-    """Sound `index`: where it lies among its batch, its latent, length and category; the first draw that is no double of `marks`."""
-    model, space = contents.model, contents.space
-    factor = space.shared if centre is None or not model.time_varying else sequences.trajectories(contents).spread
-    spread = float(factor.diagonal().mean()) * max(temperature, 0.05) * factor.shape[1] ** 0.5
-    last = note if note is not None or not model.pitched else partial(tempered, model)
+def _draw_distinct(
+    contents: InstrumentContents, index: int, earlier: list[Tensor], selection: Selection, *, seed: int, category: str | None,
+    note: float | None, known: Mapping[int, float],
+) -> _Draw:  # fmt: skip
+    """Sound `index` of a batch: the first draw that is not near one of `earlier`, the coordinates of the sounds before it.
+
+    note: value of the pitch coordinate, None for notes of the corpus. known: coordinate -> value of conditions that are asked for.
+    """
+    model, space, centre = contents.model, contents.space, selection.centre
+    factor = space.shared if centre is None or not model.time_varying else sequences.trajectories_of(contents).spread
+    spread = float(factor.diagonal().mean()) * max(selection.temperature, _LEAST_TEMPERATURE) * factor.shape[1] ** 0.5
     for attempt in range(_TRIES):
         rng = np.random.default_rng([seed, index, attempt])
-        own: int | None = None
         if centre is None:
-            mark, label = space.draw(rng, category=category, temperature=temperature, last=last, near=wanted)
-            z = mark
-            if model.time_varying:
-                z, own = sequences.drawn(contents, mark, length)
+            drawn = _draw_new(contents, rng, selection, category=category, note=note, known=known)
         else:
-            z, label = _around(contents, centre.z, rng, amount=temperature), category
-            _keep_told(contents, z, centre.z)
-            if note is not None:
-                z[-1] = note
-            if model.time_varying:
-                z, own = sequences.fitted(contents, z, centre.length if length is None else length)
-        z = model.draw(z, rng, temperature=temperature)
-        for place, value in wanted.items():
-            z[place] = value
-        if not model.time_varying:
-            mark = z
-        elif centre is not None:
-            mark = z.mean(1)
-        if not marks or float((torch.stack(marks) - mark).norm(dim=1).min()) > _DOUBLE * spread:
+            drawn = _draw_near(contents, rng, selection, centre, category=category, note=note)
+        z = model.draw(drawn.z, rng, temperature=selection.temperature)
+        for coordinate, value in known.items():
+            z[coordinate] = value
+        coordinates = drawn.coordinates if model.time_varying and centre is None else z.mean(1) if model.time_varying else z
+        if not earlier or float((torch.stack(earlier) - coordinates).norm(dim=1).min()) > _DUPLICATE * spread:
             break
-    return mark, z, own, label
+    return _Draw(coordinates, z, drawn.length, drawn.category)
 
 
-def _keep_told(contents: Contents, z: Tensor, own: Tensor) -> None:
-    """Gives a latent near a sound what is known of that sound, in place."""
+def _draw_new(
+    contents: InstrumentContents, rng: np.random.Generator, selection: Selection, *, category: str | None, note: float | None,
+    known: Mapping[int, float],
+) -> _Draw:  # fmt: skip
+    """One draw from the density of the corpus."""
+    model = contents.model
+    last = note if note is not None or not model.pitched else partial(tempered, model)
+    point, label = contents.space.draw(rng, category=category, temperature=selection.temperature, last=last, near=known)
+    if not model.time_varying:
+        return _Draw(point, point, None, label)
+    return _Draw(point, *sequences.path_at(contents, point, selection.length), label)
+
+
+def _draw_near(
+    contents: InstrumentContents, rng: np.random.Generator, selection: Selection, centre: EncodedSound, *, category: str | None,
+    note: float | None,
+) -> _Draw:  # fmt: skip
+    """One draw around a given sound, which keeps its pitch and its conditions unless others are asked for."""
+    z = _around(contents, centre.z, rng, amount=selection.temperature)
+    _keep_known(contents, z, centre.z)
+    if note is not None:
+        z[-1] = note
+    if not contents.model.time_varying:
+        return _Draw(z, z, None, category)
+    length = centre.length if selection.length is None else selection.length
+    return _Draw(z, *sequences.fit_path(contents, z, length), category)
+
+
+def _keep_known(contents: InstrumentContents, z: Tensor, given: Tensor) -> None:
+    """Copies the known dimensions (pitch, conditions) of a given latent into `z`, in place."""
     if contents.model.known_dims:
-        z[-contents.model.known_dims :] = own[-contents.model.known_dims :]
+        z[-contents.model.known_dims :] = given[-contents.model.known_dims :]
 
 
-def _around(contents: Contents, z: Tensor, rng: np.random.Generator, *, amount: float) -> Tensor:
-    """A latent near `z`, `(dims,)` or `(dims, steps)`."""
-    space = sequences.trajectories(contents) if contents.model.time_varying else contents.space
+def _around(contents: InstrumentContents, z: Tensor, rng: np.random.Generator, *, amount: float) -> Tensor:
+    """A latent near `z`, `(dims,)` or `(dims, steps)`. amount: in units of the corpus's spread."""
+    space = sequences.trajectories_of(contents) if contents.model.time_varying else contents.space
     return space.around(z, rng, amount=amount)

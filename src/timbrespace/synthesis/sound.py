@@ -1,4 +1,4 @@
-"""A sound as an instrument gives it: audio, and everything that is known of it."""
+"""A rendered sound: audio, recipe, and its nearest training sound."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from timbrespace.audio.files import write
 class Sound:
     """One rendered sound.
 
-    name: file name without suffix. audio: `(channels, time)`. sample_rate: Hz. recipe: what makes it again, plain JSON values.
-    nearest: name of the nearest training sound; novelty: its distance over the median distance of held-out real sounds to theirs
-    (0: a copy, about 1: as new as a real sound nobody trained on); is_copy: novelty is so small that this is a copy. The three are
-    unknown (None, False) for an instrument stripped of its training sounds. root_note: MIDI note, where a pitch is clear.
+    name: file name without suffix. audio: `(channels, time)`. sample_rate: Hz. recipe: plain JSON values that `Instrument.replay`
+    renders again. nearest: name of the nearest training sound. novelty: distance to it over the median distance of held-out real
+    sounds to theirs (0: a copy, about 1: as new as a held-out sound). is_copy: novelty is under `novelty.COPY`. The three are
+    None, None and False for an instrument stripped of its training sounds. root_note: MIDI number where the pitch is clear.
+    latent: `(dims,)` or `(dims, steps)`.
     """
 
     name: str
@@ -39,7 +40,7 @@ class Sound:
         return self.audio.shape[-1] / self.sample_rate
 
     def save(self, folder: Path | str, *, subtype: str = "PCM_24", force: bool = False) -> Path:
-        """Writes `name.wav` and its recipe `name.json` into `folder`, and returns the path of the WAV.
+        """Writes `name.wav` and its recipe `name.json` into `folder`. Returns the path of the WAV.
 
         subtype: PCM_16, PCM_24 or FLOAT. Raises OutputExistsError, TimbrespaceError.
         """

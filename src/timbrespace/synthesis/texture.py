@@ -1,4 +1,4 @@
-"""What a decoder's average leaves out of an invented sound: a silent background, and the grain of noise."""
+"""What a decoder's mean leaves out of a new sound: a silent background, and the fluctuation of noise."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ from torch.nn import functional
 
 from timbrespace.representation.base import Representation
 
-KNEE_DB, RATIO = -60.0, 2.0  # downward expansion, dB under the loudest cell
-TONAL_DB, NOISY_DB = 10.0, 2.0  # a cell that stands out from its neighbours in frequency by so much is a partial, or noise
+KNEE_DB, RATIO = -60.0, 2.0  # downward expansion; dB under the loudest cell
+TONAL_DB, NOISY_DB = 10.0, 2.0  # a cell this much louder than its neighbours in frequency is a partial, or noise
 _NEIGHBOURS = (-4, -3, 3, 4)  # bands away; nearer ones belong to the same partial
 _DEEPEST_GRAIN_DB = -20.0
-ITERATIONS = 12  # of the phase search: with 16, 20 and 32 new sounds measure the same, for their levels are no one's in particular
-DEEPEST_DB = 80.0  # under the loudest cell, where a representation has no floor of its own
+ITERATIONS = 12  # of the phase search: new sounds measure the same with 16, 20 and 32, because no original fixes their levels
+DEEPEST_DB = 80.0  # floor under the loudest cell, for a representation without one
 
 
 def add_noise_texture(features: Tensor, representation: Representation, *, length: int, seed: int) -> Tensor:
-    """Levels of an invented sound, `(1, parts, bands, frames)` in dB with the loudest cell at 0, made to sound like one.
+    """Returns features `(1, parts, bands, frames)` of a new sound with a silent background and a noise texture.
 
-    Between sounds with a silent and sounds with a noisy background a model predicts a faint haze: what lies far down is pushed
-    further down. And it predicts the mean level of noise, which fluctuates: noisy cells take the fluctuation of white noise seen
-    through the same representation, so that it has the right size and the right correlation from cell to cell. Partials, which
-    stand out from their neighbours, stay smooth. A copy of a given sound is nearer to it without both. length: samples.
+    features: levels in dB with the loudest cell at 0. length: of the sound in samples. seed: of the noise.
+
+    A model that learned silent and noisy backgrounds predicts a faint haze between them: quiet cells are expanded downwards. It also
+    predicts the mean level of noise, whose level fluctuates: noisy cells get the fluctuation of white noise in the same
+    representation, which has the right size and the right correlation between cells. Partials stay smooth. The reconstruction of a
+    given sound is nearer to it without either.
     """
     floor = -float(getattr(representation, "floor", DEEPEST_DB))
     expanded = features - (RATIO - 1) * (KNEE_DB - features).clamp_min(0)
@@ -34,24 +36,24 @@ def add_noise_texture(features: Tensor, representation: Representation, *, lengt
 
 
 def with_fewer_iterations(representation: Representation) -> Representation:
-    """The same view with a phase search of at most `ITERATIONS` steps on its way back, for invented sounds."""
+    """Returns the representation with a phase search of at most `ITERATIONS` steps, for new sounds."""
     iterations = getattr(representation, "iterations", 0)
     if iterations <= ITERATIONS:
         return representation
-    brisker = copy.copy(representation)
-    brisker.iterations = ITERATIONS  # type: ignore[attr-defined]
-    return brisker
+    shorter = copy.copy(representation)
+    shorter.iterations = ITERATIONS  # type: ignore[attr-defined]
+    return shorter
 
 
 def grain(representation: Representation, *, length: int, seed: int) -> Tensor:
-    """Fluctuation of white noise about its mean power in dB: `(1, parts, bands, frames)` for `length` samples."""
+    """Returns the level of white noise relative to its mean power, in dB: `(1, parts, bands, frames)` for `length` samples."""
     noise = torch.randn(1, representation.channels, length, generator=torch.Generator().manual_seed(seed))
     level = representation.encode(noise)
     return (level - 10 * torch.log10((10 ** (level / 10)).mean((2, 3), keepdim=True))).clamp_min(_DEEPEST_GRAIN_DB)
 
 
 def noisiness(features: Tensor) -> Tensor:
-    """1 where a cell lies among equals in frequency, 0 where it is a partial: `(batch, parts, bands, frames)`, the same shape."""
+    """Returns `(batch, parts, bands, frames)` of the shape of `features`: 1 where a cell is as loud as its neighbours, 0 for a partial."""
     reach = max(_NEIGHBOURS)
     bands = features.shape[2]
     padded = functional.pad(features, (0, 0, reach, reach), mode="replicate")

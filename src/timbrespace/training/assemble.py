@@ -15,9 +15,9 @@ from timbrespace.latent.trajectories import Trajectories
 from timbrespace.model.base import Model
 from timbrespace.parallel import Pool
 from timbrespace.representation.base import Representation
-from timbrespace.synthesis.atlas import lay_out
-from timbrespace.synthesis.file import Clips, Contents
+from timbrespace.synthesis.file.contents import InstrumentContents, TrainingClips
 from timbrespace.synthesis.instrument import Instrument
+from timbrespace.synthesis.map_layout import fit_positions
 from timbrespace.synthesis.novelty import novelty_unit
 from timbrespace.training.data.sounds import Sounds, batches_of
 from timbrespace.training.loop import History, best_check
@@ -33,11 +33,11 @@ def make_instrument(
     """The instrument of a trained model: latents, density, map and features of the training clips. sounds: their own images first."""
     clips = corpus.indices("train")
     categories = [corpus.clips[i].category for i in clips]
-    paths = None
+    trajectories = None
     if model.time_varying:
         walked, lengths = _paths(model, sounds, representation, clips=len(clips))
         latents = torch.stack([path.mean(1) for path in walked])
-        paths, space = Trajectories.fit(walked, lengths, categories, seed=seed)
+        trajectories, space = Trajectories.fit(walked, lengths, categories, seed=seed)
     else:
         with torch.no_grad():
             latents = torch.cat([model.posterior(batch).mean for batch in batches_of(sounds, len(clips))])
@@ -45,7 +45,7 @@ def make_instrument(
     held = corpus.indices("validation") + corpus.indices("test")
     embeddings = _embeddings(corpus, clips, samples=samples)
     unheard = _embeddings(corpus, held, samples=samples) if held else embeddings[:0]
-    contents = Contents(
+    contents = InstrumentContents(
         representation=representation,
         model=model.requires_grad_(False),
         space=space,
@@ -53,9 +53,11 @@ def make_instrument(
         sample_rate=corpus.sample_rate,
         channels=corpus.channels,
         samples=samples,
-        clips=Clips(tuple(corpus.clips[i].name for i in clips), tuple(categories), latents, embeddings, lay_out(latents, seed=seed)),
+        clips=TrainingClips(
+            tuple(corpus.clips[i].name for i in clips), tuple(categories), latents, embeddings, fit_positions(latents, seed=seed)
+        ),
         novelty_unit=novelty_unit(unheard, embeddings),
-        paths=paths,
+        trajectories=trajectories,
     )
     return Instrument(contents)
 

@@ -12,7 +12,6 @@ import pytest
 import soundfile
 import torch
 from safetensors.torch import save_file
-from test_moving import NARROW
 
 import timbrespace
 from shell import Shell
@@ -23,7 +22,7 @@ from timbrespace.model.sequence.base import longest_length
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.synthesis.sound import Sound
 from timbrespace.training import train as training
-from tiny import RATE, drum, fix_plan, tensors_of, write_drums
+from tiny import NARROW, RATE, drum, fix_plan, tensors_of, write_drums
 
 Trained = Callable[[str], Instrument]
 
@@ -88,7 +87,7 @@ def test_saved_and_loaded_it_plays_the_same(preset: str, trained: Trained, tmp_p
     assert same(sounds[:2], instrument.generate(2, seed=2))
     assert torch.equal(instrument.reconstruct(drum(1)), copy.reconstruct(drum(1)))
     assert all(sound.novelty is not None for sound in sounds)
-    assert instrument.places(sounds).shape == (3, 2)
+    assert instrument.map_positions(sounds).shape == (3, 2)
     clips = instrument.contents.clips
     assert clips is not None
     assert clips.latents.shape == (len(clips.names), instrument.dims)
@@ -165,8 +164,8 @@ def test_the_length_asked_for(preset: str, trained: Trained) -> None:
             instrument.generate(1, seconds=seconds)  # type: ignore[arg-type]
 
 
-def test_whole_clips_bring_their_own_length(instrument: Instrument, tiny: Any, shell: Shell, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="whole clips that bring their own length"):
+def test_whole_clips_have_their_own_length(instrument: Instrument, tiny: Any, shell: Shell, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="whole clips that have their own length"):
         instrument.generate(1, seconds=0.5)
     assert "leave it out" in shell("generate", tiny.file, "-n", 1, "--seconds", 0.5, "--out", tmp_path / "x", code=2)
     assert not (tmp_path / "x").exists()
@@ -207,16 +206,16 @@ def test_a_path_may_be_of_any_duration(trained: Trained) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda t: t.pop("paths.mean"),
-        lambda t: t.pop("paths.scale"),
-        lambda t: t.update({"paths.mean": t["paths.mean"][:, 1:].contiguous()}),
-        lambda t: t.update({"paths.basis": t["paths.basis"][1:].contiguous()}),
-        lambda t: t.update({"paths.scale": torch.ones(99)}),
-        lambda t: t.update({"paths.scale": torch.ones(())}),
-        lambda t: t.update({"paths.lengths": torch.tensor([14.0, 1.0, 1e30])}),
-        lambda t: t.update({"paths.lengths": torch.tensor([-1.0, 1.0, 15.0])}),
-        lambda t: t.update({"paths.spread": torch.ones(4, 9)}),
-        lambda t: t.update({"paths.spread": t["paths.spread"] * math.inf}),
+        lambda t: t.pop("trajectories.mean"),
+        lambda t: t.pop("trajectories.scale"),
+        lambda t: t.update({"trajectories.mean": t["trajectories.mean"][:, 1:].contiguous()}),
+        lambda t: t.update({"trajectories.basis": t["trajectories.basis"][1:].contiguous()}),
+        lambda t: t.update({"trajectories.scale": torch.ones(99)}),
+        lambda t: t.update({"trajectories.scale": torch.ones(())}),
+        lambda t: t.update({"trajectories.lengths": torch.tensor([14.0, 1.0, 1e30])}),
+        lambda t: t.update({"trajectories.lengths": torch.tensor([-1.0, 1.0, 15.0])}),
+        lambda t: t.update({"trajectories.spread": torch.ones(4, 9)}),
+        lambda t: t.update({"trajectories.spread": t["trajectories.spread"] * math.inf}),
         lambda t: t.update({"space.means": t["space.means"][:, 1:].contiguous()}),
     ],
 )
@@ -234,13 +233,13 @@ def test_damaged_files_are_refused(change: Callable[[dict[str, torch.Tensor]], A
         Instrument.load(tmp_path / "bad.safetensors")
 
 
-def test_paths_without_a_moving_model_are_refused(tiny: Any, tmp_path: Path) -> None:
+def test_trajectories_without_a_time_varying_latent_are_refused(tiny: Any, tmp_path: Path) -> None:
     from safetensors import safe_open
 
     with safe_open(tiny.file, "pt") as file:
         metadata = file.metadata()
-    save_file({**tensors_of(tiny.file), "paths.mean": torch.zeros(2)}, tmp_path / "bad.safetensors", metadata)
-    with pytest.raises(InstrumentFileError, match="does not move"):
+    save_file({**tensors_of(tiny.file), "trajectories.mean": torch.zeros(2)}, tmp_path / "bad.safetensors", metadata)
+    with pytest.raises(InstrumentFileError, match="does not vary in time"):
         Instrument.load(tmp_path / "bad.safetensors")
 
 

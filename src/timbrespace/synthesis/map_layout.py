@@ -1,4 +1,4 @@
-"""The map of a corpus: a place in the plane for every training sound, and for any new point of the latent space."""
+"""The map of a corpus: a position in the plane for every training sound, and for any other latent."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_FEWEST = 8  # under this many sounds neighbourhoods mean nothing: principal axes are drawn
-_MOST = 4000  # t-SNE's time grows faster than its use
+_FEWEST = 8  # with fewer sounds neighbourhoods mean nothing, and the map shows the first two principal components
+_MOST = 4000  # with more sounds t-SNE would need minutes
 
 
-def lay_out(latents: Tensor, *, seed: int = 0) -> Tensor:
-    """Places `(n, 2)` in -1 … 1 for latents `(n, dims)`: t-SNE (van der Maaten, Hinton 2008), started from the principal axes."""
+def fit_positions(latents: Tensor, *, seed: int = 0) -> Tensor:
+    """Returns positions `(n, 2)` in -1 to 1 of latents `(n, dims)`: t-SNE (van der Maaten, Hinton 2008), initialised by PCA."""
     points = latents.double().numpy()
     points = points - points.mean(0)
     axes = np.linalg.svd(points, full_matrices=False)[2][:2] if len(points) > 1 else np.zeros((1, points.shape[1]))
@@ -25,9 +25,12 @@ def lay_out(latents: Tensor, *, seed: int = 0) -> Tensor:
     return torch.tensor(flat / (reach if reach > 0 else 1.0), dtype=torch.float32)
 
 
-def place(points: Tensor, *, latents: Tensor, places: Tensor, neighbours: int = 5) -> Tensor:
-    """Places `(m, 2)` of new points `(m, dims)`: the mean place of the nearest training sounds, nearer ones weighing more."""
+def interpolate_positions(points: Tensor, *, latents: Tensor, positions: Tensor, neighbours: int = 5) -> Tensor:
+    """Returns positions `(m, 2)` of further latents `points (m, dims)`: weighted means over their nearest training sounds.
+
+    latents `(n, dims)`, positions `(n, 2)`: of the training sounds. Weights are inverse squared distances.
+    """
     distances, indices = torch.cdist(points, latents).topk(min(neighbours, len(latents)), largest=False)
     weights = 1 / (distances + 1e-6).square()
     weights = weights / weights.sum(1, keepdim=True)
-    return (places[indices] * weights[..., None]).sum(1)
+    return (positions[indices] * weights[..., None]).sum(1)

@@ -1,0 +1,82 @@
+"""From a sound to its latent and from a latent to audio: what `Instrument.encode`, `decode` and `reconstruct` do."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from timbrespace.audio.files import resample
+from timbrespace.audio.trim import bounds, shorten
+from timbrespace.contracts import ShapeError, check_audio
+from timbrespace.synthesis import sequences
+from timbrespace.synthesis.file.contents import InstrumentContents
+from timbrespace.synthesis.notes import locate
+from timbrespace.synthesis.texture import add_noise_texture, with_fewer_iterations
+
+
+class EncodedSound(NamedTuple):
+    """A sound in the latent space.
+
+    z: `(dims,)`, or `(dims, steps)` of a time-varying latent. length: in samples from the onset. peak: largest absolute sample.
+    """
+
+    z: Tensor
+    length: int
+    peak: float
+
+
+def longest_length(contents: InstrumentContents) -> int | None:
+    """Returns the samples of the longest sound that the model encodes whole, from the onset; None where any length is encoded."""
+    return contents.samples if contents.model.fixed_length or not contents.model.time_varying else None
+
+
+def trim_to_onset(contents: InstrumentContents, audio: Tensor, sample_rate: int | None) -> tuple[Tensor, int]:
+    """Returns audio `(channels, time)` at the instrument's rate, from onset to end, cut to `longest_length`; and the onset in samples.
+
+    sample_rate: of `audio` in Hz, if not the instrument's. Raises ShapeError for another shape, wrong channels, or silence.
+    """
+    if not isinstance(audio, Tensor) or audio.ndim != 2:
+        found = tuple(audio.shape) if isinstance(audio, Tensor) else type(audio)
+        raise ShapeError(f"a sound must be a tensor (channels, time), not {found}")
+    check_audio(audio[None], channels=contents.channels)
+    audio, rate = audio.detach().cpu().float(), contents.sample_rate
+    if sample_rate is not None and sample_rate != rate:
+        audio = resample(audio, sample_rate, rate)
+    start, end = bounds(audio.numpy(), rate)
+    if end <= start:
+        raise ShapeError("the sound is silent; there is nothing to encode")
+    return torch.from_numpy(shorten(audio[:, start:end].numpy(), longest_length(contents) or end - start, rate)), start
+
+
+def encode(contents: InstrumentContents, audio: Tensor) -> EncodedSound:
+    """Encodes a sound `(channels, time)` that starts at its onset."""
+    length, prepared = audio.shape[-1], contents.model.prepare_audio(audio, contents.samples)
+    with torch.no_grad():
+        features, lengths = contents.representation.encode(prepared[None]), torch.tensor([length])
+        z = locate(contents.model, features, lengths, audio, contents.sample_rate)[0]
+    if contents.model.time_varying:
+        z = z[:, : sequences.latent_steps(contents, length)]
+    return EncodedSound(z, length, float(audio.abs().max()))
+
+
+def decode(contents: InstrumentContents, z: Tensor, *, length: int | None, seed: int, texture: bool) -> Tensor:
+    """Decodes a latent `(dims,)` or `(dims, steps)` to audio `(channels, length)` of peak 1. Arguments as in `Instrument.decode`."""
+    model, representation = contents.model, contents.representation
+    fits = z.ndim == 2 and len(z) == model.dims and z.shape[1] > 0 if model.time_varying else tuple(z.shape) == (model.dims,)
+    if not fits or not torch.isfinite(z).all():
+        expected = "(dims, steps)" if model.time_varying else "(dims,)"
+        raise ShapeError(f"a latent must be {expected} finite numbers, dims = {model.dims}, not {tuple(z.shape)}")
+    if model.time_varying:
+        z, length = sequences.fit_path(contents, z, length)
+    with torch.no_grad():
+        decoded = model.decode(z[None].float(), lengths=None if length is None else torch.tensor([length]))
+        if length is None or not model.time_varying:
+            length = min(contents.samples, int(decoded.lengths[0]))
+        features = decoded.features[..., : representation.frames(length)]
+        if texture and model.noise_texture:
+            features = add_noise_texture(features, representation, length=length, seed=seed)
+            representation = with_fewer_iterations(representation)
+        audio = representation.decode(features, length=length, seed=seed)[0]
+    return audio / audio.abs().max().clamp_min(1e-9)

@@ -1,0 +1,50 @@
+"""Everything that an instrument is made of, as training builds it and as its file stores it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Tensor
+
+from timbrespace.latent.space import LatentSpace
+from timbrespace.latent.trajectories import Trajectories
+from timbrespace.model.base import Model
+from timbrespace.representation.base import Representation
+
+
+@dataclass(frozen=True)
+class TrainingClips:
+    """What an instrument keeps of its n training clips; no audio.
+
+    names, categories: one a clip. latents `(n, dims)`: means over the steps where latents vary in time. embeddings `(n, features)`:
+    of `audio.distance.embedding`. positions `(n, 2)`: on the map, each -1 to 1.
+    """
+
+    names: tuple[str, ...]
+    categories: tuple[str | None, ...]
+    latents: Tensor
+    embeddings: Tensor
+    positions: Tensor
+
+
+@dataclass(frozen=True)
+class InstrumentContents:
+    """The parts of an instrument.
+
+    settings: config of representation and model. sample_rate: Hz. samples: length of the longest clip. card: metrics of the instrument.
+    clips: None for a stripped instrument. novelty_unit: median embedding distance of held-out sounds to their nearest training sound.
+    trajectories: for a model with a time-varying latent; `space` is then a density over their coordinates, see `Trajectories`.
+    """
+
+    representation: Representation
+    model: Model
+    space: LatentSpace
+    settings: dict[str, Any]
+    sample_rate: int
+    channels: int
+    samples: int
+    card: dict[str, Any] = field(default_factory=dict)
+    clips: TrainingClips | None = None
+    novelty_unit: float | None = None
+    trajectories: Trajectories | None = None

@@ -1,0 +1,24 @@
+"""Names inside an instrument file, and the limits of what it may hold."""
+
+from __future__ import annotations
+
+FORMAT, VERSION = "timbrespace-instrument", 1
+KEY = "timbrespace"  # of the JSON header among the metadata
+MODEL, SPACE, TRAJECTORIES, NORMALISATION, CLIPS = "model.", "space.", "trajectories.", "normalisation.", "clips."
+HALF_PRECISION = {"basis"}  # of the model: most of the file, and already rounded to half precision when it was fitted
+EMBEDDING_FEATURES = 68  # of `audio.distance.embedding`
+
+LARGEST_FILE = 4 << 30  # bytes
+LONGEST_CLIP = 60.0  # s
+MOST_CELLS = 1 << 26  # frames of a clip times bands (or steps of a coarse time axis): a header must not ask for gigabytes
+
+# Old name (or prefix, with its dot) of a tensor -> today's.
+TENSOR_ALIASES = {"paths.": TRAJECTORIES, "clips.places": f"{CLIPS}positions"}
+
+
+def current_name(name: str) -> str:
+    """Returns today's name of a tensor that an older file may call otherwise."""
+    for old, new in TENSOR_ALIASES.items():
+        if name == old or (old.endswith(".") and name.startswith(old)):
+            return new + name.removeprefix(old)
+    return name

@@ -1,0 +1,60 @@
+"""Writes an instrument file: one `.safetensors`, tensors and a JSON header."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from timbrespace.atomic import write_bytes
+from timbrespace.representation.normalisation import Normalised
+from timbrespace.synthesis.file.contents import InstrumentContents
+from timbrespace.synthesis.file.layout import CLIPS, FORMAT, HALF_PRECISION, KEY, MODEL, NORMALISATION, SPACE, TRAJECTORIES, VERSION
+
+
+def write_instrument(contents: InstrumentContents, path: Path, *, force: bool = False) -> None:
+    """Writes the file, whole or not at all. Raises OutputExistsError, TimbrespaceError."""
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _tensors(contents).items()}
+    header = json.dumps(_header(contents), ensure_ascii=False, allow_nan=False)
+    write_bytes(path, save_tensors(tensors, metadata={KEY: header}), force=force)
+
+
+def _tensors(contents: InstrumentContents) -> dict[str, Tensor]:
+    """All tensors by their names in the file."""
+    space = contents.space
+    tensors = {f"{MODEL}{k}": v.half() if k in HALF_PRECISION else v for k, v in contents.model.state_dict().items()}
+    tensors |= {f"{SPACE}{name}": getattr(space, name) for name in ("weights", "means", "factors", "shared")}
+    if space.axes is not None and space.centre is not None:
+        tensors |= {f"{SPACE}axes": space.axes, f"{SPACE}centre": space.centre}
+    if contents.trajectories is not None:
+        tensors |= {f"{TRAJECTORIES}{name}": tensor for name, tensor in vars(contents.trajectories).items()}
+    if isinstance(contents.representation, Normalised):
+        tensors |= {f"{NORMALISATION}{name}": tensor for name, tensor in contents.representation.state().items()}
+    if contents.clips is not None:
+        clips = contents.clips
+        tensors |= {
+            f"{CLIPS}latents": clips.latents,
+            f"{CLIPS}embeddings": clips.embeddings.half(),
+            f"{CLIPS}positions": clips.positions,
+        }
+    return tensors
+
+
+def _header(contents: InstrumentContents) -> dict[str, Any]:
+    """The JSON header."""
+    clips = contents.clips
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "settings": contents.settings,
+        "sample_rate": contents.sample_rate,
+        "channels": contents.channels,
+        "samples": contents.samples,
+        "labels": list(contents.space.labels),
+        "card": contents.card,
+        "novelty_unit": contents.novelty_unit,
+        "clips": None if clips is None else {"names": list(clips.names), "categories": list(clips.categories)},
+    }
