@@ -1,0 +1,125 @@
+"""Makes the pictures of README.md again, in docs/pictures.
+
+    timbrespace demo
+    timbrespace train DRUMS --out drums.safetensors --minutes 2 --seed 0
+    python scripts/pictures.py DRUMS drums.safetensors demo/index.html
+
+DRUMS is the folder `drums` that benchmarks/real_audio.py makes. Needs Playwright (an extra of `[dev]`) and a Chromium that it finds. Sounds
+are drawn at random by a fixed seed, none is picked by hand. No audio is written.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import random
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+PICTURES = ROOT / "docs" / "pictures"
+KINDS = ("kick", "snare", "hat", "cymbal", "tom")
+EACH = 4  # real sounds, and new ones, of each kind
+SECONDS, LOWEST_DB = 0.8, -70
+COLOURS = 64  # of a stored PNG
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Draws new sounds beside real ones, takes a picture of the demo's page."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sounds", type=Path, metavar="DRUMS", help="the folder that the instrument was trained on")
+    parser.add_argument("instrument", type=Path, help="the trained instrument")
+    parser.add_argument("page", type=Path, help="index.html of the demo")
+    given = parser.parse_args(arguments)
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    store(real_and_new(given.sounds, given.instrument), "real-and-new.png")
+    store(screenshot(given.page), "demo.png")
+
+
+def real_and_new(sounds: Path, file: Path) -> bytes:
+    """A PNG: a row for each kind, real sounds on the left, new ones on the right."""
+    import timbrespace
+    from timbrespace.audio.files import find_audio, read
+
+    instrument = timbrespace.load(file)
+    clips = instrument.contents.clips
+    assert clips is not None, "the instrument is stripped: it does not know its training sounds"
+    files = {path.relative_to(sounds).with_suffix("").as_posix(): path for path in find_audio(sounds)}
+    rows = []
+    for kind in KINDS:
+        names = [name for name, category in zip(clips.names, clips.categories, strict=True) if category == kind and name in files]
+        chosen = random.Random(0).sample(names, EACH)
+        real = [read(files[name], sample_rate=instrument.sample_rate, channels=1)[0][0] for name in chosen]
+        new = [sound.audio[0] for sound in instrument.generate(EACH, category=kind, seed=0)]
+        rows.append((kind, real, new))
+    return draw(rows, instrument.sample_rate)
+
+
+def draw(rows: Sequence[tuple[str, list[Any], list[Any]]], sample_rate: int) -> bytes:
+    """The spectrograms of sounds `(time,)` as one PNG."""
+    from matplotlib.figure import Figure
+
+    spectrogram = spectrogram_of(sample_rate)
+    figure = Figure(figsize=(9.6, 5.2), dpi=100, facecolor="white")
+    grid = figure.subplots(
+        len(rows), 2 * EACH + 1, gridspec_kw={"width_ratios": [1] * EACH + [0.18] + [1] * EACH, "wspace": 0.06, "hspace": 0.08}
+    )
+    for line, (kind, real, new) in zip(grid, rows, strict=True):
+        line[EACH].axis("off")
+        for axes, sound in zip([*line[:EACH], *line[EACH + 1 :]], [*real, *new], strict=True):
+            axes.imshow(spectrogram(sound), origin="lower", aspect="auto", cmap="inferno", vmin=LOWEST_DB, vmax=0, interpolation="nearest")
+            axes.set(xticks=[], yticks=[])
+            axes.spines[:].set_visible(False)
+        line[0].set_ylabel(kind, fontsize=12)
+    figure.subplots_adjust(left=0.035, right=0.995, bottom=0.01, top=0.92)
+    figure.text(0.265, 0.945, "real sounds", ha="center", fontsize=13)
+    figure.text(0.765, 0.945, "new sounds", ha="center", fontsize=13)
+    written = io.BytesIO()
+    figure.savefig(written, format="png")
+    return written.getvalue()
+
+
+def spectrogram_of(sample_rate: int) -> Callable[[Any], Any]:
+    """A function from a sound `(time,)` to its levels `(bands, frames)` in dB under the loudest cell, over the first SECONDS."""
+    import torch
+
+    from timbrespace.representation.views.mel import Mel
+
+    view = Mel(hop=128, bands=96, floor=float(-LOWEST_DB), sample_rate=sample_rate)
+
+    def spectrogram(sound: Any) -> Any:
+        length = round(SECONDS * sample_rate)
+        cut = torch.nn.functional.pad(sound[:length], (0, max(0, length - len(sound))))
+        levels = view.encode(cut[None, None])[0, 0]
+        return (levels - levels.max()).numpy()
+
+    return spectrogram
+
+
+def screenshot(page: Path) -> bytes:
+    """The upper part of a page as a PNG."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as tools:
+        browser = tools.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        window = browser.new_page(viewport={"width": 1100, "height": 820})
+        window.goto(page.resolve().as_uri())
+        window.wait_for_timeout(1_500)
+        picture = window.screenshot()
+        browser.close()
+    return picture
+
+
+def store(png: bytes, name: str) -> None:
+    """Writes a PNG with few colours, so that it is small."""
+    from PIL import Image
+
+    picture = Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS)
+    picture.save(PICTURES / name, optimize=True)
+    print(f"{name}: {(PICTURES / name).stat().st_size / 1000:.0f} kB")
+
+
+if __name__ == "__main__":
+    main()
