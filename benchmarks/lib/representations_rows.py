@@ -17,8 +17,8 @@ from timbrespace.contracts import SAMPLE_RATE, ConfigError
 from timbrespace.representation.base import Representation
 from timbrespace.representation.phase.recover import METHODS
 from timbrespace.representation.registry import REPRESENTATIONS
-from timbrespace.representation.stereo import from_parts
-from timbrespace.representation.views.log_stft import Log
+from timbrespace.representation.stereo import from_mid_side
+from timbrespace.representation.views.log_stft import LogStft
 
 # Other settings: name of the row -> config keys. The name begins with that of the view. A row is left out if its view is not registered
 # or does not have these keys.
@@ -58,16 +58,16 @@ class Row:
         return build_representation({"name": self.view, **self.keys}, sample_rate=SAMPLE_RATE, channels=1)
 
 
-class LibraryLog(Log):
+class LibraryLog(LogStft):
     """The `log` view with librosa's Griffin-Lim, 32 plain iterations, as its way back."""
 
-    def _find_phase(self, magnitude: Tensor, *, length: int, **_: Any) -> Tensor:
+    def _recover_audio(self, magnitude: Tensor, *, length: int, **_: Any) -> Tensor:
         import librosa
 
         options = {"n_iter": 32, "momentum": 0.0, "n_fft": self.n_fft, "hop_length": self.hop, "length": length, "random_state": 0}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # sounds shorter than a window
-            return from_parts(torch.from_numpy(librosa.griffinlim(magnitude.numpy(), pad_mode="constant", **options)))
+            return from_mid_side(torch.from_numpy(librosa.griffinlim(magnitude.numpy(), pad_mode="constant", **options)))
 
 
 def all_rows() -> list[Row]:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from timbrespace.contracts import ConfigError
-from timbrespace.representation.views.constant_q import ConstantQ, _make_plan, _quick
+from timbrespace.representation.views.constant_q import ConstantQ, _make_plan, _fast_size
 
 RATE = 44_100
 GRIDS = [
@@ -53,7 +53,7 @@ def test_windows_are_painless_and_their_squares_sum_to_one(grid: dict) -> None:
     view = ConstantQ(**grid)
     frames = view.frames(2000)
     plan = _make_plan(view.low, view.bins_per_octave, RATE, view.hop, frames)
-    used = plan.cut > 0
+    used = plan.weights > 0
     bins, bands = plan.bins[used], torch.arange(view.bands).repeat_interleave(frames)[used]
     for band in range(view.bands):
         held = bins[bands == band]
@@ -61,7 +61,7 @@ def test_windows_are_painless_and_their_squares_sum_to_one(grid: dict) -> None:
         assert width < frames
     gain = torch.zeros(frames * view.hop // 2 + 1, dtype=torch.float64)
     ends = (bands == 0) | (bands == view.bands - 1)
-    weight = plan.cut[used] * math.sqrt(view.hop / 2) * torch.where(ends, 0.5, 1.0).double() ** 0.5
+    weight = plan.weights[used] * math.sqrt(view.hop / 2) * torch.where(ends, 0.5, 1.0).double() ** 0.5
     weight = weight * torch.where((bins == 0) | (bins == len(gain) - 1), 2.0, 1.0)
     gain.index_add_(0, bins, weight.square())
     torch.testing.assert_close(gain, torch.ones_like(gain), rtol=0, atol=1e-12)
@@ -132,7 +132,7 @@ def test_gradients_are_right() -> None:
 
 
 def test_lengths_of_the_transform_are_quick_ones() -> None:
-    assert [_quick(n) for n in (1, 2, 7, 97, 101, 1001)] == [2, 2, 8, 100, 108, 1024]
+    assert [_fast_size(n) for n in (1, 2, 7, 97, 101, 1001)] == [2, 2, 8, 100, 108, 1024]
     view = ConstantQ()
     counts = [view.frames(n) for n in range(1, 60_000, 997)]
     assert counts == sorted(counts)
@@ -141,8 +141,8 @@ def test_lengths_of_the_transform_are_quick_ones() -> None:
 @pytest.mark.parametrize(
     ("keys", "words"),
     [
-        ({"low": 400.0}, "take a low of at most 344.531 Hz or a hop of at most 55"),
-        ({"low": 20.0, "bins_per_octave": 48}, "rings for 6.9 s, allowed are 4 s; take fewer bins_per_octave or a low of at least 35 Hz"),
+        ({"low": 400.0}, "use a low of at most 344.531 Hz or a hop of at most 55"),
+        ({"low": 20.0, "bins_per_octave": 48}, "responds for 6.9 s, allowed are 4 s; use fewer bins_per_octave or a low of at least 35 Hz"),
         ({"bins_per_octave": 0}, "bins_per_octave is 0, allowed are whole numbers from 1 to 96; the default is 12"),
         ({"form": "real"}, "form is 'real', allowed are 'complex', 'polar'"),
     ],

@@ -9,10 +9,12 @@ from timbrespace.audio.distance import grain_error, sound_error
 from timbrespace.audio.stft import spectra
 from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.representation.base import Representation
-from timbrespace.representation.phase.projection import Grid, bands_known, bins_known, griffin_lim, power_limits, reflect
+from timbrespace.representation.phase.griffin_lim import fast_griffin_lim
+from timbrespace.representation.phase.projection import StftGrid, power_limits, project_to_bands, project_to_bins
+from timbrespace.representation.phase.raar import raar
 from timbrespace.representation.phase.refine import refine
 from timbrespace.representation.views.bands import Bands
-from timbrespace.representation.views.log_stft import Log
+from timbrespace.representation.views.log_stft import LogStft
 from timbrespace.representation.views.magnitude import Magnitude
 from timbrespace.representation.views.mel import Mel
 from tiny import drum
@@ -28,7 +30,7 @@ def noise(length: int) -> torch.Tensor:
     return 0.3 * torch.randn(1, length, generator=torch.Generator().manual_seed(4))
 
 
-@pytest.mark.parametrize("kind", [Bands, Mel, Log])
+@pytest.mark.parametrize("kind", [Bands, Mel, LogStft])
 def test_reflections_that_keep_to_what_is_known_come_nearer(kind: type[Bands]) -> None:
     old, new = ([back(kind(method=method), sound) for sound in SOUNDS] for method in ("pghi+griffin-lim", "pghi+raar"))
     assert sound_error(SOUNDS, new).mean() < sound_error(SOUNDS, old).mean() - 0.02
@@ -51,7 +53,7 @@ def test_agreeing_scales_bands_and_leaves_what_lies_between() -> None:
     def gather(power: torch.Tensor) -> torch.Tensor:
         return torch.zeros(3, 3).index_add_(1, member, power)
 
-    agreed = bands_known(wanted, most, gather=gather, spread=lambda ratio: ratio[:, member])(spectrum)
+    agreed = project_to_bands(wanted, most, gather=gather, spread=lambda ratio: ratio[:, member])(spectrum)
     power = gather(agreed.abs().square()).T
     known = torch.tensor([[True, True, True], [True, False, True], [False, True, True]])
     torch.testing.assert_close(power[known], wanted[known])
@@ -62,7 +64,7 @@ def test_agreeing_scales_bands_and_leaves_what_lies_between() -> None:
 
 def test_limits_of_cells_on_the_floor() -> None:
     level = torch.tensor([[0.0, -80.0], [-80.0, -80.0]])
-    wanted, most = power_limits(level, heard=level > -70)
+    wanted, most = power_limits(level, above_floor=level > -70)
     torch.testing.assert_close(wanted, torch.tensor([[1.0, 0.0], [0.0, 0.0]]))
     torch.testing.assert_close(most, torch.tensor([[0.0, 0.0], [1e-8, 0.0]]))  # beside a heard cell; not in a silent frame
 
@@ -70,13 +72,13 @@ def test_limits_of_cells_on_the_floor() -> None:
 def test_a_true_spectrum_stays_where_it_is() -> None:
     sound = drum(1)[:, :4_000].double()
     spectrum = spectra(sound[None], n_fft=256, hop=64)[0, 0]
-    grid, agree = Grid(n_fft=256, hop=64, length=4_000, like=sound), bins_known(spectrum.abs())
-    torch.testing.assert_close(reflect(spectrum, agree, grid, iterations=3, relaxation=0.9), spectrum, atol=1e-9, rtol=0)
-    torch.testing.assert_close(griffin_lim(spectrum, agree, grid, iterations=3, momentum=0.9), spectrum, atol=1e-9, rtol=0)
-    torch.testing.assert_close(grid.audio(spectrum), sound[0], atol=1e-9, rtol=0)
+    grid, project = StftGrid(n_fft=256, hop=64, length=4_000, like=sound), project_to_bins(spectrum.abs())
+    torch.testing.assert_close(raar(spectrum, project, grid, iterations=3, relaxation=0.9), spectrum, atol=1e-9, rtol=0)
+    torch.testing.assert_close(fast_griffin_lim(spectrum, project, grid, iterations=3, momentum=0.9), spectrum, atol=1e-9, rtol=0)
+    torch.testing.assert_close(grid.to_audio(spectrum), sound[0], atol=1e-9, rtol=0)
 
 
-@pytest.mark.parametrize("view", [Bands, Log, Mel, Magnitude])
+@pytest.mark.parametrize("view", [Bands, LogStft, Mel, Magnitude])
 def test_refining_fits_the_features_better(view: type[Bands]) -> None:
     plain, finer = view(iterations=8), view(iterations=8, refine=12)
     for sound in SOUNDS[1:3]:
@@ -96,7 +98,7 @@ def test_refining_is_repeatable_and_sounds_do_not_meet() -> None:
         assert torch.equal(together[:1], view.decode(features[:1], length=sounds.shape[-1], seed=3))
 
 
-@pytest.mark.parametrize("view", [Bands, Log, Mel, Magnitude])
+@pytest.mark.parametrize("view", [Bands, LogStft, Mel, Magnitude])
 def test_silence_behind_a_sound_stays_silent(view: type[Bands]) -> None:
     sound = torch.zeros(1, 20_000)
     sound[:, :6_000] = drum(1)[:, :6_000]

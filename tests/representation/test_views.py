@@ -11,10 +11,10 @@ from timbrespace.audio.stft import mel_filters, power_spectrogram, spectra, stft
 from timbrespace.config.build import build_model, build_representation, make_config
 from timbrespace.config.presets import load_preset
 from timbrespace.contracts import ConfigError
-from timbrespace.representation.phase.projection import Grid
+from timbrespace.representation.phase.projection import StftGrid
 from timbrespace.representation.registry import REPRESENTATIONS
 from timbrespace.representation.views.complex import Complex
-from timbrespace.representation.views.log_stft import Log
+from timbrespace.representation.views.log_stft import LogStft
 from timbrespace.representation.views.magnitude import Magnitude
 from timbrespace.representation.views.mel import Mel
 from timbrespace.representation.views.polar import InstantaneousFrequency, Polar
@@ -130,7 +130,7 @@ def test_log_is_the_level_of_the_stft() -> None:
     level = 20 * torch.log10(stft(audio, n_fft=1024, hop=256).abs().clamp_min(1e-6))
     for floor in (40.0, 80.0):
         wanted = torch.maximum(level, level.amax((1, 2, 3), keepdim=True) - floor)
-        torch.testing.assert_close(Log(floor=floor).encode(audio), wanted, rtol=0, atol=0.02)
+        torch.testing.assert_close(LogStft(floor=floor).encode(audio), wanted, rtol=0, atol=0.02)
 
 
 def test_mel_is_a_mean_over_bins_and_flat_noise_is_flat() -> None:
@@ -235,12 +235,12 @@ def test_spectrum_without_phase_gives_the_tone_back() -> None:
 def test_the_grid_of_the_phase_search_is_that_of_spectrum(n_fft: int, hop: int, length: int) -> None:
     view = Spectrum(n_fft=n_fft, hop=hop, bands=n_fft // 2 + 1)
     audio, options = noise(length).double(), {"n_fft": n_fft, "hop": hop, "length": length, "window": view._window, "centred": False}
-    grid, wanted = Grid(**options, like=audio, least=0.0), view._spectra(audio)
+    grid, wanted = StftGrid(**options, like=audio, min_overlap=0.0), view._spectra(audio)
     assert grid.frames == view.frames(length)
-    torch.testing.assert_close(grid.audio(wanted), audio, rtol=0, atol=1e-9)
-    torch.testing.assert_close(grid.consistent(wanted), wanted, rtol=0, atol=1e-9)
+    torch.testing.assert_close(grid.to_audio(wanted), audio, rtol=0, atol=1e-9)
+    torch.testing.assert_close(grid.project(wanted), wanted, rtol=0, atol=1e-9)
     other = torch.polar(wanted.abs(), wanted.angle().flip(0, 1))
-    torch.testing.assert_close(grid.consistent(other), view._spectra(view._to_audio(other, length=length)), rtol=0, atol=1e-9)
+    torch.testing.assert_close(grid.project(other), view._spectra(view._to_audio(other, length=length)), rtol=0, atol=1e-9)
 
 
 def test_spectra_that_overlap_get_their_phase_from_their_slopes() -> None:

@@ -90,7 +90,7 @@ def power_spectrogram(audio: Tensor, *, n_fft: int, hop: int) -> Tensor:
 
 
 def overlap_add(pieces: Tensor, *, hop: int) -> Tensor:
-    """Sums pieces `(..., frames, size)` laid `hop` samples apart: `(..., time)`, time at least (frames - 1) * hop + size.
+    """Returns the sum of pieces `hop` samples apart: `(..., frames, size) -> (..., time)`, time = (frames - 1 + ceil(size / hop)) * hop.
 
     piece 0   |a0|a1|a2|a3|                a piece is size / hop blocks, the last filled up with zeros;
     piece 1      |b0|b1|b2|b3|             block k of all pieces is added in one go, k blocks further on
@@ -103,8 +103,7 @@ def overlap_add(pieces: Tensor, *, hop: int) -> Tensor:
     summed = pieces.new_zeros(*pieces.shape[:-2], frames + blocks - 1, hop)
     for k in range(blocks):
         summed[..., k : k + frames, :] += split[..., k, :]
-    # One more block of zeros: `istft` may ask for up to hop - 1 samples beyond the last whole window at an odd hop.
-    return functional.pad(summed, (0, 0, 0, 1)).flatten(-2)
+    return summed.flatten(-2)
 
 
 def mel_frequencies(count: int, *, low: float, high: float) -> Tensor:

@@ -1,4 +1,4 @@
-"""What the numbers of a representation stand for: names and units of its parts, frequencies of its bands, times of its frames."""
+"""The axes of features: names and units of the parts, frequencies of the bands, times of the frames."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ MIDDLE_SIDE = {1: ("",), 2: ("middle", "side")}
 
 
 class View(NamedTuple):
-    """One view of a channel, or one part of the features.
+    """One quantity of a channel ('magnitude'), or one part of the features ('left magnitude').
 
-    name: such as 'magnitude', or of a part 'left magnitude'. unit: 'dB', 'rad', 'half turns a hop', or '' for plain numbers. meaning: what
-    is 0 or 1 in that unit. kind: level (dB), magnitude (0 and above), signed (around 0), cyclic (`turn` further on is the same). turn: in
-    the unit, 0 where it is not cyclic.
+    unit: 'dB', 'rad', 'half turns a hop', or '' for dimensionless numbers. meaning: the reference value, for instance what 0 dB is.
+    kind: level (dB), magnitude (0 and above), signed (around 0), cyclic (values `turn` apart are equal). turn: period of a cyclic
+    quantity in its unit, 0 for the others.
     """
 
     name: str
@@ -38,9 +38,13 @@ class View(NamedTuple):
 class Axes:
     """The axes of features `(parts, bands, frames)` of one sound.
 
-    parts: a View each. centres, lower, upper: `(bands,)` float64, of the bands, in `band_unit`: 'Hz', 's' (of `waveform`: relative to the
-    frame's time) or '' where bands are only numbered; lower and upper are where a band begins and ends, and neighbours may overlap.
-    spacing: how the centres lie. first_s, step_s: time of frame 0 and from frame to frame in s; a frame's time is its window's middle.
+    Args:
+        parts: one View per part.
+        centres, lower, upper: of the bands, float64 `(bands,)` in `band_unit`; neighbouring bands may overlap.
+        frames: number of frames.
+        first_s, step_s: time of frame 0 and between frames, s; the time of a frame is the middle of its window.
+        band_unit: 'Hz', 's' (`waveform`: relative to the frame's time) or '' for bands that are numbered.
+        spacing: of the centres.
     """
 
     parts: tuple[View, ...]
@@ -55,16 +59,16 @@ class Axes:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(parts, bands, frames)."""
+        """`(parts, bands, frames)`."""
         return len(self.parts), len(self.centres), self.frames
 
     @property
     def times(self) -> NDArray[np.float64]:
-        """Time of every frame in s, `(frames,)`."""
+        """Times of the frames in s, `(frames,)`."""
         return self.first_s + self.step_s * np.arange(self.frames, dtype=np.float64)
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as JSON takes it; times as first and step, since they are evenly spaced."""
+        """Returns all axes as JSON values."""
         return {
             "parts": [view._asdict() for view in self.parts],
             "bands": {
@@ -79,23 +83,23 @@ class Axes:
 
 
 def name_parts(views: Sequence[View], channels: Sequence[str]) -> tuple[View, ...]:
-    """Views of every channel, channel by channel: 'left real', 'left imaginary', 'right real' …"""
+    """Returns the views of every channel, channel by channel: 'left real', 'left imaginary', 'right real' …"""
     return tuple(view._replace(name=f"{channel} {view.name}".strip()) for channel in channels for view in views)
 
 
 def linear_bins(bins: int, width: float, *, first: float = 0.0, top: float = math.inf) -> dict[str, Any]:
-    """centres, lower and upper of `bins` bands `width` Hz apart, the first at `first` Hz; edges lie half way, within 0 … top."""
+    """Returns centres, lower and upper of `bins` bands `width` Hz apart from `first` Hz; edges are half way, clipped to 0 to `top`."""
     centres = first + width * np.arange(bins, dtype=np.float64)
     return {"centres": centres, "lower": (centres - width / 2).clip(0, top), "upper": (centres + width / 2).clip(0, top)}
 
 
-def levels(meaning: str) -> View:
-    """A level in dB."""
+def level_view(meaning: str) -> View:
+    """Returns a level in dB."""
     return View("level", "dB", meaning, "level")
 
 
-def phases(name: str = "phase") -> View:
-    """A phase in rad."""
+def phase_view(name: str = "phase") -> View:
+    """Returns a phase in rad."""
     return View(name, "rad", "-π to π", "cyclic", 2 * math.pi)
 
 

@@ -1,4 +1,4 @@
-"""What every representation of sound promises."""
+"""The interface of all representations: audio to features and back."""
 
 from __future__ import annotations
 
@@ -18,26 +18,27 @@ from timbrespace.representation.spec import FeatureKind, FeatureSpec, Values
 from timbrespace.validation import checked_arguments
 
 LOWEST_RATE, HIGHEST_RATE = 8_000, 192_000  # Hz
-_AT_ONCE = 1 << 18  # samples encoded together on a CPU: what lies between stays in the cache and is not paged in anew
+_CPU_BATCH_SAMPLES = 1 << 18  # encoded together on a CPU: intermediate tensors then fit into the cache
 
 
 class Representation(ABC):
-    """An invertible view of audio: `encode` there, `decode` back, any length in and the same length out.
+    """Base class of an invertible view of audio: `encode` gives features, `decode` gives audio of the same length, from 1 sample up.
 
-    sample_rate: Hz of the audio it takes and gives. channels: 1, or 2 for stereo.
-    Constructor arguments are the keys of the preset, held to the limits of their annotation whoever calls; `parts` and `bands` say the
-    shape of the features.
-    A new one writes `frames`, `axes`, `_encode` and `_decode`; the checks are here.
+    sample_rate: of the audio, Hz. channels: 1, or 2 for stereo.
+
+    A subclass sets `parts` and `bands`, and implements `frames`, `_encode` and `_decode`; `axes` gives its parts, bands and frames names
+    and units. Arguments are checked here, before `_encode` and `_decode`. Keyword arguments of its constructor that are annotated with a
+    pydantic `Field` are keys of a preset; the constructor checks them against the annotation and raises ConfigError.
     """
 
     parts: int
     bands: int
-    decibels: bool = False  # whether features are levels in dB, cut `floor` dB under the sound's loudest cell
-    exact: bool = False  # whether the way back gives the same samples (120 dB or better in float32)
+    decibels: bool = False  # whether features are levels in dB with a floor `floor` dB under the sound's loudest cell
+    exact: bool = False  # whether decoding gives the same samples, with a signal-to-noise ratio of 120 dB or better in float32
 
     def __init__(self, *, sample_rate: int = SAMPLE_RATE, channels: int = 1):
         if not _is_integer(channels) or channels not in (1, 2):
-            raise ConfigError(f"channels is {channels!r}, allowed are 1 (mono) and 2 (stereo)")
+            raise ConfigError(f"channels is {channels!r}, allowed are 1 (mono) and 2 (stereo); the default is 1")
         if not _is_integer(sample_rate) or not LOWEST_RATE <= sample_rate <= HIGHEST_RATE:
             raise ConfigError(
                 f"sample_rate is {sample_rate!r}, allowed are whole numbers from {LOWEST_RATE} to {HIGHEST_RATE} Hz; "
@@ -52,10 +53,10 @@ class Representation(ABC):
 
     @abstractmethod
     def frames(self, samples: int) -> int:
-        """How many frames `samples` samples of audio become."""
+        """Returns the number of frames of `samples` samples of audio."""
 
     def axes(self, length: int) -> Axes:
-        """What the features of `length` samples stand for: parts, Hz, s, units. Here: parts and bands that are only numbered."""
+        """Returns names and units of the parts, bands and frames of `length` samples. Default: parts and bands are numbered."""
         frames, numbers = self.frames(length), np.arange(self.bands, dtype=np.float64)
         return Axes(
             parts=tuple(View(f"part {k}", "", "", "signed") for k in range(self.parts)),
@@ -92,70 +93,72 @@ class Representation(ABC):
 
     @property
     def values_per_second(self) -> float:
-        """Numbers a second of long audio."""
+        """Feature values per second of long audio."""
         return self.parts * self.bands * (self.frames(1_001 * self.sample_rate) - self.frames(self.sample_rate)) / 1_000
 
     def encode(self, audio: Tensor, *, lengths: Tensor | None = None) -> Tensor:
-        """`(batch, channels, time) -> (batch, parts, bands, frames)`; what lies beyond `lengths` counts as silence.
+        """Returns features: `(batch, channels, time) -> (batch, parts, bands, frames)`. Differentiable.
 
-        audio: floating point, finite, at least one sample; half precision is worked on in single. Differentiable. Raises ShapeError.
+        audio: floating point, finite, at least one sample; half precision is computed in single precision. lengths: `(batch,)` samples;
+        audio beyond them counts as silence. Raises ShapeError.
         """
         check_audio(audio, channels=self.channels)
         if lengths is not None:
             lengths = check_lengths(lengths, audio)
             audio = audio * (torch.arange(audio.shape[-1], device=audio.device) < lengths[:, None])[:, None]
         audio = _single(audio)
-        if not len(audio):  # no FFT of no sounds
+        if not len(audio):  # an FFT of an empty batch is an error
             return audio.new_zeros(0, self.parts, self.bands, self.frames(audio.shape[-1]))
-        some = max(1, _AT_ONCE // (audio.shape[1] * audio.shape[2]))
-        if audio.device.type != "cpu" or len(audio) <= some:
+        sounds = max(1, _CPU_BATCH_SAMPLES // (audio.shape[1] * audio.shape[2]))
+        if audio.device.type != "cpu" or len(audio) <= sounds:
             return self._encode(audio)
-        pieces = [self._encode(piece) for piece in audio.split(some)]
+        pieces = [self._encode(piece) for piece in audio.split(sounds)]
         if pieces[0].stride(-1) == 1:
             return torch.cat(pieces)
-        return torch.cat([piece.mT for piece in pieces]).mT  # frames first in memory, as they come
+        return torch.cat([piece.mT for piece in pieces]).mT  # keeps the memory layout of the pieces: frames first
 
     def decode(self, features: Tensor, *, length: int, seed: int = 0) -> Tensor:
-        """`(batch, parts, bands, frames) -> (batch, channels, length)`, `frames` as `frames(length)` says.
+        """Returns audio: `(batch, parts, bands, frames) -> (batch, channels, length)`, where frames is `self.frames(length)`.
 
-        length: samples, at least 1. seed: of whatever the way back has to invent (phase). Each sound is decoded on its own, so its
-        audio does not depend on the batch that it stands in. Raises ShapeError, ConfigError (seed).
+        length: samples, at least 1. seed: of random phases, where the representation has no phase. Each sound is decoded separately, so
+        that its audio does not depend on the rest of the batch. Raises ShapeError, ConfigError (seed).
         """
         if not _is_integer(length) or length < 1:
-            raise ShapeError(f"length is {length!r} samples, a whole number of at least 1 is needed")
+            raise ShapeError(f"length is {length!r}, it must be a whole number of at least 1 sample")
         if not _is_integer(seed) or not 0 <= seed < 2**63:
             raise ConfigError(f"seed is {seed!r}, allowed are whole numbers from 0 to 2^63 - 1")
-        wanted = (self.parts, self.bands, self.frames(length))
-        if not isinstance(features, Tensor) or features.ndim != 4 or tuple(features.shape[1:]) != wanted:
-            found = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
-            raise ShapeError(f"features must be (batch, {', '.join(map(str, wanted))}) for {length} samples, not {found}")
+        expected = (self.parts, self.bands, self.frames(length))
+        if not isinstance(features, Tensor) or features.ndim != 4 or tuple(features.shape[1:]) != expected:
+            given = tuple(features.shape) if isinstance(features, Tensor) else type(features).__name__
+            raise ShapeError(f"features must be (batch, {', '.join(map(str, expected))}) for {length} samples, not {given}")
         if not features.is_floating_point():
             raise ShapeError(f"features must be floating point, not {features.dtype}; use features.float()")
         if not torch.isfinite(features).all():
-            raise ShapeError("features hold NaN or infinite values; repair them first, for instance with torch.nan_to_num")
+            raise ShapeError("features hold NaN or infinite values; replace them first, for instance with torch.nan_to_num")
         features = _single(features)
         if not len(features):
             return features.new_zeros(0, self.channels, length)
         try:
             audio = torch.stack([self._decode(sound, length=length, seed=seed) for sound in features])
-            fits = bool(torch.isfinite(audio).all())
-        except ShapeError:  # a step inside met infinite magnitudes
-            fits = False
-        if not fits:
-            most = float(features.abs().max())
-            raise ShapeError(f"features reach {most:.3g}, far beyond any sound, and give no finite audio; clamp them to what encode gives")
+            finite = bool(torch.isfinite(audio).all())
+        except ShapeError:  # phase retrieval refuses infinite magnitudes
+            finite = False
+        if not finite:
+            largest = float(features.abs().max())
+            raise ShapeError(f"features reach {largest:.3g}, too large for finite audio; clamp them to the range of encoded sounds")
         return audio
 
     @abstractmethod
     def _encode(self, audio: Tensor) -> Tensor:
-        """`(batch, channels, time) -> (batch, parts, bands, frames)`; checked audio, silent beyond its end."""
+        """Returns features of checked audio: `(batch, channels, time) -> (batch, parts, bands, frames)`."""
 
     @abstractmethod
     def _decode(self, features: Tensor, *, length: int, seed: int) -> Tensor:
-        """One sound: `(parts, bands, frames) -> (channels, length)`; checked features."""
+        """Returns audio of one sound from checked features: `(parts, bands, frames) -> (channels, length)`."""
 
 
 def _single(values: Tensor) -> Tensor:
+    """Returns float32 for half precision, same shape; float32 and float64 are unchanged."""
     return values if values.dtype in (torch.float32, torch.float64) else values.float()
 
 

@@ -6,7 +6,7 @@ from timbrespace.representation.base import Representation
 from timbrespace.representation.views.bands import Bands
 from timbrespace.representation.views.complex import Complex
 from timbrespace.representation.views.constant_q import ConstantQ
-from timbrespace.representation.views.log_stft import Log
+from timbrespace.representation.views.log_stft import LogStft
 from timbrespace.representation.views.magnitude import Magnitude
 from timbrespace.representation.views.mdct import Mdct
 from timbrespace.representation.views.mel import Mel
@@ -21,7 +21,7 @@ REPRESENTATIONS: dict[str, type[Representation]] = {
     "polar": Polar,
     "ifreq": InstantaneousFrequency,
     "magnitude": Magnitude,
-    "log": Log,
+    "log": LogStft,
     "mel": Mel,
     "spectrum": Spectrum,
     "mdct": Mdct,

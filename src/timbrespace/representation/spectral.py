@@ -1,4 +1,4 @@
-"""What the views over the project's STFT share: the grid, roots and angles with safe gradients, and audio from magnitudes alone."""
+"""Shared parts of the STFT representations: frames, magnitude and phase with finite gradients, and phase retrieval."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from timbrespace.representation.base import Representation
 from timbrespace.representation.phase.projection import Projection
 from timbrespace.representation.phase.recover import recover_phase
 from timbrespace.representation.phase.refine import refine
-from timbrespace.representation.stereo import from_parts
+from timbrespace.representation.stereo import from_mid_side
 
 Window = Annotated[int, Field(ge=64, le=16_384)]
 Hop = Annotated[int, Field(ge=16, le=8_192)]
@@ -23,17 +23,16 @@ Iterations = Annotated[int, Field(ge=1, le=1_000)]
 Refine = Annotated[int, Field(ge=0, le=1_000)]
 PhaseMethod = Annotated[
     Literal["griffin-lim", "fast-griffin-lim", "pghi+griffin-lim", "pghi+raar"], Field()
-]  # see `phase`; pghi alone is worse on bands
+]  # see `phase.recover`; "pghi" without iterations is less accurate on bands and left out
 
 
 class Spectral(Representation):
-    """A view over the STFT of `audio.stft`: n_fft samples a window (periodic Hann), a frame every `hop` samples, centred.
+    """Base of the representations of an STFT: centred periodic Hann windows of `n_fft` samples, `hop` samples apart (`audio.stft`).
 
-    overlap: how many windows at least lie over each sample. Exact ways back need 4: at 2 the last samples can lie at the very edge of the
-    only window that reaches them.
+    overlap: the minimum of n_fft / hop. Exact inversion needs 4: at 2, the last samples can be covered by the edge of one window only.
     """
 
-    refine: int = 0  # steps of descent on the samples after the phase search
+    refine: int = 0  # steps of gradient descent on the samples after phase retrieval
 
     def __init__(self, *, n_fft: int, hop: int, overlap: int, sample_rate: int, channels: int):
         super().__init__(sample_rate=sample_rate, channels=channels)
@@ -41,21 +40,21 @@ class Spectral(Representation):
         self.n_fft, self.hop, self.bins = n_fft, hop, n_fft // 2 + 1
 
     def frames(self, samples: int) -> int:
-        """1 + samples // hop."""
+        """Returns 1 + samples // hop."""
         return 1 + samples // self.hop
 
     def _axes(self, length: int, *views: View, middle_side: bool = False, bands: dict[str, Any] | None = None) -> Axes:
-        """Axes of `views` of every channel on this grid; bands: what `Axes` takes where they are not the bins."""
+        """Returns axes with `views` of every channel. bands: arguments of `Axes` for bands; default: the bins of the STFT."""
         names = (MIDDLE_SIDE if middle_side else CHANNELS)[self.channels]
         bins = linear_bins(self.bins, self.sample_rate / self.n_fft, top=self.sample_rate / 2)
         step = self.hop / self.sample_rate
         return Axes(parts=name_parts(views, names), frames=self.frames(length), first_s=0.0, step_s=step, **(bands or bins))
 
     def _spectra(self, audio: Tensor) -> Tensor:
-        """`(batch, channels, time) -> complex (batch, channels, frames, bins)`."""
+        """Returns the STFT: `(batch, channels, time) -> complex (batch, channels, frames, bins)`."""
         return spectra(audio, n_fft=self.n_fft, hop=self.hop)
 
-    def _find_phase(
+    def _recover_audio(
         self,
         magnitude: Tensor,
         *,
@@ -63,51 +62,49 @@ class Spectral(Representation):
         method: str,
         iterations: int,
         seed: int,
-        known: list[Projection] | None = None,
+        projections: list[Projection] | None = None,
         features: Tensor | None = None,
     ) -> Tensor:
-        """Magnitudes of the parts of one sound `(channels, bins, frames) -> (channels, length)`; a silent part stays silent.
+        """Returns audio by phase retrieval: magnitudes `(channels, bins, frames) -> (channels, length)`. Silent channels stay silent.
 
-        known: of each part, what is known where the magnitudes are a guess (see `recover_phase`). features: of the sound, which the audio
-        is made to fit better in `refine` steps.
+        projections: one per channel, for magnitudes that are estimates (see `recover_phase`). features: `(parts, bands, frames)` of the
+        sound, the target of `refine` steps.
         """
         options: dict[str, Any] = {"n_fft": self.n_fft, "hop": self.hop, "length": length, "method": method, "iterations": iterations}
-        parts = [recover_phase(part, seed=seed + k, known=known[k] if known else None, **options) for k, part in enumerate(magnitude)]
-        audio = from_parts(torch.stack(parts))
+        parts = [
+            recover_phase(part, seed=seed + k, projection=projections[k] if projections else None, **options)
+            for k, part in enumerate(magnitude)
+        ]
+        audio = from_mid_side(torch.stack(parts))
         return audio if features is None else refine(audio, features, encode=self._encode, decibels=self.decibels, steps=self.refine)
 
 
 def check_grid(n_fft: int, hop: int, *, overlap: int) -> None:
-    """Raises ConfigError unless n_fft is even and hop divides it into `overlap` or more parts."""
+    """Raises ConfigError unless n_fft is even, hop divides it, and n_fft / hop is at least `overlap`."""
     if n_fft < 16 or n_fft % 2:
         raise ConfigError(f"n_fft is {n_fft}, allowed are even numbers from 16; powers of two are fastest")
     if hop < 1 or n_fft % hop or hop * overlap > n_fft:
-        raise ConfigError(
-            f"hop is {hop}, it must divide n_fft {n_fft} into {_NUMBERS[overlap]} or more whole parts, for instance {n_fft // 4}"
-        )
+        raise ConfigError(f"hop is {hop}; it must be a divisor of n_fft {n_fft} and at most {n_fft // overlap}, for instance {n_fft // 4}")
 
 
-def polar(spectrum: Tensor) -> tuple[Tensor, Tensor]:
-    """Complex numbers to magnitude and phase (rad, -π…π), shapes kept; gradients stay finite where there is silence."""
+def to_polar(spectrum: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns magnitude and phase (rad, -π to π) of a complex tensor, same shape; gradients are finite where it is zero."""
     pairs = torch.view_as_real(spectrum)
     real, imaginary = pairs[..., 0].contiguous(), pairs[..., 1].contiguous()  # an arctangent of every other number is ten times slower
     if not spectrum.requires_grad:
         return real.square().addcmul_(imaginary, imaginary).sqrt_(), torch.atan2(imaginary, real)
     power = real.square() + imaginary.square()
-    return root(power), torch.atan2(imaginary, torch.where(power > 0, real, 1.0))
+    return safe_sqrt(power), torch.atan2(imaginary, torch.where(power > 0, real, 1.0))
 
 
-def root(power: Tensor) -> Tensor:
-    """Square root whose gradient at zero is zero."""
+def safe_sqrt(power: Tensor) -> Tensor:
+    """Returns the square root, same shape; its gradient at zero is zero."""
     if not power.requires_grad:
         return power.sqrt()
-    heard = power > 0
-    return torch.where(heard, torch.where(heard, power, 1.0).sqrt(), 0.0)
+    positive = power > 0
+    return torch.where(positive, torch.where(positive, power, 1.0).sqrt(), 0.0)
 
 
 def interleave(*views: Tensor) -> Tensor:
-    """Views `(batch, channels, frames, bins)` to parts channel by channel: `(batch, channels * views, bins, frames)`."""
+    """Returns the parts channel by channel: views `(batch, channels, frames, bins) -> (batch, channels * views, bins, frames)`."""
     return torch.stack(views, 2).flatten(1, 2).transpose(-1, -2)
-
-
-_NUMBERS = {1: "one", 2: "two", 4: "four"}

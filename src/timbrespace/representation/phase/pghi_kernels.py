@@ -1,10 +1,10 @@
-"""Compiled kernels that spread phase over an STFT from its loudest cells outward. Import late: this loads numba and compiles.
+"""The integration loop of PGHI, compiled by numba. Import inside functions: importing loads numba and compiles.
 
-A binary heap keeps the cells whose phase is known, loudest on top; each in turn hands its phase on to its neighbours:
+A binary max-heap holds the cells whose phase is known. The loudest is removed and gives its neighbours their phase:
 
                      bin + 1
                         ^
-    frame - 1  <-  (frame, bin)  ->  frame + 1        a step adds the mean slope of the two cells it joins
+    frame - 1  <-  (frame, bin)  ->  frame + 1        a step adds the mean gradient of the two cells
                         v
                      bin - 1
 """
@@ -19,7 +19,7 @@ from numba import njit
 
 
 def _compiled(signature: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Compiles a function at once for one signature and keeps the machine code on disk, or in memory where no cache can be written."""
+    """Returns a decorator that compiles for one signature at once; the machine code is cached on disk, or in memory if that fails."""
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
@@ -33,7 +33,7 @@ def _compiled(signature: str) -> Callable[[Callable[..., Any]], Callable[..., An
 
 @_compiled("int64(float32[::1], int32[::1], int64, float32, int64)")
 def _push(keys: np.ndarray, cells: np.ndarray, size: int, key: float, cell: int) -> int:
-    """Puts `cell` with `key` on a heap of `size` entries; returns the new size."""
+    """Adds `cell` with `key` to a heap of `size` entries and returns the new size."""
     k = size
     while k > 0:
         parent = (k - 1) >> 1
@@ -47,7 +47,7 @@ def _push(keys: np.ndarray, cells: np.ndarray, size: int, key: float, cell: int)
 
 @_compiled("int64(float32[::1], int32[::1], int64)")
 def _pop(keys: np.ndarray, cells: np.ndarray, size: int) -> int:
-    """Takes the top off a heap of `size` entries, which then holds one fewer; returns its cell."""
+    """Removes the entry with the largest key from a heap of `size` entries and returns its cell."""
     top = cells[0]
     last = size - 1
     key, cell = keys[last], cells[last]
@@ -67,7 +67,7 @@ def _pop(keys: np.ndarray, cells: np.ndarray, size: int) -> int:
 
 
 @_compiled("void(float32[::1], int32[::1], boolean[::1], float32[::1], float32[::1], float64[::1], int64)")
-def spread(
+def integrate(
     level: np.ndarray,
     order: np.ndarray,
     known: np.ndarray,
@@ -76,11 +76,11 @@ def spread(
     phase: np.ndarray,
     bins: int,
 ) -> None:
-    """Fills in `phase` in place; all arrays but `order` are `(frames * bins,)`, cell = frame * bins + bin.
+    """Integrates `phase` in place. All arrays but `order` are `(frames * bins,)`, with cell = frame * bins + bin.
 
-    level: loudness that decides who comes first. order: cells to fill, loudest first; each that no louder one has reached
-    starts an island of its own and keeps the phase it has. known: True where nothing is to be filled; changed in place.
-    along_bins, along_frames: slope of the phase in rad a bin and rad a frame.
+    level: log magnitude, the keys of the heap. order: cells to integrate, loudest first; a cell that no louder one has reached starts a
+    region and keeps its phase. known: True for cells that keep their phase; changed in place. along_bins, along_frames: gradient of the
+    phase in rad per bin and rad per frame.
     """
     total = len(level)
     keys, cells = np.empty(len(order) + 1, np.float32), np.empty(len(order) + 1, np.int32)
@@ -113,45 +113,45 @@ def spread(
 
 
 @_compiled("void(float32[:, ::1], float32, float32[::1], float32[:, ::1], float64[:, ::1])")
-def spread_frame(level: np.ndarray, least: float, along_bins: np.ndarray, along_frames: np.ndarray, phase: np.ndarray) -> None:
-    """The same for one new frame, given the one before: fills in `phase[1]` in place.
+def integrate_frame(level: np.ndarray, min_level: float, along_bins: np.ndarray, along_frames: np.ndarray, phase: np.ndarray) -> None:
+    """Integrates one new frame from the previous one: `phase[1]` in place.
 
-    level, along_frames, phase: `(2, bins)`, the frame before and the new one. along_bins: `(bins,)`, of the new frame.
-    least: cells at or under this level hand nothing on and keep the phase they have.
+    level, along_frames, phase: `(2, bins)`, the previous frame and the new one. along_bins: `(bins,)`, of the new frame.
+    min_level: cells at or under this level keep their phase and are not integrated from.
     """
     bins = level.shape[1]
     keys, cells = np.empty(2 * bins, np.float32), np.empty(2 * bins, np.int32)
-    known = level[1] <= least
-    left, size = bins - known.sum(), 0
-    for k in range(bins):  # cells of the frame before are k, of the new one bins + k
-        if level[0, k] > least:
+    known = level[1] <= min_level
+    remaining, size = bins - known.sum(), 0
+    for k in range(bins):  # cells of the previous frame are k, of the new one bins + k
+        if level[0, k] > min_level:
             size = _push(keys, cells, size, level[0, k], k)
-    while left > 0:
-        if size == 0:  # nothing reaches what is left: its loudest cell starts an island
+    while remaining > 0:
+        if size == 0:  # no known cell is adjacent to the remaining ones: the loudest of them starts a region
             loudest = -1
             for k in range(bins):
                 if not known[k] and (loudest < 0 or level[1, k] > level[1, loudest]):
                     loudest = k
             known[loudest] = True
-            left -= 1
+            remaining -= 1
             size = _push(keys, cells, size, level[1, loudest], bins + loudest)
         cell = _pop(keys, cells, size)
         size -= 1
         if cell < bins:
             if not known[cell]:
                 known[cell] = True
-                left -= 1
+                remaining -= 1
                 phase[1, cell] = phase[0, cell] + 0.5 * (along_frames[0, cell] + along_frames[1, cell])
                 size = _push(keys, cells, size, level[1, cell], bins + cell)
             continue
         bin_ = cell - bins
         if bin_ + 1 < bins and not known[bin_ + 1]:
             known[bin_ + 1] = True
-            left -= 1
+            remaining -= 1
             phase[1, bin_ + 1] = phase[1, bin_] + 0.5 * (along_bins[bin_] + along_bins[bin_ + 1])
             size = _push(keys, cells, size, level[1, bin_ + 1], cell + 1)
         if bin_ > 0 and not known[bin_ - 1]:
             known[bin_ - 1] = True
-            left -= 1
+            remaining -= 1
             phase[1, bin_ - 1] = phase[1, bin_] - 0.5 * (along_bins[bin_] + along_bins[bin_ - 1])
             size = _push(keys, cells, size, level[1, bin_ - 1], cell - 1)

@@ -1,11 +1,9 @@
-"""Iterations between what an STFT must hold and what an STFT of audio can hold, on one sound.
+"""The two constraints of phase retrieval, each as a projection of the complex STFT of one sound.
 
-agree        the nearest spectrum with the power that is known: that of every bin (`bins_known`), or of bands alone (`bands_known`)
-consistent   the nearest spectrum that is the STFT of some audio: to audio and back
+magnitude      the nearest spectrum with the given power: of every bin (`project_to_bins`), or of whole bands (`project_to_bands`)
+consistency    the nearest spectrum that is the STFT of some audio: inverse STFT, then STFT (`StftGrid.project`)
 
-griffin_lim  agree, consistent, agree, … with momentum; comes near soon and then stands still
-reflect      relaxed averaged alternating reflections (Luke 2005): goes beyond both, leaves places where griffin_lim stands still, but
-             does not settle; griffin_lim should have the last word
+The algorithms that alternate them are in `griffin_lim` and `raar`.
 """
 
 from __future__ import annotations
@@ -15,18 +13,25 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-Projection = Callable[[Tensor], Tensor]  # complex (frames, bins) -> the same shape
+from timbrespace.audio.stft import overlap_add
 
-_TINY = 1e-20  # power
-_MOST_GAIN = 1e6  # of power, a step: what is all but silent is not torn up at once
-LEAST_OVERLAP = 0.2  # of squared windows
+Projection = Callable[[Tensor], Tensor]  # complex (frames, bins) -> complex (frames, bins)
+
+MIN_OVERLAP = 0.2  # of squared windows
+_MIN_POWER = 1e-20
+_MAX_GAIN = 1e6  # of power in one projection: limits how far almost silent cells are amplified at once
 
 
-class Grid:
-    """Frames of n_fft samples, `hop` samples apart, over `length` samples; silence before and after.
+class StftGrid:
+    """The frames of an STFT over one sound: `n_fft` samples each, `hop` samples apart, with zeros before and after the sound.
 
-    window: `(n_fft,)`, periodic Hann unless given. centred: frame 0 lies around sample 0, else it begins there. least: overlap of squared
-    windows that is assumed where there is less; audio fades there instead of being blown up. like: type and device.
+    Args:
+        n_fft, hop: samples; hop divides n_fft.
+        length: of the sound, samples.
+        like: a tensor whose type and device are used.
+        window: `(n_fft,)`; default: periodic Hann.
+        centred: True: the middle of frame 0 is sample 0; False: frame 0 starts at sample 0.
+        min_overlap: the sum of squared windows is clamped to at least this. Where it is smaller, audio fades instead of being amplified.
     """
 
     def __init__(
@@ -38,110 +43,79 @@ class Grid:
         like: Tensor,
         window: Tensor | None = None,
         centred: bool = True,
-        least: float = LEAST_OVERLAP,
+        min_overlap: float = MIN_OVERLAP,
     ):
         self.n_fft, self.hop, self.length = n_fft, hop, length
-        self.before = n_fft // 2 if centred else 0
+        self.padding = n_fft // 2 if centred else 0
         self.frames = 1 + (length // hop if centred else max(0, -(-(length - n_fft) // hop)))
         self.window = (torch.hann_window(n_fft, dtype=torch.float64) if window is None else window).to(like)
-        # At hops over n_fft / 4 the last samples lie at the edge of the only window that reaches them.
-        envelope = _overlap_add((self.window * self.window).expand(self.frames, n_fft), hop=hop).clamp_min(least)
-        # The transform sees zeros before sample 0 and after `length`; an estimate must not leak there.
+        # At hops over n_fft / 4 the last samples are only covered by the edge of one window.
+        envelope = overlap_add((self.window * self.window).expand(self.frames, n_fft), hop=hop).clamp_min(min_overlap)
+        # The sound is zero before sample 0 and after `length`; an estimate is set to zero there as well.
         inside = torch.zeros_like(envelope)
-        inside[self.before : self.before + length] = 1.0
+        inside[self.padding : self.padding + length] = 1.0
         self._weight = inside / envelope
 
-    def audio(self, spectrum: Tensor) -> Tensor:
-        """`complex (frames, bins) -> (length,)`."""
-        return self._padded(spectrum)[self.before : self.before + self.length]
+    def to_audio(self, spectrum: Tensor) -> Tensor:
+        """Returns the least-squares inverse: `complex (frames, bins) -> (length,)` (Griffin & Lim 1984)."""
+        return self._to_padded_audio(spectrum)[self.padding : self.padding + self.length]
 
-    def consistent(self, spectrum: Tensor) -> Tensor:
-        """`complex (frames, bins) -> complex (frames, bins)`: of the audio that comes nearest."""
-        return torch.fft.rfft(self._padded(spectrum).unfold(0, self.n_fft, self.hop) * self.window)
+    def project(self, spectrum: Tensor) -> Tensor:
+        """Returns the STFT of the least-squares inverse: `complex (frames, bins) -> complex (frames, bins)`."""
+        return torch.fft.rfft(self._to_padded_audio(spectrum).unfold(0, self.n_fft, self.hop) * self.window)
 
-    def _padded(self, spectrum: Tensor) -> Tensor:
-        return _overlap_add(torch.fft.irfft(spectrum, n=self.n_fft) * self.window, hop=self.hop) * self._weight
+    def _to_padded_audio(self, spectrum: Tensor) -> Tensor:
+        """`complex (frames, bins) -> ((frames - 1) * hop + n_fft,)`, zero outside the sound."""
+        return overlap_add(torch.fft.irfft(spectrum, n=self.n_fft) * self.window, hop=self.hop) * self._weight
 
 
-def bins_known(magnitude: Tensor) -> Projection:
-    """magnitude: `(frames, bins)`."""
+def project_to_bins(magnitude: Tensor) -> Projection:
+    """Returns the projection that gives every bin its magnitude and keeps its phase. magnitude: `(frames, bins)`."""
 
-    def agree(spectrum: Tensor) -> Tensor:
+    def project(spectrum: Tensor) -> Tensor:
         # |spectrum| by rsqrt over the real view: several times cheaper than a complex abs.
         return spectrum * (magnitude * _power(spectrum).add_(1e-24).rsqrt_())
 
-    return agree
+    return project
 
 
-def bands_known(wanted: Tensor, most: Tensor, *, gather: Callable[[Tensor], Tensor], spread: Callable[[Tensor], Tensor]) -> Projection:
-    """Scales the bins of a band together: what lies between them, grain or harmonics, is free.
+def project_to_bands(
+    power: Tensor, max_power: Tensor, *, gather: Callable[[Tensor], Tensor], spread: Callable[[Tensor], Tensor]
+) -> Projection:
+    """Returns the projection that scales all bins of a band together to the band's power; how it is distributed within the band is free.
 
-    wanted: power of bands `(bands, frames)`. most: the same where no more is known than that there was no more, elsewhere 0.
-    gather: power of bins `(frames, bins)` to bands `(frames, bands)`. spread: a factor a band to a factor a bin.
+    Args:
+        power: of the bands, `(bands, frames)`.
+        max_power: `(bands, frames)`: an upper limit for bands whose power is not known exactly, 0 for the others.
+        gather: power of bins `(frames, bins)` to power of bands `(frames, bands)`.
+        spread: a factor per band `(frames, bands)` to a factor per bin `(frames, bins)`.
     """
-    least, most = wanted.T.contiguous(), torch.maximum(wanted, most).T.contiguous()
+    lower, upper = power.T.contiguous(), torch.maximum(power, max_power).T.contiguous()
 
-    def agree(spectrum: Tensor) -> Tensor:
-        found = gather(_power(spectrum))
-        ratio = found.clamp(least, most).div_(found.clamp_min_(_TINY))
-        return spectrum * spread(ratio.clamp_max_(_MOST_GAIN).sqrt_())
+    def project(spectrum: Tensor) -> Tensor:
+        current = gather(_power(spectrum))
+        ratio = current.clamp(lower, upper).div_(current.clamp_min_(_MIN_POWER))
+        return spectrum * spread(ratio.clamp_max_(_MAX_GAIN).sqrt_())
 
-    return agree
+    return project
 
 
-def power_limits(level: Tensor, *, heard: Tensor) -> tuple[Tensor, Tensor]:
-    """Levels in dB `(bands, frames)` as `wanted` and `most` of `bands_known`; heard: where they are known.
+def power_limits(level: Tensor, *, above_floor: Tensor) -> tuple[Tensor, Tensor]:
+    """Returns `power` and `max_power` of `project_to_bands`, `(bands, frames)` each.
 
-    A cell on the floor may hold that little beside cells that are heard, as any window's skirts do; frames without any are silence.
+    level: dB, `(bands, frames)`. above_floor: bool, `(bands, frames)`. A cell on the floor may have up to that power beside cells above
+    the floor, because of the side lobes of the window; a frame without cells above the floor is silent.
     """
     power = 10 ** (level / 10)
-    return torch.where(heard, power, 0.0), torch.where(~heard & heard.any(0), power, 0.0)
+    return torch.where(above_floor, power, 0.0), torch.where(~above_floor & above_floor.any(0), power, 0.0)
 
 
-def griffin_lim(spectrum: Tensor, agree: Projection, grid: Grid, *, iterations: int, momentum: float) -> Tensor:
-    """Accelerated Griffin-Lim (Perraudin, Balazs, Søndergaard 2013): `complex (frames, bins)` that agrees, to one nearer to audio.
-
-    momentum 0 is the plain algorithm (Griffin, Lim 1984).
-    """
-    before = None
-    for _ in range(iterations):
-        now = grid.consistent(spectrum)
-        ahead = now if before is None else _between(before, now, 1 + momentum)
-        before, spectrum = now, agree(ahead)
-    return spectrum
-
-
-def reflect(spectrum: Tensor, agree: Projection, grid: Grid, *, iterations: int, relaxation: float) -> Tensor:
-    """Relaxed averaged alternating reflections: `complex (frames, bins)` that agrees, to one that does."""
-    found = spectrum
-    for _ in range(iterations):
-        now = torch.view_as_real(grid.consistent(_between(spectrum, found, 2.0)))
-        now.add_(torch.view_as_real(spectrum)).mul_(relaxation).add_(torch.view_as_real(found), alpha=1 - 2 * relaxation)
-        spectrum = torch.view_as_complex(now)
-        found = agree(spectrum)
-    return found
-
-
-def _between(a: Tensor, b: Tensor, share: float) -> Tensor:
-    """a + share (b - a), complex. Over the real views: several times cheaper."""
+def extrapolate(a: Tensor, b: Tensor, share: float) -> Tensor:
+    """Returns a + share (b - a), complex, any shape. Computed over the real views, which is several times cheaper."""
     return torch.view_as_complex(torch.lerp(torch.view_as_real(a), torch.view_as_real(b), share))
 
 
 def _power(spectrum: Tensor) -> Tensor:
+    """`complex (frames, bins) -> (frames, bins)`."""
     pairs = torch.view_as_real(spectrum)
     return pairs[..., 0].square() + pairs[..., 1].square()
-
-
-def _overlap_add(pieces: Tensor, *, hop: int) -> Tensor:
-    """`(frames, n_fft) -> ((frames - 1) * hop + n_fft,)`; hop divides n_fft.
-
-    piece 0   |a0|a1|a2|a3|                a piece is n_fft / hop blocks; block k of all pieces
-    piece 1      |b0|b1|b2|b3|             is added in one go, k blocks further on
-    """
-    frames, n_fft = pieces.shape
-    blocks = n_fft // hop
-    split = pieces.reshape(frames, blocks, hop)
-    summed = pieces.new_zeros(frames + blocks - 1, hop)
-    for k in range(blocks):
-        summed[k : k + frames] += split[:, k]
-    return summed.reshape(-1)

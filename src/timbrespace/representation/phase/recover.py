@@ -1,13 +1,14 @@
-"""Getting phase back: from the magnitudes of an STFT to audio whose STFT has those magnitudes.
+"""Phase retrieval: from the magnitudes of an STFT to audio whose STFT has those magnitudes.
 
-method             starts from     then
-griffin-lim        random phase    plain iterations (Griffin, Lim 1984)
-fast-griffin-lim   random phase    accelerated iterations (Perraudin, Balazs, Søndergaard 2013)
-pghi               `pghi`          nothing
-pghi+griffin-lim   `pghi`          accelerated iterations, with less momentum: it starts nearer
-pghi+raar          `pghi`          reflections for three quarters of the iterations (Luke 2005), then accelerated ones
+method             initial phase   iterations
+griffin-lim        random          Griffin-Lim (Griffin & Lim 1984)
+fast-griffin-lim   random          accelerated Griffin-Lim (Perraudin, Balazs & Søndergaard 2013)
+pghi               PGHI            none (Průša, Balazs & Søndergaard 2017)
+pghi+griffin-lim   PGHI            accelerated Griffin-Lim with less momentum, because PGHI starts nearer to the result
+pghi+raar          PGHI            RAAR for three quarters of the iterations (Luke 2005), then accelerated Griffin-Lim
 
-Where only bands are known and not every bin, `pghi+raar` keeps to the bands (`known`); the others take the bins as they were guessed.
+Where the power of bands is known instead of every bin's, `pghi+raar` projects to the bands (`projection`); the other methods project to
+the magnitudes of the bins, which are an estimate then.
 """
 
 from __future__ import annotations
@@ -19,18 +20,23 @@ import torch
 from torch import Tensor
 
 from timbrespace.contracts import ConfigError, ShapeError
-from timbrespace.representation.phase import projection as steps
+from timbrespace.representation.phase.griffin_lim import fast_griffin_lim
 from timbrespace.representation.phase.pghi import check_grid, integrate_phase
-from timbrespace.representation.phase.projection import Grid, Projection
+from timbrespace.representation.phase.projection import Projection, StftGrid, project_to_bins
+from timbrespace.representation.phase.raar import raar
 
 
 class Method(NamedTuple):
-    """A way to recover phase: whether PGHI gives its start, how many iterations follow with how much momentum, whether most reflect."""
+    """A method of phase retrieval.
+
+    pghi: whether PGHI gives the initial phase (else it is random). iterations: how many follow. momentum: of accelerated Griffin-Lim.
+    raar: whether three quarters of the iterations are RAAR.
+    """
 
     pghi: bool
     iterations: int
     momentum: float
-    reflects: bool = False
+    raar: bool = False
 
 
 METHODS = {
@@ -53,67 +59,60 @@ def recover_phase(
     iterations: int | None = None,
     momentum: float | None = None,
     seed: int = 0,
-    known: Projection | None = None,
+    projection: Projection | None = None,
 ) -> Tensor:
-    """Magnitudes of an STFT to audio, `(..., bins, frames) -> (..., length)`, each sound on its own and with the same seed.
+    """Returns audio `(..., length)` for the magnitudes of an STFT `(..., bins, frames)`. Each sound is independent and uses the same seed.
 
-    n_fft: periodic Hann window, samples; hop divides it; frames = 1 + length // hop, centred, as `audio.stft` makes them. method: see
-    the top of this file. iterations, momentum: the method's own (METHODS) unless given. seed: of the random phases.
-    known: of one sound `(bins, frames)` whose magnitudes are a guess, what is known of them (`iterations.bands_known`).
-    Silence comes back as silence. Raises ShapeError, ConfigError.
+    Args:
+        magnitude: of centred frames as `audio.stft` makes them; frames = 1 + length // hop.
+        n_fft, hop: of a periodic Hann window, samples; hop divides n_fft.
+        length: of the audio, samples.
+        method: see the top of this file.
+        iterations, momentum: default: those of the method (METHODS).
+        seed: of the random phases.
+        projection: for one sound `(bins, frames)` whose magnitudes are an estimate: the projection to what is known of it
+            (`projection.project_to_bands`).
+
+    Silence stays silence. Raises ShapeError, ConfigError.
     """
-    way = _way(method, iterations, momentum)
+    settings = _configured(method, iterations, momentum)
     if isinstance(magnitude, Tensor) and magnitude.ndim > 2:
         sounds = magnitude.reshape(-1, *magnitude.shape[-2:])
         options: dict[str, Any] = {"n_fft": n_fft, "hop": hop, "length": length, "seed": seed}
-        found = [recover_phase(one, method=method, iterations=iterations, momentum=momentum, **options) for one in sounds]
-        return torch.stack(found).reshape(*magnitude.shape[:-2], length) if found else magnitude.new_zeros(*magnitude.shape[:-2], length)
+        audio = [recover_phase(sound, method=method, iterations=iterations, momentum=momentum, **options) for sound in sounds]
+        return torch.stack(audio).reshape(*magnitude.shape[:-2], length) if audio else magnitude.new_zeros(*magnitude.shape[:-2], length)
     check_grid(magnitude, n_fft=n_fft, hop=hop)
     if length < 1 or magnitude.shape[1] != 1 + length // hop:
         frames = magnitude.shape[1]
         raise ShapeError(
-            f"{frames} frames at hop {hop} stand for {(frames - 1) * hop}…{frames * hop - 1} samples (at least 1), not for length {length}"
+            f"length is {length}, but {frames} frames at hop {hop} are {(frames - 1) * hop} to {frames * hop - 1} samples (at least 1)"
         )
     if not bool(magnitude.any()):
         return magnitude.new_zeros(length)
-    start = integrate_phase(magnitude, n_fft=n_fft, hop=hop, seed=seed) if way.pghi else random_phase(magnitude, seed=seed)
-    return search(magnitude, start, Grid(n_fft=n_fft, hop=hop, length=length, like=magnitude), way=way, known=known)
+    phase = integrate_phase(magnitude, n_fft=n_fft, hop=hop, seed=seed) if settings.pghi else random_phase(magnitude, seed=seed)
+    grid = StftGrid(n_fft=n_fft, hop=hop, length=length, like=magnitude)
+    return iterate(magnitude, phase, grid, method=settings, projection=projection)
 
 
-def search(magnitude: Tensor, start: Tensor, grid: Grid, *, way: Method, known: Projection | None = None) -> Tensor:
-    """The iterations of a method: magnitudes and the phase that they start from, both `(bins, frames)`, to audio `(length,)`.
+def iterate(magnitude: Tensor, phase: Tensor, grid: StftGrid, *, method: Method, projection: Projection | None = None) -> Tensor:
+    """Returns audio `(length,)` after the iterations of a method.
 
-    grid: that they lie on, any window, centred or not. known: as in `recover_phase`.
+    magnitude, phase (initial, rad): `(bins, frames)`. grid: with any window, centred or not. projection: see `recover_phase`.
     """
-    target = magnitude.T.contiguous()  # frames first: one frame is one run of memory for the FFT
-    agree = known if known is not None and way.reflects else steps.bins_known(target)
-    reflections = way.iterations * 3 // 4 if way.reflects else 0
-    relaxation = min(max(1 - 2 / max(way.iterations, 1), 0.9), 0.98)  # few steps must settle soon, many may go further
-    spectrum = torch.polar(target, start.T.contiguous())
-    spectrum = steps.reflect(spectrum, agree, grid, iterations=reflections, relaxation=relaxation)
-    return grid.audio(steps.griffin_lim(spectrum, agree, grid, iterations=way.iterations - reflections, momentum=way.momentum))
+    target = magnitude.T.contiguous()  # frames first: one frame is contiguous memory for the FFT
+    project = projection if projection is not None and method.raar else project_to_bins(target)
+    raar_iterations = method.iterations * 3 // 4 if method.raar else 0
+    relaxation = min(max(1 - 2 / max(method.iterations, 1), 0.9), 0.98)  # few iterations must settle soon, many may go further
+    spectrum = torch.polar(target, phase.T.contiguous())
+    spectrum = raar(spectrum, project, grid, iterations=raar_iterations, relaxation=relaxation)
+    spectrum = fast_griffin_lim(spectrum, project, grid, iterations=method.iterations - raar_iterations, momentum=method.momentum)
+    return grid.to_audio(spectrum)
 
 
 def random_phase(magnitude: Tensor, *, seed: int) -> Tensor:
-    """`(bins, frames)` rad, drawn on the CPU so that every device starts alike."""
+    """Returns uniform phases in rad, `(bins, frames)` like `magnitude`. Drawn on the CPU, so that every device starts alike."""
     rng = torch.Generator().manual_seed(seed)
     return torch.rand(magnitude.T.shape, generator=rng, dtype=torch.float32).to(magnitude).T * (2 * math.pi)
-
-
-def _way(method: str, iterations: int | None, momentum: float | None) -> Method:
-    """The method with what was asked of it. Raises ConfigError."""
-    if method not in METHODS:
-        raise ConfigError(f"method is {method!r}, known are {', '.join(METHODS)}; {DEFAULT_METHOD} is the closest")
-    own = METHODS[method]
-    if iterations is not None and (iterations < 0 or (own.iterations == 0 and iterations)):
-        allowed = "0 or more" if own.iterations else "none; for some, take pghi+raar"
-        raise ConfigError(f"iterations is {iterations}, {method} allows {allowed}")
-    if momentum is not None and (not 0 <= momentum <= 2 or (own.momentum == 0 and momentum)):
-        allowed = "0 to 2, best under 1" if own.momentum else "none; for some, take fast-griffin-lim or pghi+raar"
-        raise ConfigError(f"momentum is {momentum}, {method} allows {allowed}")
-    return own._replace(
-        iterations=own.iterations if iterations is None else iterations, momentum=own.momentum if momentum is None else momentum
-    )
 
 
 def griffin_lim(
@@ -127,12 +126,27 @@ def griffin_lim(
     seed: int = 0,
     phase: Tensor | None = None,
 ) -> Tensor:
-    """Accelerated Griffin-Lim (Perraudin, Balazs, Søndergaard 2013) on one sound: `(bins, frames) -> (length,)`.
+    """Returns audio `(length,)` by accelerated Griffin-Lim on the magnitudes of one sound `(bins, frames)`.
 
-    n_fft: periodic Hann window, samples; hop divides it. frames = 1 + length // hop, centred. momentum 0 is the plain algorithm
-    (Griffin, Lim 1984). seed: of the random starting phase, drawn on the CPU so that every device starts alike.
-    phase: `(bins, frames)` in rad to start from instead.
+    n_fft: periodic Hann window, samples; hop divides it; frames = 1 + length // hop, centred. momentum: 0 is the plain algorithm.
+    phase: initial, rad, `(bins, frames)`; default: random, from `seed`.
     """
-    grid = Grid(n_fft=n_fft, hop=hop, length=length, like=magnitude)
-    start = random_phase(magnitude, seed=seed) if phase is None else phase
-    return search(magnitude, start, grid, way=Method(False, iterations, momentum))
+    grid = StftGrid(n_fft=n_fft, hop=hop, length=length, like=magnitude)
+    initial = random_phase(magnitude, seed=seed) if phase is None else phase
+    return iterate(magnitude, initial, grid, method=Method(False, iterations, momentum))
+
+
+def _configured(method: str, iterations: int | None, momentum: float | None) -> Method:
+    """Returns the named method with other iterations or momentum where given. Raises ConfigError."""
+    if method not in METHODS:
+        raise ConfigError(f"method is {method!r}, allowed are {', '.join(METHODS)}; the default is {DEFAULT_METHOD}, the most accurate")
+    default = METHODS[method]
+    if iterations is not None and (iterations < 0 or (default.iterations == 0 and iterations)):
+        allowed = "0 or more" if default.iterations else "0 only; use pghi+raar for iterations"
+        raise ConfigError(f"iterations is {iterations}, {method} allows {allowed}")
+    if momentum is not None and (not 0 <= momentum <= 2 or (default.momentum == 0 and momentum)):
+        allowed = "0 to 2, best under 1" if default.momentum else "0 only; use fast-griffin-lim or pghi+raar for momentum"
+        raise ConfigError(f"momentum is {momentum}, {method} allows {allowed}")
+    return default._replace(
+        iterations=default.iterations if iterations is None else iterations, momentum=default.momentum if momentum is None else momentum
+    )

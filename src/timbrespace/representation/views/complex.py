@@ -1,4 +1,4 @@
-"""`complex`: the STFT as it is, real and imaginary parts (source A)."""
+"""`complex`: real and imaginary part of the STFT (source A)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,15 @@ from timbrespace.representation.spectral import Hop, Spectral, Window, interleav
 
 
 class Complex(Spectral):
-    """Real and imaginary part of every cell of the STFT: parts are re, im of the left channel, then of the right. Exact.
+    """Real and imaginary part of the STFT: parts = 2 × channels (left real, left imaginary, right real, right imaginary). Exact.
 
-    n_fft: window in samples; hop: samples between frames, a quarter of n_fft or less, divides it. A full-scale sine reads n_fft / 4.
+    A full-scale sine has the magnitude n_fft / 4.
+
+    Args:
+        n_fft: window, samples.
+        hop: samples between frames, a divisor of n_fft, at most a quarter of it.
+        sample_rate: Hz.
+        channels: 1 or 2.
     """
 
     exact = True
@@ -24,14 +30,16 @@ class Complex(Spectral):
         self.bands, self.parts = self.bins, 2 * channels
 
     def axes(self, length: int) -> Axes:
-        """Bins in Hz, frames around multiples of the hop."""
+        """Returns bins in Hz, frames centred on multiples of the hop."""
         meaning = f"a full-scale sine reads {self.n_fft // 4}"
         return self._axes(length, View("real", "", meaning, "signed"), View("imaginary", "", meaning, "signed"))
 
     def _encode(self, audio: Tensor) -> Tensor:
+        """`(batch, channels, time) -> (batch, 2 * channels, bins, frames)`."""
         pairs = torch.view_as_real(self._spectra(audio))
         return interleave(pairs[..., 0], pairs[..., 1])
 
     def _decode(self, features: Tensor, *, length: int, seed: int) -> Tensor:
+        """`(2 * channels, bins, frames) -> (channels, length)`."""
         spectrum = torch.complex(features[0::2], features[1::2])
         return istft(spectrum[None], n_fft=self.n_fft, hop=self.hop, length=length)[0]

@@ -1,4 +1,4 @@
-"""`log`: the magnitudes of the STFT in dB."""
+"""`log-stft`: the STFT in dB."""
 
 from __future__ import annotations
 
@@ -7,19 +7,27 @@ from torch import Tensor
 
 from timbrespace.audio.stft import power_spectrogram
 from timbrespace.contracts import SAMPLE_RATE
-from timbrespace.representation.axes import Axes, levels
-from timbrespace.representation.levels import Floor, heard, to_level
-from timbrespace.representation.phase.projection import bands_known, power_limits
+from timbrespace.representation.axes import Axes, level_view
+from timbrespace.representation.levels import Floor, above_floor, to_level
+from timbrespace.representation.phase.projection import power_limits, project_to_bands
 from timbrespace.representation.spectral import Hop, Iterations, PhaseMethod, Refine, Spectral, Window
-from timbrespace.representation.stereo import to_parts
+from timbrespace.representation.stereo import to_mid_side
 
 
-class Log(Spectral):
-    """Level of every cell of the STFT in dB (0 dB: power 1), floored `floor` dB under the sound's loudest cell.
+class LogStft(Spectral):
+    """Level of the STFT in dB: parts = channels. Phase is not kept; decoding estimates it.
 
-    n_fft: window in samples; hop: samples between frames, half of n_fft or less, divides it. method, iterations: of the phase search.
-    refine: steps of descent on the samples after it, for a better fit to the features; 50 take some five times as long as the search.
-    Stereo becomes middle and side.
+    0 dB is power 1; levels are clamped `floor` dB under the sound's loudest cell.
+
+    Args:
+        n_fft: window, samples.
+        hop: samples between frames, a divisor of n_fft, at most half of it.
+        floor: dB.
+        method, iterations: of the phase retrieval, see `phase.recover`.
+        refine: steps of gradient descent on the samples after phase retrieval, for a closer fit to the features; 50 take about five times
+            as long as the retrieval.
+        sample_rate: Hz.
+        channels: 2: the parts are middle and side.
     """
 
     decibels = True
@@ -42,17 +50,19 @@ class Log(Spectral):
         self.bands, self.parts = self.bins, channels
 
     def axes(self, length: int) -> Axes:
-        """Bins in Hz, frames around multiples of the hop."""
-        return self._axes(length, levels("0 dB is power 1"), middle_side=True)
+        """Returns bins in Hz, frames centred on multiples of the hop."""
+        return self._axes(length, level_view("0 dB is power 1"), middle_side=True)
 
     def _encode(self, audio: Tensor) -> Tensor:
-        return to_level(power_spectrogram(to_parts(audio), n_fft=self.n_fft, hop=self.hop), floor=self.floor)
+        """`(batch, channels, time) -> (batch, parts, bins, frames)` in dB."""
+        return to_level(power_spectrogram(to_mid_side(audio), n_fft=self.n_fft, hop=self.hop), floor=self.floor)
 
     def _decode(self, features: Tensor, *, length: int, seed: int) -> Tensor:
-        kept = heard(features, loudest=features.max(), floor=self.floor)
-        magnitude = torch.where(kept, 10 ** (features / 20), 0.0)
-        limits = (power_limits(level, heard=part) for level, part in zip(features, kept, strict=True))
-        known = [bands_known(*both, gather=lambda power: power, spread=lambda ratio: ratio) for both in limits]
-        return self._find_phase(
-            magnitude, length=length, method=self.method, iterations=self.iterations, seed=seed, known=known, features=features
+        """`(parts, bins, frames) -> (channels, length)`."""
+        above = above_floor(features, loudest=features.max(), floor=self.floor)
+        magnitude = torch.where(above, 10 ** (features / 20), 0.0)
+        limits = (power_limits(level, above_floor=part) for level, part in zip(features, above, strict=True))
+        projections = [project_to_bands(*both, gather=lambda power: power, spread=lambda ratio: ratio) for both in limits]
+        return self._recover_audio(
+            magnitude, length=length, method=self.method, iterations=self.iterations, seed=seed, projections=projections, features=features
         )

@@ -1,4 +1,4 @@
-"""`magnitude`: the magnitudes of the STFT with the quiet ones removed, companded (source B)."""
+"""`magnitude`: magnitude of the STFT with a floor, companded (source B)."""
 
 from __future__ import annotations
 
@@ -10,21 +10,30 @@ from pydantic import Field
 from torch import Tensor
 
 from timbrespace.audio.stft import power_spectrogram
-from timbrespace.contracts import SAMPLE_RATE, ConfigError
+from timbrespace.contracts import SAMPLE_RATE
 from timbrespace.representation.axes import Axes, View
-from timbrespace.representation.spectral import Hop, Iterations, PhaseMethod, Refine, Spectral, Window, root
-from timbrespace.representation.stereo import to_parts
+from timbrespace.representation.spectral import Hop, Iterations, PhaseMethod, Refine, Spectral, Window, safe_sqrt
+from timbrespace.representation.stereo import to_mid_side
 
-_JUST_UNDER = 0.999  # a cell right at the threshold survives the rounding of the way there and back
+_ROUNDING = 0.999  # of the threshold in decoding: a cell at the threshold must survive rounding
 
 
 class Magnitude(Spectral):
-    """Magnitude of the STFT, 1 for a full-scale sine; under the floor 0; mu-law: log(1 + mu * x) / log(1 + mu).
+    """Magnitude of the STFT, companded: parts = channels. Phase is not kept; decoding estimates it.
 
-    n_fft: window in samples; hop: samples between frames, half of n_fft or less, divides it. floor: dB under `reference`, which is full
-    scale or the sound's own peak. mu: of the companding; 0 leaves magnitudes linear. method, iterations: of the phase search.
-    refine: steps of descent on the samples after it, for a better fit to the features; 50 take some five times as long as the search.
-    Stereo becomes middle and side.
+    A full-scale sine has the magnitude 1; magnitudes under the floor become 0. Companding is mu-law: log(1 + mu * x) / log(1 + mu).
+
+    Args:
+        n_fft: window, samples.
+        hop: samples between frames, a divisor of n_fft, at most half of it.
+        floor: dB under `reference`.
+        reference: full scale, or the peak of the sound.
+        mu: of the companding; 0: linear magnitudes.
+        method, iterations: of the phase retrieval, see `phase.recover`.
+        refine: steps of gradient descent on the samples after phase retrieval, for a closer fit to the features; 50 take about five times
+            as long as the retrieval.
+        sample_rate: Hz.
+        channels: 2: the parts are middle and side.
     """
 
     def __init__(
@@ -42,32 +51,30 @@ class Magnitude(Spectral):
         channels: int = 1,
     ):
         super().__init__(n_fft=n_fft, hop=hop, overlap=2, sample_rate=sample_rate, channels=channels)
-        if reference not in ("full scale", "peak"):
-            raise ConfigError(f"reference is {reference!r}, allowed are 'full scale' and 'peak'")
-        if not mu >= 0:
-            raise ConfigError(f"mu is {mu}, allowed are numbers from 0; 0 leaves magnitudes linear, 8 is usual")
         self.floor, self.reference, self.mu, self.iterations = floor, reference, mu, iterations
         self.method, self.refine = method, refine
         self.bands, self.parts = self.bins, channels
-        self._full_scale = n_fft / 4  # what a sine of amplitude 1 reads through a Hann window
+        self._full_scale = n_fft / 4  # magnitude of a sine of amplitude 1 with a Hann window
 
     def axes(self, length: int) -> Axes:
-        """Bins in Hz, frames around multiples of the hop."""
+        """Returns bins in Hz, frames centred on multiples of the hop."""
         meaning = f"a full-scale sine reads 1; log(1 + {self.mu:g} x) / log(1 + {self.mu:g})" if self.mu else "a full-scale sine reads 1"
         return self._axes(length, View("magnitude", "", meaning, "magnitude"), middle_side=True)
 
     def _encode(self, audio: Tensor) -> Tensor:
-        magnitude = root(power_spectrogram(to_parts(audio), n_fft=self.n_fft, hop=self.hop)) / self._full_scale
+        """`(batch, channels, time) -> (batch, parts, bins, frames)`."""
+        magnitude = safe_sqrt(power_spectrogram(to_mid_side(audio), n_fft=self.n_fft, hop=self.hop)) / self._full_scale
         magnitude = torch.where(magnitude >= self._threshold(magnitude), magnitude, 0.0)
         return torch.log1p(self.mu * magnitude) / math.log1p(self.mu) if self.mu else magnitude
 
     def _decode(self, features: Tensor, *, length: int, seed: int) -> Tensor:
+        """`(parts, bins, frames) -> (channels, length)`."""
         values = features.clamp_min(0)
         magnitude = torch.expm1(values * math.log1p(self.mu)) / self.mu if self.mu else values
-        magnitude = torch.where(magnitude >= self._threshold(magnitude) * _JUST_UNDER, magnitude, 0.0) * self._full_scale
-        return self._find_phase(magnitude, length=length, method=self.method, iterations=self.iterations, seed=seed, features=features)
+        magnitude = torch.where(magnitude >= self._threshold(magnitude) * _ROUNDING, magnitude, 0.0) * self._full_scale
+        return self._recover_audio(magnitude, length=length, method=self.method, iterations=self.iterations, seed=seed, features=features)
 
     def _threshold(self, magnitude: Tensor) -> Tensor:
-        """The least magnitude that stays, to compare with `(..., parts, bins, frames)`."""
+        """Returns the smallest magnitude that is kept; broadcasts with `(..., parts, bins, frames)`."""
         share = 10 ** (-self.floor / 20)
         return share * (magnitude.detach().amax((-3, -2, -1), keepdim=True) if self.reference == "peak" else magnitude.new_ones(()))

@@ -1,14 +1,15 @@
-"""`mdct`: the modified discrete cosine transform (Princen, Johnson, Bradley 1987): as many values as samples, and nothing lost.
+"""`mdct`: the modified discrete cosine transform (Princen, Johnson & Bradley 1987), critically sampled and exact.
 
-Windows of 2N samples, N apart, N values each. Folding a window's quarters a b c d makes aliases that cancel between neighbours:
+Windows of 2N samples, N apart, N coefficients each. The aliasing of folding a window's quarters a b c d cancels between neighbours:
 
     samples   0 … 0 | block 1 | block 2 | … | block n | 0 … 0        n = ceil(time / N)
     frame 0   └──── 2N ─────┘ |
     frame 1         └────── 2N ─────┘                               frames = n + 1
 
-    (a, b, c, d) -> DCT-IV of (-c reversed - d, a - b reversed);  back: its DCT-IV (u, v) -> (v, -v reversed, -u reversed, -u)
+    encoding  (a, b, c, d) -> DCT-IV of (-c reversed - d, a - b reversed)
+    decoding  its DCT-IV (u, v) -> (v, -v reversed, -u reversed, -u)
 
-With a window that obeys Princen-Bradley, w[n]² + w[n + N]² = 1 and w[n] = w[2N - 1 - n], the transform is orthonormal.
+With a window that satisfies the Princen-Bradley condition, w[n]² + w[n + N]² = 1 and w[n] = w[2N - 1 - n], the transform is orthonormal.
 """
 
 from __future__ import annotations
@@ -30,10 +31,14 @@ _WINDOWS = ("sine", "kbd", "vorbis")
 
 
 class Mdct(Representation):
-    """MDCT coefficients, a part a channel; their energy is that of the sound. Exact.
+    """MDCT coefficients: parts = channels. Their energy is that of the samples. Exact.
 
-    bands: N, coefficients a frame and samples between frames, even. window: sine, kbd (Kaiser-Bessel derived) or vorbis. alpha: of kbd;
-    larger is wider in the main lobe and lower beside it.
+    Args:
+        bands: N, coefficients per frame and samples between frames, even.
+        window: sine, kbd (Kaiser-Bessel derived) or vorbis.
+        alpha: of kbd; a larger value gives a wider main lobe and lower side lobes.
+        sample_rate: Hz.
+        channels: 1 or 2.
     """
 
     exact = True
@@ -52,11 +57,11 @@ class Mdct(Representation):
         self.bands, self.parts, self.hop = bands, channels, bands
 
     def frames(self, samples: int) -> int:
-        """1 + samples / bands, rounded up."""
+        """Returns 1 + samples / bands, rounded up."""
         return 1 - (-samples // self.bands)
 
     def axes(self, length: int) -> Axes:
-        """Coefficient k reaches from k to k + 1 times the sample rate / 2N in Hz; frame k lies around sample k · N."""
+        """Returns coefficient k from k to k + 1 times sample_rate / 2N Hz; frame k is centred on sample k · N."""
         width = self.sample_rate / (2 * self.bands)
         return Axes(
             parts=name_parts([View("coefficient", "", "their squares sum to those of the samples", "signed")], CHANNELS[self.channels]),
@@ -67,14 +72,16 @@ class Mdct(Representation):
         )
 
     def _encode(self, audio: Tensor) -> Tensor:
+        """`(batch, channels, time) -> (batch, channels, bands, frames)`."""
         return mdct(audio, window=self.window)
 
     def _decode(self, features: Tensor, *, length: int, seed: int) -> Tensor:
+        """`(channels, bands, frames) -> (channels, length)`."""
         return imdct(features, window=self.window, length=length)
 
 
 def mdct(audio: Tensor, *, window: Tensor) -> Tensor:
-    """`(..., time) -> (..., N, 1 + ceil(time / N))`. window: `(2N,)`, must obey Princen-Bradley. Raises ConfigError."""
+    """Returns coefficients: `(..., time) -> (..., N, 1 + ceil(time / N))`. window: `(2N,)`, Princen-Bradley. Raises ConfigError."""
     bands = _check_window(window)
     window = window.to(audio)
     blocks = -(-audio.shape[-1] // bands)
@@ -85,7 +92,7 @@ def mdct(audio: Tensor, *, window: Tensor) -> Tensor:
 
 
 def imdct(coefficients: Tensor, *, window: Tensor, length: int) -> Tensor:
-    """The way back: `(..., N, 1 + ceil(length / N)) -> (..., length)`. Raises ConfigError, ShapeError."""
+    """Returns audio: `(..., N, 1 + ceil(length / N)) -> (..., length)`. window: that of `mdct`. Raises ConfigError, ShapeError."""
     bands = _check_window(window)
     frames = 1 - (-length // bands)
     if length < 1 or tuple(coefficients.shape[-2:]) != (bands, frames):
@@ -100,13 +107,13 @@ def imdct(coefficients: Tensor, *, window: Tensor, length: int) -> Tensor:
 
 
 def make_window(name: str, *, size: int, alpha: float = 4.0) -> Tensor:
-    """A window `(size,)` float64 that obeys Princen-Bradley: sine, kbd (with `alpha`) or vorbis. size: 2N. Raises ConfigError."""
+    """Returns a Princen-Bradley window `(size,)` float64: sine, kbd (with `alpha`) or vorbis. size: 2N. Raises ConfigError."""
     if name not in _WINDOWS:
         raise ConfigError(f"window is {name!r}, allowed are {', '.join(_WINDOWS)}")
     if size < 4 or size % 4:
         raise ConfigError(f"bands is {size / 2:g}, allowed are even numbers from 2; powers of two are fastest")
     if not 0 <= alpha <= 20:
-        raise ConfigError(f"alpha is {alpha}, allowed is 0 to 20; 4 is usual")
+        raise ConfigError(f"alpha is {alpha}, allowed are numbers from 0 to 20; the default is 4")
     if name == "kbd":
         kaiser = torch.kaiser_window(size // 2 + 1, periodic=False, beta=math.pi * alpha, dtype=torch.float64).cumsum(0)
         half = (kaiser[:-1] / kaiser[-1]).sqrt()
@@ -116,36 +123,36 @@ def make_window(name: str, *, size: int, alpha: float = 4.0) -> Tensor:
 
 
 def princen_bradley_error(window: Tensor) -> float:
-    """How far a window `(2N,)` is from w[n]² + w[n + N]² = 1 and from symmetry, at its worst sample."""
+    """Returns the largest deviation of a window `(2N,)` from w[n]² + w[n + N]² = 1 and from symmetry."""
     window = window.detach().double()
     half = len(window) // 2
     return max(float((window[:half].square() + window[half:].square() - 1).abs().max()), float((window - window.flip(0)).abs().max()))
 
 
 def _check_window(window: Tensor) -> int:
-    """Raises ConfigError unless the window `(2N,)` has an even N and obeys Princen-Bradley; returns N."""
+    """Returns N of a window `(2N,)`. Raises ConfigError unless N is even and the window satisfies the Princen-Bradley condition."""
     if window.ndim != 1 or len(window) < 4 or len(window) % 4:
-        raise ConfigError(f"the window has the shape {tuple(window.shape)}, allowed is one dimension of 4, 8, 12 … samples")
+        raise ConfigError(f"the window has the shape {tuple(window.shape)}, allowed is (2N,) with an even N: 4, 8, 12 … samples")
     if not (error := princen_bradley_error(window)) < 1e-5:
         raise ConfigError(
-            f"the window is {error:.2g} away from Princen-Bradley (w[n]² + w[n + N]² = 1, symmetric); "
-            f"make_window gives {', '.join(_WINDOWS)}, which obey it"
+            f"the window deviates by {error:.2g} from the Princen-Bradley condition (w[n]² + w[n + N]² = 1, symmetric); "
+            f"use make_window with {', '.join(_WINDOWS)}"
         )
     return len(window) // 2
 
 
 def _dct4(values: Tensor) -> Tensor:
-    """Orthonormal DCT-IV over the last axis, its own inverse: one complex FFT of half the size between two rotations."""
+    """Returns the orthonormal DCT-IV over the last axis, same shape; it is its own inverse. A complex FFT of half the size computes it."""
     size = values.shape[-1]
     rotation = _rotation(size).to(values.device, torch.complex128 if values.dtype == torch.float64 else torch.complex64)
     pairs = torch.complex(values[..., 0::2].contiguous(), values.flip(-1)[..., 0::2].contiguous())
-    turned = torch.view_as_real(torch.fft.fft(pairs * rotation) * rotation)
-    even, odd = turned[..., 0], -turned[..., 1].flip(-1)
+    rotated = torch.view_as_real(torch.fft.fft(pairs * rotation) * rotation)
+    even, odd = rotated[..., 0], -rotated[..., 1].flip(-1)
     return torch.stack([even, odd], -1).flatten(-2) * math.sqrt(2 / size)
 
 
 @lru_cache(maxsize=32)
 def _rotation(size: int) -> Tensor:
-    """exp(-iπ(n + 1/8) / size), n = 0 … size / 2 - 1, complex128; shared, not to be changed in place."""
+    """Returns exp(-iπ(n + 1/8) / size), complex128 `(size / 2,)`. The tensor is cached: do not change it in place."""
     angle = -math.pi * (torch.arange(size // 2, dtype=torch.float64) + 0.125) / size
     return torch.polar(torch.ones_like(angle), angle)

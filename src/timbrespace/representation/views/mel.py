@@ -1,4 +1,4 @@
-"""`mel`: levels in mel bands, and the way back to spectra by a search among spectra that have no negative power."""
+"""`mel`: levels in mel bands, inverted to bins by non-negative multiplicative updates."""
 
 from __future__ import annotations
 
@@ -10,22 +10,32 @@ from torch import Tensor
 
 from timbrespace.audio.stft import mel_filters, mel_frequencies, power_spectrogram
 from timbrespace.contracts import SAMPLE_RATE, ConfigError
-from timbrespace.representation.axes import Axes, levels
-from timbrespace.representation.levels import Floor, heard, to_level
-from timbrespace.representation.phase.projection import Projection, bands_known, power_limits
+from timbrespace.representation.axes import Axes, level_view
+from timbrespace.representation.levels import Floor, above_floor, to_level
+from timbrespace.representation.phase.projection import Projection, power_limits, project_to_bands
 from timbrespace.representation.spectral import Hop, Iterations, PhaseMethod, Refine, Spectral, Window
-from timbrespace.representation.stereo import to_parts
+from timbrespace.representation.stereo import to_mid_side
 
-_TINY = 1e-20
+_MIN_POWER = 1e-20
 
 
 class Mel(Spectral):
-    """Level of the STFT in triangular Slaney mel bands, dB (0 dB: mean power 1 a bin), `floor` dB under the sound's loudest cell.
+    """Level of the STFT in triangular Slaney mel bands, dB: parts = channels. Decoding estimates bins and phase.
 
-    n_fft: window in samples; hop: samples between frames, half of n_fft or less, divides it. bands: how many, between `low` and `high` Hz
-    (0: half the sample rate). inverse: iterations from bands to bins. method, iterations: of the phase search.
-    refine: steps of descent on the samples after it, for a better fit to the features; 50 take some five times as long as the search.
-    Stereo becomes middle and side.
+    0 dB is a mean power of 1 per bin; levels are clamped `floor` dB under the sound's loudest cell.
+
+    Args:
+        n_fft: window, samples.
+        hop: samples between frames, a divisor of n_fft, at most half of it.
+        bands: their number.
+        low, high: Hz; high 0: half the sample rate.
+        floor: dB.
+        inverse: iterations from bands to bins.
+        method, iterations: of the phase retrieval, see `phase.recover`.
+        refine: steps of gradient descent on the samples after phase retrieval, for a closer fit to the features; 50 take about five times
+            as long as the retrieval.
+        sample_rate: Hz.
+        channels: 2: the parts are middle and side.
     """
 
     decibels = True
@@ -51,60 +61,63 @@ class Mel(Spectral):
         high = high or top
         if not 0 <= low < high <= top:
             raise ConfigError(f"low is {low:g} and high {high:g} Hz; allowed is 0 ≤ low < high ≤ {top:g} Hz, half the sample rate")
-        if bands < 1:
-            raise ConfigError(f"bands is {bands}, at least 1 is needed; 128 is usual")
         self._check_filters(bands, low, high)
         self.low, self.high, self.floor, self.inverse, self.iterations = low, high, floor, inverse, iterations
         self.method, self.refine = method, refine
         self.bands, self.parts = bands, channels
 
     def axes(self, length: int) -> Axes:
-        """Mel bands in Hz, from foot to foot of their triangle (neighbours overlap); frames around multiples of the hop."""
+        """Returns mel bands in Hz with the edges of their triangles (neighbours overlap); frames centred on multiples of the hop."""
         edges = mel_frequencies(self.bands + 2, low=self.low, high=self.high).numpy()
         bands = {"centres": edges[1:-1], "lower": edges[:-2], "upper": edges[2:], "spacing": "linear then logarithmic"}
-        return self._axes(length, levels("0 dB is a mean power of 1 a bin"), middle_side=True, bands=bands)
+        return self._axes(length, level_view("0 dB is a mean power of 1 a bin"), middle_side=True, bands=bands)
 
     def _encode(self, audio: Tensor) -> Tensor:
-        power = power_spectrogram(to_parts(audio), n_fft=self.n_fft, hop=self.hop)
-        # Frames first, as they lie in memory.
+        """`(batch, channels, time) -> (batch, parts, bands, frames)` in dB."""
+        power = power_spectrogram(to_mid_side(audio), n_fft=self.n_fft, hop=self.hop)
+        # Frames first, as in memory.
         return to_level((power.transpose(-1, -2) @ self.filters.to(power).T).transpose(-1, -2), floor=self.floor)
 
     def _decode(self, features: Tensor, *, length: int, seed: int) -> Tensor:
+        """`(parts, bands, frames) -> (channels, length)`."""
         loudest = features.max()
-        kept = heard(features, loudest=loudest, floor=self.floor)
-        magnitude = self.magnitude(torch.where(kept, features, -torch.inf))
-        known = [self._known(level, kept=part) for level, part in zip(features, kept, strict=True)]
-        return self._find_phase(
-            magnitude, length=length, method=self.method, iterations=self.iterations, seed=seed, known=known, features=features
+        above = above_floor(features, loudest=loudest, floor=self.floor)
+        magnitude = self.magnitude(torch.where(above, features, -torch.inf))
+        projections = [self._projection(level, above=part) for level, part in zip(features, above, strict=True)]
+        return self._recover_audio(
+            magnitude, length=length, method=self.method, iterations=self.iterations, seed=seed, projections=projections, features=features
         )
 
-    def _known(self, level: Tensor, *, kept: Tensor) -> Projection:
-        """What levels `(bands, frames)` say about spectra; a bin goes with the bands that it lies in, by their weight."""
+    def _projection(self, level: Tensor, *, above: Tensor) -> Projection:
+        """Returns the projection to levels `(bands, frames)`; a bin follows its bands by their weights. above: of the floor."""
         filters = self.filters.to(level)
-        share = filters / filters.sum(0).clamp_min(_TINY)
-        return bands_known(*power_limits(level, heard=kept), gather=lambda power: power @ filters.T, spread=lambda ratio: ratio @ share)
+        share = filters / filters.sum(0).clamp_min(_MIN_POWER)
+        limits = power_limits(level, above_floor=above)
+        return project_to_bands(*limits, gather=lambda power: power @ filters.T, spread=lambda ratio: ratio @ share)
 
     @property
     def filters(self) -> Tensor:
-        """`(bands, bins)`: each row a weighted mean over bins."""
+        """`(bands, bins)`: each row holds the weights of a mean over bins."""
         bank = mel_filters(bands=self.bands, n_fft=self.n_fft, sample_rate=self.sample_rate, low=self.low, high=self.high)
         return bank / bank.sum(1, keepdim=True)
 
     def magnitude(self, level: Tensor) -> Tensor:
-        """Band levels in dB `(parts, bands, frames)` to magnitudes `(parts, bins, frames)`; -inf dB is silence.
+        """Returns magnitudes `(parts, bins, frames)` for band levels in dB `(parts, bands, frames)`; -inf dB is silence.
 
-        Multiplicative updates for the Kullback-Leibler divergence (Lee, Seung 2001): power stays at or above zero, and a quiet band counts
-        as much as a loud one. They start from each band's power spread over its own bins.
+        Multiplicative updates for the Kullback-Leibler divergence (Lee & Seung 2001): power stays non-negative, and quiet bands weigh as
+        much as loud ones. The initial estimate distributes each band's power over its bins.
         """
         filters = self.filters.to(level)
-        wanted = (10 ** (level / 10)).transpose(-1, -2)
-        share = filters / filters.sum(0).clamp_min(_TINY)
-        power = wanted @ share
+        target = (10 ** (level / 10)).transpose(-1, -2)
+        share = filters / filters.sum(0).clamp_min(_MIN_POWER)
+        power = target @ share
         for _ in range(self.inverse):
-            power = power * ((wanted / (power @ filters.T).clamp_min(_TINY)) @ share)
+            power = power * ((target / (power @ filters.T).clamp_min(_MIN_POWER)) @ share)
         return power.transpose(-1, -2).sqrt()
 
     def _check_filters(self, bands: int, low: float, high: float) -> None:
+        """Raises ConfigError if a band is so narrow that it holds no bin."""
+
         def empty(count: int) -> int:
             bank = mel_filters(bands=count, n_fft=self.n_fft, sample_rate=self.sample_rate, low=low, high=high)
             return int((bank.amax(1) <= 0).sum())
@@ -112,8 +125,8 @@ class Mel(Spectral):
         if not (gaps := empty(bands)):
             return
         most = next((count for count in range(bands - 1, 0, -1) if not empty(count)), 0)
-        fewer = f"take {most} bands or fewer" if most else "widen the range"
+        remedy = f"take {most} bands or fewer" if most else "widen the range"
         raise ConfigError(
-            f"bands is {bands}, and {gaps} of them between {low:g} and {high:g} Hz would hold none of the {self.bins} bins of n_fft "
-            f"{self.n_fft}; {fewer}, or a longer window"
+            f"bands is {bands}, but {gaps} of them between {low:g} and {high:g} Hz would hold none of the {self.bins} bins of n_fft "
+            f"{self.n_fft}; {remedy}, or a longer window"
         )

@@ -1,6 +1,6 @@
-"""`spectrum`: single spectra, one point a frame (source E).
+"""`spectrum`: magnitude spectra of long windows (source E).
 
-Frames are not centred: a sound of up to one window is one spectrum, a point without a time axis.
+Frames are not centred: a sound of up to one window is a single spectrum.
 
     samples  0        hop               n_fft
     frame 0  └──────────────────────────┘
@@ -18,27 +18,34 @@ from torch.nn import functional
 
 from timbrespace.audio.stft import overlap_add
 from timbrespace.contracts import SAMPLE_RATE, ConfigError
-from timbrespace.representation.axes import CHANNELS, MIDDLE_SIDE, Axes, View, levels, linear_bins, name_parts, phases
+from timbrespace.representation.axes import CHANNELS, MIDDLE_SIDE, Axes, View, level_view, linear_bins, name_parts, phase_view
 from timbrespace.representation.base import Representation
-from timbrespace.representation.levels import Floor, heard, to_level
+from timbrespace.representation.levels import Floor, above_floor, to_level
 from timbrespace.representation.phase.pghi import integrate_phase
-from timbrespace.representation.phase.projection import Grid
-from timbrespace.representation.phase.recover import METHODS, random_phase, search
-from timbrespace.representation.spectral import Hop, Iterations, PhaseMethod, Window, check_grid, interleave, polar, root
-from timbrespace.representation.stereo import from_parts, to_parts
+from timbrespace.representation.phase.projection import StftGrid
+from timbrespace.representation.phase.recover import METHODS, iterate, random_phase
+from timbrespace.representation.spectral import Hop, Iterations, PhaseMethod, Window, check_grid, interleave, safe_sqrt, to_polar
+from timbrespace.representation.stereo import from_mid_side, to_mid_side
 
-_LEAST_OVERLAP = 0.03  # of squared windows; a Hamming window alone comes down to 0.0064 at its ends, where too little is known
+_MIN_OVERLAP = 0.03  # of squared windows; a single Hamming window is 0.0064 at its ends, where audio would be amplified too much
 
 
 class Spectrum(Representation):
-    """Magnitudes of the first `bands` bins of plain spectra, with the phase (rad) beside them or without.
+    """Magnitude of the first `bands` bins of an STFT, optionally with phase: parts = channels, or 2 × channels with phase.
 
-    n_fft: window in samples (Hamming, which is nowhere zero, so that a single frame can be undone); hop: samples between frames, divides
-    n_fft. bands: bins kept from 0 Hz on, the rest is lost (1025 of 4096: up to 11 kHz). phase: whether it is kept, as a part of its own.
-    scale: the magnitudes as they are, or in dB (0 dB: magnitude 1), cut `floor` dB under the sound's loudest cell; silence reads -120 dB.
-    method, iterations: of the phase search where there is none; stereo is then middle and side. A single spectrum, or spectra that overlap
-    by less than half a window, have no slopes to follow: the search then starts from random phases that `seed` draws. They stay about
-    random, so that a steady tone sounds steady; all zero, they would pile the whole sound up in one click.
+    Without phase, decoding estimates it. A single spectrum, and spectra that overlap by less than half a window, have no phase gradient
+    that PGHI could integrate: the initial phase is then random, from `seed`. A steady tone stays steady that way; phases of zero would
+    concentrate the sound in one click.
+
+    Args:
+        n_fft: window, samples; a Hamming window, which is nowhere zero, so that a single frame can be inverted.
+        hop: samples between frames, a divisor of n_fft.
+        bands: bins kept, from 0 Hz up; the others are lost (1025 of a window of 4096: up to 11 kHz).
+        phase: whether phase (rad, -π to π) is a part.
+        scale: magnitude, or decibels (0 dB: magnitude 1; silence: -120 dB), clamped `floor` dB under the sound's loudest cell.
+        method, iterations: of the phase retrieval, see `phase.recover`.
+        sample_rate: Hz.
+        channels: 2: with phase, left and right; without, the parts are middle and side.
     """
 
     def __init__(
@@ -58,7 +65,7 @@ class Spectrum(Representation):
         super().__init__(sample_rate=sample_rate, channels=channels)
         check_grid(n_fft, hop, overlap=1)
         if not 1 <= bands <= n_fft // 2 + 1:
-            raise ConfigError(f"bands is {bands}, n_fft {n_fft} has 1 to {n_fft // 2 + 1} bins; take fewer or a longer window")
+            raise ConfigError(f"bands is {bands}, n_fft {n_fft} has 1 to {n_fft // 2 + 1} bins; use fewer bands or a longer window")
         self.n_fft, self.hop, self.phase = n_fft, hop, phase
         self.scale, self.floor = scale, floor
         self.method, self.iterations = method, iterations
@@ -66,14 +73,14 @@ class Spectrum(Representation):
         self._window = torch.hamming_window(n_fft, periodic=True, dtype=torch.float64)
 
     def frames(self, samples: int) -> int:
-        """1 + (samples - n_fft) / hop, rounded up, at least 1."""
+        """Returns 1 + (samples - n_fft) / hop, rounded up, at least 1."""
         return 1 + max(0, -(-(samples - self.n_fft) // self.hop))
 
     def axes(self, length: int) -> Axes:
-        """Bins in Hz; frame 0 lies around half a window, since windows are not centred."""
-        reads = float(self._window.sum()) / 2
-        plain = View("magnitude", "", f"a full-scale sine reads {reads:.0f}", "magnitude")
-        views = [levels("0 dB is magnitude 1") if self.scale == "decibels" else plain, *([phases()] if self.phase else [])]
+        """Returns bins in Hz; frame 0 is centred on half a window."""
+        full_scale = float(self._window.sum()) / 2
+        magnitude = View("magnitude", "", f"a full-scale sine reads {full_scale:.0f}", "magnitude")
+        views = [level_view("0 dB is magnitude 1") if self.scale == "decibels" else magnitude, *([phase_view()] if self.phase else [])]
         return Axes(
             parts=name_parts(views, (CHANNELS if self.phase else MIDDLE_SIDE)[self.channels]),
             frames=self.frames(length),
@@ -83,51 +90,55 @@ class Spectrum(Representation):
         )
 
     def _encode(self, audio: Tensor) -> Tensor:
-        spectrum = self._spectra(audio if self.phase else to_parts(audio))[..., : self.bands]
+        """`(batch, channels, time) -> (batch, parts, bands, frames)`."""
+        spectrum = self._spectra(audio if self.phase else to_mid_side(audio))[..., : self.bands]
         if self.phase:
-            magnitude, angle = polar(spectrum)
+            magnitude, angle = to_polar(spectrum)
             return interleave(to_level(magnitude.square(), floor=self.floor) if self.scale == "decibels" else magnitude, angle)
         pairs = torch.view_as_real(spectrum)
         power = pairs[..., 0].square() + pairs[..., 1].square()
-        return (to_level(power, floor=self.floor) if self.scale == "decibels" else root(power)).transpose(-1, -2)
+        return (to_level(power, floor=self.floor) if self.scale == "decibels" else safe_sqrt(power)).transpose(-1, -2)
 
     def _magnitude(self, frames: Tensor) -> Tensor:
-        """What the features say, `(channels, frames, bands)`, as magnitudes with all bins of the window."""
+        """Returns magnitudes with all bins: `(channels, frames, bands) -> (channels, frames, n_fft // 2 + 1)`."""
         if self.scale == "decibels":
-            frames = torch.where(heard(frames, loudest=frames.max(), floor=self.floor), 10 ** (frames / 20), 0.0)
+            frames = torch.where(above_floor(frames, loudest=frames.max(), floor=self.floor), 10 ** (frames / 20), 0.0)
         return functional.pad(frames.clamp_min(0), (0, self.n_fft // 2 + 1 - self.bands))
 
     def _decode(self, features: Tensor, *, length: int, seed: int) -> Tensor:
+        """`(parts, bands, frames) -> (channels, length)`."""
         frames = features.transpose(-1, -2)
         if self.phase:
             angle = functional.pad(frames[1::2], (0, self.n_fft // 2 + 1 - self.bands))
             return self._to_audio(torch.polar(self._magnitude(frames[0::2]), angle), length=length)
         magnitude = self._magnitude(frames)
-        return from_parts(torch.stack([self._find_phase(part, length=length, seed=seed + k) for k, part in enumerate(magnitude)]))
+        return from_mid_side(torch.stack([self._recover_audio(part, length=length, seed=seed + k) for k, part in enumerate(magnitude)]))
 
     def _spectra(self, audio: Tensor) -> Tensor:
-        """`(..., time) -> complex (..., frames, n_fft // 2 + 1)`."""
+        """Returns the STFT: `(..., time) -> complex (..., frames, n_fft // 2 + 1)`."""
         total = (self.frames(audio.shape[-1]) - 1) * self.hop + self.n_fft
         padded = functional.pad(audio, (0, total - audio.shape[-1]))
         return torch.fft.rfft(padded.unfold(-1, self.n_fft, self.hop) * self._window.to(audio))
 
     def _to_audio(self, spectrum: Tensor, *, length: int) -> Tensor:
-        """Least-squares overlap-add: `complex (..., frames, n_fft // 2 + 1) -> (..., length)`."""
+        """Returns the least-squares inverse STFT: `complex (..., frames, n_fft // 2 + 1) -> (..., length)`."""
         pieces = torch.fft.irfft(spectrum, n=self.n_fft)
         window = self._window.to(pieces)
         envelope = overlap_add(window.square().expand(spectrum.shape[-2], self.n_fft), hop=self.hop)[:length]
         return overlap_add(pieces * window, hop=self.hop)[..., :length] / envelope
 
-    def _find_phase(self, magnitude: Tensor, *, length: int, seed: int) -> Tensor:
-        """Magnitudes of one sound `(frames, n_fft // 2 + 1) -> (length,)`; silence stays silence."""
+    def _recover_audio(self, magnitude: Tensor, *, length: int, seed: int) -> Tensor:
+        """Returns audio `(length,)` for magnitudes of one sound `(frames, n_fft // 2 + 1)`; silence stays silence."""
         if not bool(magnitude.any()):
             return magnitude.new_zeros(length)
-        magnitude, way = magnitude.T, METHODS[self.method]
-        if way.pghi and (magnitude.shape[1] == 1 or 2 * self.hop > self.n_fft):
-            way = METHODS["fast-griffin-lim"]
-        if way.pghi:
-            start = integrate_phase(magnitude, n_fft=self.n_fft, hop=self.hop, window="hamming", seed=seed)
+        magnitude, method = magnitude.T, METHODS[self.method]
+        if method.pghi and (magnitude.shape[1] == 1 or 2 * self.hop > self.n_fft):
+            method = METHODS["fast-griffin-lim"]
+        if method.pghi:
+            phase = integrate_phase(magnitude, n_fft=self.n_fft, hop=self.hop, window="hamming", seed=seed)
         else:
-            start = random_phase(magnitude, seed=seed)
-        grid = Grid(n_fft=self.n_fft, hop=self.hop, length=length, like=magnitude, window=self._window, centred=False, least=_LEAST_OVERLAP)
-        return search(magnitude, start, grid, way=way._replace(iterations=self.iterations))
+            phase = random_phase(magnitude, seed=seed)
+        grid = StftGrid(
+            n_fft=self.n_fft, hop=self.hop, length=length, like=magnitude, window=self._window, centred=False, min_overlap=_MIN_OVERLAP
+        )
+        return iterate(magnitude, phase, grid, method=method._replace(iterations=self.iterations))

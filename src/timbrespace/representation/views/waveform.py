@@ -1,4 +1,4 @@
-"""`waveform`: the samples themselves."""
+"""`waveform`: the samples."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from pydantic import Field
 from torch import Tensor
 from torch.nn import functional
 
-from timbrespace.contracts import SAMPLE_RATE, ConfigError
+from timbrespace.contracts import SAMPLE_RATE
 from timbrespace.representation.axes import CHANNELS, Axes, View, name_parts
 from timbrespace.representation.base import Representation
 from timbrespace.representation.spec import Values
 
 
 class Waveform(Representation):
-    """Samples in [-1, 1], a part a channel. Exact.
+    """Samples, -1 to 1: parts = channels. Exact.
 
-    block: samples a frame holds, as its bands; 1 leaves one band and a frame a sample. The last frame is filled up with zeros.
+    Args:
+        block: samples per frame, as its bands; with 1 there is one band and a frame is a sample. The last frame is padded with zeros.
+        sample_rate: Hz.
+        channels: 1 or 2.
     """
 
     exact = True
 
     def __init__(self, *, block: Annotated[int, Field(ge=1, le=65_536)] = 1, sample_rate: int = SAMPLE_RATE, channels: int = 1):
         super().__init__(sample_rate=sample_rate, channels=channels)
-        if block < 1:
-            raise ConfigError(f"block is {block}, allowed are whole numbers from 1; 1 is one sample a frame")
         self.block, self.bands, self.parts = block, block, channels
 
     @classmethod
@@ -35,11 +36,11 @@ class Waveform(Representation):
         return "samples"
 
     def frames(self, samples: int) -> int:
-        """samples / block, rounded up."""
+        """Returns samples / block, rounded up."""
         return -(-samples // self.block)
 
     def axes(self, length: int) -> Axes:
-        """A band is a sample of the block, in s before or after the frame's time, which is the middle of the block."""
+        """Returns bands in s relative to the frame's time, which is the middle of its block."""
         middle, step = (self.block - 1) / 2 / self.sample_rate, 1 / self.sample_rate
         offsets = np.arange(self.block, dtype=np.float64) * step - middle
         return Axes(
@@ -54,9 +55,11 @@ class Waveform(Representation):
         )
 
     def _encode(self, audio: Tensor) -> Tensor:
+        """`(batch, channels, time) -> (batch, channels, block, frames)`."""
         frames = self.frames(audio.shape[-1])
         padded = functional.pad(audio, (0, frames * self.block - audio.shape[-1]))
         return padded.unflatten(-1, (frames, self.block)).transpose(-1, -2)
 
     def _decode(self, features: Tensor, *, length: int, seed: int) -> Tensor:
+        """`(channels, block, frames) -> (channels, length)`."""
         return features.transpose(-1, -2).flatten(-2)[:, :length]
