@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from timbrespace.contracts import ConfigError
-from timbrespace.representation.views.constant_q import ConstantQ, _make_plan, _fast_size
+from timbrespace.representation.views.constant_q import ConstantQ, _fast_size, _make_plan
 
 RATE = 44_100
 GRIDS = [
