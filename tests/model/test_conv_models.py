@@ -252,11 +252,11 @@ def test_contradictions_are_refused(make: Any, words: str) -> None:
 @pytest.mark.parametrize(
     ("preset", "change", "words"),
     [
-        ("conv-vae", "model.dims=0", "model.dims is 0: input should be greater than or equal to 1"),
+        ("conv-vae", "model.dims=0", "model.dims is 0, allowed are whole numbers from 1"),
         ("raw", "model.dims=0", "model.dims"),
         ("conv", "model.kernels=[]", "model.kernels"),
         ("conv", "model.kernels=[0,2,2,2,2]", "model.kernels.0 is 0"),
-        ("conv", "model.bottleneck=gaussian", "input should be 'plain' or 'bounded'"),
+        ("conv", "model.bottleneck=gaussian", "allowed are 'plain', 'bounded'"),
         ("conv", "model.dims=8", "model.dims is not a setting"),
         ("raw", "model.activation=swish", "model.activation"),
     ],

@@ -76,7 +76,7 @@ def test_capacity_rises_and_pulls_both_ways() -> None:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ("training.kl.warm_up=2", "training.kl.warm_up is 2: input should be less than or equal to 1"),
+        ("training.kl.warm_up=2", "training.kl.warm_up is 2, allowed are numbers from 0 to 1; the default is 0.0"),
         ("training.kl.cycles=0", "training.kl.cycles is 0"),
         ("training.kl.free_bits=-1", "training.kl.free_bits is -1"),
         ("training.kl.capacity=.inf", "training.kl.capacity is inf"),

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from timbrespace.config.aliases import modernised
-from timbrespace.config.schema import Config, config_error
+from timbrespace.config.schema import Config
 from timbrespace.config.settings import fill, named, nested_models, settings_of
 from timbrespace.model.base import Model
 from timbrespace.model.registry import MODELS
@@ -17,6 +17,7 @@ from timbrespace.representation.base import Representation
 from timbrespace.representation.normalisation import Normalised, normalised
 from timbrespace.representation.registry import REPRESENTATIONS
 from timbrespace.representation.spec import FeatureKind, FeatureSpec
+from timbrespace.validation import config_error
 
 
 def make_config(content: Mapping[str, Any]) -> Config:

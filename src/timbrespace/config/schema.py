@@ -1,19 +1,13 @@
-"""The settings of a training as frozen, validated classes, and errors about them in plain words."""
+"""The settings of a training as frozen, validated classes."""
 
 from __future__ import annotations
 
-import reprlib
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, Field, model_validator
 
-from timbrespace.contracts import ConfigError
 from timbrespace.corpus.augment.settings import Augmentation
-
-FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=False)
-
-_SHORT = reprlib.Repr()  # a few nested YAML aliases can expand to gigabytes: values are never shown in full
-_SHORT.maxlevel, _SHORT.maxdict, _SHORT.maxlist, _SHORT.maxstring = 2, 4, 4, 60
+from timbrespace.validation import FROZEN
 
 
 class Weights(BaseModel):
@@ -73,25 +67,3 @@ class Config(BaseModel):
     model: dict[str, Any]
     training: Training = Training()
     tune: dict[str, Any] = {}  # ranges of `timbrespace tune`, see `training.tune_space`
-
-
-def shortened(value: object) -> str:
-    """Returns `repr(value)`, cut to a few items and characters."""
-    return f"{_SHORT.repr(value):.80}"
-
-
-def config_error(error: ValidationError | TypeError, prefix: str, schema: type[BaseModel]) -> ConfigError:
-    """Returns the first failure of a validation as an error that names the key, the value and what is allowed."""
-    if isinstance(error, TypeError):
-        return ConfigError(f"the settings are not keys and values: {error}")
-    first = error.errors()[0]
-    path = prefix + ".".join(str(part) for part in first["loc"])
-    if first["type"] == "missing":
-        return ConfigError(f"{path} is not given, and has no default")
-    if first["type"] == "extra_forbidden":
-        group: Any = schema
-        for part in first["loc"][:-1]:
-            group = group.model_fields[part].annotation
-            group = next((kind for kind in get_args(group) if hasattr(kind, "model_fields")), group)  # of a group or None
-        return ConfigError(f"{path} is not a setting; known here are {', '.join(group.model_fields)}")
-    return ConfigError(f"{path} is {shortened(first['input'])}: {first['msg'][0].lower()}{first['msg'][1:]}")

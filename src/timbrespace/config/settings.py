@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any, get_type_hints
+from typing import Any
 
 from pydantic import BaseModel, ValidationError, create_model
 
-from timbrespace.config.schema import FROZEN, config_error, shortened
 from timbrespace.contracts import ConfigError
 from timbrespace.model.clip.base import ImageModel
 from timbrespace.model.wrappers.nested import Nested
 from timbrespace.representation.base import Representation
 from timbrespace.representation.normalisation import Kind
+from timbrespace.validation import arguments_schema, config_error, shortened
 
 
 @lru_cache(maxsize=64)
 def settings_of(chosen: type) -> type[BaseModel]:
     """The keys of a class: its constructor's annotated arguments with limits, as a schema."""
-    hints = get_type_hints(chosen.__init__, include_extras=True)  # type: ignore[misc]
-    fields: dict[str, Any] = {
-        name: (hints[name], ... if parameter.default is parameter.empty else parameter.default)
-        for name, parameter in inspect.signature(chosen).parameters.items()
-        if hasattr(hints.get(name), "__metadata__")
-    }
-    if issubclass(chosen, Representation):
-        fields["normalisation"] = (Kind, "none")  # goes around any of them
-    return create_model(chosen.__name__, __config__=FROZEN, **fields)
+    schema = arguments_schema(chosen.__init__)  # type: ignore[misc]
+    if not issubclass(chosen, Representation):
+        return schema
+    normalisation: dict[str, Any] = {"normalisation": (Kind, "none")}  # a key of every representation
+    return create_model(chosen.__name__, __base__=schema, **normalisation)
 
 
 def named(registry: Mapping[str, Any], name: object, kind: str) -> Any:
