@@ -5,11 +5,11 @@
     python3 scripts/run.py setup                only the set-up
     python3 scripts/run.py lock                 remakes the two lock files from pyproject.toml (for maintainers)
 
-The environment is kept; packages are installed again only when a lock file or pyproject.toml has changed.
+The environment is kept; packages are installed again only if a lock file or pyproject.toml has changed.
 Your own pip configuration (mirrors, proxies, wheel folders) is respected. Only packages are downloaded.
 
-Environment: TIMBRESPACE_VENV puts the environment elsewhere; TIMBRESPACE_TORCH_INDEX names another index for PyTorch
-than its CPU builds (an empty value asks none), for example https://download.pytorch.org/whl/cu130.
+Variables: TIMBRESPACE_VENV is the path of the environment; TIMBRESPACE_TORCH_INDEX is the package index for PyTorch, by default
+that of its CPU builds, for example https://download.pytorch.org/whl/cu130; if it is empty, only the registry is used.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = Path(os.environ.get("TIMBRESPACE_VENV") or ROOT / ".venv")
 LOCKS = {"demo": ["requirements.lock"], "test": ["requirements.lock", "requirements-dev.lock"]}
 TORCH_INDEX = os.environ.get("TIMBRESPACE_TORCH_INDEX", "https://download.pytorch.org/whl/cpu")
-TORCH_PIN = "torch==2.13.0"  # what `lock` writes; raised on purpose, because figures and seeds are tied to it
+TORCH_PIN = "torch==2.13.0"  # what `lock` writes; raised on purpose only: measured results depend on it
 STATE = "timbrespace-installed.json"
-ALL_TESTS = ["-q", "--numprocesses", "auto", "--maxprocesses", "4"]  # more do not help: trainings use several threads themselves
+ALL_TESTS = ["-q", "--numprocesses", "auto", "--maxprocesses", "4"]  # more do not help: a training uses several threads itself
 OLDEST, NEWEST = (3, 11), (3, 13)
 GPU_PACKAGES = re.compile(r"(nvidia-|cuda-|triton\b|pytorch-triton)", re.IGNORECASE)
 
@@ -63,7 +63,7 @@ def main(words: Sequence[str]) -> int:
 
 
 def set_up(level: str) -> None:
-    """Makes or repairs the environment so that it holds what `level` ("demo" or "test") needs; quick when it already does."""
+    """Creates or repairs the environment so that it has the packages of `level`, "demo" or "test"; quick if it has them."""
     if sys.version_info[:2] < OLDEST:
         fail(f"Python {dotted(OLDEST)} or newer is needed, this is {sys.version.split()[0]} ({sys.executable})")
     wanted = fingerprints(level)
@@ -71,10 +71,12 @@ def set_up(level: str) -> None:
         return
     started = time.monotonic()
     if sys.version_info[:2] > NEWEST:
-        say(f"note: tried with Python {dotted(OLDEST)} to {dotted(NEWEST)}; this is {sys.version.split()[0]}, some packages may be missing")
+        say(
+            f"note: tested with Python {dotted(OLDEST)} to {dotted(NEWEST)}; this is {sys.version.split()[0]}, some packages may be missing"
+        )
     if not (python().exists() and works()):
         make_venv()
-    (VENV / STATE).unlink(missing_ok=True)  # an interrupted installation is not taken for a whole one
+    (VENV / STATE).unlink(missing_ok=True)  # so that an interrupted installation is not mistaken for a complete one
     install_torch()
     for name in LOCKS[level]:
         say(f"installing what {name} pins")
@@ -86,7 +88,7 @@ def set_up(level: str) -> None:
 
 
 def make_venv() -> None:
-    """Creates the environment, with the remedy named when a part of Python is missing."""
+    """Creates the environment; if a part of Python is missing, the error says how to install it."""
     say(f"making a Python {dotted(sys.version_info[:2])} environment in {shown(VENV)}")
     remedy = f"On Debian or Ubuntu: sudo apt install python{dotted(sys.version_info[:2])}-venv (or python3-venv python3-pip)."
     try:
@@ -102,9 +104,9 @@ def make_venv() -> None:
 
 
 def install_torch() -> None:
-    """Installs PyTorch alone and first: the CPU build where its index or a local folder offers one, else the registry's.
+    """Installs PyTorch alone and first: the CPU build if its index or a local folder has one, else that of the registry.
 
-    The extra index is asked with little patience, so that a network without it costs seconds.
+    The request to the extra index has a short timeout, so that a network without it costs only seconds.
     """
     pin = locked_torch()
     if installed_torch().partition("+")[0] == pin.partition("==")[2]:
@@ -115,11 +117,11 @@ def install_torch() -> None:
         pip("install", "--no-deps", pin)
     version = installed_torch()
     if sys.platform == "linux" and "+cpu" not in version and needs_gpu_packages():
-        say(f"note: only the CUDA build of PyTorch ({version}) was to be had; it runs without a GPU, but brings GBs of CUDA packages")
+        say(f"note: only the CUDA build of PyTorch ({version}) is available; it runs without a GPU, but needs GBs of CUDA packages")
 
 
 def pip(*arguments: str, required: bool = True) -> bool:
-    """Runs the environment's pip under the user's own configuration; shows its output only when it fails."""
+    """Runs pip in the environment with the user's configuration and returns whether it succeeded; its output is shown only if it fails."""
     command = [str(python()), "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments]
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         code = subprocess.run(command, check=False, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT).returncode
@@ -128,8 +130,8 @@ def pip(*arguments: str, required: bool = True) -> bool:
         log.seek(0)
         tail = "".join(log.readlines()[-30:]).rstrip()
     fail(
-        f"pip {' '.join(arguments)} failed; its last words:\n{tail}\n\n"
-        "Is the network there, and is there room on the disk? The same command goes on where it stopped."
+        f"pip {' '.join(arguments)} failed; its last lines:\n{tail}\n\n"
+        "Check the network and the free disk space. The same command continues after that."
     )
 
 
@@ -137,17 +139,17 @@ def pip(*arguments: str, required: bool = True) -> bool:
 
 
 def python() -> Path:
-    """The environment's interpreter."""
+    """Returns the path of the environment's interpreter."""
     return VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 
 
 def timbrespace() -> str:
-    """The environment's `timbrespace` command."""
+    """Returns the path of the environment's `timbrespace` command."""
     return str(VENV / ("Scripts/timbrespace.exe" if os.name == "nt" else "bin/timbrespace"))
 
 
 def works() -> bool:
-    """Whether the environment's interpreter starts, is the version it was made with, and stands where it was made."""
+    """Returns whether the interpreter of the environment starts, and has the version and the path it was created with."""
     code = "import sys, pip; print(*sys.version_info[:2], sys.prefix)"
     result = subprocess.run([str(python()), "-c", code], check=False, capture_output=True, text=True)
     major, minor, *prefix = result.stdout.strip().split(" ", 2) if result.returncode == 0 else ("0", "0")
@@ -155,14 +157,14 @@ def works() -> bool:
 
 
 def fingerprints(level: str) -> dict[str, str]:
-    """What the installation depends on: a hash for each lock file of the level, for pyproject.toml, and the project's place."""
+    """Returns what the installation depends on: hashes of the lock files of the level and of pyproject.toml, and the project's path."""
     names = [*LOCKS[level], "pyproject.toml"]
     hashes = {name: hashlib.sha256((ROOT / name).read_bytes()).hexdigest() for name in names}
     return {**hashes, "root": str(ROOT), "torch index": TORCH_INDEX}
 
 
 def read_state() -> dict[str, str]:
-    """What the environment was last set up with, or nothing."""
+    """Returns the fingerprints that the environment was last set up with, or an empty dictionary."""
     try:
         state = json.loads((VENV / STATE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -171,23 +173,23 @@ def read_state() -> dict[str, str]:
 
 
 def locked_torch() -> str:
-    """The `torch==…` line of the lock."""
+    """Returns the `torch==…` line of the lock file."""
     found = re.search(r"^torch==[^\s;]+", (ROOT / LOCKS["demo"][0]).read_text(encoding="utf-8"), re.MULTILINE)
     return found.group() if found else fail(f"{LOCKS['demo'][0]} pins no torch; remake it with: python3 scripts/run.py lock")
 
 
 def installed_torch() -> str:
-    """The version of torch in the environment, local part included, or an empty string."""
+    """Returns the version of torch in the environment with its local part, or an empty string."""
     return metadata("print(version('torch'))")
 
 
 def needs_gpu_packages() -> bool:
-    """Whether the installed torch asks for CUDA packages."""
+    """Returns whether the installed torch requires CUDA packages."""
     return bool(GPU_PACKAGES.search(metadata("print(*requires('torch') or [])")))
 
 
 def metadata(statement: str) -> str:
-    """What a statement about installed packages prints in the environment; empty when it fails."""
+    """Returns what a statement about installed packages prints in the environment, or an empty string if it fails."""
     code = f"from importlib.metadata import requires, version; {statement}"
     result = subprocess.run([str(python()), "-c", code], check=False, capture_output=True, text=True)
     return result.stdout.strip() if result.returncode == 0 else ""
@@ -199,7 +201,7 @@ def metadata(statement: str) -> str:
 def lock() -> int:
     """Remakes requirements.lock and requirements-dev.lock for every system and Python 3.11 up, by `uv pip compile`.
 
-    GPU packages are left out: which of them are needed depends on the build of torch that a machine gets, and pip adds them there.
+    GPU packages are left out: which of them a machine needs depends on its build of torch, and pip adds them there.
     """
     uv = shutil.which("uv") or str(VENV / ("Scripts/uv.exe" if os.name == "nt" else "bin/uv"))
     if not Path(uv).exists():
@@ -223,7 +225,7 @@ def lock() -> int:
 
 
 def build_requirements() -> list[str]:
-    """What building the project needs, read from pyproject.toml, so that the lock pins that too."""
+    """Returns the build requirements in pyproject.toml, so that the lock pins them too."""
     import tomllib
 
     return list(tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"])
@@ -233,13 +235,13 @@ def build_requirements() -> list[str]:
 
 
 def run(command: Sequence[str]) -> int:
-    """Runs a command in the project's folder with this terminal, and returns its exit code; Ctrl-C reaches the command too."""
+    """Runs a command in the project's folder with this terminal and returns its exit code. Ctrl-C reaches the command too."""
     process = subprocess.Popen(command, cwd=ROOT)
     while True:
         try:
             return process.wait()
         except KeyboardInterrupt:
-            continue  # the command got it as well and leaves by itself
+            continue  # the command receives it too and ends by itself
 
 
 def say(line: str) -> None:
@@ -259,7 +261,7 @@ def dotted(version: tuple[int, ...]) -> str:
 
 
 def shown(path: Path) -> str:
-    """A path, relative to the project where it lies inside."""
+    """Returns a path as text, relative to the project if it is inside."""
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
 
@@ -267,5 +269,5 @@ if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt:
-        print("[run] interrupted; the same command goes on where it stopped", file=sys.stderr)
+        print("[run] interrupted; the same command continues the work", file=sys.stderr)
         sys.exit(130)

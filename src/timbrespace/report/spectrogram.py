@@ -1,6 +1,6 @@
 """True-scale spectrogram pictures: logarithmic frequency, linear time, one fixed dB scale, so that two pictures can be compared.
 
-Small and quick (a few ms each): NumPy for the sums, a palette PNG written by hand, no plotting library.
+A picture takes a few ms and needs no plotting library: NumPy computes it, and it is written as a PNG with a palette.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-LOW_HZ, HIGH_HZ = 40.0, 20_000.0  # the picture's lower and upper edge
+LOW_HZ, HIGH_HZ = 40.0, 20_000.0  # lower and upper edge of the picture
 FLOOR_DB, TOP_DB = -96.0, -12.0  # of a full-scale sine; darkest and brightest colour
-_SPLIT_HZ = 500.0  # below: long windows (pitch); above: short ones (attacks); a cross-fade of an octave between
+_SPLIT_HZ = 500.0  # long windows below (pitch), short ones above (attacks), with a cross-fade of one octave
 _LONG, _SHORT = 4096, 1024  # samples at 44.1 kHz
 
 
@@ -38,15 +38,15 @@ def draw_spectrogram(
 ) -> None:
     """Draws the spectrogram of a sound as a PNG.
 
-    audio: `(channels, time)`, mixed to mono. seconds: what the width stands for (s); default is the sound's own length, a longer
-    span is dark where the sound has ended. Frequency runs logarithmically from LOW_HZ at the lower edge to HIGH_HZ at the upper.
-    Raises ShapeError for anything but `(channels, time)` with at least one sample, OutputExistsError when `force` is False.
+    audio: `(channels, time)`, mixed to mono. seconds: time that the width shows (s), by default the length of the sound; the picture
+    is dark after the end of the sound. The frequency axis is logarithmic from LOW_HZ (lower edge) to HIGH_HZ (upper edge).
+    Raises ShapeError for another shape or no samples, OutputExistsError if the file exists and `force` is False.
     """
     write_bytes(Path(path), spectrogram_png(audio, sample_rate, seconds=seconds, width=width, height=height), force=force)
 
 
 def spectrogram_png(audio: Tensor, sample_rate: int, *, seconds: float | None = None, width: int = 320, height: int = 140) -> bytes:
-    """The same picture as the bytes of a PNG file. Raises ShapeError."""
+    """Returns the bytes of the PNG that `draw_spectrogram` writes. Raises ShapeError."""
     if audio.ndim != 2 or audio.shape[-1] == 0:
         raise ShapeError(f"audio must have the shape (channels, time) with time > 0, not {tuple(audio.shape)}")
     mono = np.nan_to_num(audio.detach().cpu().numpy().astype(np.float32).mean(axis=0))
@@ -57,19 +57,19 @@ def spectrogram_png(audio: Tensor, sample_rate: int, *, seconds: float | None = 
 
 
 def height_of(frequency: float) -> float:
-    """Where a frequency (Hz) lies in the picture: 0 at the lower edge, 1 at the upper."""
+    """Returns the height of a frequency (Hz) in the picture: 0 at the lower edge, 1 at the upper."""
     return float(np.log(frequency / LOW_HZ) / np.log(HIGH_HZ / LOW_HZ))
 
 
 def _log_spectrogram(mono: NDArray[np.float32], sample_rate: int, *, span: int, width: int, height: int) -> NDArray[np.float32]:
-    """(time,) -> (height, width) in dB of a full-scale sine, highest frequency first; each column is centred on its own time."""
+    """`(time,) -> (height, width)` in dB of a full-scale sine, highest frequency first; each column is centred on its time."""
     hop = span / width
     centres = ((np.arange(width) + 0.5) * hop).astype(np.int64)
     rows = LOW_HZ * (HIGH_HZ / LOW_HZ) ** ((np.arange(height)[::-1] + 0.5) / height)
     share = np.clip(np.log2(rows / _SPLIT_HZ) + 0.5, 0.0, 1.0)[:, None]  # of the short windows
     scale = sample_rate / 44_100
     shortest = 2 ** int(np.ceil(np.log2(max(_SHORT * scale, hop))))  # no sample falls between two columns
-    longest = 2 ** int(np.log2(np.clip(span / 6, shortest, max(_LONG * scale, shortest))))  # a short picture has no room for long windows
+    longest = 2 ** int(np.log2(np.clip(span / 6, shortest, max(_LONG * scale, shortest))))  # a short picture cannot hold long windows
     step = (HIGH_HZ / LOW_HZ) ** (0.5 / height)
     power = np.zeros((height, width), np.float32)
     for window, weight in ((longest, 1.0 - share), (shortest, share)):
@@ -81,35 +81,35 @@ def _log_spectrogram(mono: NDArray[np.float32], sample_rate: int, *, span: int, 
 def _rows(
     mono: NDArray[np.float32], sample_rate: int, centres: NDArray[np.int64], rows: NDArray[np.float64], *, window: int, step: float
 ) -> NDArray[np.float32]:
-    """Power at `rows` (Hz, each reaching from /step to ·step) around `centres` (samples): (rows, columns), a full-scale sine is 1."""
+    """Power `(rows, columns)`, 1 for a full-scale sine, at frequencies `rows` (Hz, from /step to ·step) and times `centres` (samples)."""
     padded = np.pad(mono, (window // 2, window))
-    starts = np.minimum(centres, mono.size + window // 2)  # columns past the end see silence
+    starts = np.minimum(centres, mono.size + window // 2)  # columns after the end show silence
     shape = np.hanning(window + 1)[:-1].astype(np.float32)
     frames = np.lib.stride_tricks.sliding_window_view(padded, window)[starts] * shape
-    places = rows * window / sample_rate  # in bins
-    first, end = np.ceil(places / step).astype(int), np.minimum(places * step, window // 2).astype(int)
+    bins = rows * window / sample_rate
+    first, end = np.ceil(bins / step).astype(int), np.minimum(bins * step, window // 2).astype(int)
     picked = np.empty((len(rows), len(centres)), np.float32)
-    narrow = end <= first  # a row of pixels with less than two bins in it: summed at its very frequency
-    cosine, sine = _waves(window, tuple(places[narrow]))
+    narrow = end <= first  # a row of pixels with less than two bins: the transform at exactly its frequency
+    cosine, sine = _waves(window, tuple(bins[narrow]))
     picked[narrow] = ((frames @ cosine) ** 2 + (frames @ sine) ** 2).T
     if not narrow.all():
         spectrum = np.fft.rfft(frames, axis=1).T
         power = spectrum.real**2 + spectrum.imag**2
-        for row in np.flatnonzero(~narrow):  # several bins in a row of pixels: the loudest speaks
+        for row in np.flatnonzero(~narrow):  # a row of pixels with several bins: the loudest
             picked[row] = power[first[row] : end[row] + 1].max(axis=0)
     return picked * np.float32(4.0 / shape.sum() ** 2)
 
 
 @lru_cache(maxsize=8)
-def _waves(window: int, places: tuple[float, ...]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Cosines and sines of `places` turns in a window: (window, places) each."""
-    phase = np.outer(np.arange(window) * (2.0 * np.pi / window), places)
+def _waves(window: int, bins: tuple[float, ...]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Cosines and sines `(window, bins)` of `bins` periods in a window."""
+    phase = np.outer(np.arange(window) * (2.0 * np.pi / window), bins)
     return np.cos(phase).astype(np.float32), np.sin(phase).astype(np.float32)
 
 
 @cache
 def _palette() -> bytes:
-    """256 colours from night blue over violet and orange to pale yellow; lightness grows evenly, so equal dB steps look equal."""
+    """256 RGB colours from dark blue over violet and orange to pale yellow; lightness grows linearly, so that equal dB steps look equal."""
     t = np.linspace(0.0, 1.0, 256)
     light = 0.16 + 0.80 * t
     hue = np.radians(np.interp(t, [0, 0.25, 0.55, 0.8, 1], [275, 295, 375, 422, 460]))
@@ -120,12 +120,12 @@ def _palette() -> bytes:
     to_rgb = np.array([[4.0767416621, -3.3077115913, 0.2309699292], [-1.2684380046, 2.6097574011, -0.3413193965],
                        [-0.0041960863, -0.7034186147, 1.7076147010]])  # OKLab -> linear sRGB  # fmt: skip
     linear = np.clip(to_rgb @ cone, 0.0, 1.0)
-    coded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
-    return (coded.T * 255.0 + 0.5).astype(np.uint8).tobytes()
+    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return (encoded.T * 255.0 + 0.5).astype(np.uint8).tobytes()
 
 
 def _png(pixels: NDArray[np.uint8]) -> bytes:
-    """(height, width) palette indices -> the bytes of a PNG file."""
+    """The bytes of a PNG file from palette indices `(height, width)`."""
     height, width = pixels.shape
     rows = np.concatenate([np.zeros((height, 1), np.uint8), pixels], axis=1)  # each row starts with its filter, 0 = none
 
