@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lib.process import say
 from timbrespace.audio.files import find_audio, read
-from timbrespace.audio.trim import Piece, make_clip, shorten
+from timbrespace.audio.trim import Segment, make_clip, shorten
 from timbrespace.contracts import SAMPLE_RATE, TimbrespaceError
 
 SETS = ("drums", "notes", "pieces")
@@ -44,7 +44,7 @@ def _clips(folder: Path, *, count: int, seconds: float, seed: int) -> list[Tenso
         except TimbrespaceError as error:
             say(str(error))
             continue
-        made = make_clip(audio, Piece(0, audio.shape[1]), SAMPLE_RATE)
+        made = make_clip(audio, Segment(0, audio.shape[1]), SAMPLE_RATE)
         if made is not None:
             clips.append(torch.from_numpy(shorten(made[0], round(seconds * SAMPLE_RATE), SAMPLE_RATE).copy()))
     return clips

@@ -1,31 +1,28 @@
-"""Work on many sounds at once: one sound a core, each on one PyTorch thread.
-
-Faster than every sound on all cores, and the result of a sound does not depend on how many cores there are.
-"""
+"""Parallel work on many sounds: a map with bounded memory, a thread pool with one PyTorch thread per sound, and memory reuse."""
 
 from __future__ import annotations
 
 import ctypes
 import os
 import sys
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt(3)
-_KEPT, _KEPT_BEFORE = 2**30, 2**25  # bytes; the latter is the most that glibc before 2.35 takes
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # parameters of mallopt(3)
+_LARGEST_KEPT, _LARGEST_KEPT_BEFORE = 2**30, 2**25  # bytes; the second is the limit of glibc before 2.35
 
 
 def keep_freed_memory() -> bool:
-    """Tells the C library to hand freed blocks of up to 1 GiB out again instead of back to the system; whether it listened.
+    """Makes the C library reuse freed blocks of up to 1 GiB instead of returning them to the system. Returns whether that worked.
 
-    Training frees and asks for the same large blocks at every step, and Linux clears every page of a new one: up to half of a step of a
-    large model (LOG.md). It counts for the whole process, so that a command may do it and a library must not. Only
-    glibc knows it, before 2.35 for blocks of up to 32 MiB.
+    Training frees and allocates the same large blocks at every step, and Linux clears every page of a new block, which takes up to
+    half of the time of a step of a large model (LOG.md). The setting is for the whole process: a command may call this, a library
+    must not. It needs glibc; before version 2.35 the limit is 32 MiB.
     """
     if sys.platform != "linux":
         return False
@@ -33,16 +30,17 @@ def keep_freed_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except AttributeError:  # another C library
         return False
-    # Once either is set glibc adapts neither by itself any more: with the second alone, every block would be new.
-    if not any(mallopt(_MMAP_THRESHOLD, most) for most in (_KEPT, _KEPT_BEFORE)):
+    # Setting either turns off glibc's own adaptation of both: with the second alone, every block would be new.
+    if not any(mallopt(_MMAP_THRESHOLD, limit) for limit in (_LARGEST_KEPT, _LARGEST_KEPT_BEFORE)):
         return False
-    return bool(mallopt(_TRIM_THRESHOLD, _KEPT))
+    return bool(mallopt(_TRIM_THRESHOLD, _LARGEST_KEPT))
 
 
 class Pool:
-    """Threads that compute on one PyTorch thread each; leaving the block drops what has not begun, so that Ctrl-C ends at once.
+    """Threads that each compute on one PyTorch thread: one sound per core.
 
-    workers: threads; None: one a core.
+    Faster than each sound on all cores, and the result of a sound does not depend on the number of cores. Leaving the block drops
+    work that has not started, so that Ctrl-C ends at once. workers: number of threads; None: one per core.
     """
 
     def __init__(self, workers: int | None = None):
@@ -57,5 +55,28 @@ class Pool:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-        """Results in the order of `items`."""
+        """Results of `function`, in the order of `items`."""
         return self._pool.map(function, items)
+
+
+def ordered_map(function: Callable[[Item], Result], items: Iterable[Item], *, workers: int | None = None) -> Iterator[Result]:
+    """Yields results of `function` in the order of `items`, computed by a few threads, at most workers + 1 at a time.
+
+    Unlike `Pool` it neither loads PyTorch nor takes more than those items at once. For work that releases the GIL, such as decoding
+    and resampling. workers: None: one per core, at most four.
+    """
+    workers = workers or min(4, os.cpu_count() or 1)
+    if workers == 1:
+        yield from map(function, items)
+        return
+    pool = ThreadPoolExecutor(workers)
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -177,7 +177,7 @@ def test_names_that_are_not_text(good, tmp_path, capsys):
 
 def test_places_that_are_refused(good, tmp_path):
     (good / "sub").mkdir()
-    for out, error in ((good, "own source"), (good / "sub" / "c", "inside the source"), (tmp_path, "lies inside")):
+    for out, error in ((good, "own source"), (good / "sub" / "c", "inside the source"), (tmp_path, "is inside")):
         with pytest.raises(TimbrespaceError, match=error):
             prepare(good, out, force=True)
     with pytest.raises(AudioFileError, match="does not exist"):

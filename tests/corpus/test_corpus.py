@@ -13,10 +13,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from timbrespace.audio.trim import STORED_PEAK, Piece, bounds, dc_offset, make_clip
+from timbrespace.audio.trim import STORED_PEAK, Segment, bounds, dc_offset, make_clip
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
-from timbrespace.corpus.cutting import onsets, pieces
+from timbrespace.corpus.cutting import cut_audio, onsets
 from timbrespace.corpus.prepare import prepare
 
 RATE = 44100
@@ -135,12 +135,8 @@ def test_batch_pads_and_cuts(drums, tmp_path):
     assert corpus.batch([], samples=5)[0].shape == (0, 1, 5)
 
 
-def test_synthetic_stands_for_a_folder(tmp_path, monkeypatch):
-    from timbrespace.corpus.synthetic import registry as synthetic
-
-    whole = synthetic.synthetic_clips
-    monkeypatch.setattr(synthetic, "synthetic_clips", lambda name, **more: whole(name, **{**more, "count": 12}))
-    corpus = prepare("synthetic:drums", tmp_path / "c", seed=3)
+def test_a_synthetic_corpus_can_be_prepared_in_place_of_a_folder(tmp_path):
+    corpus = prepare("synthetic:drums", tmp_path / "c", seed=3, count=12)
     assert len(corpus) == 12
     assert "kick" in corpus.categories
     assert {c.split for c in corpus.clips} >= {"train", "validation"}
@@ -160,7 +156,7 @@ def test_clips_begin_before_and_end_behind_the_sound(time, lead, tail, level, ch
     body = np.random.default_rng(time).uniform(-1, 1, (channels, time)).astype(np.float32)
     body[:, [0, -1]] = 1.0
     audio = np.pad(body * np.float32(level), ((0, 0), (lead, tail)))
-    clip, first, gain = make_clip(audio, Piece(0, audio.shape[1]), RATE)
+    clip, first, gain = make_clip(audio, Segment(0, audio.shape[1]), RATE)
     assert lead - 45 <= first <= lead
     assert np.abs(clip).max() == pytest.approx(STORED_PEAK, abs=1e-6)
     whole = clip[:, lead - first : lead - first + time]
@@ -190,7 +186,7 @@ def test_dc_is_removed_only_where_it_is_one():
 
 def test_auto_cut(tmp_path):
     def cut(sound, mode="auto", seconds=2.0):
-        return [(p.start, p.end) for p in pieces(sound.astype(np.float32)[None], RATE, cut=mode, segment_seconds=seconds)]
+        return [(p.start, p.end) for p in cut_audio(sound.astype(np.float32)[None], RATE, cut=mode, segment_seconds=seconds)]
 
     short = hit(5.9, decay=0.1)
     assert cut(short) == [(0, len(short))]
@@ -275,7 +271,7 @@ def test_pieces_are_in_order_and_never_empty(clicks, noise, cut):
     audio = noise * np.random.default_rng(0).standard_normal((1, 80_000)).astype(np.float32)
     for at, length, level in clicks:
         audio[0, at : at + length] += level
-    found = pieces(audio.astype(np.float32), rate, cut=cut, segment_seconds=1.0)
+    found = cut_audio(audio.astype(np.float32), rate, cut=cut, segment_seconds=1.0)
     assert found
     assert all(piece.start < piece.end <= 80_000 for piece in found)
     assert all(a.end <= b.start for a, b in pairwise(found))

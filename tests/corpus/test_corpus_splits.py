@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from timbrespace.corpus.fingerprint import fingerprint, near_pairs
+from timbrespace.corpus.grouping import connected_components, layer_pairs
 from timbrespace.corpus.labels.names import layer_key
 from timbrespace.corpus.prepare import prepare
-from timbrespace.corpus.splits import join, layer_pairs, split
+from timbrespace.corpus.splits import assign_splits
 
 RATE = 44100
 
@@ -53,7 +54,7 @@ def test_near_pairs_joins_what_comparing_all_would_join(seed, count):
     points = points[rng.integers(0, count, count)]  # some rows twice
     distance = np.linalg.norm(points[:, None] - points[None], axis=2)
     truth = np.argwhere(np.triu(distance < 1.0, 1))
-    assert join(count, near_pairs(points)).tolist() == join(count, truth).tolist()
+    assert connected_components(count, near_pairs(points)).tolist() == connected_components(count, truth).tolist()
 
 
 def test_fingerprint_ignores_level_and_rate_but_not_the_sound():
@@ -71,8 +72,8 @@ def test_fingerprint_ignores_level_and_rate_but_not_the_sound():
 def test_split_by_group(sizes, seed, kinds):
     groups = [f"g{i}" for i, size in enumerate(sizes) for _ in range(size)]
     categories = [f"k{int(g[1:]) % kinds}" for g in groups]
-    splits = split(groups, categories, seed=seed)
-    assert splits == split(groups, categories, seed=seed)
+    splits = assign_splits(groups, categories, seed=seed)
+    assert splits == assign_splits(groups, categories, seed=seed)
     where = defaultdict(set)
     for group, name in zip(groups, splits, strict=True):
         where[group].add(name)
@@ -91,26 +92,26 @@ def test_split_by_group(sizes, seed, kinds):
 def test_split_is_stratified_and_seeded():
     groups = [f"g{i}" for i in range(400)]
     categories = ["kick"] * 200 + ["snare"] * 150 + ["hat"] * 50
-    splits = split(groups, categories, seed=0)
+    splits = assign_splits(groups, categories, seed=0)
     for kind, total in (("kick", 200), ("snare", 150), ("hat", 50)):
         inside = Counter(s for s, c in zip(splits, categories, strict=True) if c == kind)
         assert abs(inside["validation"] - 0.1 * total) <= 2
         assert abs(inside["test"] - 0.1 * total) <= 2
-    assert splits != split(groups, categories, seed=1)
+    assert splits != assign_splits(groups, categories, seed=1)
 
 
 def test_tiny_splits():
-    assert split(["a"], [None]) == ["train"]
-    assert sorted(split(["a", "b"], [None, None])) == ["train", "validation"]
-    assert split(["a", "a"], [None, None]) == ["train", "validation"]
-    assert split(["a"] * 20, [None] * 20) == ["train"] * 16 + ["validation"] * 2 + ["test"] * 2
+    assert assign_splits(["a"], [None]) == ["train"]
+    assert sorted(assign_splits(["a", "b"], [None, None])) == ["train", "validation"]
+    assert assign_splits(["a", "a"], [None, None]) == ["train", "validation"]
+    assert assign_splits(["a"] * 20, [None] * 20) == ["train"] * 16 + ["validation"] * 2 + ["test"] * 2
 
 
 def test_many_numbered_files_are_no_layers():
     few = [("d", *layer_key(f"Snare_{i}")) for i in range(4)]
     many = [("d", *layer_key(f"Kick {i:02d}")) for i in range(40)]
     said = [("d", *layer_key(f"Tom-v{10 * i:03d}")) for i in range(1, 12)]
-    assert len(set(join(4, layer_pairs(few)).tolist())) == 1
-    assert len(set(join(40, layer_pairs(many)).tolist())) == 40
-    assert len(set(join(11, layer_pairs(said)).tolist())) == 1
+    assert len(set(connected_components(4, layer_pairs(few)).tolist())) == 1
+    assert len(set(connected_components(40, layer_pairs(many)).tolist())) == 40
+    assert len(set(connected_components(11, layer_pairs(said)).tolist())) == 1
     assert len(layer_pairs([("a", "x", True), ("b", "x", True)])) == 0

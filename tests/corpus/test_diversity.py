@@ -86,5 +86,5 @@ def test_other_bad_input() -> None:
             most_diverse(np.zeros(shape), 1)
     with pytest.raises(ShapeError, match="point 1 are not finite"):
         most_diverse([[0.0, 0], [np.nan, 1], [1, 1]], 1)
-    with pytest.raises(ShapeError, match="table of numbers"):
+    with pytest.raises(ShapeError, match="array of numbers"):
         most_diverse([["a", "b"]], 1)

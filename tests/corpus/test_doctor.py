@@ -10,7 +10,7 @@ import soundfile
 
 from timbrespace.cli.main import main
 from timbrespace.contracts import CorpusError
-from timbrespace.corpus.doctor import doctor
+from timbrespace.corpus.doctor.doctor import doctor
 
 RATE = 44100
 

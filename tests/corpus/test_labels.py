@@ -18,10 +18,11 @@ import timbrespace
 from timbrespace.audio.pitch import estimate_midi
 from timbrespace.contracts import ConfigError, CorpusError
 from timbrespace.corpus.corpus import Corpus
+from timbrespace.corpus.format import FIELDS, READABLE
 from timbrespace.corpus.labels.names import instrument_of
+from timbrespace.corpus.labels.values import are_labels
 from timbrespace.corpus.prepare import prepare
-from timbrespace.corpus.rows import FIELDS, READABLE, labels_fit
-from timbrespace.corpus.splits import split
+from timbrespace.corpus.splits import assign_splits
 from timbrespace.corpus.synthetic import registry as synthetic
 from timbrespace.corpus.synthetic.base import Recipe, SyntheticClip
 
@@ -77,7 +78,7 @@ def test_pitch_is_estimated_where_the_name_is_silent(corpus_folder: Path) -> Non
     assert clips["violin pizz 3"].instrument == "violin"
     assert clips["violin pizz 3"].category == "plucked"
     head = Corpus.open(corpus_folder).head
-    assert head["pitches"] == {"told": 1, "estimated": 2, "none": 2}
+    assert head["pitches"] == {"labelled": 1, "estimated": 2, "none": 2}
 
 
 def test_pitch_can_be_left_alone(corpus_folder: Path, tmp_path: Path) -> None:
@@ -162,7 +163,7 @@ def test_a_line_that_is_not_possible(copy: Path, name: str, value: object) -> No
 
 def test_labels_that_are_possible(copy: Path) -> None:
     labels = {"fold": 3, "salience": 0.5, "composer": "Dvořák", "deep": -1e-9, **{f"k{i}": 2**53 for i in range(60)}}
-    assert labels_fit(labels)
+    assert are_labels(labels)
     edit(copy, labels=labels, instrument="cor anglais", pitch_confidence=1)
     corpus = Corpus.open(copy)
     assert corpus.clips[1].labels == labels
@@ -199,15 +200,15 @@ def test_other_versions_are_refused_by_name(copy: Path, version: object) -> None
 def test_given_splits_hold_and_the_missing_one_is_drawn() -> None:
     groups = [f"g{i // 2}" for i in range(200)]
     given: list[str | None] = ["test" if i >= 180 else "train" for i in range(200)]
-    splits = split(groups, [None] * 200, given=given)
+    splits = assign_splits(groups, [None] * 200, given=given)
     assert [i for i, name in enumerate(splits) if name == "test"] == list(range(180, 200))
     assert 10 <= splits.count("validation") <= 26
     assert all(splits[i] == splits[i + 1] for i in range(0, 200, 2))
     given[:20] = ["validation"] * 20
-    assert split(groups, [None] * 200, given=given) == given
-    assert split(groups, [None] * 200, given=[None] * 200) == split(groups, [None] * 200)
-    assert split(["a", "a"], [None] * 2, given=["test", "validation"]) == ["test", "validation"]
-    assert split(["a", "b"], [None] * 2, given=["test", None]) == ["test", "train"]
+    assert assign_splits(groups, [None] * 200, given=given) == given
+    assert assign_splits(groups, [None] * 200, given=[None] * 200) == assign_splits(groups, [None] * 200)
+    assert assign_splits(["a", "a"], [None] * 2, given=["test", "validation"]) == ["test", "validation"]
+    assert assign_splits(["a", "b"], [None] * 2, given=["test", None]) == ["test", "train"]
 
 
 # --- synthetic corpora ----------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ import pytest
 from layouts import MAKERS, RATE, by_file, files_of, make_esc50, make_musicnet, make_nsynth, make_urbansound8k, tone
 from timbrespace.cli.main import main
 from timbrespace.contracts import ConfigError
-from timbrespace.corpus.doctor import doctor
+from timbrespace.corpus.doctor.doctor import doctor
 from timbrespace.corpus.labels.readers.registry import LAYOUTS, READERS, read_labels
 from timbrespace.corpus.prepare import prepare
 
@@ -61,7 +61,7 @@ def test_nsynth_with_its_own_splits(tmp_path: Path) -> None:
     corpus = prepare(tmp_path / "in", tmp_path / "c", sample_rate=RATE)
     assert corpus.head["layout"] == "nsynth"
     assert corpus.head["splits"] == {"train": 6, "validation": 2, "test": 2}
-    assert corpus.head["pitches"] == {"told": 10, "estimated": 0, "none": 0}
+    assert corpus.head["pitches"] == {"labelled": 10, "estimated": 0, "none": 0}
     clip = next(clip for clip in corpus.clips if clip.file.startswith("nsynth-train/audio/synth_lead"))
     assert (clip.category, clip.pitch, clip.velocity, clip.pitch_confidence) == ("synth_lead", 60.0, 75, None)
     assert clip.labels == {"source": "acoustic", "qualities": "dark, reverb"}
@@ -150,7 +150,7 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     folder = make_nsynth(tmp_path / "nsynth-test")
     assert main(["prepare", str(folder), "--out", str(tmp_path / "c"), "--only", "flute", "--only", "string", "--rate", "16000"]) == 0
     out = capsys.readouterr().out
-    for words in ("layout nsynth", "instruments: flute", "4 told", "left out as asked: 2"):
+    for words in ("layout nsynth", "instruments: flute", "4 labelled", "left out by the selection: 2"):
         assert words in out
     assert main(["prepare", str(folder), "--out", str(tmp_path / "d"), "--layout", "esc50"]) == 2
     assert "esc50.csv" in capsys.readouterr().err
@@ -158,5 +158,5 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "synthetic" in capsys.readouterr().err
     assert main(["doctor", str(folder)]) == 0
     out = capsys.readouterr().out
-    assert "nsynth, labels are read" in out
-    assert "told 6" in out
+    assert "nsynth; labels are read" in out
+    assert "labelled 6" in out

@@ -11,9 +11,9 @@ import pytest
 
 from layouts import NOTES, RATE, by_file, files_of, make_esc50, make_musicnet, make_nsynth, make_urbansound8k, table, tone
 from timbrespace.contracts import CorpusError
-from timbrespace.corpus.doctor import doctor
+from timbrespace.corpus.doctor.doctor import doctor
 from timbrespace.corpus.labels.readers.registry import read_labels
-from timbrespace.corpus.labels.readers.tables import entries
+from timbrespace.corpus.labels.readers.tables import json_entries
 from timbrespace.corpus.prepare import prepare
 
 BAD_LINES = {
@@ -83,9 +83,9 @@ def test_rules_count_before_tables(tmp_path: Path) -> None:
         (b"", "missing"),
         (b"filename,fold\r\n1-101-A-1.wav,1\r\n", "'category' is missing"),
         (b"\x00\x01\x02\x03" * 999, "missing"),
-        (b"filename,fold,category,src_file\n" + b'"' + b"x" * 200_000, "no table that can be read"),
+        (b"filename,fold,category,src_file\n" + b'"' + b"x" * 200_000, "not a readable table"),
         (b"\xff\xfef\x00i\x00", "missing"),
-        (b"\xff\xfe\x00\xd8\x00", "no table|missing"),
+        (b"\xff\xfe\x00\xd8\x00", "not a readable table|missing"),
     ],
     ids=["empty", "columns", "binary", "endless-field", "utf16", "half-utf16"],
 )
@@ -149,9 +149,9 @@ def test_json_is_read_as_a_stream(tmp_path: Path) -> None:
     whole = {f"note é {i}": {"pitch": i, "text": 'x{}\\"[' * int(rng.integers(0, 3000))} for i in range(60)}
     for indent in (None, 4):
         (tmp_path / "e.json").write_text(json.dumps(whole, indent=indent, ensure_ascii=indent is None), encoding="utf-8")
-        assert dict(entries(tmp_path / "e.json", name="e.json")) == whole
+        assert dict(json_entries(tmp_path / "e.json", name="e.json")) == whole
     (tmp_path / "e.json").write_text(" { } ")
-    assert dict(entries(tmp_path / "e.json", name="e.json")) == {}
+    assert dict(json_entries(tmp_path / "e.json", name="e.json")) == {}
 
 
 @pytest.mark.parametrize(

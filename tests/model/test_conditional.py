@@ -19,7 +19,7 @@ from timbrespace.config.build import build_representation, make_config, make_mod
 from timbrespace.config.presets import load_preset
 from timbrespace.contracts import ConfigError, InstrumentFileError
 from timbrespace.corpus.corpus import Corpus
-from timbrespace.corpus.labels.descriptors import MEASURED, measured
+from timbrespace.corpus.labels.descriptors import DESCRIPTORS, measure_descriptor
 from timbrespace.corpus.prepare import prepare
 from timbrespace.evaluation import card
 from timbrespace.model.base import Batch
@@ -234,7 +234,7 @@ def test_labels_and_ranges_are_looked_up_in_the_training_clips(corpus: Corpus) -
     names = list(found)
     assert facts.shape == (len(clips), len(names))
     column = facts[:, names.index("brightness")]
-    assert float(column[3]) == pytest.approx(measured("brightness", corpus.audio(clips[3]), RATE))
+    assert float(column[3]) == pytest.approx(measure_descriptor("brightness", corpus.audio(clips[3]), RATE))
     for kind, fact in zip(kinds, facts[:, names.index("category")].tolist(), strict=True):
         assert math.isnan(fact) if kind not in found["category"] else found["category"][int(fact)] == kind
 
@@ -257,13 +257,13 @@ def test_variations_are_told_what_they_sound_like(corpus: Corpus, tmp_path: Path
     facts = one.row_facts(rows)
     assert facts is not None
     for row in (0, len(clips) - 1, len(clips), len(clips) + 5, rows - 1):
-        assert float(facts[row, bright]) == pytest.approx(measured("brightness", one.audio(row), RATE), rel=1e-3)
+        assert float(facts[row, bright]) == pytest.approx(measure_descriptor("brightness", one.audio(row), RATE), rel=1e-3)
     again = facts[:, bright].reshape(3, -1)
     assert float((again[1] / again[0]).log().abs().mean()) > 0.05, "variations are brighter or darker than their clips"
     kinds = facts[:, names.index("category")].nan_to_num(-1).reshape(3, -1)
     assert torch.equal(kinds[1], kinds[0])
 
-    monkeypatch.setattr(clip_dataset, "measured", lambda *_: pytest.fail("what is stored is not measured again"))
+    monkeypatch.setattr(clip_dataset, "measure_descriptor", lambda *_: pytest.fail("what is stored is not measured again"))
     other = encoder()
     other.keep_figures(tmp_path, rows)
     torch.testing.assert_close(other.row_facts(rows), facts, equal_nan=True)
@@ -271,9 +271,9 @@ def test_variations_are_told_what_they_sound_like(corpus: Corpus, tmp_path: Path
 
 def test_figures_are_measured_as_they_are_told() -> None:
     tone = torch.sin(2 * math.pi * 1000 * torch.arange(RATE) / RATE)[None]
-    assert measured("brightness", tone, RATE) == pytest.approx(1000, rel=0.01)
-    assert measured("seconds", tone, RATE) == 1.0
-    assert all(measured(name, tone, RATE) is not None for name in MEASURED)
+    assert measure_descriptor("brightness", tone, RATE) == pytest.approx(1000, rel=0.01)
+    assert measure_descriptor("seconds", tone, RATE) == 1.0
+    assert all(measure_descriptor(name, tone, RATE) is not None for name in DESCRIPTORS)
 
 
 def test_conditions_that_nobody_knows_are_refused(corpus: Corpus) -> None:

@@ -1,6 +1,6 @@
-"""From a stretch of sound to a clip: where it begins and ends, its rest offset, its level.
+"""Makes clips of audio: onset and end, DC offset, fades, peak normalisation.
 
-Arrays are (channels, time) float32; thresholds are relative to the loudest sample of the stretch.
+Arrays are `(channels, time)` float32; thresholds are relative to the loudest sample.
 """
 
 from __future__ import annotations
@@ -9,32 +9,32 @@ from dataclasses import dataclass
 
 import numpy as np
 
-SILENT_PEAK = 4e-5  # about -88 dBFS: the last bit of 16, which dither alone moves
-STORED_PEAK = 10 ** (-1 / 20)  # clips are stored with their loudest sample at -1 dB
+SILENT_PEAK = 4e-5  # about -88 dBFS: the last bit of 16, which dither alone changes
+STORED_PEAK = 10 ** (-1 / 20)  # -1 dB: the peak of stored clips
 _ONSET = 1e-3  # -60 dB
-_LOUD = 0.05  # -26 dB: surely within the sound
-_HIGHEST_ONSET = 0.02  # -34 dB: however noisy the lead-in, the threshold does not rise above this
+_LOUD = 0.05  # -26 dB: certainly within the sound
+_HIGHEST_ONSET = 0.02  # -34 dB: the highest threshold after a noisy lead-in
 _END = 1e-4  # -80 dB
 _BEFORE_SECONDS = 0.001  # kept before the onset, faded in
 _AFTER_SECONDS = 0.005  # kept after the end, faded out
 _CUT_FADE_SECONDS = 0.010
-_SHORTEST_FOR_DC = 0.050  # s; the mean of a shorter sound is part of the sound
+_SHORTEST_FOR_DC = 0.050  # s; the mean of a shorter sound is part of the sound, not an offset
 
 
 @dataclass(frozen=True)
-class Piece:
-    """Frames start…end of a file. `cut_start`, `cut_end`: the sound goes on there, so fade over so many frames."""
+class Segment:
+    """Frames start … end of a file. fade_in, fade_out: frames to fade over where the sound continues beyond the segment."""
 
     start: int
     end: int
-    cut_start: int = 0
-    cut_end: int = 0
+    fade_in: int = 0
+    fade_out: int = 0
 
 
 def dc_offset(audio: np.ndarray, rate: int) -> np.ndarray:
-    """Rest offset of each channel, (channels,), zero where it is not considerable (over -60 dBFS and 1 % of the peak).
+    """DC offset of each channel, `(channels,)`; zero unless it is over -60 dBFS and over 1 % of the peak.
 
-    The median of the means of eight equal parts: the lopsided waveform of a decaying hit does not count as offset.
+    It is the median of the means of eight equal parts, so that the asymmetric waveform of a decaying hit is not an offset.
     """
     channels, time = audio.shape
     if time < 8 or time < _SHORTEST_FOR_DC * rate:
@@ -47,10 +47,10 @@ def dc_offset(audio: np.ndarray, rate: int) -> np.ndarray:
 
 
 def bounds(audio: np.ndarray, rate: int) -> tuple[int, int]:
-    """First and one-behind-last frame of the sound itself: the onset and the last sample above -80 dB of the peak.
+    """Onset and end of the sound in frames; the end is after the last sample above -80 dB of the peak. Silence gives (0, 0).
 
-    The onset is the first sample above -60 dB of the peak, so that soft attacks stay whole; only where an even noise floor
-    (as of a record) leads in, the threshold is put above that floor. Silence gives (0, 0).
+    The onset is the first sample above -60 dB of the peak, so that soft attacks are complete; only after a lead-in of even noise,
+    such as that of a record, the threshold is above the noise.
     """
     envelope = np.abs(audio).max(axis=0)
     peak = float(envelope.max(initial=0.0))
@@ -71,7 +71,7 @@ def bounds(audio: np.ndarray, rate: int) -> tuple[int, int]:
 
 
 def shorten(audio: np.ndarray, samples: int, rate: int) -> np.ndarray:
-    """The first `samples` frames of `audio (channels, time)`, faded out over the last 10 ms; as it is where it is not longer."""
+    """The first `samples` frames of `audio (channels, time)`, faded out over the last 10 ms; unchanged if it is not longer."""
     if audio.shape[1] <= samples:
         return audio
     cut = audio[:, :samples].copy()
@@ -80,12 +80,12 @@ def shorten(audio: np.ndarray, samples: int, rate: int) -> np.ndarray:
     return cut
 
 
-def make_clip(audio: np.ndarray, piece: Piece, rate: int) -> tuple[np.ndarray, int, float] | None:
-    """Trims, fades where it was cut and normalises one piece of `audio`.
+def make_clip(audio: np.ndarray, segment: Segment, rate: int) -> tuple[np.ndarray, int, float] | None:
+    """One segment of `audio`, trimmed, faded where it was cut, and normalised; None if it is silent.
 
-    Returns ((channels, time) float32 peaking at -1 dB, its first frame in `audio`, gain in dB), or None when the piece is silent.
+    Returns (clip `(channels, time)` float32 with a peak of -1 dB, its first frame in `audio`, gain in dB).
     """
-    part = audio[:, piece.start : piece.end]
+    part = audio[:, segment.start : segment.end]
     onset, end = bounds(part, rate)
     if end == 0:
         return None
@@ -93,8 +93,8 @@ def make_clip(audio: np.ndarray, piece: Piece, rate: int) -> tuple[np.ndarray, i
     last = min(part.shape[1], end + max(1, round(_AFTER_SECONDS * rate)))
     clip = part[:, first:last].copy()
     length = clip.shape[1]
-    fade_in = onset - first if first > 0 else min(piece.cut_start, length // 2)
-    fade_out = last - end if last < part.shape[1] else min(piece.cut_end, length // 2)
+    fade_in = onset - first if first > 0 else min(segment.fade_in, length // 2)
+    fade_out = last - end if last < part.shape[1] else min(segment.fade_out, length // 2)
     if fade_in > 0:
         clip[:, :fade_in] *= np.linspace(0.0, 1.0, fade_in + 1, dtype=np.float32)[:-1]
     if fade_out > 0:
@@ -103,11 +103,11 @@ def make_clip(audio: np.ndarray, piece: Piece, rate: int) -> tuple[np.ndarray, i
     if peak < SILENT_PEAK:
         return None
     gain = STORED_PEAK / peak
-    return (clip.astype(np.float64) * gain).astype(np.float32), piece.start + first, float(20.0 * np.log10(gain))
+    return (clip.astype(np.float64) * gain).astype(np.float32), segment.start + first, float(20.0 * np.log10(gain))
 
 
 def pad_and_normalise(audio: np.ndarray, samples: int) -> np.ndarray:
-    """`audio (channels, time)`, up to `samples` long, with its loudest sample at -1 dB and silence up to `samples` frames."""
+    """`audio (channels, time)` of up to `samples` frames, normalised to a peak of -1 dB and zero padded: `(channels, samples)`."""
     peak = float(np.abs(audio).max(initial=0.0))
     level = STORED_PEAK / peak if peak > SILENT_PEAK else 1.0
     return np.pad(audio * np.float32(level), ((0, 0), (0, samples - audio.shape[1])))

@@ -1,4 +1,4 @@
-"""Opening a prepared corpus. Nothing is trusted: every file is checked before the first clip is handed out."""
+"""Opens a prepared corpus. Every file is checked before the first clip is returned."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 
 from timbrespace.audio.trim import shorten
 from timbrespace.contracts import CLIP_SECONDS, LONGEST_CLIP_SECONDS, ConfigError, CorpusError
-from timbrespace.corpus import rows as layout
-from timbrespace.corpus.rows import SPLITS, ClipInfo, clip_from
+from timbrespace.corpus import format as names
+from timbrespace.corpus.format import SPLITS, ClipInfo, parse_manifest_row
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,10 +22,10 @@ __all__ = ["ClipInfo", "Corpus"]
 
 
 class Corpus:
-    """A prepared corpus, read through memory maps: memory use does not grow with the sounds.
+    """A prepared corpus, read through memory maps: memory use does not grow with the audio.
 
-    `path`, `sample_rate` (Hz), `channels`, `clip_seconds` (the clip length a model should take), `categories` and `instruments`
-    (sorted names), `clips` (a ClipInfo per clip), `fingerprint` (SHA-256 of manifest and offsets), `head` (corpus.json as it is).
+    Attributes: path; sample_rate (Hz); channels; clip_seconds (length that a model should process, s); categories and instruments
+    (sorted names); clips (a ClipInfo per clip); fingerprint (SHA-256 of manifest and offsets); head (the content of corpus.json).
     """
 
     def __init__(self, path: Path, head: dict[str, Any], clips: list[ClipInfo], audio: np.ndarray, offsets: np.ndarray, fingerprint: str):
@@ -40,21 +40,21 @@ class Corpus:
 
     @classmethod
     def open(cls, path: Path | str) -> Corpus:
-        """Opens a corpus folder. Raises CorpusError when it is missing, foreign, damaged, or of another version."""
+        """The corpus in a folder. Raises CorpusError if it is missing, foreign, damaged, or of another version."""
         path = Path(path)
         head = _read_head(path)
-        manifest = _bytes(path / layout.MANIFEST)
-        offsets = np.array(_array(path / layout.OFFSETS, np.int64, 1))
-        audio = _array(path / layout.AUDIO, np.float32, 2)
-        clips = _read_manifest(path / layout.MANIFEST, manifest, head["version"])
+        manifest = _bytes(path / names.MANIFEST)
+        offsets = np.array(_array(path / names.OFFSETS, np.int64, 1))
+        audio = _array(path / names.AUDIO, np.float32, 2)
+        clips = _read_manifest(path / names.MANIFEST, manifest, head["version"])
         if len(clips) != head["clips"] or len(offsets) != len(clips) + 1:
             raise CorpusError(
-                f"{path}: corpus.json counts {head['clips']} clips, the manifest {len(clips)}, offsets.npy {len(offsets) - 1}; "
+                f"{path}: corpus.json says {head['clips']} clips, the manifest has {len(clips)}, offsets.npy {len(offsets) - 1}; "
                 "prepare the corpus again"
             )
         if offsets[0] != 0 or (np.diff(offsets) < 1).any() or offsets[-1] != len(audio):
             raise CorpusError(
-                f"{path / layout.OFFSETS}: offsets must rise from 0 to the {len(audio)} samples of audio.npy; prepare it again"
+                f"{path / names.OFFSETS}: offsets must rise from 0 to the {len(audio)} samples of audio.npy; prepare it again"
             )
         if audio.shape[1] != head["channels"]:
             raise CorpusError(f"{path}: corpus.json says {head['channels']} channels, audio.npy has {audio.shape[1]}; prepare it again")
@@ -68,27 +68,27 @@ class Corpus:
         return f"Corpus({str(self.path)!r}, {len(self)} clips, {self.sample_rate} Hz, {self.channels} channels)"
 
     def samples(self, index: int) -> int:
-        """True length of clip `index` in samples."""
+        """Length of clip `index` in samples."""
         return int(self._offsets[index + 1] - self._offsets[index])
 
     def audio(self, index: int) -> Tensor:
-        """Clip `index` as (channels, time) float32, copied out of the memory map. Raises IndexError, CorpusError (damaged samples)."""
+        """Audio of clip `index`, `(channels, time)` float32, a copy. Raises IndexError, CorpusError (damaged samples)."""
         import torch
 
         if not 0 <= index < len(self):
             raise IndexError(f"clip {index} of a corpus of {len(self)}")
         clip = np.array(self._audio[self._offsets[index] : self._offsets[index + 1]].T, order="C")
         if not np.isfinite(clip).all():
-            raise CorpusError(f"{self.path / layout.AUDIO}: clip {index} ({self.clips[index].name}) holds NaN; prepare the corpus again")
+            raise CorpusError(f"{self.path / names.AUDIO}: clip {index} ({self.clips[index].name}) holds NaN; prepare the corpus again")
         return torch.from_numpy(clip)
 
     def indices(self, split: str | None = None, category: str | None = None, *, instrument: str | None = None) -> list[int]:
-        """Indices of the clips of a split, category and/or instrument, ascending. Raises ConfigError for a name that is not there."""
+        """Ascending indices of the clips of a split, category and/or instrument. Raises ConfigError for a name that this corpus lacks."""
         if split is not None and split not in SPLITS:
             raise ConfigError(f"split is {split!r}, allowed are {', '.join(SPLITS)}")
-        for what, name, names in (("category", category, self.categories), ("instrument", instrument, self.instruments)):
-            if name is not None and name not in names:
-                raise ConfigError(f"{what} is {name!r}, this corpus has {', '.join(names) or f'none: no clip has a {what}'}")
+        for what, name, known in (("category", category, self.categories), ("instrument", instrument, self.instruments)):
+            if name is not None and name not in known:
+                raise ConfigError(f"{what} is {name!r}, this corpus has {', '.join(known) or f'none: no clip has a {what}'}")
         return [
             i
             for i, clip in enumerate(self.clips)
@@ -98,9 +98,9 @@ class Corpus:
         ]
 
     def batch(self, indices: Sequence[int], *, samples: int) -> tuple[Tensor, Tensor]:
-        """Clips as (audio (batch, channels, samples), lengths (batch,) int64).
+        """Audio `(batch, channels, samples)` and lengths `(batch,)` int64 in samples of the clips `indices`.
 
-        Shorter clips are zero padded, longer ones cut to `samples` with a fade-out over the last 10 ms.
+        Shorter clips are zero padded, longer ones are cut to `samples` with a fade-out over the last 10 ms. Raises ConfigError.
         """
         import torch
 
@@ -115,8 +115,8 @@ class Corpus:
         return audio, lengths
 
     def skipped(self) -> list[dict[str, str]]:
-        """What `prepare` left out: {"file", "reason"} each. Raises CorpusError when the list is damaged."""
-        path = self.path / layout.SKIPPED
+        """The files that `prepare` skipped: {"file", "reason"} each. Raises CorpusError if the list is damaged."""
+        path = self.path / names.SKIPPED
         try:
             return [json.loads(line) for line in _bytes(path).splitlines() if line]
         except ValueError as error:
@@ -124,9 +124,9 @@ class Corpus:
 
 
 def is_corpus(path: Path | str) -> bool:
-    """Does this folder call itself a corpus (of any version)?"""
+    """Whether a folder is a corpus, of any version, according to its corpus.json."""
     try:
-        return json.loads((Path(path) / layout.HEAD).read_bytes())["format"] == layout.FORMAT
+        return json.loads((Path(path) / names.HEAD).read_bytes())["format"] == names.FORMAT
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False
 
@@ -143,17 +143,17 @@ def _bytes(path: Path) -> bytes:
 def _read_head(path: Path) -> dict[str, Any]:
     if not path.is_dir():
         raise CorpusError(f"{path} {'is not a folder' if path.exists() else 'does not exist'}; give a corpus made by `timbrespace prepare`")
-    if not (path / layout.HEAD).exists():
-        raise CorpusError(f"{path} is not a corpus: it has no {layout.HEAD}; make one with `timbrespace prepare FOLDER --out CORPUS`")
+    if not (path / names.HEAD).exists():
+        raise CorpusError(f"{path} is not a corpus: it has no {names.HEAD}; make one with `timbrespace prepare FOLDER --out CORPUS`")
     try:
-        head = json.loads(_bytes(path / layout.HEAD))
+        head = json.loads(_bytes(path / names.HEAD))
     except (ValueError, RecursionError) as error:
-        raise CorpusError(f"{path / layout.HEAD} is damaged ({error}); prepare the corpus again") from None
-    if not isinstance(head, dict) or head.get("format") != layout.FORMAT:
+        raise CorpusError(f"{path / names.HEAD} is damaged ({error}); prepare the corpus again") from None
+    if not isinstance(head, dict) or head.get("format") != names.FORMAT:
         raise CorpusError(f"{path} is not a timbrespace corpus; make one with `timbrespace prepare FOLDER --out CORPUS`")
     version = head.get("version")
-    if isinstance(version, bool) or not isinstance(version, int) or version not in layout.READABLE:
-        readable = " and ".join(map(str, layout.READABLE))
+    if isinstance(version, bool) or not isinstance(version, int) or version not in names.READABLE:
+        readable = " and ".join(map(str, names.READABLE))
         raise CorpusError(f"{path} is of corpus version {version!r:.40}, this release reads {readable}; prepare it again")
     limits = {
         "sample_rate": (1_000, 1_536_000),
@@ -165,7 +165,7 @@ def _read_head(path: Path) -> dict[str, Any]:
         value = head.get(name)
         kinds = (int, float) if name == "clip_seconds" else (int,)
         if not isinstance(value, kinds) or isinstance(value, bool) or not low <= value <= high:
-            raise CorpusError(f"{path / layout.HEAD}: {name} is {value!r:.80}, allowed is {low} to {high}; prepare the corpus again")
+            raise CorpusError(f"{path / names.HEAD}: {name} is {value!r:.80}, allowed is {low} to {high}; prepare the corpus again")
     return head
 
 
@@ -174,7 +174,7 @@ def _read_manifest(path: Path, data: bytes, version: int) -> list[ClipInfo]:
     for number, line in enumerate(data.splitlines()):
         where = f"{path} line {number + 1}"
         try:
-            clip = clip_from(json.loads(line), where=where, version=version)
+            clip = parse_manifest_row(json.loads(line), where=where, version=version)
         except (ValueError, RecursionError) as error:
             raise CorpusError(f"{where} is damaged ({error}); prepare the corpus again") from None
         if clip.id != number:
@@ -191,6 +191,6 @@ def _array(path: Path, dtype: type, dims: int) -> np.ndarray:
     except (OSError, ValueError, EOFError, SyntaxError, MemoryError, OverflowError, TypeError) as error:
         raise CorpusError(f"{path} is damaged ({error}); prepare the corpus again") from None
     if not isinstance(array, np.ndarray) or array.dtype != np.dtype(dtype) or array.ndim != dims or not array.size:
-        found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
-        raise CorpusError(f"{path} must hold {np.dtype(dtype)} in {dims} dimensions, found {found}; prepare the corpus again")
+        actual = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__
+        raise CorpusError(f"{path} must hold {np.dtype(dtype)} in {dims} dimensions, not {actual}; prepare the corpus again")
     return array

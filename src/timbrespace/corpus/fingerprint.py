@@ -1,4 +1,4 @@
-"""Which clips are nearly the same sound: a small acoustic fingerprint, and a search that does not compare all with all."""
+"""Near-duplicates: a small acoustic fingerprint of a clip, and a search for close pairs that does not compare all pairs."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from functools import lru_cache
 import numpy as np
 
 SECONDS = 0.5  # of the sound, from its onset
-NEAR_DB = 1.0  # RMS difference of two log-mel pictures under which they are near-duplicates
+NEAR_DB = 1.0  # RMS difference of two log-mel spectrograms below which they are near-duplicates
 _BANDS, _FRAMES, _FLOOR_DB = 24, 40, 60.0
-_KEPT_BANDS, _KEPT_FRAMES = 16, 16  # of their cosine transform: 256 figures a clip
+_KEPT_BANDS, _KEPT_FRAMES = 16, 16  # of their cosine transform: 256 values a clip
 _BEGIN = 0.05  # of the peak
-_LOW, _HIGH = 40.0, 10_000.0  # Hz; what MP3 at low rates keeps
-_SEARCHED = 8  # principal components in which neighbours are looked for before they are verified
+_LOW, _HIGH = 40.0, 10_000.0  # Hz; the range that MP3 at low bit rates keeps
+_SEARCHED = 8  # principal components in which candidates are searched
 
 
 @lru_cache(maxsize=32)
 def _filters(size: int, rate: int) -> np.ndarray:
-    """Triangular mel filters, (size // 2 + 1, bands)."""
+    """Triangular mel filters, `(size // 2 + 1, bands)`."""
     mel = np.linspace(np.log1p(_LOW / 700), np.log1p(_HIGH / 700), _BANDS + 2)
     edges = 700 * np.expm1(mel)
     hertz = np.arange(size // 2 + 1)[:, None] * (rate / size)
@@ -30,7 +30,7 @@ def _filters(size: int, rate: int) -> np.ndarray:
 
 @lru_cache(maxsize=4)
 def _cosines(size: int, kept: int) -> np.ndarray:
-    """The first `kept` rows of the orthonormal DCT-II, (kept, size)."""
+    """The first `kept` rows of the orthonormal DCT-II, `(kept, size)`."""
     n, k = np.arange(size), np.arange(kept)[:, None]
     rows = np.cos(np.pi / size * (n + 0.5) * k) * np.sqrt(2 / size)
     rows[0] /= np.sqrt(2)
@@ -38,14 +38,14 @@ def _cosines(size: int, kept: int) -> np.ndarray:
 
 
 def fingerprint(clip: np.ndarray, rate: int) -> np.ndarray:
-    """(channels, time) -> (256,) float32: smoothed log-mel picture of the first half second, without its level.
+    """Smoothed log-mel spectrogram of the first half second, relative to its loudest cell: `(channels, time) -> (256,)` float32.
 
-    It begins where the sound first comes within 26 dB of its peak, which the pre-echo of MP3 and Ogg does not move.
-    Distances between fingerprints are RMS dB over the picture's cells.
+    The half second starts where the sound first reaches 26 dB below its peak, which the pre-echo of MP3 and Ogg does not change.
+    The Euclidean distance of two fingerprints is the RMS difference of the spectrograms in dB.
     """
     envelope = np.abs(clip).max(axis=0)
-    begin = int(np.argmax(envelope > _BEGIN * envelope.max(initial=0.0)))
-    mono = clip[:, begin : begin + round(SECONDS * rate)].mean(axis=0, dtype=np.float32)
+    start = int(np.argmax(envelope > _BEGIN * envelope.max(initial=0.0)))
+    mono = clip[:, start : start + round(SECONDS * rate)].mean(axis=0, dtype=np.float32)
     size = max(16, 2 * round(0.0116 * rate))  # 23 ms
     hop = SECONDS * rate / _FRAMES
     padded = np.zeros(round(SECONDS * rate) + 2 * size, np.float32)
@@ -60,9 +60,9 @@ def fingerprint(clip: np.ndarray, rate: int) -> np.ndarray:
 
 
 def near_pairs(prints: np.ndarray, *, threshold: float = NEAR_DB) -> np.ndarray:
-    """Pairs (pairs, 2) of rows of prints (clips, dims) closer than `threshold` dB; of many equal rows only a chain of pairs.
+    """Pairs `(pairs, 2)` of rows of `prints (clips, dims)` closer than `threshold` dB; equal rows give a chain of pairs.
 
-    Candidates come from a tree over a few principal components: a projection never makes a distance longer, so none is missed.
+    Candidates are found with a tree over a few principal components: a projection never lengthens a distance, so none is missed.
     """
     if len(prints) < 2:
         return np.zeros((0, 2), np.int64)
@@ -78,9 +78,9 @@ def near_pairs(prints: np.ndarray, *, threshold: float = NEAR_DB) -> np.ndarray:
         return chains
     centred = unique.astype(np.float64) - unique.mean(axis=0)
     _, vectors = np.linalg.eigh(centred.T @ centred)
-    found = cKDTree(centred @ vectors[:, -_SEARCHED:]).query_pairs(threshold, output_type="ndarray")
+    candidates = cKDTree(centred @ vectors[:, -_SEARCHED:]).query_pairs(threshold, output_type="ndarray")
     kept = [chains]
-    for part in np.array_split(found, max(1, len(found) // 20_000)):
+    for part in np.array_split(candidates, max(1, len(candidates) // 20_000)):
         close = np.linalg.norm(centred[part[:, 0]] - centred[part[:, 1]], axis=1) < threshold
         kept.append(first[part[close]])
     return np.concatenate(kept)

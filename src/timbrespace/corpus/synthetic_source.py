@@ -1,4 +1,4 @@
-"""Clips of a synthetic corpus on their way into a prepared one."""
+"""Clips of a synthetic corpus, in the form in which `prepare` stores clips."""
 
 from __future__ import annotations
 
@@ -8,38 +8,41 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from timbrespace.audio.files import mix
-from timbrespace.audio.trim import Piece, make_clip
+from timbrespace.audio.trim import Segment, make_clip
 from timbrespace.contracts import CorpusError
 from timbrespace.corpus.fingerprint import fingerprint
-from timbrespace.corpus.labels.categories import _by_rule
+from timbrespace.corpus.labels.categories import category_by_rule
 from timbrespace.corpus.labels.readers.labels import FileLabels
-from timbrespace.corpus.rows import labels_fit
-from timbrespace.corpus.sources import Made, MadeClip, Shape
+from timbrespace.corpus.labels.values import are_labels
+from timbrespace.corpus.sources import ClipFormat, PreparedClip, UnitResult
+from timbrespace.corpus.synthetic.registry import recipe_of, synthetic_clips
 
 
-def synthetic(
-    name: str, shape: Shape, *, seed: int, count: int | None = None, compare: bool = True, rules: Mapping[str, str] | None = None
-) -> Iterator[Made]:
-    """The clips of a synthetic corpus, unchanged but for their level and channels; of an `as_is` corpus not even that.
+def synthetic_units(
+    name: str,
+    clip_format: ClipFormat,
+    *,
+    seed: int,
+    count: int | None = None,
+    compare: bool = True,
+    rules: Mapping[str, str] | None = None,
+) -> Iterator[UnitResult]:
+    """Yields the clips of the synthetic corpus `name`: trimmed, normalised and mixed; of an `as_is` corpus only mixed.
 
-    Raises ConfigError for an unknown name or count, CorpusError where a clip cannot be stored.
+    rules: name pattern -> category. Raises ConfigError for an unknown name or count, CorpusError for a clip that cannot be stored.
     """
-    from timbrespace.corpus.synthetic import registry as recipes
-
-    as_is = recipes.recipe_of(name).as_is
+    as_is = recipe_of(name).as_is
     number = {} if count is None else {"count": count}
-    rate = shape.sample_rate
-    for sound in recipes.synthetic_clips(name, seed=seed, sample_rate=rate, **number):
-        audio = mix(sound.audio.numpy(), shape.channels)
-        labels = dict(sound.labels)
-        if not audio.size or not np.isfinite(audio).all() or not labels_fit(labels):
-            raise CorpusError(
-                f"{name} made a clip that cannot be stored, {sound.name}: no samples, NaN, or labels that are no plain values"
-            )
-        category = _by_rule(PurePosixPath(f"{sound.name}.wav"), rules or {}) or sound.category
-        told = FileLabels(category, sound.instrument, sound.pitch, sound.velocity, labels=labels)
-        made = (audio, 0, 0.0) if as_is else make_clip(audio, Piece(0, audio.shape[1]), rate)
-        if made is not None:
-            clip, first, gain = made
-            clips = [MadeClip(clip, first / rate, gain, fingerprint(clip, rate) if compare else None)]
-            yield Made(f"{sound.name}.wav", clips, None, rate, sound.audio.shape[0], name=sound.name, labels=told)
+    rate = clip_format.sample_rate
+    for clip in synthetic_clips(name, seed=seed, sample_rate=rate, **number):
+        audio = mix(clip.audio.numpy(), clip_format.channels)
+        labels = dict(clip.labels)
+        if not audio.size or not np.isfinite(audio).all() or not are_labels(labels):
+            raise CorpusError(f"{name}: the clip {clip.name} cannot be stored: it has no samples, NaN, or labels that are not plain values")
+        category = category_by_rule(PurePosixPath(f"{clip.name}.wav"), rules or {}) or clip.category
+        file_labels = FileLabels(category, clip.instrument, clip.pitch, clip.velocity, labels=labels)
+        trimmed = (audio, 0, 0.0) if as_is else make_clip(audio, Segment(0, audio.shape[1]), rate)
+        if trimmed is not None:
+            sound, first, gain = trimmed
+            clips = [PreparedClip(sound, first / rate, gain, fingerprint(sound, rate) if compare else None)]
+            yield UnitResult(f"{clip.name}.wav", clips, None, rate, clip.audio.shape[0], name=clip.name, labels=file_labels)

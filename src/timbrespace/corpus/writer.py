@@ -1,4 +1,4 @@
-"""Writing a corpus folder as a stream: clips go to disk as they come, and the folder appears under its name only when it is whole."""
+"""Writes a corpus folder: clips go to disk one by one, and the folder gets its name only when it is complete."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import numpy as np
 
 from timbrespace.atomic import disk_error
 from timbrespace.contracts import OutputExistsError, TimbrespaceError
-from timbrespace.corpus import rows as layout
+from timbrespace.corpus import format as names
 from timbrespace.corpus.corpus import is_corpus
 
-_HEADER = 128  # bytes: room for the .npy header, which is written last, when the length is known
+_HEADER = 128  # bytes reserved for the .npy header, which is written last, when the length is known
 
 
 class ArrayWriter:
-    """An .npy file whose first dimension grows: (rows, *shape) of `dtype`, C order."""
+    """Writes an .npy file row by row: an array `(rows, *shape)` of `dtype` in C order. `rows` is the number written so far."""
 
     def __init__(self, path: Path, shape: tuple[int, ...], dtype: str):
         self.rows, self._shape, self._dtype = 0, shape, np.dtype(dtype)
@@ -29,7 +29,7 @@ class ArrayWriter:
         self._file.write(bytes(_HEADER))
 
     def append(self, rows: np.ndarray) -> None:
-        """Adds rows (n, *shape)."""
+        """Appends an array `(n, *shape)`. Raises ValueError for another shape."""
         if rows.shape[1:] != self._shape:
             raise ValueError(f"rows of shape {rows.shape[1:]}, {self._shape} expected")
         self._file.write(np.ascontiguousarray(rows, dtype=self._dtype).data)
@@ -50,7 +50,10 @@ class ArrayWriter:
 
 
 def keep_rows(path: Path, offsets: Sequence[int], kept: Sequence[int]) -> list[int]:
-    """Rewrites an .npy file of rows so that only the stretches `kept` (ascending) remain, one at a time; returns the new offsets."""
+    """Rewrites an .npy file so that only the items `kept` (ascending) remain. Returns the new offsets.
+
+    offsets: item i is the rows offsets[i] to offsets[i + 1].
+    """
     rest = path.with_name(f"{path.name}.rest")
     rows = np.load(path, mmap_mode="r", allow_pickle=False)
     out = [0]
@@ -63,36 +66,37 @@ def keep_rows(path: Path, offsets: Sequence[int], kept: Sequence[int]) -> list[i
     return out
 
 
-def check_places(source: Path | None, out: Path, *, force: bool) -> None:
-    """Refuses, before any work, an `out` that exists or that lies in, around or on `source`.
+def check_output(source: Path | None, out: Path, *, force: bool) -> None:
+    """Raises OutputExistsError if `out` exists, TimbrespaceError if it is inside, around or equal to `source`.
 
-    With `force` only a folder that is a corpus and holds nothing else may be replaced. Raises OutputExistsError, TimbrespaceError.
+    With `force` a folder that is a corpus and holds nothing else may be replaced.
     """
     if source is not None:
         real_source, real_out = Path(os.path.realpath(source)), Path(os.path.realpath(out))
         if real_out == real_source:
             raise TimbrespaceError(f"the corpus cannot be written over its own source {source}; give another --out")
         if real_source in real_out.parents:
-            raise TimbrespaceError(f"{out} lies inside the source folder {source}, where nothing is written; give an --out elsewhere")
+            raise TimbrespaceError(f"{out} is inside the source folder {source}, which is never written to; give an --out elsewhere")
         if real_out in real_source.parents:
-            raise TimbrespaceError(f"the source {source} lies inside {out}, which would be replaced; give another --out")
+            raise TimbrespaceError(f"the source {source} is inside {out}, which would be replaced; give another --out")
     if not os.path.lexists(out) or (out.is_dir() and not any(out.iterdir())):
         return
     if not force:
         raise OutputExistsError(f"{out} exists already and is kept; give another --out, or --force to replace a corpus")
     if out.is_symlink() or not out.is_dir() or not is_corpus(out):
         raise OutputExistsError(f"{out} is not a corpus, so --force does not replace it; give another --out")
-    foreign = sorted(entry.name for entry in out.iterdir() if entry.name not in layout.FILES)
+    foreign = sorted(entry.name for entry in out.iterdir() if entry.name not in names.FILES)
     if foreign:
-        names = ", ".join(foreign[:3])
-        raise OutputExistsError(f"{out} also holds {names}, which is not part of a corpus; move that away or give another --out")
+        raise OutputExistsError(
+            f"{out} also holds {', '.join(foreign[:3])}, which is not part of a corpus; move that away or give another --out"
+        )
 
 
 @contextmanager
 def new_folder(out: Path, *, force: bool) -> Iterator[Path]:
-    """Gives a hidden folder beside `out` to fill; it becomes `out` when the block ends well, and is removed otherwise.
+    """Yields a hidden folder beside `out` to fill; it is renamed to `out` if the block succeeds, and removed otherwise.
 
-    What a killed run left there is removed first; a run that is still alive holds a lock and is not disturbed (TimbrespaceError).
+    Remains of a killed run are removed first. Raises TimbrespaceError while another run, which holds a lock, is writing `out`.
     """
     out = Path.cwd() / out
     partial, old = out.with_name(f".{out.name}.partial"), out.with_name(f".{out.name}.old")
@@ -101,16 +105,16 @@ def new_folder(out: Path, *, force: bool) -> Iterator[Path]:
         out.parent.mkdir(parents=True, exist_ok=True)
         with lock_path.open("ab") as lock:
             if not _lock(lock):
-                raise TimbrespaceError(f"another run is writing {out} at this moment; wait for it or give another --out")
+                raise TimbrespaceError(f"another run is writing {out}; wait for it or give another --out")
             try:
                 if old.exists() and not out.exists():
                     old.replace(out)  # killed between the two renames below
-                    check_places(None, out, force=force)
+                    check_output(None, out, force=force)
                 shutil.rmtree(old, ignore_errors=True)
                 shutil.rmtree(partial, ignore_errors=True)
                 partial.mkdir()
                 yield partial
-                check_places(None, out, force=force)
+                check_output(None, out, force=force)
                 if out.is_dir():
                     out.replace(old)
                 partial.replace(out)
@@ -126,7 +130,7 @@ def new_folder(out: Path, *, force: bool) -> Iterator[Path]:
 
 
 def _lock(file: BinaryIO) -> bool:
-    """Takes a lock that the system drops when this process ends, however it ends. False where another process holds it."""
+    """Locks `file` until this process ends, however it ends. Returns False if another process holds the lock."""
     try:
         try:
             import fcntl
@@ -137,5 +141,5 @@ def _lock(file: BinaryIO) -> bool:
         else:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        return error.errno not in (11, 13, 35, 36)  # EAGAIN, EACCES, EDEADLK, …: held; else this file system has no locks
+        return error.errno not in (11, 13, 35, 36)  # EAGAIN, EACCES, EDEADLK, …: locked; other errors: this file system has no locks
     return True

@@ -72,14 +72,14 @@ def clips_of_files(jobs: Sequence[tuple[Path, str]], *, channels: int, skipped: 
 
 def clips_of_corpus(corpus: Corpus) -> Iterator[Clip]:
     """The clips of a prepared corpus; labels are the lines of its manifest."""
-    from timbrespace.corpus.rows import row_of
+    from timbrespace.corpus.format import manifest_row
 
     for index, info in enumerate(corpus.clips):
 
         def load(index: int = index) -> tuple[np.ndarray, int]:
             return corpus.audio(index).numpy(), corpus.sample_rate
 
-        yield Clip(info.name, info.file, corpus.sample_rate, load, corpus.samples(index), row_of(info))
+        yield Clip(info.name, info.file, corpus.sample_rate, load, corpus.samples(index), manifest_row(info))
 
 
 def clips_of_synthesiser(name: str, *, count: int | None, seed: int, sample_rate: int) -> Iterator[Clip]:

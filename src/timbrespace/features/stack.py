@@ -12,11 +12,11 @@ import numpy as np
 
 from timbrespace.atomic import check_absent, replacing, write_json
 from timbrespace.contracts import FeatureFileError, TimbrespaceError
-from timbrespace.corpus.sources import ordered_map
 from timbrespace.corpus.writer import ArrayWriter
 from timbrespace.features.arrays import Features, checked_values, open_array
 from timbrespace.features.clips import Clip
 from timbrespace.features.head import STACK_FORMAT, check_size, head_path, make_head, read_head
+from timbrespace.parallel import ordered_map
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from timbrespace.audio.pitch import estimate_midi
 from timbrespace.contracts import ConfigError
-from timbrespace.corpus.labels.descriptors import MEASURED, measured
+from timbrespace.corpus.labels.descriptors import DESCRIPTORS, measure_descriptor
 from timbrespace.model.base import Model
 from timbrespace.model.wrappers.conditional import Conditional
 
@@ -21,7 +21,7 @@ def heard(model: Conditional, audio: Tensor, sample_rate: int) -> Tensor:
     """Facts `(1, conditions)` of a sound `(channels, time)` as far as they can be heard: measured figures and a pitch, NaN elsewhere."""
 
     def one(name: str) -> float:
-        value = measured(name, audio, sample_rate) if name in MEASURED else None
+        value = measure_descriptor(name, audio, sample_rate) if name in DESCRIPTORS else None
         if name == "pitch":
             value = estimate_midi(audio.numpy(), sample_rate)[0]
         return math.nan if value is None else value

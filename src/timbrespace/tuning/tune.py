@@ -17,7 +17,7 @@ from timbrespace.atomic import check_absent, disk_error, write_json
 from timbrespace.contracts import ConfigError, OutputExistsError, TimbrespaceError
 from timbrespace.corpus.corpus import Corpus, is_corpus
 from timbrespace.corpus.prepare import prepare
-from timbrespace.corpus.sources import SYNTHETIC_PREFIX
+from timbrespace.corpus.synthetic.registry import SYNTHETIC_PREFIX
 from timbrespace.tuning.space import Range, check_space, gather, settings_with
 
 if TYPE_CHECKING:

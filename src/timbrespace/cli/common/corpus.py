@@ -1,4 +1,4 @@
-"""What `doctor` and `prepare` share at the command line: rules, a progress bar, JSON."""
+"""Parts that `doctor` and `prepare` share at the command line: rules, a progress bar, JSON."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from timbrespace.contracts import ConfigError
 
 
 def parse_rules(rules: Sequence[str] | None) -> dict[str, str]:
-    """['kick=*bd*', …] -> {'*bd*': 'kick', …}. Raises ConfigError."""
+    """Rules as {pattern: category}: ['kick=*bd*'] -> {'*bd*': 'kick'}. Raises ConfigError."""
     out: dict[str, str] = {}
     for rule in rules or ():
         category, equals, pattern = (part.strip() for part in rule.partition("="))
         if not (category and equals and pattern):
-            raise ConfigError(f"the rule {rule!r} is not NAME=PATTERN; write for example --rule 'kick=*bd*'")
+            raise ConfigError(f"the rule {rule!r} is not NAME=PATTERN; an example is --rule 'kick=*bd*'")
         out[pattern] = category
     return out
 
 
 def print_json(value: Any) -> None:
-    """Prints JSON and nothing else, in characters that any terminal and pipe takes."""
+    """Prints `value` as JSON and nothing else, in ASCII for any terminal or pipe."""
     print(json.dumps(value, indent=2, allow_nan=False))
 
 
 @contextmanager
-def counting(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
-    """A progress bar with the time left on the error stream; None where it would not be seen."""
+def progress_bar(label: str, *, quiet: bool) -> Iterator[Callable[[int, int], None] | None]:
+    """Yields an update function (done, total) for a progress bar on the error stream; None if that is not a terminal or `quiet`."""
     import sys
 
     if quiet or not sys.stderr.isatty():
@@ -39,5 +39,5 @@ def counting(what: str, *, quiet: bool) -> Iterator[Callable[[int, int], None] |
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task(what, total=None)
+        task = bar.add_task(label, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -1,4 +1,4 @@
-"""Which file becomes which: shared by the verbs that turn files and folders into others of the same names."""
+"""Input and output files of the verbs that convert files and folders and keep their names."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 
 
 def plan_jobs(sources: Sequence[Path], out: Path, *, problems: list[tuple[Path, str]] | None = None) -> list[tuple[Path, Path]]:
-    """(input, output without suffix) pairs; a file keeps its name, a folder's files their relative names; no two share an output.
+    """Pairs (input, output without suffix): a file keeps its name, the files of a folder their relative names; outputs are unique.
 
-    problems: as in `find_audio`. Raises AudioFileError when there are no files, or two would get the same name.
+    problems: as in `find_audio`. Raises AudioFileError if there are no files, or if two would get the same name.
     """
     from timbrespace.audio.files import find_audio
     from timbrespace.contracts import AudioFileError

@@ -1,4 +1,4 @@
-"""`timbrespace prepare FOLDER|synthetic:NAME --out CORPUS`: a folder of sounds becomes a corpus."""
+"""`timbrespace prepare FOLDER|synthetic:NAME --out CORPUS`: makes a corpus of a folder of sounds."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ def prepare(
             show_default=False,
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", help="Corpus folder to make.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", help="Corpus folder to write.", show_default=False)],
     channels: Annotated[int, typer.Option("--channels", help="1 mixes to mono, 2 keeps stereo.")] = 1,
     rate: Annotated[int, typer.Option("--rate", help="Sample rate of the corpus in Hz.")] = 44_100,
     cut: Annotated[
         str,
         typer.Option(
-            "--cut", help="auto | keep | segments | onsets: what happens to files over 6 s (segments, onsets: to all that are longer)."
+            "--cut", help="auto | keep | segments | onsets: how files over 6 s are cut (segments: all longer than one; onsets: all)."
         ),
     ] = "auto",
     segment_seconds: Annotated[float, typer.Option("--segment-seconds", help="Length of a segment in s.")] = 2.0,
@@ -37,33 +37,34 @@ def prepare(
     ] = None,
     layout: Annotated[
         str,
-        typer.Option("--layout", help="auto | folder | table | musicnet | nsynth | urbansound8k | esc50: whose own labels are read."),
+        typer.Option("--layout", help="auto | folder | table | musicnet | nsynth | urbansound8k | esc50: whose tables give the labels."),
     ] = "auto",
     only: Annotated[
-        list[str] | None, typer.Option("--only", metavar="NAME", help="Keep this category or instrument alone; repeatable.")
+        list[str] | None, typer.Option("--only", metavar="NAME", help="Keep only this category or instrument; repeatable.")
     ] = None,
-    pitch: Annotated[bool, typer.Option("--pitch/--no-pitch", help="Estimate the pitch where neither labels nor names tell it.")] = True,
-    count: Annotated[int | None, typer.Option("--count", help="Clips of a synthetic corpus.", show_default=False)] = None,
+    pitch: Annotated[bool, typer.Option("--pitch/--no-pitch", help="Estimate the pitch where neither labels nor names give it.")] = True,
+    count: Annotated[int | None, typer.Option("--count", help="Number of clips of a synthetic corpus.", show_default=False)] = None,
     diverse: Annotated[
-        int | None, typer.Option("--diverse", metavar="N", help="Keep the N most diverse clips alone.", show_default=False)
+        int | None, typer.Option("--diverse", metavar="N", help="Keep only the N most diverse clips.", show_default=False)
     ] = None,
     diverse_rule: Annotated[
-        str, typer.Option("--diverse-rule", help="mean | nearest: farthest from the mean, or from the nearest, of those picked.")
+        str,
+        typer.Option("--diverse-rule", help="mean | nearest: add the clip farthest from their mean, or from the nearest."),
     ] = "nearest",
-    store_stft: Annotated[bool, typer.Option("--store-stft", help="Store the complex STFT (1024 points, hop 256) too.")] = False,
+    store_stft: Annotated[bool, typer.Option("--store-stft", help="Also store the complex STFT (1024 points, hop 256).")] = False,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the train / validation / test split.")] = 0,
-    force: Annotated[bool, typer.Option("--force", help="Replace a corpus that is there already.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the corpus's figures as JSON and nothing else.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing corpus.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the content of corpus.json as JSON and nothing else.")] = False,
 ) -> None:
-    """Decode, trim, normalise, resample and cut a folder of sounds once; training then reads the corpus alone."""
+    """Decode, resample, cut, trim and normalise a folder of sounds once; training then reads only the corpus."""
     import time
 
-    from timbrespace.cli.common.corpus import counting, parse_rules, print_json
-    from timbrespace.corpus.prepare import prepare as make
+    from timbrespace.cli.common.corpus import parse_rules, print_json, progress_bar
+    from timbrespace.corpus.prepare import prepare as prepare_corpus
 
-    rules, begun = parse_rules(rule), time.perf_counter()
-    with counting("preparing", quiet=json) as progress:
-        corpus = make(
+    rules, started = parse_rules(rule), time.perf_counter()
+    with progress_bar("preparing", quiet=json) as progress:
+        corpus = prepare_corpus(
             source,
             out,
             sample_rate=rate,
@@ -82,7 +83,7 @@ def prepare(
             force=force,
             progress=progress,
         )
-    took = time.perf_counter() - begun
+    took = time.perf_counter() - started
     skipped = corpus.skipped()
     if json:
         print_json({**corpus.head, "path": str(corpus.path), "skipped_files": skipped, "took_seconds": round(took, 3)})
@@ -98,14 +99,14 @@ def _print(corpus: Corpus, skipped: list[dict[str, str]], took: float) -> None:
     splits = ", ".join(f"{count} {name}" for name, count in head["splits"].items())
     console.print(f"[bold]{len(corpus)} clips[/bold] ({splits}), {corpus.sample_rate} Hz, {corpus.channels} channel(s), in {took:.1f} s")
     if head["layout"] not in ("folder", "synthetic"):
-        console.print(f"labels read from the tables of the layout {head['layout']}")
+        console.print(f"labels: from the tables of the layout {head['layout']}")
     console.print(f"categories: {_counts(head['categories'])}" + (f", none for {head['uncategorised']}" if head["uncategorised"] else ""))
     if head["instruments"] and head["instruments"] != head["categories"]:
         console.print(f"instruments: {_counts(head['instruments'])}")
     pitches = head["pitches"]
-    console.print(f"pitches: {pitches['told']} told, {pitches['estimated']} estimated, none for {pitches['none']}")
+    console.print(f"pitches: {pitches['labelled']} labelled, {pitches['estimated']} estimated, none for {pitches['none']}")
     if head["left_out"]:
-        console.print(f"left out as asked: {head['left_out']}, listed in {escape(str(corpus.path / 'left_out.jsonl'))}")
+        console.print(f"left out by the selection: {head['left_out']}, listed in {escape(str(corpus.path / 'left_out.jsonl'))}")
     for row in skipped[:_LISTED]:
         console.print(f"[yellow]skipped[/yellow] {escape(row['file'])}: {escape(row['reason'])}")
     if len(skipped) > _LISTED:

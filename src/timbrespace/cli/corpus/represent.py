@@ -97,13 +97,13 @@ def _run(
     from dataclasses import replace
 
     from timbrespace.atomic import check_absent
-    from timbrespace.cli.common.corpus import counting
+    from timbrespace.cli.common.corpus import progress_bar
     from timbrespace.cli.common.options import check_not_inputs
     from timbrespace.contracts import TimbrespaceError
-    from timbrespace.corpus.rows import inside
-    from timbrespace.corpus.sources import ordered_map
+    from timbrespace.corpus.labels.values import is_relative_path
     from timbrespace.features.pictures import scale_for
     from timbrespace.features.represent import check_collisions, represent_clip
+    from timbrespace.parallel import ordered_map
 
     if wanted.picture:
         seconds = plan.longest if wanted.samples is None else wanted.samples / plan.rate
@@ -122,7 +122,7 @@ def _run(
         if workers > 1:
             torch.set_num_threads(1)
         base = plan.bases[clip.name] if plan.bases is not None else out / clip.name
-        if not inside(clip.name) and plan.bases is None:
+        if not is_relative_path(clip.name) and plan.bases is None:
             raise TimbrespaceError(f"{clip.name!r} is no name for a file")
         try:
             return represent_clip(clip, base, view, settings, wanted)
@@ -136,7 +136,7 @@ def _run(
     workers = _workers(plan)
     rows: list[dict[str, Any]] = []
     done = 0
-    with counting("representing", quiet=json) as progress:
+    with progress_bar("representing", quiet=json) as progress:
         for row in ordered_map(work, plan.clips(), workers=workers):
             (plan.skipped if "reason" in row else rows).append(row)
             done += 1
@@ -149,7 +149,7 @@ def _run(
 
 def _run_stack(plan: Plan, view: Representation, settings: dict[str, Any], wanted: Wanted, out: Path, *, json: bool) -> None:
     from timbrespace.atomic import check_absent
-    from timbrespace.cli.common.corpus import counting
+    from timbrespace.cli.common.corpus import progress_bar
     from timbrespace.cli.common.options import check_not_inputs
     from timbrespace.cli.corpus.represent_output import tell_stack
     from timbrespace.features.stack import load_stack, write_stack
@@ -158,7 +158,7 @@ def _run_stack(plan: Plan, view: Representation, settings: dict[str, Any], wante
     check_not_inputs([target, target.with_suffix(".json")], plan.inputs)
     check_absent(target, force=wanted.force)
     _fit(plan, view, wanted, json=json)
-    with counting("stacking", quiet=json) as progress:
+    with progress_bar("stacking", quiet=json) as progress:
         _, skipped = write_stack(
             target, plan.clips(), view, settings, samples=wanted.samples, total=plan.total, force=wanted.force, progress=progress
         )
@@ -167,10 +167,10 @@ def _run_stack(plan: Plan, view: Representation, settings: dict[str, Any], wante
 
 def _fit(plan: Plan, view: Representation, wanted: Wanted, *, json: bool) -> None:
     """A first pass over all sounds, where the view is normalised."""
-    from timbrespace.cli.common.corpus import counting
+    from timbrespace.cli.common.corpus import progress_bar
     from timbrespace.features.represent import fit
 
-    with counting("fitting", quiet=json) as progress:
+    with progress_bar("fitting", quiet=json) as progress:
         fit(view, plan.clips(), samples=wanted.samples, progress=None if progress is None else lambda done: progress(done, plan.total))
 
 

@@ -26,11 +26,11 @@ def back(sources: list[Path], out: Path, *, subtype: str, seed: int, force: bool
     import os
 
     from timbrespace.atomic import check_absent
-    from timbrespace.cli.common.corpus import counting, print_json
+    from timbrespace.cli.common.corpus import print_json, progress_bar
     from timbrespace.cli.common.options import check_not_inputs
     from timbrespace.cli.corpus.represent_output import tell_skipped
     from timbrespace.contracts import FeatureFileError, TimbrespaceError
-    from timbrespace.corpus.sources import ordered_map
+    from timbrespace.parallel import ordered_map
 
     skipped: list[dict[str, str]] = []
     jobs: dict[Path, _Job] = {}
@@ -55,7 +55,7 @@ def back(sources: list[Path], out: Path, *, subtype: str, seed: int, force: bool
             return {"file": str(job.source), "reason": "too long for this machine's memory"}
 
     written: list[dict[str, Any]] = []
-    with counting("decoding", quiet=json) as progress:
+    with progress_bar("decoding", quiet=json) as progress:
         for done, row in enumerate(ordered_map(work, jobs.values(), workers=min(2, os.cpu_count() or 1, len(jobs) or 1))):
             (skipped if "reason" in row else written).append(row)
             if progress is not None:
@@ -87,7 +87,7 @@ def _write(job: _Job, *, subtype: str, seed: int, force: bool) -> dict[str, Any]
 def _jobs(sources: list[Path], out: Path, skipped: list[dict[str, str]]) -> Iterator[_Job]:
     """What there is to decode; a folder's arrays keep their relative names. Raises FeatureFileError where a folder holds none."""
     from timbrespace.contracts import FeatureFileError
-    from timbrespace.corpus.rows import inside
+    from timbrespace.corpus.labels.values import is_relative_path
     from timbrespace.features.head import STACK_FORMAT, head_path, looks_like_head, read_head
     from timbrespace.features.stack import load_stack
 
@@ -108,7 +108,7 @@ def _jobs(sources: list[Path], out: Path, skipped: list[dict[str, str]]) -> Iter
                     continue
                 stack = load_stack(path)
                 for clip in stack.clips:
-                    if not inside(clip["name"]):
+                    if not is_relative_path(clip["name"]):
                         raise FeatureFileError(f"{beside}: {clip['name']!r:.60} is no name for a file in a folder; make the stack again")
             except FeatureFileError as error:
                 skipped.append({"file": str(path), "reason": str(error).removeprefix(f"{path}: ")})

@@ -67,7 +67,8 @@ def make_plan(sources: list[str], out: Path, *, channels: int | None, rate: int 
     from timbrespace.cli.common.jobs import plan_jobs
     from timbrespace.contracts import SAMPLE_RATE, ConfigError
     from timbrespace.corpus.corpus import Corpus, is_corpus
-    from timbrespace.corpus.sources import SYNTHETIC_PREFIX, relative
+    from timbrespace.corpus.sources import relative_name
+    from timbrespace.corpus.synthetic.registry import SYNTHETIC_PREFIX
     from timbrespace.features import clips as sounds
 
     if channels not in (None, 1, 2):
@@ -97,7 +98,7 @@ def make_plan(sources: list[str], out: Path, *, channels: int | None, rate: int 
     problems: list[tuple[Path, str]] = []
     jobs = plan_jobs([Path(source) for source in sources], out, problems=problems)
     skipped = [{"file": str(path), "reason": reason} for path, reason in problems]
-    named = {relative(target, out): (path, target) for path, target in jobs}
+    named = {relative_name(target, out): (path, target) for path, target in jobs}
     found = list(sounds.clips_of_files([(path, name) for name, (path, _) in named.items()], channels=channels or 1, skipped=skipped))
     longest = max((clip.seconds or 0.0 for clip in found), default=0.0)
     bases = {name: target for name, (_, target) in named.items()}

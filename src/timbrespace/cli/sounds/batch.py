@@ -48,13 +48,13 @@ def write_batch(
     progress bar. inputs: further files that `make` reads; no output replaces one.
     Raises TimbrespaceError.
     """
-    from timbrespace.cli.common.corpus import counting
+    from timbrespace.cli.common.corpus import progress_bar
     from timbrespace.cli.common.options import check_outputs, open_instrument
 
     check_outputs(options.out, subtype=options.subtype)
     _check_extras(options, path)
     instrument = open_instrument(path)
-    with counting(task, quiet=options.json) as progress:
+    with progress_bar(task, quiet=options.json) as progress:
         sounds = make(instrument, level=options.level, out_rate=options.rate, progress=progress)
     paths = _save_sounds(sounds, options, inputs=[*inputs, path])
     _print_sounds(sounds, paths, as_json=options.json, extras=_write_extras(sounds, paths, options, instrument, path))

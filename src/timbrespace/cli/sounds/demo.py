@@ -24,7 +24,7 @@ def demo(
     """Make a corpus, train on it, make new sounds and morphs, and write a page that shows and plays them."""
     import time
 
-    from timbrespace.cli.common.corpus import counting
+    from timbrespace.cli.common.corpus import progress_bar
     from timbrespace.cli.learn.train import watching
     from timbrespace.corpus.prepare import prepare
     from timbrespace.report.results import Morph, Results, write_results
@@ -41,13 +41,13 @@ def demo(
         print(f"{step}: {now - start:.1f} s", flush=True)
         start = now
 
-    with counting("preparing", quiet=False) as progress:
+    with progress_bar("preparing", quiet=False) as progress:
         corpus = prepare(source, out / "corpus", seed=seed, progress=progress)
     finish_step(f"prepared {len(corpus)} clips" if not source.startswith("synthetic:") else f"synthesised {len(corpus)} clips")
     with watching(quiet=False) as watch:
         instrument = train(corpus, out / "instrument.safetensors", minutes=minutes, seed=seed, watch=watch)
     finish_step("trained the instrument")
-    with counting("generating", quiet=False) as progress:
+    with progress_bar("generating", quiet=False) as progress:
         sounds = instrument.generate(count, seed=seed, progress=progress)
     finish_step(f"made {count} new sounds")
     morphs = []

@@ -22,7 +22,7 @@ def reconstruct(
     """Send sounds through the instrument and back: same names, same lengths, same peaks."""
     from timbrespace.atomic import check_absent
     from timbrespace.audio.files import write
-    from timbrespace.cli.common.corpus import counting, print_json
+    from timbrespace.cli.common.corpus import print_json, progress_bar
     from timbrespace.cli.common.jobs import plan_jobs
     from timbrespace.cli.common.options import check_not_inputs, check_outputs, open_instrument
     from timbrespace.contracts import TimbrespaceError
@@ -34,7 +34,7 @@ def reconstruct(
         check_absent(target, force=force)
     opened = open_instrument(instrument)
     written, skipped, cut = [], [], []
-    with counting("reconstructing", quiet=json) as progress:
+    with progress_bar("reconstructing", quiet=json) as progress:
         for done, (path, target) in enumerate(jobs):
             try:
                 audio = opened.read(path)

@@ -1,8 +1,7 @@
-"""Which kind of sound a file holds: the user's rules, then folder names, then its own name, then class-like folders.
+"""The category of a file: from the user's rules, then folder names, then its own name, then class-like folders.
 
-A folder counts when its name is a known word with at most fillers beside it, or ends in one; the nearest such folder wins over the
-file's name. Within a name a drum counts before an instrument, an instrument before a general word, and of equals the last
-('Synth Bass' is a bass).
+A folder name gives a category if it is a known word, except for fillers, or ends in one; the nearest such folder wins over the file's
+name. Within a name a drum wins over an instrument, an instrument over a general word, and the last of equals ('Synth Bass' is a bass).
 """
 
 from __future__ import annotations
@@ -16,16 +15,17 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 
 from timbrespace.corpus.labels import vocabulary
+from timbrespace.corpus.labels.values import folder_category
 
 DRUM_CATEGORIES = frozenset(vocabulary.DRUMS) | frozenset(vocabulary.DRUMS_GENERAL)
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_CLASS_FOLDERS = (2, 64)  # how many class folders a corpus may have
-_CLASS_FILES = 3  # files that each of them holds at least
+_CLASS_FOLDERS = (2, 64)  # least and most class folders of a corpus
+_CLASS_FILES = 3  # least files in each of them
 
 
 @lru_cache(maxsize=1)
 def _table() -> dict[tuple[str, ...], tuple[int, str]]:
-    """word parts -> (rank, category); a lower rank counts first."""
+    """Word parts -> (rank, category); a lower rank wins."""
     table: dict[tuple[str, ...], tuple[int, str]] = {}
     for rank, kinds in enumerate((vocabulary.DRUMS, vocabulary.NOTES, vocabulary.DRUMS_GENERAL, vocabulary.GENERAL)):
         for category, text in kinds.items():
@@ -43,14 +43,14 @@ def _short() -> dict[str, str]:
 
 @lru_cache(maxsize=65536)
 def parts_of(name: str) -> tuple[str, ...]:
-    """Splits a name into lower-case parts: at separators, at digits, and where capitals begin; accents are dropped."""
+    """Lower-case parts of a name: split at separators, at digits and before capitals; accents are dropped."""
     text = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
     return tuple(part.lower() for part in _PART.findall(text))
 
 
 @lru_cache(maxsize=65536)
 def category_of_name(name: str) -> str | None:
-    """The kind that a name tells, or None."""
+    """The category in a name, or None."""
     best: tuple[int, int, str] | None = None
     for rank, category, _, stop in _matches(parts_of(name)):
         if best is None or (rank, -stop) < best[:2]:
@@ -59,28 +59,28 @@ def category_of_name(name: str) -> str | None:
 
 
 def _matches(parts: Sequence[str]) -> list[tuple[int, str, int, int]]:
-    """(rank, category, first part, one behind the last) of each known word; longer words hide their parts."""
-    table, found, index = _table(), [], 0
+    """(rank, category, first part, end) of each known word in `parts`; longer words hide their parts."""
+    table, matches, index = _table(), [], 0
     while index < len(parts):
         for length in (3, 2, 1):
             word = tuple(parts[index : index + length])
             hit = table.get(word) or (table.get(("".join(word),)) if length == 2 else None)  # 'Hi Hat', 'BassDrum', 'tom 1'
             if len(word) == length and hit:
-                found.append((*hit, index, index + length))
+                matches.append((*hit, index, index + length))
                 index += length
                 break
         else:
             part = parts[index]
             glued = next((w for w in sorted(vocabulary.GLUED) if len(part) > len(w) and (part.startswith(w) or part.endswith(w))), None)
             if glued:
-                found.append((*table[(glued,)], index, index + 1))
+                matches.append((*table[(glued,)], index, index + 1))
             index += 1
-    return found
+    return matches
 
 
 @lru_cache(maxsize=4096)
 def category_of_folder(name: str) -> str | None:
-    """The kind that a folder's name tells: a known word with fillers only, or as its last word; kits and packs tell none."""
+    """The category in a folder name: a known word with fillers only, or as its last word; or None. Kits and packs have none."""
     parts = [part for part in parts_of(name) if not part.isdigit()]
     if not parts or vocabulary.NOT_A_CLASS & set(parts):
         return None
@@ -96,13 +96,13 @@ def category_of_folder(name: str) -> str | None:
 
 
 def categorise(files: Sequence[str], *, rules: Mapping[str, str] | None = None, root: str = "") -> list[str | None]:
-    """A category or None for each relative posix path; `rules` maps patterns (*, ?, [..]; any case) to categories, first match wins.
+    """The category of each relative posix path, or None.
 
-    `root` is the name of the folder itself, which tells only where nothing else does.
+    rules: pattern (*, ?, [..]; any case) -> category, first match wins. root: name of the folder itself, used last.
     """
     out: list[str | None] = [None] * len(files)
     paths = [PurePosixPath(unicodedata.normalize("NFC", file)) for file in files]
-    ruled = [_by_rule(path, rules or {}) for path in paths]
+    ruled = [category_by_rule(path, rules or {}) for path in paths]
     foldered = [next((c for part in reversed(path.parts[:-1]) if (c := category_of_folder(part))), None) for path in paths]
     named = [category_of_name(path.stem) for path in paths]
     known = [folder or name for folder, name in zip(foldered, named, strict=True)]
@@ -110,12 +110,13 @@ def categorise(files: Sequence[str], *, rules: Mapping[str, str] | None = None, 
     short = _short_drum_names(paths, known)
     root_kind = category_of_folder(root) if root else None
     for i, path in enumerate(paths):
-        by_class = (_label(path.parent.name) or None) if classes else None
+        by_class = folder_category(path.parent.name) if classes else None
         out[i] = ruled[i] or foldered[i] or (by_class or known[i] if classes else known[i] or short[i]) or root_kind
     return out
 
 
-def _by_rule(path: PurePosixPath, rules: Mapping[str, str]) -> str | None:
+def category_by_rule(path: PurePosixPath, rules: Mapping[str, str]) -> str | None:
+    """The category of the first rule whose pattern matches the path, the file name, or the name without suffix; or None."""
     whole, name = str(path).casefold(), path.name.casefold()
     for pattern, category in rules.items():
         wanted = unicodedata.normalize("NFC", pattern).casefold()
@@ -124,12 +125,8 @@ def _by_rule(path: PurePosixPath, rules: Mapping[str, str]) -> str | None:
     return None
 
 
-def _label(folder: str) -> str:
-    return " ".join("".join(c if c.isprintable() and c not in '\\:*?"<>|_' else " " for c in folder).split()).casefold()
-
-
 def _class_folders(paths: Sequence[PurePosixPath], known: Sequence[str | None]) -> bool:
-    """Are the folders classes themselves? Where few names tell a kind and every file sits in one of a few well-filled folders."""
+    """Whether folders are categories: few names have a category, and all files are in a few folders with several files each."""
     if sum(kind is not None for kind in known) > 0.5 * len(paths):
         return False
     counts = Counter(str(path.parent) for path in paths)
@@ -138,7 +135,7 @@ def _class_folders(paths: Sequence[PurePosixPath], known: Sequence[str | None]) 
 
 
 def _short_drum_names(paths: Sequence[PurePosixPath], known: Sequence[str | None]) -> list[str | None]:
-    """Kinds from two-letter drum names ('ft_01', 'mc_cb'), in folders where drums are known from plain words."""
+    """Categories from two-letter drum names ('ft_01', 'mc_cb'), in folders where other names are drums."""
     drums: dict[str, int] = defaultdict(int)
     total: dict[str, int] = defaultdict(int)
     for path, kind in zip(paths, known, strict=True):

@@ -1,4 +1,4 @@
-"""What a file's name tells besides its kind: pitch, velocity, instrument, and which hit it is a layer of."""
+"""Labels in file names besides the category: pitch, velocity, instrument, and the hit that a file is a layer of."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ _TRAILING_WORD = re.compile(rf"(?:[_\- .]+|(?<=[a-z0-9])(?=[A-Z]))(?:{_DYNAMIC_W
 
 
 def plain(text: str) -> str:
-    """Composed Unicode: the same accents, whichever system wrote the name."""
+    """`text` in composed Unicode (NFC), so that accents are the same from any system."""
     return unicodedata.normalize("NFC", text)
 
 
 def midi_note(name: str) -> float | None:
-    """MIDI number of a note name such as 'C3', 'A#4', 'Bb2' (C4 = 60, octaves 0…9), or None."""
+    """MIDI number of a note name such as 'C3', 'A#4', 'Bb2' (C4 = 60, octaves 0 … 9), or None."""
     match = _NOTE.fullmatch(name)
     return _midi(match) if match else None
 
@@ -38,7 +38,7 @@ def _midi(match: re.Match[str]) -> float:
 
 
 def pitch_and_velocity(stem: str, *, is_drum: bool = False) -> tuple[float | None, int | None]:
-    """Pitch (MIDI number) and velocity (1…127) in a file name without suffix, None where it tells none.
+    """Pitch (MIDI number) and velocity (1 … 127) in a file name without suffix, or None.
 
     'violin_060_085' is pitch 60, velocity 85; 'Pad C3' pitch 48; 'piano_A#4_v100' both; the 01 of 'Kick 01' is neither.
     In drum names only capital note names count: 'snare-b1' is a second snare.
@@ -56,20 +56,20 @@ def pitch_and_velocity(stem: str, *, is_drum: bool = False) -> tuple[float | Non
 
 
 def layer_key(stem: str, *, is_drum: bool = False) -> tuple[str, bool]:
-    """The name of the hit that a file is a layer of, and whether the name says so in so many words.
+    """The name of the hit that a file is a layer of, and whether the name states the layer explicitly.
 
-    Files of one folder with the same key differ only in velocity, dynamics or a trailing number. The second value is True where
-    nothing but velocity or dynamics was taken off ('BongoHi-Soft', 'violin_060_085'), False where it was a bare number
-    ('Snare_1', which may also be simply the first of a hundred snares).
+    Files of one folder with the same key differ only in velocity, dynamics or a trailing number. The second value is True if only
+    velocity or dynamics were removed ('BongoHi-Soft', 'violin_060_085'), False if a bare number was removed ('Snare_1', which may
+    as well be the first of a hundred snares).
     """
     stem = plain(stem)
     both = _PITCH_VELOCITY.search(stem)
     if both and int(both[1]) <= 127 and 1 <= int(both[2]) <= 127 and not is_drum:
         return stem[: both.start(2) - 1].casefold(), True
-    said = False
+    explicit = False
     shorter = _LAYER_TOKEN.sub("", stem)
     if shorter.strip("_- ."):
-        said = shorter != stem
+        explicit = shorter != stem
         stem = shorter
     stem = stem.rstrip("_- .")
     word = _TRAILING_WORD.search(stem)
@@ -80,17 +80,17 @@ def layer_key(stem: str, *, is_drum: bool = False) -> tuple[str, bool]:
     if number and stem[: number.start()].rstrip("_- .("):
         base = stem[: number.start()].rstrip("_- .(")
         word = _TRAILING_WORD.search(base)
-        return (base[: word.start()] if word and word.start() > 0 else base).casefold(), said
-    return stem.casefold(), said
+        return (base[: word.start()] if word and word.start() > 0 else base).casefold(), explicit
+    return stem.casefold(), explicit
 
 
-# 'pad' or 'plucked' say how something sounds, not what was played.
+# 'pad' or 'plucked' describe a sound, not an instrument.
 _INSTRUMENTS = frozenset(vocabulary.NOTES) - {"plucked", "bell", "strings", "pad", "brass", "wind", "pulsing", "vocal", "lead", "arp"}
 
 
 @lru_cache(maxsize=1)
 def _instrument_words() -> dict[tuple[str, ...], str]:
-    """word parts -> instrument, plurals too."""
+    """Word parts -> instrument, plurals included."""
     table = {}
     for name in _INSTRUMENTS:
         for text in vocabulary.NOTES[name].split(","):
@@ -101,25 +101,25 @@ def _instrument_words() -> dict[tuple[str, ...], str]:
 
 @lru_cache(maxsize=65536)
 def _instrument_in(name: str) -> str | None:
-    parts, found, index = parts_of(name), None, 0
+    parts, instrument, index = parts_of(name), None, 0
     while index < len(parts):
         for length in (3, 2, 1):
             hit = _instrument_words().get(parts[index : index + length]) if index + length <= len(parts) else None
             if hit:
-                found, index = hit, index + length - 1
+                instrument, index = hit, index + length - 1
                 break
         index += 1
-    return found
+    return instrument
 
 
 def instrument_of(file: str) -> str | None:
-    """The instrument that a relative posix path tells: the last one in the file's name, else in the nearest folder's; or None.
+    """The instrument in a relative posix path: the last one in the file name, else in the nearest folder name; or None.
 
-    'violin pizz 3.wav' is a violin though its category is plucked; 'Strings/a.wav' tells none.
+    'violin pizz 3.wav' is a violin, although its category is plucked; 'Strings/a.wav' has none.
     """
     *folders, name = file.split("/")
     for part in (name.rpartition(".")[0] or name, *reversed(folders)):
-        found = _instrument_in(plain(part))
-        if found:
-            return found
+        instrument = _instrument_in(plain(part))
+        if instrument:
+            return instrument
     return None

@@ -1,8 +1,8 @@
-"""The words that name kinds of sound. A word of several parts ("bass drum") counts before its parts."""
+"""The words for categories of sound. A word of several parts ("bass drum") wins over its parts."""
 
 from __future__ import annotations
 
-# category -> words; plurals in -s are understood, words of several parts are matched as consecutive parts of a name.
+# Category -> words. Plurals in -s are recognised; words of several parts match consecutive parts of a name.
 DRUMS: dict[str, str] = {
     "kick": "kick, kik, kck, bd, bass drum, bassdrum, drum bass, kick drum, kickdrum, grosse caisse, bombo",
     "snare": "snare, snr, sn, sd, snare drum, snaredrum, caisse claire, redoblante",
@@ -29,7 +29,7 @@ DRUMS: dict[str, str] = {
     "snap": "snap, fingersnap, finger snap",
 }
 DRUMS_GENERAL: dict[str, str] = {"percussion": "percussion, perc, prc, stick, drum hit"}
-# Two letters that mean a drum only among drums; taken as the first or last part of a name in a folder where drums are known.
+# Abbreviations that mean a drum only among drums: the first or last part of a name, in a folder where other names are drums.
 DRUM_SHORT: dict[str, str] = {
     "kick": "k, bsd",
     "hat": "ho, hc, hp, ch, oh, ph",
@@ -100,12 +100,12 @@ def _listed(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# These may also be glued to something else ('jsnare', 'snaretop'): long or odd enough not to be part of another word.
+# Words that are recognised within others ('jsnare', 'snaretop'): long or rare enough not to be part of another word.
 GLUED = _listed(
     """snare kick clap hihat openhat crash cymbal shaker tambourine cowbell bongo conga tabla guitar piano violin flute rimshot tomtom"""
 )
 DRUM_FOLDER_WORDS = _listed("""drum drums drumkit drumkits beat beats percussion perc kit kits breaks""")
-# Beside a kind, these do not change what a folder's name says.
+# Words beside a category that do not change the meaning of a folder name.
 FILLERS = _listed(
     """sample samples one shot shots oneshot oneshots hit hits sound sounds wav wavs aif aiff flac mp3 drum drums
     acoustic electric electronic analog analogue digital dry wet clean processed mono stereo my the a of and

@@ -10,7 +10,7 @@ from timbrespace.contracts import SAMPLE_RATE, ConfigError
 from timbrespace.corpus.synthetic.base import Recipe, SyntheticClip
 from timbrespace.corpus.synthetic.toys_factors import FACTORS, toy_shape
 
-PREFIX = "synthetic:"
+SYNTHETIC_PREFIX = "synthetic:"
 # Makers are imported late: `doctor` and `--help` need neither torch nor scipy.
 
 
@@ -48,16 +48,17 @@ SYNTHETIC: dict[str, Recipe] = {
 
 def recipe_of(name: str) -> Recipe:
     """The recipe of the synthetic corpus `name`, with or without 'synthetic:'. Raises ConfigError for an unknown name."""
-    key = name.removeprefix(PREFIX)
+    key = name.removeprefix(SYNTHETIC_PREFIX)
     if key in SYNTHETIC:
         return SYNTHETIC[key]
     plain = key.removesuffix("-db")
     if plain != key and plain in FACTORS:
         raise ConfigError(
-            f"{name!r} is not a corpus: decibels are a scale of the features, not of the sounds; use {PREFIX}{plain} and train with "
+            f"{name!r} is not a corpus: decibels are a scale of the features, not of the sounds; "
+            f"use {SYNTHETIC_PREFIX}{plain} and train with "
             "--set representation.scale=decibels, or represent it with --as spectrum --set scale=decibels"
         )
-    known = ", ".join(f"{PREFIX}{known}" for known in sorted(SYNTHETIC))
+    known = ", ".join(f"{SYNTHETIC_PREFIX}{known}" for known in sorted(SYNTHETIC))
     raise ConfigError(f"there is no synthetic corpus named {name!r}; known are: {known}")
 
 

@@ -19,7 +19,7 @@ from timbrespace.audio.trim import shorten
 from timbrespace.corpus.augment.audio import vary_audio
 from timbrespace.corpus.augment.draw import Variation, draw_variation
 from timbrespace.corpus.augment.settings import Augmentation
-from timbrespace.corpus.labels.descriptors import measured
+from timbrespace.corpus.labels.descriptors import measure_descriptor
 from timbrespace.model.base import Model
 from timbrespace.parallel import Pool
 from timbrespace.representation.base import Representation
@@ -94,7 +94,7 @@ class ClipDataset(Dataset[Item]):
             partner = None if variation.partner is None else self.corpus.audio(self.clips[variation.partner]).T.numpy()
             audio = torch.from_numpy(vary_audio(audio.T.numpy(), variation, sample_rate=self.corpus.sample_rate, partner=partner).T.copy())
             if self.figures and row not in self._measured:
-                values = (measured(name, audio, self.corpus.sample_rate) for name in self.figures.values())
+                values = (measure_descriptor(name, audio, self.corpus.sample_rate) for name in self.figures.values())
                 self._measured[row] = [math.nan if value is None else value for value in values]
         return audio
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from timbrespace.config.schema import Config
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
-from timbrespace.corpus.labels.descriptors import MEASURED, TOLD, fact, measured
+from timbrespace.corpus.labels.descriptors import DESCRIPTORS, LABEL_FIELDS, clip_label, measure_descriptor
 from timbrespace.model.conditioning.conditions import LOGARITHMIC
 from timbrespace.model.wrappers.conditional import Conditional
 from timbrespace.parallel import Pool
@@ -27,13 +27,13 @@ Facts = dict[str, list[str | float | None]]  # by name, one a clip
 
 def facts_of(corpus: Corpus, clips: Sequence[int], names: Sequence[str]) -> Facts:
     """What is known of `clips` by each name: the manifest's, or measured."""
-    heard = [name for name in names if name in MEASURED]
+    heard = [name for name in names if name in DESCRIPTORS]
 
     def listen(index: int) -> list[float | None]:
         audio = corpus.audio(index)
-        return [measured(name, audio, corpus.sample_rate) for name in heard]
+        return [measure_descriptor(name, audio, corpus.sample_rate) for name in heard]
 
-    found: Facts = {name: [fact(corpus.clips[index], name) for index in clips] for name in names if name not in MEASURED}
+    found: Facts = {name: [clip_label(corpus.clips[index], name) for index in clips] for name in names if name not in DESCRIPTORS}
     if heard:
         with Pool() as pool:
             rows = list(pool.map(listen, clips))
@@ -53,11 +53,11 @@ def with_conditions(config: Config, corpus: Corpus, clips: Sequence[int]) -> Con
     found = facts_of(corpus, clips, names)
     known = {name: values for name in names if (values := _values(name, found[name]))}
     if not known:
-        told = sorted({*TOLD, *(label for index in clips for label in corpus.clips[index].labels)})
-        usable = [name for name in told if _values(name, [fact(corpus.clips[index], name) for index in clips])]
+        told = sorted({*LABEL_FIELDS, *(label for index in clips for label in corpus.clips[index].labels)})
+        usable = [name for name in told if _values(name, [clip_label(corpus.clips[index], name) for index in clips])]
         raise ConfigError(
             f"model.conditions is {', '.join(names)}, and these sounds differ in none of them as far as is known; "
-            f"known here are {', '.join([*usable, *MEASURED])}"
+            f"known here are {', '.join([*usable, *DESCRIPTORS])}"
         )
     return config.model_copy(update={"model": config.model | {"conditions": known}})
 

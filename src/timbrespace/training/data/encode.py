@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from timbrespace.corpus.corpus import Corpus
-from timbrespace.corpus.labels.descriptors import MEASURED
+from timbrespace.corpus.labels.descriptors import DESCRIPTORS
 from timbrespace.model.base import Model
 from timbrespace.model.codec.linear import LinearCodecVAE
 from timbrespace.model.wrappers.conditional import Conditional
@@ -65,7 +65,7 @@ def known_facts(model: Model, corpus: Corpus, clips: list[int]) -> dict[str, Any
     return {
         "facts": clip_facts(model, corpus, clips),
         "pitch_fact": names.index("pitch") if "pitch" in names else None,
-        "figures": {place: name for place, name in enumerate(names) if name in MEASURED},
+        "figures": {place: name for place, name in enumerate(names) if name in DESCRIPTORS},
     }
 
 

@@ -12,7 +12,7 @@ from timbrespace.config.schema import Config
 from timbrespace.contracts import ConfigError, CorpusError
 from timbrespace.corpus.corpus import Corpus, is_corpus
 from timbrespace.corpus.prepare import prepare
-from timbrespace.corpus.sources import SYNTHETIC_PREFIX
+from timbrespace.corpus.synthetic.registry import SYNTHETIC_PREFIX
 from timbrespace.training.workspace import Plan, Workspace
 
 FEWEST_CLIPS = 2

@@ -1,4 +1,4 @@
-"""What a corpus' own tables say of its files: one `FileLabels` a file, and the `Listing` of a whole folder."""
+"""What the tables of a corpus say of its files: FileLabels of one file, CorpusLabels of a whole folder."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from timbrespace.corpus.rows import LONGEST_LABEL, Scalar, inside
+from timbrespace.corpus.labels.values import Scalar, is_relative_path
 
-_COMPLAINTS = 1000  # rows that are listed as skipped one by one; the rest is counted
-_FORBIDDEN = frozenset('/\\:*?"<>|')
+_MAX_PROBLEMS = 1000  # listed one by one; further ones are counted
+_MAX_SIBLINGS = 64  # folders that are searched for a layout
+_MAX_NAME = 1000  # characters
 
-Moment = Callable[[float, float], tuple[float | None, dict[str, Scalar]]]
+LabelsAt = Callable[[float, float], tuple[float | None, dict[str, Scalar]]]
 
 
 @dataclass(frozen=True, slots=True)
 class FileLabels:
-    """What is said of one file; None where nothing is.
+    """Labels of one file; None for a field without a label.
 
-    Clips of files with one `group` stay together. `split` is the corpus' own: 'train', 'validation' or 'test'. `moment` gives
-    pitch and labels of a stretch (start in s, length in s) where the tables follow the sound through time.
+    group: clips of files with the same group stay in one split. split: 'train', 'validation' or 'test', as the corpus itself says.
+    labels_at: for tables that follow the sound through time, a function from (start in s, length in s) to pitch and labels.
     """
 
     category: str | None = None
@@ -29,98 +30,79 @@ class FileLabels:
     group: str | None = None
     split: str | None = None
     labels: Mapping[str, Scalar] = field(default_factory=dict)
-    moment: Moment | None = None
+    labels_at: LabelsAt | None = None
 
 
 @dataclass
-class Listing:
-    """What a reader found: labels by relative file name, and what cannot be used.
+class CorpusLabels:
+    """What a reader found in the tables of a folder.
 
-    `names_speak`: what the tables leave open is read from file and folder names, as in a plain folder. `estimate`: pitch may be
-    estimated where the tables give none. `problems`: {"file", "reason"}; files named there are not prepared.
+    files: labels by relative file name. use_names: fields that the tables leave open are filled from file and folder names.
+    estimate_pitch: the pitch may be estimated where the tables give none. problems: {"file", "reason"} of lines that cannot be used.
+    refused: files of such lines, which are not prepared.
     """
 
     layout: str = "folder"
     files: dict[str, FileLabels] = field(default_factory=dict)
-    names_speak: bool = True
-    estimate: bool = True
+    use_names: bool = True
+    estimate_pitch: bool = True
     problems: list[dict[str, str]] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)
-    _more: int = 0
+    _unlisted: int = 0
 
     def add(self, file: str, labels: FileLabels, *, where: str, present: frozenset[str]) -> None:
-        """Notes the labels of `file`; tells where it is not there or was listed before."""
+        """Adds the labels of `file`, or a problem if it is not among the files `present` or is listed twice."""
         if file in self.files or file in self.refused:
-            self.complain(where, f"{file} is listed twice; the first line counts")
+            self.add_problem(where, f"{file} is listed twice; the first line counts")
         elif file not in present:
-            self.complain(file, f"{where} lists it, but there is no such sound file")
+            self.add_problem(file, f"{where} lists it, but there is no such sound file")
         else:
             self.files[file] = labels
 
     def refuse(self, file: str | None, reason: str, *, where: str, present: frozenset[str]) -> None:
-        """A line that cannot be used: its file, where it names one that is there, is left out rather than labelled wrongly."""
+        """Adds the problem of a line that cannot be used; if it names a file that is present, the file is left out."""
         if file is not None and file in present and file not in self.files:
             self.refused.add(file)
             self.problems.append({"file": file, "reason": reason})
         else:
-            self.complain(where, reason)
+            self.add_problem(where, reason)
 
-    def complain(self, file: str, reason: str) -> None:
-        """A row of the list of skipped files; beyond a thousand they are only counted."""
-        if len(self.problems) < _COMPLAINTS:
+    def add_problem(self, file: str, reason: str) -> None:
+        """Adds a problem to the list; beyond a thousand they are only counted."""
+        if len(self.problems) < _MAX_PROBLEMS:
             self.problems.append({"file": file, "reason": reason})
         else:
-            self._more += 1
+            self._unlisted += 1
 
-    def finish(self) -> Listing:
-        """Adds how many complaints were only counted."""
-        if self._more:
-            self.problems.append({"file": self.layout, "reason": f"and {self._more} more lines of its tables that could not be used"})
-            self._more = 0
+    def finish(self) -> CorpusLabels:
+        """Adds the number of problems that were only counted, and returns self."""
+        if self._unlisted:
+            self.problems.append({"file": self.layout, "reason": f"and {self._unlisted} more lines of its tables that could not be used"})
+            self._unlisted = 0
         return self
 
 
-def word(text: str | None) -> str | None:
-    """A category or instrument as it may stand in file names: no path, nothing unprintable, at most 100 characters; None if empty."""
-    cleaned = " ".join("".join(c if c.isprintable() and c not in _FORBIDDEN else " " for c in text or "").split())
-    return cleaned[:100].strip(" .") or None
-
-
-def told(**labels: Scalar | None) -> dict[str, Scalar]:
-    """The labels that say something: not None, not empty; names and texts in printable characters, long ones cut."""
-    out: dict[str, Scalar] = {}
-    for name, value in labels.items():
-        key, one = _printable(name, 64), _printable(value, LONGEST_LABEL) if isinstance(value, str) else value
-        if key and one not in (None, ""):
-            out[key] = one
-    return out
-
-
-def _printable(text: str, most: int) -> str:
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:most]
-
-
-def beside(folder: Path, marks: Callable[[Path], bool]) -> Path | None:
-    """The folder that has the marks of a layout: `folder` itself or one of the folders right in it, so that a parent may be given."""
-    if marks(folder):
+def find_layout(folder: Path, matches: Callable[[Path], bool]) -> Path | None:
+    """The first folder that matches: `folder` itself or a folder directly in it, so that the parent can be given too; or None."""
+    if matches(folder):
         return folder
     try:
         inner = sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.is_dir())
     except OSError:
         return None
-    return next((path for path in inner[:64] if marks(path)), None)
+    return next((path for path in inner[:_MAX_SIBLINGS] if matches(path)), None)
 
 
 def prefix_of(base: Path, folder: Path) -> str:
-    """What stands before the names of `base`'s files when they are told relative to `folder`: '' or 'name/'."""
+    """The prefix that makes names relative to `base` relative to `folder`: '' or 'name/'."""
     return "" if base == folder else f"{base.relative_to(folder).as_posix()}/"
 
 
-def safe(name: str) -> bool:
-    """Is this a plain file name or a relative path that stays below its folder?"""
-    return bool(name.strip()) and len(name) < 1000 and inside(name)
+def is_safe_name(name: str) -> bool:
+    """Whether `name` is a file name or a relative path that stays below its folder."""
+    return bool(name.strip()) and len(name) < _MAX_NAME and is_relative_path(name)
 
 
-def below(files: Iterable[str], prefix: str) -> list[str]:
-    """The files right in the folder `prefix` ('train_data/'), sorted."""
+def files_in(files: Iterable[str], prefix: str) -> list[str]:
+    """The files directly in the folder `prefix` ('train_data/'), sorted."""
     return sorted(file for file in files if file.startswith(prefix) and "/" not in file[len(prefix) :])

@@ -1,15 +1,16 @@
-"""Any folder with a table of the user's own: `timbrespace.csv` with the column `file` and any of category, instrument, pitch, velocity,
-group, split. Every other column becomes a label. What it leaves open is read from names as usual.
+"""A folder with the user's own table: `timbrespace.csv` with the column `file` and any of category, instrument, pitch, velocity, group,
+split. Every other column becomes a label. Missing fields are filled from names as usual.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from timbrespace.corpus.format import SPLITS
 from timbrespace.corpus.labels.names import midi_note
-from timbrespace.corpus.labels.readers.labels import FileLabels, Listing, safe, told, word
+from timbrespace.corpus.labels.readers.labels import CorpusLabels, FileLabels, is_safe_name
 from timbrespace.corpus.labels.readers.tables import Row, RowError, rows
-from timbrespace.corpus.rows import LABELS, SPLITS, Scalar
+from timbrespace.corpus.labels.values import MAX_LABELS, Scalar, clean_category, clean_labels
 
 NEEDS = "it needs a timbrespace.csv with a column 'file'"
 _TABLE = "timbrespace.csv"
@@ -17,26 +18,26 @@ _KNOWN = ("file", "category", "instrument", "pitch", "velocity", "group", "split
 
 
 def find(folder: Path) -> Path | None:
-    """The folder itself, where it holds timbrespace.csv."""
+    """The folder itself, if it holds timbrespace.csv, or None."""
     return folder if (folder / _TABLE).is_file() else None
 
 
-def read(base: Path, folder: Path, files: frozenset[str]) -> Listing:
-    """Labels of each listed file, named relative to the folder. Raises CorpusError."""
-    listing = Listing()
+def read(base: Path, folder: Path, files: frozenset[str]) -> CorpusLabels:
+    """Labels of each listed file; names are relative to the folder. Raises CorpusError."""
+    out = CorpusLabels()
     for row in rows(base / _TABLE, name=_TABLE, columns=("file",)):
         file = None
         try:
             name = row.needed("file").replace("\\", "/").removeprefix("./")
-            if not safe(name):
+            if not is_safe_name(name):
                 raise RowError(f"{row.where}, column file: {name!r:.60}, a path within the folder is needed")
             file = name
             labels = _labels(row)
         except RowError as error:
-            listing.refuse(file, str(error), where=row.where, present=files)
+            out.refuse(file, str(error), where=row.where, present=files)
         else:
-            listing.add(file, labels, where=row.where, present=files)
-    return listing
+            out.add(file, labels, where=row.where, present=files)
+    return out
 
 
 def _labels(row: Row) -> FileLabels:
@@ -45,16 +46,16 @@ def _labels(row: Row) -> FileLabels:
     if split not in (None, *SPLITS):
         raise RowError(f"{row.where}, column split: {split!r:.60}, allowed are {', '.join(SPLITS)} or nothing")
     more = {name: _scalar(value.strip()) for name, value in row.values.items() if name and name not in _KNOWN}
-    if len(more) > LABELS:
-        raise RowError(f"{row.where}: {len(more)} further columns, allowed are {LABELS}")
+    if len(more) > MAX_LABELS:
+        raise RowError(f"{row.where}: {len(more)} other columns, allowed are {MAX_LABELS}")
     return FileLabels(
-        category=word(row.text("category")),
-        instrument=word(row.text("instrument")),
+        category=clean_category(row.text("category")),
+        instrument=clean_category(row.text("instrument")),
         pitch=_pitch(row),
         velocity=row.whole("velocity", 1, 127) if row.text("velocity") else None,
         group=row.text("group") or None,
         split=split,
-        labels=told(**more),
+        labels=clean_labels(**more),
     )
 
 
@@ -67,7 +68,7 @@ def _pitch(row: Row) -> float | None:
 
 
 def _scalar(text: str) -> Scalar:
-    """A number where the text is one, else the text."""
+    """The number in `text`, or the text itself if it is not a number."""
     try:
         value = float(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Reading CSV and JSON that came with a corpus: line by line, trusting nothing, saying file, line and column of what is wrong."""
+"""Reads the CSV and JSON tables of a corpus: line by line, with strict checks, and errors that name file, line and column."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,30}\.?[0-9]{0,30}|\.[0-9]{1,30})(?:[eE][+
 
 
 class RowError(ValueError):
-    """A line that cannot be used; the text names file, line and column, and what is allowed."""
+    """A line that cannot be used; the text names file, line and column, and the allowed values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a table: `where` is 'meta/esc50.csv line 7'."""
+    """One line of a table. where: its place, such as 'meta/esc50.csv line 7'. values: text by column."""
 
     where: str
     values: dict[str, str]
 
     def text(self, column: str) -> str:
-        """The text in a column without blanks around it, '' where there is none."""
+        """The text in a column without surrounding blanks; '' if there is none."""
         return self.values.get(column, "").strip()
 
     def needed(self, column: str) -> str:
-        """As `text`; raises RowError where it is empty."""
+        """As `text`; raises RowError if it is empty."""
         value = self.text(column)
         if not value:
             raise RowError(f"{self.where}, column {column}: empty, a value is needed")
         return value
 
     def whole(self, column: str, low: int, high: int) -> int:
-        """A whole number within low…high ('5' or '5.0'). Raises RowError."""
+        """The whole number in a column, within low … high ('5' or '5.0'). Raises RowError."""
         value = self.text(column)
         if not _WHOLE.fullmatch(value) or not low <= int(value.partition(".")[0]) <= high:
             raise RowError(f"{self.where}, column {column}: {value!r:.60}, allowed is a whole number from {low} to {high}")
         return int(value.partition(".")[0])
 
     def number(self, column: str, low: float, high: float) -> float:
-        """A finite number within low…high. Raises RowError."""
+        """The number in a column, finite and within low … high. Raises RowError."""
         value = self.text(column)
         if not _NUMBER.fullmatch(value) or not low <= float(value) <= high:
             raise RowError(f"{self.where}, column {column}: {value!r:.60}, allowed is a number from {low:g} to {high:g}")
@@ -59,9 +59,10 @@ class Row:
 
 
 def rows(path: Path, *, name: str, columns: tuple[str, ...]) -> Iterator[Row]:
-    """The lines of a CSV file with a heading, known as `name` in messages; commas, semicolons or tabs, UTF-8 or older encodings.
+    """Yields the lines of a CSV file with a heading; separated by commas, semicolons or tabs, in UTF-8, UTF-16 or Latin-1.
 
-    Raises CorpusError when it cannot be read, is no table, or lacks one of `columns`; an over-long or broken line ends it so too.
+    name: of the file in messages. columns: those that must be there. Raises CorpusError if the file cannot be read, is not a table,
+    lacks one of `columns`, or has an over-long or broken line.
     """
     encoding = _encoding(path, name)
     try:
@@ -80,13 +81,13 @@ def rows(path: Path, *, name: str, columns: tuple[str, ...]) -> Iterator[Row]:
                 if any(value.strip() for value in values):
                     yield Row(f"{name} line {lines.line_num + 1}", dict(zip(heading, values, strict=False)))
     except (csv.Error, UnicodeError) as error:
-        raise CorpusError(f"{name} is no table that can be read ({error}); repair it, or give the layout 'folder'") from None
+        raise CorpusError(f"{name} is not a readable table ({error}); repair it, or use the layout 'folder'") from None
     except OSError as error:
         raise CorpusError(f"{name} cannot be read: {error.strerror or error}") from None
 
 
 def _encoding(path: Path, name: str) -> str:
-    """UTF-8 where the whole file is, UTF-16 where it is marked so, else Latin-1, which takes anything."""
+    """UTF-16 if the file is marked so, UTF-8 if all of it is valid, else Latin-1, which accepts any bytes."""
     try:
         if path.stat().st_size > _LARGEST:
             raise CorpusError(f"{name} is larger than {_LARGEST >> 30} GiB; a table of labels is smaller")
@@ -107,7 +108,7 @@ def _encoding(path: Path, name: str) -> str:
         raise CorpusError(f"{name} cannot be read: {error.strerror or error}") from None
 
 
-def entries(path: Path, *, name: str) -> Iterator[tuple[str, Any]]:
+def json_entries(path: Path, *, name: str) -> Iterator[tuple[str, Any]]:
     """The entries (key, value) of a JSON object, read as a stream: memory does not grow with the file. Raises CorpusError."""
     decoder = json.JSONDecoder(parse_constant=_no_constant)
     text, at, ended, count = "", 0, False, 0
@@ -183,7 +184,7 @@ def _no_constant(text: str) -> float:
 
 
 def json_whole(entry: dict[str, Any], key: str, low: int, high: int, *, where: str) -> int:
-    """A whole number of a JSON entry. Raises RowError."""
+    """The whole number `key` of a JSON entry, within low … high. Raises RowError."""
     value = entry.get(key)
     if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
         raise RowError(f"{where}, {key}: {value!r:.60}, allowed is a whole number from {low} to {high}")
@@ -191,7 +192,7 @@ def json_whole(entry: dict[str, Any], key: str, low: int, high: int, *, where: s
 
 
 def json_number(entry: dict[str, Any], key: str, low: float, high: float, *, where: str) -> float:
-    """A finite number of a JSON entry. Raises RowError."""
+    """The number `key` of a JSON entry, finite and within low … high. Raises RowError."""
     value = entry.get(key)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high or not math.isfinite(value):
         raise RowError(f"{where}, {key}: {value!r:.60}, allowed is a number from {low:g} to {high:g}")
@@ -199,7 +200,7 @@ def json_number(entry: dict[str, Any], key: str, low: float, high: float, *, whe
 
 
 def json_text(entry: dict[str, Any], key: str, *, where: str) -> str:
-    """A text of a JSON entry that is not empty. Raises RowError."""
+    """The text `key` of a JSON entry, not empty. Raises RowError."""
     value = entry.get(key)
     if not isinstance(value, str) or not value.strip():
         raise RowError(f"{where}, {key}: {value!r:.60}, a text is needed")

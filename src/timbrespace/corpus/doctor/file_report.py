@@ -1,4 +1,4 @@
-"""Examining one sound file: what its header says and what its samples show."""
+"""Examines one sound file: its header and its samples."""
 
 from __future__ import annotations
 
@@ -14,15 +14,19 @@ from timbrespace.contracts import TimbrespaceError
 from timbrespace.corpus.fingerprint import fingerprint
 from timbrespace.corpus.sources import reason_of
 
-_STRETCH_SECONDS = 60.0  # read at a time, so that memory does not grow with the length of a file
+_BLOCK_SECONDS = 60.0  # read at a time, so that memory does not grow with the length of a file
 _FULL_SCALE = 0.98
-_CLIPPED_RUN, _CLIPPED_SAMPLES = 3, 8  # so many equal samples in a row at the peak are a run; so many in runs are clipping
+_CLIPPED_RUN, _CLIPPED_SAMPLES = 3, 8  # equal samples in a row at the peak that are a run; samples in runs that are clipping
 _CANCELS = 1e-3  # a mono sum with less than this share of the channels' energy
 
 
 @dataclass(frozen=True)
-class Checkup:
-    """Figures of one file; `reason` says why it cannot be used, and then all else is empty."""
+class FileReport:
+    """What was measured in one file. If it cannot be used, `reason` says why and the other fields are empty.
+
+    peak: linear. clipped: whether it has flat tops at full scale. offset: DC offset, linear. lead_seconds: silence before the onset,
+    s. cancels: whether its channels cancel in mono. digest: of the samples. fingerprint: see `corpus.fingerprint`.
+    """
 
     path: Path
     file: str
@@ -38,7 +42,7 @@ class Checkup:
 
     @property
     def silent(self) -> bool:
-        """Is there nothing above the last bit of 16?"""
+        """Whether nothing exceeds the last of 16 bits."""
         return self.reason is None and self.peak < SILENT_PEAK
 
     @property
@@ -62,37 +66,37 @@ class Checkup:
         return f"{self.info.format} {self.info.subtype}" if self.info else ""
 
 
-def check(path: Path, file: str) -> Checkup:
-    """Examines the file at `path`, known as `file`. Never raises for a bad file."""
+def examine_file(path: Path, file: str) -> FileReport:
+    """The report of the file at `path`, named `file` in the report. Never raises for a bad file."""
     try:
-        return _check(path, file, probe(path))
+        return _examine(path, file, probe(path))
     except TimbrespaceError as error:
-        return Checkup(path, file, reason=reason_of(error, path))
+        return FileReport(path, file, reason=reason_of(error, path))
 
 
-def _check(path: Path, file: str, info: AudioInfo) -> Checkup:
+def _examine(path: Path, file: str, info: AudioInfo) -> FileReport:
     digest = hashlib.blake2b(f"{info.sample_rate} {info.channels}".encode(), digest_size=16)
-    step = round(_STRETCH_SECONDS * info.sample_rate)
+    step = round(_BLOCK_SECONDS * info.sample_rate)
     peak, clipped, lead, energy, mono_energy = 0.0, 0, 0.0, 0.0, 0.0
     offset, print_ = 0.0, np.zeros(0, np.float32)
     for start in range(0, info.frames, step):
         audio, rate = read_array(path, start=start, frames=min(step, info.frames - start), info=info)
         digest.update(audio.tobytes())
         high, low = float(audio.max()), float(audio.min())
-        here = max(high, -low)
-        if here >= _FULL_SCALE and here >= peak:
+        block_peak = max(high, -low)
+        if block_peak >= _FULL_SCALE and block_peak >= peak:
             clipped += sum(_flat_samples(channel, high, low) for channel in audio)
         if info.channels > 1:
             mono = audio.sum(axis=0, dtype=np.float32)
             energy += float(np.vdot(audio, audio))
             mono_energy += float(np.vdot(mono, mono)) / info.channels
-        if not len(print_) and here >= SILENT_PEAK:
+        if not len(print_) and block_peak >= SILENT_PEAK:
             onset, _ = bounds(audio, rate)
             lead = start / rate + onset / rate
             print_ = fingerprint(audio[:, max(0, onset - rate // 1000) :], rate)
             offset = float(np.abs(dc_offset(audio, rate)).max())
-        peak = max(peak, here)
-    return Checkup(
+        peak = max(peak, block_peak)
+    return FileReport(
         path,
         file,
         info=info,
@@ -107,7 +111,7 @@ def _check(path: Path, file: str, info: AudioInfo) -> Checkup:
 
 
 def _flat_samples(channel: np.ndarray, high: float, low: float) -> int:
-    """Samples (time,) that stay at the file's highest or lowest value for three or more in a row."""
+    """Number of samples of `channel (time,)` that stay at the value `high` or `low` for three or more in a row."""
     total = 0
     for value in (high, low):
         if abs(value) < _FULL_SCALE:

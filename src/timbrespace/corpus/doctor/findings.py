@@ -1,0 +1,138 @@
+"""Findings about a folder: what is wrong, in how many files, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from timbrespace.contracts import LONGEST_CLIP_SECONDS
+from timbrespace.corpus.doctor.file_report import FileReport
+from timbrespace.corpus.doctor.report import LEVELS, Finding, Report
+
+_QUIET_PEAK = 10 ** (-30 / 20)
+_LEAD_SECONDS = 0.05
+_DULL_RATE = 32_000  # Hz
+_FEW_FILES, _FEW_IN_CATEGORY = 8, 3
+_SHOWN = 20  # file names kept with a finding
+
+
+class _Check(NamedTuple):
+    """A check of single files: applies(file) is True for the files of the finding."""
+
+    kind: str
+    level: Literal["problem", "advice", "note"]
+    applies: Callable[[FileReport], bool]
+    what: str
+    do: str
+
+
+_CHECKS = (
+    _Check(
+        "silent",
+        "problem",
+        lambda one: one.silent,
+        "contain only silence",
+        "they are skipped; remove them, or export them again",
+    ),
+    _Check(
+        "clipped",
+        "advice",
+        lambda one: one.clipped,
+        "are clipped (flat tops at full scale)",
+        "the instrument learns the distortion too; if you do not want it, export them again at a lower level",
+    ),
+    _Check(
+        "cancels",
+        "advice",
+        lambda one: one.cancels and not one.silent,
+        "cancel when mixed to mono",
+        "prepare uses their loudest channel; invert the polarity of one channel, or prepare with --channels 2",
+    ),
+    _Check(
+        "dull",
+        "advice",
+        lambda one: one.reason is None and one.rate < _DULL_RATE,
+        f"have a sample rate below {_DULL_RATE // 1000} kHz and so no high frequencies",
+        "use versions with a higher sample rate if there are any",
+    ),
+    _Check(
+        "dc",
+        "note",
+        lambda one: one.offset > 0,
+        "have a DC offset",
+        "nothing: prepare removes it",
+    ),
+    _Check(
+        "quiet",
+        "note",
+        lambda one: one.reason is None and not one.silent and one.peak < _QUIET_PEAK,
+        "peak below -30 dBFS",
+        "nothing: prepare normalises them; check that their noise is acceptable then",
+    ),
+    _Check(
+        "late",
+        "note",
+        lambda one: one.reason is None and not one.silent and one.lead_seconds > _LEAD_SECONDS,
+        f"start with more than {_LEAD_SECONDS * 1000:.0f} ms of silence",
+        "nothing: prepare trims them to the onset",
+    ),
+    _Check(
+        "long",
+        "note",
+        lambda one: one.seconds > LONGEST_CLIP_SECONDS and not one.silent,
+        f"are longer than {LONGEST_CLIP_SECONDS:g} s",
+        "nothing: prepare cuts them at onsets or into segments; --cut keep, segments or onsets sets one way for all",
+    ),
+)
+
+
+def find_problems(report: Report, files: list[FileReport]) -> list[Finding]:
+    """All findings about a folder, problems first. files: the reports of all its files."""
+    out: list[Finding] = []
+    if report.unreadable:
+        names = [row["file"] for row in report.unreadable]
+        out.append(
+            Finding("problem", "unreadable", len(names), "cannot be read", "they are skipped; the reasons are listed", names[:_SHOWN])
+        )
+    if report.tables:
+        names = [f"{row['file']}: {row['reason']}" for row in report.tables]
+        do = "they are left out; add the missing files or repair the lines, or read the folder without tables (--layout folder)"
+        out.append(Finding("problem", "tables", len(names), f"of the {report.layout} tables cannot be used", do, names[:_SHOWN]))
+    for check in _CHECKS:
+        names = [one.file for one in files if check.applies(one)]
+        if names:
+            out.append(Finding(check.level, check.kind, len(names), check.what, check.do, names[:_SHOWN]))
+    out += _duplicates("exact", report.exact_duplicates, "are exact copies of others", "remove the copies: each counts twice in training")
+    out += _duplicates("near", report.near_duplicates, "are nearly the same as others", "nothing: prepare keeps them in one split")
+    out += _counts(report)
+    return sorted(out, key=lambda one: LEVELS.index(one.level))
+
+
+def _duplicates(kind: Literal["exact", "near"], sets: list[list[str]], what: str, do: str) -> list[Finding]:
+    if not sets:
+        return []
+    extra = sum(len(files) - 1 for files in sets)
+    level: Literal["advice", "note"] = "advice" if kind == "exact" else "note"
+    return [Finding(level, kind, extra, f"{what} ({len(sets)} sets)", do, [" = ".join(files) for files in sets[:_SHOWN]])]
+
+
+def _counts(report: Report) -> list[Finding]:
+    """Findings about too few files, missing categories and rare categories."""
+    out = []
+    if report.usable < 2:
+        out.append(Finding("problem", "too few", report.usable, "can be used", "training needs at least 2 sounds; add more"))
+    elif report.usable < _FEW_FILES:
+        do = "training works, but new sounds stay close to these; 50 or more give variety"
+        out.append(Finding("advice", "few", report.usable, "can be used, which is few", do))
+    if report.uncategorised:
+        do = "sort them into folders named by category, or use --rule, as in --rule 'kick=*bd*'; training works without categories too"
+        out.append(Finding("note", "uncategorised", report.uncategorised, "have no category in their folder or file name", do))
+    rare = [kind for kind, count in report.categories.items() if count < _FEW_IN_CATEGORY]
+    if rare:
+        do = f"merge them into others with --rule, or add more: {', '.join(rare[:8])}"
+        out.append(
+            Finding("note", "rare categories", int(np.sum([report.categories[kind] for kind in rare])), "are in categories of 1 or 2", do)
+        )
+    return out
