@@ -30,10 +30,10 @@ from timbrespace.model.base import Model
 from timbrespace.training.collapse import activity
 from timbrespace.training.data.encode import encode_clips, image_shape
 from timbrespace.training.data.normalise import fit_normalisation
-from timbrespace.training.data.sounds import InMemory, batches_of, spread
+from timbrespace.training.data.sounds import InMemory, batches_of, initial_batch
 from timbrespace.training.data.source import clip_samples
 from timbrespace.training.distributed import make_fabric
-from timbrespace.training.loop import NullCheckpoints, run
+from timbrespace.training.loop import NullCheckpoints, fit_model
 
 WARM_UPS = (0.0, 0.5)  # share of the steps in which the weight rises from 0
 SHOWN = 5  # values of a factor in the table of its errors, evenly spread
@@ -93,7 +93,7 @@ def corpus_table(name: str, betas: list[float], given: argparse.Namespace) -> st
             say(f"{name}, beta {beta:g}, warm-up {warm_up:g}")
             model = fresh()
             if config.training.start == "corpus":
-                model.initialise(spread(spectra.train))
+                model.initialise(initial_batch(spectra.train))
             model = trained(model, spectra, config, beta=beta, warm_up=warm_up, epochs=given.epochs, seed=given.seed)
             cells, errors = measured(model, spectra, seed=given.seed)
             rows.append([f"{beta:g}", "over half" if warm_up else "none", *cells])
@@ -128,8 +128,8 @@ def trained(model: Model, spectra: Spectra, config: Config, *, beta: float, warm
         }
     )
     steps = max(1, round(epochs * len(spectra.train) / settings.batch))
-    run(
-        model, spectra.train, own=len(spectra.train), validation=spectra.held, settings=settings, steps=steps,
+    fit_model(
+        model, spectra.train, clip_count=len(spectra.train), validation=spectra.held, settings=settings, steps=steps,
         check_every=max(10, steps // 20), seed=seed, fabric=make_fabric("cpu"), checkpoints=NullCheckpoints(),
     )  # fmt: skip
     return model.eval()
@@ -141,7 +141,7 @@ def measured(model: Model, spectra: Spectra, *, seed: int) -> tuple[list[str], n
     found = [(model.posterior(batch).mean.mean(2), model.evaluate(batch).errors) for batch in batches_of(spectra.test, len(spectra.test))]
     z = torch.cat([mean for mean, _ in found])
     errors = torch.cat([each for _, each in found]).numpy()
-    used = activity(model, spectra.test, own=len(spectra.test))
+    used = activity(model, spectra.test, clip_count=len(spectra.test))
     scores = beta_vae_score(z, spectra.factors, seed=seed), mutual_information_gap(z, spectra.factors)
     units = f"{sum(used.kl):.1f}", f"{used.active} of {model.dims}"
     return [f"{errors.mean():.1f}", f"{np.median(errors):.1f}", *units, *(f"{score:.2f}" for score in scores)], errors

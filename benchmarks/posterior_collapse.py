@@ -28,7 +28,7 @@ from timbrespace.corpus.prepare import prepare
 from timbrespace.model.wrappers.staged import Staged
 from timbrespace.training.collapse import activity
 from timbrespace.training.data.sounds import InMemory, Sounds
-from timbrespace.training.loop import NullCheckpoints, evaluate, run
+from timbrespace.training.loop import NullCheckpoints, evaluate, fit_model
 from timbrespace.training.stages import code_statistics
 
 DIMS, BATCH, CPU = 7, 32, torch.device("cpu")
@@ -67,8 +67,8 @@ def staged(inner: dict[str, Any], samples: int, rate: int) -> Staged:
 def fit(model: Any, sounds: Sounds, held: Sounds, steps: int, *, rate: float, kl: dict[str, Any]) -> None:
     settings = Training(start="random", batch=BATCH, learning_rate=rate, weight_decay=0.0, patience=1_000, weights={"kl": 1.0}, kl=kl)  # type: ignore[arg-type]
     fabric = Fabric(accelerator="cpu", devices=1)
-    run(
-        model, sounds, own=len(sounds), validation=held, settings=settings, steps=steps, check_every=max(10, steps // 20), seed=0,
+    fit_model(
+        model, sounds, clip_count=len(sounds), validation=held, settings=settings, steps=steps, check_every=max(10, steps // 20), seed=0,
         fabric=fabric, checkpoints=NullCheckpoints(),
     )  # fmt: skip
 
@@ -111,7 +111,7 @@ def main(arguments: list[str] | None = None) -> None:
         model.eval()
         with torch.no_grad():
             found, seen = evaluate(model, test, len(test), CPU), evaluate(model, train, len(train), CPU)
-        used = activity(model, train, own=len(train))
+        used = activity(model, train, clip_count=len(train))
         plain = inner.get("bottleneck") == "plain"
         units, nats = ("–", "–") if plain else (f"{used.active} of {DIMS}", f"{sum(used.kl):.1f}")
         rows.append([name, units, nats, f"{seen[0]:.2f}", f"{found[0]:.2f}", "yes" if used.collapsed else "no"])

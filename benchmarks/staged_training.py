@@ -51,9 +51,9 @@ def main(arguments: list[str] | None = None) -> None:
     from timbrespace.config.presets import load_preset
     from timbrespace.parallel import keep_freed_memory
     from timbrespace.training.data.encode import encode_clips, image_shape
-    from timbrespace.training.data.sounds import InMemory, batches_of, spread
+    from timbrespace.training.data.sounds import InMemory, batches_of, initial_batch
     from timbrespace.training.data.source import clip_samples
-    from timbrespace.training.loop import average, make_optimizer
+    from timbrespace.training.loop import make_optimizer, update_average
     from timbrespace.training.stages import code_statistics
 
     parser = make_parser(__doc__, sounds=True)
@@ -105,7 +105,7 @@ def main(arguments: list[str] | None = None) -> None:
         """Initialises a model from evenly spread sounds if the preset says so; returns the seconds it took."""
         clock = time.perf_counter()
         if settings.start == "corpus":
-            model.initialise(spread(_Rows(len(sounds), batch_of)))
+            model.initialise(initial_batch(_Rows(len(sounds), batch_of)))
         return time.perf_counter() - clock
 
     def coded() -> tuple[Callable[[torch.Tensor], Any], float]:
@@ -148,7 +148,7 @@ def main(arguments: list[str] | None = None) -> None:
             clock = time.perf_counter()
             step((spent - start) / (until - start))
             steps += 1
-            average(averaged, learner, step=steps)
+            update_average(averaged, learner, step=steps)
             spent += time.perf_counter() - clock
             if spent >= min(due, until):
                 due += (60 * given.minutes) / EVALUATIONS

@@ -81,22 +81,23 @@ def _measured(given: argparse.Namespace, folder: Path) -> str:
 
 def _profile(preset: str, corpus: Path, folder: Path) -> list[str]:
     """Cells of a row: batch size, ms of each part of a step, and the share of the first, which loads encoded sounds."""
+    from timbrespace.training.callbacks import StopTraining, TrainingCallbacks, TrainingContext
     from timbrespace.training.loop import make_optimizer
     from timbrespace.training.losses import total
-    from timbrespace.training.train import StopTraining, TrainingContext, train
+    from timbrespace.training.train import train
 
     say(f"steps of {preset}")
     times: dict[str, list[float]] = {part: [] for part in PARTS}
     batches = []
 
-    def ready(lesson: TrainingContext) -> None:
-        model, settings = lesson.model.train(), lesson.config.training
+    def on_start(context: TrainingContext) -> None:
+        model, settings = context.model.train(), context.config.training
         optimizer = make_optimizer(model, settings, device=torch.device("cpu"))
         weights = settings.weights.model_dump()
         batches.append(settings.batch)
         for _ in range(STEPS + 2):
             moments = [time.perf_counter()]
-            batch = lesson.sounds[torch.randint(len(lesson.sounds), (settings.batch,))]
+            batch = context.sounds[torch.randint(len(context.sounds), (settings.batch,))]
             moments.append(time.perf_counter())
             losses = model(batch)
             moments.append(time.perf_counter())
@@ -111,7 +112,7 @@ def _profile(preset: str, corpus: Path, folder: Path) -> list[str]:
         raise StopTraining
 
     with contextlib.suppress(StopTraining):
-        train(corpus, folder / "profile.safetensors", preset=preset, device="cpu", ready=ready)
+        train(corpus, folder / "profile.safetensors", preset=preset, device="cpu", callbacks=TrainingCallbacks(on_start=on_start))
     found = [median(times[part][2:]) for part in PARTS]
     return [str(batches[0]), *(f"{ms:.1f}" for ms in found), f"{100 * found[0] / sum(found):.1f} %"]
 

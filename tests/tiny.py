@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,8 +20,10 @@ from timbrespace.corpus.prepare import prepare
 from timbrespace.corpus.synthetic.drum_kit import synthetic_drum
 from timbrespace.evaluation import card
 from timbrespace.synthesis.instrument import Instrument
+from timbrespace.training import run
 from timbrespace.training import train as training
 from timbrespace.training.calibration import Cost
+from timbrespace.training.callbacks import Progress, TrainingCallbacks
 
 RATE = 44_100
 SMALL = (
@@ -87,10 +88,10 @@ class Tiny:
 def fix_plan(monkeypatch: pytest.MonkeyPatch, *, variations: int = 2, step_seconds: float = 0.01) -> None:
     """Takes the clock out of training: so many variations, and about minutes * 60 / step_seconds steps; a card of few sounds."""
     monkeypatch.setattr(card, "_SOUNDS", 3)
-    monkeypatch.setattr(training, "affordable_variations", lambda *_, **__: variations)
-    monkeypatch.setattr(training, "affordable_synthesised", lambda encoder, *_, **__: min(4, len(encoder.clips)))
-    monkeypatch.setattr(training, "price", lambda *_, **__: Cost(step_seconds, 0.0))
-    monkeypatch.setattr(training, "time", SimpleNamespace(monotonic=lambda: 1000.0, perf_counter=time.perf_counter))
+    monkeypatch.setattr(run, "affordable_variations", lambda *_, **__: variations)
+    monkeypatch.setattr(run, "affordable_synthesised", lambda sounds, *_, **__: min(4, len(sounds.clips)))
+    monkeypatch.setattr(run, "measure_cost", lambda *_, **__: Cost(step_seconds, 0.0))
+    monkeypatch.setattr(run, "time", SimpleNamespace(monotonic=lambda: 1000.0, perf_counter=time.perf_counter))
 
 
 def quick_train(source: Path | Corpus, out: Path, *, steps_minutes: float = 0.0125, **more: Any) -> Instrument:
@@ -128,14 +129,11 @@ def hashes(folder: Path) -> dict[str, str]:
     return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-Interrupt = Callable[[training.Report], None]
+def interrupt_at(stage: str, done: int = 0) -> TrainingCallbacks:
+    """Callbacks that press Ctrl-C when a stage has come so far."""
 
-
-def interrupt_at(stage: str, done: int = 0) -> Interrupt:
-    """A watcher that presses Ctrl-C."""
-
-    def watch(report: training.Report) -> None:
-        if report.stage == stage and report.done >= done:
+    def on_progress(progress: Progress) -> None:
+        if progress.stage == stage and progress.done >= done:
             raise KeyboardInterrupt
 
-    return watch
+    return TrainingCallbacks(on_progress=on_progress)

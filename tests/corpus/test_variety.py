@@ -94,8 +94,8 @@ def test_how_many_fit(encoder: ClipDataset) -> None:
     foreign = synthesised_dataset(encoder, count=500, channels=1)
     for training, fits in (({"minutes": 1e-6}, 0), ({"minutes": 4e4}, 500), ({"epochs": 1}, 500)):
         config = load_preset(changes=("training.synthesised=500",), **training)
-        assert affordable_synthesised(foreign, config) == fits
-    assert affordable_synthesised(synthesised_dataset(encoder, count=0, channels=1), load_preset(minutes=4e4)) == 0
+        assert affordable_synthesised(foreign, config.training) == fits
+    assert affordable_synthesised(synthesised_dataset(encoder, count=0, channels=1), load_preset(minutes=4e4).training) == 0
 
 
 def test_codec_learns_from_them_and_the_latents_do_not(tiny: Tiny, tmp_path: Path, fixed: None) -> None:

@@ -28,6 +28,7 @@ from timbrespace.representation.spec import FeatureSpec
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training import stages
 from timbrespace.training import train as training
+from timbrespace.training.callbacks import Progress, TrainingCallbacks
 from timbrespace.training.data.sounds import InMemory
 from timbrespace.training.workspace import Workspace
 from tiny import assert_same_tensors, interrupt_at, tensors_of, write_drums
@@ -293,14 +294,14 @@ def test_every_verb_works_on_the_file(corpus: Corpus, whole: Path) -> None:
 def test_the_share_divides_the_epochs(corpus: Corpus, tmp_path: Path) -> None:
     seen: dict[str, int] = {}
 
-    def watch(report: training.Report) -> None:
+    def watch(report: Progress) -> None:
         if report.total:
             seen[report.stage] = report.total
         if report.stage == "train":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        learn(corpus, tmp_path / "x.safetensors", config=settings({"share": 0.25}), watch=watch)
+        learn(corpus, tmp_path / "x.safetensors", config=settings({"share": 0.25}), callbacks=TrainingCallbacks(on_progress=watch))
     steps = 16 * seen["encode"] / 8
     assert seen["outer"] == round(0.25 * steps)
     assert seen["train"] == round(0.75 * steps)
@@ -311,7 +312,7 @@ def test_the_share_divides_the_epochs(corpus: Corpus, tmp_path: Path) -> None:
 def test_resumed_equals_unbroken(stage: str, done: int, corpus: Corpus, whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "x.safetensors"
     with pytest.raises(KeyboardInterrupt):
-        learn(corpus, out, watch=interrupt_at(stage, done))
+        learn(corpus, out, callbacks=interrupt_at(stage, done))
     torch.rand(3)
     learn(corpus, out, resume=True)
     assert_same_tensors(out, whole)
@@ -321,7 +322,7 @@ def test_resumed_equals_unbroken(stage: str, done: int, corpus: Corpus, whole: P
 def test_the_outer_model_stays_as_it_was(corpus: Corpus, whole: Path, tmp_path: Path) -> None:
     out = tmp_path / "x.safetensors"
     with pytest.raises(KeyboardInterrupt):
-        learn(corpus, out, watch=interrupt_at("train", 10))
+        learn(corpus, out, callbacks=interrupt_at("train", 10))
     stored = Workspace(out).load("outer.pt")
     assert stored is not None
     after = {name.removeprefix("model.outer."): tensor for name, tensor in tensors_of(whole).items() if name.startswith("model.outer.")}
@@ -335,7 +336,12 @@ def test_the_outer_model_stays_as_it_was(corpus: Corpus, whole: Path, tmp_path: 
 def test_together_is_one_stage_in_the_same_file(corpus: Corpus, tmp_path: Path) -> None:
     seen: list[str] = []
     out = tmp_path / "x.safetensors"
-    instrument = learn(corpus, out, config=settings({"together": True}, epochs=4), watch=lambda report: seen.append(report.stage))
+    instrument = learn(
+        corpus,
+        out,
+        config=settings({"together": True}, epochs=4),
+        callbacks=TrainingCallbacks(on_progress=lambda report: seen.append(report.stage)),
+    )
     assert "outer" not in seen
     assert "stages" not in instrument.card["training"]
     assert Instrument.load(out).generate(1)[0].audio.isfinite().all()

@@ -27,7 +27,7 @@ from timbrespace.model.sequence.recurrent import Recurrent, pass_on
 from timbrespace.model.wrappers.conditional import Conditional
 from timbrespace.model.wrappers.staged import Staged
 from timbrespace.representation.normalisation import Normalised
-from timbrespace.training.data.sounds import InMemory, spread
+from timbrespace.training.data.sounds import InMemory, initial_batch
 from timbrespace.training.stages import code_statistics
 
 RATE, SAMPLES = 44_100, 22_050
@@ -80,7 +80,7 @@ def test_rows_are_spread_evenly() -> None:
     frames = evenly(torch.arange(1_000 * 40 * 32) % 32, 20_000)  # a picture's frames, and as many rows as go into them evenly
     assert frames.bincount().min() > 500
     sounds = InMemory(torch.arange(3_000.0)[:, None], torch.ones(3_000, dtype=torch.int64))
-    begun = spread(sounds).values[:, 0]
+    begun = initial_batch(sounds).values[:, 0]
     assert len(begun) == 1_024
     assert float(begun[0]) == 0
     assert float(begun[-1]) > 2_990

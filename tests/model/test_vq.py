@@ -301,7 +301,7 @@ def test_preset_learns_loads_and_plays(tiny: Tiny, tmp_path: Path, monkeypatch: 
         made = training.train(Corpus.open(tiny.corpus), tmp_path / f"{name}.safetensors", preset="vq", changes=SMALL, device="cpu")
     assert_same_tensors(tmp_path / "a.safetensors", tmp_path / "b.safetensors")
     loaded = Instrument.load(tmp_path / "a.safetensors")
-    figures = loaded.card["training"]["figures"]
+    figures = loaded.card["training"]["metrics"]
     assert set(figures) == {"perplexity", "codes used", "prior nats a code"}
     assert len(loaded.card["training"]["curve"]["perplexity"]) == len(loaded.card["training"]["curve"]["step"])
     new = loaded.generate(2, seed=5, category=loaded.categories[0])

@@ -83,7 +83,7 @@ def page(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
     about = TrainingPage(folder / "tiny.html", force=False)
     with pytest.MonkeyPatch.context() as patch:
         fix_plan(patch)
-        quick_train(Corpus.open(tiny.corpus), folder / "again.safetensors", **about.callbacks(lambda report: None))
+        quick_train(Corpus.open(tiny.corpus), folder / "again.safetensors", callbacks=about.callbacks(lambda progress: None))
     return about.path
 
 

@@ -14,32 +14,32 @@ from torch import nn
 from timbrespace.config.presets import load_preset
 from timbrespace.model.base import Model
 from timbrespace.training import calibration
-from timbrespace.training.calibration import CHECKS, FEWEST_BETWEEN, Cost, affordable_steps, price
+from timbrespace.training.calibration import CHECKS, FEWEST_BETWEEN, Cost, affordable_steps, measure_cost
 from timbrespace.training.data.sounds import InMemory, batches_of
 from timbrespace.training.distributed import make_fabric
 
 
 @given(
-    step=st.floats(1e-4, 20.0), look=st.floats(0.0, 1.0), seconds=st.floats(1.0, 1e5), looked=st.integers(1, 2_000)
+    step=st.floats(1e-4, 20.0), evaluation=st.floats(0.0, 1.0), seconds=st.floats(1.0, 1e5), checked=st.integers(1, 2_000)
 )  # fmt: skip
-def test_steps_and_checks_fit_into_the_time(step: float, look: float, seconds: float, looked: int) -> None:
-    steps, every = affordable_steps(Cost(step, look), seconds, looked=looked)
+def test_steps_and_checks_fit_into_the_time(step: float, evaluation: float, seconds: float, checked: int) -> None:
+    steps, every = affordable_steps(Cost(step, evaluation), seconds, checked=checked)
     checks = steps / every
-    fewest, _ = affordable_steps(Cost(step, look), 0.0, looked=looked)
-    assert steps == fewest or steps * step + checks * look * looked <= seconds * (1 + 1e-9)
+    fewest, _ = affordable_steps(Cost(step, evaluation), 0.0, checked=checked)
+    assert steps == fewest or steps * step + checks * evaluation * checked <= seconds * (1 + 1e-9)
     assert every >= FEWEST_BETWEEN
     assert checks <= 1.4 * CHECKS  # rarer checks leave time for more steps
 
 
 def test_checks_that_cost_little_are_sixty_and_all_time_is_used() -> None:
-    steps, every = affordable_steps(Cost(0.1, 1e-6), 600.0, looked=300)
+    steps, every = affordable_steps(Cost(0.1, 1e-6), 600.0, checked=300)
     assert steps == pytest.approx(6_000, rel=0.001)
     assert steps // every == CHECKS
 
 
 def test_checks_that_cost_much_are_few() -> None:
-    free, every = affordable_steps(Cost(1.0, 0.0), 1_000.0, looked=300)
-    dear, rarer = affordable_steps(Cost(1.0, 0.1), 1_000.0, looked=300)  # 30 s a check
+    free, every = affordable_steps(Cost(1.0, 0.0), 1_000.0, checked=300)
+    dear, rarer = affordable_steps(Cost(1.0, 0.1), 1_000.0, checked=300)  # 30 s a check
     assert rarer > every
     assert dear / rarer >= 6
     assert dear > 0.7 * free
@@ -67,14 +67,14 @@ def test_price_is_what_the_clock_says_and_heavy_models_are_tried_less(monkeypatc
         clock.now += count * 0.03
 
     monkeypatch.setattr(calibration, "time", SimpleNamespace(perf_counter=clock.perf_counter))
-    monkeypatch.setattr(calibration, "run", run)
+    monkeypatch.setattr(calibration, "fit_model", run)
     monkeypatch.setattr(calibration, "evaluate", measured)
     sounds = InMemory(torch.zeros(40, 3), torch.ones(40, dtype=torch.int64))
-    found = price(
-        cast("Model", nn.Linear(1, 1)), sounds, sounds, load_preset("oneshot", minutes=3), make_fabric("cpu"), seed=0
+    found = measure_cost(
+        cast("Model", nn.Linear(1, 1)), sounds, sounds, load_preset("oneshot", minutes=3).training, make_fabric("cpu"), seed=0
     )  # fmt: skip
     assert found.step == pytest.approx(step)
-    assert found.look == pytest.approx(0.03)
+    assert found.evaluation == pytest.approx(0.03)
     assert len(seen) == runs
 
 

@@ -20,7 +20,7 @@ from shell import Shell
 from timbrespace.contracts import ConfigError
 from timbrespace.training import distributed
 from timbrespace.training import train as training
-from timbrespace.training.distributed import check_compiler, decided, is_first, make_fabric, rank_noise, rank_rows, rank_zero_first
+from timbrespace.training.distributed import broadcast, check_compiler, is_first, make_fabric, rank_noise, rank_rows, rank_zero_first
 from tiny import Tiny, tensors_of
 
 SMALL = ("model.encoder=[16]", "model.decoder=[16]", "model.dims=4", "training.batch=16", "training.learning_rate=1e-2")
@@ -64,7 +64,7 @@ def test_a_batch_must_be_shared_evenly(shell: Shell, tiny: Tiny, tmp_path: Path)
 def test_compiling_is_refused_where_it_cannot_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CXX", raising=False)
     monkeypatch.setattr(distributed.shutil, "which", lambda name: None)
-    with pytest.raises(ConfigError, match=r"no C\+\+ compiler is here \(c\+\+, g\+\+"):
+    with pytest.raises(ConfigError, match=r"there is no C\+\+ compiler \(c\+\+, g\+\+"):
         check_compiler(make_fabric("cpu"))
     with pytest.raises(ConfigError, match="2 devices share a batch"):
         check_compiler(SimpleNamespace(world_size=2, device=torch.device("cpu")))  # type: ignore[arg-type]
@@ -121,7 +121,7 @@ def test_several_draw_the_noise_of_one() -> None:
 
 def test_one_process_decides_by_itself() -> None:
     fabric = make_fabric("cpu")
-    assert decided(fabric, lambda: ((1.0, 2.0), {"a": 3.0})) == ((1.0, 2.0), {"a": 3.0})
+    assert broadcast(fabric, lambda: ((1.0, 2.0), {"a": 3.0})) == ((1.0, 2.0), {"a": 3.0})
     done: list[int] = []
     rank_zero_first(fabric, lambda: done.append(1))
     assert done == [1]

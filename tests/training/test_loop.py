@@ -19,12 +19,13 @@ from timbrespace.contracts import TimbrespaceError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.model.codec.oneshot import OneShot
 from timbrespace.parallel import Pool
-from timbrespace.training import loop
+from timbrespace.training import history as history_module
 from timbrespace.training.data import image_store
 from timbrespace.training.data.clip_dataset import ClipDataset, encode_rows
 from timbrespace.training.data.image_store import ImageStore
 from timbrespace.training.data.sounds import InMemory
-from timbrespace.training.loop import History, best_check, run
+from timbrespace.training.history import History, best_check
+from timbrespace.training.loop import evaluate, fit_model
 from tiny import SMALL, Tiny
 
 # --- images ----------------------------------------------------------------------------------------------------------------------
@@ -92,26 +93,26 @@ def lesson() -> dict[str, Any]:
     coefficients = torch.cat([curve, curve.square() - 1, torch.sin(3 * curve), 0.1 * torch.randn(80, 1)], 1) * model.scale
     lengths = torch.randint(256, 30 * 256, (80,))
     return {
-        "model": model, "sounds": InMemory(coefficients[:60], lengths[:60]), "own": 60,
+        "model": model, "sounds": InMemory(coefficients[:60], lengths[:60]), "clip_count": 60,
         "validation": InMemory(coefficients[60:], lengths[60:]), "seed": 0,
         "fabric": Fabric(accelerator="cpu", devices=1), "checkpoints": NullCheckpoints(),
     }  # fmt: skip
 
 
 def test_training_learns_what_pca_cannot(lesson: dict[str, Any]) -> None:
-    history = run(**lesson, settings=Training(batch=32, learning_rate=3e-3, patience=1000), steps=600, check_every=50)
+    history = fit_model(**lesson, settings=Training(batch=32, learning_rate=3e-3, patience=1000), steps=600, check_every=50)
     assert history.train[-1] < 0.75 * history.train[0]
     assert history.step == list(range(0, 601, 50))  # from where it begins on
     assert len(history.train) == len(history.validation) == len(history.kl) == 13
 
 
 def test_where_it_begins_stays_where_learning_spoils_it(lesson: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "_SPOILT", 1.1)
+    monkeypatch.setattr(history_module, "_SPOILT", 1.1)
     begun = {name: tensor.clone() for name, tensor in lesson["model"].state_dict().items()}
-    history = run(**lesson, settings=Training(batch=16, learning_rate=1.0), steps=40, check_every=40)
+    history = fit_model(**lesson, settings=Training(batch=16, learning_rate=1.0), steps=40, check_every=40)
     assert 1.1 * history.validation[0] < history.validation[1]
     assert all(torch.equal(tensor, begun[name]) for name, tensor in lesson["model"].state_dict().items())
-    history = run(**lesson, settings=Training(batch=16, learning_rate=0.5, start="random"), steps=20, check_every=10)
+    history = fit_model(**lesson, settings=Training(batch=16, learning_rate=0.5, start="random"), steps=20, check_every=10)
     assert history.step == [10, 20]
 
 
@@ -127,28 +128,28 @@ def test_where_it_begins_counts_by_whether_there_is_a_prior() -> None:
 def test_patience_counts_from_the_first_step(lesson: dict[str, Any]) -> None:
     """A linear model is best without noise: what it began with does not end a training that is slow to reach it."""
     settings = Training(batch=16, learning_rate=1e-2, patience=2, weights={"kl": 5.0})  # type: ignore[arg-type]
-    history = run(**lesson, settings=settings, steps=80, check_every=10)
+    history = fit_model(**lesson, settings=settings, steps=80, check_every=10)
     assert history.validation[0] < min(history.validation[1:])
     assert history.step[-1] > 20
 
 
 def test_stops_early_and_keeps_the_best(lesson: dict[str, Any]) -> None:
     lesson["sounds"] = InMemory(lesson["sounds"].values[:6], lesson["sounds"].lengths[:6])  # so few are learned by heart
-    history = run(
-        **lesson | {"own": 6}, settings=Training(batch=8, learning_rate=1e-2, patience=4, weight_decay=0), steps=5000, check_every=10
+    history = fit_model(
+        **lesson | {"clip_count": 6}, settings=Training(batch=8, learning_rate=1e-2, patience=4, weight_decay=0), steps=5000, check_every=10
     )
     assert history.step[-1] < 5000
     model = lesson["model"].eval()
-    kept = loop._check(model, lesson["sounds"], lesson["validation"], own=6, device=torch.device("cpu"))[0][1]
+    kept, *_ = evaluate(model, lesson["validation"], len(lesson["validation"]), torch.device("cpu"))
     assert kept == pytest.approx(min(history.validation), rel=1e-4)
 
 
 def test_a_loss_that_explodes_is_told(lesson: dict[str, Any]) -> None:
     lesson["sounds"].values[3, 2] = math.nan
     with pytest.raises(TimbrespaceError, match=r"no longer finite at step 10; lower training.learning_rate"):
-        run(**lesson, settings=Training(batch=64, start="random"), steps=100, check_every=10)
+        fit_model(**lesson, settings=Training(batch=64, start="random"), steps=100, check_every=10)
     with pytest.raises(TimbrespaceError, match=r"not finite before the first step; .*training.start=random"):
-        run(**lesson, settings=Training(batch=64), steps=100, check_every=10)
+        fit_model(**lesson, settings=Training(batch=64), steps=100, check_every=10)
 
 
 def test_a_seed_is_a_course(lesson: dict[str, Any]) -> None:
@@ -157,7 +158,7 @@ def test_a_seed_is_a_course(lesson: dict[str, Any]) -> None:
     for seed in (0, 0, 1):
         lesson["model"].load_state_dict(start)
         torch.rand(5)
-        run(**lesson | {"seed": seed}, settings=Training(batch=16, start="random"), steps=40, check_every=40)
+        fit_model(**lesson | {"seed": seed}, settings=Training(batch=16, start="random"), steps=40, check_every=40)
         results.append(lesson["model"].decoder.last.weight.detach().clone())
     assert torch.equal(results[0], results[1])
     assert not torch.equal(results[0], results[2])

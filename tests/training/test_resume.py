@@ -12,7 +12,7 @@ import torch
 from timbrespace.contracts import ConfigError, OutputExistsError, TimbrespaceError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
-from timbrespace.training import train as training
+from timbrespace.training.callbacks import Progress, TrainingCallbacks
 from timbrespace.training.data.image_store import ImageStore
 from timbrespace.training.distributed import check_device
 from timbrespace.training.workspace import Workspace
@@ -33,7 +33,7 @@ def test_same_seed_same_instrument(tiny: Tiny, tmp_path: Path, fixed: None) -> N
 def test_resumed_equals_unbroken(stage: str, done: int, tiny: Tiny, tmp_path: Path, fixed: None) -> None:
     out, corpus = tmp_path / "x.safetensors", Corpus.open(tiny.corpus)
     with pytest.raises(KeyboardInterrupt):
-        quick_train(corpus, out, watch=interrupt_at(stage, done))
+        quick_train(corpus, out, callbacks=interrupt_at(stage, done))
     assert not out.exists()
     assert (tmp_path / "x.training" / "plan.json").exists()
     with pytest.raises(OutputExistsError, match="--resume"):
@@ -48,7 +48,7 @@ def test_resumed_again_and_again(tiny: Tiny, tmp_path: Path, fixed: None) -> Non
     out, corpus = tmp_path / "x.safetensors", Corpus.open(tiny.corpus)
     for turn, (stage, done) in enumerate((("encode", 57), ("train", 20), ("train", 40))):
         with pytest.raises(KeyboardInterrupt):
-            quick_train(corpus, out, resume=turn > 0, watch=interrupt_at(stage, done))
+            quick_train(corpus, out, resume=turn > 0, callbacks=interrupt_at(stage, done))
     quick_train(corpus, out, resume=True)
     assert_same_tensors(out, tiny.file)
 
@@ -58,14 +58,14 @@ def test_resumed_in_the_middle_of_encoding(tiny: Tiny, tmp_path: Path, monkeypat
     corpus = Corpus.open(tiny.corpus)
     seen: list[int] = []
 
-    def watch(report: training.Report) -> None:
+    def watch(report: Progress) -> None:
         if report.stage == "encode":
             seen.append(report.done)
 
     out = tmp_path / "x.safetensors"
     with pytest.raises(KeyboardInterrupt):
-        quick_train(corpus, out, watch=interrupt_at("encode", 40))
-    quick_train(corpus, out, resume=True, watch=watch)
+        quick_train(corpus, out, callbacks=interrupt_at("encode", 40))
+    quick_train(corpus, out, resume=True, callbacks=TrainingCallbacks(on_progress=watch))
     assert seen[0] == 36  # 32 rows were kept
     assert_same_tensors(out, tiny.file)
 
@@ -76,7 +76,7 @@ def test_a_folder_is_resumed_too(tmp_path: Path, fixed: None) -> None:
     for stage in ("prepare", "train"):
         out = tmp_path / f"{stage}.safetensors"
         with pytest.raises(KeyboardInterrupt):
-            quick_train(sounds, out, watch=interrupt_at(stage, 3))
+            quick_train(sounds, out, callbacks=interrupt_at(stage, 3))
         quick_train(sounds, out, resume=True)
         assert_same_tensors(out, tmp_path / "whole.safetensors")
 
@@ -84,7 +84,7 @@ def test_a_folder_is_resumed_too(tmp_path: Path, fixed: None) -> None:
 def test_only_the_same_run_is_resumed(tiny: Tiny, tmp_path: Path, fixed: None) -> None:
     out, corpus = tmp_path / "x.safetensors", Corpus.open(tiny.corpus)
     with pytest.raises(KeyboardInterrupt):
-        quick_train(corpus, out, watch=interrupt_at("train", 10))
+        quick_train(corpus, out, callbacks=interrupt_at("train", 10))
     write_drums(tmp_path / "in", 5, seconds=0.1)
     prepare(tmp_path / "in", tmp_path / "other")
     for options, word in (
@@ -103,7 +103,7 @@ def test_another_folder_is_not_mixed_in(tmp_path: Path, fixed: None) -> None:
     one, two = write_drums(tmp_path / "one", 5, seconds=0.1), write_drums(tmp_path / "two", 6, seconds=0.1)
     out = tmp_path / "x.safetensors"
     with pytest.raises(KeyboardInterrupt):
-        quick_train(one, out, watch=interrupt_at("train", 10))
+        quick_train(one, out, callbacks=interrupt_at("train", 10))
     with pytest.raises(ConfigError, match="the source"):
         quick_train(two, out, resume=True)
     with pytest.raises(ConfigError, match="the source"):
@@ -119,7 +119,7 @@ def test_nothing_to_resume(tiny: Tiny, tmp_path: Path) -> None:
 def test_a_damaged_workspace_is_told(name: str, tiny: Tiny, tmp_path: Path, fixed: None) -> None:
     out, corpus = tmp_path / "x.safetensors", Corpus.open(tiny.corpus)
     with pytest.raises(KeyboardInterrupt):
-        quick_train(corpus, out, watch=interrupt_at("train", 10))
+        quick_train(corpus, out, callbacks=interrupt_at("train", 10))
     path = tmp_path / "x.training" / name
     path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(TimbrespaceError, match="begin anew with --force"):
@@ -135,7 +135,7 @@ def test_a_pickle_in_the_workspace_is_not_run(tiny: Tiny, tmp_path: Path, fixed:
 
     out, corpus = tmp_path / "x.safetensors", Corpus.open(tiny.corpus)
     with pytest.raises(KeyboardInterrupt):
-        quick_train(corpus, out, watch=interrupt_at("train", 10))
+        quick_train(corpus, out, callbacks=interrupt_at("train", 10))
     torch.save({"model": Evil()}, tmp_path / "x.training" / "checkpoint.pt")
     with pytest.raises(TimbrespaceError, match="damaged"):
         quick_train(corpus, out, resume=True)
@@ -145,7 +145,7 @@ def test_a_pickle_in_the_workspace_is_not_run(tiny: Tiny, tmp_path: Path, fixed:
 def test_damaged_notes_of_images_mean_encoding_anew(tiny: Tiny, tmp_path: Path, fixed: None) -> None:
     out, corpus = tmp_path / "x.safetensors", Corpus.open(tiny.corpus)
     with pytest.raises(KeyboardInterrupt):
-        quick_train(corpus, out, watch=interrupt_at("codec"))
+        quick_train(corpus, out, callbacks=interrupt_at("codec"))
     for text in ("", "[]", '{"done": -5, "lengths": []}', '{"done": 89, "lengths": [1, 2]}', '{"done": "x"}'):
         (tmp_path / "x.training" / "images.json").write_text(text)
         store = ImageStore(tmp_path / "x.training", rows=89, cells=161 * 44)
@@ -196,7 +196,7 @@ def test_devices_that_are_not_there() -> None:
     with pytest.raises(ConfigError, match="'tpu', allowed are auto, cpu"):
         check_device("tpu")
     if not torch.cuda.is_available():
-        with pytest.raises(ConfigError, match="device cuda is not there; this machine has cpu"):
+        with pytest.raises(ConfigError, match="device is 'cuda', which is not available; this machine has cpu"):
             check_device("cuda")
 
 

@@ -16,8 +16,9 @@ from timbrespace.contracts import ConfigError
 from timbrespace.model.clip.dense import Dense
 from timbrespace.training.collapse import Activity, activity
 from timbrespace.training.data.sounds import InMemory
-from timbrespace.training.loop import History, best_check, run
-from timbrespace.training.schedules import rise, scheduled, settled
+from timbrespace.training.history import History, best_check
+from timbrespace.training.loop import fit_model
+from timbrespace.training.losses import kl_ramp, scheduled, settled_step
 
 
 def kl_of(losses: dict[str, torch.Tensor], kl: Kl, step: int = 0, steps: int = 100) -> torch.Tensor:
@@ -30,23 +31,23 @@ def test_nothing_asked_nothing_touched() -> None:
     assert Training().kl == Kl()
     plain = {"reconstruction": torch.tensor(2.0)}
     assert scheduled(plain, Kl(warm_up=0.5, capacity=3), step=0, steps=10) is plain
-    assert settled(Kl(), steps=1_000) == 0
+    assert settled_step(Kl(), steps=1_000) == 0
 
 
 def test_warm_up() -> None:
     kl = Kl(warm_up=0.5)
-    assert [rise(kl, step=step, steps=100) for step in (0, 10, 25, 50, 99)] == [0, 0.2, 0.5, 1, 1]
+    assert [kl_ramp(kl, step=step, steps=100) for step in (0, 10, 25, 50, 99)] == [0, 0.2, 0.5, 1, 1]
     losses = {"kl": torch.tensor([1.0, 3.0])}
     assert kl_of(losses, kl, step=25).tolist() == [0.5, 1.5]
-    assert settled(kl, steps=100) == 50
+    assert settled_step(kl, steps=100) == 50
 
 
 def test_cycles_begin_anew() -> None:
     kl = Kl(warm_up=0.5, cycles=4)
-    assert [rise(kl, step=step, steps=80) for step in (0, 5, 10, 19, 20, 25, 60, 65, 70, 79)] == [0, 0.5, 1, 1, 0, 0.5, 0, 0.5, 1, 1]
-    assert settled(kl, steps=80) == 70
-    assert rise(Kl(cycles=3), step=1, steps=9) == 1
-    assert settled(Kl(cycles=3), steps=9) == 0
+    assert [kl_ramp(kl, step=step, steps=80) for step in (0, 5, 10, 19, 20, 25, 60, 65, 70, 79)] == [0, 0.5, 1, 1, 0, 0.5, 0, 0.5, 1, 1]
+    assert settled_step(kl, steps=80) == 70
+    assert kl_ramp(Kl(cycles=3), step=1, steps=9) == 1
+    assert settled_step(Kl(cycles=3), steps=9) == 0
 
 
 def test_free_bits_feel_no_pull() -> None:
@@ -69,8 +70,8 @@ def test_capacity_rises_and_pulls_both_ways() -> None:
     kl_of(losses, kl, step=80).backward()
     assert nats.grad is not None
     assert nats.grad.tolist() == [-1, -1]  # more is wanted
-    assert settled(kl, steps=100) == 100
-    assert settled(Kl(capacity=10, warm_up=0.4), steps=100) == 40
+    assert settled_step(kl, steps=100) == 100
+    assert settled_step(Kl(capacity=10, warm_up=0.4), steps=100) == 40
 
 
 @pytest.mark.parametrize(
@@ -109,15 +110,15 @@ def lesson(**model: Any) -> dict[str, Any]:
     values = 0.5 * (torch.randn(80, 3) @ torch.randn(3, 24)).unflatten(1, (1, 8, 3))
     sounds = InMemory(values, torch.full((80,), 100))
     return {
-        "model": built, "sounds": sounds, "own": 80, "validation": sounds, "seed": 0,
+        "model": built, "sounds": sounds, "clip_count": 80, "validation": sounds, "seed": 0,
         "fabric": Fabric(accelerator="cpu", devices=1), "checkpoints": NullCheckpoints(),
     }  # fmt: skip
 
 
 def learned(settings: Training, *, steps: int = 200, **model: Any) -> tuple[Dense, History, Activity]:
     given = lesson(**model)
-    history = run(**given, settings=settings, steps=steps, check_every=20)
-    return given["model"].eval(), history, activity(given["model"].eval(), given["sounds"], own=80)
+    history = fit_model(**given, settings=settings, steps=steps, check_every=20)
+    return given["model"].eval(), history, activity(given["model"].eval(), given["sounds"], clip_count=80)
 
 
 def settings(**kl: Any) -> Training:
@@ -149,7 +150,7 @@ def test_a_heavy_kl_collapses_and_is_told_and_cured() -> None:
     assert dead.active == 0
     assert dead.collapsed
     assert dead.advice() is not None
-    assert "6 of 6 dimensions hold nothing" in str(dead.advice())
+    assert "6 of 6 dimensions are not used" in str(dead.advice())
     *_, free = learned(settings(weight=300.0, free_bits=1.0))
     *_, wanted = learned(settings(weight=300.0, capacity=6.0, warm_up=0.2))
     assert free.active >= 3
@@ -166,7 +167,7 @@ def test_active_units_are_counted() -> None:
         last.weight[:6] = 0
         last.weight[:2, 0] = 1
         last.bias[:6] = 5.0  # far from 0, but the same for every sound
-    found = activity(model, sounds, own=80)
+    found = activity(model, sounds, clip_count=80)
     means = model.posterior(sounds[torch.arange(80)]).mean
     assert found.variance == pytest.approx(means.var(0, correction=0).tolist(), abs=1e-5)
     assert found.active == 2
@@ -180,6 +181,6 @@ def test_active_units_are_counted() -> None:
 def test_an_autoencoder_without_noise_never_collapses() -> None:
     model = Dense(feature_spec(1, 2, 2, samples=9), dims=4, bottleneck="plain", encoder=(), decoder=())
     silence = InMemory(torch.zeros(3, 1, 2, 2), torch.full((3,), 9))
-    found = activity(model, silence, own=3)
+    found = activity(model, silence, clip_count=3)
     assert found.active == 0
     assert found.advice() is None

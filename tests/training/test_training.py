@@ -14,6 +14,7 @@ from timbrespace.config.presets import load_preset
 from timbrespace.contracts import ConfigError, CorpusError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.training import train as training
+from timbrespace.training.data.source import clip_samples
 from tiny import SMALL, Tiny, assert_same_tensors, drum, quick_train, tensors_of, write_drums
 
 # --- small corpora --------------------------------------------------------------------------------------------------------
@@ -99,7 +100,7 @@ def test_sounds_are_cut_at_the_seconds_asked_for(tiny: Tiny, tmp_path: Path, fix
     assert isinstance(hop, int)
     assert all(sound.audio.shape[1] < trained.contents.samples + hop for sound in trained.generate(4))  # ends with a frame
     longer = quick_train(corpus, tmp_path / "y.safetensors", changes=(*SMALL, "training.seconds=60"))
-    assert longer.contents.samples == training.clip_samples(corpus)
+    assert longer.contents.samples == clip_samples(corpus)
 
 
 def test_minutes_count_over_a_config_too(tiny: Tiny, tmp_path: Path) -> None:

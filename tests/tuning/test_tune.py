@@ -6,7 +6,6 @@ import csv
 import math
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +20,8 @@ from timbrespace.config.presets import load_preset
 from timbrespace.config.schema import Config
 from timbrespace.contracts import ConfigError, OutputExistsError, TimbrespaceError
 from timbrespace.corpus.corpus import Corpus
+from timbrespace.training.callbacks import Progress, TrainingCallbacks
 from timbrespace.training.loop import DivergedError
-from timbrespace.training.train import Report
 from timbrespace.tuning import report as tune_report
 from timbrespace.tuning import study as tune_study
 from timbrespace.tuning import trial as tune_trial
@@ -41,16 +40,16 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
     """Trainings whose error follows from their settings; the list is of those begun."""
     begun: list[Config] = []
 
-    def train(corpus: object, out: Path, *, preset: Config, watch: Callable[[Report], None], **more: object) -> None:
+    def train(corpus: object, out: Path, *, preset: Config, callbacks: TrainingCallbacks, **more: object) -> None:
         begun.append(preset)
         rate, dims = preset.training.learning_rate, preset.model["dims"]
         if rate > 0.09:
             raise DivergedError("the loss is no longer finite at step 10")
         error = 1 + abs(math.log10(rate) + 2) + 1 / dims
-        watch(Report("train", 0, 10, {"train": 99.0, "validation": 99.0}, epoch=0.0))  # where it begins
+        callbacks.on_progress(Progress("train", 0, 10, {"train": 99.0, "validation": 99.0}, epoch=0.0))  # where it begins
         for k in range(1, 11):
-            watch(Report("train", k, 10, {"train": error, "validation": error * (1 + 10 / k)}, epoch=k))
-        watch(Report("finish", figures={"train": error / 2, "validation": error}, unit="dB"))
+            callbacks.on_progress(Progress("train", k, 10, {"train": error, "validation": error * (1 + 10 / k)}, epoch=k))
+        callbacks.on_progress(Progress("finish", metrics={"train": error / 2, "validation": error}, unit="dB"))
 
     monkeypatch.setattr(tune_trial, "train", train)
     monkeypatch.setattr(tune_report, "_save", lambda figure, path: path)

@@ -12,7 +12,7 @@ from timbrespace.model.base import Decoded
 
 if TYPE_CHECKING:
     from timbrespace.synthesis.instrument import Instrument
-    from timbrespace.training.train import Report, TrainingContext
+    from timbrespace.training.callbacks import Progress, TrainingContext
 
 _SHARES = (0.0, 0.05, 0.25)  # of all steps; the next check after each is kept
 
@@ -34,7 +34,7 @@ class Snapshot:
 
 
 class Snapshots:
-    """Keeps snapshots of a training; `ready` and `watch` are its callbacks. Neither changes what the model learns.
+    """Keeps snapshots of a training; `on_start` and `on_progress` are its callbacks. Neither changes what the model learns.
 
     count: number of validation sounds, spread evenly. rows: their indices in the validation set. The parameters are those of the
     step, not the averaged ones of the finished model.
@@ -44,18 +44,18 @@ class Snapshots:
         self.count, self.snapshots, self.rows = count, list[Snapshot](), list[int]()
         self._context: TrainingContext | None = None
 
-    def ready(self, context: TrainingContext) -> None:
+    def on_start(self, context: TrainingContext) -> None:
         """Chooses the sounds; called before the first step."""
         self._context = context
         validation = len(context.validation)
         self.rows = sorted({k * validation // self.count for k in range(min(self.count, validation))})
 
-    def watch(self, report: Report) -> None:
-        """Keeps the first check of the last stage of training, and the first after some shares of its steps; called at every report."""
+    def on_progress(self, progress: Progress) -> None:
+        """Keeps the first check of the last stage of training, and the first after some shares of its steps."""
         due = len(self.snapshots)
-        if report.stage != "train" or not report.figures or self._context is None or due == len(_SHARES):
+        if progress.stage != "train" or not progress.metrics or self._context is None or due == len(_SHARES):
             return
-        if report.done < _SHARES[due] * report.total or report.done == report.total:
+        if progress.done < _SHARES[due] * progress.total or progress.done == progress.total:
             return
         model = self._context.model
         training, device = model.training, next(model.parameters()).device
@@ -67,4 +67,4 @@ class Snapshots:
                 output = model.decode(model.posterior(batch).mean, lengths=batch.lengths)
                 decoded.append(Decoded(output.features.half().cpu(), output.lengths.cpu()))
         model.train(training)
-        self.snapshots.append(Snapshot(report.done, tuple(decoded)))
+        self.snapshots.append(Snapshot(progress.done, tuple(decoded)))

@@ -1,4 +1,4 @@
-"""From a trained model to an instrument: everything that is computed once, after learning."""
+"""From a trained model to an instrument: latents, density, map and the card's part on training."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ from timbrespace.synthesis.instrument import Instrument
 from timbrespace.synthesis.map_layout import fit_positions
 from timbrespace.synthesis.novelty import novelty_unit
 from timbrespace.training.data.sounds import Sounds, batches_of
-from timbrespace.training.loop import History, best_check
-from timbrespace.training.schedules import settled
+from timbrespace.training.history import History, best_check
+from timbrespace.training.losses import settled_step
 from timbrespace.training.workspace import Plan
 
-_AT_ONCE = 16  # clips embedded, or followed along their path, together
+_BATCH = 16  # clips embedded, or encoded as trajectories, at a time
 
 
 def make_instrument(
     model: Model, corpus: Corpus, config: Config, representation: Representation, *, samples: int, sounds: Sounds, seed: int
 ) -> Instrument:
-    """The instrument of a trained model: latents, density, map and features of the training clips. sounds: their own images first."""
+    """The instrument of a trained model: with latents, density, map and embeddings of the training clips, the first rows of `sounds`."""
     clips = corpus.indices("train")
     categories = [corpus.clips[i].category for i in clips]
     trajectories = None
     if model.time_varying:
-        walked, lengths = _paths(model, sounds, representation, clips=len(clips))
-        latents = torch.stack([path.mean(1) for path in walked])
-        trajectories, space = Trajectories.fit(walked, lengths, categories, seed=seed)
+        latent_paths, lengths = _latent_paths(model, sounds, representation, clips=len(clips))
+        latents = torch.stack([path.mean(1) for path in latent_paths])
+        trajectories, space = Trajectories.fit(latent_paths, lengths, categories, seed=seed)
     else:
         with torch.no_grad():
             latents = torch.cat([model.posterior(batch).mean for batch in batches_of(sounds, len(clips))])
         space = LatentSpace.fit(latents, categories, seed=seed)
-    held = corpus.indices("validation") + corpus.indices("test")
+    held_out = corpus.indices("validation") + corpus.indices("test")
     embeddings = _embeddings(corpus, clips, samples=samples)
-    unheard = _embeddings(corpus, held, samples=samples) if held else embeddings[:0]
+    held_out_embeddings = _embeddings(corpus, held_out, samples=samples) if held_out else embeddings[:0]
     contents = InstrumentContents(
         representation=representation,
         model=model.requires_grad_(False),
@@ -56,17 +56,17 @@ def make_instrument(
         clips=TrainingClips(
             tuple(corpus.clips[i].name for i in clips), tuple(categories), latents, embeddings, fit_positions(latents, seed=seed)
         ),
-        novelty_unit=novelty_unit(unheard, embeddings),
+        novelty_unit=novelty_unit(held_out_embeddings, embeddings),
         trajectories=trajectories,
     )
     return Instrument(contents)
 
 
 @torch.no_grad()
-def _paths(model: Model, sounds: Sounds, representation: Representation, *, clips: int) -> tuple[list[Tensor], list[int]]:
-    """Paths `(dims, steps)` of the first `clips` sounds, to their true ends, and their lengths in samples; a few sounds at a time."""
+def _latent_paths(model: Model, sounds: Sounds, representation: Representation, *, clips: int) -> tuple[list[Tensor], list[int]]:
+    """Latents `(dims, steps)` of the first `clips` sounds without padding, and the lengths of these sounds in samples."""
     paths, lengths = [], []
-    for rows in torch.arange(clips).split(_AT_ONCE):
+    for rows in torch.arange(clips).split(_BATCH):
         batch = sounds[rows]
         for path, length in zip(model.posterior(batch).mean, batch.lengths.tolist(), strict=True):
             paths.append(path[:, : -(-representation.frames(length) // model.stride)].clone())
@@ -75,27 +75,27 @@ def _paths(model: Model, sounds: Sounds, representation: Representation, *, clip
 
 
 def _embeddings(corpus: Corpus, clips: list[int], *, samples: int) -> Tensor:
-    """Embeddings `(clips, features)` as the instrument file keeps them, a few clips in memory at a time."""
+    """Embeddings `(clips, features)` of clips, rounded to half precision like in the instrument file; few clips are in memory at a time."""
 
-    def some(start: int) -> Tensor:
-        audio = [corpus.audio(i)[:, :samples] for i in clips[start : start + _AT_ONCE]]
+    def embedded(start: int) -> Tensor:
+        audio = [corpus.audio(i)[:, :samples] for i in clips[start : start + _BATCH]]
         return embedding(audio, sample_rate=corpus.sample_rate).float()
 
     with Pool() as pool:
-        return torch.cat(list(pool.map(some, range(0, len(clips), _AT_ONCE)))).half().float()
+        return torch.cat(list(pool.map(embedded, range(0, len(clips), _BATCH)))).half().float()
 
 
 def training_card(
-    config: Config, plan: Plan, history: History, *, sounds: Sounds, clips: int, device: str, unit: str, took: dict[str, float]
-) -> dict[str, Any]:
-    """The part of the card about how it was trained. took: seconds a stage; clips: training clips; unit: of errors."""
-    best = best_check(history, first=settled(config.training.kl, steps=plan.steps))
+    config: Config, plan: Plan, history: History, *, sounds: Sounds, clip_count: int, device: str, unit: str
+) -> dict[str, Any]:  # fmt: skip
+    """The card's part on training. clip_count: training clips. unit: of the errors."""
+    best = best_check(history, first=settled_step(config.training.kl, steps=plan.steps))
     return {
         "minutes_asked": config.training.minutes,
         "seed": plan.seed,
         "device": device,
         "threads": plan.threads,
-        "clips": clips,
+        "clips": clip_count,
         "images": len(sounds),
         "synthesised": plan.synthesised,
         "steps": history.step[-1],
@@ -107,9 +107,6 @@ def training_card(
         "validation_error": round(history.validation[best], 3),
         "overfit_ratio": round(history.validation[best] / max(history.train[best], 1e-9), 3),
         "kl_nats": round(history.kl[best], 2),
-        "figures": {name: round(values[best], 3) for name, values in history.figures.items()},
-        "curve": {
-            name: [round(v, 3) for v in values] for name, values in {**vars(history), **history.figures}.items() if name != "figures"
-        },
-        "seconds": dict(took),
+        "metrics": {name: round(values[best], 3) for name, values in history.metrics.items()},
+        "curve": {name: [round(value, 3) for value in values] for name, values in history.columns().items()},
     }

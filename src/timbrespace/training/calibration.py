@@ -1,4 +1,4 @@
-"""How much work fits into the minutes that were asked for: measured once, then fixed in the plan."""
+"""How much work fits into the minutes of a training: measured once, then fixed in the plan."""
 
 from __future__ import annotations
 
@@ -9,134 +9,138 @@ from dataclasses import dataclass
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
 
-from timbrespace.config.schema import Config
-from timbrespace.model.base import Batch, Model
+from timbrespace.config.schema import Training
+from timbrespace.model.base import Model
 from timbrespace.parallel import Pool
 from timbrespace.training.data.clip_dataset import ClipDataset, encode_rows
-from timbrespace.training.data.sounds import Sounds
+from timbrespace.training.data.sounds import InMemory, Sounds
 from timbrespace.training.data.synthesised import COPIES
-from timbrespace.training.distributed import decided
-from timbrespace.training.loop import NullCheckpoints, evaluate, run
+from timbrespace.training.distributed import broadcast
+from timbrespace.training.loop import NullCheckpoints, evaluate, fit_model
 
-_ENCODING_SHARE = 0.25  # of the time given, for variations and the closed-form codec
-_SYNTHESIS_SHARE = 0.15  # for synthesised sounds
-_FEWEST_IMAGES = 4_096  # of the corpus: as many as there are of synthesised sounds
-_TRIED = 8  # synthesised sounds, for their price
-_FIRST_STEPS, _CALIBRATIONS, _CALIBRATION_STEPS = 2, 3, 20
-_CALIBRATION_SHARE, _CALIBRATION_SECONDS = 0.1, 3.0  # of the time asked for; or more: within them a further run is timed
+CHECKS, FEWEST_BETWEEN = 60, 10  # checks in a whole run; fewest steps between two checks
 _FEWEST_STEPS = 20
-CHECKS, FEWEST_BETWEEN = 60, 10  # looks at the validation clips in a whole run; steps from one to the next, at least
-_CHECKING, _FEWEST_CHECKS = 0.25, 6  # of the time of the steps between, that a check may take; checks, all the same
+_CHECK_SHARE, _FEWEST_CHECKS = 0.25, 6  # a check takes at most this share of the time of the steps between, but there are this many
+
+_ENCODING_SHARE = 0.25  # of the time, for variations and the linear codec
+_SYNTHESIS_SHARE = 0.15  # of the time, for synthesised sounds
+_CLOSING_SECONDS, _CLOSING_SHARE = 30.0, 0.2  # for latents, map and card of a thousand clips (measured: 27 to 33 s); at most this share
+_LEARNING_SHARE = 0.1  # of the time, for steps, at least
+_FEWEST_IMAGES = 4_096  # of the corpus: as many as there are of synthesised sounds
+
+_TIMED_SOUNDS = 8  # synthesised sounds, to measure their cost
+_TIMED_ROWS = 48  # variations, to measure their cost
+_FIRST_STEPS, _RUNS, _RUN_STEPS = 2, 3, 20  # steps of the first timed run; number of further runs, and their steps
+_RUNS_SHARE, _RUNS_SECONDS = 0.1, 3.0  # of the time, or seconds, within which a further run is timed
 
 
-def affordable_variations(encoder: ClipDataset, config: Config) -> int:
-    """Augmented copies a clip: all that are there, cut to what fits into the image store and, unless epochs count, the time."""
-    clips = len(encoder.clips)
-    settings = config.training
+def affordable_variations(clips: ClipDataset, settings: Training) -> int:
+    """The number of variations a clip: those wanted, limited by `settings.images` and, unless epochs count, by the time."""
+    count = len(clips.clips)
     # Few clips need more variations each to fill the space around them.
-    wanted = max(settings.variations, min(256, math.ceil(_FEWEST_IMAGES / clips))) if settings.variations else 0
-    room = max(0, settings.images // clips - 1)
+    wanted = max(settings.variations, min(256, math.ceil(_FEWEST_IMAGES / count))) if settings.variations else 0
+    room = max(0, settings.images // count - 1)
     if settings.epochs is not None:
         return min(wanted, room)
-    seconds = settings.minutes * 60 * _ENCODING_SHARE
-    affordable = int(seconds / _seconds_per_row(encoder) / clips) - 1
+    affordable = int(settings.minutes * 60 * _ENCODING_SHARE / _seconds_per_row(clips) / count) - 1
     return max(0, min(wanted, room, max(1, affordable)))
 
 
-def affordable_synthesised(encoder: ClipDataset, config: Config) -> int:
-    """Synthesised sounds to learn from: all that are there, cut to what fits into the time, unless epochs count.
+def _seconds_per_row(clips: ClipDataset) -> float:
+    """Measured seconds to encode one row on all threads, over variations spread over the corpus."""
+    count = len(clips.clips)
+    rows = [count + int(k * count / _TIMED_ROWS) for k in range(_TIMED_ROWS)]
+    with Pool(torch.get_num_threads()) as pool:
+        encode_rows(clips, rows[:4], pool)  # the first calls include set-up
+        start = time.perf_counter()
+        encode_rows(clips, rows, pool)
+        return (time.perf_counter() - start) / _TIMED_ROWS
 
-    encoder: of synthesised sounds.
-    """
-    settings = config.training
-    wanted = len(encoder.clips)
+
+def affordable_synthesised(sounds: ClipDataset, settings: Training) -> int:
+    """The number of synthesised sounds: all of `sounds`, unless epochs count limited by the time."""
+    wanted = len(sounds.clips)
     if settings.epochs is not None or not wanted:
         return wanted
-    tried = ClipDataset(encoder.corpus, list(range(_TRIED)), encoder.representation, encoder.model, samples=encoder.samples, seed=0)
+    timed = ClipDataset(
+        sounds.corpus, list(range(_TIMED_SOUNDS)), sounds.representation, sounds.model, samples=sounds.samples, seed=0
+    )  # fmt: skip
     with Pool(torch.get_num_threads()) as pool:
-        encode_rows(tried, [0, 1], pool)  # the first calls include set-up
+        encode_rows(timed, [0, 1], pool)  # the first calls include set-up
         start = time.perf_counter()
-        encode_rows(tried, list(range(2, _TRIED)), pool)
+        encode_rows(timed, list(range(2, _TIMED_SOUNDS)), pool)
         rendered = time.perf_counter()
-        encode_rows(tried, list(range(_TRIED, 2 * _TRIED)), pool)
-        each = (rendered - start) / (_TRIED - 2) + (COPIES - 1) * (time.perf_counter() - rendered) / _TRIED
-    return min(wanted, int(settings.minutes * 60 * _SYNTHESIS_SHARE / each))
-
-
-def _seconds_per_row(clips: ClipDataset, *, tries: int = 48) -> float:
-    """Measured seconds to encode one row with one worker a thread, over variations spread over the corpus."""
-    rows = len(clips.clips)
-    chosen = [rows + int(k * rows / tries) for k in range(tries)]
-    with Pool(torch.get_num_threads()) as pool:
-        encode_rows(clips, chosen[:4], pool)  # the first calls include set-up
-        start = time.perf_counter()
-        encode_rows(clips, chosen, pool)
-        return (time.perf_counter() - start) / tries
+        encode_rows(timed, list(range(_TIMED_SOUNDS, 2 * _TIMED_SOUNDS)), pool)
+        seconds = (rendered - start) / (_TIMED_SOUNDS - 2) + (COPIES - 1) * (time.perf_counter() - rendered) / _TIMED_SOUNDS
+    return min(wanted, int(settings.minutes * 60 * _SYNTHESIS_SHARE / seconds))
 
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds: of an optimiser step, and of one sound that is looked at without learning from it."""
+    """Seconds of one optimiser step, and of the evaluation of one sound."""
 
     step: float
-    look: float
+    evaluation: float
 
 
-def price(model: Model, sounds: Sounds, validation: Sounds, config: Config, fabric: Fabric, *, seed: int) -> Cost:
-    """What learning costs here: measured on copies of the model, the median of a few short runs after a very short one.
+def measure_cost(model: Model, sounds: Sounds, validation: Sounds, settings: Training, fabric: Fabric, *, seed: int) -> Cost:
+    """The cost of training `model`, measured on copies of it: the median of a few short runs after a very short one.
 
-    Fewer runs where they take long, the very short one alone if need be.
+    Slow models get fewer runs, down to the very short one alone.
     """
-    few, times = _Subset(validation, 1), list[float]()
-    begun, limit = time.perf_counter(), max(_CALIBRATION_SECONDS, config.training.minutes * 60 * _CALIBRATION_SHARE)
-    for steps in (_FIRST_STEPS, *[_CALIBRATION_STEPS] * _CALIBRATIONS):
+    one_sound, times = InMemory(*validation[torch.arange(1)]), list[float]()
+    started, limit = time.perf_counter(), max(_RUNS_SECONDS, settings.minutes * 60 * _RUNS_SHARE)
+    for steps in (_FIRST_STEPS, *[_RUN_STEPS] * _RUNS):
         start = time.perf_counter()
-        run(
-            copy.deepcopy(model),
-            sounds,
-            own=1,
-            validation=few,
-            settings=config.training,
-            steps=steps,
-            check_every=steps,
-            seed=seed,
-            fabric=fabric,
-            checkpoints=NullCheckpoints(),
-        )
+        fit_model(
+            copy.deepcopy(model), sounds, clip_count=1, validation=one_sound, settings=settings, steps=steps, check_every=steps, seed=seed,
+            fabric=fabric, checkpoints=NullCheckpoints(),
+        )  # fmt: skip
         times.append((time.perf_counter() - start) / steps)
-        (due,), _ = decided(fabric, lambda: ([time.perf_counter() - begun + _CALIBRATION_STEPS * times[-1]], {}))
-        if due > limit:
-            break  # slow models: a rough figure costs less than a better one
+        (end_of_next,), _ = broadcast(fabric, lambda: ([time.perf_counter() - started + _RUN_STEPS * times[-1]], {}))
+        if end_of_next > limit:
+            break
     later = sorted(times[1:]) or times
-    count, start = min(len(validation), config.training.batch), time.perf_counter()
-    with torch.no_grad():
-        evaluate(copy.deepcopy(model).to(fabric.device).eval(), validation, count, fabric.device)
+    count, start = min(len(validation), settings.batch), time.perf_counter()
+    evaluate(copy.deepcopy(model).to(fabric.device).eval(), validation, count, fabric.device)
     return Cost(later[len(later) // 2], (time.perf_counter() - start) / count)
 
 
-def affordable_steps(cost: Cost, seconds: float, *, looked: int) -> tuple[int, int]:
-    """Steps that fit into `seconds`, and how many of them lie between checks that look at `looked` sounds each.
+@dataclass(frozen=True)
+class StepBudget:
+    """The number of steps of a training.
 
-    Checks are rarer where they would take more than a fifth of the time, but a run has a few of them.
+    images: sounds and variations. checked: sounds evaluated in a check. elapsed: seconds since training began.
     """
-    check = cost.look * looked
-    every = max(FEWEST_BETWEEN, math.ceil(check / (_CHECKING * cost.step)))
+
+    settings: Training
+    images: int
+    checked: int
+    elapsed: float
+
+    def steps(self, cost: Cost | None, *, share: float = 1.0, after: float = 0.0) -> tuple[int, int]:
+        """Steps, and steps between checks, of a stage: by epochs if `cost` is None, else what fits into the minutes left.
+
+        share: of all work, for this stage. after: seconds of work on all sounds when training is done.
+        """
+        if cost is None:
+            assert self.settings.epochs is not None
+            steps = max(1, round(share * self.settings.epochs * self.images / self.settings.batch))
+            return steps, max(FEWEST_BETWEEN, steps // CHECKS)
+        seconds = self.settings.minutes * 60
+        closing = min(_CLOSING_SECONDS, seconds * _CLOSING_SHARE)
+        left = max(seconds * _LEARNING_SHARE, seconds - self.elapsed - after - closing)
+        return affordable_steps(cost, share * left, checked=self.checked)
+
+
+def affordable_steps(cost: Cost, seconds: float, *, checked: int) -> tuple[int, int]:
+    """Steps that fit into `seconds`, and steps between checks that evaluate `checked` sounds each.
+
+    Checks are rarer if they would take more than a fifth of the time, but a run has a few of them.
+    """
+    check = cost.evaluation * checked
+    every = max(FEWEST_BETWEEN, math.ceil(check / (_CHECK_SHARE * cost.step)))
     steps = int(seconds / (cost.step + check / every))
     every = max(FEWEST_BETWEEN, min(max(every, steps // CHECKS), steps // _FEWEST_CHECKS))
     return max(_FEWEST_STEPS, int(seconds / (cost.step + check / every))), every
-
-
-@dataclass(frozen=True)
-class _Subset:
-    """The first `count` of other sounds."""
-
-    sounds: Sounds
-    count: int
-
-    def __len__(self) -> int:
-        return self.count
-
-    def __getitem__(self, rows: Tensor) -> Batch:
-        return self.sounds[rows]

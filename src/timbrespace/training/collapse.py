@@ -1,4 +1,4 @@
-"""Posterior collapse: dimensions of the latent that the encoder does not use, told on the card and as a warning."""
+"""Posterior collapse: latent dimensions that the encoder does not use, shown on the card and as a warning."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ from timbrespace.model.base import Model
 from timbrespace.training.data.sounds import Sounds, batches_of
 
 _ACTIVE = 0.01  # variance of the posterior's mean over sounds (Burda et al. 2016)
-_HELD = 0.01  # nats under which a dimension tells nothing of a sound
-_SOUNDS = 1_024  # looked at, at most
+_SOUNDS = 1_024  # evaluated, at most
 
 
 @dataclass(frozen=True)
 class Activity:
-    """Of each dimension: kl, nats a sound; variance of the posterior mean over sounds (and steps, where z moves)."""
+    """Statistics of each latent dimension: KL in nats a sound; variance of the posterior mean over sounds (and steps of a trajectory)."""
 
     kl: list[float]
     variance: list[float]
@@ -29,30 +28,30 @@ class Activity:
 
     @property
     def collapsed(self) -> bool:
-        """Whether fewer than half are active, of a model with noise in its latent."""
+        """Whether fewer than half of the dimensions are active; False for a model without noise in its latent."""
         return any(self.kl) and 2 * self.active < len(self.variance)
 
     def card(self) -> dict[str, Any]:
-        """For the card's part on training."""
+        """Active units and KL of each dimension, for the card's part on training."""
         return {"active_units": self.active, "kl_per_dimension": [round(value, 4) for value in self.kl]}
 
     def advice(self) -> str | None:
-        """What to do, in a sentence; None where half of the dimensions or more are active."""
+        """A warning with remedies; None if half of the dimensions or more are active."""
         if not self.collapsed:
             return None
         dims = len(self.variance)
         return (
-            f"{dims - self.active} of {dims} dimensions hold nothing (posterior collapse): lower training.weights.kl, set "
-            "training.kl.free_bits (2 nats, say), or take the likelihood sigma; training.kl.warm_up alone seldom helps"
+            f"{dims - self.active} of {dims} dimensions are not used (posterior collapse): lower training.weights.kl, set "
+            "training.kl.free_bits (for instance 2 nats), or set model.likelihood=sigma; training.kl.warm_up alone seldom helps"
         )
 
 
 @torch.no_grad()
-def activity(model: Model, sounds: Sounds, *, own: int) -> Activity:
-    """How a trained model uses its latent, on the first `own` sounds (1,024 at most)."""
-    found = [(model.posterior(batch).mean, model.evaluate(batch).kl) for batch in batches_of(sounds, min(own, _SOUNDS))]
-    means = torch.cat([mean for mean, _ in found])
-    kl = sum(each * len(mean) for mean, each in found) / len(means)
+def activity(model: Model, sounds: Sounds, *, clip_count: int) -> Activity:
+    """How a trained model uses its latent, over the first `clip_count` sounds, 1,024 at most."""
+    batches = [(model.posterior(batch).mean, model.evaluate(batch).kl) for batch in batches_of(sounds, min(clip_count, _SOUNDS))]
+    means = torch.cat([mean for mean, _ in batches])
+    kl = sum(nats * len(mean) for mean, nats in batches) / len(means)
     variance = means.transpose(0, 1).flatten(1).var(1, correction=0)
-    inferred = model.dims - model.known_dims  # what is known says nothing of how the latent is used
+    inferred = model.dims - model.known_dims  # known dimensions say nothing about the encoder
     return Activity([float(value) for value in torch.as_tensor(kl)][:inferred], variance.tolist()[:inferred])

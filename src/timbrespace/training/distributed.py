@@ -1,6 +1,6 @@
-"""Several processes that learn one model together, on one machine or many: who does what. The processes are Lightning Fabric's.
+"""Several processes that train one model, on one machine or many. Lightning Fabric starts and connects them.
 
-Every process takes its slice of the same drawn batch; what is decided or written is decided and written by the first alone.
+Every process learns from its slice of the same batch. Only the first one decides and writes files.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from lightning_fabric import Fabric
@@ -21,29 +21,32 @@ from torch.overrides import TorchFunctionMode
 
 from timbrespace.contracts import ConfigError, TimbrespaceError
 
+Result = TypeVar("Result")
 PRECISIONS = ("32", "16-mixed", "bf16-mixed")
-_PATIENCE = timedelta(days=2)  # the others wait as long while the first prepares and encodes
+_TIMEOUT = timedelta(days=2)  # the others wait this long while the first prepares and encodes
 
 
 def check_device(device: str) -> str:
-    """The accelerator that `device` (auto, cpu, cuda, mps) means here. Raises ConfigError when it is not there."""
+    """The accelerator for `device` (auto, cpu, cuda, mps) on this machine. Raises ConfigError if the machine has none of this kind."""
     present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if device == "auto":
         return next(name for name in ("cuda", "mps", "cpu") if present[name])
     if device not in present:
         raise ConfigError(f"device is {device!r}, allowed are auto, {', '.join(present)}")
     if not present[device]:
-        raise ConfigError(f"device {device} is not there; this machine has {', '.join(name for name, there in present.items() if there)}")
+        raise ConfigError(
+            f"device is {device!r}, which is not available; this machine has {', '.join(name for name, there in present.items() if there)}"
+        )
     return device
 
 
 def make_fabric(device: str = "auto", *, precision: str = "32", devices: int = 1, nodes: int = 1) -> Fabric:
-    """The devices of a training; nothing is started. devices: a machine; nodes: machines. Raises ConfigError."""
+    """Lightning Fabric for a training, not yet launched. devices: of each machine; nodes: machines. Raises ConfigError."""
     accelerator = check_device(device)
     if precision not in PRECISIONS:
         raise ConfigError(f"precision is {precision!r}, allowed are {', '.join(PRECISIONS)}")
     if precision == "16-mixed" and accelerator == "cpu":
-        raise ConfigError("precision 16-mixed needs a GPU; on a CPU take bf16-mixed or 32")
+        raise ConfigError("precision 16-mixed needs a GPU; on a CPU use bf16-mixed or 32")
     for name, count in (("devices", devices), ("num-nodes", nodes)):
         if count < 1:
             raise ConfigError(f"{name} is {count}, at least 1 is needed")
@@ -56,22 +59,32 @@ def make_fabric(device: str = "auto", *, precision: str = "32", devices: int = 1
         return Fabric(accelerator=accelerator, devices=1, precision=chosen)
     from lightning_fabric.strategies import DDPStrategy
 
-    # Some families leave parameters out of some steps.
-    strategy = DDPStrategy(find_unused_parameters=True, timeout=_PATIENCE)
+    # Some models do not use all parameters in every step.
+    strategy = DDPStrategy(find_unused_parameters=True, timeout=_TIMEOUT)
     return Fabric(accelerator=accelerator, devices=devices, num_nodes=nodes, strategy=strategy, precision=chosen)
 
 
+def check_batch(batch: int, *, processes: int) -> None:
+    """Raises ConfigError if a batch cannot be shared evenly by all processes."""
+    if batch % processes:
+        raise ConfigError(f"training.batch is {batch}; {processes} devices share it, so it must be a multiple of {processes}")
+
+
 def check_compiler(fabric: Fabric) -> None:
-    """Whether torch.compile can work for a training. Raises ConfigError."""
+    """Raises ConfigError if torch.compile cannot work for a training: it needs one process and, on a CPU, a C++ compiler."""
     if fabric.world_size > 1:
-        raise ConfigError(f"training.compiled is true and {fabric.world_size} devices share a batch; leave one of them out")
+        raise ConfigError(
+            f"training.compiled is true and {fabric.world_size} devices share a batch; use one device, or set training.compiled=false"
+        )
     names = [os.environ["CXX"]] if os.environ.get("CXX") else ["c++", "g++", "clang++", "cl"]
     if fabric.device.type == "cpu" and not any(map(shutil.which, names)):
-        raise ConfigError(f"training.compiled is true, and no C++ compiler is here ({', '.join(names)}); install one, or leave it false")
+        raise ConfigError(
+            f"training.compiled is true, and there is no C++ compiler ({', '.join(names)}); install one, or set training.compiled=false"
+        )
 
 
 def rank_rows(rows: Tensor, fabric: Fabric) -> Tensor:
-    """This process's slice of the rows `(batch,)` that all processes drew alike."""
+    """This process's slice `(batch / processes,)` of rows `(batch,)` that all processes drew from the same seed."""
     share = len(rows) // fabric.world_size
     return rows[fabric.global_rank * share : (fabric.global_rank + 1) * share]
 
@@ -106,19 +119,19 @@ class _Slice(TorchFunctionMode):
         return values * functional.dropout(values.new_ones(self.whole, *values.shape[1:]), p)[self.part]
 
 
-def decided(fabric: Fabric, work: Callable[[], tuple[Sequence[float], dict[str, float]]]) -> tuple[tuple[float, ...], dict[str, float]]:
-    """What `work` gives in the first process, its numbers the same in all; the others wait, and get no more than the numbers."""
-    numbers, more = work() if fabric.is_global_zero else ((), {})
+def broadcast(fabric: Fabric, work: Callable[[], tuple[Sequence[float], dict[str, float]]]) -> tuple[tuple[float, ...], dict[str, float]]:
+    """The result of `work`, which only the first process runs. The others wait and get its numbers, and an empty dict."""
+    numbers, metrics = work() if fabric.is_global_zero else ((), {})
     if fabric.world_size == 1:
-        return tuple(numbers), more
+        return tuple(numbers), metrics
     count = _sum(fabric, torch.tensor([len(numbers)], device=fabric.device))
     values = torch.zeros(int(count), dtype=torch.float64, device=fabric.device)
     values[: len(numbers)] = torch.tensor(numbers, dtype=torch.float64)
-    return tuple(_sum(fabric, values).tolist()), more
+    return tuple(_sum(fabric, values).tolist()), metrics
 
 
-def rank_zero_first(fabric: Fabric, work: Callable[[], object]) -> None:
-    """Does `work` in the first process while the others wait. An error of it ends them all: the first raises it, the others leave."""
+def rank_zero_only(fabric: Fabric, work: Callable[[], object]) -> None:
+    """Runs `work` in the first process while the others wait. An error there ends all of them: the first raises it, the others exit."""
     error: Exception | None = None
     if fabric.is_global_zero:
         try:
@@ -127,38 +140,47 @@ def rank_zero_first(fabric: Fabric, work: Callable[[], object]) -> None:
             if fabric.world_size == 1:
                 raise
             error = caught
-    (failed,), _ = decided(fabric, lambda: ([float(error is not None)], {}))
+    (failed,), _ = broadcast(fabric, lambda: ([float(error is not None)], {}))
     if error is not None:
         raise error
     if failed:
-        raise SystemExit(0)  # the first process tells why
+        raise SystemExit(0)  # the first process reports the error
+
+
+def rank_zero_first(fabric: Fabric, work: Callable[[], Result]) -> Result:
+    """The result of `work`, run by the first process and after it by the others, which find the files that it wrote."""
+    results: list[Result] = []
+    rank_zero_only(fabric, lambda: results.append(work()))
+    return results[0] if results else work()
 
 
 def is_first() -> bool:
-    """Whether this process speaks for its training; the only one does."""
+    """Whether this is the first process of its training, the one that prints; True for a single process."""
     return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
 
 
 @contextmanager
-def together(fabric: Fabric) -> Iterator[None]:
-    """Starts the other processes; when one of them ends early so do all, and one sentence says why. Raises TimbrespaceError."""
+def launch(fabric: Fabric) -> Iterator[None]:
+    """Starts the other processes. If one of them ends early, all end, and one sentence says why. Raises TimbrespaceError."""
     if fabric.strategy.launcher is None:  # one process
         yield
         return
-    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # which tells of every process
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it logs a line a process
     try:
         fabric.launch()
         yield
     except BaseException as error:
         first = fabric.is_global_zero
         for process in getattr(fabric.strategy.launcher, "procs", ()):
-            process.kill()  # they write nothing, and inside a collective they hear no gentler word
+            process.kill()  # they write no files, and inside a collective operation they do not react to SIGTERM
         words = str(error).lower()
         gone = isinstance(error, RuntimeError) and any(word in words for word in ("closed", "reset", "refused", "nccl", "gloo"))
         if gone and first:
-            raise TimbrespaceError("another process of this training has ended; what was learned so far is kept: add --resume") from error
+            raise TimbrespaceError(
+                "another process of this training has ended; the last checkpoint is kept: add --resume to continue from it"
+            ) from error
         if gone or (not first and fabric.node_rank == 0 and isinstance(error, TimbrespaceError | KeyboardInterrupt)):
-            raise SystemExit(0) from error  # the first process, beside this one, tells why
+            raise SystemExit(0) from error  # the first process, on the same machine, reports the error
         raise
 
 
@@ -166,3 +188,10 @@ def _sum(fabric: Fabric, values: Tensor) -> Tensor:
     total = fabric.all_reduce(values, reduce_op="sum")
     assert isinstance(total, Tensor)
     return total
+
+
+def device_text(fabric: Fabric) -> str:
+    """The devices for the card: "cpu", "cuda:0", "cuda:0 × 4, bf16-mixed"."""
+    count = f" × {fabric.world_size}" if fabric.world_size > 1 else ""
+    precision = fabric.strategy.precision.precision
+    return f"{fabric.device}{count}" + (f", {precision}" if precision != "32-true" else "")

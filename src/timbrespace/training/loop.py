@@ -1,4 +1,4 @@
-"""The training loop of every model: plain, by steps, the same whether it was interrupted or not.
+"""The training loop of every model. It counts steps, so that an interrupted run gives the same result as an unbroken one.
 
 An interrupt saves nothing by itself: it may come in the middle of a step. The last regular checkpoint is at most seconds old."""
 
@@ -8,7 +8,6 @@ import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
@@ -19,35 +18,26 @@ from timbrespace.config.schema import Training
 from timbrespace.contracts import TimbrespaceError
 from timbrespace.model.base import Model
 from timbrespace.training.data.sounds import Sounds, batches_of
-from timbrespace.training.distributed import decided, rank_noise, rank_rows
-from timbrespace.training.losses import total
-from timbrespace.training.schedules import scheduled, settled
+from timbrespace.training.distributed import broadcast, rank_noise, rank_rows
+from timbrespace.training.history import History, best_check
+from timbrespace.training.losses import scheduled, settled_step, total
 
-_WARM_UP, _WARM_UP_SHARE = 100, 0.25  # steps, and of a short run
-_SAVE_SECONDS, _SAVING_SHARE = 20.0, 0.1  # between checkpoints, at least; of the time, that writing large ones may take
-_SMOOTHED_OVER = 3  # checks in the moving average of the validation error
-_KEPT = 0.999  # decay of the averaged parameters, late in training
-_SPOILT = 2.0  # times the error where it began
-CHECKED = 256  # training clips looked at in a check, at most: with a heavy model more would take longer than the steps between
+CHECKED_CLIPS = 256  # training clips evaluated in a check, at most: with a large model more would take longer than the steps between
+_WARM_UP, _WARM_UP_SHARE = 100, 0.25  # steps of the learning rate's warm-up; at most this share of the run
+_SAVE_SECONDS, _SAVING_SHARE = 20.0, 0.1  # least time between checkpoints; most of the time that may go into writing them
+_SMOOTHED_CHECKS = 3  # in the moving average of the validation error
+_LEAST_GAIN = 1e-3  # of that average, to count as an improvement
+_EMA_DECAY = 0.999  # of the averaged parameters, late in training
+_LARGEST_GRADIENT = 5.0  # norm to which gradients are clipped
+CHECKPOINT = "checkpoint.pt"
 
 
 class DivergedError(TimbrespaceError):
     """The loss is no longer finite."""
 
 
-@dataclass
-class History:
-    """What was seen at each check: one list a figure, all the same length. Errors in the model's unit."""
-
-    step: list[int] = field(default_factory=list)
-    train: list[float] = field(default_factory=list)
-    validation: list[float] = field(default_factory=list)
-    kl: list[float] = field(default_factory=list)
-    figures: dict[str, list[float]] = field(default_factory=dict)  # what else a family reports, see `Evaluation`; on the training clips
-
-
 class Checkpoints(Protocol):
-    """Where states go: see `Workspace`."""
+    """A place for states: see `Workspace`."""
 
     def save(self, name: str, state: dict[str, Any]) -> None:
         """Stores a state."""
@@ -57,20 +47,20 @@ class Checkpoints(Protocol):
 
 
 class NullCheckpoints:
-    """Checkpoints of a training that nothing takes up: kept nowhere."""
+    """Checkpoints for a training that is never resumed: `save` does nothing, `load` finds nothing."""
 
     def save(self, name: str, state: dict[str, Any]) -> None:
-        """Nothing."""
+        """Does nothing."""
 
     def load(self, name: str) -> None:
-        """Nothing stored."""
+        """None."""
 
 
-def run(
+def fit_model(
     model: Model,
     sounds: Sounds,
     *,
-    own: int,
+    clip_count: int,
     validation: Sounds,
     settings: Training,
     steps: int,
@@ -78,153 +68,185 @@ def run(
     seed: int,
     fabric: Fabric,
     checkpoints: Checkpoints,
-    progress: Callable[[int, int, History], None] = lambda step, steps, history: None,
+    on_check: Callable[[int, int, History], None] = lambda step, steps, history: None,
 ) -> History:
-    """Trains `model` in place and leaves it with the averaged parameters that were best on `validation`.
+    """Trains `model` in place, leaves it with the averaged parameters that were best on `validation`, and returns all checks.
 
-    sounds: clips and variations, the first `own` of them the unvaried training clips. Batch, noise and dropout of a step
-    depend on (seed, step) alone. Stops early when the moving average of the validation error has not improved for `settings.patience`
-    checks; neither that nor the best state is looked for before the KL's schedule has settled. With `settings.start` "corpus" the first
-    check comes before the first step, see `best_check`. A stored checkpoint is taken up. Raises
-    DivergedError when the loss is no longer finite. With several processes each learns from its slice of the batch.
+    sounds: clips and variations; the first `clip_count` are the unvaried training clips. Batch, noise and dropout of a step depend on
+    (seed, step) alone. With `settings.start` "corpus" the first check comes before the first step, see `best_check`. Training stops
+    early when the moving average of the validation error has not improved for `settings.patience` checks. Neither that nor the search
+    for the best state begins before the KL's schedule has settled. checkpoints: a stored one is resumed. on_check: called with step,
+    steps and the history after every check. With several processes each one learns from its slice of the batch.
+
+    Raises DivergedError when the loss is no longer finite.
     """
-    device = fabric.device
-    optimizer = make_optimizer(model, settings, device=device)
-    learner: nn.Module = torch.compile(model) if settings.compiled else model  # type: ignore[assignment]
-    module, optimizer = fabric.setup(learner, optimizer)
-    model.train()
-    averaged = copy.deepcopy(model).eval()
-    weights = settings.weights.model_dump()
-    history, step, best, stale = History(), 0, math.inf, 0
-    first = settled(settings.kl, steps=steps)
-    best_state = copy.deepcopy(averaged.state_dict())
+    loop = _Loop(model, sounds, clip_count, validation, settings, steps, seed, fabric, checkpoints, on_check)
+    loop.restore()
+    if not loop.step and settings.start == "corpus":
+        loop.check()
+    while loop.step < steps and loop.stale < settings.patience:
+        loop.optimise()
+        if loop.step % check_every == 0 or loop.step == steps:
+            loop.check()
+        if loop.save_is_due():
+            loop.save()
+    loop.save()
+    model.load_state_dict(loop.best_state)
+    return loop.history
 
-    stored = checkpoints.load("checkpoint.pt")
-    if stored:
-        model.load_state_dict(stored["model"])
-        averaged.load_state_dict(stored["averaged"])
-        optimizer.load_state_dict(stored["optimizer"])
-        best_state, best, stale, step = stored["best_state"], stored["best"], stored["stale"], stored["step"]
-        history = History(**stored["history"])
-        fabric.strategy.precision.load_state_dict(stored.get("precision", {}))
 
-    saved, pause = time.monotonic(), _SAVE_SECONDS
+class _Loop:
+    """The state of `fit_model`: the model, its moving average, the optimizer, the history and the best state so far."""
 
-    def save() -> None:
-        nonlocal saved, pause
-        if not fabric.is_global_zero:
-            return
-        begun = time.monotonic()
-        checkpoints.save(
-            "checkpoint.pt",
-            {"model": model.state_dict(), "averaged": averaged.state_dict(), "optimizer": optimizer.state_dict(), "step": step}
-            | {"best_state": best_state, "best": best, "stale": stale, "history": vars(history)}
-            | {"precision": fabric.strategy.precision.state_dict()},  # the scale of gradients in half precision
-        )
-        saved = time.monotonic()
-        pause = max(_SAVE_SECONDS, (saved - begun) / _SAVING_SHARE)
+    def __init__(
+        self, model: Model, sounds: Sounds, clip_count: int, validation: Sounds, settings: Training, steps: int, seed: int, fabric: Fabric,
+        checkpoints: Checkpoints, on_check: Callable[[int, int, History], None],
+    ):  # fmt: skip
+        self.model, self.sounds, self.clip_count, self.validation = model, sounds, clip_count, validation
+        self.settings, self.steps, self.seed, self.fabric = settings, steps, seed, fabric
+        self.checkpoints, self.on_check = checkpoints, on_check
+        optimizer = make_optimizer(model, settings, device=fabric.device)
+        compiled: nn.Module = torch.compile(model) if settings.compiled else model  # type: ignore[assignment]
+        self.module, self.optimizer = fabric.setup(compiled, optimizer)
+        model.train()
+        self.averaged = copy.deepcopy(model).eval()
+        self.weights = settings.weights.model_dump()
+        self.settled = settled_step(settings.kl, steps=steps)
+        self.step, self.best, self.stale, self.history = 0, math.inf, 0, History()
+        self.best_state = copy.deepcopy(self.averaged.state_dict())
+        self._saved, self._pause = time.monotonic(), _SAVE_SECONDS
 
-    def check() -> None:
-        nonlocal best, stale, best_state
-        figures, more = decided(fabric, lambda: _check(averaged, sounds, validation, own=min(own, CHECKED), device=device))
-        finite = all(map(math.isfinite, figures))
-        if not finite and not step:
-            raise DivergedError(
+    def optimise(self) -> None:
+        """One step of the optimizer, and of the averaged parameters."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.step, self.steps, highest=self.settings.learning_rate)
+        with torch.random.fork_rng():
+            torch.manual_seed((self.seed * 1_000_003 + self.step) % 2**63)
+            rows = rank_rows(torch.randint(len(self.sounds), (self.settings.batch,)), self.fabric)
+            batch = self.sounds[rows].to(self.fabric.device)
+            with rank_noise(self.fabric, len(rows)):
+                losses = self.module(batch)
+        self.fabric.backward(total(scheduled(losses, self.settings.kl, step=self.step, steps=self.steps), self.weights))
+        # A gradient that is not finite is no error here: the next check reports it with advice.
+        self.fabric.clip_gradients(self.module, self.optimizer, max_norm=_LARGEST_GRADIENT, error_if_nonfinite=False)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        self.step += 1
+        update_average(self.averaged, self.model, step=self.step)
+
+    def check(self) -> None:
+        """Evaluates the averaged parameters, keeps them if they are the best so far, and counts checks without improvement."""
+        errors, metrics = broadcast(self.fabric, self._evaluate)
+        if not all(map(math.isfinite, errors)):
+            raise DivergedError(self._divergence())
+        train, validation, kl = errors
+        self.history.append(self.step, train, validation, kl, metrics)
+        smooth = self._smoothed()
+        if self.step < self.settled or not self.step:
+            self.best, self.stale = math.inf, 0
+        elif smooth < self.best - _LEAST_GAIN:
+            self.best, self.stale = smooth, 0
+        else:
+            self.stale += 1
+        if best_check(self.history, first=self.settled) == len(self.history.step) - 1:
+            self.best_state = copy.deepcopy(self.averaged.state_dict())
+        self.on_check(self.step, self.steps, self.history)
+
+    def _evaluate(self) -> tuple[tuple[float, float, float], dict[str, float]]:
+        """Mean errors on training clips and validation clips, KL in nats a sound, and the model's other metrics."""
+        device = self.fabric.device
+        train, kl, metrics = evaluate(self.averaged, self.sounds, min(self.clip_count, CHECKED_CLIPS), device)
+        validation, *_ = evaluate(self.averaged, self.validation, len(self.validation), device)
+        return (train, validation, kl), metrics
+
+    def _smoothed(self) -> float:
+        """The moving average of the validation error, over checks since the KL's schedule has settled."""
+        counted = sum(step >= self.settled and step > 0 for step in self.history.step)
+        recent = self.history.validation[-max(1, min(counted, _SMOOTHED_CHECKS)) :]
+        return sum(recent) / len(recent)
+
+    def _divergence(self) -> str:
+        """The error message for a loss that is not finite."""
+        if not self.step:
+            return (
                 "the error is not finite before the first step; look at the sounds with `timbrespace doctor`, or set training.start=random"
             )
-        if not finite:
-            raise DivergedError(
-                f"the loss is no longer finite at step {step}; lower training.learning_rate (it is {settings.learning_rate:g})"
-            )
-        for name, figure in zip(("step", "train", "validation", "kl"), (step, *figures), strict=True):
-            getattr(history, name).append(figure)
-        for name, figure in more.items():
-            history.figures.setdefault(name, []).append(figure)
-        counted = sum(at >= first and at > 0 for at in history.step)
-        recent = history.validation[-max(1, min(counted, _SMOOTHED_OVER)) :]
-        smooth = sum(recent) / len(recent)
-        if step < first or not step:
-            best, stale = math.inf, 0
-        elif smooth < best - 1e-3:
-            best, stale = smooth, 0
-        else:
-            stale += 1
-        if best_check(history, first=first) == len(history.step) - 1:
-            best_state = copy.deepcopy(averaged.state_dict())
-        progress(step, steps, history)
+        return f"the loss is no longer finite at step {self.step}; lower training.learning_rate (it is {self.settings.learning_rate:g})"
 
-    if not step and settings.start == "corpus":
-        check()
-    warm_up = max(1.0, min(_WARM_UP, _WARM_UP_SHARE * steps))
-    while step < steps and stale < settings.patience:
-        for group in optimizer.param_groups:
-            group["lr"] = settings.learning_rate * min(1.0, (step + 1) / warm_up) * 0.5 * (1 + math.cos(math.pi * step / steps))
-        with torch.random.fork_rng():
-            torch.manual_seed((seed * 1_000_003 + step) % 2**63)
-            rows = rank_rows(torch.randint(len(sounds), (settings.batch,)), fabric)
-            batch = sounds[rows].to(device)
-            with rank_noise(fabric, len(rows)):
-                losses = module(batch)
-        fabric.backward(total(scheduled(losses, settings.kl, step=step, steps=steps), weights))
-        fabric.clip_gradients(module, optimizer, max_norm=5.0, error_if_nonfinite=False)  # the check below tells it in words
-        optimizer.step()
-        optimizer.zero_grad()
-        step += 1
-        average(averaged, model, step=step)
+    def restore(self) -> None:
+        """Continues from the stored checkpoint, if there is one."""
+        state = self.checkpoints.load(CHECKPOINT)
+        if not state:
+            return
+        self.model.load_state_dict(state["model"])
+        self.averaged.load_state_dict(state["averaged"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.best_state, self.best, self.stale, self.step = state["best_state"], state["best"], state["stale"], state["step"]
+        self.history = History(**state["history"])
+        self.fabric.strategy.precision.load_state_dict(state.get("precision", {}))
 
-        if step % check_every == 0 or step == steps:
-            check()
-        if time.monotonic() - saved > pause:
-            save()
-    save()
-    model.load_state_dict(best_state)
-    return history
+    def save_is_due(self) -> bool:
+        """Whether the last checkpoint is old enough."""
+        return time.monotonic() - self._saved > self._pause
+
+    def save(self) -> None:
+        """Writes a checkpoint, in the first process; the longer writing takes, the longer the pause until the next one."""
+        if not self.fabric.is_global_zero:
+            return
+        started = time.monotonic()
+        self.checkpoints.save(
+            CHECKPOINT,
+            {
+                "model": self.model.state_dict(),
+                "averaged": self.averaged.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "step": self.step,
+                "best_state": self.best_state,
+                "best": self.best,
+                "stale": self.stale,
+                "history": vars(self.history),
+                "precision": self.fabric.strategy.precision.state_dict(),  # the scale of gradients in half precision
+            },
+        )
+        self._saved = time.monotonic()
+        self._pause = max(_SAVE_SECONDS, (self._saved - started) / _SAVING_SHARE)
 
 
 def make_optimizer(model: nn.Module, settings: Training, *, device: torch.device) -> torch.optim.AdamW:
-    """AdamW over all parameters; on a CPU in one pass over memory instead of nine: a step of a large dense model waits for little else."""
-    fused = device.type == "cpu"  # elsewhere half precision with clipped gradients does not go with it
-    return torch.optim.AdamW(model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=fused)
+    """AdamW over all parameters.
 
-
-def best_check(history: History, *, first: float = 0.0) -> int:
-    """The check with the least validation error among those from step `first` on; the last one if there are none yet.
-
-    Where learning begins (step 0) counts fully only where there is no KL: the errors of a check are without noise, which is what a linear
-    model is best at, and learning gives some of it for a better use of the latent. Else it must be twice as good: learning has spoilt it.
+    On a CPU it is fused, one pass over memory instead of nine: most of a step of a large dense model. On other devices fused AdamW
+    does not support half precision with clipped gradients.
     """
-    late = [k for k, step in enumerate(history.step) if step >= first]
-    learned = [k for k in late if history.step[k]]
-    if not learned:
-        return late[0] if late else len(history.step) - 1
-    best = min(learned, key=history.validation.__getitem__)
-    better = history.validation[late[0]] * (_SPOILT if any(history.kl) else 1.0) < history.validation[best]
-    return late[0] if better and not history.step[late[0]] else best
+    return torch.optim.AdamW(
+        model.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, fused=device.type == "cpu"
+    )  # fmt: skip
+
+
+def learning_rate(step: int, steps: int, *, highest: float) -> float:
+    """The learning rate of a step: linear warm-up times half a cosine."""
+    warm_up = max(1.0, min(_WARM_UP, _WARM_UP_SHARE * steps))
+    return highest * min(1.0, (step + 1) / warm_up) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
 
 @torch.no_grad()
-def average(averaged: nn.Module, model: nn.Module, *, step: int) -> None:
-    """Moves averaged parameters towards those after `step` steps: quickly at first, later by a thousandth."""
-    kept = min(_KEPT, (1 + step) / (10 + step))
-    torch._foreach_lerp_(list(averaged.parameters()), [p.detach() for p in model.parameters()], 1 - kept)
-
-
-@torch.no_grad()
-def _check(
-    model: Model, train: Sounds, validation: Sounds, *, own: int, device: torch.device
-) -> tuple[tuple[float, float, float], dict[str, float]]:
-    """Mean error over sounds in the model's unit on both sets; on the first, the KL in nats a sound and what else the model reports."""
-    train_error, kl, figures = evaluate(model, train, own, device)
-    return (train_error, evaluate(model, validation, len(validation), device)[0], kl), figures
+def update_average(averaged: nn.Module, model: nn.Module, *, step: int) -> None:
+    """Moves averaged parameters towards those of `model` after `step` steps: quickly at first, later by a thousandth."""
+    decay = min(_EMA_DECAY, (1 + step) / (10 + step))
+    torch._foreach_lerp_(list(averaged.parameters()), [p.detach() for p in model.parameters()], 1 - decay)
 
 
 def evaluate(model: Model, sounds: Sounds, count: int, device: torch.device) -> tuple[float, float, dict[str, float]]:
-    """Means over sounds; figures of the model are means over batches as `batches_of` makes them."""
-    errors, kl, figures = [], 0.0, dict[str, float]()
-    for batch in batches_of(sounds, count):
-        found, share = model.evaluate(batch.to(device)), len(batch.lengths) / count
-        errors.append(found.errors)
-        kl += float(found.kl.sum()) * share
-        for name, figure in (found.figures or {}).items():
-            figures[name] = figures.get(name, 0.0) + figure * share
-    return float(torch.cat(errors).mean()), kl, figures
+    """Mean error in the model's unit, KL in nats a sound, and the model's other metrics, over the first `count` sounds.
+
+    Errors and KL are means over sounds; other metrics are means over batches of `batches_of`, weighted by their sizes.
+    """
+    errors, kl, metrics = [], 0.0, dict[str, float]()
+    with torch.no_grad():
+        for batch in batches_of(sounds, count):
+            evaluation, share = model.evaluate(batch.to(device)), len(batch.lengths) / count
+            errors.append(evaluation.errors)
+            kl += float(evaluation.kl.sum()) * share
+            for name, value in (evaluation.figures or {}).items():
+                metrics[name] = metrics.get(name, 0.0) + value * share
+    return float(torch.cat(errors).mean()), kl, metrics

@@ -1,11 +1,10 @@
-"""Staged training: the outer model learns sounds, then stays as it is; its codes are stored once; the inner model learns those."""
+"""Training in stages: most models have one. Of a `staged` model the outer part is trained first, then the inner part on its codes."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -14,143 +13,126 @@ from torch import Tensor
 from timbrespace.config.schema import Kl, Training
 from timbrespace.model.base import Batch, Model
 from timbrespace.model.wrappers.staged import Staged
-from timbrespace.training.calibration import Cost
+from timbrespace.training.calibration import Cost, StepBudget
 from timbrespace.training.data.image_store import ImageStore
-from timbrespace.training.data.sounds import InMemory, OnDisk, Sounds, batches_of, spread
+from timbrespace.training.data.sounds import InMemory, OnDisk, Sounds, batches_of, initial_batch
 from timbrespace.training.distributed import rank_zero_first
-from timbrespace.training.loop import Checkpoints, History, best_check, evaluate, run
-from timbrespace.training.schedules import settled
+from timbrespace.training.history import History, best_check, concatenated
+from timbrespace.training.loop import CHECKPOINT, Checkpoints, evaluate, fit_model
+from timbrespace.training.losses import settled_step
 from timbrespace.training.workspace import Plan, Workspace
 
-_CODING, _CLOSING = 2, 3  # times that every sound, and every clip, goes through the model after it has learned: about
-_STATISTICS_OF = 4_096  # sounds, evenly spread, at most
-_CHECKED = 1_024  # sounds measured at the end, at most
-_MOST = 6e4  # what half precision holds
+_CODING, _CLOSING = 2, 3  # passes of every sound, and of every clip, through the model after training: about
+_STATISTICS_SOUNDS = 4_096  # evenly spread, at most
+_CARD_SOUNDS = 1_024  # training clips evaluated for the card, at most
+_LARGEST = 6e4  # the largest number that half precision holds, about
 
-Progress = Callable[[str, int, int, History], None]
-
-
-class StepBudget(Protocol):
-    """Makes steps of a price, see `stage_steps`."""
-
-    def __call__(self, cost: Cost | None, *, share: float, after: float) -> tuple[int, int]:
-        """cost: of one stage, None where epochs count; share: of all, for this stage; after: seconds of work beside both stages."""
-
-
-def stage_steps(
-    model: Model, sounds: Sounds, validation: Sounds, *, own: int, price: Callable[[Model, Sounds, Sounds], Cost | None], stint: StepBudget
-) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Steps of each stage, and steps between its checks; 0 and 0 for a second that there is not. own: clips among `sounds`."""
-    staged = _staged(model)
-    if staged is None:
-        cost = price(model, sounds, validation)
-        return stint(cost, share=1.0, after=cost.look * _CLOSING * own if cost else 0.0), (0, 0)
-    blank, few = (_Blank(len(some), tuple(staged.mean.shape)) for some in (sounds, validation))
-    outer, inner = price(staged.outer, sounds, validation), price(staged.inner, blank, few)
-    after = outer.look * (_CODING * len(sounds) + _CLOSING * own) if outer else 0.0
-    return stint(outer, share=staged.share, after=after), stint(inner, share=1 - staged.share, after=after)
-
-
-def learn(
-    model: Model,
-    sounds: Sounds,
-    *,
-    own: int,
-    validation: Sounds,
-    settings: Training,
-    plan: Plan,
-    fabric: Fabric,
-    workspace: Workspace,
-    progress: Progress,
-) -> tuple[History, dict[str, Any]]:
-    """Trains `model` in place, in one stage or two; resumes within either. Gives its history and what the card says of two stages.
-
-    sounds, own, validation, settings: as in `loop.run`. progress: called with the stage ("train"; of two "outer", "codes",
-    "train"), done, total and the history so far, which is empty for codes. In the history of two stages the inner steps go on
-    counting where the outer ones ended, with errors in another unit; the figure `stage` says which is which. The schedule of the KL
-    is the inner stage's.
-    """
-    staged = _staged(model)
-    if staged is None:
-        history = run(
-            model, sounds, own=own, validation=validation, settings=settings, steps=plan.steps, check_every=plan.check_every,
-            seed=plan.seed, fabric=fabric, checkpoints=workspace, progress=lambda step, steps, seen: progress("train", step, steps, seen),
-        )  # fmt: skip
-        return history, {}
-    model = staged
-    outer = run(
-        model.outer, sounds, own=own, validation=validation, settings=settings.model_copy(update={"kl": Kl()}), steps=plan.steps,
-        check_every=plan.check_every, seed=plan.seed, fabric=fabric, checkpoints=_Renamed(workspace, "outer.pt"),
-        progress=lambda step, steps, seen: progress("outer", step, steps, seen),
-    )  # fmt: skip
-    model.outer.requires_grad_(False).eval()
-    model.to(fabric.device)
-    folder = workspace.path / "codes"
-    codes = _Codes(model, sounds, fabric.device)
-
-    def opened() -> ImageStore:
-        return ImageStore(folder, rows=len(sounds), cells=model.mean.numel())
-
-    def encode() -> None:
-        if workspace.load("codes.pt") is None:
-            mean, deviation = code_statistics(model, sounds, device=fabric.device)
-            workspace.save("codes.pt", {"mean": mean, "deviation": deviation})
-        model.set_codes(**_statistics(workspace))
-        folder.mkdir(exist_ok=True)
-        opened().fill(codes.images, progress=lambda done, total: progress("codes", done, total, History()))
-
-    rank_zero_first(fabric, encode)
-    model.set_codes(**_statistics(workspace))
-    store = opened()
-    if settings.start == "corpus":
-        model.inner.cpu().initialise(spread(OnDisk(store, tuple(model.mean.shape))))
-    held = [codes.of(batch) for batch in batches_of(validation, len(validation))]
-    inner = run(
-        model.inner, OnDisk(store, tuple(model.mean.shape)), own=own,
-        validation=InMemory(torch.cat([batch.values for batch in held]), torch.cat([batch.lengths for batch in held])),
-        settings=settings, steps=plan.inner_steps, check_every=plan.inner_check_every, seed=plan.seed, fabric=fabric,
-        checkpoints=_Renamed(workspace, "inner.pt"),
-        progress=lambda step, steps, seen: progress("train", step, steps, _joined(outer, seen)),
-    )  # fmt: skip
-    store.close()
-    history = _joined(outer, inner)
-    return history, _card(model, history, outer, inner, sounds, own, validation, settings, plan, fabric.device)
-
-
-def _staged(model: Model) -> Staged | None:
-    """The model, if it learns in two stages."""
-    return model if isinstance(model, Staged) and not model.together else None
-
-
-def _joined(outer: History, inner: History) -> History:
-    """One history of both stages."""
-    joined = History(*(getattr(outer, name) + getattr(inner, name) for name in ("step", "train", "validation", "kl")))
-    joined.step = outer.step + [outer.step[-1] + step for step in inner.step]
-    for name in outer.figures | inner.figures:
-        before, after = (history.figures.get(name, [math.nan] * len(history.step)) for history in (outer, inner))
-        joined.figures[name] = before + after
-    joined.figures["stage"] = [1.0] * len(outer.step) + [2.0] * len(inner.step)
-    return joined
+OnCheck = Callable[[str, int, int, History], None]  # stage, step, steps, history
 
 
 @dataclass(frozen=True)
-class _Blank:
-    """As many sounds as are asked for, all ones: to calibrate a stage whose sounds are not there yet."""
+class Stage:
+    """One part of a training. name: in reports of progress. checkpoint: its file. steps, check_every: from the plan."""
 
-    count: int
-    shape: tuple[int, ...]
+    name: str
+    model: Model
+    checkpoint: str
+    settings: Training
+    steps: int
+    check_every: int
 
-    def __len__(self) -> int:
-        return self.count
 
-    def __getitem__(self, rows: Tensor) -> Batch:
-        return Batch(torch.ones(len(rows), *self.shape), torch.ones(len(rows), dtype=torch.int64))
+def two_stages(model: Model) -> Staged | None:
+    """The model, if it is trained in two stages."""
+    return model if isinstance(model, Staged) and not model.together else None
+
+
+def stages_of(model: Model, settings: Training, plan: Plan) -> list[Stage]:
+    """The stages of a training, in order. The schedule of the KL is for the last one."""
+    staged = two_stages(model)
+    if staged is None:
+        return [Stage("train", model, CHECKPOINT, settings, plan.steps, plan.check_every)]
+    without_kl = settings.model_copy(update={"kl": Kl()})
+    return [
+        Stage("outer", staged.outer, "outer.pt", without_kl, plan.steps, plan.check_every),
+        Stage("train", staged.inner, "inner.pt", settings, plan.inner_steps, plan.inner_check_every),
+    ]
+
+
+def stage_steps(
+    model: Model, sounds: Sounds, validation: Sounds, *, clip_count: int,
+    measure: Callable[[Model, Sounds, Sounds], Cost | None], budget: Callable[[], StepBudget],
+) -> tuple[tuple[int, int], tuple[int, int]]:  # fmt: skip
+    """Steps and steps between checks of the first stage and of the second; 0 and 0 if there is no second.
+
+    measure: the cost of training a model, None where epochs count. budget: called when all costs are known.
+    """
+    staged = two_stages(model)
+    if staged is None:
+        cost = measure(model, sounds, validation)
+        return budget().steps(cost, after=cost.evaluation * _CLOSING * clip_count if cost else 0.0), (0, 0)
+    outer = measure(staged.outer, sounds, validation)
+    shape = tuple(staged.mean.shape)
+    inner = measure(staged.inner, _ones(len(sounds), shape), _ones(len(validation), shape))
+    after = outer.evaluation * (_CODING * len(sounds) + _CLOSING * clip_count) if outer else 0.0
+    both = budget()
+    return both.steps(outer, share=staged.share, after=after), both.steps(inner, share=1 - staged.share, after=after)
+
+
+def fit_stages(
+    model: Model, sounds: Sounds, *, clip_count: int, validation: Sounds, settings: Training, plan: Plan, fabric: Fabric,
+    workspace: Workspace, on_check: OnCheck,
+) -> tuple[History, dict[str, Any]]:  # fmt: skip
+    """Trains `model` in place, stage by stage. Returns its history, and what the card says about two stages (empty for one).
+
+    sounds, clip_count, validation, settings: as in `fit_model`. Resumes within any stage. on_check: called with the stage ("train"; of
+    two stages "outer", "codes", "train"), done, total and the history so far, which is empty for codes. In the history of two stages
+    the inner steps count on from the last outer one, with errors in another unit; its metric `stage` says which is which.
+    """
+    learned, held, histories = sounds, validation, list[History]()
+    stages = stages_of(model, settings, plan)
+    store: ImageStore | None = None
+    for stage in stages:
+        if histories:
+            assert isinstance(model, Staged)
+            codes = _Codes(model, sounds, fabric, workspace, on_check)
+            store = codes.stored()
+            learned, held = OnDisk(store, tuple(model.mean.shape)), codes.in_memory(validation)
+            if settings.start == "corpus":
+                stage.model.cpu().initialise(initial_batch(learned))
+        histories.append(
+            fit_model(
+                stage.model, learned, clip_count=clip_count, validation=held, settings=stage.settings, steps=stage.steps,
+                check_every=stage.check_every, seed=plan.seed, fabric=fabric, checkpoints=_Renamed(workspace, stage.checkpoint),
+                on_check=_reporter(stage, histories, on_check),
+            )
+        )  # fmt: skip
+    if store is None:
+        return histories[0], {}
+    store.close()
+    card = _card(model, stages, histories, sounds, validation, clip_count=clip_count, device=fabric.device)
+    return concatenated(histories), card
+
+
+def _reporter(stage: Stage, earlier: list[History], on_check: OnCheck) -> Callable[[int, int, History], None]:
+    """Reports a check of a stage, with the history of the stages before it."""
+    before = list(earlier)
+
+    def report(step: int, steps: int, history: History) -> None:
+        on_check(stage.name, step, steps, concatenated([*before, history]))
+
+    return report
+
+
+def _ones(count: int, shape: tuple[int, ...]) -> InMemory:
+    """`count` sounds of ones that share their memory: to time a stage whose sounds are not encoded yet."""
+    return InMemory(torch.ones(()).expand(count, *shape), torch.ones(count, dtype=torch.int64))
 
 
 @torch.no_grad()
 def code_statistics(model: Staged, sounds: Sounds, *, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of every code value over up to 4,096 sounds spread over all, of the shape of `model.mean`."""
-    count = min(len(sounds), _STATISTICS_OF)
+    """Mean and standard deviation of every code value, of the shape of `model.mean`, over up to 4,096 sounds spread over all."""
+    count = min(len(sounds), _STATISTICS_SOUNDS)
     total = torch.zeros(model.mean.shape, dtype=torch.float64)
     squares = torch.zeros_like(total)
     for batch in batches_of(sounds, torch.arange(count) * len(sounds) // count):
@@ -161,32 +143,50 @@ def code_statistics(model: Staged, sounds: Sounds, *, device: torch.device) -> t
     return mean.float(), (squares / count - mean.square()).clamp_min(0).sqrt().float()
 
 
-def _statistics(workspace: Workspace) -> dict[str, Tensor]:
-    state = workspace.load("codes.pt")
-    assert state is not None
-    return {"mean": state["mean"], "deviation": state["deviation"]}
-
-
 class _Codes:
-    """Encodes rows of `sounds` for a store."""
+    """The codes that the trained outer model gives for `sounds`: what the inner model learns from."""
 
-    def __init__(self, model: Staged, sounds: Sounds, device: torch.device):
-        self.model, self.sounds, self.device = model, sounds, device
+    def __init__(self, model: Staged, sounds: Sounds, fabric: Fabric, workspace: Workspace, on_check: OnCheck):
+        self.model, self.sounds, self.fabric, self.workspace, self.on_check = model, sounds, fabric, workspace, on_check
+        model.outer.requires_grad_(False).eval()
+        model.to(fabric.device)
 
-    def images(self, rows: list[int]) -> tuple[Tensor, Tensor]:
+    def stored(self) -> ImageStore:
+        """The codes of all sounds on disk; fixes the statistics that standardise them first."""
+        return rank_zero_first(self.fabric, self._encode)
+
+    def _encode(self) -> ImageStore:
+        statistics = self.workspace.load("codes.pt")
+        if statistics is None:
+            mean, deviation = code_statistics(self.model, self.sounds, device=self.fabric.device)
+            statistics = {"mean": mean, "deviation": deviation}
+            self.workspace.save("codes.pt", statistics)
+        self.model.set_codes(statistics["mean"], statistics["deviation"])
+        folder = self.workspace.path / "codes"
+        folder.mkdir(exist_ok=True)
+        store = ImageStore(folder, rows=len(self.sounds), cells=self.model.mean.numel())
+        store.fill(self._rows, progress=lambda done, total: self.on_check("codes", done, total, History()))
+        return store
+
+    def _rows(self, rows: list[int]) -> tuple[Tensor, Tensor]:
         """Codes `(rows, values)` and lengths `(rows,)` in samples."""
-        batch = self.of(self.sounds[torch.tensor(rows)])
+        batch = self._encode_batch(self.sounds[torch.tensor(rows)])
         return batch.values.flatten(1), batch.lengths
 
+    def in_memory(self, sounds: Sounds) -> InMemory:
+        """The codes of other sounds."""
+        batches = [self._encode_batch(batch) for batch in batches_of(sounds, len(sounds))]
+        return InMemory(torch.cat([batch.values for batch in batches]), torch.cat([batch.lengths for batch in batches]))
+
     @torch.no_grad()
-    def of(self, batch: Batch) -> Batch:
-        """Sounds as standardised codes, on the CPU."""
-        codes = self.model.codes(batch.to(self.device)).to(torch.device("cpu"))
-        return Batch(codes.values.clamp(-_MOST, _MOST), codes.lengths)
+    def _encode_batch(self, batch: Batch) -> Batch:
+        """Sounds -> standardised codes `(batch, *model.mean.shape)`, on the CPU."""
+        codes = self.model.codes(batch.to(self.fabric.device)).to(torch.device("cpu"))
+        return Batch(codes.values.clamp(-_LARGEST, _LARGEST), codes.lengths)
 
 
 class _Renamed:
-    """Checkpoints of a stage under a name of its own."""
+    """Checkpoints of a stage, each in one file of its own name."""
 
     def __init__(self, checkpoints: Checkpoints, name: str):
         self.checkpoints, self.name = checkpoints, name
@@ -199,43 +199,40 @@ class _Renamed:
 
 
 def _card(
-    model: Staged,
-    joined: History,
-    outer: History,
-    inner: History,
+    model: Model,
+    stages: list[Stage],
+    histories: list[History],
     sounds: Sounds,
-    own: int,
     validation: Sounds,
-    settings: Training,
-    plan: Plan,
+    *,
+    clip_count: int,
     device: torch.device,
 ) -> dict[str, Any]:
-    """Errors from sound to sound through both, and what each stage did, errors in its own unit."""
+    """Errors from sound to sound through both parts; and for each stage its steps, and its errors in a unit of its own."""
     model.eval()
-    with torch.no_grad():
-        train, *_ = evaluate(model, sounds, min(own, _CHECKED), device)
-        held, *_ = evaluate(model, validation, len(validation), device)
-    stages, best = {}, 0
-    for name, part, history, steps in (("outer", model.outer, outer, plan.steps), ("inner", model.inner, inner, plan.inner_steps)):
-        best = best_check(history, first=settled(settings.kl, steps=steps) if name == "inner" else 0)
-        stages[name] = {
-            "parameters": sum(p.numel() for p in part.parameters()),
+    train, *_ = evaluate(model, sounds, min(clip_count, _CARD_SOUNDS), device)
+    held, *_ = evaluate(model, validation, len(validation), device)
+    (outer, inner), parts, best = histories, {}, 0
+    for name, stage, history in zip(("outer", "inner"), stages, histories, strict=True):
+        best = best_check(history, first=settled_step(stage.settings.kl, steps=stage.steps))
+        parts[name] = {
+            "parameters": sum(p.numel() for p in stage.model.parameters()),
             "steps": history.step[-1],
-            "steps_planned": steps,
+            "steps_planned": stage.steps,
             "best_step": history.step[best],
-            "unit": part.unit if name == "outer" else "% of the codes' deviation",
+            "unit": stage.model.unit if name == "outer" else "% of the codes' deviation",
             "train_error": round(history.train[best], 3),
             "validation_error": round(history.validation[best], 3),
         }
     return {
         "steps": outer.step[-1] + inner.step[-1],
-        "steps_planned": plan.steps + plan.inner_steps,
-        "stopped_early": outer.step[-1] < plan.steps or inner.step[-1] < plan.inner_steps,
+        "steps_planned": sum(stage.steps for stage in stages),
+        "stopped_early": any(history.step[-1] < stage.steps for stage, history in zip(stages, histories, strict=True)),
         "train_error": round(train, 3),
         "validation_error": round(held, 3),
         "overfit_ratio": round(held / max(train, 1e-9), 3),
-        "best_step": joined.step[len(outer.step) + best],
+        "best_step": outer.step[-1] + inner.step[best],
         "kl_nats": round(inner.kl[best], 2),
-        "figures": {name: round(values[best], 3) for name, values in inner.figures.items()},
-        "stages": stages,
+        "metrics": {name: round(values[best], 3) for name, values in inner.metrics.items()},
+        "stages": parts,
     }

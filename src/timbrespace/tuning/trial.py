@@ -17,10 +17,11 @@ from timbrespace.config.build import build_model, build_representation
 from timbrespace.config.schema import Config
 from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.corpus.corpus import Corpus
+from timbrespace.training.callbacks import Progress, StopTraining, TrainingCallbacks
 from timbrespace.training.data.source import clip_samples
 from timbrespace.training.log import log_path
 from timbrespace.training.loop import DivergedError
-from timbrespace.training.train import Report, StopTraining, train
+from timbrespace.training.train import train
 from timbrespace.tuning.samplers import LAST_MARK, mark
 from timbrespace.tuning.space import Range, settings_with
 
@@ -70,29 +71,29 @@ def objective(trial: Trial, search: Search) -> float:
         raise end("refused", f"{parameters:,} parameters, {search.limit:,.0f} are the limit")
     last = -1
 
-    def watch(report: Report) -> None:
+    def on_progress(progress: Progress) -> None:
         nonlocal last
-        if report.stage == "train" and report.figures and report.done:  # where it begins says nothing of how it learns
-            now = mark(report.epoch)
+        if progress.stage == "train" and progress.metrics and progress.done:  # where it begins says nothing of how it learns
+            now = mark(progress.epoch)
             if last < 0:
-                trial.set_user_attr(LAST_MARK, mark(report.epoch * report.total / max(1, report.done)))
-            figures.update(report.figures, epochs=round(report.epoch, 3))
+                trial.set_user_attr(LAST_MARK, mark(progress.epoch * progress.total / max(1, progress.done)))
+            figures.update(progress.metrics, epochs=round(progress.epoch, 3))
             for number in range(last + 1 if last >= 0 else now, now + 1):  # what was passed since the last check counts as seen now
-                trial.report(report.figures["validation"], number)
+                trial.report(progress.metrics["validation"], number)
             last = max(last, now)
             if trial.should_prune():
                 raise StopTraining
-        elif report.stage == "finish":
-            figures.update(report.figures, through=1.0)
-            search.units[:] = [report.unit]
-            trial.set_user_attr("unit", report.unit)
+        elif progress.stage == "finish":
+            figures.update(progress.metrics, through=1.0)
+            search.units[:] = [progress.unit]
+            trial.set_user_attr("unit", progress.unit)
             raise StopTraining
 
     target = search.work / f"trial-{trial.number:04d}.safetensors"
     try:
         train(
             search.corpus, target, preset=config, seed=search.seed, device=search.device, force=True,
-            encoded=search.work / "encoded", watch=watch,
+            encoded=search.work / "encoded", callbacks=TrainingCallbacks(on_progress=on_progress),
         )  # fmt: skip
     except StopTraining:
         pass

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from timbrespace.corpus.corpus import Corpus
     from timbrespace.synthesis.instrument import Instrument
-    from timbrespace.training.train import Report
+    from timbrespace.training.callbacks import Progress, TrainingCallbacks
 
 
 class TrainingPage:
@@ -28,14 +28,15 @@ class TrainingPage:
         check_absent(path, force=force)
         self.path, self.force, self.snapshots = path, force, Snapshots()
 
-    def callbacks(self, watch: Callable[[Report], None]) -> dict[str, Any]:
-        """Returns the callbacks for `train` as keyword arguments. watch: a further one that is called at every report."""
+    def callbacks(self, show: Callable[[Progress], None]) -> TrainingCallbacks:
+        """Returns the callbacks of the training: those of this page, and `show` at every progress."""
+        from timbrespace.training.callbacks import TrainingCallbacks
 
-        def both(report: Report) -> None:
-            watch(report)
-            self.snapshots.watch(report)
+        def on_progress(progress: Progress) -> None:
+            show(progress)
+            self.snapshots.on_progress(progress)
 
-        return {"watch": both, "ready": self.snapshots.ready, "finished": self.write}
+        return TrainingCallbacks(on_start=self.snapshots.on_start, on_progress=on_progress, on_finish=self.write)
 
     def write(self, instrument: Instrument, corpus: Corpus) -> None:
         """Writes the page of an instrument that was trained on `corpus`."""

@@ -25,9 +25,10 @@ def demo(
     import time
 
     from timbrespace.cli.common.corpus import progress_bar
-    from timbrespace.cli.learn.train import watching
+    from timbrespace.cli.learn.progress import showing_progress
     from timbrespace.corpus.prepare import prepare
     from timbrespace.report.results import Morph, Results, write_results
+    from timbrespace.training.callbacks import TrainingCallbacks
     from timbrespace.training.train import train
 
     _renew(out)
@@ -44,8 +45,10 @@ def demo(
     with progress_bar("preparing", quiet=False) as progress:
         corpus = prepare(source, out / "corpus", seed=seed, progress=progress)
     finish_step(f"prepared {len(corpus)} clips" if not source.startswith("synthetic:") else f"synthesised {len(corpus)} clips")
-    with watching(quiet=False) as watch:
-        instrument = train(corpus, out / "instrument.safetensors", minutes=minutes, seed=seed, watch=watch)
+    with showing_progress(quiet=False) as show:
+        instrument = train(
+            corpus, out / "instrument.safetensors", minutes=minutes, seed=seed, callbacks=TrainingCallbacks(on_progress=show)
+        )
     finish_step("trained the instrument")
     with progress_bar("generating", quiet=False) as progress:
         sounds = instrument.generate(count, seed=seed, progress=progress)

@@ -1,4 +1,4 @@
-"""Encoded sounds as the loop takes them: in memory where they are small, from disk where they are not."""
+"""Encoded sounds by batches of rows: in memory if they are small, from disk if they are large."""
 
 from __future__ import annotations
 
@@ -12,24 +12,23 @@ from torch import Tensor
 from timbrespace.model.base import Batch
 from timbrespace.training.data.image_store import ImageStore
 
-_TOGETHER, _VALUES = 256, 2**21  # sounds, and values of theirs, that go through a model at once without gradients: its layers take more
-
-_BEGUN_WITH, _BEGUN_VALUES = 1_024, 2**25  # sounds, and values of theirs, that a model is begun with
+_BATCH, _BATCH_VALUES = 256, 2**21  # most sounds, and values in all, of a batch without gradients: layers need a multiple of this memory
+_INITIAL, _INITIAL_VALUES = 1_024, 2**25  # most sounds, and values in all, of the batch that initialises a model
 
 
 class Sounds(Protocol):
     """Encoded sounds to learn from."""
 
     def __len__(self) -> int:
-        """How many."""
+        """The number of sounds."""
 
     def __getitem__(self, rows: Tensor) -> Batch:
-        """Those of `rows (n,)`."""
+        """The batch of `rows (n,)`."""
 
 
 @dataclass(frozen=True)
 class InMemory:
-    """values `(n, …)` in the model's own form, true lengths `(n,)` in samples, pitches `(n,)`, facts `(n, conditions)`: see `Batch`."""
+    """Sounds in memory. values `(n, …)`, lengths `(n,)` in samples, pitches `(n,)`, facts `(n, conditions)`: see `Batch`."""
 
     values: Tensor
     lengths: Tensor
@@ -46,7 +45,7 @@ class InMemory:
 
 @dataclass(frozen=True)
 class OnDisk:
-    """The rows of an image store, each as a tensor of `shape`: memory stays flat however many there are. facts: as `InMemory`."""
+    """The rows of an image store, each as a tensor of `shape`; memory does not grow with their number. facts: `(n, conditions)`."""
 
     store: ImageStore
     shape: tuple[int, ...]
@@ -60,16 +59,16 @@ class OnDisk:
         return Batch(self.store.take(rows).unflatten(1, self.shape), self.store.lengths[rows], facts=facts)
 
 
-def spread(sounds: Sounds) -> Batch:
-    """As many sounds as a model is begun with, spread evenly over all."""
+def initial_batch(sounds: Sounds) -> Batch:
+    """The batch that initialises a model: up to 1,024 sounds, spread evenly over all."""
     values = sounds[torch.zeros(1, dtype=torch.int64)].values.numel()
-    count = min(len(sounds), _BEGUN_WITH, max(1, _BEGUN_VALUES // max(1, values)))
+    count = min(len(sounds), _INITIAL, max(1, _INITIAL_VALUES // max(1, values)))
     return sounds[torch.arange(count) * len(sounds) // count]
 
 
 def batches_of(sounds: Sounds, rows: int | Tensor) -> Iterator[Batch]:
-    """The first sounds, or those of `rows (n,)`, in batches small enough for any model's memory."""
+    """The first `rows` sounds, or those of `rows (n,)`, in batches small enough for any model's memory."""
     chosen = torch.arange(rows) if isinstance(rows, int) else rows
     values = sounds[chosen[:1]].values.numel()
-    for some in chosen.split(max(1, min(_TOGETHER, _VALUES // max(1, values)))):
+    for some in chosen.split(max(1, min(_BATCH, _BATCH_VALUES // max(1, values)))):
         yield sounds[some]

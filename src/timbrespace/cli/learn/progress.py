@@ -1,0 +1,75 @@
+"""The progress of a training in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from timbrespace.training.callbacks import Progress
+
+_STAGES = {
+    "prepare": "preparing",
+    "encode": "encoding variations",
+    "codec": "linear codec",
+    "outer": "training the outer model",
+    "codes": "encoding codes",
+    "train": "training",
+    "finish": "map and card",
+}
+
+
+@contextmanager
+def showing_progress(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
+    """An `on_progress` callback: on a terminal a progress bar with the time left, elsewhere a line a stage, both on stderr."""
+    import sys
+
+    if quiet:
+        yield lambda progress: None
+    elif not sys.stderr.isatty():
+        yield _line_per_stage()
+    else:
+        with _progress_bar() as show:
+            yield show
+
+
+def _line_per_stage() -> Callable[[Progress], None]:
+    """A callback that prints the name of every new stage, and warnings."""
+    import sys
+
+    seen: set[str] = set()
+
+    def show(progress: Progress) -> None:
+        if progress.stage not in seen:
+            seen.add(progress.stage)
+            print(_STAGES[progress.stage] + " …", file=sys.stderr, flush=True)
+        if progress.advice:
+            print(f"Warning: {progress.advice}", file=sys.stderr, flush=True)
+
+    return show
+
+
+@contextmanager
+def _progress_bar() -> Iterator[Callable[[Progress], None]]:
+    """A callback that draws a bar a stage, with the newest errors, and prints warnings above it."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description:<40}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Bars(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def show(progress: Progress) -> None:
+            stage = progress.stage
+            if stage not in tasks:
+                for task in tasks.values():
+                    bars.stop_task(task)
+                tasks[stage] = bars.add_task(_STAGES[stage], total=None)
+            if progress.advice:
+                bars.console.print(f"Warning: {progress.advice}", markup=False, highlight=False)
+            errors = "".join(f"  {name} {value:.2f} {progress.unit}" for name, value in progress.metrics.items())
+            bars.update(tasks[stage], completed=progress.done, total=progress.total or None, description=_STAGES[stage] + errors)
+
+        yield show

@@ -1,0 +1,62 @@
+"""What a training reports to its caller, and how the caller stops it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+    from timbrespace.config.schema import Config
+    from timbrespace.corpus.corpus import Corpus
+    from timbrespace.model.base import Model
+    from timbrespace.synthesis.instrument import Instrument
+    from timbrespace.training.data.sounds import Sounds
+
+
+@dataclass
+class Progress:
+    """The progress of a training.
+
+    stage: "prepare", "encode", "codec", "outer", "codes", "train" or "finish". done, total: of the stage's work.
+    metrics: of the last check: "train" and "validation", errors in `unit`. epoch: passes over all sounds so far.
+    advice: a warning with a remedy, or None.
+    """
+
+    stage: str
+    done: int = 0
+    total: int = 0
+    metrics: dict[str, float] = field(default_factory=dict)
+    unit: str = "dB"
+    advice: str | None = None
+    epoch: float = 0.0
+
+
+class StopTraining(Exception):  # noqa: N818 - a request, not an error
+    """Raised by `on_start` or `on_progress` to end a training for good: its working folder is removed, and the exception reaches the
+    caller of `train`."""
+
+
+class TrainingContext(NamedTuple):
+    """A training before its first step: the model, the sounds it learns from, the sounds it is checked on, the settings, the devices."""
+
+    model: Model
+    sounds: Sounds
+    validation: Sounds
+    config: Config
+    fabric: Fabric
+
+
+@dataclass(frozen=True)
+class TrainingCallbacks:
+    """Functions that a training calls; each does nothing unless given.
+
+    on_start: before the first step. on_progress: at every check, and as each stage proceeds. on_finish: with the written instrument and
+    the corpus it was trained on. With several processes `on_progress` is called in the first one alone.
+    """
+
+    on_start: Callable[[TrainingContext], None] = lambda context: None
+    on_progress: Callable[[Progress], None] = lambda progress: None
+    on_finish: Callable[[Instrument, Corpus], None] = lambda instrument, corpus: None

@@ -1,0 +1,74 @@
+"""The metrics of every check of a training, and which check is the best."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+_SPOILT = 2.0  # times the error before the first step
+
+
+@dataclass
+class History:
+    """One list a metric, one value a check, all of the same length. Errors are in the model's unit."""
+
+    step: list[int] = field(default_factory=list)
+    train: list[float] = field(default_factory=list)
+    validation: list[float] = field(default_factory=list)
+    kl: list[float] = field(default_factory=list)  # nats a sound, on the training clips
+    metrics: dict[str, list[float]] = field(default_factory=dict)  # other metrics of the model, on the training clips
+
+    def append(self, step: int, train: float, validation: float, kl: float, metrics: dict[str, float]) -> None:
+        """Adds a check."""
+        for values, value in zip((self.train, self.validation, self.kl), (train, validation, kl), strict=True):
+            values.append(value)
+        self.step.append(step)
+        for name, value in metrics.items():
+            self.metrics.setdefault(name, []).append(value)
+
+    def columns(self) -> dict[str, list[Any]]:
+        """Every metric by its name, "step" first."""
+        named: dict[str, list[Any]] = {"step": self.step, "train": self.train, "validation": self.validation, "kl": self.kl}
+        return named | self.metrics
+
+    def rows(self, *, epochs_per_step: float) -> Iterator[dict[str, Any]]:
+        """A dict a check for JSON: step, epoch and every metric by its name; None for a value that is not finite."""
+        columns = self.columns()
+        for k, step in enumerate(columns.pop("step")):
+            row = {"step": step, "epoch": round(step * epochs_per_step, 4)}
+            yield row | {name: values[k] if math.isfinite(values[k]) else None for name, values in columns.items() if k < len(values)}
+
+
+def best_check(history: History, *, first: float = 0.0) -> int:
+    """The check with the least validation error among those from step `first` on; the last check if there are none yet.
+
+    The check before the first step (step 0) counts fully only without a KL. Errors are computed without noise, which suits a linear
+    model best, and training gives some of that up for a better use of the latent. With a KL, step 0 is the best only if its error is
+    less than half: then training has spoilt the model.
+    """
+    late = [k for k, step in enumerate(history.step) if step >= first]
+    trained = [k for k in late if history.step[k]]
+    if not trained:
+        return late[0] if late else len(history.step) - 1
+    best = min(trained, key=history.validation.__getitem__)
+    better = history.validation[late[0]] * (_SPOILT if any(history.kl) else 1.0) < history.validation[best]
+    return late[0] if better and not history.step[late[0]] else best
+
+
+def concatenated(stages: Sequence[History]) -> History:
+    """The history of all stages; steps count on from the last step of the stage before. Of several stages, the metric `stage` is 1, 2, …"""
+    if len(stages) == 1:
+        return stages[0]
+    joined = History()
+    for number, stage in enumerate(stages, start=1):
+        count, start = len(joined.step), joined.step[-1] if joined.step else 0
+        joined.step += [start + step for step in stage.step]
+        for name in ("train", "validation", "kl"):
+            getattr(joined, name).extend(getattr(stage, name))
+        metrics = stage.metrics | {"stage": [float(number)] * len(stage.step)}
+        for name in joined.metrics | metrics:
+            before = joined.metrics.get(name, [math.nan] * count)
+            joined.metrics[name] = before + metrics.get(name, [math.nan] * len(stage.step))
+    return joined

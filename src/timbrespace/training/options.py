@@ -1,0 +1,66 @@
+"""The options of a training: names, defaults, checks and documentation in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from timbrespace.config.presets import load_preset
+from timbrespace.config.schema import Config
+from timbrespace.contracts import ConfigError
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """How to train; keyword arguments of `timbrespace.train` and flags of `timbrespace train` have the same names.
+
+    preset: a name, the path of a YAML file, or a Config.
+    minutes: of work in all. A short calibration turns them into steps and stores these, so that a resumed run equals an unbroken one.
+    epochs: instead of minutes, passes over all sounds and variations. They do not depend on the speed of the machine: two runs with the
+        same seed give the same instrument. Either of the two overrides the preset.
+    changes: `key=value` texts that override the preset, such as "model.dims=16".
+    seed: a whole number from 0 to 2**32 - 1. device: auto, cpu, cuda or mps.
+    channels: 1 mixes a folder of sounds to mono, 2 keeps stereo.
+    resume: continue an interrupted run from its last checkpoint, at most seconds old. force: replace existing files.
+    precision: 32, 16-mixed (GPU only) or bf16-mixed.
+    devices, nodes: devices of each machine, and machines, that share every batch; the program starts itself again for each device.
+    tensorboard: a folder for TensorBoard's files.
+    encoded: a folder that keeps the encoded sounds of the last run for further runs.
+    """
+
+    preset: str | Path | Config = "oneshot"
+    minutes: float | None = None
+    epochs: float | None = None
+    changes: tuple[str, ...] = ()
+    seed: int = 0
+    device: str = "auto"
+    channels: int = 1
+    resume: bool = False
+    force: bool = False
+    precision: str = "32"
+    devices: int = 1
+    nodes: int = 1
+    tensorboard: Path | str | None = None
+    encoded: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for options that contradict each other or are out of range, whatever the machine."""
+        object.__setattr__(self, "changes", tuple(self.changes))
+        if self.minutes is not None and self.epochs is not None:
+            raise ConfigError(f"minutes ({self.minutes:g}) and epochs ({self.epochs:g}) are both given; give one of them")
+        if not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
+            raise ConfigError(f"seed is {self.seed!r}, allowed is a whole number from 0 to {2**32 - 1}")
+        if self.changes and isinstance(self.preset, Config):
+            raise ConfigError(
+                f"changes ({', '.join(self.changes)}) go with a preset's name or file; to change a Config, make a new one with make_config"
+            )
+
+    def config(self) -> Config:
+        """The checked settings: the preset with minutes or epochs and `changes`. Raises ConfigError."""
+        if not isinstance(self.preset, Config):
+            return load_preset(self.preset, changes=self.changes, minutes=self.minutes, epochs=self.epochs)
+        from timbrespace.config.build import make_config  # imports PyTorch
+
+        given: dict[str, float | None] = {"epochs": None} if self.minutes is not None else {}
+        given |= {name: value for name, value in (("minutes", self.minutes), ("epochs", self.epochs)) if value is not None}
+        return make_config(self.preset.model_dump() | {"training": self.preset.training.model_dump() | given})

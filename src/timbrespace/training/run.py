@@ -1,0 +1,313 @@
+"""One training from sounds to an instrument: prepare, encode, fit, finish."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+
+from timbrespace.config.build import build_model, build_representation
+from timbrespace.config.schema import Config, Training
+from timbrespace.corpus.corpus import Corpus
+from timbrespace.evaluation.card import make_card
+from timbrespace.model.base import Model
+from timbrespace.model.codec.linear import LinearCodecVAE
+from timbrespace.model.registry import MODELS
+from timbrespace.parallel import Pool
+from timbrespace.representation.base import Representation
+from timbrespace.synthesis.instrument import Instrument
+from timbrespace.training.assemble import make_instrument, training_card
+from timbrespace.training.calibration import Cost, StepBudget, affordable_synthesised, affordable_variations, measure_cost
+from timbrespace.training.callbacks import Progress, TrainingCallbacks, TrainingContext
+from timbrespace.training.collapse import activity
+from timbrespace.training.data.clip_dataset import ClipDataset, encode_rows
+from timbrespace.training.data.conditions import with_conditions
+from timbrespace.training.data.encode import encode_clips, fit_codec, image_shape, known_facts
+from timbrespace.training.data.image_store import ImageStore, cached_folder
+from timbrespace.training.data.normalise import fit_normalisation
+from timbrespace.training.data.pitch import clip_pitches, with_notes
+from timbrespace.training.data.sounds import OnDisk, Sounds, initial_batch
+from timbrespace.training.data.source import check_same, clip_samples, open_corpus, origin_of
+from timbrespace.training.data.synthesised import COPIES, concatenated, synthesised_dataset
+from timbrespace.training.distributed import device_text, rank_zero_first, rank_zero_only
+from timbrespace.training.history import History, best_check
+from timbrespace.training.log import TensorBoard, log_path, write_log
+from timbrespace.training.loop import CHECKED_CLIPS
+from timbrespace.training.losses import settled_step
+from timbrespace.training.options import TrainOptions
+from timbrespace.training.stages import fit_stages, stage_steps
+from timbrespace.training.workspace import Plan, Workspace
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The corpus, its training clips, the settings with every "auto" resolved, the fitted representation and the untrained model.
+
+    shape: of one sound in the form the model learns from.
+    """
+
+    corpus: Corpus
+    clips: list[int]
+    config: Config
+    representation: Representation
+    model: Model
+    shape: tuple[int, ...]
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Training clips, variations and synthesised sounds: the dataset that encodes them, and the store with all its `rows` encoded.
+
+    clip_rows: rows of clips and variations; synthesised sounds follow them.
+    """
+
+    dataset: ClipDataset
+    store: ImageStore
+    clip_rows: int
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class Sets:
+    """What the model learns from and what it is checked on. held: the clips of `validation`."""
+
+    sounds: Sounds
+    validation: Sounds
+    held: list[int]
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """All checks of the training. stages: the card's part on two stages, empty for one."""
+
+    history: History
+    stages: dict[str, Any]
+    plan: Plan
+
+
+class TrainingRun:
+    """One training from sounds to an instrument. Start reading at `run`; every step takes the results of earlier steps."""
+
+    def __init__(
+        self, source: Path | str | Corpus, out: Path, options: TrainOptions, config: Config, fabric: Fabric, workspace: Workspace,
+        callbacks: TrainingCallbacks, tensorboard: TensorBoard | None = None,
+    ):  # fmt: skip
+        self.source, self.out, self.options, self.config, self.fabric = source, out, options, config, fabric
+        self.workspace, self.callbacks, self.tensorboard = workspace, callbacks, tensorboard
+        self.resumed = workspace.has_plan()
+        self.started, self.seconds = time.monotonic(), dict[str, float]()  # seconds of each step, for the card
+
+    def run(self) -> Instrument:
+        """The trained instrument, also written to `out`."""
+        with self._timed("prepare"):
+            prepared = self.prepare()
+        with self._timed("encode"):
+            encoded = self.encode(prepared)
+        with self._timed("codec"):
+            sets = self.initialise(prepared, encoded)
+        with self._timed("train"):
+            fitted = self.fit(prepared, encoded, sets)
+        instrument = self.finish(prepared, sets, fitted)
+        encoded.store.close()
+        if self.fabric.is_global_zero:
+            self.workspace.remove()
+        return instrument
+
+    def prepare(self) -> Prepared:
+        """Opens or makes the corpus, resolves the settings with it, fits the representation and builds the model."""
+        corpus = rank_zero_first(self.fabric, self._open_corpus)
+        clips = corpus.indices("train")
+        config = with_notes(self.config, [corpus.clips[i].pitch for i in clips])
+        config = with_conditions(config, corpus, clips)
+        representation = build_representation(config.representation, sample_rate=corpus.sample_rate, channels=corpus.channels)
+        plan = self._first_plan(corpus, config)
+        fit_normalisation(representation, corpus, samples=plan.samples, padded=MODELS[config.model["name"]].fixed_length)
+        with torch.random.fork_rng():
+            torch.manual_seed(plan.seed)
+            model = build_model(config.model, representation=representation, samples=plan.samples)
+        shape = image_shape(model, representation, plan.samples)
+        return Prepared(corpus, clips, config, representation, model, shape, plan)
+
+    def encode(self, prepared: Prepared) -> Encoded:
+        """Encodes the training clips, their variations and synthesised sounds; the plan now says how many."""
+        corpus, model, plan, settings = prepared.corpus, prepared.model, prepared.plan, prepared.config.training
+        clips = ClipDataset(
+            corpus, prepared.clips, prepared.representation, model, samples=plan.samples, seed=plan.seed,
+            augmentation=settings.augmentation, pitches=clip_pitches(corpus, prepared.clips, model) if model.pitched else None,
+            **known_facts(model, corpus, prepared.clips),
+        )  # fmt: skip
+        if not self.resumed:
+            plan = self._stored(lambda: self._with_counts(prepared.plan, clips, settings, channels=corpus.channels))
+        clip_rows = len(prepared.clips) * (1 + plan.variations)
+        dataset = concatenated(clips, clip_rows, synthesised_dataset(clips, count=plan.synthesised, channels=corpus.channels))
+        rows, folder = clip_rows + plan.synthesised * COPIES, self.workspace.path
+        if self.options.encoded is not None:
+            folder = cached_folder(self.options.encoded, clips, rows=rows, fingerprint=corpus.fingerprint)
+
+        def filled() -> ImageStore:
+            store = ImageStore(folder, rows=rows, cells=math.prod(prepared.shape))
+            with Pool(torch.get_num_threads()) as pool:
+                store.fill(lambda some: encode_rows(dataset, some, pool), progress=self._progress("encode"))
+            clips.keep_figures(folder, clip_rows)
+            return store
+
+        return Encoded(clips, rank_zero_first(self.fabric, filled), clip_rows, plan)
+
+    def initialise(self, prepared: Prepared, encoded: Encoded) -> Sets:
+        """Fits the linear codec of a model that has one, encodes the validation clips, and initialises the weights."""
+        model, corpus, store = prepared.model, prepared.corpus, encoded.store
+        self._progress("codec")(0, 0)
+        sounds: Sounds
+        if isinstance(model, LinearCodecVAE):
+            codec = model  # of this type inside the function below, too
+            seed = encoded.plan.seed
+            sounds = rank_zero_first(self.fabric, lambda: fit_codec(codec, store, self.workspace, encoded.dataset, seed=seed))
+        else:
+            sounds = OnDisk(store, prepared.shape, _row_facts(encoded))
+        held = corpus.indices("validation") or prepared.clips
+        samples = encoded.plan.samples
+        validation = encode_clips(model, corpus, held, prepared.representation, samples=samples, shape=prepared.shape)
+        if prepared.config.training.start == "corpus" and not isinstance(model, LinearCodecVAE):  # its codec is its initialisation
+            model.initialise(initial_batch(sounds))
+        return Sets(sounds, validation, held)
+
+    def fit(self, prepared: Prepared, encoded: Encoded, sets: Sets) -> Fitted:
+        """Decides on the number of steps, unless the plan has it, and trains the model in place."""
+        model, settings = prepared.model, prepared.config.training
+        self.callbacks.on_start(TrainingContext(model, sets.sounds, sets.validation, prepared.config, self.fabric))
+        plan = encoded.plan
+        if not plan.steps:
+            with_steps = self._with_steps(prepared, plan, sets)  # in all processes: they train together to measure the cost
+            plan = self._stored(lambda: with_steps)
+        epochs_per_step = settings.batch / len(sets.sounds)
+
+        def on_check(stage: str, step: int, steps: int, history: History) -> None:
+            if not history.step:
+                return self.callbacks.on_progress(Progress(stage, step, steps))
+            if self.fabric.is_global_zero:
+                write_log(log_path(self.out), history, epochs_per_step=epochs_per_step)
+                if self.tensorboard is not None:
+                    self.tensorboard.add_check(history)
+            metrics = {"train": history.train[-1], "validation": history.validation[-1]}
+            unit = "%" if stage == "train" and plan.inner_steps else model.unit
+            self.callbacks.on_progress(Progress(stage, step, steps, metrics, unit=unit, epoch=step * epochs_per_step))
+
+        history, stages = fit_stages(
+            model, sets.sounds, clip_count=len(prepared.clips), validation=sets.validation, settings=settings, plan=plan,
+            fabric=self.fabric, workspace=self.workspace, on_check=on_check,
+        )  # fmt: skip
+        return Fitted(history, stages, plan)
+
+    def finish(self, prepared: Prepared, sets: Sets, fitted: Fitted) -> Instrument:
+        """Assembles the instrument with its map and card, and writes it; processes other than the first load it."""
+        model, history, plan, started = prepared.model, fitted.history, fitted.plan, time.monotonic()
+        clip_count = len(prepared.clips)
+        latent_use = activity(model.cpu().eval(), sets.sounds, clip_count=clip_count)
+        best = best_check(history, first=settled_step(prepared.config.training.kl, steps=plan.steps))
+        errors = {name: fitted.stages.get(f"{name}_error", getattr(history, name)[best]) for name in ("train", "validation")}
+        self.callbacks.on_progress(Progress("finish", metrics=errors, unit=model.unit, advice=latent_use.advice()))
+        written: list[Instrument] = []
+
+        def write() -> None:
+            instrument = make_instrument(
+                model, prepared.corpus, prepared.config, prepared.representation, samples=plan.samples, sounds=sets.sounds, seed=plan.seed
+            )
+            training = training_card(
+                prepared.config, plan, history, sounds=sets.sounds, clip_count=clip_count, device=device_text(self.fabric), unit=model.unit
+            )
+            card = make_card(instrument, prepared.corpus, training=training | fitted.stages | latent_use.card(), seed=plan.seed)
+            self.seconds["finish"] = time.monotonic() - started
+            card["training"]["seconds"] = {name: round(value, 1) for name, value in self.seconds.items()}
+            instrument = Instrument(replace(instrument.contents, card=card))
+            instrument.save(self.out, force=self.options.force)
+            self.callbacks.on_finish(instrument, prepared.corpus)
+            if self.tensorboard is not None:
+                self.tensorboard.add_sounds(instrument, [prepared.corpus.audio(i) for i in sets.held[:4]], step=history.step[-1])
+            written.append(instrument)
+
+        rank_zero_only(self.fabric, write)
+        return written[0] if written else Instrument.load(self.out)
+
+    def _open_corpus(self) -> Corpus:
+        """The corpus that the source is, or the one made from it in the working folder."""
+        progress, options = self._progress("prepare"), self.options
+        return open_corpus(self.source, self.workspace, channels=options.channels, seed=options.seed, progress=progress)
+
+    def _first_plan(self, corpus: Corpus, config: Config) -> Plan:
+        """A new plan without counts; or the stored one of a resumed run. Raises ConfigError if that is another run."""
+        origin = origin_of(self.source, self.options.channels)
+        if self.resumed:
+            plan = self.workspace.read_plan()
+            check_same(plan, corpus, config, self.options.seed, self.workspace, self.fabric, origin=origin)
+            torch.set_num_threads(plan.threads)
+            return plan
+        return Plan(
+            fingerprint=corpus.fingerprint,
+            config=config.model_dump(mode="json"),
+            seed=self.options.seed,
+            samples=clip_samples(corpus, config.training.seconds),
+            variations=0,
+            threads=torch.get_num_threads(),
+            source=origin,
+            precision=str(self.fabric.strategy.precision.precision),
+            processes=self.fabric.world_size,
+        )
+
+    def _with_counts(self, plan: Plan, clips: ClipDataset, settings: Training, *, channels: int) -> Plan:
+        """The plan with the number of variations and of synthesised sounds; none of these for a model of notes, as they have no pitch."""
+        wanted = 0 if clips.model.pitched else settings.synthesised
+        synthesised = synthesised_dataset(clips, count=wanted, channels=channels)
+        return replace(
+            plan, variations=affordable_variations(clips, settings), synthesised=affordable_synthesised(synthesised, settings)
+        )  # fmt: skip
+
+    def _with_steps(self, prepared: Prepared, plan: Plan, sets: Sets) -> Plan:
+        """The plan with the number of steps of each stage."""
+        settings, clip_count = prepared.config.training, len(prepared.clips)
+
+        def cost(model: Model, sounds: Sounds, validation: Sounds) -> Cost | None:
+            if settings.epochs is not None:
+                return None
+            return measure_cost(model, sounds, validation, settings, self.fabric, seed=plan.seed)
+
+        def budget() -> StepBudget:
+            checked = min(CHECKED_CLIPS, clip_count) + len(sets.validation)
+            return StepBudget(settings, images=len(sets.sounds), checked=checked, elapsed=time.monotonic() - self.started)
+
+        (steps, every), (inner, inner_every) = stage_steps(
+            prepared.model, sets.sounds, sets.validation, clip_count=clip_count, measure=cost, budget=budget
+        )
+        return replace(plan, steps=steps, check_every=every, inner_steps=inner, inner_check_every=inner_every)
+
+    def _stored(self, make: Callable[[], Plan]) -> Plan:
+        """The plan that the first process makes and stores in the working folder; the others read it there."""
+        rank_zero_only(self.fabric, lambda: self.workspace.write_plan(make()))
+        return self.workspace.read_plan()
+
+    def _progress(self, stage: str) -> Callable[[int, int], None]:
+        """A function of done and total that reports the progress of a stage."""
+        return lambda done, total: self.callbacks.on_progress(Progress(stage, done, total))
+
+    @contextmanager
+    def _timed(self, step: str) -> Iterator[None]:
+        """Measures the seconds of a step for the card."""
+        started = time.monotonic()
+        yield
+        self.seconds[step] = time.monotonic() - started
+
+
+def _row_facts(encoded: Encoded) -> Tensor | None:
+    """Conditions of all rows `(rows, conditions)`: known for clips and variations, NaN for synthesised sounds."""
+    facts = encoded.dataset.row_facts(encoded.clip_rows)
+    if facts is None:
+        return None
+    return torch.cat([facts, torch.full((encoded.store.rows - encoded.clip_rows, facts.shape[1]), math.nan)])

@@ -1,0 +1,96 @@
+"""The learning-rate range test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from shell import Shell
+from timbrespace.contracts import ConfigError
+from timbrespace.model.base import Batch
+from timbrespace.training.callbacks import TrainingContext
+from timbrespace.training.distributed import make_fabric
+from timbrespace.tuning.learning_rate import Curve, find_lr, range_test
+from tiny import Tiny, hashes
+
+SMALL = ("model.encoder=[8]", "model.decoder=[8]", "training.batch=16")
+SETS = [word for change in SMALL for word in ("--set", change)]
+
+# --- looking for a rate -----------------------------------------------------------------------------------------------------------
+
+
+class Slope(torch.nn.Module):
+    """One number that is to become 3; the loss is its squared error times `steep`."""
+
+    def __init__(self, steep: float, *, moves: bool = True):
+        super().__init__()
+        self.x = torch.nn.Parameter(torch.zeros(1))
+        self.steep, self.moves = steep, moves
+
+    def forward(self, batch: Batch) -> dict[str, torch.Tensor]:
+        x = self.x if self.moves else self.x * 0 - 1 - 0 * self.x
+        return {"reconstruction": self.steep * (x - 3).square().mean()}
+
+
+class Ones:
+    def __len__(self) -> int:
+        return 4
+
+    def __getitem__(self, rows: torch.Tensor) -> Batch:
+        return Batch(torch.ones(len(rows), 1), torch.ones(len(rows)))
+
+
+def context(model: Any) -> TrainingContext:
+    from timbrespace.config.presets import load_preset
+
+    return TrainingContext(model, Ones(), Ones(), load_preset("dense"), make_fabric("cpu"))
+
+
+def test_the_steepest_rate_is_found_and_the_model_stays() -> None:
+    model = Slope(1.0)
+    curve = range_test(context(model), steps=200, seed=0, high=1000.0)
+    assert curve.rates[0] == 1e-6
+    assert curve.steepest is not None
+    # AdamW moves by about the rate a step: the sum of rates up to there is about the way of 3.
+    assert 1e-2 < curve.steepest < 1.0
+    assert curve.diverged is not None
+    assert curve.tenth == curve.diverged / 10
+    assert float(model.x.detach()) == 0
+    again = range_test(context(model), steps=200, seed=0, high=1000.0)
+    assert again == curve
+
+
+def test_no_suggestion_where_nothing_is_learned() -> None:
+    curve = range_test(context(Slope(1.0, moves=False)), steps=50, seed=0)
+    assert (curve.steepest, curve.diverged, curve.tenth) == (None, None, None)
+    assert "no suggestion" in curve.lines()[-1]
+    rising = Curve([1e-3, 1e-2, 1e-1], [1.0, 1.0, 0.5], 0.01, None)
+    assert "did not diverge up to 0.1" in rising.lines()[-1]
+
+
+def test_a_loss_that_never_falls_is_told_with_what_is_known() -> None:
+    flat = Curve([1e-4, 1e-3, 1e-2], [1.0, 1.0, 5.0], None, 1e-2).lines()
+    assert "training.start=random" in flat[-2]
+    assert flat[-1] == "a tenth of the rate at which the loss diverged (0.01): 0.001"
+    assert "never fell" in Curve([1e-4, 1e-3], [1.0, 1.0], None, None).lines()[-1]
+
+
+def test_at_the_command_line(shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
+    words = ["train", tiny.corpus, "--preset", "dense", "--find-lr", "--device", "cpu", *SETS, "--set", "training.start=random"]
+    before = hashes(tiny.corpus)
+    text = shell(*words, "--out", tmp_path / "x.safetensors")
+    assert "steepest descent: " in text
+    assert len([line for line in text.splitlines() if line.startswith(" ") and "e-" in line]) >= 10
+    assert (tmp_path / "x.lr.png").read_bytes().startswith(b"\x89PNG")
+    assert [p.name for p in tmp_path.iterdir()] == ["x.lr.png"]  # nothing is trained
+    assert "exists already" in shell(*words, "--out", tmp_path / "x.safetensors", code=2)
+    report = shell.json(*words)
+    assert len(report["rates"]) == len(report["losses"]) > 20
+    assert report["rates"] == sorted(report["rates"])
+    assert hashes(tiny.corpus) == before
+    assert "--out is missing" in shell("train", tiny.corpus, code=2)
+    with pytest.raises(ConfigError, match="at least 20"):
+        find_lr(tiny.corpus, steps=3)
