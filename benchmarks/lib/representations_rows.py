@@ -59,7 +59,7 @@ class Row:
 
 
 class LibraryLog(LogStft):
-    """The `log` view with librosa's Griffin-Lim, 32 plain iterations, as its way back."""
+    """The `log-stft` view with librosa's Griffin-Lim, 32 plain iterations, as its way back."""
 
     def _recover_audio(self, magnitude: Tensor, *, length: int, **_: Any) -> Tensor:
         import librosa
@@ -76,7 +76,7 @@ def all_rows() -> list[Row]:
     for name in REPRESENTATIONS:
         rows += [Row(name, name), *_methods(name)]
         rows += [Row(extra, name, keys) for extra, keys in EXTRAS.items() if extra.split("/")[0] == name and _builds(name, keys)]
-        if name == "log" and _librosa_is_there():
+        if name == "log-stft" and _librosa_is_there():
             rows.append(Row(LIBRARY, name))
     return rows + [Row(name, "control") for name in CONTROLS]
 

@@ -128,12 +128,12 @@ def test_bad_files_are_skipped_and_listed(shell: Shell, tmp_path: Path) -> None:
     (folder / "text.wav").write_text("hello")
     (folder / "song.m4a").write_bytes(b"x")
     wav(folder / "nan.wav", torch.full((1, 400), float("nan")))
-    told = shell.json("represent", folder, "--as", "log", "--out", tmp_path / "o")
+    told = shell.json("represent", folder, "--as", "log-stft", "--out", tmp_path / "o")
     assert [row["name"] for row in told["sounds"]] == ["good"]
     assert {Path(row["file"]).name for row in told["skipped"]} == {"empty.wav", "text.wav", "song.m4a", "nan.wav"}
     assert all(row["reason"] and str(tmp_path) not in row["reason"] for row in told["skipped"])
     (folder / "good.wav").unlink()
-    assert "none of the sounds" in shell("represent", folder, "--as", "log", "--out", tmp_path / "p", code=2)
+    assert "none of the sounds" in shell("represent", folder, "--as", "log-stft", "--out", tmp_path / "p", code=2)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="names that only other systems allow")
@@ -157,12 +157,12 @@ def test_nothing_is_overwritten_and_no_input_touched(shell: Shell, tmp_path: Pat
     source = wav(tmp_path / "a.wav", drum(1))
     shell("represent", source, "--as", "mel", "--out", tmp_path / "o")
     before = hashes(tmp_path)
-    assert "exists already" in shell("represent", source, "--as", "log", "--out", tmp_path / "o", code=2)
+    assert "exists already" in shell("represent", source, "--as", "log-stft", "--out", tmp_path / "o", code=2)
     assert "itself an input" in shell("represent", source, "--as", "mel", "--roundtrip", "--force", "--out", tmp_path, code=2)
     assert "is a file" in shell("represent", source, "--as", "mel", "--out", source, code=2)
     assert hashes(tmp_path) == before
-    shell("represent", source, "--as", "log", "--out", tmp_path / "o", "--force")
-    assert head_of(tmp_path / "o" / "a.npy")["representation"]["name"] == "log"
+    shell("represent", source, "--as", "log-stft", "--out", tmp_path / "o", "--force")
+    assert head_of(tmp_path / "o" / "a.npy")["representation"]["name"] == "log-stft"
     with pytest.raises(OutputExistsError):
         save_features(tmp_path / "o" / "a.npy", compute_features(drum(1), "mel"))
 

@@ -102,8 +102,8 @@ def test_a_click_lies_in_the_nearest_frame(name: str, place: int) -> None:
 def test_units() -> None:
     parts = {name: build(name).axes(1000).parts for name in REPRESENTATIONS}
     assert [part.unit for part in parts["polar"]] == ["", "rad"]
-    assert parts["ifreq"][1].unit == "half turns a hop"
-    assert parts["mel"][0].unit == parts["bands"][0].unit == parts["log"][0].unit == "dB"
+    assert parts["instantaneous-frequency"][1].unit == "half turns a hop"
+    assert parts["mel"][0].unit == parts["bands"][0].unit == parts["log-stft"][0].unit == "dB"
     assert [part.name for part in build("complex", 2).axes(9).parts] == ["left real", "left imaginary", "right real", "right imaginary"]
     assert [part.name for part in build("mel", 2).axes(9).parts] == ["middle level", "side level"]
     sine = torch.sin(2 * math.pi * (RATE / 1024 * 40) * torch.arange(RATE) / RATE)[None]

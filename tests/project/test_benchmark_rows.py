@@ -56,7 +56,7 @@ def test_a_row_of_representations_is_measured_stored_and_not_measured_again(
     assert file.stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize("name", ["mdct", "log"])
+@pytest.mark.parametrize("name", ["mdct", "log-stft"])
 def test_all_values_of_a_row_of_representations(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     import torch
 
@@ -67,7 +67,7 @@ def test_all_values_of_a_row_of_representations(monkeypatch: pytest.MonkeyPatch,
     monkeypatch.setattr(measuring, "_LEAST_SECONDS", 0.0)
     rng = torch.Generator().manual_seed(0)
     sets = {part: [0.2 * torch.randn(1, 5000, generator=rng) for _ in range(2)] for part in ("drums", "notes", "pieces")}
-    keys = {"iterations": 2} if name == "log" else {}
+    keys = {"iterations": 2} if name == "log-stft" else {}
     found = measuring.measure(rows.Row(name, name, keys), sets)
     assert min(found[f"{way}_{threads}"] for way in ("encode", "decode") for threads in (1, 2)) > 0
     assert found["values_per_second"] == pytest.approx(44_100 if name == "mdct" else 513 * 44_100 / 256, rel=0.01)

@@ -44,9 +44,26 @@ def snr_db(wanted: torch.Tensor, found: torch.Tensor) -> float:
 
 
 def test_all_are_there() -> None:
-    wanted = {"bands", "waveform", "complex", "polar", "ifreq", "magnitude", "log", "mel", "spectrum", "mdct", "constant-q"}
+    wanted = {
+        "bands",
+        "waveform",
+        "complex",
+        "polar",
+        "instantaneous-frequency",
+        "magnitude",
+        "log-stft",
+        "mel",
+        "spectrum",
+        "mdct",
+        "constant-q",
+    }
     assert wanted <= set(NAMES)
-    assert EXACT == ["complex", "constant-q", "ifreq", "mdct", "polar", "waveform"]
+    assert {"complex", "constant-q", "instantaneous-frequency", "mdct", "polar", "waveform"} <= set(EXACT)
+
+
+@pytest.mark.parametrize(("old", "new"), [("ifreq", "instantaneous-frequency"), ("log", "log-stft")])
+def test_old_names_still_work(old: str, new: str) -> None:
+    assert type(build_representation({"name": old}, sample_rate=44_100, channels=1)) is REPRESENTATIONS[new]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -195,10 +212,13 @@ def test_another_device(name: str) -> None:
     ("name", "keys", "words"),
     [
         *[(name, {"n_fft": 256, "hop": 512}, "hop is 512; it must be a divisor of n_fft 256") for name in WINDOWED],
-        *[(name, {"n_fft": 1024, "hop": 512}, "and at most 256, for instance 256") for name in ("complex", "polar", "ifreq")],
-        *[(name, {"n_fft": 1024, "hop": 1024}, "at most 512") for name in ("bands", "magnitude", "log", "mel")],
-        *[(name, {"n_fft": 1023, "hop": 33}, "n_fft is 1023, allowed are even") for name in ("complex", "log", "spectrum")],
-        ("log", {"hop": 300}, "hop is 300"),
+        *[
+            (name, {"n_fft": 1024, "hop": 512}, "and at most 256, for instance 256")
+            for name in ("complex", "polar", "instantaneous-frequency")
+        ],
+        *[(name, {"n_fft": 1024, "hop": 1024}, "at most 512") for name in ("bands", "magnitude", "log-stft", "mel")],
+        *[(name, {"n_fft": 1023, "hop": 33}, "n_fft is 1023, allowed are even") for name in ("complex", "log-stft", "spectrum")],
+        ("log-stft", {"hop": 300}, "hop is 300"),
         ("mel", {"bands": 400}, "would hold none of the 513 bins of n_fft 1024; take .* bands or fewer"),
         ("mel", {"low": 9000, "high": 8000}, "low is 9000 and high 8000 Hz; allowed"),
         ("mel", {"high": 30_000}, "22050 Hz, half the sample rate"),
@@ -244,7 +264,7 @@ def test_exact_views_give_back_the_samples(name: str, channels: int) -> None:
 
 
 @pytest.mark.parametrize(("n_fft", "hop"), [(64, 16), (256, 32), (1000, 200), (2048, 512)])
-@pytest.mark.parametrize("name", ["complex", "polar", "ifreq"])
+@pytest.mark.parametrize("name", ["complex", "polar", "instantaneous-frequency"])
 def test_exact_on_other_grids(name: str, n_fft: int, hop: int) -> None:
     view = make(name, n_fft=n_fft, hop=hop)
     for length in (1, hop - 1, hop, hop + 1, n_fft - 1, n_fft, n_fft + 1, 5000):

@@ -267,8 +267,8 @@ def test_spectra_that_overlap_get_their_phase_from_their_slopes() -> None:
 @pytest.mark.parametrize(
     ("name", "values"),
     [
-        ("waveform", 44_100), ("complex", 176_745), ("polar", 176_745), ("ifreq", 176_745), ("magnitude", 44_143),
-        ("log", 88_372), ("mel", 22_050), ("spectrum", 44_143), ("mdct", 44_100), ("bands", 27_735), ("constant-q", 175_290),
+        ("waveform", 44_100), ("complex", 176_745), ("polar", 176_745), ("instantaneous-frequency", 176_745), ("magnitude", 44_143),
+        ("log-stft", 88_372), ("mel", 22_050), ("spectrum", 44_143), ("mdct", 44_100), ("bands", 27_735), ("constant-q", 175_290),
     ],
 )  # fmt: skip
 def test_values_per_second(name: str, values: int) -> None:
@@ -282,7 +282,9 @@ def test_the_one_shot_model_takes_levels_only(name: str) -> None:
     if view.decibels:
         assert build_model(make_config(content).model, representation=view, samples=20_000).spec.bands == view.bands
         return
-    words = f"representation.name is '{name}', and model 'oneshot' learns levels in dB over a floor; allowed with it are bands, log, mel"
+    words = (
+        f"representation.name is '{name}', and model 'oneshot' learns levels in dB over a floor; allowed with it are bands, log-stft, mel"
+    )
     with pytest.raises(ConfigError, match=words):
         make_config(content)
     with pytest.raises(ConfigError, match=words):

@@ -10,7 +10,7 @@ from typing import Any
 
 # Each table maps an old word to the new one.
 PRESETS: dict[str, str] = {}
-REPRESENTATIONS: dict[str, str] = {}
+REPRESENTATIONS: dict[str, str] = {"ifreq": "instantaneous-frequency", "log": "log-stft"}
 MODELS: dict[str, str] = {}
 KEYS: dict[str, dict[str, str]] = {"representation": {}, "model": {}, "training": {}}  # keys of each section
 VALUES: dict[str, dict[str, str]] = {}  # section.key -> old value -> new value

@@ -35,7 +35,7 @@ def make_config(content: Mapping[str, Any]) -> Config:
 
 def build_representation(settings: Mapping[str, Any], *, sample_rate: int, channels: int) -> Representation:
     """The representation that `settings` names, defaults for what they leave out; a normalised one is not fitted. Raises ConfigError."""
-    rest = fill(REPRESENTATIONS, settings, "representation")
+    rest = fill(REPRESENTATIONS, modernised({"representation": settings})["representation"], "representation")
     chosen: Any = named(REPRESENTATIONS, rest.pop("name", None), "representation")
     normalisation = rest.pop("normalisation")
     return normalised(chosen(**rest, sample_rate=sample_rate, channels=channels), normalisation)

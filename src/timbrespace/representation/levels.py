@@ -1,4 +1,4 @@
-"""Levels in dB with a floor, as in `bands`, `log` and `mel`."""
+"""Levels in dB with a floor, as in `bands`, `log-stft` and `mel`."""
 
 from __future__ import annotations
 
