@@ -16,29 +16,13 @@ import pytest
 import soundfile
 
 import timbrespace
+from hits import RATE, hit
 from timbrespace.audio import files as audio_files
 from timbrespace.cli.main import main
 from timbrespace.contracts import AudioFileError, ConfigError, CorpusError, OutputExistsError, TimbrespaceError
 from timbrespace.corpus import writer as store
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
-
-RATE = 44100
-
-
-def hit(seconds: float = 0.3, seed: int = 0) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    t = np.arange(round(seconds * RATE)) / RATE
-    return 0.3 * np.exp(-9 * t) * (np.sin(2 * np.pi * rng.uniform(60, 3000) * t) + rng.uniform(0.05, 1) * rng.standard_normal(len(t)))
-
-
-@pytest.fixture
-def good(tmp_path):
-    folder = tmp_path / "in"
-    folder.mkdir()
-    for i in range(3):
-        soundfile.write(folder / f"{'abc'[i]}.wav", hit(seed=i), RATE)
-    return folder
 
 
 def _nothing_but(folder: Path, *names: str) -> None:

@@ -13,26 +13,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hits import RATE, hit, save
 from timbrespace.audio.trim import STORED_PEAK, Segment, bounds, dc_offset, make_clip
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.cutting import cut_audio, onsets
 from timbrespace.corpus.prepare import prepare
-
-RATE = 44100
-
-
-def hit(seconds: float = 0.3, *, seed: int = 0, rate: int = RATE, decay: float = 12.0) -> np.ndarray:
-    """(time,) a decaying noise and tone, another one for each seed."""
-    rng = np.random.default_rng(seed)
-    t = np.arange(max(1, round(seconds * rate))) / rate
-    wave = np.sin(2 * np.pi * rng.uniform(60, 3000) * t) + rng.uniform(0.05, 1) * rng.standard_normal(len(t))
-    return 0.3 * wave * np.exp(-decay * t)
-
-
-def save(path, sound, rate: int = RATE, subtype: str = "PCM_24"):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, sound, rate, subtype=subtype)
 
 
 @pytest.fixture

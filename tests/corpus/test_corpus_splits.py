@@ -9,26 +9,12 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hits import RATE, hit, save
 from timbrespace.corpus.fingerprint import fingerprint, near_pairs
 from timbrespace.corpus.grouping import connected_components, layer_pairs
 from timbrespace.corpus.labels.names import layer_key
 from timbrespace.corpus.prepare import prepare
 from timbrespace.corpus.splits import assign_splits
-
-RATE = 44100
-
-
-def hit(seconds: float = 0.3, *, seed: int = 0, rate: int = RATE, decay: float = 12.0) -> np.ndarray:
-    """(time,) a decaying noise and tone, another one for each seed."""
-    rng = np.random.default_rng(seed)
-    t = np.arange(max(1, round(seconds * rate))) / rate
-    wave = np.sin(2 * np.pi * rng.uniform(60, 3000) * t) + rng.uniform(0.05, 1) * rng.standard_normal(len(t))
-    return 0.3 * wave * np.exp(-decay * t)
-
-
-def save(path, sound, rate: int = RATE, subtype: str = "PCM_24"):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, sound, rate, subtype=subtype)
 
 
 def test_near_duplicates_share_a_group(tmp_path):

@@ -10,26 +10,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from hits import RATE, hit
 from timbrespace.contracts import CorpusError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
-
-RATE = 44100
-
-
-def hit(seconds: float = 0.3, seed: int = 0) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    t = np.arange(round(seconds * RATE)) / RATE
-    return 0.3 * np.exp(-9 * t) * (np.sin(2 * np.pi * rng.uniform(60, 3000) * t) + rng.uniform(0.05, 1) * rng.standard_normal(len(t)))
-
-
-@pytest.fixture
-def good(tmp_path):
-    folder = tmp_path / "in"
-    folder.mkdir()
-    for i in range(3):
-        soundfile.write(folder / f"{'abc'[i]}.wav", hit(seed=i), RATE)
-    return folder
 
 
 def _edit_head(path: Path, **changes) -> None:

@@ -8,17 +8,10 @@ import numpy as np
 import pytest
 import soundfile
 
+from hits import RATE, hit
 from timbrespace.cli.main import main
 from timbrespace.contracts import CorpusError
 from timbrespace.corpus.doctor.doctor import doctor
-
-RATE = 44100
-
-
-def hit(seconds: float = 0.3, *, seed: int = 0, rate: int = RATE) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    t = np.arange(max(1, round(seconds * rate))) / rate
-    return 0.3 * np.exp(-9 * t) * (np.sin(2 * np.pi * rng.uniform(60, 3000) * t) + rng.uniform(0.05, 1) * rng.standard_normal(len(t)))
 
 
 @pytest.fixture
