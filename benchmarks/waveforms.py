@@ -25,8 +25,8 @@ from lib.options import add_changes, add_out, as_options, make_parser, numbers, 
 from lib.page import stamp, table
 from lib.process import say
 from timbrespace.corpus.corpus import Corpus
-from timbrespace.evaluation.card import linear_path
-from timbrespace.evaluation.features import features_of
+from timbrespace.evaluation.feature_error import features_of
+from timbrespace.evaluation.rows import linear_path
 from timbrespace.parallel import Pool, keep_freed_memory
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.synthesis.notes import locate

@@ -12,8 +12,8 @@ from torch import Tensor
 from lib.page import table
 from lib.process import say
 from timbrespace.audio.distance import embedding
-from timbrespace.evaluation.card import copies
-from timbrespace.evaluation.distribution import COUNT, compare, near_doubles
+from timbrespace.evaluation.distribution import COUNT, compare, near_duplicates
+from timbrespace.evaluation.rows import reconstructions
 from timbrespace.parallel import Pool
 from timbrespace.synthesis.finish import finish
 from timbrespace.synthesis.instrument import Instrument
@@ -25,11 +25,12 @@ NOTE = """Reference: the {reference} held-out clips of the trained kits (test an
 stop early), so n = {n} a side, means over {splits} draws. *Fréchet ratio*: distance over that of real against real at the same n
 ({floor:.1f}), 1 is best. *Precision, recall*: higher is better. *Two-sample accuracy*: share of sounds that a
 classifier assigns to the right side, 50 % is best. *Novelty*: 0 for copies of training sounds, 1 as new as held-out real sounds.
-*Copies*: nearer than 1 dB to a training sound. *Doubles*: repeats of another sound of the same row. [Definitions](../measures.md).
+*Copies*: nearer than 1 dB to a training sound. *Duplicates*: nearer than 1 dB to another sound of the same row.
+[Definitions](../measures.md).
 Every row has {count} sounds. *Real against real* splits held-out and training clips at random, so that velocity layers and
 near-duplicates fall on both sides; its values are therefore too good."""
 
-HEAD = ["sounds", "Fréchet ratio", "precision", "recall", "two-sample accuracy", "novelty", "copies", "doubles"]
+HEAD = ["sounds", "Fréchet ratio", "precision", "recall", "two-sample accuracy", "novelty", "copies", "duplicates"]
 
 
 def measure(bench: Bench) -> str:
@@ -53,7 +54,7 @@ def measure(bench: Bench) -> str:
     made |= {
         "latents from the unit Gaussian": lambda: render(first, gaussian(first, COUNT)),
         "midpoints of random pairs of training latents": lambda: render(first, midpoints(first, COUNT)),
-        "training sounds through the instrument": lambda: copies(first, sampled),
+        "training sounds through the instrument": lambda: reconstructions(first, sampled),
         "training sounds themselves (a copier)": lambda: sampled,
     }
     rows, result = [], None
@@ -63,9 +64,9 @@ def measure(bench: Bench) -> str:
         result = compare(made_points, reference, training=known)
         rows.append(_row(name, result))
     assert result is not None
-    doubles = len(near_doubles(reference)) / len(reference)
+    duplicates = len(near_duplicates(reference)) / len(reference)
     real = {name: result[f"real_{name}"] for name in ("precision", "recall", "accuracy", "copies")}
-    rows.append(_row("real against real", real | {"frechet_ratio": 1.0, "novelty": 1.0, "doubles": doubles}))
+    rows.append(_row("real against real", real | {"frechet_ratio": 1.0, "novelty": 1.0, "duplicates": duplicates}))
     note = NOTE.format(reference=len(held), n=result["n"], splits=result["splits"], floor=result["frechet_floor"], count=len(sampled))
     return f"{note}\n\n{table(HEAD, rows)}"
 
@@ -100,5 +101,5 @@ def _row(name: str, values: dict[str, Any]) -> list[str]:
         f"{values['precision']:.2f}",
         f"{values['recall']:.2f}",
         *(f"{100 * values['accuracy']:.0f} %", f"{values['novelty']:.2f}"),
-        *(f"{100 * values[key]:.0f} %" for key in ("copies", "doubles")),
+        *(f"{100 * values[key]:.0f} %" for key in ("copies", "duplicates")),
     ]

@@ -12,9 +12,9 @@ from lib.pca import one_shot, plain_pca, with_refinement
 from lib.process import say
 from timbrespace.audio.distance import MATCH_DB, log_mel_error
 from timbrespace.corpus.corpus import Corpus
-from timbrespace.evaluation.card import copies, linear_path, true_features
-from timbrespace.evaluation.features import feature_errors
-from timbrespace.evaluation.reconstruction import control_rows, markdown_table, reconstruction_table, summary
+from timbrespace.evaluation.feature_error import feature_errors
+from timbrespace.evaluation.reconstruction import markdown_table, reconstruction_table, summary
+from timbrespace.evaluation.rows import control_rows, linear_path, reconstructions, true_features
 from timbrespace.model.parts.timegrid import interpolation
 from timbrespace.parallel import Pool
 from timbrespace.synthesis.instrument import Instrument
@@ -48,12 +48,12 @@ def measure(bench: Bench) -> str:
         say(f"{name}: {len(originals)} sounds, WAV to WAV")
         rows: dict[str, list[Tensor]] = {}
         for seed, instrument in enumerate(instruments):
-            rows[f"instrument, {first.dims} latent dimensions" + _seed(seed)] = copies(instrument, originals)
-        rows["encoder alone"] = copies(with_refinement(first, 0), originals)
-        rows[f"plain PCA, {first.dims} dimensions"] = copies(plain, originals)
-        rows[f"plain PCA, {first.dims} dimensions, refined"] = copies(with_refinement(plain, one_shot(first).searching), originals)
+            rows[f"instrument, {first.dims} latent dimensions" + _seed(seed)] = reconstructions(instrument, originals)
+        rows["encoder alone"] = reconstructions(with_refinement(first, 0), originals)
+        rows[f"plain PCA, {first.dims} dimensions"] = reconstructions(plain, originals)
+        rows[f"plain PCA, {first.dims} dimensions, refined"] = reconstructions(with_refinement(plain, one_shot(first).searching), originals)
         for seed, instrument in enumerate(instruments):
-            rows["linear path alone" + _seed(seed)] = copies(linear_path(instrument), originals)
+            rows["linear path alone" + _seed(seed)] = reconstructions(linear_path(instrument), originals)
         rows["true features"] = true_features(first, originals)
         rows |= dict(reversed(control_rows(originals, training, sample_rate=corpus.sample_rate).items()))
         wavs = markdown_table(reconstruction_table(rows, originals, sample_rate=corpus.sample_rate))

@@ -19,11 +19,11 @@ from timbrespace.audio.trim import pad_and_normalise, shorten
 from timbrespace.config.build import build_representation
 from timbrespace.config.presets import load_preset
 from timbrespace.corpus.corpus import Corpus, is_corpus
-from timbrespace.evaluation.card import copies, true_features
 from timbrespace.evaluation.disentanglement import disentanglement
 from timbrespace.evaluation.distribution import compare
-from timbrespace.evaluation.features import feature_errors, feature_unit, features_of, floor_of
-from timbrespace.evaluation.reconstruction import control_rows, reconstruction_table
+from timbrespace.evaluation.feature_error import feature_errors, feature_unit, features_of, floor_of
+from timbrespace.evaluation.reconstruction import reconstruction_table
+from timbrespace.evaluation.rows import control_rows, reconstructions, true_features
 from timbrespace.model.codec.oneshot import OneShot
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.data.codec import principal_components
@@ -136,7 +136,7 @@ def _instrument(instrument: Instrument, found: Material, given: Settings) -> dic
     samples, rate = instrument.contents.samples, instrument.sample_rate
     unseen = [audio[:, :samples] for audio in found.unseen]
     say(f"reconstructions of {len(unseen)} sounds")
-    reconstructed = copies(instrument, unseen)
+    reconstructed = reconstructions(instrument, unseen)
     result: dict[str, Any] = {
         "parameters": sum(parameter.numel() for parameter in instrument.model.parameters()),
         "values_per_second": _values_per_second(instrument, found.corpus),
@@ -213,7 +213,7 @@ def _pca_error(instrument: Instrument, corpus: Corpus, sounds: list[Tensor]) -> 
         found = (image(features) - mean) @ basis.T @ basis + mean
         return found.reshape(features.shape)
 
-    return float(feature_errors(instrument, sounds, back=back).mean())
+    return float(feature_errors(instrument, sounds, round_trip=back).mean())
 
 
 def _spread(sounds: list[Tensor], most: int | None) -> list[Tensor]:

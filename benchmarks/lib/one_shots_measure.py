@@ -11,11 +11,11 @@ from lib.bench import Bench, Trained
 from lib.pca import plain_pca, with_refinement
 from lib.process import run, say
 from timbrespace.audio.distance import embedding
-from timbrespace.evaluation.artefacts import faults
-from timbrespace.evaluation.card import copies, true_features
+from timbrespace.evaluation.artefacts import artefact_metrics
 from timbrespace.evaluation.distribution import compare
-from timbrespace.evaluation.features import feature_errors, feature_unit
+from timbrespace.evaluation.feature_error import feature_errors, feature_unit
 from timbrespace.evaluation.reconstruction import reconstruction_table
+from timbrespace.evaluation.rows import reconstructions, true_features
 from timbrespace.model.codec.oneshot import OneShot
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.synthesis.sound import Sound
@@ -34,15 +34,15 @@ def measure(bench: Bench, trained: Trained, *, seed: int) -> dict[str, Any]:
     unseen = [bench.unseen.audio(i)[:, :samples] for i in range(len(bench.unseen))]
     ours = float(feature_errors(instrument, unseen).mean())
     latent: dict[str, Any] = {"instrument": ours, "unit": feature_unit(instrument), "dims": instrument.dims}
-    rows = {"instrument": copies(instrument, unseen)}
+    rows = {"instrument": reconstructions(instrument, unseen)}
     if isinstance(instrument.model, OneShot):
         plain = plain_pca(instrument, bench.corpus)
         theirs = float(feature_errors(plain, unseen).mean())
         latent |= {"plain PCA": theirs, "under_pca_percent": 100 * (1 - ours / theirs)}
         rows |= {
-            "encoder alone": copies(with_refinement(instrument, 0), unseen),
-            "plain PCA": copies(plain, unseen),
-            "plain PCA, refined": copies(with_refinement(plain, instrument.model.searching), unseen),
+            "encoder alone": reconstructions(with_refinement(instrument, 0), unseen),
+            "plain PCA": reconstructions(plain, unseen),
+            "plain PCA, refined": reconstructions(with_refinement(plain, instrument.model.searching), unseen),
         }
     rows["true features"] = true_features(instrument, unseen)
     found = reconstruction_table(rows, unseen, sample_rate=instrument.sample_rate)
@@ -79,7 +79,7 @@ def artefacts(bench: Bench, instrument: Instrument, made: list[Sound]) -> dict[s
     real = [corpus.audio(i)[:, :samples] for i in corpus.indices("test") + corpus.indices("validation")]
     view: Any = getattr(instrument.representation, "view", instrument.representation)
     hop = int(getattr(view, "hop", STUTTER_HOP))
-    return faults([sound.audio for sound in made], real, sample_rate=corpus.sample_rate, hop=hop if hop >= 64 else STUTTER_HOP)
+    return artefact_metrics([sound.audio for sound in made], real, sample_rate=corpus.sample_rate, hop=hop if hop >= 64 else STUTTER_HOP)
 
 
 def _cost(bench: Bench, trained: Trained, instrument: Instrument) -> dict[str, float]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from lib.bench import KEPT_AWAY
 from lib.page import table
-from timbrespace.evaluation.artefacts import FAULTS
+from timbrespace.evaluation.artefacts import ARTEFACTS
 
 _COST = {"train_seconds": 0, "steps": 0, "parameters": 0, "peak_mb": 0, "file_mb": 1, "generate_64_seconds": 1}  # digits
 
@@ -17,8 +17,8 @@ plain PCA of the same size on the same sounds in percent. Every preset has its o
 cannot be compared; *reconstructions* can. *Reconstructions*: WAV to WAV, [measures](../measures.md); plain PCA has `oneshot`'s
 size, one row for each setting. *New sounds*: 300 against the held-out files of the trained kits; two-sample accuracy of real
 halves in square brackets."""
-FAULTS_NOTE = """Metrics of the artefacts that listeners reported of [source B](../sources.md)'s sounds, for 300 new sounds and, in square
-brackets, for the held-out real ones, which are the goal; computed by `evaluation/artefacts.py`. *Variety*: mean distance between
+ARTEFACTS_NOTE = """Metrics of the artefacts that listeners reported of [source B](../sources.md)'s sounds, for 300 new sounds and, in
+square brackets, for the held-out real ones, which are the goal; computed by `evaluation/artefacts.py`. *Variety*: mean distance between
 pairs over that of real ones (averaging). *Tail*: level of the last tenth, *lingering*: share of the length 40 to 72 dB down
 (noisy tails). *Stutter*: changes of level at the frame rate over those beside it. *Flatness of highs*: of the energy over time
 above 4 kHz (phasiness). *Partials*: distance of partials 4 to 10 from multiples of the fundamental, and how many are present.
@@ -57,7 +57,7 @@ def tables(found: list[dict[str, Any]]) -> str:
         accuracy = f"{cell(group, 'new', 'accuracy')} [{cell(group, 'new', 'real_accuracy')}]"
         likely = (cell(group, "new", key) for key in ("frechet_ratio", "precision", "recall"))
         new.append([setting, *likely, accuracy, cell(group, "new", "novelty"), cell(group, "new", "copies")])
-        beside = (f"{cell(group, 'faults', key, 'new')} [{cell(group, 'faults', key, 'real')}]" for key in FAULTS)
+        beside = (f"{cell(group, 'faults', key, 'new')} [{cell(group, 'faults', key, 'real')}]" for key in ARTEFACTS)
         artefacts.append([setting, *beside])
         cost.append([setting, *(cell(group, "cost", key, digits=digits) for key, digits in _COST.items())])
     columns = ["log-mel error (dB)", "sound error (dB)", "attack (ms)", "attack, median", "decay (%)", "grain (dB)"]
@@ -70,8 +70,8 @@ def tables(found: list[dict[str, Any]]) -> str:
         "## New sounds against held-out real ones",
         table(["setting", "Fréchet ratio", "precision", "recall", "two-sample accuracy", "novelty", "copies"], new),
         "## Artefacts",
-        FAULTS_NOTE,
-        table(["setting", *FAULTS.values()], artefacts),
+        ARTEFACTS_NOTE,
+        table(["setting", *ARTEFACTS.values()], artefacts),
         "## Cost",
         table(
             ["setting", "training, in all (s)", "steps", "parameters", "peak memory (MB)", "file (MB)", "`generate -n 64`, in all (s)"],

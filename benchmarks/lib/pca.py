@@ -10,7 +10,7 @@ import torch
 from timbrespace.config.build import build_model, build_representation
 from timbrespace.config.presets import load_preset
 from timbrespace.corpus.corpus import Corpus
-from timbrespace.evaluation.features import latents
+from timbrespace.evaluation.feature_error import latents
 from timbrespace.latent.space import LatentSpace
 from timbrespace.model.codec.oneshot import OneShot
 from timbrespace.parallel import Pool

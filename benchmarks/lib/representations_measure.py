@@ -24,7 +24,8 @@ from lib.representations_sounds import SECONDS, load
 from timbrespace.audio.distance import log_mel_error
 from timbrespace.audio.stft import stft
 from timbrespace.contracts import SAMPLE_RATE
-from timbrespace.evaluation.reconstruction import errors, mean_copies, silent_copies, summary
+from timbrespace.evaluation.reconstruction import errors, summary
+from timbrespace.evaluation.rows import corpus_mean, silence
 from timbrespace.parallel import Pool
 from timbrespace.representation.base import Representation
 
@@ -42,7 +43,7 @@ Sets = dict[str, list[Tensor]]
 def measure(row: Row, sets: Sets) -> dict[str, Any]:
     """All values of a row by name; those of a set of sounds are nested under the set's name."""
     if row.view == "control":
-        ways = {"silence": silent_copies, "mean of the set": lambda sounds: mean_copies(sounds, sounds)}
+        ways = {"silence": silence, "mean of the set": lambda sounds: corpus_mean(sounds, sounds)}
         make = ways[row.name.partition("/")[2]]
         return {
             name: set_errors(clips, [_fit(c, o) for c, o in zip(make(clips), clips, strict=True)], name) for name, clips in sets.items()

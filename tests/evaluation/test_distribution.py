@@ -10,6 +10,7 @@ import torch
 from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.evaluation import distribution as c
 from timbrespace.evaluation import reconstruction as r
+from timbrespace.evaluation import rows
 
 
 def gauss(count: int, dims: int = 8, seed: int = 0) -> np.ndarray:
@@ -73,11 +74,11 @@ def test_a_copier_has_no_novelty_and_real_sounds_have_one():
     assert c.novelty(fresh, held, held) == math.inf
 
 
-def test_near_doubles_names_each_later_point_once():
+def test_near_duplicates_names_each_later_point_once():
     x = gauss(1100, 6) * 100
     x[700] = x[3] + 0.1
     x[900] = x[700] + 0.1
-    assert c.near_doubles(x, threshold=1.0) == [(3, 700), (700, 900)]
+    assert c.near_duplicates(x, threshold=1.0) == [(3, 700), (700, 900)]
 
 
 def test_nearest_is_exact_over_blocks():
@@ -98,10 +99,10 @@ def test_compare_of_real_with_real_a_copier_and_a_stranger():
     assert fair["recall"] == pytest.approx(fair["real_recall"], abs=0.1)
     assert fair["novelty"] == pytest.approx(1, abs=0.15)
     copier = c.compare(np.concatenate([train[:150]] * 2), held, training=train, splits=2)
-    assert {key: copier[key] for key in ("novelty", "copies", "doubles", "real_copies")} == {
+    assert {key: copier[key] for key in ("novelty", "copies", "duplicates", "real_copies")} == {
         "novelty": 0,
         "copies": 1,
-        "doubles": 0.5,
+        "duplicates": 0.5,
         "real_copies": 0,
     }
     stranger = c.compare(more + 60, held, training=train, count=200, splits=2)
@@ -131,18 +132,18 @@ def drum(seed: int, seconds: float = 0.3, t60: float = 0.2) -> torch.Tensor:
     return torch.randn(1, len(t), generator=torch.Generator().manual_seed(seed)) * 0.2 * 10 ** (-3 * t / t60)
 
 
-def test_table_orders_a_perfect_copy_the_nearest_the_mean_and_silence():
+def test_table_orders_a_perfect_reconstruction_the_nearest_the_mean_and_silence():
     training = [drum(k, t60=0.1 + 0.1 * (k % 3)) for k in range(6)] + [torch.sin(torch.arange(40000) * 0.02)[None]]
     originals = [drum(20, t60=0.1), drum(21, t60=0.3), training[6] * 0.3]
-    rows = {"same": [0.5 * sound for sound in originals], **r.control_rows(originals, training)}
-    table = r.reconstruction_table(rows, originals, resamples=200)
+    reconstructions = {"same": [0.5 * sound for sound in originals], **rows.control_rows(originals, training)}
+    table = r.reconstruction_table(reconstructions, originals, resamples=200)
     assert list(table) == ["same", "silence", "mean of the corpus", "nearest training sound"]
     assert all(table["same"][key]["mean"] < 0.01 for key in r.MEASURES)
     error = {name: row["sound_db"]["mean"] for name, row in table.items()}
     assert error["nearest training sound"] < error["mean of the corpus"] < error["silence"]
     assert table["silence"]["decay_percent"]["mean"] == pytest.approx(100)
     assert table["silence"]["grain_db"]["count"] <= table["silence"]["log_mel_db"]["count"] == 3
-    assert torch.equal(rows["nearest training sound"][2], training[6])
+    assert torch.equal(reconstructions["nearest training sound"][2], training[6])
     text = r.markdown_table(table).splitlines()
     assert len(text) == 6
     assert text[2].startswith("| same | 0.00 (0.00–0.00)")
@@ -164,7 +165,7 @@ def test_bootstrap_interval_is_that_of_the_mean():
 def test_mean_of_the_corpus_has_the_mean_log_spectrum():
     # Two gains of one sound: levels are made equal first, so their mean is the sound itself, up to its phase.
     sound = drum(1)
-    copy = r.mean_copies([sound], [sound, 0.1 * sound])
-    assert float(r.distance.log_mel_error([sound], copy)) < 3
+    mean = rows.corpus_mean([sound], [sound, 0.1 * sound])
+    assert float(r.distance.log_mel_error([sound], mean)) < 3
     with pytest.raises(ShapeError):
-        r.mean_copies([sound], [])
+        rows.corpus_mean([sound], [])

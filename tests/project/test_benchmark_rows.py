@@ -279,7 +279,7 @@ def test_plain_pca_is_an_instrument(tiny: Tiny, monkeypatch: pytest.MonkeyPatch)
     import torch
 
     from timbrespace.corpus.corpus import Corpus
-    from timbrespace.evaluation.features import feature_errors
+    from timbrespace.evaluation.feature_error import feature_errors
 
     monkeypatch.syspath_prepend(str(SCRIPTS))
     pca = importlib.import_module("lib.pca")

@@ -169,7 +169,7 @@ def test_near_a_sound(instrument: Instrument) -> None:
     assert (near - centre).norm(dim=1).mean() < (free - centre).norm(dim=1).mean()
 
 
-def test_no_near_doubles_in_a_batch(instrument: Instrument) -> None:
+def test_no_near_duplicates_in_a_batch(instrument: Instrument) -> None:
     points = torch.stack([s.latent for s in instrument.generate(30, seed=1)])  # type: ignore[misc]
     spread = float(instrument.space.shared.diagonal().mean()) * instrument.dims**0.5
     assert torch.pdist(points).min() > 0.15 * spread

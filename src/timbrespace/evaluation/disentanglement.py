@@ -1,6 +1,6 @@
-"""Whether each dimension of a latent space tells of one factor of the sounds, and each factor of one dimension.
+"""Disentanglement: whether each dimension of a latent space depends on one factor of the sounds, and each factor on one dimension.
 
-For corpora whose clips carry their factors as labels: the toy corpora (`corpus.toys_factors`), or any with whole numbers as labels.
+For corpora whose labels are the factors: the toy corpora (`corpus.synthetic.toys_factors`), or any with whole numbers as labels.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.corpus.corpus import Corpus
-from timbrespace.evaluation.distribution import Points, _points
-from timbrespace.evaluation.features import latents as latents_of
+from timbrespace.evaluation.feature_error import latents as latents_of
+from timbrespace.evaluation.points import Points, as_points
 from timbrespace.synthesis.instrument import Instrument
 
 BINS = 20  # of a latent dimension, and groups of a factor's values at most
@@ -25,10 +25,10 @@ Factors = Mapping[str, NDArray[np.int64]]
 def disentanglement(
     instrument: Instrument, corpus: Corpus, *, split: str | None = "test", most: int = _MOST, seed: int = 0
 ) -> dict[str, Any]:
-    """Both scores of an instrument on the clips of a split (None: all), `most` at most, silent ones left out.
+    """Returns both scores of an instrument on the clips of a split (None: all), at most `most`, without silent ones.
 
-    Of latents that move, the mean over steps. Returns sounds, factors (names), beta_vae, chance, mig, and gaps: factor -> its share of
-    mig. Raises ConfigError when the clips have fewer than two factors.
+    Keys: sounds, factors (names), beta_vae, chance, mig, and gaps (factor -> mutual information gap). Time-varying latents are averaged
+    over their steps. Raises ConfigError when the clips have fewer than two factors.
     """
     clips = corpus.indices(split)
     if len(clips) > most:
@@ -48,24 +48,24 @@ def disentanglement(
 
 
 def factors_of(corpus: Corpus, clips: Sequence[int]) -> Factors:
-    """Labels that all clips have as whole numbers and that differ between them: name -> `(clips,)`. Raises ConfigError under two."""
+    """Returns labels that are whole numbers in all clips and differ between them: name -> `(clips,)`. Raises ConfigError under two."""
     names = sorted(set.intersection(*(set(corpus.clips[i].labels) for i in clips))) if clips else []
     columns = {name: [corpus.clips[i].labels[name] for i in clips] for name in names}
     whole = {name: values for name, values in columns.items() if all(type(value) is int for value in values) and len(set(values)) > 1}
     if len(whole) < 2:
         raise ConfigError(
             f"disentanglement needs two factors or more, whole numbers among the labels of every clip, not {len(whole)}; "
-            "take a toy corpus, for instance synthetic:additive"
+            "use a toy corpus, for instance synthetic:additive"
         )
     return {name: np.array(values, dtype=np.int64) for name, values in whole.items()}
 
 
 def beta_vae_score(latents: Points, factors: Factors, *, pairs: int = 64, draws: int = 1_500, seed: int = 0) -> float:
-    """Higgins et al. 2017: how often a linear classifier tells which factor two sounds share, from how their latents differ.
+    """Returns the β-VAE score (Higgins et al. 2017): accuracy of a linear classifier that predicts which factor two sounds share.
 
     latents `(count, dims)`, standardised here; factors: name -> values `(count,)`. A draw is the mean of |z1 - z2| over `pairs` pairs
-    that share a value of one factor, the others as they come; two thirds of the draws are learned from, the rest are told. 1: always;
-    1 / factors: chance. Raises ShapeError.
+    that share a value of one factor and are random in the others. Two thirds of the draws train the classifier, the rest test it.
+    Chance is 1 / factors. Raises ShapeError.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -92,39 +92,33 @@ def beta_vae_score(latents: Points, factors: Factors, *, pairs: int = 64, draws:
 
 
 def mutual_information_gap(latents: Points, factors: Factors, *, bins: int = BINS) -> float:
-    """MIG (Chen et al. 2018), the mean of `mutual_information_gaps`: 0 (shared among dimensions, or nowhere) … 1 (one holds it all)."""
+    """Returns the MIG (Chen et al. 2018), the mean of `mutual_information_gaps`: 0 (shared) to 1 (one dimension a factor)."""
     return float(np.mean(list(mutual_information_gaps(latents, factors, bins=bins).values())))
 
 
 def mutual_information_gaps(latents: Points, factors: Factors, *, bins: int = BINS) -> dict[str, float]:
-    """For each factor: (most - second most information that a dimension holds of it) / the factor's entropy.
+    """Returns, for each factor, the difference of its two largest mutual informations with a dimension, over its entropy.
 
-    latents `(count, dims)`: means, each dimension cut into `bins` of equal width; factors: name -> values `(count,)`, more than `bins`
-    of them put into as many groups of neighbours. With one dimension the second most is 0. Raises ShapeError.
+    latents `(count, dims)`: posterior means, each dimension cut into `bins` of equal width; factors: name -> values `(count,)`, grouped
+    into `bins` neighbouring values where there are more. With one dimension the second largest is 0. Raises ShapeError.
     """
+    from sklearn.metrics import mutual_info_score
+
     z, values = _checked(latents, factors)
     span = np.where(np.ptp(z, axis=0) > 1e-9, np.ptp(z, axis=0), 1.0)
     cut = np.minimum(((z - z.min(0)) / span * bins).astype(np.int64), bins - 1)
-    found = {}
+    gaps = {}
     for name, labels in zip(factors, values, strict=True):
         groups = labels if labels.max() < bins else labels * bins // (labels.max() + 1)
-        entropy = _information(groups, groups)
-        held = [*sorted((_information(column, groups) for column in cut.T), reverse=True), 0.0]
-        found[name] = float((held[0] - held[1]) / entropy) if entropy > 0 else 0.0
-    return found
-
-
-def _information(a: NDArray[np.int64], b: NDArray[np.int64]) -> float:
-    """Mutual information in nats of two columns of whole numbers from 0 on."""
-    joint = np.zeros((a.max() + 1, b.max() + 1))
-    np.add.at(joint, (a, b), 1 / len(a))
-    there = joint > 0
-    return float((joint[there] * np.log(joint[there] / np.outer(joint.sum(1), joint.sum(0))[there])).sum())
+        entropy = mutual_info_score(groups, groups)
+        held = [*sorted((mutual_info_score(column, groups) for column in cut.T), reverse=True), 0.0]
+        gaps[name] = float((held[0] - held[1]) / entropy) if entropy > 0 else 0.0
+    return gaps
 
 
 def _checked(latents: Points, factors: Factors) -> tuple[NDArray[np.float64], list[NDArray[np.int64]]]:
-    """Points, and each factor's values as ranks from 0 on."""
-    z = _points(latents, "latents")
+    """The points `(count, dims)`, and the values of each factor as ranks from 0, `(count,)`. Raises ShapeError."""
+    z = as_points(latents, "latents")
     if len(factors) < 2:
         raise ShapeError(f"disentanglement needs two factors or more, not {len(factors)}")
     values = [np.unique(np.asarray(column), return_inverse=True)[1].reshape(-1).astype(np.int64) for column in factors.values()]

@@ -8,7 +8,7 @@ from typing import Any
 
 from timbrespace.atomic import write_text
 from timbrespace.corpus.corpus import Corpus
-from timbrespace.evaluation.features import feature_errors, feature_unit
+from timbrespace.evaluation.feature_error import feature_errors, feature_unit
 from timbrespace.report.diagnostics_page import Comparison, Diagnostics, LabelledAudio, render_diagnostics
 from timbrespace.report.snapshots import Snapshots
 from timbrespace.synthesis.instrument import Instrument

@@ -103,13 +103,13 @@ def test_highs_are_a_share_of_the_energy() -> None:
 def test_all_faults_beside_real_sounds() -> None:
     real = [torch.from_numpy(tone(f) + 0.01 * noise(k)).float()[None] for k, f in enumerate((110, 165, 220, 330))]
     made = [real[0] + 0.001 * torch.from_numpy(noise(9 + k)).float() for k in range(3)]
-    found = artefacts.faults(made, real, sample_rate=RATE, hop=256)
-    assert found.keys() == artefacts.FAULTS.keys()
+    found = artefacts.artefact_metrics(made, real, sample_rate=RATE, hop=256)
+    assert found.keys() == artefacts.ARTEFACTS.keys()
     assert found["variety"]["new"] < 0.4
     assert found["click_percent"]["real"] > 0
-    same = artefacts.faults(real, real, sample_rate=RATE, hop=256)
+    same = artefacts.artefact_metrics(real, real, sample_rate=RATE, hop=256)
     assert all(row["new"] == pytest.approx(row["real"]) for row in same.values())
     with pytest.raises(ShapeError, match="two sounds"):
-        artefacts.faults(made[:1], real, sample_rate=RATE, hop=256)
+        artefacts.artefact_metrics(made[:1], real, sample_rate=RATE, hop=256)
     with pytest.raises(ShapeError, match="channels, time"):
-        artefacts.figures([torch.zeros(5)], sample_rate=RATE, hop=256)
+        artefacts.metrics_per_sound([torch.zeros(5)], sample_rate=RATE, hop=256)
