@@ -1,4 +1,4 @@
-"""What all tests share: few threads, no network, fixed seeds, sounds that are computed and never downloaded."""
+"""Shared by all tests: few threads, no network, fixed seeds, and sounds that are computed, not downloaded."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def tone() -> Callable[..., Tensor]:
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
-    """Twenty-four synthetic drums, their corpus and a small instrument trained on it without a break; made once, never written to."""
+    """Twenty-four synthetic drums, their corpus, and a small instrument trained on it. Made once; tests must not change its files."""
     from tiny import make_tiny
 
     return make_tiny(tmp_path_factory.mktemp("tiny"))
@@ -100,7 +100,7 @@ def instrument(tiny: Tiny) -> Instrument:
 
 @pytest.fixture
 def fixed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Training by steps instead of by the clock, as the tiny instrument was trained; every step leaves a checkpoint."""
+    """Training by steps instead of by the clock, like that of the tiny instrument, with a checkpoint after every step."""
     from timbrespace.training import loop
     from tiny import fix_plan
 
@@ -110,7 +110,7 @@ def fixed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def shell(capsys: pytest.CaptureFixture[str]) -> Shell:
-    """Types commands: `shell("generate", file, "--out", folder)`."""
+    """Runs command lines: `shell("generate", file, "--out", folder)`."""
     from shell import Shell
 
     return Shell(capsys)

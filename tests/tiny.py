@@ -54,7 +54,7 @@ def drum(index: int, *, seed: int = 0, seconds: float = 0.25) -> torch.Tensor:
 
 
 def write_drums(folder: Path, count: int, *, seed: int = 0, seconds: float = 0.25, channels: int = 1) -> Path:
-    """`count` WAV files in a folder a kind; in stereo the right channel is later, softer and darker."""
+    """Writes `count` WAV files, one folder per kind of drum; in stereo the right channel is later and softer. Returns the folder."""
     for index in range(count):
         clip = synthetic_drum(index, seed=seed)
         audio = drum(index, seed=seed, seconds=seconds).numpy()
@@ -68,7 +68,7 @@ def write_drums(folder: Path, count: int, *, seed: int = 0, seconds: float = 0.2
 
 @dataclass(frozen=True)
 class Tiny:
-    """folder of sounds, the corpus made of it, the instrument file trained on that."""
+    """A folder of sounds, the corpus made from it, and the file of the instrument trained on that corpus."""
 
     folder: Path
     corpus: Path
@@ -76,17 +76,17 @@ class Tiny:
 
     @property
     def sound(self) -> Path:
-        """One of the sounds."""
+        """The path of a kick."""
         return self.folder / "kick" / "kick 001.wav"
 
     @property
     def other(self) -> Path:
-        """Another of the sounds."""
+        """The path of a snare."""
         return self.folder / "snare" / "snare 001.wav"
 
 
 def fix_plan(monkeypatch: pytest.MonkeyPatch, *, variations: int = 2, step_seconds: float = 0.01) -> None:
-    """Takes the clock out of training: so many variations, and about minutes * 60 / step_seconds steps; a card of few sounds."""
+    """Makes training independent of the clock: `variations` per clip, minutes * 60 / step_seconds steps, and a card of few sounds."""
     monkeypatch.setattr(card, "_SOUNDS", 3)
     monkeypatch.setattr(run, "affordable_variations", lambda *_, **__: variations)
     monkeypatch.setattr(run, "affordable_synthesised", lambda sounds, *_, **__: min(4, len(sounds.clips)))
@@ -95,13 +95,13 @@ def fix_plan(monkeypatch: pytest.MonkeyPatch, *, variations: int = 2, step_secon
 
 
 def quick_train(source: Path | Corpus, out: Path, *, steps_minutes: float = 0.0125, **more: Any) -> Instrument:
-    """Trains the small model."""
+    """Trains the small model of `SMALL` and returns the instrument."""
     options: dict[str, Any] = {"changes": SMALL, "device": "cpu", **more}
     return training.train(source, out, minutes=steps_minutes, **options)
 
 
 def make_tiny(folder: Path, *, count: int = 24, channels: int = 1) -> Tiny:
-    """Writes drums, prepares and trains; the same bits whatever the machine is busy with."""
+    """Writes drums, prepares a corpus and trains; the result does not depend on the load of the machine."""
     sounds = write_drums(folder / "sounds", count, channels=channels)
     prepare(sounds, folder / "corpus", channels=channels)
     with pytest.MonkeyPatch.context() as patch:
@@ -111,13 +111,13 @@ def make_tiny(folder: Path, *, count: int = 24, channels: int = 1) -> Tiny:
 
 
 def tensors_of(path: Path) -> dict[str, torch.Tensor]:
-    """All tensors of a safetensors file."""
+    """Returns all tensors of a safetensors file by name."""
     with safe_open(path, "pt") as file:
         return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
 
 
 def assert_same_tensors(one: Path, other: Path) -> None:
-    """Bit for bit."""
+    """Asserts that two safetensors files have the same tensors, bit for bit."""
     a, b = tensors_of(one), tensors_of(other)
     assert a.keys() == b.keys()
     for name in a:
@@ -125,7 +125,7 @@ def assert_same_tensors(one: Path, other: Path) -> None:
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """Content of every file below a folder."""
+    """Returns relative path -> SHA-256 of every file below a folder."""
     return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 

@@ -1,4 +1,4 @@
-"""The page of a training: what its charts show, that it holds everything itself, and that looking on changes nothing."""
+"""The page of a training: its charts, that it needs no other file, and that its snapshots do not change the training."""
 
 from __future__ import annotations
 
@@ -80,25 +80,25 @@ def test_charts_of_a_page_share_no_id_and_follow_its_theme() -> None:
 def page(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The page of the tiny instrument, trained once more with a page asked for."""
     folder = tmp_path_factory.mktemp("page")
-    about = TrainingPage(folder / "tiny.html", force=False)
+    training_page = TrainingPage(folder / "tiny.html", force=False)
     with pytest.MonkeyPatch.context() as patch:
         fix_plan(patch)
-        quick_train(Corpus.open(tiny.corpus), folder / "again.safetensors", callbacks=about.callbacks(lambda progress: None))
-    return about.path
+        quick_train(Corpus.open(tiny.corpus), folder / "again.safetensors", callbacks=training_page.callbacks(lambda progress: None))
+    return training_page.path
 
 
-def test_looking_on_changes_nothing(page: Path, tiny: Tiny) -> None:
+def test_snapshots_do_not_change_the_training(page: Path, tiny: Tiny) -> None:
     assert_same_tensors(page.with_name("again.safetensors"), tiny.file)
 
 
-def test_the_page_holds_everything(page: Path, tiny: Tiny) -> None:
+def test_the_page_needs_no_other_file_and_has_every_section(page: Path, tiny: Tiny) -> None:
     text = page.read_text(encoding="utf-8")
     read = Reader(text)
     sources = [value for _, attributes in read.elements for name, value in attributes.items() if name in ("src", "href", "data-src")]
     assert sources
     assert all(source.startswith("data:") for source in sources)
     assert "http" not in text
-    said = " ".join(read.text)
+    text_on_page = " ".join(read.text)
     for words in (
         "Learning curves",
         "Overfit ratio",
@@ -108,7 +108,7 @@ def test_the_page_holds_everything(page: Path, tiny: Tiny) -> None:
         "Worst sounds",
         "at step",
     ):
-        assert words in said
+        assert words in text_on_page
     corpus = Corpus.open(tiny.corpus)
     held = corpus.indices("validation") + corpus.indices("test")
     worst = text[text.index('id="h-worst"') :]
@@ -125,9 +125,9 @@ def test_the_sounds_are_those_of_the_corpus(page: Path, tiny: Tiny) -> None:
         rf'data-src="data:audio/flac;base64,([^"]+)"[^>]*aria-label="Play {re.escape(corpus.clips[clip].name)}, original"', text
     )
     assert found
-    heard, rate = soundfile.read(io.BytesIO(base64.b64decode(found[1])), dtype="float32", always_2d=True)
+    audio, rate = soundfile.read(io.BytesIO(base64.b64decode(found[1])), dtype="float32", always_2d=True)
     assert rate == corpus.sample_rate
-    assert torch.allclose(torch.from_numpy(heard.T), corpus.audio(clip), atol=1e-4)
+    assert torch.allclose(torch.from_numpy(audio.T), corpus.audio(clip), atol=1e-4)
 
 
 def test_hostile_names_stay_text() -> None:
@@ -139,7 +139,7 @@ def test_hostile_names_stay_text() -> None:
     page = Diagnostics(HOSTILE, card, "dB", 44_100, "held-out", errors=errors, reconstructions=shown, worst=shown)
     text = render_diagnostics(page)
     read = Reader(text)
-    assert "</script><script>alert(1)" in "".join(read.text), "shown as it is called"
+    assert "</script><script>alert(1)" in "".join(read.text), "shown as text"
     assert "\u202e" not in text
     assert not [name for _, attributes in read.elements for name in attributes if name.startswith("on")]
     assert sum(tag == "script" for tag, _ in read.elements) == 3
@@ -165,14 +165,14 @@ def test_factors_of_a_toy_corpus_have_boxes(tmp_path: Path, monkeypatch: pytest.
     assert [one.error for one in found.worst] == sorted((one.error for one in found.worst), reverse=True)
 
 
-def test_a_page_is_not_replaced_unasked(tiny: Tiny, tmp_path: Path, shell: Shell) -> None:
+def test_an_existing_page_is_replaced_only_with_force(tiny: Tiny, tmp_path: Path, shell: Shell) -> None:
     out = tmp_path / "there.html"
     out.write_text("mine", encoding="utf-8")
     with pytest.raises(OutputExistsError):
         write_diagnostics(Instrument.load(tiny.file), Corpus.open(tiny.corpus), out)
     with pytest.raises(ConfigError, match=r"\.html"):
         TrainingPage(tmp_path / "page.txt", force=False)
-    told = shell("train", tiny.corpus, "--out", tmp_path / "x.safetensors", "--page", out, "--minutes", "0.01", code=2)
-    assert "there.html" in told
+    errors = shell("train", tiny.corpus, "--out", tmp_path / "x.safetensors", "--page", out, "--minutes", "0.01", code=2)
+    assert "there.html" in errors
     assert out.read_text(encoding="utf-8") == "mine"
     assert not (tmp_path / "x.safetensors").exists()

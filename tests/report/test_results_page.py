@@ -1,4 +1,4 @@
-"""The page of results: well-formed, safe with hostile names, complete, and alive in a browser where one is installed."""
+"""The page of results: well-formed, complete, safe with hostile names, and working in a browser if one is installed."""
 
 from __future__ import annotations
 
@@ -101,12 +101,12 @@ def test_the_page_is_well_formed_and_hostile_names_stay_text(page: tuple[Path, R
     assert {attributes["src"] for tag, attributes in reader.elements if tag == "img"} == {
         "./reel.png", "./sounds/snare%201.png", "./sounds/100%25%20%23%C3%A9%3F.png",
     }  # fmt: skip
-    assert "</script><script>alert(1)" in "".join(reader.text), "shown as it is called"
+    assert "</script><script>alert(1)" in "".join(reader.text), "shown as text"
     assert "\u202e" not in "".join(reader.text)
     assert json.loads(reader.data)["dots"][1][2].startswith("</script>")
 
 
-def test_every_file_it_names_is_there_and_nothing_comes_from_elsewhere(page: tuple[Path, ResultsPage]) -> None:
+def test_every_file_that_it_names_exists_and_none_is_remote(page: tuple[Path, ResultsPage]) -> None:
     reader = Reader(page[0].read_text(encoding="utf-8"))
     links = [attributes[key] for _, attributes in reader.elements for key in ("src", "data-src") if key in attributes]
     assert len(links) > 10
@@ -118,7 +118,7 @@ def test_every_file_it_names_is_there_and_nothing_comes_from_elsewhere(page: tup
     assert "https://" not in text
 
 
-def test_points_without_a_place_are_left_out(page: tuple[Path, ResultsPage]) -> None:
+def test_points_without_a_position_are_left_out(page: tuple[Path, ResultsPage]) -> None:
     dots = json.loads(Reader(page[0].read_text(encoding="utf-8")).data)["dots"]
     assert len(dots) == 2
     assert all(0 <= x <= 1 and 0 <= y <= 1 for x, y, *_ in dots)
@@ -174,7 +174,7 @@ def pixels(path: Path) -> np.ndarray[Any, Any]:
 
 @pytest.mark.parametrize("hz", [60.0, 440.0, 3000.0, 15000.0])
 @pytest.mark.parametrize("sample_rate", [44_100, 96_000])
-def test_a_tone_lies_at_its_true_height(tmp_path: Path, tone: Callable[..., Tensor], hz: float, sample_rate: int) -> None:
+def test_a_tone_is_drawn_at_its_frequency(tmp_path: Path, tone: Callable[..., Tensor], hz: float, sample_rate: int) -> None:
     draw_spectrogram(0.1 * tone(hz, 1.0, sample_rate), sample_rate, tmp_path / "a.png")  # soft enough to have one brightest row
     image = pixels(tmp_path / "a.png")
     assert image.shape == (140, 320)
@@ -183,13 +183,13 @@ def test_a_tone_lies_at_its_true_height(tmp_path: Path, tone: Callable[..., Tens
     assert abs(brightest - expected) <= 1.5
 
 
-def test_time_is_true_and_loudness_absolute(tmp_path: Path, tone: Callable[..., Tensor]) -> None:
+def test_the_time_axis_is_linear_and_levels_are_absolute(tmp_path: Path, tone: Callable[..., Tensor]) -> None:
     click = tone(1000, 0.5) * 0.0
     click[:, 11_025 : 11_025 + 30] = 0.9
     draw_spectrogram(click, 44_100, tmp_path / "click.png", seconds=1.0)
     image = pixels(tmp_path / "click.png")
-    assert abs(int(image[10].argmax()) - 80) <= 4, "a click at 0.25 s of 1 s stands at a quarter of the width"
-    assert not image[:, 175:].any(), "after the sound's end there is nothing"
+    assert abs(int(image[10].argmax()) - 80) <= 4, "a click at 0.25 s of 1 s is at a quarter of the width"
+    assert not image[:, 175:].any(), "the picture is dark after the end of the sound"
     loud, soft = (tone(1000, 0.5) * gain for gain in (0.2, 0.02))
     draw_spectrogram(loud, 44_100, tmp_path / "loud.png")
     draw_spectrogram(soft, 44_100, tmp_path / "soft.png")
@@ -205,7 +205,7 @@ def test_the_shortest_sounds_have_a_picture(tmp_path: Path, samples: int) -> Non
     assert pixels(tmp_path / "a.png").shape == (140, 320)
 
 
-def test_no_sound_no_picture(tmp_path: Path) -> None:
+def test_an_empty_sound_has_no_picture(tmp_path: Path) -> None:
     import torch
 
     with pytest.raises(ShapeError):
@@ -283,6 +283,6 @@ def test_filters_rows_and_the_reel(browser_page: Any) -> None:
     assert tab.locator("[data-row]").get_attribute("aria-pressed") == "false"
 
 
-def test_it_fits_a_telephone(browser_page: Any) -> None:
+def test_it_fits_a_narrow_screen(browser_page: Any) -> None:
     browser_page.set_viewport_size({"width": 360, "height": 740})
     assert browser_page.evaluate("document.documentElement.scrollWidth") <= 360
