@@ -19,7 +19,7 @@ def reconstruct(
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Send sounds through the instrument and back: same names, same lengths, same peaks."""
+    """Encode and decode sounds: the results have the same names, lengths and peaks."""
     from timbrespace.atomic import check_absent
     from timbrespace.audio.files import write
     from timbrespace.cli.common.corpus import print_json, progress_bar
@@ -38,11 +38,11 @@ def reconstruct(
         for done, (path, target) in enumerate(jobs):
             try:
                 audio = opened.read(path)
-                copy = opened.reconstruct(audio, seed=seed)
+                reconstruction = opened.reconstruct(audio, seed=seed)
             except TimbrespaceError as error:
                 skipped.append({"file": str(path), "reason": str(error).removeprefix(f"{path}: ")})
             else:
-                write(target, copy, opened.sample_rate, subtype=subtype, force=force)
+                write(target, reconstruction, opened.sample_rate, subtype=subtype, force=force)
                 written.append(str(target))
                 if opened.longest is not None and audio.shape[-1] > opened.longest:
                     cut.append(str(path))
@@ -55,7 +55,7 @@ def reconstruct(
         for row in skipped:
             print(f"skipped {row['file']}: {row['reason']}")
         if cut and longest is not None:
-            print(f"{len(cut)} files may reach beyond the {longest:.2f} s that this model takes: silence follows there")
+            print(f"{len(cut)} files are longer than the {longest:.2f} s that this model encodes; silence follows")
         print(f"{len(written)} sounds in {out}")
     if not written:
-        raise TimbrespaceError("none of the files could be reconstructed; the reasons stand above")
+        raise TimbrespaceError("none of the files could be reconstructed; see the reasons above")
