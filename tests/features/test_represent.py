@@ -17,7 +17,8 @@ import torch
 from shell import Shell
 from timbrespace.contracts import ConfigError, FeatureFileError, OutputExistsError
 from timbrespace.corpus.prepare import prepare
-from timbrespace.features.arrays import compute_features, load_features, save_features
+from timbrespace.features.arrays import load_features, save_features
+from timbrespace.features.compute import compute_features
 from timbrespace.features.stack import load_stack
 from timbrespace.representation.registry import REPRESENTATIONS
 from tiny import RATE, drum, hashes, write_drums
@@ -29,10 +30,10 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_drums(tmp_path_factory.mktemp("sounds"), 4, channels=2)
 
 
-def head_of(path: Path) -> dict[str, Any]:
-    head = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
-    assert isinstance(head, dict)
-    return head
+def header_of(path: Path) -> dict[str, Any]:
+    header = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    assert isinstance(header, dict)
+    return header
 
 
 def wav(path: Path, audio: torch.Tensor, rate: int = RATE) -> Path:
@@ -47,20 +48,20 @@ def wav(path: Path, audio: torch.Tensor, rate: int = RATE) -> Path:
 
 def test_a_folder_becomes_arrays_of_the_same_names(shell: Shell, sounds: Path, tmp_path: Path) -> None:
     before = hashes(sounds)
-    told = shell.json("represent", sounds, "--as", "mel", "--set", "bands=40", "--out", tmp_path)
+    output = shell.json("represent", sounds, "--as", "mel", "--set", "bands=40", "--out", tmp_path)
     names = sorted(path.relative_to(sounds).with_suffix("").as_posix() for path in sounds.rglob("*.wav"))
-    assert sorted(row["name"] for row in told["sounds"]) == names
+    assert sorted(row["name"] for row in output["sounds"]) == names
     for name in names:
         array = np.load(tmp_path / f"{name}.npy", allow_pickle=False)
-        head = head_of(tmp_path / f"{name}.npy")
+        header = header_of(tmp_path / f"{name}.npy")
         assert array.dtype == np.float32
-        assert list(array.shape) == head["shape"] == [1, 40, 1 + head["length"] // 256]
-        assert head["representation"]["name"] == "mel"
-        assert head["representation"]["bands"] == 40
-        assert {"n_fft", "hop", "floor", "iterations"} <= set(head["representation"])
-        assert (head["sample_rate"], head["channels"], head["source"]) == (RATE, 1, f"{name}.wav")
-        assert len(head["axes"]["bands"]["centres"]) == 40
-        assert str(sounds) not in json.dumps(head)
+        assert list(array.shape) == header["shape"] == [1, 40, 1 + header["length"] // 256]
+        assert header["representation"]["name"] == "mel"
+        assert header["representation"]["bands"] == 40
+        assert {"n_fft", "hop", "floor", "iterations"} <= set(header["representation"])
+        assert (header["sample_rate"], header["channels"], header["source"]) == (RATE, 1, f"{name}.wav")
+        assert len(header["axes"]["bands"]["centres"]) == 40
+        assert str(sounds) not in json.dumps(header)
     assert hashes(sounds) == before
 
 
@@ -72,7 +73,7 @@ def test_what_is_saved_comes_back(name: str, channels: int, tmp_path: Path) -> N
     loaded = load_features(save_features(tmp_path / "x.v2", features))
     assert (tmp_path / "x.v2.npy").exists()
     assert np.array_equal(loaded.array, features.array)
-    assert loaded.axes.to_dict() == features.axes.to_dict() == loaded.head["axes"]
+    assert loaded.axes.to_dict() == features.axes.to_dict() == loaded.header["axes"]
     back = loaded.audio(seed=1)
     assert torch.equal(back, features.audio(seed=1))
     assert back.shape == audio.shape
@@ -111,10 +112,10 @@ def test_settings_that_are_wrong(shell: Shell, sounds: Path, tmp_path: Path) -> 
     assert "--range" in refused(sounds, "--as", "mel", "--picture", "--range", 3, 1)
     assert "--pixels-per-second" in refused(sounds, "--as", "mel", "--picture", "--pixels-per-second", 1e9)
     assert "--stack writes one array" in refused(sounds, "--as", "mel", "--stack", "--picture")
-    assert "--as does not go with --back" in refused(sounds, "--as", "mel", "--back")
+    assert "--as cannot be used with --back" in refused(sounds, "--as", "mel", "--back")
     assert "normalisation is 'most'" in refused(sounds, "--as", "mel", "--normalise", "most")
     assert "known are" in refused("synthetic:piano", "--as", "mel")
-    assert "its own" in refused("synthetic:drums", sounds, "--as", "mel")
+    assert "must be the only source" in refused("synthetic:drums", sounds, "--as", "mel")
     (tmp_path / "empty").mkdir()
     assert "there are no sound files" in refused(tmp_path / "empty", "--as", "mel")
     assert "no features" in refused(tmp_path / "empty", "--back")
@@ -128,10 +129,10 @@ def test_bad_files_are_skipped_and_listed(shell: Shell, tmp_path: Path) -> None:
     (folder / "text.wav").write_text("hello")
     (folder / "song.m4a").write_bytes(b"x")
     wav(folder / "nan.wav", torch.full((1, 400), float("nan")))
-    told = shell.json("represent", folder, "--as", "log-stft", "--out", tmp_path / "o")
-    assert [row["name"] for row in told["sounds"]] == ["good"]
-    assert {Path(row["file"]).name for row in told["skipped"]} == {"empty.wav", "text.wav", "song.m4a", "nan.wav"}
-    assert all(row["reason"] and str(tmp_path) not in row["reason"] for row in told["skipped"])
+    output = shell.json("represent", folder, "--as", "log-stft", "--out", tmp_path / "o")
+    assert [row["name"] for row in output["sounds"]] == ["good"]
+    assert {Path(row["file"]).name for row in output["skipped"]} == {"empty.wav", "text.wav", "song.m4a", "nan.wav"}
+    assert all(row["reason"] and str(tmp_path) not in row["reason"] for row in output["skipped"])
     (folder / "good.wav").unlink()
     assert "none of the sounds" in shell("represent", folder, "--as", "log-stft", "--out", tmp_path / "p", code=2)
 
@@ -145,9 +146,9 @@ def test_hostile_names(shell: Shell, tmp_path: Path) -> None:
     wav(folder / "a b.v2.wav", drum(1, seconds=0.05)).with_suffix(".flac").write_bytes(b"")
     soundfile.write(folder / "a b.v2.flac", drum(2, seconds=0.05).numpy().T, RATE)
     words = ("--as", "mel", "--array", "--picture", "--image", "--roundtrip", "--out", tmp_path / "o")
-    told = shell.json("represent", folder, *words)
-    assert not told["skipped"]
-    assert len(told["sounds"]) == len(names) + 1
+    output = shell.json("represent", folder, *words)
+    assert not output["skipped"]
+    assert len(output["sounds"]) == len(names) + 1
     assert len(list((tmp_path / "o").rglob("*.npy"))) == len(names) + 1
     assert (tmp_path / "o" / "a b.v2.npy").exists()
     assert len(shell.json("represent", tmp_path / "o", "--back", "--out", tmp_path / "b")["sounds"]) == len(names) + 1
@@ -162,7 +163,7 @@ def test_nothing_is_overwritten_and_no_input_touched(shell: Shell, tmp_path: Pat
     assert "is a file" in shell("represent", source, "--as", "mel", "--out", source, code=2)
     assert hashes(tmp_path) == before
     shell("represent", source, "--as", "log-stft", "--out", tmp_path / "o", "--force")
-    assert head_of(tmp_path / "o" / "a.npy")["representation"]["name"] == "log-stft"
+    assert header_of(tmp_path / "o" / "a.npy")["representation"]["name"] == "log-stft"
     with pytest.raises(OutputExistsError):
         save_features(tmp_path / "o" / "a.npy", compute_features(drum(1), "mel"))
 
@@ -176,8 +177,8 @@ def test_two_sounds_never_share_a_file(shell: Shell, tmp_path: Path) -> None:
 
 def test_rate_channels_and_seconds(shell: Shell, sounds: Path, tmp_path: Path) -> None:
     words = ("--rate", 22_050, "--channels", 2, "--seconds", 0.5)
-    told = shell.json("represent", sounds, "--as", "bands", *words, "--out", tmp_path / "f")
-    assert {tuple(row["shape"]) for row in told["sounds"]} == {(2, 161, 1 + 11_025 // 256)}
+    output = shell.json("represent", sounds, "--as", "bands", *words, "--out", tmp_path / "f")
+    assert {tuple(row["shape"]) for row in output["sounds"]} == {(2, 161, 1 + 11_025 // 256)}
     shell("represent", tmp_path / "f", "--back", "--out", tmp_path / "b")
     for path in (tmp_path / "b").rglob("*.wav"):
         info = soundfile.info(path)
@@ -194,30 +195,30 @@ def test_a_corpus_becomes_one_array(shell: Shell, sounds: Path, tmp_path: Path) 
     words = ("represent", tmp_path / "corpus", "--as", "bands", "--stack")
     assert "--seconds" in shell(*words, "--out", tmp_path / "s", code=2)
     assert not list((tmp_path / "s").glob("*"))
-    told = shell.json(*words, "--seconds", 0.2, "--out", tmp_path / "s")
+    output = shell.json(*words, "--seconds", 0.2, "--out", tmp_path / "s")
     array = np.load(tmp_path / "s" / "features.npy", allow_pickle=False)
-    assert list(array.shape) == told["shape"] == [len(corpus), 1, 161, 1 + 8820 // 256]
-    head = head_of(tmp_path / "s" / "features.npy")
-    assert [clip["name"] for clip in head["clips"]] == [clip.name for clip in corpus.clips]
-    assert [clip["labels"]["category"] for clip in head["clips"]] == [clip.category for clip in corpus.clips]
+    assert list(array.shape) == output["shape"] == [len(corpus), 1, 161, 1 + 8820 // 256]
+    header = header_of(tmp_path / "s" / "features.npy")
+    assert [clip["name"] for clip in header["clips"]] == [clip.name for clip in corpus.clips]
+    assert [clip["labels"]["category"] for clip in header["clips"]] == [clip.category for clip in corpus.clips]
     stack = load_stack(tmp_path / "s" / "features.npy")
     audio, _ = corpus.batch([2], samples=8820)
     assert np.allclose(stack.features(2).array, compute_features(audio[0], "bands").array, atol=1e-3)
     shell("represent", tmp_path / "s", "--back", "--out", tmp_path / "b")
     for index, clip in enumerate(corpus.clips):
         assert soundfile.info(tmp_path / "b" / f"{clip.name}.wav").frames == min(8820, corpus.samples(index))
-    assert "lies in the corpus" in shell("represent", tmp_path / "corpus", "--as", "mel", "--out", tmp_path / "corpus" / "x", code=2)
+    assert "inside the corpus" in shell("represent", tmp_path / "corpus", "--as", "mel", "--out", tmp_path / "corpus" / "x", code=2)
 
 
 def test_a_synthetic_corpus(shell: Shell, tmp_path: Path) -> None:
-    told = shell.json("represent", "synthetic:drums", "-n", 3, "--as", "mel", "--out", tmp_path / "f")
-    assert [row["name"] for row in told["sounds"]] == ["kick/kick 001", "snare/snare 001", "hat/hat 001"]
-    assert head_of(tmp_path / "f" / "kick" / "kick 001.npy")["source"] == "synthetic:drums"
+    output = shell.json("represent", "synthetic:drums", "-n", 3, "--as", "mel", "--out", tmp_path / "f")
+    assert [row["name"] for row in output["sounds"]] == ["kick/kick 001", "snare/snare 001", "hat/hat 001"]
+    assert header_of(tmp_path / "f" / "kick" / "kick 001.npy")["source"] == "synthetic:drums"
     shell("represent", "synthetic:drums", "-n", 3, "--as", "mel", "--stack", "--seconds", 0.3, "--out", tmp_path / "s")
     assert load_stack(tmp_path / "s" / "features.npy").clips[1]["labels"]["category"] == "snare"
     damaged = tmp_path / "s" / "features.npy"
     damaged.write_bytes(damaged.read_bytes()[:-8])
-    with pytest.raises(FeatureFileError, match="no whole NumPy array"):
+    with pytest.raises(FeatureFileError, match="not a complete NumPy array"):
         load_stack(damaged)
 
 
@@ -227,16 +228,16 @@ def test_a_synthetic_corpus(shell: Shell, tmp_path: Path) -> None:
 def test_a_round_trip_keeps_length_and_peak(shell: Shell, tmp_path: Path) -> None:
     sound = torch.cat([torch.zeros(1, 3000), 1.5 * drum(1), torch.zeros(1, 2000)], 1)  # over full scale, silence around
     source = wav(tmp_path / "a.wav", sound)
-    told = shell.json("represent", source, "--as", "mdct", "--roundtrip", "--out", tmp_path / "o")
+    output = shell.json("represent", source, "--as", "mdct", "--roundtrip", "--out", tmp_path / "o")
     copy, _ = soundfile.read(tmp_path / "o" / "a.wav", dtype="float32")
     assert copy.shape == sound[0].shape
     assert np.abs(copy - sound[0].numpy()).max() < 1e-5
-    row = told["sounds"][0]
+    row = output["sounds"][0]
     assert row["snr_db"] > 120
     assert row["log_mel_error_db"] < 0.01
-    told = shell.json("represent", source, "--as", "bands", "--roundtrip", "--out", tmp_path / "p")
-    assert told["sounds"][0]["snr_db"] is None
-    assert 0.1 < told["sounds"][0]["log_mel_error_db"] < 4
+    output = shell.json("represent", source, "--as", "bands", "--roundtrip", "--out", tmp_path / "p")
+    assert output["sounds"][0]["snr_db"] is None
+    assert 0.1 < output["sounds"][0]["log_mel_error_db"] < 4
     text = shell("represent", source, "--as", "waveform", "--roundtrip", "--out", tmp_path / "q")
     assert "identical" in text
     silent = wav(tmp_path / "silent.wav", torch.zeros(1, 4000))
@@ -261,7 +262,7 @@ def test_normalised_features_and_back(kind: str, shell: Shell, sounds: Path, tmp
         found = soundfile.read(tmp_path / "b" / path.relative_to(sounds))[0]
         assert np.abs(found - wanted).max() < 1e-5
     shell(*words, "--stack", "--seconds", 0.2, "--out", tmp_path / "s")
-    assert head_of(tmp_path / "s" / "features.npy")["normalisation"]["kind"] == kind
+    assert header_of(tmp_path / "s" / "features.npy")["normalisation"]["kind"] == kind
     with pytest.raises(ConfigError, match="not fitted"):
         compute_features(drum(1), {"name": "mel", "normalisation": kind})
 
@@ -274,6 +275,7 @@ def test_arrays_need_no_project_to_be_read(tmp_path: Path) -> None:
 
 
 def test_the_examples_of_the_page_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "project")
     from test_docs import ROOT, run_examples
 
     wav(tmp_path / "kick.wav", drum(0))

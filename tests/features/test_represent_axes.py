@@ -58,9 +58,9 @@ def test_every_representation_has_axes_that_fit(name: str, channels: int) -> Non
 def test_axes_are_plain_json(name: str) -> None:
     import json
 
-    told = json.loads(json.dumps(build(name, 2).axes(5000).to_dict(), allow_nan=False))
-    assert told["frames"]["count"] == build(name, 2).frames(5000)
-    assert {"name", "unit", "meaning", "kind"} <= set(told["parts"][0])
+    output = json.loads(json.dumps(build(name, 2).axes(5000).to_dict(), allow_nan=False))
+    assert output["frames"]["count"] == build(name, 2).frames(5000)
+    assert {"name", "unit", "meaning", "kind"} <= set(output["parts"][0])
 
 
 @pytest.mark.parametrize("name", SPECTRAL)

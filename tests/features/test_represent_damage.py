@@ -10,25 +10,26 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from test_represent import head_of
+from test_represent import header_of
 
 from shell import Shell
 from timbrespace.contracts import FeatureFileError, TimbrespaceError
-from timbrespace.features.arrays import compute_features, load_features, save_features
+from timbrespace.features.arrays import load_features, save_features
+from timbrespace.features.compute import compute_features
 from timbrespace.representation.registry import REPRESENTATIONS
 from tiny import drum, write_drums
 
 
 def change(**keys: object) -> Any:
     def edit(path: Path) -> None:
-        head = head_of(path)
+        header = header_of(path)
         for key, value in keys.items():
-            place = head
+            place = header
             *outer, last = key.split("__")
             for name in outer:
                 place = place[name]
             place[last] = value
-        path.with_suffix(".json").write_text(json.dumps(head))
+        path.with_suffix(".json").write_text(json.dumps(header))
 
     return edit
 
@@ -61,18 +62,18 @@ DAMAGE: dict[str, tuple[Any, str]] = {
     "whole numbers": (lambda p: np.save(p, np.load(p).astype(int)), "floating point"),
     "complex": (lambda p: np.save(p, np.load(p).astype(complex)), "floating point"),
     "texts": (lambda p: np.save(p, np.load(p).astype(str)), "floating point"),
-    "pickled": (pickled, "no whole NumPy array"),
-    "truncated": (lambda p: p.write_bytes(p.read_bytes()[:-4]), "no whole NumPy array"),
-    "empty": (lambda p: p.write_bytes(b""), "no whole NumPy array"),
-    "text": (lambda p: p.write_text("hello"), "no whole NumPy array"),
+    "pickled": (pickled, "not a complete NumPy array"),
+    "truncated": (lambda p: p.write_bytes(p.read_bytes()[:-4]), "not a complete NumPy array"),
+    "empty": (lambda p: p.write_bytes(b""), "not a complete NumPy array"),
+    "text": (lambda p: p.write_text("hello"), "not a complete NumPy array"),
     "archive": (archive, "archive"),
-    "huge": (huge, "no whole NumPy array"),
+    "huge": (huge, "not a complete NumPy array"),
     "missing array": (lambda p: p.unlink(), "missing"),
     "missing json": (lambda p: p.with_suffix(".json").unlink(), "missing"),
     "cut json": (cut_json, "damaged"),
     "deep json": (lambda p: p.with_suffix(".json").write_text("[" * 100_000), "damaged"),
     "json list": (lambda p: p.with_suffix(".json").write_text("[1]"), "damaged"),
-    "foreign json": (lambda p: p.with_suffix(".json").write_text("{}"), "does not describe features"),
+    "foreign json": (lambda p: p.with_suffix(".json").write_text("{}"), "is not a header of features"),
     "version": (change(version=2), "version 2"),
     "length": (change(length=10**15), "length"),
     "length of fewer frames": (change(length=20), "shape"),
@@ -114,8 +115,8 @@ def test_a_stack_cannot_write_elsewhere(shell: Shell, tmp_path: Path) -> None:
     shell("represent", sounds, "--as", "mel", "--stack", "--seconds", 0.1, "--out", tmp_path / "s")
     beside = tmp_path / "s" / "features.json"
     for name in ("../../evil", "/evil", "a\0b"):
-        head = json.loads(beside.read_text())
-        head["clips"][0]["name"] = name
-        beside.write_text(json.dumps(head))
+        header = json.loads(beside.read_text())
+        header["clips"][0]["name"] = name
+        beside.write_text(json.dumps(header))
         assert "none of the arrays" in shell("represent", beside, "--back", "--out", tmp_path / "deep" / "b", code=2)
     assert not list(tmp_path.rglob("evil*"))

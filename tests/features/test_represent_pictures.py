@@ -9,11 +9,12 @@ import pytest
 import soundfile
 import torch
 from PIL import Image
-from test_represent import head_of, wav
+from test_represent import header_of, wav
 
 from shell import Shell
 from timbrespace.contracts import FeatureFileError
-from timbrespace.features.arrays import compute_features, load_features
+from timbrespace.features.arrays import load_features
+from timbrespace.features.compute import compute_features
 from timbrespace.representation.registry import REPRESENTATIONS
 from tiny import RATE, drum
 
@@ -68,12 +69,12 @@ def test_images_are_cells_and_come_back(shell: Shell, tmp_path: Path) -> None:
     for name in ("mel", "polar"):
         out = tmp_path / name
         shell("represent", source, "--as", name, "--image", "--array", "--out", out)
-        features, head = load_features(out / "a.npy"), head_of(out / "a.npy")
+        features, header = load_features(out / "a.npy"), header_of(out / "a.npy")
         pixels = picture(out / "a.image.png")
         parts, bands, frames = features.array.shape
         assert pixels.shape == (parts * bands, frames)
         assert pixels.dtype == np.uint8
-        scale = head["image"]["scale"]
+        scale = header["image"]["scale"]
         for k, part in enumerate(features.array):
             low, high = scale[k]["low"], scale[k]["high"]
             undone = low + pixels[k * bands : (k + 1) * bands][::-1] / 255 * (high - low)

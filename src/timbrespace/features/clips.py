@@ -1,4 +1,4 @@
-"""Sounds from wherever they come: files, folders, a prepared corpus or a synthesiser, each with its name and one way to read it."""
+"""Clips of files, of a prepared corpus or of a synthetic corpus, with one interface: a name and audio that is read when needed."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Clip:
-    """One sound that is not read yet.
+    """One sound whose audio is read when needed.
 
-    name: relative posix name without suffix. source: what to tell of where it comes from. samples: at `rate` Hz, None where only reading
-    tells. labels: what is known of it besides. path: its file, where it has one of its own.
+    name: relative POSIX name without suffix. source: its origin, as written in headers. rate: Hz. load: returns audio and its rate.
+    samples: length at `rate`, None if unknown before reading. labels: metadata. path: its file, if it has one.
     """
 
     name: str
@@ -38,13 +38,13 @@ class Clip:
 
     @property
     def seconds(self) -> float | None:
-        """Length in s."""
+        """Length in s, None if unknown before reading."""
         return None if self.samples is None else self.samples / self.rate
 
     def read(self, *, sample_rate: int, channels: int, samples: int | None = None) -> tuple[Tensor, int]:
-        """Audio `(channels, time)` float32 and its true length; samples: cut (with a short fade) or filled with silence to so many.
+        """Returns audio float32 `(channels, time)` and its length without padding, samples.
 
-        Raises AudioFileError, CorpusError.
+        samples: cut (with a short fade) or zero-padded to this length. Raises AudioFileError, CorpusError.
         """
         import torch
 
@@ -53,12 +53,12 @@ class Clip:
         if samples is None:
             return torch.from_numpy(audio), audio.shape[-1]
         audio = shorten(audio, samples, sample_rate)
-        true = audio.shape[-1]
-        return torch.from_numpy(np.pad(audio, ((0, 0), (0, samples - true)))), true
+        length = audio.shape[-1]
+        return torch.from_numpy(np.pad(audio, ((0, 0), (0, samples - length)))), length
 
 
 def clips_of_files(jobs: Sequence[tuple[Path, str]], *, channels: int, skipped: list[dict[str, str]]) -> Iterator[Clip]:
-    """Clips of (path, relative name without suffix); those that cannot be opened are appended to `skipped` and left out."""
+    """Yields the clips of (path, relative name without suffix) pairs; files that cannot be opened are appended to `skipped`."""
     for path, name in jobs:
         try:
             info = probe(path)
@@ -71,7 +71,7 @@ def clips_of_files(jobs: Sequence[tuple[Path, str]], *, channels: int, skipped: 
 
 
 def clips_of_corpus(corpus: Corpus) -> Iterator[Clip]:
-    """The clips of a prepared corpus; labels are the lines of its manifest."""
+    """Yields the clips of a prepared corpus; labels are the rows of its manifest."""
     from timbrespace.corpus.format import manifest_row
 
     for index, info in enumerate(corpus.clips):
@@ -83,7 +83,7 @@ def clips_of_corpus(corpus: Corpus) -> Iterator[Clip]:
 
 
 def clips_of_synthesiser(name: str, *, count: int | None, seed: int, sample_rate: int) -> Iterator[Clip]:
-    """The sounds of a synthetic corpus as they are made: neither trimmed nor normalised. Raises ConfigError for an unknown name."""
+    """Yields the sounds of a synthetic corpus, neither trimmed nor normalised. Raises ConfigError for an unknown name."""
     from timbrespace.corpus.synthetic.registry import synthetic_clips
 
     for clip in synthetic_clips(name, count=count, seed=seed, sample_rate=sample_rate):
@@ -97,9 +97,9 @@ def clips_of_synthesiser(name: str, *, count: int | None, seed: int, sample_rate
 
 
 def samples_for(seconds: float | None, sample_rate: int) -> int | None:
-    """Samples of `seconds`. Raises ConfigError for what is no length."""
+    """Returns `seconds` in samples, None for None. Raises ConfigError unless it is one sample to one day."""
     if seconds is None:
         return None
     if not 0 < seconds <= 86_400 or round(seconds * sample_rate) < 1:
-        raise ConfigError(f"--seconds is {seconds:g}, allowed is one sample to a day; for instance 1.5")
+        raise ConfigError(f"--seconds is {seconds:g}, allowed are one sample to 86400 s; for instance 1.5")
     return round(seconds * sample_rate)

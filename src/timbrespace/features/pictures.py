@@ -1,7 +1,7 @@
-"""True-scale pictures of features: axes in Hz and s, a colour bar in the values' own unit, a panel a part.
+"""True-scale pictures of features: one panel per part, axes in Hz and s, a colour bar in the unit of the values.
 
-A second is the same number of pixels in every picture, so that two pictures can be laid beside each other. The image is drawn cell by
-cell as the representation has it: a linear view is linear in Hz, a view in bands gives every band the same height.
+All pictures have the same number of pixels per second, so that two can be compared side by side. The frequency axis follows the
+representation: linear in Hz for bins, and the same height for every band otherwise.
 """
 
 from __future__ import annotations
@@ -23,32 +23,34 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from timbrespace.features.arrays import Features
+    from timbrespace.features.compute import Features
     from timbrespace.representation.axes import Axes, View
 
 PIXELS_PER_SECOND = 400.0
-WIDEST = 12_000  # pixels of a picture's panels
+MAX_WIDTH = 12_000  # pixels, of the panels
 _LEFT, _RIGHT, _TOP, _BOTTOM, _GAP = 76, 96, 54, 46, 34  # pixels around and between panels
 _HEIGHT, _NARROWEST, _LINE_WIDTH, _DPI = 300, 160, 640, 100
-_RANGE_DB, _SIGNED_RANGE_DB = 80.0, 60.0  # of magnitudes under their loudest cell; of signed values, which are linear below
+_RANGE_DB, _SIGNED_RANGE_DB = 80.0, 60.0  # of magnitudes under the largest value; of signed values, below which the scale is linear
 _BAR = 12
 _EMPTY = "0.85"
 _HZ = [20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000]
 _drawing = threading.Lock()  # matplotlib draws one figure at a time
 
 
-def scale_for(longest_seconds: float, *, wanted: float | None = None) -> float:
-    """Pixels a second at which a sound of `longest_seconds` still fits; `wanted` is kept or refused (ConfigError)."""
-    if wanted is None:
-        return min(PIXELS_PER_SECOND, WIDEST / max(longest_seconds, 1e-9))
-    if not 1 <= wanted <= 100_000:
-        raise ConfigError(f"--pixels-per-second is {wanted:g}, allowed is 1 to 100000; {PIXELS_PER_SECOND:g} is usual")
-    if wanted * longest_seconds > 2 * WIDEST:
+def scale_for(longest_seconds: float, *, requested: float | None = None) -> float:
+    """Returns pixels per second: `requested`, or the default, reduced so that `longest_seconds` fits. Raises ConfigError."""
+    if requested is None:
+        return min(PIXELS_PER_SECOND, MAX_WIDTH / max(longest_seconds, 1e-9))
+    if not 1 <= requested <= 100_000:
         raise ConfigError(
-            f"--pixels-per-second is {wanted:g}: {longest_seconds:.0f} s would be wider than {2 * WIDEST} pixels; "
-            f"take at most {2 * WIDEST / longest_seconds:.0f}"
+            f"--pixels-per-second is {requested:g}, allowed are numbers from 1 to 100000; the default is {PIXELS_PER_SECOND:g}"
         )
-    return wanted
+    if requested * longest_seconds > 2 * MAX_WIDTH:
+        raise ConfigError(
+            f"--pixels-per-second is {requested:g}: {longest_seconds:.0f} s would be wider than {2 * MAX_WIDTH} pixels; "
+            f"use at most {2 * MAX_WIDTH / longest_seconds:.0f}"
+        )
+    return requested
 
 
 def draw_features(
@@ -62,14 +64,14 @@ def draw_features(
 ) -> None:
     """Draws the features of one sound as a PNG.
 
-    limits: lowest and highest value of the colours of levels and magnitudes, the same for all pictures; else each picture's own.
+    limits: lowest and highest value of the colours of levels and magnitudes; default: those of this picture.
     Raises OutputExistsError, ConfigError.
     """
     if limits is not None and not (np.isfinite(limits).all() and limits[0] < limits[1]):
-        raise ConfigError(f"--range is {limits[0]:g} {limits[1]:g}, two numbers are needed, the lower first; for instance --range -40 40")
+        raise ConfigError(f"--range is {limits[0]:g} {limits[1]:g}, it must be two numbers, the lower first; for instance --range -40 40")
     with _drawing, warnings.catch_warnings(), replacing(path, force=force) as temporary:
-        warnings.simplefilter("ignore")  # a name in a script that the font lacks
-        figure = _figure(features, _plain(title), pixels_per_second, limits)
+        warnings.simplefilter("ignore")  # characters that the font does not have
+        figure = _figure(features, _printable(title), pixels_per_second, limits)
         figure.savefig(temporary, format="png", dpi=_DPI)
 
 
@@ -78,7 +80,7 @@ def _figure(features: Features, title: str, pixels_per_second: float, limits: tu
     from matplotlib.figure import Figure
 
     axes, parts = features.axes, features.array.shape[0]
-    if features.head["normalisation"] is not None:  # plain numbers, from the least to the most
+    if features.header["normalisation"] is not None:  # dimensionless: coloured from the smallest to the largest value
         axes = replace(axes, parts=tuple(view._replace(kind="level") for view in axes.parts))
     seconds = features.length / features.sample_rate
     single = axes.frames == 1 and len(axes.centres) > 1
@@ -87,12 +89,12 @@ def _figure(features: Features, title: str, pixels_per_second: float, limits: tu
     height = _TOP + parts * _HEIGHT + (parts - 1) * (_GAP + _BOTTOM) + _BOTTOM
     figure = Figure(figsize=(width / _DPI, height / _DPI), dpi=_DPI, facecolor="white")
     FigureCanvasAgg(figure)
-    figure.text(_LEFT / width, 1 - 16 / height, _fitting(title, inner + _RIGHT), fontsize=9, va="center", parse_math=False)
+    figure.text(_LEFT / width, 1 - 16 / height, _shortened(title, inner + _RIGHT), fontsize=9, va="center", parse_math=False)
     for k, view in enumerate(axes.parts):
         bottom = height - _TOP - _HEIGHT - k * (_HEIGHT + _GAP + _BOTTOM)
         panel = figure.add_axes((_LEFT / width, bottom / height, inner / width, _HEIGHT / height), facecolor=_EMPTY)
         heading = f"{view.name}: {view.meaning}" if view.meaning else view.name
-        panel.set_title(_fitting(heading, inner + _RIGHT, size=8), fontsize=8, loc="left", pad=8, parse_math=False)
+        panel.set_title(_shortened(heading, inner + _RIGHT, size=8), fontsize=8, loc="left", pad=8, parse_math=False)
         panel.tick_params(labelsize=8)
         if single:
             _draw_line(panel, features.array[k, :, 0], axes, view, limits)
@@ -116,12 +118,12 @@ def _draw_cells(
     *,
     columns: int,
 ) -> None:
-    """An image of `(bands, frames)`, low bands at the bottom, every frame around its time."""
-    left, rows, wide = axes.first_s - axes.step_s / 2, 1, 1  # cells a pixel
+    """Draws an image of `(bands, frames)`, low bands at the bottom, every frame centred on its time. beside: panel of the colour bar."""
+    left, rows, wide = axes.first_s - axes.step_s / 2, 1, 1  # values per pixel
     shown = values
-    if view.kind != "cyclic":  # the strongest of phases has no meaning
+    if view.kind != "cyclic":  # a maximum of phases has no meaning
         rows, wide = -(-values.shape[0] // _HEIGHT), -(-values.shape[1] // columns)
-        shown = _strongest(values, rows, wide, signed=view.kind == "signed")
+        shown = _reduce_to_peaks(values, rows, wide, signed=view.kind == "signed")
     colours = "twilight" if view.kind == "cyclic" else "RdBu_r" if view.kind == "signed" else "magma"
     image = panel.imshow(
         shown,
@@ -132,15 +134,15 @@ def _draw_cells(
         norm=_norm(values, view, limits),
         interpolation="nearest",
     )
-    image.get_cmap().set_bad(image.get_cmap()(0.0))  # a magnitude of 0 is darker than any
+    image.get_cmap().set_bad(image.get_cmap()(0.0))  # a magnitude of 0 has the darkest colour
     _band_axis(panel, axes)
     bar = panel.figure.colorbar(image, cax=beside)
     bar.ax.tick_params(labelsize=8)
     bar.set_label(_unit_label(view), fontsize=8)
 
 
-def _strongest(values: NDArray[np.float32], rows: int, columns: int, *, signed: bool) -> NDArray[np.float32]:
-    """Of every rows × columns cells the one that is largest, or farthest from 0: thin lines stay whole where pixels are fewer."""
+def _reduce_to_peaks(values: NDArray[np.float32], rows: int, columns: int, *, signed: bool) -> NDArray[np.float32]:
+    """Returns the largest value of every rows × columns block, or the one farthest from 0, so that thin lines remain visible."""
     for axis, size in ((0, rows), (1, columns)):
         if size > 1:
             edges = [(0, -values.shape[k] % size if k == axis else 0) for k in (0, 1)]
@@ -151,7 +153,7 @@ def _strongest(values: NDArray[np.float32], rows: int, columns: int, *, signed: 
 
 
 def _draw_line(panel: Panel, values: NDArray[np.float32], axes: Axes, view: View, limits: tuple[float, float] | None) -> None:
-    """One spectrum: a line over Hz."""
+    """Draws a single spectrum `(bands,)` as a line over frequency."""
     panel.set_facecolor("white")
     panel.plot(axes.centres, values, linewidth=0.8, color="#5b2a86")
     panel.set_xlim(float(axes.lower.min()), float(axes.upper.max()))
@@ -168,7 +170,7 @@ def _draw_line(panel: Panel, values: NDArray[np.float32], axes: Axes, view: View
 
 
 def _draw_wave(panel: Panel, values: NDArray[np.float32], axes: Axes, *, columns: int) -> None:
-    """Samples: from the lowest to the highest of every column of pixels, a line where there are few."""
+    """Draws samples `(frames,)`: minimum to maximum of every pixel column, or a line if there are few."""
     panel.set_facecolor("white")
     times = axes.times
     if len(values) > 3 * columns:
@@ -199,7 +201,7 @@ def _norm(values: NDArray[np.float32], view: View, limits: tuple[float, float] |
 
 
 def _band_axis(panel: Panel, axes: Axes) -> None:
-    """Ticks at plain frequencies, at the height where they lie among the bands."""
+    """Sets ticks at round frequencies, at their position among the bands."""
     from matplotlib.ticker import MaxNLocator
 
     count = len(axes.centres)
@@ -209,13 +211,13 @@ def _band_axis(panel: Panel, axes: Axes) -> None:
         ticks = [tick for tick in MaxNLocator(7).tick_values(low, high) if low <= tick <= high] if count > 1 else [low]
     else:
         ticks = [tick for tick in _HZ if axes.lower[0] <= tick <= axes.upper[-1]]
-    places = np.interp(ticks, axes.centres, np.arange(count) + 0.5)
+    positions = np.interp(ticks, axes.centres, np.arange(count) + 0.5)
     kept: list[tuple[float, float]] = []
-    for place, tick in zip(places.tolist(), ticks, strict=True):
-        if not kept or (place - kept[-1][0]) / count * _HEIGHT > 14:
-            kept.append((place, float(tick)))
+    for position, tick in zip(positions.tolist(), ticks, strict=True):
+        if not kept or (position - kept[-1][0]) / count * _HEIGHT > 14:
+            kept.append((position, float(tick)))
     scale, label = {"Hz": (1.0, "frequency (Hz)"), "s": (1e3, "offset in the block (ms)"), "": (1.0, "band")}[axes.band_unit]
-    panel.set_yticks([place for place, _ in kept], [_number(tick * scale) for _, tick in kept])
+    panel.set_yticks([position for position, _ in kept], [_number(tick * scale) for _, tick in kept])
     panel.set_ylabel(label, fontsize=8)
 
 
@@ -236,12 +238,12 @@ def _number(value: float) -> str:
     return f"{value / 1000:g}k" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def _fitting(text: str, pixels: int, *, size: int = 9) -> str:
-    most = max(8, int(pixels / (size * 0.78)))
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+def _shortened(text: str, pixels: int, *, size: int = 9) -> str:
+    length = max(8, int(pixels / (size * 0.78)))
+    return text if len(text) <= length else f"{text[: length - 1]}…"
 
 
-def _plain(title: str) -> str:
-    """A name as text that any font engine takes: one line, no lone surrogates."""
+def _printable(title: str) -> str:
+    """Returns a title without line breaks, control characters and lone surrogates."""
     text = title.encode("utf-8", "replace").decode("utf-8")
     return "".join(letter if letter.isprintable() else "?" for letter in text)

@@ -1,29 +1,37 @@
-"""What `timbrespace represent` does with one sound: features as array, image or picture, and audio after the way there and back."""
+"""The work of `timbrespace represent`: for every clip an array, an image, a picture, or audio after a round trip."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Mapping
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from timbrespace.atomic import check_absent, write_json
 from timbrespace.audio.files import write
-from timbrespace.contracts import FeatureFileError
-from timbrespace.features.arrays import features_through, write_array
+from timbrespace.contracts import AudioFileError, CorpusError, FeatureFileError, ShapeError, TimbrespaceError
+from timbrespace.corpus.labels.values import is_relative_path
+from timbrespace.features.arrays import write_array
 from timbrespace.features.clips import Clip
-from timbrespace.features.head import IMAGE_SUFFIX, check_size, view_within
+from timbrespace.features.compute import encode_features
+from timbrespace.features.header import IMAGE_SUFFIX, check_size
+from timbrespace.features.roundtrip import reconstruction_errors
+from timbrespace.features.sources import Sources
+from timbrespace.parallel import ordered_map
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from timbrespace.representation.base import Representation
+
+_LONG_SECONDS = 60.0  # recordings over this length are encoded one at a time, to limit memory
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is written for each sound, and how. subtype: of the WAV. limits, pixels_per_second: see `pictures`. samples: see `Clip.read`."""
+class Outputs:
+    """What is written for every clip, and how.
+
+    subtype: of WAV files. seed: of random phases. samples: see `Clip.read`. pixels_per_second, limits: see `pictures.draw_features`.
+    """
 
     array: bool = True
     image: bool = False
@@ -36,77 +44,82 @@ class Wanted:
     limits: tuple[float, float] | None = None
     force: bool = False
 
-    def targets(self, base: Path) -> dict[str, Path]:
-        """The files of a sound whose outputs are called `base` without suffix."""
+    def paths(self, base: Path) -> dict[str, Path]:
+        """Returns the files of one clip. base: path without suffix."""
         suffixes = {"array": ".npy", "image": IMAGE_SUFFIX, "picture": ".png", "roundtrip": ".wav"}
-        found = {kind: base.with_name(base.name + suffix) for kind, suffix in suffixes.items() if getattr(self, kind)}
-        return found | ({"json": base.with_name(f"{base.name}.json")} if self.array or self.image else {})
+        paths = {kind: base.with_name(base.name + suffix) for kind, suffix in suffixes.items() if getattr(self, kind)}
+        return paths | ({"json": base.with_name(f"{base.name}.json")} if self.array or self.image else {})
 
 
-def represent_clip(clip: Clip, base: Path, view: Representation, settings: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:
-    """Writes what is wanted of one clip; returns a row: name, shape, seconds, written files, and the errors of a round trip.
+def represent_clips(
+    sources: Sources, view: Representation, settings: Mapping[str, Any], outputs: Outputs, out: Path
+) -> Iterator[dict[str, Any]]:
+    """Yields for every clip the row of `represent_clip`, or {"file", "reason"} if it cannot be represented. out: folder.
+
+    Raises OutputExistsError, TimbrespaceError (full disk).
+    """
+    workers = 1 if sources.count < 2 or sources.longest_seconds > _LONG_SECONDS else min(4, os.cpu_count() or 1)
+
+    def work(clip: Clip) -> dict[str, Any]:
+        import torch
+
+        if workers > 1:
+            torch.set_num_threads(1)
+        if sources.bases is None and not is_relative_path(clip.name):
+            raise TimbrespaceError(f"{clip.name!r} is not a valid file name")
+        base = sources.bases[clip.name] if sources.bases is not None else out / clip.name
+        file = str(clip.path or clip.name)
+        try:
+            return represent_clip(clip, base, view, settings, outputs)
+        except (AudioFileError, CorpusError, FeatureFileError, ShapeError) as error:
+            return {"file": file, "reason": str(error).removeprefix(f"{file}: ")}
+        except MemoryError:
+            return {"file": file, "reason": "too long for the memory of this machine; cut it into shorter files"}
+
+    yield from ordered_map(work, sources.clips(), workers=workers)
+
+
+def represent_clip(clip: Clip, base: Path, view: Representation, settings: Mapping[str, Any], outputs: Outputs) -> dict[str, Any]:
+    """Writes the outputs of one clip; returns its name, source, shape, seconds, written files, and the errors of a round trip.
 
     Raises AudioFileError, FeatureFileError, OutputExistsError, TimbrespaceError.
     """
-    targets = wanted.targets(base)
-    for target in targets.values():
-        check_absent(target, force=wanted.force)
-    audio, true = clip.read(sample_rate=view.sample_rate, channels=view.channels, samples=wanted.samples)
-    features = features_through(view, audio, settings, source=clip.source)
-    if wanted.samples is not None:
-        features.head["sound_length"] = true
-    if wanted.image:
+    paths = outputs.paths(base)
+    for path in paths.values():
+        check_absent(path, force=outputs.force)
+    audio, true_length = clip.read(sample_rate=view.sample_rate, channels=view.channels, samples=outputs.samples)
+    features = encode_features(view, audio, settings, source=clip.source)
+    if outputs.samples is not None:
+        features.header["sound_length"] = true_length
+    if outputs.image:
         from timbrespace.features.images import save_image
 
-        features.head["image"] = save_image(targets["image"], features, force=wanted.force)
-    if wanted.array:
-        write_array(targets["array"], features.array, force=wanted.force)
-    if "json" in targets:
-        write_json(targets["json"], features.head, force=wanted.force)
-    if wanted.picture:
-        from timbrespace.features.pictures import draw_features
+        features.header["image"] = save_image(paths["image"], features, force=outputs.force)
+    if outputs.array:
+        write_array(paths["array"], features.array, force=outputs.force)
+    if "json" in paths:
+        write_json(paths["json"], features.header, force=outputs.force)
+    if outputs.picture:
+        from timbrespace.features.pictures import draw_features  # late: loads matplotlib
 
-        title = f"{clip.name}   {features.head['representation']['name']}"
-        draw_features(
-            features, targets["picture"], title=title, pixels_per_second=wanted.pixels_per_second, limits=wanted.limits, force=wanted.force
-        )
+        title = f"{clip.name}   {features.header['representation']['name']}"
+        scale = {"pixels_per_second": outputs.pixels_per_second}
+        draw_features(features, paths["picture"], title=title, limits=outputs.limits, force=outputs.force, **scale)
     row: dict[str, Any] = {"name": clip.name, "source": str(clip.path or clip.source), "shape": list(features.array.shape)}
-    row |= {"seconds": round(features.length / view.sample_rate, 4), "written": [str(target) for target in targets.values()]}
-    if wanted.roundtrip:
-        copy = features.audio(seed=wanted.seed)
-        write(targets["roundtrip"], copy, view.sample_rate, subtype=wanted.subtype, force=wanted.force)
-        row |= errors_of(audio, copy, view)
+    row |= {"seconds": round(features.length / view.sample_rate, 4), "written": [str(path) for path in paths.values()]}
+    if outputs.roundtrip:
+        reconstruction = features.audio(seed=outputs.seed)
+        write(paths["roundtrip"], reconstruction, view.sample_rate, subtype=outputs.subtype, force=outputs.force)
+        row |= reconstruction_errors(audio, reconstruction, view)
     return row
 
 
-def errors_of(audio: Tensor, copy: Tensor, view: Representation) -> dict[str, Any]:
-    """How far `copy` is from `audio`, both `(channels, time)`: see docs/measures.md.
-
-    log_mel_error_db: first 1.5 s. sound_error_db: over the whole sound. snr_db: only where the view keeps phase; None where it does not,
-    for silence, and where copy and sound are the same (then identical is True).
-    """
+def fit_normalisation(
+    view: Representation, clips: Iterable[Clip], *, samples: int | None = None, progress: Callable[[int], None] | None = None
+) -> None:
+    """Fits a normalised representation to all clips in one pass, one in memory at a time. Clips that cannot be read are left out."""
     import torch
 
-    from timbrespace.audio.distance import log_mel_error, sound_error
-
-    seconds = max(audio.shape[-1] / view.sample_rate, 0.01)
-    row: dict[str, Any] = {
-        "log_mel_error_db": round(float(log_mel_error([audio], [copy], sample_rate=view.sample_rate)), 3),
-        "sound_error_db": round(float(sound_error([audio], [copy], sample_rate=view.sample_rate, seconds=seconds)), 3),
-    }
-    snr = None
-    if keeps_phase(view):
-        noise = float((audio.double() - copy.double()).square().sum())
-        signal = float(audio.double().square().sum())
-        snr = 10 * math.log10(signal / noise) if signal > 0 and noise > 0 else None
-    return row | {"snr_db": None if snr is None else round(snr, 2), "identical": bool(torch.equal(audio, copy))}
-
-
-def fit(view: Representation, clips: Iterable[Clip], *, samples: int | None = None, progress: Callable[[int], None] | None = None) -> None:
-    """Fits a normalised view to all clips in one pass, one in memory at a time; clips that cannot be read are left out."""
-    import torch
-
-    from timbrespace.contracts import TimbrespaceError
     from timbrespace.representation.normalisation import Moments, Normalised
 
     if not isinstance(view, Normalised):
@@ -126,17 +139,12 @@ def fit(view: Representation, clips: Iterable[Clip], *, samples: int | None = No
         view.set(moments.normaliser(view.kind, kinds=[part.kind for part in view.view.axes(1).parts]))
 
 
-def keeps_phase(view: Representation) -> bool:
-    """Whether the samples themselves come back, and not only a sound with the same spectrum."""
-    return view.exact or any(part.kind in ("signed", "cyclic") for part in view_within(view).axes(1).parts)
-
-
-def check_collisions(bases: list[Path], wanted: Wanted) -> list[Path]:
-    """All files that would be written. Raises FeatureFileError where two sounds would write the same one ('a.image.wav' beside 'a.wav')."""
-    seen: dict[Path, Path] = {}
+def all_paths(bases: Iterable[Path], outputs: Outputs) -> list[Path]:
+    """Returns all files that will be written. Raises FeatureFileError if two clips share one ('a.image.wav' beside 'a.wav')."""
+    base_of: dict[Path, Path] = {}
     for base in bases:
-        for target in wanted.targets(base).values():
-            if target in seen:
-                raise FeatureFileError(f"{base.name} and {seen[target].name} would both write {target}; rename one, or write two folders")
-            seen[target] = base
-    return list(seen)
+        for path in outputs.paths(base).values():
+            if path in base_of:
+                raise FeatureFileError(f"{base.name} and {base_of[path].name} would both write {path}; rename one, or write two folders")
+            base_of[path] = base
+    return list(base_of)

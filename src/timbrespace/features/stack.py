@@ -1,4 +1,4 @@
-"""Features of many clips of one length as a single array `(clips, parts, bands, frames)`, written batch by batch: memory stays flat."""
+"""Features of many clips of one length as one array `(clips, parts, bands, frames)`, written batch by batch with constant memory."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ import numpy as np
 from timbrespace.atomic import check_absent, replacing, write_json
 from timbrespace.contracts import FeatureFileError, TimbrespaceError
 from timbrespace.corpus.writer import ArrayWriter
-from timbrespace.features.arrays import Features, checked_values, open_array
+from timbrespace.features.arrays import checked_values, open_array
 from timbrespace.features.clips import Clip
-from timbrespace.features.head import STACK_FORMAT, check_size, head_path, make_head, read_head
+from timbrespace.features.compute import Features
+from timbrespace.features.header import STACK_FORMAT, check_size, header_path, make_header, read_header
 from timbrespace.parallel import ordered_map
 
 if TYPE_CHECKING:
@@ -23,32 +24,32 @@ if TYPE_CHECKING:
 
     from timbrespace.representation.base import Representation
 
-_BATCH_VALUES, _MOST_BATCH = 2**22, 256
+_BATCH_VALUES, _MAX_BATCH = 2**22, 256
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """Features of many clips. array: a memory map `(clips, parts, bands, frames)`; clips: name, source, length (samples), labels each."""
+    """Features of many clips. array: memory map `(clips, parts, bands, frames)`. clips: name, source, length (samples), labels of each."""
 
     path: Path
     array: NDArray[Any]
     representation: Representation
     length: int
     clips: list[dict[str, Any]]
-    head: dict[str, Any]
+    header: dict[str, Any]
 
     def __len__(self) -> int:
         return len(self.clips)
 
     def features(self, index: int) -> Features:
-        """One clip's, copied. Raises FeatureFileError for NaN and infinite values."""
+        """Returns a copy of one clip's features. Raises FeatureFileError for NaN and infinite values."""
         values = checked_values(self.array[index], self.path)
-        return Features(values, self.representation, self.length, {**self.head, "shape": list(values.shape)})
+        return Features(values, self.representation, self.length, {**self.header, "shape": list(values.shape)})
 
 
 @dataclass(frozen=True)
-class _Made:
+class _Batch:
     values: NDArray[np.float32]
     rows: list[dict[str, Any]]
     skipped: list[dict[str, str]]
@@ -67,14 +68,14 @@ def write_stack(
     force: bool = False,
     progress: Progress | None = None,
 ) -> tuple[int, list[dict[str, str]]]:
-    """Writes NAME.npy and NAME.json; returns how many clips are in it, and {"file", "reason"} of those that could not be read.
+    """Writes NAME.npy and NAME.json; returns the number of clips written, and {"file", "reason"} of each clip that cannot be read.
 
-    samples: every clip is cut or padded to; None: all must have the same length. total: clips to come, for progress(done, total).
-    Raises FeatureFileError (lengths differ, no clip at all), OutputExistsError, TimbrespaceError (full disk).
+    samples: every clip is cut or padded to this length; None: all must have the same length. total: number of clips, for
+    progress(done, total). Raises FeatureFileError (different lengths, no clips), OutputExistsError, TimbrespaceError (full disk).
     """
     path = Path(path)
-    beside = head_path(path)
-    for target in (path, beside):
+    header_file = header_path(path)
+    for target in (path, header_file):
         check_absent(target, force=force)
     rows: list[dict[str, Any]] = []
     skipped: list[dict[str, str]] = []
@@ -84,18 +85,18 @@ def write_stack(
     if first is None:
         raise FeatureFileError("there are no clips to stack")
     size = check_size(view, samples or first.samples or 1)
-    batch = max(1, min(_MOST_BATCH, _BATCH_VALUES // max(1, int(np.prod(size)))))
+    batch = max(1, min(_MAX_BATCH, _BATCH_VALUES // max(1, int(np.prod(size)))))
     with replacing(path, force=force) as temporary:
         writer: ArrayWriter | None = None
         try:
-            made = ordered_map(lambda group: _make(group, view, samples), _batches(itertools.chain([first], clips), batch))
-            for result in made:
-                for other, row in zip(result.lengths, result.rows, strict=True):
-                    length = other if length is None else length
-                    if other != length:
+            batches = ordered_map(lambda group: _encode_batch(group, view, samples), _batches(itertools.chain([first], clips), batch))
+            for result in batches:
+                for clip_length, row in zip(result.lengths, result.rows, strict=True):
+                    length = clip_length if length is None else length
+                    if clip_length != length:
                         raise FeatureFileError(
-                            f"{row['name']} has {other} samples and the clips before it {length}: one array needs one length; "
-                            "give --seconds S, and every clip is cut or padded to it"
+                            f"{row['name']} has {clip_length} samples and the clips before it {length}, but one array needs one length; "
+                            "--seconds S cuts or pads every clip"
                         )
                 if result.rows:
                     if writer is None:
@@ -114,24 +115,26 @@ def write_stack(
             raise FeatureFileError(f"none of the {done} clips could be read; the first: {skipped[0]['file']}: {skipped[0]['reason']}")
         writer.__exit__(None, None, None)
     shape = (len(rows), view.parts, view.bands, view.frames(length))
-    head = make_head(settings, view, length=length, shape=shape, source="")
-    head |= {"format": STACK_FORMAT, "clips": rows, "skipped": skipped}
-    write_json(beside, head, force=force)
+    header = make_header(settings, view, length=length, shape=shape, source="")
+    header |= {"format": STACK_FORMAT, "clips": rows, "skipped": skipped}
+    write_json(header_file, header, force=force)
     return len(rows), skipped
 
 
 def load_stack(path: Path | str) -> Stack:
-    """Opens NAME.npy with NAME.json as `write_stack` made them. Raises FeatureFileError."""
+    """Returns the stack in NAME.npy and NAME.json. Raises FeatureFileError."""
     path = Path(path)
-    head, view = read_head(head_path(path))
-    if head["format"] != STACK_FORMAT:
+    header, view = read_header(header_path(path))
+    if header["format"] != STACK_FORMAT:
         raise FeatureFileError(f"{path} holds one sound; load it with timbrespace.features.arrays.load_features")
-    check_size(view, head["length"])
-    clips = head.get("clips")
-    if not isinstance(clips, list) or len(clips) != head["shape"][0] or not all(_clip_fits(clip, head["length"]) for clip in clips):
-        raise FeatureFileError(f"{head_path(path)}: clips must be {head['shape'][0]!r:.40} rows of name and length; make the stack again")
+    check_size(view, header["length"])
+    clips = header.get("clips")
+    if not isinstance(clips, list) or len(clips) != header["shape"][0] or not all(_clip_fits(clip, header["length"]) for clip in clips):
+        raise FeatureFileError(
+            f"{header_path(path)}: clips must be {header['shape'][0]!r:.40} entries with name and length; make the stack again"
+        )
     array = path if path.name.lower().endswith(".npy") else path.with_suffix(".npy")
-    return Stack(array, open_array(array, tuple(head["shape"])), view, head["length"], clips, head)
+    return Stack(array, open_array(array, tuple(header["shape"])), view, header["length"], clips, header)
 
 
 def _clip_fits(clip: object, longest: int) -> bool:
@@ -146,23 +149,23 @@ def _batches(clips: Iterable[Clip], size: int) -> Iterator[list[Clip]]:
         yield group
 
 
-def _make(group: list[Clip], view: Representation, samples: int | None) -> _Made:
-    """Reads and encodes some clips; clips of differing lengths are told by `lengths`, and then not encoded."""
+def _encode_batch(group: list[Clip], view: Representation, samples: int | None) -> _Batch:
+    """Returns the features of a group of clips; without values if their lengths differ, which `lengths` shows."""
     import torch
 
     rows, skipped, audio = [], [], []
     for clip in group:
         try:
-            sound, true = clip.read(sample_rate=view.sample_rate, channels=view.channels, samples=samples)
+            sound, true_length = clip.read(sample_rate=view.sample_rate, channels=view.channels, samples=samples)
         except TimbrespaceError as error:
             skipped.append({"file": str(clip.path or clip.name), "reason": str(error).removeprefix(f"{clip.path}: ")})
             continue
         audio.append(sound)
-        rows.append({"name": clip.name, "source": clip.source, "length": true, "labels": clip.labels})
+        rows.append({"name": clip.name, "source": clip.source, "length": true_length, "labels": clip.labels})
     lengths = [sound.shape[-1] for sound in audio]
     if not audio or len(set(lengths)) > 1:
-        return _Made(np.zeros((0,), np.float32), rows, skipped, lengths, len(group))
+        return _Batch(np.zeros((0,), np.float32), rows, skipped, lengths, len(group))
     check_size(view, lengths[0])
     with torch.inference_mode():
         values = view.encode(torch.stack(audio)).to(torch.float32).numpy()
-    return _Made(values, rows, skipped, lengths, len(group))
+    return _Batch(values, rows, skipped, lengths, len(group))

@@ -1,4 +1,4 @@
-"""What `represent` says at its end."""
+"""What `represent` prints at its end."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from timbrespace.cli.common.corpus import print_json
 from timbrespace.contracts import TimbrespaceError
 
 if TYPE_CHECKING:
-    from timbrespace.features.represent import Wanted
+    from timbrespace.features.represent import Outputs
     from timbrespace.features.stack import Stack
     from timbrespace.representation.base import Representation
 
-_LISTED = 20  # lines on screen; all are in --json
+_LISTED = 20  # lines on screen; --json prints all
 
 
-def tell_rows(
+def print_clips(
     rows: list[dict[str, Any]],
     skipped: list[dict[str, str]],
-    wanted: Wanted,
+    outputs: Outputs,
     view: Representation,
     settings: dict[str, Any],
     out: Path,
     *,
     json: bool,
 ) -> None:
-    """Says what was written for each sound. Raises TimbrespaceError where nothing was."""
-    means = {key: _mean(rows, key) for key in ("log_mel_error_db", "sound_error_db", "snr_db")} if wanted.roundtrip else {}
+    """Prints what was written for each clip. Raises TimbrespaceError if nothing was."""
+    means = {key: _mean(rows, key) for key in ("log_mel_error_db", "sound_error_db", "snr_db")} if outputs.roundtrip else {}
     if json:
         print_json(
             {
@@ -37,44 +37,55 @@ def tell_rows(
                 "channels": view.channels,
                 "sounds": rows,
                 "skipped": skipped,
-                **({"mean": means} if wanted.roundtrip else {}),
-                **({"pixels_per_second": wanted.pixels_per_second} if wanted.picture else {}),
+                **({"mean": means} if outputs.roundtrip else {}),
+                **({"pixels_per_second": outputs.pixels_per_second} if outputs.picture else {}),
             }
         )
     else:
-        tell_skipped(skipped)
+        _print_skipped(skipped)
         for row in rows[:_LISTED]:
             shape = " × ".join(map(str, row["shape"]))
-            print(f"{row['name']}  {row['seconds']:.2f} s  {shape}{_errors(row) if wanted.roundtrip else ''}")
+            print(f"{row['name']}  {row['seconds']:.2f} s  {shape}{_errors(row) if outputs.roundtrip else ''}")
         if len(rows) > _LISTED:
             print(f"… and {len(rows) - _LISTED} more")
-        if wanted.roundtrip and len(rows) > 1:
+        if outputs.roundtrip and len(rows) > 1:
             print(f"mean{_errors(means)}")
-        if wanted.picture and rows:
-            print(f"pictures: {wanted.pixels_per_second:g} pixels a second")
+        if outputs.picture and rows:
+            print(f"pictures: {outputs.pixels_per_second:g} pixels per second")
         if rows:
             print(f"{len(rows)} sounds as {settings['name']} (parts × bands × frames) in {out}")
     if not rows:
-        raise TimbrespaceError("none of the sounds could be represented; the reasons stand above")
+        raise TimbrespaceError("none of the sounds could be represented; the reasons are printed above")
 
 
-def tell_stack(stack: Stack, skipped: list[dict[str, str]], *, json: bool) -> None:
-    """Says what is in a stack."""
-    head, shape = stack.head, list(stack.array.shape)
+def print_stack(stack: Stack, skipped: list[dict[str, str]], *, json: bool) -> None:
+    """Prints what a stack holds."""
+    header, shape = stack.header, list(stack.array.shape)
     if json:
-        told = {"written": str(stack.path), "shape": shape, "representation": head["representation"], "length": stack.length}
-        print_json(told | {"sample_rate": head["sample_rate"], "skipped": skipped})
+        result = {"written": str(stack.path), "shape": shape, "representation": header["representation"], "length": stack.length}
+        print_json(result | {"sample_rate": header["sample_rate"], "skipped": skipped})
         return
-    tell_skipped(skipped)
+    _print_skipped(skipped)
     print(f"{stack.path}  {' × '.join(map(str, shape))} (clips × parts × bands × frames), names and labels in {stack.path.stem}.json")
 
 
-def tell_skipped(skipped: list[dict[str, str]]) -> None:
-    """A line a file that was left out."""
+def print_decoded(written: list[dict[str, Any]], skipped: list[dict[str, str]], out: Path, *, json: bool) -> None:
+    """Prints which features were decoded to audio. Raises TimbrespaceError if none were."""
+    if json:
+        print_json({"sounds": written, "skipped": skipped})
+    else:
+        _print_skipped(skipped)
+        print(f"{len(written)} sounds in {out}")
+    if not written:
+        raise TimbrespaceError("none of the arrays could be decoded; the reasons are printed above")
+
+
+def _print_skipped(skipped: list[dict[str, str]]) -> None:
+    """Prints a line per file that was left out."""
     for row in skipped[:_LISTED]:
         print(f"skipped {row['file']}: {row['reason']}")
     if len(skipped) > _LISTED:
-        print(f"… and {len(skipped) - _LISTED} more were skipped, all in --json")
+        print(f"… and {len(skipped) - _LISTED} more were skipped; --json prints all")
 
 
 def _errors(row: dict[str, Any]) -> str:

@@ -22,13 +22,13 @@ def reconstruct(
     """Encode and decode sounds: the results have the same names, lengths and peaks."""
     from timbrespace.atomic import check_absent
     from timbrespace.audio.files import write
+    from timbrespace.audio.outputs import output_paths
     from timbrespace.cli.common.corpus import print_json, progress_bar
-    from timbrespace.cli.common.jobs import plan_jobs
     from timbrespace.cli.common.options import check_not_inputs, check_outputs, open_instrument
     from timbrespace.contracts import TimbrespaceError
 
     check_outputs(out, subtype=subtype)
-    jobs = [(path, target.with_name(f"{target.name}.wav")) for path, target in plan_jobs(sources, out)]
+    jobs = [(path, target.with_name(f"{target.name}.wav")) for path, target in output_paths(sources, out)]
     check_not_inputs([target for _, target in jobs], [path for path, _ in jobs])
     for _, target in jobs:
         check_absent(target, force=force)

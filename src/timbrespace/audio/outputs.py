@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def plan_jobs(sources: Sequence[Path], out: Path, *, problems: list[tuple[Path, str]] | None = None) -> list[tuple[Path, Path]]:
+def output_paths(sources: Sequence[Path], out: Path, *, problems: list[tuple[Path, str]] | None = None) -> list[tuple[Path, Path]]:
     """Pairs (input, output without suffix): a file keeps its name, the files of a folder their relative names; outputs are unique.
 
     problems: as in `find_audio`. Raises AudioFileError if there are no files, or if two would get the same name.
