@@ -140,8 +140,8 @@ def main(arguments: list[str] | None = None) -> None:
             for scale, normalisation in ROWS:
                 say(f"{name}: {scale}, {normalisation}")
                 ours, plain = measure(spectra(corpus, scale, normalisation), scale, dims=dims, steps=given.steps, seed=given.seed)
-                figures = [f"{value:.1f}" for value in (*ours, *plain)]
-                rows.append([name, str(dims), scale, normalisation, *figures])
+                cells = [f"{value:.1f}" for value in (*ours, *plain)]
+                rows.append([name, str(dims), scale, normalisation, *cells])
     head = ["corpus", "latents", "scale", "normalisation", "VAE, % of the norm", "VAE, dB", "PCA, % of the norm", "PCA, dB"]
     note = (
         f"Held-out spectra after {given.steps} steps of batch {BATCH}; *% of the norm*: error of the magnitudes, dominated by loud "

@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
-"""Collects real sounds for benchmarks and end-to-end tests. Nothing of it belongs in the project's repository.
+"""Collects recorded sounds for the benchmarks: drums, notes and pieces of free packages. The sounds do not belong in the repository.
 
-usage: real_audio.py OUT        (root on Debian: installs the packages it needs; about two minutes)
+    python benchmarks/real_audio.py OUT        (as root on Debian: installs the packages it needs; about two minutes)
 
-OUT/drums/<kit>/*.wav|flac      774 recorded drum and percussion hits, as their makers left them: mixed sample rates, bit
-                                depths, mono and stereo, nested folders, spaces in names (hydrogen-drumkits, sonic-pi-samples)
+OUT/drums/<kit>/*.wav|flac      774 recorded drum and percussion hits, unchanged: mixed sample rates, bit depths, mono and stereo,
+                                nested folders, spaces in names (hydrogen-drumkits, sonic-pi-samples)
 OUT/notes/<instrument>/*.wav    540 single notes, 20 sampled instruments x 9 pitches x 3 velocities, 44.1 kHz stereo, up to 4 s;
                                 the name holds pitch and velocity: violin_060_085.wav (fluidsynth, FluidR3 GM)
 OUT/pieces/<instrument>/*.wav   two different solo pieces of about a minute each for violin, flute, cello and clarinet
-Kept for testing ("unseen"): the kits Audiophob, HardElectro1, circAfrique v4 and every sonic-pi sample; the notes of viola, trumpet, lead
-and kalimba; each instrument's second piece. The script may be copied into the project (benchmarks/); the sounds may not.
+
+Kept for tests ("unseen"): the kits Audiophob, HardElectro1, circAfrique v4 and every sonic-pi sample; the notes of viola, trumpet, lead
+and kalimba; the second piece of each instrument.
 """
 
 import random

@@ -176,9 +176,9 @@ def _wav_errors(reconstructed: list[Tensor], originals: list[Tensor], rate: int)
 
     with torch.no_grad():
         squares = [float((features(a) - features(b)).square().mean()) for a, b in zip(reconstructed, originals, strict=True)]
-    figures = {key: figure["mean"] for key, figure in table.items()}
+    means = {key: statistics["mean"] for key, statistics in table.items()}
     low, high = (table["log_mel_db"][key] for key in ("low", "high"))
-    return figures | {"low": low, "high": high, "stdev_percent": 100 * (sum(squares) / len(squares)) ** 0.5}
+    return means | {"low": low, "high": high, "stdev_percent": 100 * (sum(squares) / len(squares)) ** 0.5}
 
 
 def _values_per_second(instrument: Instrument, corpus: Corpus) -> float:

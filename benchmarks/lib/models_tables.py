@@ -81,10 +81,10 @@ def _line(row: Row, values: Mapping[str, Any], *, toy: bool) -> list[str]:
         name = f"*{PCA}, default view*"
     if "refused" in values:
         return [name, f"refused: {values['refused']}", *empty[1:]]
-    copied = values["copies"]
-    wav = f"{_number(copied['log_mel_db'])} ({_number(copied['sound_db'])})"
+    reconstructed = values["copies"]
+    wav = f"{_number(reconstructed['log_mel_db'])} ({_number(reconstructed['sound_db'])})"
     if "dims" not in values:
-        empty[7], empty[9] = wav, _number(copied["stdev_percent"])
+        empty[7], empty[9] = wav, _number(reconstructed["stdev_percent"])
         return [name, *empty]
     unit = values["unseen_unit"]
     pca = values["unseen_pca_error"]
@@ -100,7 +100,7 @@ def _line(row: Row, values: Mapping[str, Any], *, toy: bool) -> list[str]:
         f"{_number(values['unseen_error'])} {unit}" + (f" [{_number(pca)}]" if pca is not None else ""),
         wav,
         _number(values["no_model"]["log_mel_db"]),
-        _number(copied["stdev_percent"]),
+        _number(reconstructed["stdev_percent"]),
         _number(values["kl_nats"]) if trained else "–",
         f"{active}" if active is not None else "–",
         _number(values["new"]["frechet_ratio"]),

@@ -50,7 +50,7 @@ def measure(bench: Bench, trained: Trained, *, seed: int) -> dict[str, Any]:
     made = instrument.generate(NEW, seed=seed)
     return {
         "latent": latent,
-        "copies": {name: {key: float(figure["mean"]) for key, figure in row.items()} for name, row in found.items()},
+        "copies": {name: {key: float(statistics["mean"]) for key, statistics in row.items()} for name, row in found.items()},
         "attack_median_ms": {name: float(row["attack_ms"]["median"]) for name, row in found.items()},
         "unseen_sounds": len(unseen),
         "new": distribution(bench, instrument, made),

@@ -88,9 +88,9 @@ def update(path: Path, name: str, body: str, *, inside: str | None = None, title
 def keep(path: Path, name: str, made_by: str, measure: Callable[[], dict[str, Any]]) -> None:
     """Measures a row and writes a JSON file: its name, `made_by` (what it depends on), date, seconds, values (NaN becomes null)."""
     start = time.perf_counter()
-    figures = json.loads(json.dumps(measure()), parse_constant=lambda _: None)
+    values = json.loads(json.dumps(measure()), parse_constant=lambda _: None)
     seconds = round(time.perf_counter() - start, 3)
-    found = {"row": name, "made_by": made_by, "date": date.today().isoformat(), "seconds": seconds, "figures": figures}
+    found = {"row": name, "made_by": made_by, "date": date.today().isoformat(), "seconds": seconds, "figures": values}
     partial = path.with_name(f".{path.name}.part")
     partial.write_text(json.dumps(found, indent=1), encoding="utf-8")
     partial.replace(path)

@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from lib.page import keep
 from lib.process import Memory
-from lib.representations_rows import Row, all_rows, keeps_phase, searched, window_of
+from lib.representations_rows import Row, all_rows, keeps_phase, recovers_phase, window_of
 from lib.representations_sounds import SECONDS, load
 from timbrespace.audio.distance import log_mel_error
 from timbrespace.audio.stft import stft
@@ -51,7 +51,7 @@ def measure(row: Row, sets: Sets) -> dict[str, Any]:
     view = row.build()
     batch = equal_clips(sets)
     with torch.no_grad():
-        found: dict[str, Any] = {"values_per_second": view.values_per_second, "exact": view.exact, "searched": searched(view)}
+        found: dict[str, Any] = {"values_per_second": view.values_per_second, "exact": view.exact, "searched": recovers_phase(view)}
         found |= {key: getattr(view, key) for key in ("n_fft", "hop", "bands", "parts", "method", "iterations") if hasattr(view, key)}
         found |= memory(view, batch)
         found |= speed(view, batch)
@@ -120,9 +120,9 @@ def round_trip(view: Representation, clips: list[Tensor]) -> list[Tensor]:
         return list(pool.map(one, clips))
 
 
-def set_errors(originals: list[Tensor], copies: list[Tensor], name: str) -> dict[str, Any]:
+def set_errors(originals: list[Tensor], decoded: list[Tensor], name: str) -> dict[str, Any]:
     """Means over the sounds of one set, the 1024-point error with its bootstrap interval."""
-    pairs = [(originals[k : k + _CHUNK], copies[k : k + _CHUNK]) for k in range(0, len(originals), _CHUNK)]
+    pairs = [(originals[k : k + _CHUNK], decoded[k : k + _CHUNK]) for k in range(0, len(originals), _CHUNK)]
     with Pool() as pool:
         parts = list(pool.map(lambda pair: _errors(*pair, name), pairs))
     values = {key: torch.cat([part[key] for part in parts]) for key in parts[0]}
@@ -131,16 +131,16 @@ def set_errors(originals: list[Tensor], copies: list[Tensor], name: str) -> dict
     return found | {key: middle[key] for key in ("low", "high", "count")}
 
 
-def _errors(originals: list[Tensor], copies: list[Tensor], name: str) -> dict[str, Tensor]:
+def _errors(originals: list[Tensor], decoded: list[Tensor], name: str) -> dict[str, Tensor]:
     """All measures `(count,)` of sounds; of pieces the log-mel errors only, as the others are made for one-shots."""
-    found = {f"log_mel_{n}": log_mel_error(originals, copies, seconds=SECONDS[name], n_fft=n) for n in WINDOWS}
-    return found if name == "pieces" else found | errors(originals, copies)
+    found = {f"log_mel_{n}": log_mel_error(originals, decoded, seconds=SECONDS[name], n_fft=n) for n in WINDOWS}
+    return found if name == "pieces" else found | errors(originals, decoded)
 
 
-def grid_errors(view: Representation, originals: list[Tensor], copies: list[Tensor]) -> dict[str, float]:
+def grid_errors(view: Representation, originals: list[Tensor], decoded: list[Tensor]) -> dict[str, float]:
     """Mean spectral convergence in dB on the view's own grid if the phase is recovered; the least SNR in dB if it is kept."""
     if keeps_phase(view):
-        return {"snr_db": min(snr_db(a, b) for a, b in zip(originals, copies, strict=True))}
+        return {"snr_db": min(snr_db(a, b) for a, b in zip(originals, decoded, strict=True))}
     n_fft, hop = getattr(view, "n_fft", None), getattr(view, "hop", None)
 
     def magnitude(audio: Tensor) -> Tensor:
@@ -150,7 +150,7 @@ def grid_errors(view: Representation, originals: list[Tensor], copies: list[Tens
         return 10 ** (features / 20) if view.decibels else features
 
     found = []
-    for a, b in zip(originals, copies, strict=True):
+    for a, b in zip(originals, decoded, strict=True):
         wanted = magnitude(a)
         found.append(20 * math.log10(max(float((magnitude(b) - wanted).norm() / wanted.norm().clamp_min(1e-12)), 1e-12)))
     return {"convergence_db": sum(found) / len(found)}

@@ -59,39 +59,39 @@ class Row:
 
 
 class LibraryLog(LogStft):
-    """The `log-stft` view with librosa's Griffin-Lim, 32 plain iterations, as its way back."""
+    """The `log-stft` view, inverted by librosa's Griffin-Lim with 32 plain iterations."""
 
     def _recover_audio(self, magnitude: Tensor, *, length: int, **_: Any) -> Tensor:
         import librosa
 
         options = {"n_iter": 32, "momentum": 0.0, "n_fft": self.n_fft, "hop_length": self.hop, "length": length, "random_state": 0}
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # sounds shorter than a window
+            warnings.simplefilter("ignore")  # librosa warns about sounds shorter than a window
             return from_mid_side(torch.from_numpy(librosa.griffinlim(magnitude.numpy(), pad_mode="constant", **options)))
 
 
 def all_rows() -> list[Row]:
-    """Every row that can be measured here, in the order of the tables."""
+    """All rows that can be measured on this machine, in the order of the tables."""
     rows = []
     for name in REPRESENTATIONS:
         rows += [Row(name, name), *_methods(name)]
         rows += [Row(extra, name, keys) for extra, keys in EXTRAS.items() if extra.split("/")[0] == name and _builds(name, keys)]
-        if name == "log-stft" and _librosa_is_there():
+        if name == "log-stft" and _has_librosa():
             rows.append(Row(LIBRARY, name))
     return rows + [Row(name, "control") for name in CONTROLS]
 
 
 def chosen(patterns: str, names: list[str]) -> list[str]:
-    """The names that the comma-separated patterns pick, in the order of `names`. Raises ValueError for a pattern that picks none."""
+    """The names that match one of the comma-separated patterns, in the order of `names`. Raises ValueError if a pattern matches none."""
     wanted = [pattern.strip() for pattern in patterns.split(",") if pattern.strip()]
     empty = [pattern for pattern in wanted if not fnmatch.filter(names, pattern)]
     if empty or not wanted:
-        raise ValueError(f"--rows picks nothing with {', '.join(empty) or 'an empty list'}; there are: {', '.join(names)}")
+        raise ValueError(f"--rows: nothing matches {', '.join(empty) or 'an empty list'}; the rows are {', '.join(names)}")
     return [name for name in names if any(fnmatch.fnmatch(name, pattern) for pattern in wanted)]
 
 
-def searched(view: Representation) -> bool:
-    """Whether the way back has to find the phase."""
+def recovers_phase(view: Representation) -> bool:
+    """Whether decoding must recover the phase."""
     return not view.exact and not keeps_phase(view)
 
 
@@ -101,7 +101,7 @@ def keeps_phase(view: Representation) -> bool:
 
 
 def window_of(view: Representation) -> int:
-    """Samples that one frame reaches over, as far as a view tells; 2048 where it does not."""
+    """Length of a frame's window in samples; 2048 if the view does not say."""
     window = getattr(view, "window", None)
     if isinstance(getattr(view, "n_fft", None), int):
         return int(view.n_fft)  # type: ignore[attr-defined]
@@ -114,8 +114,10 @@ def _methods(name: str) -> list[Row]:
     fields = settings_of(REPRESENTATIONS[name]).model_fields
     if "method" not in fields:
         return []
-    own = fields["method"].default
-    return [Row(f"{name}/{method}", name, {"method": method}) for method in METHODS if method != own and _builds(name, {"method": method})]
+    default = fields["method"].default
+    return [
+        Row(f"{name}/{method}", name, {"method": method}) for method in METHODS if method != default and _builds(name, {"method": method})
+    ]
 
 
 def _builds(name: str, keys: Mapping[str, Any]) -> bool:
@@ -126,7 +128,7 @@ def _builds(name: str, keys: Mapping[str, Any]) -> bool:
     return True
 
 
-def _librosa_is_there() -> bool:
+def _has_librosa() -> bool:
     from importlib.util import find_spec
 
     return find_spec("librosa") is not None

@@ -7,8 +7,8 @@ from typing import Any
 
 from lib.page import table
 
-Figures = Mapping[str, Any]
-Stored = Mapping[str, Figures]  # row -> figures
+Values = Mapping[str, Any]
+Stored = Mapping[str, Values]  # row -> figures
 
 NOTE = """Means over sounds; in brackets the 95 % bootstrap interval; smaller is better; columns are defined in [measures](../measures.md).
 Clips are as `prepare` makes them (mono, 44.1 kHz, peak -1 dB), drums and notes of 1.5 s at most, pieces of 10 s, each with its own
@@ -17,7 +17,7 @@ that are too narrow to hold a bin. For pieces, all 10 s count. *Silence*: the er
 spectrogram of the set."""
 
 
-def rows_of(stored: Stored) -> dict[str, Figures]:
+def rows_of(stored: Stored) -> dict[str, Values]:
     """The rows that are views or controls."""
     return {name: one for name, one in stored.items() if not name.startswith("scale/")}
 
@@ -174,7 +174,7 @@ def _worst(
     return what, bound, ", ".join([f"`{name}` {text(values[name])}", *others]), good(values[name])
 
 
-def _meets(one: Figures) -> bool:
+def _meets(one: Values) -> bool:
     limits = ((1024, 1.0), (512, 1.5), (2048, 1.5))
     found = [(one[part][f"log_mel_{n}"], most) for part in ("drums", "notes") if part in one for n, most in limits]
     return bool(found) and all(value is not None and value <= most for value, most in found)
@@ -188,13 +188,13 @@ def _sets(stored: Stored) -> list[str]:
     return [name for name in ("drums", "notes", "pieces") if any(name in one for one in rows_of(stored).values())]
 
 
-def _grid(one: Figures) -> str:
+def _grid(one: Values) -> str:
     hop = f"/{one['hop']}" if "hop" in one else ""
     window = f"{one['n_fft']}{hop}" if "n_fft" in one else f"hop {one['hop']}" if hop else ""
     return ", ".join(filter(None, [window, str(one["bands"])]))
 
 
-def _inversion(name: str, one: Figures) -> str:
+def _inversion(name: str, one: Values) -> str:
     if one["exact"]:
         return "exact"
     if not one["searched"]:
@@ -203,7 +203,7 @@ def _inversion(name: str, one: Figures) -> str:
     return f"{method} {one.get('iterations', '')}".strip() or "recovered"
 
 
-def _interval(one: Figures) -> str:
+def _interval(one: Values) -> str:
     if one.get("log_mel_1024") is None:
         return "–"
     if one["high"] < 0.005:

@@ -1,4 +1,4 @@
-"""The documentation tells the truth: links lead somewhere, commands parse, examples in Python run."""
+"""The documentation is true: links and paths exist, commands parse, examples in Python run."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def broken_links(page: Path) -> list[str]:
 
 
 def commands(text: str) -> list[str]:
-    """Every line of a block of shell that starts timbrespace."""
+    """The lines of shell blocks that call timbrespace."""
     lines = (line for language, block in BLOCK.findall(text) if language in ("sh", "bash", "console") for line in block.splitlines())
     return [line for line in lines if line.startswith("timbrespace ")]
 
@@ -66,7 +66,7 @@ def parser_of(verb: str) -> click.Command:
 
 
 def complaint(command: str) -> str | None:
-    """What the command line's own parser has against a documented command; nothing is run."""
+    """The error message of the command line's parser for a documented command, or None; the command is not run."""
     words = shlex.split(command, comments=True)[1:]
     if not words or words == ["--help"]:
         return None
@@ -116,6 +116,54 @@ def test_words_in_code_are_options_that_exist(page: Path) -> None:
         assert {word for word in words if word.startswith("-")} <= known, command
 
 
+def missing_names(text: str) -> list[str]:
+    """Files, folders and modules of the project that inline code names and that do not exist."""
+    package, out = ROOT / "src" / "timbrespace", []
+    for code in re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)):
+        if re.fullmatch(r"(benchmarks|scripts|tests|docs|src)/[\w./-]*", code):
+            exists = (ROOT / code).exists()
+        elif re.fullmatch(r"[a-z_]+/([\w/-]+\.py)?", code) and (package / code.partition("/")[0]).is_dir():
+            exists = (package / code).exists()
+        elif re.fullmatch(r"timbrespace(\.[a-z_]+)+", code):
+            exists = _imports(code)
+        elif (
+            (match := re.fullmatch(r"([a-z_]+)((?:\.\w+)+)", code)) and (package / match[1]).is_dir() and not code.endswith((".py", ".md"))
+        ):
+            exists = match[1] in SETTINGS or _imports(f"timbrespace.{code}")
+        else:
+            continue
+        if not exists:
+            out.append(code)
+    return out
+
+
+SETTINGS = {"representation", "model", "training"}  # sections of a config: `model.dims` is a setting, not a module
+
+
+def _imports(dotted: str) -> bool:
+    """Whether a dotted name is a module, or a name in one."""
+    module, _, name = dotted.rpartition(".")
+    try:
+        importlib.import_module(dotted)
+    except ImportError:
+        try:
+            return hasattr(importlib.import_module(module), name)
+        except ImportError:
+            return False
+    return True
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name not in ("LOG.md", "CHANGELOG.md")], ids=name_of)
+def test_files_and_modules_in_code_exist(page: Path) -> None:
+    assert not missing_names(page.read_text(encoding="utf-8"))
+
+
+def test_a_missing_file_would_be_found() -> None:
+    assert missing_names("`audio/distance.py`, `model.dims`, `timbrespace.audio.distance.log_mel_error`") == []
+    missing = ["audio/nothing.py", "benchmarks/nothing.py", "timbrespace.nothing.at_all", "evaluation.distribution.nothing"]
+    assert missing_names(" ".join(f"`{name}`" for name in missing)) == missing
+
+
 @pytest.mark.parametrize(
     "command",
     [
@@ -155,7 +203,7 @@ def options_of(script: Path) -> set[str]:
 
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder where docs/python.md was run from top to bottom, on fewer synthetic drums, in few steps, with a quick card."""
+    """A folder in which docs/python.md was run from top to bottom, with fewer synthetic drums, few steps and a quick card."""
     from timbrespace.corpus.synthetic import registry as synthetic
     from timbrespace.evaluation import card
     from tiny import fix_plan
@@ -171,7 +219,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run_examples(page: Path) -> dict[str, object]:
-    """Runs the marked blocks of a page one after the other, as one program."""
+    """Runs the marked blocks of a page in turn, as one program; returns its names."""
     names: dict[str, object] = {"__name__": page.stem}
     blocks = RUN.findall(page.read_text(encoding="utf-8"))
     assert blocks, f"{page.name} has no block marked to run"

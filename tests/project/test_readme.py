@@ -1,4 +1,4 @@
-"""The README's quickstart, run line by line as it stands (only the minutes are fewer)."""
+"""The README's commands run line by line (with fewer minutes); the demo makes all of its files and can be repeated."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
 def block(heading: str, language: str) -> str:
-    """The first block of a language below a heading."""
+    """The first code block of a language below a heading."""
     section = README.split(f"## {heading}\n", 1)[1]
     found = re.search(rf"^```{language}\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
     assert found, (heading, language)
     return found.group(1)
 
 
-def test_the_quickstart_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_commands_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     sounds = write_drums(tmp_path / "My Snares", 16)
     for name, source in zip("ab", sorted(sounds.rglob("*.wav")), strict=False):
@@ -67,11 +67,13 @@ def test_the_quickstart_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ca
     assert len(scope["sounds"]) == 16  # type: ignore[arg-type]
 
 
-def test_demo_is_whole_and_repeatable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_demo_makes_all_files_and_can_be_repeated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     sounds = write_drums(tmp_path / "hits", 20)
     arguments = ["demo", str(sounds), "--minutes", "0.02", "-n", "6"]
-    for _ in range(2):  # the second renews the first
+    for _ in range(2):  # the second replaces the first
         assert main(arguments) == 0, capsys.readouterr().err
     page = Path("demo/index.html").read_text(encoding="utf-8")
     assert len(list(Path("demo/sounds").glob("*.wav"))) == 6
@@ -83,7 +85,7 @@ def test_demo_is_whole_and_repeatable(tmp_path: Path, monkeypatch: pytest.Monkey
         assert json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["timbrespace"] == "recipe"
 
 
-def test_demo_leaves_other_folders_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_demo_does_not_touch_other_folders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "song.txt").write_text("mine")
     assert main(["demo", "--out", str(tmp_path / "precious")]) == 2
