@@ -28,13 +28,13 @@ EXTRAS: dict[str, dict[str, Any]] = {
     "bands/refine": {"refine": 50},
     "bands/hop 128": {"hop": 128, "bands": 128},  # the largest number at hop 128
     "bands/2048": {"n_fft": 2048, "hop": 512, "bands": 385},
-    "log/2048": {"n_fft": 2048, "hop": 512},
+    "log-stft/2048": {"n_fft": 2048, "hop": 512},
     "magnitude/1024": {"n_fft": 1024, "hop": 256, "floor": 100.0},
     "spectrum/phase": {"phase": True},
     "spectrum/all bins": {"bands": 2049},
     "mdct/256": {"bands": 256},
 }
-LIBRARY = "log/librosa griffin-lim"
+LIBRARY = "log-stft/librosa griffin-lim"
 CONTROLS = ("control/silence", "control/mean of the set")
 
 

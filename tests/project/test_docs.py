@@ -117,19 +117,20 @@ def test_words_in_code_are_options_that_exist(page: Path) -> None:
 
 
 def missing_names(text: str) -> list[str]:
-    """Files, folders and modules of the project that inline code names and that do not exist."""
+    """Files, folders and modules of the project that inline code names and that do not exist. NAME and FOLDER are placeholders."""
     package, out = ROOT / "src" / "timbrespace", []
     for code in re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)):
+        dotted = re.fullmatch(r"([a-z_]+)(?:\.\w+)+", code)
+        if re.search(r"NAME|FOLDER|\.(md|json|npy|csv|wav|png)$", code):
+            continue
         if re.fullmatch(r"(benchmarks|scripts|tests|docs|src)/[\w./-]*", code):
             exists = (ROOT / code).exists()
         elif re.fullmatch(r"[a-z_]+/([\w/-]+\.py)?", code) and (package / code.partition("/")[0]).is_dir():
             exists = (package / code).exists()
-        elif re.fullmatch(r"timbrespace(\.[a-z_]+)+", code):
+        elif dotted and dotted[1] == "timbrespace":
             exists = _imports(code)
-        elif (
-            (match := re.fullmatch(r"([a-z_]+)((?:\.\w+)+)", code)) and (package / match[1]).is_dir() and not code.endswith((".py", ".md"))
-        ):
-            exists = match[1] in SETTINGS or _imports(f"timbrespace.{code}")
+        elif dotted and (package / dotted[1]).is_dir():
+            exists = dotted[1] in SETTINGS or _imports(f"timbrespace.{code}")
         else:
             continue
         if not exists:
