@@ -22,11 +22,13 @@ from timbrespace.contracts import ConfigError, OutputExistsError, TimbrespaceErr
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.training.callbacks import Progress, TrainingCallbacks
 from timbrespace.training.loop import DivergedError
+from timbrespace.training.options import TrainOptions
 from timbrespace.tuning import report as tune_report
 from timbrespace.tuning import study as tune_study
 from timbrespace.tuning import trial as tune_trial
-from timbrespace.tuning.samplers import LAST_MARK, mark
-from timbrespace.tuning.tune import Found, tune
+from timbrespace.tuning.pruners import LAST_MARK, mark
+from timbrespace.tuning.result import TuneResult
+from timbrespace.tuning.tune import tune
 from tiny import Tiny, hashes
 
 SMALL = ("model.encoder=[8]", "model.decoder=[8]", "training.batch=16")
@@ -40,7 +42,9 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
     """Trainings whose error follows from their settings; the list is of those begun."""
     begun: list[Config] = []
 
-    def train(corpus: object, out: Path, *, preset: Config, callbacks: TrainingCallbacks, **more: object) -> None:
+    def train(corpus: object, out: Path, options: TrainOptions, *, callbacks: TrainingCallbacks) -> None:
+        preset = options.preset
+        assert isinstance(preset, Config)
         begun.append(preset)
         rate, dims = preset.training.learning_rate, preset.model["dims"]
         if rate > 0.09:
@@ -63,7 +67,7 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> list[Config]:
     return begun
 
 
-def search(tiny: Tiny, out: Path, **more: Any) -> Found:
+def search(tiny: Tiny, out: Path, **more: Any) -> TuneResult:
     options: dict[str, Any] = {
         "preset": "dense",
         "trials": 6,
@@ -71,7 +75,7 @@ def search(tiny: Tiny, out: Path, **more: Any) -> Found:
         "changes": SMALL,
         "epochs": 2,
         "device": "cpu",
-        "cut": "none",
+        "prune": "none",
     }
     if more.pop("memory", False):
         options["storage"] = f"memory:{out}"
@@ -80,7 +84,7 @@ def search(tiny: Tiny, out: Path, **more: Any) -> Found:
 
 def test_results(tiny: Tiny, tmp_path: Path, pretended: list[Config]) -> None:
     told: list[str] = []
-    found = search(tiny, tmp_path / "s", trials=8, told=told.append)
+    found = search(tiny, tmp_path / "s", trials=8, on_trial=told.append)
     assert sorted(p.name for p in (tmp_path / "s").iterdir()) == [
         "best.yaml", "search.json", "study.db", "trials.csv"
     ]  # fmt: skip
@@ -129,8 +133,8 @@ def test_taken_up_again(tiny: Tiny, tmp_path: Path, pretended: list[Config], mon
     monkeypatch.setattr(tune_trial, "train", real)
     parts = search(tiny, tmp_path / "parts", memory=True, trials=7)
 
-    def done(found: Found) -> list[Any]:
-        return [row["objective"] for row in found.table if row["state"] == "done"]
+    def done(found: TuneResult) -> list[Any]:
+        return [row["objective"] for row in found.table if row["state"] == "complete"]
 
     assert done(parts) == done(whole)
     begun = len(pretended)
@@ -143,8 +147,8 @@ def test_refused_and_diverged_trials_are_listed(tiny: Tiny, tmp_path: Path, pret
         tiny, tmp_path / "s", memory=True, sampler="grid", ranges=("model.dims=2,200", "training.learning_rate=0.01,0.1"), limit=100_000
     )
     states = {(row["model.dims"], row["training.learning_rate"]): (row["state"], row["reason"]) for row in found.table}
-    assert states[2, 0.01] == ("done", "")
-    assert states[2, 0.1] == ("cut", "the loss is no longer finite at step 10")
+    assert states[2, 0.01] == ("complete", "")
+    assert states[2, 0.1] == ("pruned", "the loss is no longer finite at step 10")
     assert states[200, 0.01][0] == "refused"
     assert "100,000 are the limit" in states[200, 0.1][1]
     assert len(pretended) == 2
@@ -162,13 +166,13 @@ def test_all_refused_leaves_no_best(tiny: Tiny, tmp_path: Path, pretended: list[
     assert (tmp_path / "s" / "trials.csv").exists()
 
 
-def test_a_cut_trial_ends_there(tiny: Tiny, tmp_path: Path, pretended: list[Config]) -> None:
+def test_a_pruned_trial_ends_early(tiny: Tiny, tmp_path: Path, pretended: list[Config]) -> None:
     ranges = ("training.learning_rate=0.01,0.011,0.012,0.013,0.00001", "model.dims=8")
-    found = search(tiny, tmp_path / "s", memory=True, sampler="grid", ranges=ranges, cut="median", trials=5)
-    cut = [row for row in found.table if row["state"] == "cut"]
-    assert [row["training.learning_rate"] for row in cut] == [0.00001]
-    assert "worse than others at epoch 2" in cut[0]["reason"]
-    assert cut[0]["epochs"] == 2
+    found = search(tiny, tmp_path / "s", memory=True, sampler="grid", ranges=ranges, prune="median", trials=5)
+    pruned = [row for row in found.table if row["state"] == "pruned"]
+    assert [row["training.learning_rate"] for row in pruned] == [0.00001]
+    assert "worse than others at epoch 2" in pruned[0]["reason"]
+    assert pruned[0]["epochs"] == 2
 
 
 def test_overfit_in_the_objective(tiny: Tiny, tmp_path: Path, pretended: list[Config]) -> None:
@@ -193,7 +197,7 @@ def test_a_folder_holds_one_search(tiny: Tiny, tmp_path: Path, pretended: list[C
     search(tiny, tmp_path / "a", trials=2, storage=shared, study="mine")
     assert len(search(tiny, tmp_path / "b", trials=3, storage=shared, study="mine").table) == 3
     assert not (tmp_path / "a" / "study.db").exists()
-    with pytest.raises(ConfigError, match=r"searched for something else \(limit differ\)"):
+    with pytest.raises(ConfigError, match=r"belongs to another search \(limit differ\)"):
         search(tiny, tmp_path / "c", storage=shared, study="mine", limit=1e9)
 
 
@@ -220,7 +224,7 @@ def test_storages_out_of_reach(url: str, words: str, tiny: Tiny, tmp_path: Path,
         ({"trials": 0}, "trials is 0, at least 1"),
         ({"ranges": (), "preset": None}, "nothing to search"),
         ({"sampler": "best"}, "allowed are tpe, gp, grid, random"),
-        ({"cut": "all"}, "allowed are median, behind, both, none"),
+        ({"prune": "all"}, "prune is 'all', allowed are median, threshold, both, none"),
         ({"factor": 1.0}, "must be above 1"),
         ({"limit": 0.0}, "limit is 0"),
         ({"overfit": math.nan}, "overfit is nan"),
@@ -238,7 +242,7 @@ def test_bad_input(options: dict[str, Any], words: str, tiny: Tiny, tmp_path: Pa
 
 
 def test_the_extra_is_named(shell: Shell, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [name for name in sys.modules if name.startswith("timbrespace.training.tune_")]:
+    for name in [name for name in sys.modules if name.startswith("timbrespace.tuning.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "optuna", None)
     text = shell("tune", tiny.corpus, "--out", tmp_path / "s", code=2)
@@ -253,14 +257,14 @@ def test_for_real(shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
     words = ["tune", tiny.folder, "--preset", "dense", "--epochs", 2, "--device", "cpu", "--out", tmp_path / "s", *sets]
     words += [word for text in RANGES for word in ("--range", text)]
     report = shell.json(*words, "--trials", 2)
-    assert [row["state"] for row in report["trials"]] == ["done", "done"]
+    assert [row["state"] for row in report["trials"]] == ["complete", "complete"]
     assert report["best"] == str(tmp_path / "s" / "best.yaml")
     assert all(row["parameters"] > 1000 and row["error"] > 0 for row in report["trials"])
     assert sorted(p.name for p in (tmp_path / "s" / "logs").iterdir()) == ["trial-0000.jsonl", "trial-0001.jsonl"]
     assert not list((tmp_path / "s").glob(".work*"))
     assert all((tmp_path / "s" / f"{name}.png").read_bytes().startswith(b"\x89PNG") for name in ("history", "curves", "slices"))
     text = shell(*words, "--trials", 3)
-    assert "3 trials: 3 done" in text
+    assert "3 trials: 3 complete" in text
     assert f"--preset {tmp_path / 's' / 'best.yaml'}" in text
     again = tune(tiny.folder, tmp_path / "t", preset="dense", epochs=2, device="cpu", ranges=RANGES, changes=SMALL, trials=2)
     assert [row["objective"] for row in again.table] == [row["objective"] for row in report["trials"]]  # to the bit

@@ -14,8 +14,13 @@ from optuna.trial import FixedTrial, TrialState, create_trial
 
 from timbrespace.config.presets import load_preset, presets
 from timbrespace.contracts import ConfigError
-from timbrespace.tuning.samplers import LAST_MARK, Behind, Grid, epoch_of, make_pruner, make_sampler, mark
-from timbrespace.tuning.space import Range, cells, check_space, gather, parse_range, parse_space, read_space, settings_with
+from timbrespace.training.options import TrainOptions
+from timbrespace.tuning.pruners import LAST_MARK, ThresholdPruner, epoch_of, make_pruner, mark
+from timbrespace.tuning.ranges import Range, cells, parse_range, parse_space
+from timbrespace.tuning.samplers import Grid, make_sampler
+from timbrespace.tuning.space import check_space, read_space, search_ranges, settings_with
+
+DENSE = TrainOptions(preset="dense")
 
 # --- ranges -----------------------------------------------------------------------------------------------------------------------
 
@@ -76,7 +81,7 @@ def test_ranges_from_yaml(tmp_path: Path) -> None:
     assert rate.grid() == pytest.approx([1e-4, 1e-3, 1e-2])
     file.write_text("tune:\n  model.dims: [2, 3]\n")
     assert read_space(file) == [Range("model.dims", choices=(2, 3))]
-    both = gather("dense", ["model.dims=4..5", "training.batch=7,8"], file)
+    both = search_ranges("dense", ["model.dims=4..5", "training.batch=7,8"], file)
     assert [part.key for part in both] == ["model.dims", "training.batch"]
     assert both[0].high == 5  # what is given by itself counts over the file
     for bad in ({"model.dims": {"low": 1}}, {"model.dims": {"low": 1, "high": 2, "width": 3}}, {3: [1]}, {"model.dims": []}):
@@ -99,24 +104,24 @@ def test_ranges_from_yaml(tmp_path: Path) -> None:
 )
 def test_ranges_that_no_setting_takes(text: str, words: str) -> None:
     with pytest.raises(ConfigError, match="is impossible") as told:
-        check_space("dense", [parse_range(text)], changes=())
+        check_space(DENSE, [parse_range(text)])
     assert words in str(told.value)
 
 
 def test_a_range_may_belong_to_one_choice_only() -> None:
     parts = [parse_range("model.name=dense,oneshot"), parse_range("representation.name=mel,bands"), parse_range("model.width=8..16")]
-    check_space("dense", parts, changes=())  # width is a setting of oneshot
+    check_space(DENSE, parts)  # width is a setting of oneshot
     with pytest.raises(ConfigError, match="width is not a setting"):
-        check_space("dense", parts[2:], changes=())
+        check_space(DENSE, parts[2:])
     with pytest.raises(ConfigError, match="the time of a trial is given too"):
-        check_space("dense", [parse_range("training.epochs=1,2")], changes=(), epochs=3.0)
+        check_space(TrainOptions(preset="dense", epochs=3.0), [parse_range("training.epochs=1,2")])
 
 
 @pytest.mark.parametrize("value", [1e-5, 3, 0.1 + 0.2, [256, 8], "mel", True, None, list(range(100, 140))])
 def test_values_reach_the_settings_unchanged(value: object, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: dict[str, Any] = {}
     monkeypatch.setattr("timbrespace.config.build.make_config", lambda content: seen.update(content) or content)
-    settings_with("dense", {"model.thing": value}, changes=())
+    settings_with(DENSE, {"model.thing": value})
     assert seen["model"]["thing"] == value
     assert type(seen["model"]["thing"]) is type(value)
 
@@ -124,11 +129,11 @@ def test_values_reach_the_settings_unchanged(value: object, monkeypatch: pytest.
 @pytest.mark.parametrize("name", sorted(presets()))
 def test_shipped_spaces_are_possible(name: str) -> None:
     if load_preset(name).tune:
-        check_space(name, gather(name, (), None), changes=())
+        check_space(TrainOptions(preset=name), search_ranges(name, (), None))
 
 
 def test_source_c_sweep() -> None:
-    grid = cells(gather("dense", (), None))
+    grid = cells(search_ranges("dense", (), None))
     assert len(grid) == 36
     assert grid[-1] == {"training.batch": 256, "training.learning_rate": 1e-3, "training.epochs": 1000}
 
@@ -184,7 +189,7 @@ def curve(errors: dict[float, float], *, last: float = 100.0, state: TrialState 
     )  # fmt: skip
 
 
-def cuts(rule: str, others: list[optuna.trial.FrozenTrial], errors: dict[float, float]) -> bool:
+def pruned(rule: str, others: list[optuna.trial.FrozenTrial], errors: dict[float, float]) -> bool:
     study = optuna.create_study(pruner=make_pruner(rule))
     study.add_trials(others)
     trial = study.ask()
@@ -201,25 +206,25 @@ def test_marks_are_a_tenth_apart() -> None:
     assert mark(0.0) == 0
 
 
-def test_far_behind_is_cut() -> None:
+def test_a_trial_far_worse_than_the_best_is_pruned() -> None:
     best = [curve({1: 8.0, 2: 4.0, 4: 2.0, 8: 1.5, 16: 1.4})]
-    assert cuts("behind", best, {1: 9.0, 2: 8.9, 4: 8.8, 8: 8.7})
-    assert not cuts("behind", best, {1: 9.0, 2: 8.9})  # too early to say
-    assert not cuts("behind", best, {1: 9.0, 2: 7.0, 4: 5.0, 8: 4.0})  # not three times worse
-    assert not cuts("behind", best, {1: 90.0, 2: 45.0, 4: 22.0, 8: 11.0})  # so fast that it gets there
-    assert not cuts("behind", [], {1: 90.0, 2: 90.0, 4: 90.0, 8: 90.0})
-    assert not cuts("behind", [curve({1: -8.0, 2: -9.0, 4: -9.0, 8: -9.0})], {1: 9.0, 2: 9.0, 4: 9.0, 8: 9.0})  # no ratio there
-    assert cuts("behind", [curve({1: 8.0, 2: 4.0, 4: 2.0, 8: 1.5}, state=TrialState.RUNNING)], {1: 9.0, 2: 8.9, 4: 8.8, 8: 8.7})
-    assert isinstance(make_pruner("behind", factor=2).rules[0], Behind)  # type: ignore[attr-defined]
+    assert pruned("threshold", best, {1: 9.0, 2: 8.9, 4: 8.8, 8: 8.7})
+    assert not pruned("threshold", best, {1: 9.0, 2: 8.9})  # too early to say
+    assert not pruned("threshold", best, {1: 9.0, 2: 7.0, 4: 5.0, 8: 4.0})  # not three times worse
+    assert not pruned("threshold", best, {1: 90.0, 2: 45.0, 4: 22.0, 8: 11.0})  # so fast that it gets there
+    assert not pruned("threshold", [], {1: 90.0, 2: 90.0, 4: 90.0, 8: 90.0})
+    assert not pruned("threshold", [curve({1: -8.0, 2: -9.0, 4: -9.0, 8: -9.0})], {1: 9.0, 2: 9.0, 4: 9.0, 8: 9.0})  # no ratio there
+    assert pruned("threshold", [curve({1: 8.0, 2: 4.0, 4: 2.0, 8: 1.5}, state=TrialState.RUNNING)], {1: 9.0, 2: 8.9, 4: 8.8, 8: 8.7})
+    assert isinstance(make_pruner("threshold", factor=2).rules[0], ThresholdPruner)  # type: ignore[attr-defined]
 
 
-def test_below_the_median_is_cut() -> None:
+def test_a_trial_worse_than_the_median_is_pruned() -> None:
     others = [curve({1: 8.0, 2: 4.0 + k, 4: 2.0 + k}) for k in range(4)]
-    assert cuts("median", others, {1: 8.0, 2: 7.0, 4: 6.0})
-    assert cuts("both", others, {1: 8.0, 2: 7.0, 4: 6.0})
-    assert not cuts("median", others, {1: 8.0, 2: 4.0, 4: 3.0})
-    assert not cuts("median", others[:3], {1: 8.0, 2: 7.0, 4: 6.0})  # too few to compare with
-    assert not cuts("none", others, {1: 8.0, 2: 7.0, 4: 6.0})
+    assert pruned("median", others, {1: 8.0, 2: 7.0, 4: 6.0})
+    assert pruned("both", others, {1: 8.0, 2: 7.0, 4: 6.0})
+    assert not pruned("median", others, {1: 8.0, 2: 4.0, 4: 3.0})
+    assert not pruned("median", others[:3], {1: 8.0, 2: 7.0, 4: 6.0})  # too few to compare with
+    assert not pruned("none", others, {1: 8.0, 2: 7.0, 4: 6.0})
 
 
 def test_choices_that_no_storage_takes_come_back() -> None:

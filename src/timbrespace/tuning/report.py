@@ -1,4 +1,4 @@
-"""What a search found: a table, plots, the best preset. Needs the extra `tune`."""
+"""The results of a search: a table, plots, the best preset. Needs the extra `tune`."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from optuna.trial import FrozenTrial, TrialState
 
 from timbrespace.atomic import replacing, write_text
 from timbrespace.config.schema import Config
-from timbrespace.tuning.samplers import epoch_of
-from timbrespace.tuning.space import Range
+from timbrespace.tuning.pruners import epoch_of
+from timbrespace.tuning.ranges import Range
 
-STATES = {TrialState.COMPLETE: "done", TrialState.PRUNED: "cut", TrialState.RUNNING: "running", TrialState.FAIL: "broken off"}
-_TOLD = 10  # rows printed
-FIGURES = ("error", "train_error", "overfit_ratio", "epochs", "seconds", "parameters")
+STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.RUNNING: "running", TrialState.FAIL: "interrupted"}
+_PRINTED_ROWS = 10
+METRICS = ("error", "train_error", "overfit_ratio", "epochs", "seconds", "parameters")
 
 
 def rows(study: Study, ranges: Sequence[Range]) -> list[dict[str, Any]]:
-    """A row a trial, the best first: number, state, objective, its figures, the settings tried, why it ended early."""
+    """A row a trial, the best first: number, state, objective, metrics, settings, and why it ended early."""
     trials = [trial for trial in study.get_trials(deepcopy=False) if trial.state in STATES]
-    found = []
+    table = []
     for trial in sorted(trials, key=lambda trial: (*_order(trial), trial.number)):
         state = "refused" if trial.user_attrs.get("refused") else STATES[trial.state]
-        row: dict[str, Any] = {"trial": trial.number, "state": state, "objective": trial.value if state == "done" else None}
-        row |= {name: trial.user_attrs.get(name) for name in FIGURES}
+        row: dict[str, Any] = {"trial": trial.number, "state": state, "objective": trial.value if state == "complete" else None}
+        row |= {name: trial.user_attrs.get(name) for name in METRICS}
         chosen = {part.key: trial.params.get(part.key) for part in ranges}
-        found.append(row | chosen | {"reason": trial.user_attrs.get("reason", "")})
-    return found
+        table.append(row | chosen | {"reason": trial.user_attrs.get("reason", "")})
+    return table
 
 
 def write_table(path: Path, table: Sequence[dict[str, Any]]) -> None:
-    """The rows as CSV, in the order of the trials."""
+    """Writes the rows as CSV, in the order of the trials."""
     text = io.StringIO()
     writer = csv.DictWriter(text, list(table[0]) if table else ["trial"], lineterminator="\n")
     writer.writeheader()
@@ -50,7 +50,7 @@ def write_table(path: Path, table: Sequence[dict[str, Any]]) -> None:
 
 
 def lines(table: Sequence[dict[str, Any]], ranges: Sequence[Range], *, unit: str) -> list[str]:
-    """The best trials for a person, and how many there were of each kind."""
+    """Lines of text for a person: the best trials, the number of trials in each state, and reasons of refusal."""
     if not table:
         return ["no trial yet"]
     head = ["trial", "state", f"objective ({unit})", "overfit", "parameters", *(part.key for part in ranges)]
@@ -59,30 +59,30 @@ def lines(table: Sequence[dict[str, Any]], ranges: Sequence[Range], *, unit: str
             str(row["trial"]), row["state"], _short(row["objective"]), _short(row["overfit_ratio"]), _short(row["parameters"]),
             *(_short(row[part.key]) for part in ranges),
         ]
-        for row in table[:_TOLD]
+        for row in table[:_PRINTED_ROWS]
     ]  # fmt: skip
     widths = [max(len(line[k]) for line in [head, *body]) for k in range(len(head))]
-    told = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in [head, *body]]
+    text = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in [head, *body]]
     counts = {state: sum(row["state"] == state for row in table) for state in dict.fromkeys(row["state"] for row in table)}
-    told.append(f"{len(table)} trials: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
+    text.append(f"{len(table)} trials: " + ", ".join(f"{count} {state}" for state, count in counts.items()))
     reasons: dict[str, list[int]] = {}
     for row in table:
         if row["state"] == "refused":
             reasons.setdefault(row["reason"], []).append(row["trial"])
-    told += [f"refused ({', '.join(map(str, numbers))}): {reason}" for reason, numbers in reasons.items()]
-    return told
+    text += [f"refused ({', '.join(map(str, numbers))}): {reason}" for reason, numbers in reasons.items()]
+    return text
 
 
 def write_best(path: Path, config: Config, trial: FrozenTrial, *, unit: str) -> None:
-    """The settings of the best trial, all written out, as a preset that `train --preset` takes."""
+    """Writes the settings of the best trial in full, as a preset for `train --preset`."""
     content = config.model_dump(mode="json", exclude={"tune"})
     content["description"] = f"best of a search: {config.description}" if config.description else "best of a search"
-    said = f"# Trial {trial.number}: objective {trial.value:.6g} {unit}, from {json.dumps(trial.params)}\n"
-    write_text(path, said + yaml.safe_dump(content, sort_keys=False, allow_unicode=True), force=True)
+    comment = f"# Trial {trial.number}: objective {trial.value:.6g} {unit}, from {json.dumps(trial.params)}\n"
+    write_text(path, comment + yaml.safe_dump(content, sort_keys=False, allow_unicode=True), force=True)
 
 
 def draw(study: Study, ranges: Sequence[Range], folder: Path, *, unit: str) -> list[Path]:
-    """history.png, curves.png, slices.png and, from four finished trials on, importance.png."""
+    """Writes history.png, curves.png, slices.png and, from four complete trials on, importance.png; returns their paths."""
     trials = [trial for trial in study.get_trials(deepcopy=False) if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
     done = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     if not done:
@@ -92,7 +92,7 @@ def draw(study: Study, ranges: Sequence[Range], folder: Path, *, unit: str) -> l
     if len(done) >= 4 and len({trial.value for trial in done}) > 1:
         try:
             weights = optuna.importance.get_param_importances(study)
-        except (RuntimeError, ValueError):  # every setting alike in all trials
+        except (RuntimeError, ValueError):  # every setting is the same in all trials
             return made
         if weights:
             made.append(_save(_importance(weights), folder / "importance.png"))
@@ -117,7 +117,7 @@ def _curves(trials: Sequence[FrozenTrial], unit: str) -> Figure:
         style: dict[str, Any] = {"color": "red", "lw": 2, "zorder": 3} if trial is best else {"color": "gray", "lw": 0.7}
         dashed = "-" if trial.state == TrialState.COMPLETE else ":"
         axes.plot([epoch_of(k) for k in marks], [trial.intermediate_values[k] for k in marks], dashed, **style)
-    axes.set(xscale="log", xlabel="epoch", ylabel=f"validation error ({unit}); red: best, dotted: cut")
+    axes.set(xscale="log", xlabel="epoch", ylabel=f"validation error ({unit}); red: best, dotted: pruned")
     return figure
 
 

@@ -1,259 +1,71 @@
-"""What a search may change: ranges of settings, from text, YAML or a preset's `tune` section."""
+"""What a search may change: ranges of settings from options, a YAML file or a preset's `tune` section."""
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from itertools import islice, product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import yaml
 
 from timbrespace.config.presets import load_preset, read_yaml
 from timbrespace.config.schema import Config
 from timbrespace.contracts import ConfigError
+from timbrespace.training.options import TrainOptions
+from timbrespace.tuning.ranges import EXAMPLES, Range, parse_range, parse_space
 
-if TYPE_CHECKING:
-    from optuna.trial import Trial
-
-_POINTS = 5  # of a range in a grid, if it does not say
-_MOST_CELLS = 100_000
-_KEYS = ("low", "high", "kind", "log", "step", "points")
-_EXAMPLES = "write for instance model.dims=4..64:int:log, training.learning_rate=1e-5..1e-2:log or training.batch=64,128,256"
-
-
-@dataclass(frozen=True)
-class Range:
-    """One setting's range: `choices`, or `low` to `high`. step: between values, points: in a grid; None: any, five."""
-
-    key: str
-    choices: tuple[Any, ...] = ()
-    low: float = 0.0
-    high: float = 0.0
-    whole: bool = False
-    log: bool = False
-    step: float | None = None
-    points: int | None = None
-
-    def __post_init__(self) -> None:
-        """Raises ConfigError when it is impossible."""
-        where = f"the range of {self.key}"
-        if self.choices:
-            if len({_label(choice) for choice in self.choices}) < len(self.choices):
-                raise ConfigError(f"{where} names a choice twice")
-            return
-        if not (math.isfinite(self.low) and math.isfinite(self.high)):
-            raise ConfigError(f"{where} is {self.low:g} to {self.high:g}; both ends must be finite")
-        if self.low > self.high:
-            raise ConfigError(f"{where} is {self.low:g} to {self.high:g}; the lower end comes first")
-        if self.log and self.low <= 0:
-            raise ConfigError(f"{where} begins at {self.low:g}; with log it must be above 0")
-        if self.log and self.step is not None:
-            raise ConfigError(f"{where} has log and step; give one of them")
-        if self.step is not None and not 0 < self.step <= max(self.high - self.low, 1e-300):
-            raise ConfigError(f"{where} has step {self.step:g}; it must be above 0 and fit into {self.low:g} to {self.high:g}")
-        if self.whole and any(v is not None and v != round(v) for v in (self.low, self.high, self.step)):
-            raise ConfigError(f"{where} is of whole numbers, but one of {self.low:g}, {self.high:g}, its step, is none")
-        if self.points is not None and self.points < 1:
-            raise ConfigError(f"{where} has {self.points} points, at least 1 is needed")
-
-    def suggest(self, trial: Trial) -> Any:
-        """The value of this setting in a trial."""
-        if self.choices:
-            return {_label(choice): choice for choice in self.choices}[
-                trial.suggest_categorical(self.key, [_label(c) for c in self.choices])
-            ]
-        if self.whole:
-            return trial.suggest_int(self.key, round(self.low), round(self.high), log=self.log, step=round(self.step or 1))
-        return trial.suggest_float(self.key, self.low, self.high, log=self.log, step=self.step)
-
-    def grid(self) -> list[Any]:
-        """The values of a grid, as a trial is told them: choices by their labels."""
-        if self.choices:
-            return [_label(choice) for choice in self.choices]
-        if self.step is not None:
-            count = math.floor((self.high - self.low) / self.step + 1e-9) + 1
-            if count > _MOST_CELLS:
-                raise ConfigError(f"the range of {self.key} has {count} steps; a grid takes {_MOST_CELLS} at most")
-            values = [self.low + k * self.step for k in range(count)]
-        else:
-            count = (self.points or _POINTS) if self.high > self.low else 1
-            shares = [k / (count - 1) if count > 1 else 0.0 for k in range(count)]
-            if self.log:
-                values = [math.exp(math.log(self.low) + share * math.log(self.high / self.low)) for share in shares]
-            else:
-                values = [self.low + share * (self.high - self.low) for share in shares]
-            values = [min(max(value, self.low), self.high) for value in values]
-        return list(dict.fromkeys(round(value) for value in values)) if self.whole else values
-
-    def ends(self) -> list[Any]:
-        """The values to try before a search begins."""
-        if self.choices:
-            return list(self.choices)
-        return [round(end) if self.whole else end for end in (self.low, self.high)]
-
-    def describe(self) -> str:
-        """As on the command line."""
-        if self.choices:
-            return f"{self.key}={','.join(_label(c) if isinstance(_label(c), str) else json.dumps(c) for c in self.choices)}"
-        words = ["int" if self.whole else "real", *(["log"] if self.log else [])]
-        words += [f"{name}={value:g}" for name, value in (("step", self.step), ("points", self.points)) if value is not None]
-        return f"{self.key}={self.low:.10g}..{self.high:.10g}:{':'.join(words)}"
-
-
-def _label(choice: Any) -> Any:
-    """How a choice is stored: as it is where a storage can, else as text."""
-    return choice if choice is None or isinstance(choice, str | int | float | bool) else json.dumps(choice)
-
-
-def parse_range(text: str) -> Range:
-    """`KEY=LOW..HIGH[:int|real][:log][:step=S][:points=N]` or `KEY=A,B,C`. Raises ConfigError."""
-    key, equals, value = (part.strip() for part in text.partition("="))
-    if not (key and equals and value):
-        raise ConfigError(f"{text!r} is not a range; {_EXAMPLES}")
-    return _from_text(key, value)
-
-
-def _from_text(key: str, text: str) -> Range:
-    if ".." not in text:
-        try:
-            choices = yaml.safe_load(f"[{text}]")
-        except (yaml.YAMLError, ValueError, RecursionError):
-            raise ConfigError(f"the range of {key}, {text!r}, is no list of values; {_EXAMPLES}") from None
-        return _choices(key, [_number(choice) for choice in choices])
-    ends, *words = text.split(":")
-    settings: dict[str, Any] = dict(zip(("low", "high"), (end.strip() for end in ends.split("..", 1)), strict=True))
-    for word in (word.strip() for word in words):
-        name, equals, value = word.partition("=")
-        if word in ("int", "real"):
-            settings["kind"] = word
-        elif word in ("log", "linear"):
-            settings["log"] = word == "log"
-        elif equals and name in ("step", "points"):
-            settings[name] = value
-        else:
-            raise ConfigError(f"the range of {key} says {word!r}; allowed are int, real, log, linear, step=S and points=N")
-    return _from_mapping(key, settings)
-
-
-def _from_mapping(key: str, settings: Mapping[str, Any]) -> Range:
-    unknown = [str(name) for name in settings if name not in _KEYS]
-    if unknown or "low" not in settings or "high" not in settings:
-        raise ConfigError(
-            f"the range of {key} has the keys {', '.join(map(str, settings))}; it needs low and high, and may have {', '.join(_KEYS[2:])}"
-        )
-    numbers: dict[str, Any] = {}
-    for name in ("low", "high", "step", "points"):
-        value = _number(settings.get(name))
-        if not isinstance(value, int | float | None) or isinstance(value, bool) or (name == "points" and not isinstance(value, int | None)):
-            raise ConfigError(f"the range of {key} has {name} {value!r}; that must be a number")
-        numbers[name] = value
-    kind = settings.get("kind")
-    if kind not in (None, "int", "real") or not isinstance(settings.get("log", False), bool):
-        raise ConfigError(
-            f"the range of {key} has kind {kind!r} and log {settings.get('log', False)!r}; allowed are int, real; true, false"
-        )
-    all_whole = all(isinstance(numbers[name], int | None) for name in ("low", "high", "step"))
-    return Range(
-        key,
-        low=float(numbers["low"]),
-        high=float(numbers["high"]),
-        whole=kind == "int" or (kind is None and all_whole),
-        log=settings.get("log", False),
-        step=None if numbers["step"] is None else float(numbers["step"]),
-        points=numbers["points"],
-    )
-
-
-def _choices(key: str, choices: Sequence[Any]) -> Range:
-    if not choices:
-        raise ConfigError(f"the range of {key} is empty; {_EXAMPLES}")
-    return Range(key, choices=tuple(choices))
-
-
-def _number(value: Any) -> Any:
-    """YAML takes 1e-4 for text."""
-    if isinstance(value, str):
-        for kind in (int, float):
-            try:
-                return kind(value)
-            except ValueError:
-                continue
-    return value
-
-
-def parse_space(content: Mapping[Any, Any]) -> list[Range]:
-    """key -> list of choices, text as on the command line, or {low, high, kind, log, step, points}. Raises ConfigError."""
-    ranges = []
-    for key, value in content.items():
-        if not isinstance(key, str):
-            raise ConfigError(f"{key!r} is no setting's name; {_EXAMPLES}")
-        if isinstance(value, Mapping):
-            ranges.append(_from_mapping(key, value))
-        elif isinstance(value, list | tuple):
-            ranges.append(_choices(key, [_number(choice) for choice in value]))
-        else:
-            ranges.append(_from_text(key, str(value)))
-    return ranges
+_MOST_PAIRS = 100  # combinations of names that an end of a range is checked with
 
 
 def read_space(path: Path | str) -> list[Range]:
-    """Ranges from a YAML file: a mapping as in `parse_space`, or a preset with a `tune` section. Raises ConfigError."""
+    """The ranges of a YAML file: a mapping as in `parse_space`, or a preset with a section `tune`. Raises ConfigError."""
     content = read_yaml(Path(path))
     inner = content.get("tune", content)
     if not isinstance(inner, Mapping):
-        raise ConfigError(f"{path}: tune holds no ranges by key; {_EXAMPLES}")
+        raise ConfigError(f"{path}: tune holds no ranges by key; {EXAMPLES}")
     return parse_space(inner)
 
 
-def gather(preset: str | Path, texts: Iterable[str], space: Path | str | None) -> list[Range]:
-    """The ranges of a search: the file's, those given one by one over them; without either the preset's. Raises ConfigError."""
+def search_ranges(preset: str | Path, texts: Iterable[str], space: Path | str | None) -> list[Range]:
+    """The ranges of a search: those of the file `space`, overridden by `texts`; without either the preset's. Raises ConfigError."""
     given = {part.key: part for part in map(parse_range, texts)}
-    found = read_space(space) if space is not None else [] if given else parse_space(load_preset(preset).tune)
-    ranges = list(({part.key: part for part in found} | given).values())
+    base = read_space(space) if space is not None else [] if given else parse_space(load_preset(preset).tune)
+    ranges = list(({part.key: part for part in base} | given).values())
     if not ranges:
         raise ConfigError(
-            f"there is nothing to search: preset {str(preset)!r} has no `tune` section; give --space FILE or --range; {_EXAMPLES}"
+            f"there is nothing to search: preset {str(preset)!r} has no section `tune`; give --space FILE or --range; {EXAMPLES}"
         )
     return ranges
 
 
-def settings_with(preset: str | Path, values: Mapping[str, Any], *, changes: Iterable[str], **training: float | None) -> Config:
-    """The preset with `changes` and then `values` over it. Raises ConfigError."""
-    return load_preset(preset, changes=[*changes, *(f"{key}={_yaml(value)}" for key, value in values.items())], **training)
+def settings_with(training: TrainOptions, values: Mapping[str, Any]) -> Config:
+    """The settings of a trial: those of `training` with `values` by key over them. Raises ConfigError."""
+    changes = (f"{key}={_yaml(value)}" for key, value in values.items())
+    return replace(training, changes=(*training.changes, *changes)).config()
 
 
 def _yaml(value: Any) -> str:
+    """A value as YAML on one line."""
     return str(yaml.safe_dump(value, default_flow_style=True)).removesuffix("...\n").strip()
 
 
-def check_space(preset: str | Path, ranges: Sequence[Range], *, changes: Sequence[str], **training: float | None) -> None:
-    """Tries both ends of every range alone, and beside every choice of a `name`. Raises ConfigError for one that nothing allows."""
-    taken = [key for key in ("training.minutes", "training.epochs") if any(part.key == key for part in ranges)]
-    if taken and any(value is not None for value in training.values()):
-        raise ConfigError(f"{taken[0]} has a range, and the time of a trial is given too; give one of them")
+def check_space(training: TrainOptions, ranges: Sequence[Range]) -> None:
+    """Checks both ends of every range, alone and beside every choice of a `name`. Raises ConfigError for an impossible range."""
+    times = [key for key in ("training.minutes", "training.epochs") if any(part.key == key for part in ranges)]
+    if times and (training.minutes is not None or training.epochs is not None):
+        raise ConfigError(f"{times[0]} has a range, and the time of a trial is given too; give one of them")
     names = [part for part in ranges if part.key.endswith(".name") and part.choices]
-    beside = [dict(zip((part.key for part in names), values, strict=True)) for values in product(*(part.choices for part in names))]
+    pairs = [dict(zip((part.key for part in names), values, strict=True)) for values in product(*(part.choices for part in names))]
     for part in ranges:
         for value in part.ends():
             first: ConfigError | None = None
-            for others in [{}, *islice(beside, 100)]:
+            for others in [{}, *islice(pairs, _MOST_PAIRS)]:
                 try:
-                    settings_with(preset, others | {part.key: value}, changes=changes, **training)
+                    settings_with(training, others | {part.key: value})
                     break
                 except ConfigError as error:
                     first = first or error
             else:
                 raise ConfigError(f"the range {part.describe()} is impossible: {first}")
-
-
-def cells(ranges: Sequence[Range]) -> list[dict[str, Any]]:
-    """All combinations of a grid, in order. Raises ConfigError when they are too many."""
-    values = [part.grid() for part in ranges]
-    count = math.prod(map(len, values))
-    if count > _MOST_CELLS:
-        raise ConfigError(f"the grid has {count} cells, {_MOST_CELLS} at most; give fewer values, or another --sampler")
-    return [dict(zip((part.key for part in ranges), cell, strict=True)) for cell in product(*values)]

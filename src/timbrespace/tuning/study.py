@@ -1,4 +1,4 @@
-"""Where a search is kept: an Optuna study in a file or a database, found again by the same command. Needs the extra `tune`."""
+"""The Optuna study of a search, in a file or a database; the same command finds it again. Needs the extra `tune`."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ from optuna.trial import FrozenTrial, TrialState
 from timbrespace.contracts import ConfigError, TimbrespaceError
 
 IDENTITY = "search"  # user attribute of a study
-_BEAT, _GRACE = 15, 60  # seconds: how often a running trial says so, and after how many of silence it is done again
+_HEARTBEAT, _GRACE = 15, 60  # seconds between heartbeats of a running trial; without one for so long, it is repeated
 _TRIES = 5
-LOST = (sqlalchemy.exc.SQLAlchemyError, StorageInternalError)  # what a storage raises that has gone away
+LOST = (sqlalchemy.exc.SQLAlchemyError, StorageInternalError)  # errors of a storage whose connection is lost
 _JOURNAL = "journal:"
 
 
 def open_study(url: str, identity: dict[str, Any], *, name: str | None, sampler: BaseSampler, pruner: BasePruner) -> Study:
-    """The study of this search, made or found again.
+    """The study of this search, created or found again.
 
     url: a database's, as SQLAlchemy writes it (sqlite:///…, postgresql://…, mysql://…), or journal:PATH, a file that many machines may
-    share. name: of the study; by default one that follows from `identity`, so that the same command finds it. Raises
-    TimbrespaceError when the storage cannot be reached, ConfigError when the named study searched for something else.
+    share. name: of the study; by default it follows from `identity`, so that the same command finds it.
+
+    Raises TimbrespaceError if the storage cannot be reached, ConfigError if the named study belongs to another search.
     """
     digest = hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:10]
     for attempt in range(_TRIES):
@@ -52,29 +53,30 @@ def open_study(url: str, identity: dict[str, Any], *, name: str | None, sampler:
             elif stored != json.loads(json.dumps(identity)):
                 different = ", ".join(key for key in identity if stored.get(key) != json.loads(json.dumps(identity[key])))
                 raise ConfigError(
-                    f"the study {name!r} in {shown(url)} searched for something else ({different} differ); give another --study or --out"
+                    f"the study {name!r} in {without_password(url)} belongs to another search ({different} differ); "
+                    "give another --study or --out"
                 )
             return study
         except ConfigError:
             raise
         except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError, DuplicatedStudyError, ImportError, OSError, ValueError) as error:
-            if attempt + 1 < _TRIES and _meanwhile(error):
+            if attempt + 1 < _TRIES and _created_meanwhile(error):
                 time.sleep(0.2 * (attempt + 1))
                 continue
             raise TimbrespaceError(
-                f"the storage {shown(url)} cannot be reached: {_reason(error)}; give a URL such as sqlite:///search.db, "
+                f"the storage {without_password(url)} cannot be reached: {_reason(error)}; give a URL such as sqlite:///search.db, "
                 "postgresql://user:password@host/name or journal:search.journal"
             ) from error
     raise AssertionError("the loop returns or raises")
 
 
 def other_studies(url: str, identity: dict[str, Any]) -> list[list[str]]:
-    """For every other search in a storage, what is different there."""
+    """For every other search in a storage, the keys of `identity` that differ."""
     try:
-        found = optuna.get_all_study_summaries(storage=_storage(url), include_best_trial=False)
+        summaries = optuna.get_all_study_summaries(storage=_storage(url), include_best_trial=False)
     except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError):
         return []
-    stored = [summary.user_attrs.get(IDENTITY, {}) for summary in found]
+    stored = [summary.user_attrs.get(IDENTITY, {}) for summary in summaries]
     same = json.loads(json.dumps(identity))
     return [[key for key in same if one.get(key) != same[key]] for one in stored if one != same]
 
@@ -85,21 +87,23 @@ def _storage(url: str) -> BaseStorage:
     options: dict[str, Any] = {"connect_args": {"timeout": 60}} if url.startswith("sqlite") else {"pool_pre_ping": True}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)  # the heartbeat
-        return RDBStorage(url, engine_kwargs=options, heartbeat_interval=_BEAT, grace_period=_GRACE, heartbeat_stale_trial_callback=again)
+        return RDBStorage(
+            url, engine_kwargs=options, heartbeat_interval=_HEARTBEAT, grace_period=_GRACE, heartbeat_stale_trial_callback=repeat_trial
+        )
 
 
-def again(study: Study, trial: FrozenTrial) -> None:
-    """Puts a trial that broke off first in the queue."""
+def repeat_trial(study: Study, trial: FrozenTrial) -> None:
+    """Puts an interrupted trial first in the queue."""
     if trial.params:
         study.enqueue_trial(trial.params)
 
 
-def finished(study: Study) -> list[FrozenTrial]:
-    """Trials that are through, cut or refused ones among them."""
+def ended_trials(study: Study) -> list[FrozenTrial]:
+    """Trials that have ended, also pruned and refused ones."""
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
 
 
-def shown(url: str) -> str:
+def without_password(url: str) -> str:
     """A storage's URL without the password."""
     if url.startswith(_JOURNAL):
         return url
@@ -110,12 +114,12 @@ def shown(url: str) -> str:
 
 
 def default_url(folder: Path) -> str:
-    """The storage in the folder of the results."""
+    """The URL of the storage in the folder of the results."""
     return f"sqlite:///{(folder / 'study.db').as_posix()}"
 
 
-def _meanwhile(error: Exception) -> bool:
-    """Whether several processes that began at once made the same tables or rows."""
+def _created_meanwhile(error: Exception) -> bool:
+    """Whether several processes that started at the same time created the same tables or rows."""
     return isinstance(error, (*LOST, DuplicatedStudyError)) and any(word in str(error) for word in ("exist", "UNIQUE", "uplicate"))
 
 
