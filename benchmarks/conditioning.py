@@ -192,9 +192,7 @@ def _condition_only(instrument: Any, kind: str, *, seed: int) -> list[Any]:
 
 
 def _positions(instrument: Any, kind: str) -> dict[int, float]:
-    from timbrespace.synthesis.conditions import asked_conditions
-
-    return asked_conditions(instrument.model, {"category": kind}, category=None, pitch=None)
+    return dict(instrument.model.conditioning.request({"category": kind}, category=None, pitch=None).entries)
 
 
 if __name__ == "__main__":

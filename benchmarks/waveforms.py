@@ -29,7 +29,6 @@ from timbrespace.evaluation.feature_error import features_of
 from timbrespace.evaluation.rows import linear_path
 from timbrespace.parallel import Pool, keep_freed_memory
 from timbrespace.synthesis.instrument import Instrument
-from timbrespace.synthesis.notes import locate
 
 RAW = ("model.bottleneck=gaussian", "model.likelihood=sigma", "model.activation=relu", "training.weights.kl=1")
 
@@ -72,7 +71,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def measured(given: argparse.Namespace, sizes: list[int], models: list[str]) -> list[list[str]]:
     """The rows: silence; for each size PCA and every model; for the pitch-synchronous model its linear path, too."""
-    from timbrespace.training.data.codec import principal_components
+    from timbrespace.model.parts.streamed_pca import principal_components
     from timbrespace.training.train import train
 
     bench = bench_for(given.sounds, given.what, work=given.work, minutes=given.minutes)
@@ -129,7 +128,7 @@ def _reconstructions(instrument: Instrument, sounds: list[Tensor]) -> Tensor:
 
     def reconstruct(audio: Tensor) -> Tensor:
         features, lengths = features_of(instrument, audio)
-        z = locate(instrument.model, features, lengths, audio, instrument.sample_rate)
+        z = instrument.model.infer(features, lengths, audio, instrument.sample_rate)
         return instrument.model.decode(z, lengths=lengths).features.flatten(1)
 
     with Pool() as pool:

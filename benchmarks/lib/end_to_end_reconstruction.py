@@ -18,7 +18,6 @@ from timbrespace.evaluation.rows import control_rows, linear_path, reconstructio
 from timbrespace.model.parts.timegrid import interpolation
 from timbrespace.parallel import Pool
 from timbrespace.synthesis.instrument import Instrument
-from timbrespace.synthesis.notes import locate
 
 if TYPE_CHECKING:
     from lib.bench import Bench
@@ -77,10 +76,10 @@ def codec_errors(instrument: Instrument, originals: list[Tensor], *, how: str) -
             pitch = None
             if model.axis is not None:
                 length = torch.tensor([audio.shape[-1]])
-                pitch = model.axis.midi(locate(model, features, length, audio, instrument.sample_rate)[:, -1:])
+                pitch = model.axis.midi(model.infer(features, length, audio, instrument.sample_rate)[:, -1:])
             image = model.prepare_features(features, pitch)
             if how == "codec":
-                image = model.coefficients_of(image) @ model.basis + model.mean
+                image = model.compress(image) @ model.basis + model.mean
             elif how == "mean":
                 image = model.mean[None]
             image = image.reshape(1, model.spec.parts, -1, model.steps)

@@ -25,8 +25,8 @@ from timbrespace.evaluation.feature_error import feature_errors, feature_unit, f
 from timbrespace.evaluation.reconstruction import reconstruction_table
 from timbrespace.evaluation.rows import control_rows, reconstructions, true_features
 from timbrespace.model.codec.oneshot import OneShot
+from timbrespace.model.parts.streamed_pca import principal_components
 from timbrespace.synthesis.instrument import Instrument
-from timbrespace.training.data.codec import principal_components
 
 _SOURCE_B = {"name": "magnitude"}  # the view in which source B computed its error
 _TRAINING = 1_000  # at most so many training sounds are compared with new ones

@@ -24,12 +24,12 @@ from timbrespace.corpus.prepare import prepare
 from timbrespace.evaluation import card
 from timbrespace.model.base import Batch
 from timbrespace.model.conditioning.conditions import Conditions
+from timbrespace.model.conditioning.labels import clip_values
 from timbrespace.model.wrappers.conditional import Conditional
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.data import clip_dataset
 from timbrespace.training.data.clip_dataset import ClipDataset
-from timbrespace.training.data.conditions import clip_facts, facts_of, with_conditions
-from timbrespace.training.data.encode import known_facts
+from timbrespace.training.data.conditions import with_conditions
 from timbrespace.training.train import train
 from tiny import RATE, Tiny, drum, write_drums
 
@@ -141,7 +141,7 @@ def test_the_class_that_is_told_is_played_whatever_the_latent() -> None:
     kinds = torch.arange(600) % 3
     loud = 1 + 0.3 * torch.randn(600)
     images = bump(torch.tensor([4.0, 12.0, 20.0])[kinds]) * loud[:, None, None, None]
-    batch = Batch(images, torch.full((600,), 4_096), facts=kinds[:, None].float())
+    batch = Batch(images, torch.full((600,), 4_096), conditions=kinds[:, None].float())
     model = small({"category": KINDS})
     learn(model, batch)
     with torch.no_grad():
@@ -162,7 +162,7 @@ def test_the_class_that_is_told_is_played_whatever_the_latent() -> None:
 def test_a_figure_between_those_learned_is_met() -> None:
     torch.manual_seed(1)
     places = torch.cat([torch.linspace(3, 10.4, 300), torch.linspace(11.6, 20, 300)])  # nothing about 11
-    batch = Batch(bump(places, 2.5), torch.full((600,), 4_096), facts=places[:, None])
+    batch = Batch(bump(places, 2.5), torch.full((600,), 4_096), conditions=places[:, None])
     model = small({"place": [3.0, 20.0]})
     learn(model, batch, steps=600)
     wanted = torch.tensor([5.0, 11.0, 17.0])
@@ -175,9 +175,9 @@ def test_a_figure_between_those_learned_is_met() -> None:
 
 def test_latents_hold_what_is_known_for_certain() -> None:
     model = small({"category": KINDS, "velocity": [0.0, 127.0]})
-    batch = Batch(torch.rand(2, 1, 24, 1), torch.full((2,), 4_096), facts=torch.tensor([[2.0, 127.0], [math.nan, math.nan]]))
+    batch = Batch(torch.rand(2, 1, 24, 1), torch.full((2,), 4_096), conditions=torch.tensor([[2.0, 127.0], [math.nan, math.nan]]))
     mean, log_variance = model.posterior(batch)
-    assert (model.dims, model.inferred_dims, model.known_dims) == (8, 3, 5)
+    assert (model.dims, model.inferred_dims, model.conditioning.size) == (8, 3, 5)
     assert mean[:, 3:].tolist() == [[0, 0, 1, 1, 1], [0, 0, 0, 0, 0]]
     assert torch.isneginf(log_variance[:, 3:]).all()
     assert torch.equal(mean[:, 3:], model.project(mean)[:, 3:])
@@ -230,7 +230,8 @@ def test_labels_and_ranges_are_looked_up_in_the_training_clips(corpus: Corpus) -
     assert "instrument" not in found, "nothing is known of it here"
     assert with_conditions(config, corpus, clips) == config
     model = small(found)
-    facts = clip_facts(model, corpus, clips)
+    facts = model.conditioning.of_clips(corpus, clips)
+    assert facts is not None
     names = list(found)
     assert facts.shape == (len(clips), len(names))
     column = facts[:, names.index("brightness")]
@@ -249,12 +250,12 @@ def test_variations_are_told_what_they_sound_like(corpus: Corpus, tmp_path: Path
     view = build_representation(config.representation, sample_rate=RATE, channels=1)
 
     def encoder() -> ClipDataset:
-        told = known_facts(model, corpus, clips)
-        return ClipDataset(corpus, clips, view, model, samples=200_000, seed=0, augmentation=config.training.augmentation, **told)
+        known = model.conditioning.of_clips(corpus, clips)
+        return ClipDataset(corpus, clips, view, model, samples=200_000, seed=0, augmentation=config.training.augmentation, conditions=known)
 
     one = encoder()
     one.keep_figures(tmp_path, rows)
-    facts = one.row_facts(rows)
+    facts = one.row_conditions(rows)
     assert facts is not None
     for row in (0, len(clips) - 1, len(clips), len(clips) + 5, rows - 1):
         assert float(facts[row, bright]) == pytest.approx(measure_descriptor("brightness", one.audio(row), RATE), rel=1e-3)
@@ -266,7 +267,7 @@ def test_variations_are_told_what_they_sound_like(corpus: Corpus, tmp_path: Path
     monkeypatch.setattr(clip_dataset, "measure_descriptor", lambda *_: pytest.fail("what is stored is not measured again"))
     other = encoder()
     other.keep_figures(tmp_path, rows)
-    torch.testing.assert_close(other.row_facts(rows), facts, equal_nan=True)
+    torch.testing.assert_close(other.row_conditions(rows), facts, equal_nan=True)
 
 
 def test_figures_are_measured_as_they_are_told() -> None:
@@ -280,11 +281,11 @@ def test_conditions_that_nobody_knows_are_refused(corpus: Corpus) -> None:
     config = load_preset("conditional", changes=("model.conditions=[instrument, planet]",))
     with pytest.raises(ConfigError, match=r"instrument, planet, and these sounds differ in none .* known here are category.*brightness"):
         with_conditions(config, corpus, corpus.indices("train"))
-    assert facts_of(corpus, [0, 1], ["planet"]) == {"planet": [None, None]}
+    assert clip_values(corpus, [0, 1], ["planet"]) == {"planet": [None, None]}
 
 
 def test_what_is_asked_for_is_in_the_latent_and_in_the_recipe(instrument: Instrument) -> None:
-    free = instrument.model.known_dims
+    free = instrument.model.conditioning.size
     assert any(line.startswith("category: ") for line in instrument.conditions)
     sounds = instrument.generate(3, seed=2, conditions={"category": "snare", "brightness": 2000})
     model = instrument.model
@@ -314,12 +315,12 @@ def test_neighbours_keep_what_is_heard_and_copies_have_their_length(instrument: 
     encoded = instrument.encode(sound)
     for varied in instrument.vary(sound, 3, amount=0.5):
         assert varied.latent is not None
-        assert torch.equal(varied.latent[-instrument.model.known_dims :], encoded.z[-instrument.model.known_dims :])
+        assert torch.equal(varied.latent[-instrument.model.conditioning.size :], encoded.z[-instrument.model.conditioning.size :])
     assert instrument.reconstruct(sound).shape == sound.shape
 
 
 def test_conditions_in_the_latent_do_not_count_as_active_units(instrument: Instrument) -> None:
-    assert len(instrument.card["training"]["kl_per_dimension"]) == instrument.dims - instrument.model.known_dims == 4
+    assert len(instrument.card["training"]["kl_per_dimension"]) == instrument.dims - instrument.model.conditioning.size == 4
 
 
 def test_conditions_on_the_command_line(shell: Shell, tiny: Tiny, tmp_path: Path) -> None:

@@ -22,7 +22,6 @@ from timbrespace.corpus.prepare import prepare
 from timbrespace.model.base import Batch
 from timbrespace.model.codec.pitch_synchronous import PitchSynchronous, PitchSynchronousAxis
 from timbrespace.synthesis.instrument import Instrument
-from timbrespace.training.data.pitch import clip_pitches
 from tiny import RATE, fix_plan, quick_train, write_drums
 
 SAMPLES = 6_000
@@ -133,8 +132,8 @@ def model(notes: list[float] | None, **more: int) -> PitchSynchronous:
 @pytest.mark.parametrize("notes", [[48.0, 72.0], None])
 def test_errors_from_coefficients_are_those_of_waves(notes: list[float] | None) -> None:
     one, pitches = model(notes), torch.tensor([55.0, 66.0])
-    waves = one.prepare_features(torch.stack([tone(55), tone(66)])[:, None, None], pitches)
-    batch = Batch(one.coefficients_of(waves), torch.tensor([SAMPLES, SAMPLES]), pitches if notes else None)
+    waves = one.prepare_features(torch.stack([tone(55), tone(66)])[:, None, None], pitches[:, None])
+    batch = Batch(one.compress(waves), torch.tensor([SAMPLES, SAMPLES]), pitches[:, None] if notes else None)
     found = one.reconstruct(one.posterior(batch).mean)[0]
     wanted = 100 * (waves - (found @ one.basis + one.mean)).norm(dim=1) / waves.norm(dim=1)
     torch.testing.assert_close(one.evaluate(batch).errors, wanted, rtol=1e-4, atol=1e-3)
@@ -149,7 +148,10 @@ def test_the_search_looks_inside_the_sound_alone(notes: list[float] | None) -> N
     features[..., :4_000] = tone(58, samples=4_000)
     z = torch.tensor([[0.4, -1.0, 0.7, -0.2]])
     pitch = one.axis.midi(z[:, -1:]) if one.axis else None
-    wave, whole = one.prepare_features(features, pitch)[0], (one.reconstruct(z)[0] @ one.basis + one.mean)[0]
+    wave, whole = (
+        one.prepare_features(features, None if pitch is None else pitch[:, None])[0],
+        (one.reconstruct(z)[0] @ one.basis + one.mean)[0],
+    )
     end = int(one.axis.inside(lengths, pitch)) if one.axis and pitch is not None else 4_000
     energy = features.square().sum() * (hertz(float(pitch[0])) * 24 / RATE if pitch is not None else 1)
     lost = (energy - wave.square().sum()).clamp_min(0)  # on its way to the axis
@@ -163,12 +165,12 @@ def test_the_search_looks_inside_the_sound_alone(notes: list[float] | None) -> N
 
 def test_a_silent_sound_says_nothing_to_the_others() -> None:
     one, pitches, lengths = model([48.0, 72.0]), torch.tensor([55.0, torch.nan]), torch.tensor([SAMPLES, SAMPLES])
-    values = one.coefficients_of(one.prepare_features(torch.stack([tone(55), torch.zeros(SAMPLES)])[:, None, None], pitches))
+    values = one.compress(one.prepare_features(torch.stack([tone(55), torch.zeros(SAMPLES)])[:, None, None], pitches[:, None]))
     found = torch.randn(2, one.coefficients)
-    both, alone = Batch(values, lengths, pitches), Batch(values[:1], lengths[:1], pitches[:1])
+    both, alone = Batch(values, lengths, pitches[:, None]), Batch(values[:1], lengths[:1], pitches[:1, None])
     torch.testing.assert_close(one.loss(found, both), one.loss(found[:1], alone))
     assert float(one.errors(found, both)[1]) == 0
-    assert torch.isfinite(one.loss(found[1:], Batch(values[1:], lengths[1:], pitches[1:])))
+    assert torch.isfinite(one.loss(found[1:], Batch(values[1:], lengths[1:], pitches[1:, None])))
     assert torch.isfinite(one.refine(torch.zeros(1, 1, 1, SAMPLES), torch.tensor([1]), torch.zeros(1, 4))).all()
 
 
@@ -192,7 +194,7 @@ def test_the_right_octave_misses_least() -> None:
     features = tone(60, brightness=0.95, partials=22)[None, None, None]
 
     def left(pitch: float) -> float:
-        wave = one.prepare_features(features, torch.tensor([pitch]))[0]
+        wave = one.prepare_features(features, torch.tensor([[pitch]]))[0]
         one.mean.copy_(wave)  # it knows the wave to perfection
         one.basis.zero_()
         assert one.axis is not None
@@ -259,7 +261,9 @@ def notes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_pitches_are_finer_than_those_of_pictures(notes: Path) -> None:
     corpus, trained = Corpus.open(notes / "corpus"), Instrument.load(notes / "notes.safetensors")
-    for clip, pitch in zip(corpus.clips, clip_pitches(corpus, range(len(corpus)), trained.model).tolist(), strict=True):
+    found = trained.model.conditioning.of_clips(corpus, range(len(corpus)))
+    assert found is not None
+    for clip, pitch in zip(corpus.clips, found[:, 0].tolist(), strict=True):
         assert clip.pitch is not None
         assert pitch == pytest.approx(clip.pitch + (0.3 if clip.name.startswith("clear") else 0), abs=0.0075)
 
@@ -287,7 +291,7 @@ def test_sounds_without_a_pitch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     fix_plan(monkeypatch, variations=1)
     quick_train(Corpus.open(tmp_path / "corpus"), tmp_path / "x.safetensors", steps_minutes=0.01, preset="cycles", changes=QUICK)
     trained = Instrument.load(tmp_path / "x.safetensors")
-    assert not trained.model.pitched
+    assert not trained.model.conditioning.required
     made = trained.generate(3, seed=1)
     assert all(np.isfinite(sound.audio.numpy()).all() and sound.audio.abs().max() > 0.1 for sound in made)
     again = Instrument.load(tmp_path / "x.safetensors").generate(3, seed=1)

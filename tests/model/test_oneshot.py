@@ -18,8 +18,8 @@ from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.model.base import Batch, Posterior, kl_to_normal
 from timbrespace.model.codec.oneshot import OneShot
 from timbrespace.model.parts.masked_error import ImageError
+from timbrespace.model.parts.streamed_pca import principal_components
 from timbrespace.model.parts.timegrid import averaging, interpolation, step_edges
-from timbrespace.training.data.codec import principal_components
 from timbrespace.training.losses import total
 
 grids = st.tuples(st.integers(1, 2000), st.integers(1, 60), st.integers(2, 120))
@@ -140,7 +140,7 @@ def test_an_untrained_model_is_plain_pca() -> None:
     net = model()
     data = images(400, net.mean.numel(), seed=1)
     net = fitted(data)
-    posterior = net.posterior(Batch(net.coefficients_of(data), torch.full((len(data),), 9000)))
+    posterior = net.posterior(Batch(net.compress(data), torch.full((len(data),), 9000)))
     found, _ = net.reconstruct(posterior.mean)
     copies = found @ net.basis + net.mean
     reference = PCA(net.dims, svd_solver="full").fit(data.double().numpy())

@@ -23,7 +23,7 @@ from timbrespace.model.base import Posterior, kl_to_normal
 from timbrespace.model.codec.oneshot import OneShot
 from timbrespace.model.parts.pitch import HarmonicAxis, cubic, pitch_features
 from timbrespace.synthesis.instrument import Instrument
-from timbrespace.training.data.pitch import clip_pitches, with_notes
+from timbrespace.training.data.conditions import with_notes
 from tiny import RATE, Tiny, fix_plan, quick_train
 
 CENTRES = [43.07 * k for k in range(120)]  # Hz
@@ -113,7 +113,7 @@ def model(notes: list[float] | None = None, **more: object) -> OneShot:
 def test_the_last_number_is_the_pitch_and_costs_nothing() -> None:
     one = model([48.0, 72.0])
     pitches = torch.tensor([60.0, 66.0])
-    posterior = one.encode(comb(60).repeat(2, 1, 1, 12), torch.tensor([3000, 3000]), pitches)
+    posterior = one.encode(comb(60).repeat(2, 1, 1, 12), torch.tensor([3000, 3000]), pitches[:, None])
     assert posterior.mean.shape == posterior.log_variance.shape == (2, 4)
     torch.testing.assert_close(posterior.mean[:, -1], torch.tensor([0.0, 0.75]))
     assert torch.isneginf(posterior.log_variance[:, -1]).all()
@@ -153,11 +153,11 @@ def test_the_search_keeps_the_pitch_and_comes_nearer() -> None:
 
 def test_without_notes_nothing_is_new() -> None:
     one, other = model(None), model(None, centres=None)
-    assert not one.pitched
+    assert not one.conditioning.required
     assert {name: t.shape for name, t in one.state_dict().items()} == {name: t.shape for name, t in other.state_dict().items()}
-    features, lengths = comb(60).repeat(1, 1, 1, 12), torch.tensor([3000])
-    assert torch.equal(one.prepare_features(features), one.prepare_features(features, torch.tensor([60.0])))
-    assert one.facts(lengths, torch.tensor([60.0])).shape == (1, 1)
+    features, lengths = comb(60).repeat(1, 1, 1, 12), torch.tensor([3000.0])
+    assert torch.equal(one.prepare_features(features), one.prepare_features(features, torch.tensor([[60.0]])))
+    assert one.standard_pitches(torch.tensor([[60.0]]), lengths).shape == (1, 0)
     with pytest.raises(ConfigError, match="no bands in Hz; set"):
         model([48.0, 72.0], centres=None)
     with pytest.raises(ConfigError, match="its one number would be the pitch"):
@@ -246,8 +246,10 @@ def notes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_pitches_are_of_the_key_and_tuned_as_heard(notes: Path) -> None:
     corpus = Corpus.open(notes / "corpus")
-    found = clip_pitches(corpus, range(len(corpus)), Instrument.load(notes / "notes.safetensors").model)
-    for clip, pitch in zip(corpus.clips, found.tolist(), strict=True):
+    conditioning = Instrument.load(notes / "notes.safetensors").model.conditioning
+    found = conditioning.of_clips(corpus, range(len(corpus)))
+    assert found is not None
+    for clip, pitch in zip(corpus.clips, found[:, 0].tolist(), strict=True):
         assert clip.pitch is not None
         assert pitch == pytest.approx(clip.pitch + (0.3 if clip.name.startswith("clear") else 0), abs=0.06)
 
@@ -263,7 +265,7 @@ def test_new_sounds_sound_at_the_note_asked_for(pitch: int, notes: Path) -> None
 
 def test_new_sounds_take_the_notes_of_the_scale(notes: Path) -> None:
     instrument = Instrument.load(notes / "notes.safetensors")
-    assert instrument.model.pitched
+    assert instrument.model.conditioning.required
     made = instrument.generate(10, seed=1)
     assert len({sound.root_note for sound in made}) > 3
     assert all(48 <= (sound.root_note or 0) <= 72 for sound in made)
@@ -297,6 +299,6 @@ def test_notes_out_of_reach(pitch: float, notes: Path) -> None:
 def test_drums_have_no_notes(tiny: Tiny) -> None:
     instrument = Instrument.load(tiny.file)
     assert instrument.contents.settings["model"]["notes"] is None
-    assert not instrument.model.pitched
+    assert not instrument.model.conditioning.required
     with pytest.raises(ConfigError, match="learned from sounds without a pitch; leave it out"):
         instrument.generate(1, pitch=60)

@@ -214,7 +214,7 @@ def sounds_for(model: Model, view: Any) -> Batch:
         audio = torch.cat([audio, 0.5 * audio.roll(30, 1)])[: view.channels]
         lengths.append(audio.shape[1])
         with torch.no_grad():
-            images.append(model.prepare_features(view.encode(model.prepare_audio(audio, SAMPLES)[None]))[0])
+            images.append(model.prepare_features(view.encode(model.prepare_audio(audio)[None]))[0])
     if model.time_varying:
         images = [nn.functional.pad(image, (0, view.frames(SAMPLES) - image.shape[-1])) for image in images]
     return Batch(torch.stack(images), torch.tensor(lengths))
@@ -379,7 +379,7 @@ def test_what_is_told_begins_as_where_such_sounds_lie() -> None:
     classes = torch.arange(80) % 2
     pictures = 0.2 * torch.rand(80, 1, 32, view.frames(SAMPLES))
     pictures[classes == 1, :, 16:] += 0.5
-    batch = Batch(pictures, torch.full((80,), SAMPLES), facts=classes[:, None].float())
+    batch = Batch(pictures, torch.full((80,), SAMPLES), conditions=classes[:, None].float())
     model.initialise(batch)
     with torch.no_grad():
         inside = model.inside.posterior(batch).mean

@@ -14,7 +14,6 @@ from timbrespace.corpus.corpus import Corpus
 from timbrespace.evaluation.distribution import nearest
 from timbrespace.evaluation.reconstruction import reconstruction_table
 from timbrespace.evaluation.rows import linear_path, reconstructions, silence, true_features
-from timbrespace.model.codec.linear import LinearCodecVAE
 from timbrespace.synthesis.instrument import Instrument
 
 _SOUNDS = 32  # that the card measures; benchmarks measure all
@@ -30,8 +29,9 @@ def make_card(instrument: Instrument, corpus: Corpus, *, training: dict[str, Any
     split, clips = _held_out(corpus)
     originals = [audio for i in clips if (audio := corpus.audio(i)[:, : instrument.contents.samples]).any()]  # toys have silent ones
     rows = {"instrument": reconstructions(instrument, originals)}
-    if isinstance(instrument.model, LinearCodecVAE):
-        rows["linear path alone"] = reconstructions(linear_path(instrument), originals)
+    linear = linear_path(instrument)
+    if linear is not None:
+        rows["linear path alone"] = reconstructions(linear, originals)
     rows |= {
         "true features": true_features(instrument, originals),
         "nearest training sound": _nearest_training(instrument, corpus, originals),

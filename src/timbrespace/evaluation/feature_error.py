@@ -11,7 +11,6 @@ from timbrespace.audio.distance import MATCH_DB
 from timbrespace.parallel import Pool
 from timbrespace.representation.normalisation import Normalised
 from timbrespace.synthesis.instrument import Instrument
-from timbrespace.synthesis.notes import locate
 from timbrespace.synthesis.texture import DEEPEST_DB
 
 RoundTrip = Callable[[Tensor, Tensor], Tensor]
@@ -41,7 +40,7 @@ def feature_errors(instrument: Instrument, sounds: Sequence[Tensor], *, round_tr
         with torch.no_grad():
             features, lengths = features_of(instrument, audio)
             if round_trip is None:
-                z = locate(model, features, lengths, audio, instrument.sample_rate)
+                z = model.infer(features, lengths, audio, instrument.sample_rate)
                 decoded = model.decode(z, lengths=lengths).features[..., : features.shape[3]]
             else:
                 decoded = round_trip(features, lengths)[..., : features.shape[3]]
@@ -71,8 +70,8 @@ def latents(instrument: Instrument, sounds: Sequence[Tensor]) -> Tensor:
     def one(audio: Tensor) -> Tensor:
         with torch.no_grad():
             features, lengths = features_of(instrument, audio)
-            if model.pitched:
-                return locate(model, features, lengths, audio, instrument.sample_rate)
+            if model.conditioning.required:
+                return model.infer(features, lengths, audio, instrument.sample_rate)
             mean = model.encode(features, lengths).mean
         return mean if mean.ndim == 2 else mean.flatten(2).mean(2)
 
@@ -84,4 +83,4 @@ def features_of(instrument: Instrument, audio: Tensor) -> tuple[Tensor, Tensor]:
     """Features `(1, parts, bands, frames)` of a sound `(channels, time)`, prepared for the model, and its length `(1,)` in samples."""
     audio = audio[:, : instrument.contents.samples]
     length = torch.tensor([audio.shape[-1]])
-    return instrument.representation.encode(instrument.model.prepare_audio(audio, instrument.contents.samples)[None]), length
+    return instrument.representation.encode(instrument.model.prepare_audio(audio)[None]), length

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -14,7 +12,6 @@ from timbrespace.audio.stft import istft, stft
 from timbrespace.contracts import SAMPLE_RATE, ShapeError
 from timbrespace.evaluation.distribution import nearest
 from timbrespace.evaluation.reconstruction import Sounds
-from timbrespace.model.codec.linear import LinearCodecVAE
 from timbrespace.parallel import Pool
 from timbrespace.synthesis.instrument import Instrument
 
@@ -37,17 +34,13 @@ def true_features(instrument: Instrument, originals: list[Tensor]) -> list[Tenso
         return list(pool.map(one, originals))
 
 
-def linear_path(instrument: Instrument) -> Instrument:
-    """Returns the instrument with its networks set to zero: principal components of the augmented corpus, as many as latent dimensions.
+def linear_path(instrument: Instrument) -> Instrument | None:
+    """Returns the instrument without its networks: principal components of the corpus, as many as latent dimensions; None without a codec.
 
-    Latents of given sounds are refined as those of the instrument are.
+    Latents of given sounds are refined as the instrument's own are.
     """
-    model = copy.deepcopy(instrument.model)
-    if isinstance(model, LinearCodecVAE):
-        for network in (model.encoder, model.decoder):
-            torch.nn.init.zeros_(network.last.weight)
-            torch.nn.init.zeros_(network.last.bias)
-    return Instrument(replace(instrument.contents, model=model))
+    model = instrument.model.linear_part()
+    return None if model is None else Instrument(type(instrument.contents)(**{**vars(instrument.contents), "model": model}))
 
 
 def control_rows(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,14 +12,16 @@ from torch import Tensor, nn
 
 from timbrespace.audio.trim import pad_and_normalise
 from timbrespace.contracts import ConfigError
+from timbrespace.model.conditioning.base import Conditioning
 from timbrespace.model.parts.likelihood import WAVEFORMS
+from timbrespace.model.stage import Stage
 from timbrespace.representation.spec import FeatureKind, FeatureSpec
 
 
 class Posterior(NamedTuple):
-    """Where sounds lie in the latent space: `mean` and `log_variance`, both `(batch, dims)`, or `(batch, dims, steps)` where z moves.
+    """A Gaussian for each sound: `mean` and `log_variance`, both `(batch, dims)`, or `(batch, dims, steps)` of a path.
 
-    A log variance of -inf: the value is certain.
+    A log variance of -inf marks a known value, such as a condition.
     """
 
     mean: Tensor
@@ -27,33 +29,32 @@ class Posterior(NamedTuple):
 
 
 class Decoded(NamedTuple):
-    """What a latent stands for: `features (batch, parts, bands, frames)`, loudest cell about 0 dB, and `lengths (batch,)` in samples."""
+    """Decoded sounds: `features (batch, parts, bands, frames)`, loudest cell about 0 dB, and `lengths (batch,)` in samples."""
 
     features: Tensor
     lengths: Tensor
 
 
 class Batch(NamedTuple):
-    """What a model learns from: `values (batch, …)` in the model's own form, and true `lengths (batch,)` in samples.
+    """What a model learns from: `values (batch, …)`, see `Model.compress`, and true `lengths (batch,)` in samples.
 
-    pitches: MIDI numbers `(batch,)`, NaN where unknown; None: of none. facts: what a `conditional` model is told, `(batch, conditions)`.
+    conditions: of the sounds, `(batch, conditions)`, NaN where unknown, see `Conditioning`; None: nothing is known.
     """
 
     values: Tensor
     lengths: Tensor
-    pitches: Tensor | None = None
-    facts: Tensor | None = None
+    conditions: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
-        """The same on `device`."""
-        pitches, facts = (None if known is None else known.to(device) for known in (self.pitches, self.facts))
-        return Batch(self.values.to(device), self.lengths.to(device), pitches, facts)
+        """Returns the batch on `device`."""
+        conditions = None if self.conditions is None else self.conditions.to(device)
+        return Batch(self.values.to(device), self.lengths.to(device), conditions)
 
 
 class Evaluation(NamedTuple):
     """How well a model does, without noise: `errors (batch,)` in the model's `unit`, `kl (dims,)` in nats a sound, mean over the batch.
 
-    figures: what else a family reports, by name, over the batch.
+    figures: further metrics of a family, by name, over the batch.
     """
 
     errors: Tensor
@@ -62,25 +63,27 @@ class Evaluation(NamedTuple):
 
 
 class Model(nn.Module, ABC):
-    """Encoder + bottleneck + decoder: features ⇄ latent. Constructor arguments are the keys of the preset.
+    """Encoder, bottleneck and decoder: features to a latent and back.
 
-    A sound begins at its onset and comes as `prepare_audio` gives it. To play, a model writes `encode` and `decode` (and `refine`,
-    if it can); to learn, `prepare_features` (how a sound is stored), `posterior`, `forward` (the losses) and `evaluate`.
-    `training.weights` has a weight for every loss.
+    Constructor arguments with annotated limits are the keys of a preset. A new family writes `encode`, `decode`, `prepare_features`,
+    `posterior`, `forward` and `evaluate`; the rest has defaults that it may override:
+
+        audio ─ prepare_audio ─ Representation.encode ─ prepare_features ─ compress ─ Batch ─ posterior, forward, evaluate
+        a given sound ─ infer (encode, refine) ─ z ─ decode ─ features
+        a new sound ─ draw ─ z ─ decode ─ features
+
+    Sounds start at their onset. `training.weights` has a weight for every loss of `forward`.
     """
 
     dims: int
-    time_varying: bool = False  # whether z moves in time: `(batch, dims, steps)`, any number of steps
-    stride: int = 1  # frames a step where it moves: sounds of n frames have ceil(n / stride) steps, and `decode` gives as many frames back
-    fixed_length: bool = True  # whether sounds come padded with silence to the longest clip, one size for all
-    noise_texture: bool = False  # whether new sounds get the texture of noise: decoded levels are smoother than real ones
-    needs_fine_pitch: bool = False  # whether it wants a pitch finer than it is heard, see `audio.pitch.refine_midi`
-    pitched = False  # the last number of its latents is a pitch
-    known_dims: int = 0  # numbers at the end of its latents that are not inferred but known: a pitch, conditions
+    time_varying: bool = False  # whether z is a path `(batch, dims, steps)` of any number of steps
+    stride: int = 1  # frames a step of a path: sounds of n frames have ceil(n / stride) steps, and `decode` gives stride frames a step
+    noise_texture: bool = False  # whether new sounds get a noise texture: decoded levels are smoother than real ones
 
     def __init__(self, spec: FeatureSpec):
         super().__init__()
         self.spec = spec
+        self.conditioning = Conditioning()
 
     @classmethod
     def check_features(cls, kind: FeatureKind, settings: Mapping[str, Any]) -> None:
@@ -96,59 +99,97 @@ class Model(nn.Module, ABC):
         """Unit of the errors that the model reports, "dB" or "%"."""
         return self.spec.unit
 
-    def prepare_audio(self, audio: Tensor, samples: int) -> Tensor:
-        """A sound `(channels, time)` as this model takes it: with its peak at -1 dB where it is `whole` or `moving`, else as it is.
+    @property
+    def inferred_dims(self) -> int:
+        """Entries of the latent that are inferred; the conditions follow them."""
+        return self.dims - self.conditioning.size
 
-        samples: of the longest clip, to which `whole` ones are filled up with silence.
-        """
-        if not self.fixed_length and not self.time_varying:
-            return audio
-        return torch.from_numpy(pad_and_normalise(audio.numpy(), samples if self.fixed_length else audio.shape[-1]))
+    # --- encoding and decoding ------------------------------------------------------------------------------------------
 
-    def initialise(self, batch: Batch) -> None:
-        """Weights before the first step, out of training sounds spread over all: what needs no learning. By itself, as they were drawn.
-
-        See `model.start`.
-        """
+    def prepare_audio(self, audio: Tensor) -> Tensor:
+        """Returns a sound `(channels, time)` as the representation is to encode it: peak -1 dB, padded with silence to the longest clip."""
+        return torch.from_numpy(pad_and_normalise(audio.numpy(), self.spec.samples))
 
     @abstractmethod
-    def encode(self, features: Tensor, lengths: Tensor) -> Posterior:
-        """`(batch, parts, bands, frames)` and `(batch,)` true lengths in samples -> Posterior `(batch, dims)`, `(batch, dims, steps)`."""
+    def encode(self, features: Tensor, lengths: Tensor, conditions: Tensor | None = None) -> Posterior:
+        """Returns the posterior of sounds, `(batch, dims)` or `(batch, dims, steps)`.
+
+        features: `(batch, parts, bands, frames)`. lengths: true lengths in samples `(batch,)`. conditions: `(batch, conditions)`, NaN
+        where unknown; None: nothing is known.
+        """
 
     @abstractmethod
     def decode(self, z: Tensor, *, lengths: Tensor | None = None) -> Decoded:
-        """`(batch, dims)` -> features `(batch, parts, bands, frames)` and lengths `(batch,)` in samples; `lengths` asks for others."""
+        """Returns features `(batch, parts, bands, frames)` and lengths `(batch,)` in samples.
+
+        z: `(batch, dims)` or `(batch, dims, steps)`. lengths: used in place of the model's own.
+        """
 
     def refine(self, features: Tensor, lengths: Tensor, z: Tensor) -> Tensor:
-        """A latent nearer to a given sound than `encode`'s first guess `z (batch, dims)`, where the model can search; else z itself."""
+        """Returns latents `(batch, dims)` that decode nearer to given sounds than `z` does; `z` itself for a model without a search."""
         return z
 
+    def infer(self, features: Tensor, lengths: Tensor, audio: Tensor, sample_rate: int) -> Tensor:
+        """Returns the latent `(1, dims)` or `(1, dims, steps)` of a given sound: encoded, refined, with its conditions estimated.
+
+        features `(1, parts, bands, frames)`, lengths `(1,)` in samples and audio `(channels, time)`: of the sound.
+        """
+        return self.refine(features, lengths, self.encode(features, lengths).mean)
+
     def project(self, z: Tensor) -> Tensor:
-        """The latents nearest to `z (batch, dims, …)` that the decoder was made for, where not every one is: in bounds, of a codebook."""
+        """Returns the nearest latents to `z (batch, dims, …)` that the decoder has learned: within bounds, or of a codebook."""
         return z
 
     def draw(self, z: Tensor, rng: np.random.Generator, *, temperature: float) -> Tensor:
-        """A new latent for a point `z (dims, …)` drawn in the space: the nearest, unless the model knows better which go together."""
+        """Returns a new latent near a point `z (dims, …)` that was drawn from the latent space. Here: `project`."""
         return self.project(z[None])[0]
 
-    @abstractmethod
-    def prepare_features(self, features: Tensor, pitches: Tensor | None = None) -> Tensor:
-        """Features `(batch, parts, bands, frames)` in the form in which training stores them, `(batch, …)`.
+    # --- learning -------------------------------------------------------------------------------------------------------
 
-        pitches: MIDI numbers `(batch,)`, NaN where unknown; only models that are `pitched` look at them.
+    @abstractmethod
+    def prepare_features(self, features: Tensor, conditions: Tensor | None = None) -> Tensor:
+        """Returns features `(batch, parts, bands, frames)` as training stores them, `(batch, …)`.
+
+        conditions: `(batch, conditions)`, NaN where unknown; only a model whose conditioning is `required` uses them.
         """
+
+    def fit_codec(self, batches: Callable[[], Iterator[Tensor]], *, rows: int, lengths: Tensor, seed: int) -> dict[str, Tensor] | None:
+        """Returns the state of a codec in closed form, for `load_codec`; None for a model without one.
+
+        batches: gives all `rows` of prepared features in order, `(some, cells)` at a time, at each call. lengths: of the sounds in samples
+        `(rows,)`.
+        """
+        return None
+
+    def load_codec(self, state: Mapping[str, Tensor]) -> None:
+        """Sets the codec that `fit_codec` computed."""
+
+    def compress(self, features: Tensor) -> Tensor:
+        """Returns what is learned from, `(batch, …)`, of prepared and stored features `(batch, cells)`. Here: reshaped only."""
+        return features.unflatten(1, self.spec.shape)
+
+    def initialise(self, batch: Batch) -> None:
+        """Sets weights before the first step from training sounds, in closed form (PCA); a model without such a start stays as drawn."""
+
+    def stages(self) -> list[Stage]:
+        """Returns the stages in which the model learns."""
+        return [Stage("train", self)]
 
     @abstractmethod
     def posterior(self, batch: Batch) -> Posterior:
-        """Where the sounds of a batch lie."""
+        """Returns the posterior of the sounds of a batch, `(batch, dims)` or `(batch, dims, steps)`."""
 
     @abstractmethod
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """The losses, means over the batch: scalars, but "kl" `(dims,)`, in nats a sound. Noise is drawn on the CPU."""
+        """Returns the losses, means over the batch: scalars, but "kl" `(dims,)` in nats. Noise is drawn on the CPU."""
 
     @abstractmethod
     def evaluate(self, batch: Batch) -> Evaluation:
-        """The figures of a check: without noise."""
+        """Returns errors and KL of a batch, without noise."""
+
+    def linear_part(self) -> Model | None:
+        """Returns a copy of the model without its networks; None for a model that is nothing without them."""
+        return None
 
 
 def kl_to_normal(posterior: Posterior) -> Tensor:

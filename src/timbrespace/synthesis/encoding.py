@@ -12,7 +12,6 @@ from timbrespace.audio.trim import bounds, shorten
 from timbrespace.contracts import ShapeError, check_audio
 from timbrespace.synthesis import sequences
 from timbrespace.synthesis.file.contents import InstrumentContents
-from timbrespace.synthesis.notes import locate
 from timbrespace.synthesis.texture import add_noise_texture, with_fewer_iterations
 
 
@@ -29,7 +28,7 @@ class EncodedSound(NamedTuple):
 
 def longest_length(contents: InstrumentContents) -> int | None:
     """Returns the samples of the longest sound that the model encodes whole, from the onset; None where any length is encoded."""
-    return contents.samples if contents.model.fixed_length or not contents.model.time_varying else None
+    return None if contents.model.time_varying else contents.samples
 
 
 def trim_to_onset(contents: InstrumentContents, audio: Tensor, sample_rate: int | None) -> tuple[Tensor, int]:
@@ -52,10 +51,10 @@ def trim_to_onset(contents: InstrumentContents, audio: Tensor, sample_rate: int 
 
 def encode(contents: InstrumentContents, audio: Tensor) -> EncodedSound:
     """Encodes a sound `(channels, time)` that starts at its onset."""
-    length, prepared = audio.shape[-1], contents.model.prepare_audio(audio, contents.samples)
+    length, prepared = audio.shape[-1], contents.model.prepare_audio(audio)
     with torch.no_grad():
         features, lengths = contents.representation.encode(prepared[None]), torch.tensor([length])
-        z = locate(contents.model, features, lengths, audio, contents.sample_rate)[0]
+        z = contents.model.infer(features, lengths, audio, contents.sample_rate)[0]
     if contents.model.time_varying:
         z = z[:, : sequences.latent_steps(contents, length)]
     return EncodedSound(z, length, float(audio.abs().max()))

@@ -12,8 +12,8 @@ from torch import Tensor
 
 from timbrespace.audio.files import read as read_audio
 from timbrespace.contracts import ConfigError, Parameter
+from timbrespace.model.conditioning.base import Wanted
 from timbrespace.synthesis import encoding, request, sequences
-from timbrespace.synthesis.conditions import Wanted, described
 from timbrespace.synthesis.encoding import EncodedSound
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.file.reading import read_instrument
@@ -76,7 +76,7 @@ class Instrument:
     @property
     def conditions(self) -> list[str]:
         """Conditions that `generate` accepts, for people: "category: kick, snare", "brightness: 200 to 9000"."""
-        return described(self.model)
+        return self.model.conditioning.describe()
 
     # --- encode and decode ----------------------------------------------------------------------------------------------
 

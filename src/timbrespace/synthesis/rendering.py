@@ -13,7 +13,6 @@ from timbrespace.synthesis.encoding import decode
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.finish import Level, finish
 from timbrespace.synthesis.names import safe_name, unique_names
-from timbrespace.synthesis.notes import note_of
 from timbrespace.synthesis.novelty import Nearest, nearest_sounds
 from timbrespace.synthesis.request import RenderRequest, to_recipe
 from timbrespace.synthesis.sound import Sound
@@ -37,7 +36,8 @@ def render(
     def one(request: RenderRequest) -> tuple[Tensor, int | None]:
         raw = decode(contents, request.z, length=request.length, seed=request.seed, texture=True)
         audio = finish(raw, contents.sample_rate, level=level, out_rate=rate)
-        return audio, note_of(contents.model, request.z) if contents.model.pitched else _root_note(audio, rate)
+        note = contents.model.conditioning.note_of(request.z)
+        return audio, _root_note(audio, rate) if note is None else note
 
     rendered: list[tuple[Tensor, int | None]] = []
     with Pool() as pool:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,11 +12,10 @@ from torch import Tensor
 
 from timbrespace.contracts import ConfigError
 from timbrespace.latent.paths import line
+from timbrespace.model.conditioning.base import Fixed, Wanted
 from timbrespace.synthesis import sequences
-from timbrespace.synthesis.conditions import Wanted, asked_conditions, takes_pitch
 from timbrespace.synthesis.encoding import EncodedSound
 from timbrespace.synthesis.file.contents import InstrumentContents
-from timbrespace.synthesis.notes import asked_note, tempered
 
 _TRIES = 20  # draws, after which a sound near another of its batch is accepted
 _DUPLICATE = 0.15  # sounds of a batch nearer than this share of the usual spread are duplicates
@@ -76,16 +74,15 @@ def draw(contents: InstrumentContents, count: int, selection: Selection, *, seed
 
     Sound i does not depend on `count`. A sound too near an earlier one of the batch is drawn again. Raises ConfigError.
     """
-    known = asked_conditions(contents.model, selection.conditions, category=selection.category, pitch=selection.pitch)
+    fixed = contents.model.conditioning.request(selection.conditions, category=selection.category, pitch=selection.pitch)
     category = selection.category
     if category is None and selection.conditions and selection.conditions.get("category") in contents.space.categories:
         category = str(selection.conditions["category"])
-    note = None if takes_pitch(contents.model) else asked_note(contents.model, selection.pitch)
     extras = selection.recipe(contents.sample_rate)
     requests: list[RenderRequest] = []
     earlier: list[Tensor] = []
     for index in range(count):
-        drawn = _draw_distinct(contents, index, earlier, selection, seed=seed, category=category, note=note, known=known)
+        drawn = _draw_distinct(contents, index, earlier, selection, seed=seed, category=category, fixed=fixed)
         earlier.append(drawn.coordinates)
         recipe = {
             "verb": "generate", "seed": seed, "index": index, "asked_category": category, "temperature": selection.temperature, **extras,
@@ -153,11 +150,11 @@ def mix_seed(seed: int, index: int) -> int:
 
 def _draw_distinct(
     contents: InstrumentContents, index: int, earlier: list[Tensor], selection: Selection, *, seed: int, category: str | None,
-    note: float | None, known: Mapping[int, float],
+    fixed: Fixed,
 ) -> _Draw:  # fmt: skip
     """Sound `index` of a batch: the first draw that is not near one of `earlier`, the coordinates of the sounds before it.
 
-    note: value of the pitch coordinate, None for notes of the corpus. known: coordinate -> value of conditions that are asked for.
+    fixed: the entries of the latent that the selection's pitch and conditions fix.
     """
     model, space, centre = contents.model, contents.space, selection.centre
     factor = space.shared if centre is None or not model.time_varying else sequences.trajectories_of(contents).spread
@@ -165,11 +162,11 @@ def _draw_distinct(
     for attempt in range(_TRIES):
         rng = np.random.default_rng([seed, index, attempt])
         if centre is None:
-            drawn = _draw_new(contents, rng, selection, category=category, note=note, known=known)
+            drawn = _draw_new(contents, rng, selection, category=category, fixed=fixed)
         else:
-            drawn = _draw_near(contents, rng, selection, centre, category=category, note=note)
+            drawn = _draw_near(contents, rng, selection, centre, category=category, fixed=fixed)
         z = model.draw(drawn.z, rng, temperature=selection.temperature)
-        for coordinate, value in known.items():
+        for coordinate, value in fixed.entries.items():
             z[coordinate] = value
         coordinates = drawn.coordinates if model.time_varying and centre is None else z.mean(1) if model.time_varying else z
         if not earlier or float((torch.stack(earlier) - coordinates).norm(dim=1).min()) > _DUPLICATE * spread:
@@ -178,13 +175,11 @@ def _draw_distinct(
 
 
 def _draw_new(
-    contents: InstrumentContents, rng: np.random.Generator, selection: Selection, *, category: str | None, note: float | None,
-    known: Mapping[int, float],
+    contents: InstrumentContents, rng: np.random.Generator, selection: Selection, *, category: str | None, fixed: Fixed
 ) -> _Draw:  # fmt: skip
     """One draw from the density of the corpus."""
     model = contents.model
-    last = note if note is not None or not model.pitched else partial(tempered, model)
-    point, label = contents.space.draw(rng, category=category, temperature=selection.temperature, last=last, near=known)
+    point, label = contents.space.draw(rng, category=category, temperature=selection.temperature, last=fixed.last, near=fixed.entries)
     if not model.time_varying:
         return _Draw(point, point, None, label)
     return _Draw(point, *sequences.path_at(contents, point, selection.length), label)
@@ -192,13 +187,13 @@ def _draw_new(
 
 def _draw_near(
     contents: InstrumentContents, rng: np.random.Generator, selection: Selection, centre: EncodedSound, *, category: str | None,
-    note: float | None,
+    fixed: Fixed,
 ) -> _Draw:  # fmt: skip
     """One draw around a given sound, which keeps its pitch and its conditions unless others are asked for."""
     z = _around(contents, centre.z, rng, amount=selection.temperature)
     _keep_known(contents, z, centre.z)
-    if note is not None:
-        z[-1] = note
+    if isinstance(fixed.last, float):
+        z[-1] = fixed.last
     if not contents.model.time_varying:
         return _Draw(z, z, None, category)
     length = centre.length if selection.length is None else selection.length
@@ -207,8 +202,8 @@ def _draw_near(
 
 def _keep_known(contents: InstrumentContents, z: Tensor, given: Tensor) -> None:
     """Copies the known dimensions (pitch, conditions) of a given latent into `z`, in place."""
-    if contents.model.known_dims:
-        z[-contents.model.known_dims :] = given[-contents.model.known_dims :]
+    if known := contents.model.conditioning.size:
+        z[-known:] = given[-known:]
 
 
 def _around(contents: InstrumentContents, z: Tensor, rng: np.random.Generator, *, amount: float) -> Tensor:

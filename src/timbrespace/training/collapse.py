@@ -53,5 +53,5 @@ def activity(model: Model, sounds: Sounds, *, clip_count: int) -> Activity:
     means = torch.cat([mean for mean, _ in batches])
     kl = sum(nats * len(mean) for mean, nats in batches) / len(means)
     variance = means.transpose(0, 1).flatten(1).var(1, correction=0)
-    inferred = model.dims - model.known_dims  # known dimensions say nothing about the encoder
+    inferred = model.inferred_dims  # known dimensions say nothing about the encoder
     return Activity([float(value) for value in torch.as_tensor(kl)][:inferred], variance.tolist()[:inferred])

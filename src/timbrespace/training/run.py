@@ -12,15 +12,12 @@ from typing import Any
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
 
 from timbrespace.config.build import build_model, build_representation
 from timbrespace.config.schema import Config, Training
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.evaluation.card import make_card
 from timbrespace.model.base import Model
-from timbrespace.model.codec.linear import LinearCodecVAE
-from timbrespace.model.registry import MODELS
 from timbrespace.parallel import Pool
 from timbrespace.representation.base import Representation
 from timbrespace.synthesis.instrument import Instrument
@@ -29,12 +26,11 @@ from timbrespace.training.calibration import Cost, StepBudget, affordable_synthe
 from timbrespace.training.callbacks import Progress, TrainingCallbacks, TrainingContext
 from timbrespace.training.collapse import activity
 from timbrespace.training.data.clip_dataset import ClipDataset, encode_rows
-from timbrespace.training.data.conditions import with_conditions
-from timbrespace.training.data.encode import encode_clips, fit_codec, image_shape, known_facts
+from timbrespace.training.data.conditions import resolved
+from timbrespace.training.data.encode import encode_clips, image_shape, learned_sounds, row_conditions
 from timbrespace.training.data.image_store import ImageStore, cached_folder
 from timbrespace.training.data.normalise import fit_normalisation
-from timbrespace.training.data.pitch import clip_pitches, with_notes
-from timbrespace.training.data.sounds import OnDisk, Sounds, initial_batch
+from timbrespace.training.data.sounds import Sounds, initial_batch
 from timbrespace.training.data.source import check_same, clip_samples, open_corpus, origin_of
 from timbrespace.training.data.synthesised import COPIES, concatenated, synthesised_dataset
 from timbrespace.training.distributed import device_text, rank_zero_first, rank_zero_only
@@ -126,14 +122,13 @@ class TrainingRun:
         """Opens or makes the corpus, resolves the settings with it, fits the representation and builds the model."""
         corpus = rank_zero_first(self.fabric, self._open_corpus)
         clips = corpus.indices("train")
-        config = with_notes(self.config, [corpus.clips[i].pitch for i in clips])
-        config = with_conditions(config, corpus, clips)
+        config = resolved(self.config, corpus, clips)
         representation = build_representation(config.representation, sample_rate=corpus.sample_rate, channels=corpus.channels)
         plan = self._first_plan(corpus, config)
-        fit_normalisation(representation, corpus, samples=plan.samples, padded=MODELS[config.model["name"]].fixed_length)
         with torch.random.fork_rng():
             torch.manual_seed(plan.seed)
             model = build_model(config.model, representation=representation, samples=plan.samples)
+        fit_normalisation(representation, corpus, model)
         shape = image_shape(model, representation, plan.samples)
         return Prepared(corpus, clips, config, representation, model, shape, plan)
 
@@ -142,8 +137,7 @@ class TrainingRun:
         corpus, model, plan, settings = prepared.corpus, prepared.model, prepared.plan, prepared.config.training
         clips = ClipDataset(
             corpus, prepared.clips, prepared.representation, model, samples=plan.samples, seed=plan.seed,
-            augmentation=settings.augmentation, pitches=clip_pitches(corpus, prepared.clips, model) if model.pitched else None,
-            **known_facts(model, corpus, prepared.clips),
+            augmentation=settings.augmentation, conditions=model.conditioning.of_clips(corpus, prepared.clips),
         )  # fmt: skip
         if not self.resumed:
             plan = self._stored(lambda: self._with_counts(prepared.plan, clips, settings, channels=corpus.channels))
@@ -166,17 +160,14 @@ class TrainingRun:
         """Fits the linear codec of a model that has one, encodes the validation clips, and initialises the weights."""
         model, corpus, store = prepared.model, prepared.corpus, encoded.store
         self._progress("codec")(0, 0)
-        sounds: Sounds
-        if isinstance(model, LinearCodecVAE):
-            codec = model  # of this type inside the function below, too
-            seed = encoded.plan.seed
-            sounds = rank_zero_first(self.fabric, lambda: fit_codec(codec, store, self.workspace, encoded.dataset, seed=seed))
-        else:
-            sounds = OnDisk(store, prepared.shape, _row_facts(encoded))
+        conditions, shape, seed = row_conditions(encoded.dataset, encoded.clip_rows, store.rows), prepared.shape, encoded.plan.seed
+        sounds = rank_zero_first(
+            self.fabric, lambda: learned_sounds(model, store, self.workspace, conditions=conditions, shape=shape, seed=seed)
+        )
         held = corpus.indices("validation") or prepared.clips
         samples = encoded.plan.samples
         validation = encode_clips(model, corpus, held, prepared.representation, samples=samples, shape=prepared.shape)
-        if prepared.config.training.start == "corpus" and not isinstance(model, LinearCodecVAE):  # its codec is its initialisation
+        if prepared.config.training.start == "corpus":
             model.initialise(initial_batch(sounds))
         return Sets(sounds, validation, held)
 
@@ -264,7 +255,7 @@ class TrainingRun:
 
     def _with_counts(self, plan: Plan, clips: ClipDataset, settings: Training, *, channels: int) -> Plan:
         """The plan with the number of variations and of synthesised sounds; none of these for a model of notes, as they have no pitch."""
-        wanted = 0 if clips.model.pitched else settings.synthesised
+        wanted = 0 if clips.model.conditioning.required else settings.synthesised
         synthesised = synthesised_dataset(clips, count=wanted, channels=channels)
         return replace(
             plan, variations=affordable_variations(clips, settings), synthesised=affordable_synthesised(synthesised, settings)
@@ -303,11 +294,3 @@ class TrainingRun:
         started = time.monotonic()
         yield
         self.seconds[step] = time.monotonic() - started
-
-
-def _row_facts(encoded: Encoded) -> Tensor | None:
-    """Conditions of all rows `(rows, conditions)`: known for clips and variations, NaN for synthesised sounds."""
-    facts = encoded.dataset.row_facts(encoded.clip_rows)
-    if facts is None:
-        return None
-    return torch.cat([facts, torch.full((encoded.store.rows - encoded.clip_rows, facts.shape[1]), math.nan)])

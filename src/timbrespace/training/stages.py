@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,8 @@ from torch import Tensor
 
 from timbrespace.config.schema import Kl, Training
 from timbrespace.model.base import Batch, Model
-from timbrespace.model.wrappers.staged import Staged
+from timbrespace.model.stage import CodeSource
+from timbrespace.model.stage import Stage as ModelStage
 from timbrespace.training.calibration import Cost, StepBudget
 from timbrespace.training.data.image_store import ImageStore
 from timbrespace.training.data.sounds import InMemory, OnDisk, Sounds, batches_of, initial_batch
@@ -32,30 +34,30 @@ OnCheck = Callable[[str, int, int, History], None]  # stage, step, steps, histor
 
 @dataclass(frozen=True)
 class Stage:
-    """One part of a training. name: in reports of progress. checkpoint: its file. steps, check_every: from the plan."""
+    """One part of a training. name: in reports of progress. part: of the model. checkpoint: its file. steps, check_every: from the plan."""
 
     name: str
-    model: Model
+    part: ModelStage
     checkpoint: str
     settings: Training
     steps: int
     check_every: int
 
-
-def two_stages(model: Model) -> Staged | None:
-    """The model, if it is trained in two stages."""
-    return model if isinstance(model, Staged) and not model.together else None
+    @property
+    def model(self) -> Model:
+        """The model, or the part of it, that learns."""
+        return self.part.model
 
 
 def stages_of(model: Model, settings: Training, plan: Plan) -> list[Stage]:
     """The stages of a training, in order. The schedule of the KL is for the last one."""
-    staged = two_stages(model)
-    if staged is None:
-        return [Stage("train", model, CHECKPOINT, settings, plan.steps, plan.check_every)]
+    parts = model.stages()
+    if len(parts) == 1:
+        return [Stage("train", parts[0], CHECKPOINT, settings, plan.steps, plan.check_every)]
     without_kl = settings.model_copy(update={"kl": Kl()})
     return [
-        Stage("outer", staged.outer, "outer.pt", without_kl, plan.steps, plan.check_every),
-        Stage("train", staged.inner, "inner.pt", settings, plan.inner_steps, plan.inner_check_every),
+        Stage("outer", parts[0], "outer.pt", without_kl, plan.steps, plan.check_every),
+        Stage("train", parts[1], "inner.pt", settings, plan.inner_steps, plan.inner_check_every),
     ]
 
 
@@ -67,16 +69,18 @@ def stage_steps(
 
     measure: the cost of training a model, None where epochs count. budget: called when all costs are known.
     """
-    staged = two_stages(model)
-    if staged is None:
-        cost = measure(model, sounds, validation)
+    outer_stage, *rest = model.stages()
+    if not rest:
+        cost = measure(outer_stage.model, sounds, validation)
         return budget().steps(cost, after=cost.evaluation * _CLOSING * clip_count if cost else 0.0), (0, 0)
-    outer = measure(staged.outer, sounds, validation)
-    shape = tuple(staged.mean.shape)
-    inner = measure(staged.inner, _ones(len(sounds), shape), _ones(len(validation), shape))
+    inner_stage = rest[0]
+    assert inner_stage.codes is not None
+    outer = measure(outer_stage.model, sounds, validation)
+    shape = inner_stage.codes.code_shape
+    inner = measure(inner_stage.model, _ones(len(sounds), shape), _ones(len(validation), shape))
     after = outer.evaluation * (_CODING * len(sounds) + _CLOSING * clip_count) if outer else 0.0
     both = budget()
-    return both.steps(outer, share=staged.share, after=after), both.steps(inner, share=1 - staged.share, after=after)
+    return both.steps(outer, share=outer_stage.share, after=after), both.steps(inner, share=inner_stage.share, after=after)
 
 
 def fit_stages(
@@ -93,11 +97,12 @@ def fit_stages(
     stages = stages_of(model, settings, plan)
     store: ImageStore | None = None
     for stage in stages:
-        if histories:
-            assert isinstance(model, Staged)
-            codes = _Codes(model, sounds, fabric, workspace, on_check)
+        if stage.part.codes is not None:
+            stages[len(histories) - 1].model.requires_grad_(False).eval()
+            model.to(fabric.device)
+            codes = _Codes(stage.part.codes, sounds, fabric, workspace, on_check)
             store = codes.stored()
-            learned, held = OnDisk(store, tuple(model.mean.shape)), codes.in_memory(validation)
+            learned, held = OnDisk(store, codes.source.code_shape), codes.in_memory(validation)
             if settings.start == "corpus":
                 stage.model.cpu().initialise(initial_batch(learned))
         histories.append(
@@ -130,13 +135,13 @@ def _ones(count: int, shape: tuple[int, ...]) -> InMemory:
 
 
 @torch.no_grad()
-def code_statistics(model: Staged, sounds: Sounds, *, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of every code value, of the shape of `model.mean`, over up to 4,096 sounds spread over all."""
+def code_statistics(source: CodeSource, sounds: Sounds, *, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of every code value, of the shape of a sound's codes, over up to 4,096 sounds spread over all."""
     count = min(len(sounds), _STATISTICS_SOUNDS)
-    total = torch.zeros(model.mean.shape, dtype=torch.float64)
+    total = torch.zeros(source.code_shape, dtype=torch.float64)
     squares = torch.zeros_like(total)
     for batch in batches_of(sounds, torch.arange(count) * len(sounds) // count):
-        codes = model.raw_codes(batch.to(device)).cpu().double()
+        codes = source.raw_codes(batch.to(device)).cpu().double()
         total += codes.sum(0)
         squares += codes.square().sum(0)
     mean = total / count
@@ -146,10 +151,8 @@ def code_statistics(model: Staged, sounds: Sounds, *, device: torch.device) -> t
 class _Codes:
     """The codes that the trained outer model gives for `sounds`: what the inner model learns from."""
 
-    def __init__(self, model: Staged, sounds: Sounds, fabric: Fabric, workspace: Workspace, on_check: OnCheck):
-        self.model, self.sounds, self.fabric, self.workspace, self.on_check = model, sounds, fabric, workspace, on_check
-        model.outer.requires_grad_(False).eval()
-        model.to(fabric.device)
+    def __init__(self, source: CodeSource, sounds: Sounds, fabric: Fabric, workspace: Workspace, on_check: OnCheck):
+        self.source, self.sounds, self.fabric, self.workspace, self.on_check = source, sounds, fabric, workspace, on_check
 
     def stored(self) -> ImageStore:
         """The codes of all sounds on disk; fixes the statistics that standardise them first."""
@@ -158,13 +161,13 @@ class _Codes:
     def _encode(self) -> ImageStore:
         statistics = self.workspace.load("codes.pt")
         if statistics is None:
-            mean, deviation = code_statistics(self.model, self.sounds, device=self.fabric.device)
+            mean, deviation = code_statistics(self.source, self.sounds, device=self.fabric.device)
             statistics = {"mean": mean, "deviation": deviation}
             self.workspace.save("codes.pt", statistics)
-        self.model.set_codes(statistics["mean"], statistics["deviation"])
+        self.source.set_codes(statistics["mean"], statistics["deviation"])
         folder = self.workspace.path / "codes"
         folder.mkdir(exist_ok=True)
-        store = ImageStore(folder, rows=len(self.sounds), cells=self.model.mean.numel())
+        store = ImageStore(folder, rows=len(self.sounds), cells=math.prod(self.source.code_shape))
         store.fill(self._rows, progress=lambda done, total: self.on_check("codes", done, total, History()))
         return store
 
@@ -180,8 +183,8 @@ class _Codes:
 
     @torch.no_grad()
     def _encode_batch(self, batch: Batch) -> Batch:
-        """Sounds -> standardised codes `(batch, *model.mean.shape)`, on the CPU."""
-        codes = self.model.codes(batch.to(self.fabric.device)).to(torch.device("cpu"))
+        """Sounds -> standardised codes `(batch, *code_shape)`, on the CPU."""
+        codes = self.source.codes(batch.to(self.fabric.device)).to(torch.device("cpu"))
         return Batch(codes.values.clamp(-_LARGEST, _LARGEST), codes.lengths)
 
 

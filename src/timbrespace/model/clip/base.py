@@ -41,7 +41,7 @@ class ImageModel(Model):
     def decode_raw(self, z: Tensor) -> Tensor:
         """The decoder: `(batch, dims) -> (batch, likelihood.outputs * parts, bands, frames)`."""
 
-    def prepare_features(self, features: Tensor, pitches: Tensor | None = None) -> Tensor:
+    def prepare_features(self, features: Tensor, conditions: Tensor | None = None) -> Tensor:
         """`(batch, parts, bands, frames)`, features in, images out; the same shape."""
         if features.ndim != 4 or tuple(features.shape[1:]) != self.spec.shape:
             raise ShapeError(f"features must be (batch, {', '.join(map(str, self.spec.shape))}), not {tuple(features.shape)}")
@@ -49,7 +49,7 @@ class ImageModel(Model):
             return features
         return to_image(features, floor=self.spec.floor)
 
-    def encode(self, features: Tensor, lengths: Tensor) -> Posterior:
+    def encode(self, features: Tensor, lengths: Tensor, conditions: Tensor | None = None) -> Posterior:
         """`(batch, parts, bands, frames)`, padded with silence to the longest clip -> Posterior `(batch, dims)`."""
         return self.posterior(Batch(self.prepare_features(features), lengths))
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -13,10 +14,13 @@ from torch.optim.adam import adam
 
 from timbrespace.contracts import ConfigError
 from timbrespace.model.base import Batch, Evaluation, Model, Posterior, kl_to_normal, sample
+from timbrespace.model.conditioning.pitch import PitchConditioning
 from timbrespace.model.parts.layers import ResidualMLP
 from timbrespace.model.parts.pitch import FEATURES, NoteRange, pitch_features
+from timbrespace.model.parts.streamed_pca import principal_components
 from timbrespace.representation.spec import FeatureSpec
 
+_CLEARLY = 0.98  # of the objective so far: a less likely pitch counts only where it is clearly better
 _SEARCH_RATE = 0.1  # of latents, whose spread is 1
 # As a function: a torch.optim.Adam loads torch's compiler when it is made, more than a second.
 _ADAM: dict[str, Any] = {
@@ -54,7 +58,7 @@ class LinearCodecVAE(Model):
 
     def __init__(
         self, spec: FeatureSpec, *, dims: int, coefficients: int, cells: int, width: int, depth: int, dropout: float, searching: int,
-        axis: NoteRange | None,
+        axis: NoteRange | None, fine_pitch: bool = False,
     ):  # fmt: skip
         super().__init__(spec)
         if dims > coefficients:
@@ -64,8 +68,8 @@ class LinearCodecVAE(Model):
         if coefficients > cells:
             raise ConfigError(f"coefficients is {coefficients}, the features have only {cells} cells; lower it")
         self.dims, self.coefficients, self.searching = dims, coefficients, searching
-        self.pitched, self.known_dims = axis is not None, int(axis is not None)
-        self.inferred_dims = dims - self.known_dims
+        if axis is not None:
+            self.conditioning = PitchConditioning(axis, fine=fine_pitch)
         if not self.inferred_dims:
             raise ConfigError("dims is 1 and its one number would be the pitch; raise dims, or set notes to null")
         self.axis = axis
@@ -73,9 +77,9 @@ class LinearCodecVAE(Model):
         self.register_buffer("basis", torch.zeros(coefficients, cells))
         self.register_buffer("scale", torch.ones(coefficients))
         self.register_buffer("length_statistics", torch.tensor([15.0, 1.0]))
-        told = FEATURES if self.pitched else 0
-        self.encoder = ResidualMLP(coefficients + 1 + told, 2 * self.inferred_dims, width=width, depth=depth, dropout=dropout)
-        self.decoder = ResidualMLP(self.inferred_dims + told, coefficients + 1, width=width, depth=depth, dropout=dropout)
+        conditions = 0 if axis is None else FEATURES
+        self.encoder = ResidualMLP(coefficients + 1 + conditions, 2 * self.inferred_dims, width=width, depth=depth, dropout=dropout)
+        self.decoder = ResidualMLP(self.inferred_dims + conditions, coefficients + 1, width=width, depth=depth, dropout=dropout)
         self.length_path = nn.Linear(dims, 1)
 
     def set_codec(self, mean: Tensor, basis: Tensor, scale: Tensor, length_statistics: Tensor) -> None:
@@ -85,9 +89,9 @@ class LinearCodecVAE(Model):
         self.scale.copy_(scale)
         self.length_statistics.copy_(length_statistics)
 
-    def coefficients_of(self, images: Tensor) -> Tensor:
+    def compress(self, features: Tensor) -> Tensor:
         """What is learned from: `(batch, cells) -> (batch, coefficients, and what a subclass adds)`."""
-        return (images - self.mean) @ self.basis.T
+        return (features - self.mean) @ self.basis.T
 
     def standard_lengths(self, lengths: Tensor) -> Tensor:
         """Lengths in samples `(batch,)` as standardised log2 `(batch, 1)`."""
@@ -98,21 +102,20 @@ class LinearCodecVAE(Model):
         log_length = (standard[:, 0] * self.length_statistics[1] + self.length_statistics[0]).clamp(0.0, math.log2(most))
         return (torch.exp2(log_length).round().to(torch.int64) if asked is None else asked).clamp(1, most)
 
-    def facts(self, lengths: Tensor, pitch: Tensor | None = None) -> Tensor:
-        """Known beside the image: lengths in samples, MIDI numbers (NaN: unknown) `(batch,)` -> standardised `(batch, 1; with notes 2)`."""
-        standard = self.standard_lengths(lengths)
+    def standard_pitches(self, conditions: Tensor | None, like: Tensor) -> Tensor:
+        """Returns pitches `(batch, 1)` as a latent holds them, `(batch, 0)` without notes. conditions: MIDI numbers `(batch, 1)`."""
         if self.axis is None:
-            return standard
-        return torch.cat([standard, self.axis.standard(unknown(standard) if pitch is None else pitch.to(standard))], 1)
+            return like.new_zeros(len(like), 0)
+        return self.axis.standard(unknown(like) if conditions is None else conditions[:, 0].to(like))
 
     def posterior(self, batch: Batch) -> Posterior:
         """Coefficients `(batch, coefficients, …)`, lengths, pitches -> Posterior `(batch, dims)`; a pitch is certain: log variance -inf."""
-        coefficients, facts = batch.values[:, : self.coefficients], self.facts(batch.lengths, batch.pitches)
+        coefficients, length = batch.values[:, : self.coefficients], self.standard_lengths(batch.lengths)
+        pitch = self.standard_pitches(batch.conditions, length)
         # Weak coefficients are not blown up to full size: most of what they hold is noise.
         standard = coefficients / (self.scale + 0.05 * self.scale[0])
-        length, pitch = facts[:, :1], facts[:, 1:]
-        told = [pitch_features(pitch)] if self.pitched else []
-        change, log_variance = self.encoder(torch.cat([standard, length, *told], 1)).chunk(2, 1)
+        known = [] if self.axis is None else [pitch_features(pitch)]
+        change, log_variance = self.encoder(torch.cat([standard, length, *known], 1)).chunk(2, 1)
         linear = coefficients[:, : self.inferred_dims] / self.scale[: self.inferred_dims]
         log_variance = (log_variance - 3.0).clamp(-14.0, 4.0)
         return Posterior(torch.cat([linear + change, pitch], 1), torch.cat([log_variance, torch.full_like(pitch, -torch.inf)], 1))
@@ -120,17 +123,52 @@ class LinearCodecVAE(Model):
     def reconstruct(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """`(batch, dims)` -> coefficients `(batch, coefficients)`, standardised lengths `(batch, 1)`."""
         timbre, pitch = z[:, : self.inferred_dims], z[:, self.inferred_dims :]
-        told = torch.cat([timbre, pitch_features(pitch)], 1) if self.pitched else timbre
-        change, length = self.decoder(told).split([self.coefficients, 1], 1)
+        inputs = timbre if self.axis is None else torch.cat([timbre, pitch_features(pitch)], 1)
+        change, length = self.decoder(inputs).split([self.coefficients, 1], 1)
         linear = nn.functional.pad(timbre * self.scale[: self.inferred_dims], (0, self.coefficients - self.inferred_dims))
         return linear + change * self.scale.square().mean().sqrt(), length + self.length_path(z)
 
-    def encode(self, features: Tensor, lengths: Tensor, pitch: Tensor | None = None) -> Posterior:
+    def encode(self, features: Tensor, lengths: Tensor, conditions: Tensor | None = None) -> Posterior:
         """`(batch, parts, bands, frames)` and true lengths in samples `(batch,)` -> Posterior `(batch, dims)`.
 
-        pitch: MIDI numbers `(batch,)`, for a model with notes; the middle of its range where unknown (None, NaN).
+        conditions: MIDI numbers `(batch, 1)` for a model with notes; the middle of its range where unknown (None, NaN).
         """
-        return self.posterior(Batch(self.coefficients_of(self.prepare_features(features, pitch)), lengths, pitch))
+        return self.posterior(Batch(self.compress(self.prepare_features(features, conditions)), lengths, conditions))
+
+    def infer(self, features: Tensor, lengths: Tensor, audio: Tensor, sample_rate: int) -> Tensor:
+        """Returns the latent `(1, dims)` of a given sound, refined. Of several possible pitches the one with the least objective counts."""
+        if not isinstance(self.conditioning, PitchConditioning):
+            return super().infer(features, lengths, audio, sample_rate)
+        best, least = torch.empty(0), math.inf
+        # One by one: the latent of a sound must not depend on how many pitches are tried.
+        for pitch in self.conditioning.candidates(audio, sample_rate):
+            z = self.refine(features, lengths, self.encode(features, lengths, torch.tensor([[pitch]])).mean)
+            objective = float(self.objective(features, lengths, z))
+            if objective < least * _CLEARLY:
+                best, least = z, objective
+        return best
+
+    def fit_codec(self, batches: Callable[[], Iterator[Tensor]], *, rows: int, lengths: Tensor, seed: int) -> dict[str, Tensor]:
+        """Returns the principal components of all prepared features, and mean and deviation of log2 lengths; see `Model.fit_codec`."""
+        mean, basis, scale = principal_components(batches, rows=rows, count=self.coefficients, seed=seed)
+        log_lengths = torch.log2(lengths.float())
+        statistics = torch.stack([log_lengths.mean(), log_lengths.std(correction=0).clamp_min(0.05)])
+        basis = basis.half().float()  # as the instrument file keeps it
+        # Directions that hardly vary get a small deviation: whitening must not divide by zero.
+        scale = scale.clamp_min(float(scale[0].clamp_min(1e-3)) * 1e-3)
+        return {"mean": mean, "basis": basis, "scale": scale, "lengths": statistics}
+
+    def load_codec(self, state: Mapping[str, Tensor]) -> None:
+        """Sets the codec of `fit_codec`."""
+        self.set_codec(state["mean"], state["basis"], state["scale"], state["lengths"])
+
+    def linear_part(self) -> LinearCodecVAE:
+        """Returns a copy whose networks give zero: principal components, as many as latent dimensions."""
+        model = copy.deepcopy(self)
+        for network in (model.encoder, model.decoder):
+            nn.init.zeros_(network.last.weight)
+            nn.init.zeros_(network.last.bias)
+        return model
 
     @abstractmethod
     def loss(self, coefficients: Tensor, batch: Batch) -> Tensor:

@@ -47,7 +47,6 @@ class OneShot(LinearCodecVAE):
     The rest: see `LinearCodecVAE`.
     """
 
-    fixed_length = False
     noise_texture = True
     axis: HarmonicAxis | None
 
@@ -94,14 +93,18 @@ class OneShot(LinearCodecVAE):
                 "as they are; allowed with it is none"
             )
 
-    def prepare_features(self, features: Tensor, pitches: Tensor | None = None) -> Tensor:
+    def prepare_audio(self, audio: Tensor) -> Tensor:
+        """Returns the sound `(channels, time)` as it is: its level is taken off the features."""
+        return audio
+
+    def prepare_features(self, features: Tensor, conditions: Tensor | None = None) -> Tensor:
         """Features in dB to images: `(batch, parts, bands, up to the model's frames) -> (batch, cells)`, level off, coarser time.
 
-        pitches: MIDI numbers `(batch,)`, NaN where unknown; a model without notes does not look at them.
+        conditions: MIDI numbers `(batch, 1)`, NaN where unknown; a model without notes does not use them.
         """
         image = self._coarse(features)
         if self.axis is not None:
-            image = self.axis.align(image, unknown(features) if pitches is None else pitches).clamp(-self.floor, _OVERSHOOT)
+            image = self.axis.align(image, unknown(features) if conditions is None else conditions[:, 0]).clamp(-self.floor, _OVERSHOOT)
         return image.flatten(1)
 
     def _coarse(self, features: Tensor) -> Tensor:

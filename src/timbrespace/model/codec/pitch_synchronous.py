@@ -91,7 +91,6 @@ class PitchSynchronous(LinearCodecVAE):
     samples of audio, one a frame. The rest: see `LinearCodecVAE`.
     """
 
-    needs_fine_pitch = True  # a cent is a third of a period after two seconds of middle C
     axis: PitchSynchronousAxis | None
 
     def __init__(
@@ -113,7 +112,7 @@ class PitchSynchronous(LinearCodecVAE):
         points = spec.samples if axis is None else axis.points
         super().__init__(
             spec, dims=dims, coefficients=coefficients, cells=spec.parts * points, width=width, depth=depth, dropout=dropout,
-            searching=searching, axis=axis,
+            searching=searching, axis=axis, fine_pitch=True,  # a cent is a third of a period after two seconds of middle C
         )  # fmt: skip
         self.points = points
 
@@ -126,20 +125,23 @@ class PitchSynchronous(LinearCodecVAE):
                 f"{settings['name']!r} learns samples as they are; allowed with it is waveform with block 1, normalisation none"
             )
 
-    def prepare_features(self, features: Tensor, pitches: Tensor | None = None) -> Tensor:
-        """Samples `(batch, parts, 1, samples)` to waves `(batch, parts * points)`; pitches: MIDI numbers `(batch,)`, NaN where unknown."""
+    def prepare_features(self, features: Tensor, conditions: Tensor | None = None) -> Tensor:
+        """Samples `(batch, parts, 1, samples)` to waves `(batch, parts * points)`.
+
+        conditions: MIDI numbers `(batch, 1)`, NaN where unknown.
+        """
         if features.ndim != 4 or tuple(features.shape[1:]) != (self.spec.parts, 1, self.spec.samples):
             raise ShapeError(f"features must be (batch, {self.spec.parts}, 1, {self.spec.samples}), not {tuple(features.shape)}")
         audio = features[:, :, 0]
         if self.axis is not None:
-            audio = self.axis.align(audio, unknown(features) if pitches is None else pitches)
+            audio = self.axis.align(audio, unknown(features) if conditions is None else conditions[:, 0])
         return audio.flatten(1)
 
-    def coefficients_of(self, images: Tensor) -> Tensor:
+    def compress(self, features: Tensor) -> Tensor:
         """`(batch, cells) -> (batch, coefficients + 2)`: coefficients, the energy that the codec misses, and that of the sound."""
-        coefficients = super().coefficients_of(images)
-        missed = (images - self.mean).square().sum(1) - coefficients.square().sum(1)
-        return torch.cat([coefficients, missed.clamp_min(0)[:, None], images.square().sum(1).clamp_min(_LEAST)[:, None]], 1)
+        coefficients = super().compress(features)
+        missed = (features - self.mean).square().sum(1) - coefficients.square().sum(1)
+        return torch.cat([coefficients, missed.clamp_min(0)[:, None], features.square().sum(1).clamp_min(_LEAST)[:, None]], 1)
 
     def decode(self, z: Tensor, *, lengths: Tensor | None = None) -> Decoded:
         """`(batch, dims)` -> samples `(batch, parts, 1, samples)`, silent beyond `lengths (batch,)`.
@@ -184,7 +186,7 @@ class PitchSynchronous(LinearCodecVAE):
         With B the basis and d = mean - x inside the sound: ‖c B + d‖² = c B Bᵀ cᵀ + 2 c B dᵀ + d dᵀ, so that a step is quick.
         """
         pitch = None if self.axis is None else self.axis.midi(z[:, self.inferred_dims :])
-        waves = self.prepare_features(features, pitch).unflatten(1, (self.spec.parts, self.points))
+        waves = self.prepare_features(features, None if pitch is None else pitch[:, None]).unflatten(1, (self.spec.parts, self.points))
         ends = lengths.clamp(1, self.points) if pitch is None or self.axis is None else self.axis.inside(lengths, pitch)
         basis, mean = self.basis.unflatten(1, (self.spec.parts, self.points)), self.mean.unflatten(0, (self.spec.parts, self.points))
         energies = waves.square().sum((1, 2)) if pitch is None or self.axis is None else self.axis.energy(features[:, :, 0], pitch)

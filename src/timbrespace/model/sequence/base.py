@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from timbrespace.audio.trim import pad_and_normalise
 from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.model.base import Batch, Decoded, Evaluation, Model, Posterior
 from timbrespace.model.clip.base import to_image, to_levels
@@ -34,7 +35,6 @@ class SequenceModel(Model):
     """
 
     time_varying = True
-    fixed_length = False
 
     def __init__(
         self,
@@ -66,7 +66,11 @@ class SequenceModel(Model):
         drawn: anew in each step of training; else always the same, for a check.
         """
 
-    def prepare_features(self, features: Tensor, pitches: Tensor | None = None) -> Tensor:
+    def prepare_audio(self, audio: Tensor) -> Tensor:
+        """Returns a sound `(channels, time)` with its peak at -1 dB, as long as it is."""
+        return torch.from_numpy(pad_and_normalise(audio.numpy(), audio.shape[-1]))
+
+    def prepare_features(self, features: Tensor, conditions: Tensor | None = None) -> Tensor:
         """`(batch, parts, bands, up to the longest clip's frames)` -> the same, filled up with silence to the longest clip's."""
         images = self.relative(features)
         if images.shape[3] > self.spec.frames:
@@ -83,7 +87,7 @@ class SequenceModel(Model):
         """The latents nearest to `z (batch, dims, steps)` that the bottleneck could have given."""
         return self.bottleneck.project(z)
 
-    def encode(self, features: Tensor, lengths: Tensor) -> Posterior:
+    def encode(self, features: Tensor, lengths: Tensor, conditions: Tensor | None = None) -> Posterior:
         """`(batch, parts, bands, frames)` of any length -> Posterior `(batch, dims, ceil(frames / stride))`."""
         return self.bottleneck.posterior(self.encode_raw(self.relative(features)))
 

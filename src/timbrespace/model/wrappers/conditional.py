@@ -13,6 +13,7 @@ from timbrespace.contracts import ConfigError
 from timbrespace.model.base import Batch, Decoded, Evaluation, Model, Posterior
 from timbrespace.model.clip.base import ImageModel
 from timbrespace.model.conditioning.conditions import Conditions
+from timbrespace.model.conditioning.labels import LabelConditioning
 from timbrespace.model.parts.pca import regression
 from timbrespace.model.parts.pca_init import into, room
 from timbrespace.model.wrappers.nested import Build, Nested, errors_named
@@ -58,15 +59,15 @@ class Conditional(Model):
                 "model.inside learns in a way of its own and cannot be told anything; take dense, conv, conv-vae, raw or recurrent-clip"
             )
         self.conditions = Conditions(conditions if isinstance(conditions, dict) else {})
-        self.known_dims, self.inferred_dims = self.conditions.size, self.inside.dims
-        self.dims, self.dropped = self.inferred_dims + self.known_dims, dropped
-        layers = (nn.Linear(self.conditions.inputs, width), nn.GELU(), nn.Linear(width, self.inferred_dims)) if self.known_dims else ()
+        self.conditioning = LabelConditioning(self.conditions)
+        self.dims, self.dropped = self.inside.dims + self.conditions.size, dropped
+        layers = (nn.Linear(self.conditions.inputs, width), nn.GELU(), nn.Linear(width, self.inside.dims)) if self.conditions.size else ()
         self.place = nn.Sequential(*layers)
 
     def initialise(self, batch: Batch) -> None:
         """As the model inside begins; sounds of which so much is told lie where regression on it says: the latent holds the rest."""
         self.inside.initialise(batch)
-        if not self.known_dims:
+        if not self.conditions.size:
             return
         told = self.numbers(batch)
         with torch.random.fork_rng():
@@ -80,14 +81,14 @@ class Conditional(Model):
 
     def shift(self, told: Tensor) -> Tensor:
         """Numbers of conditions `(batch, told)` to where such sounds lie in the latent of the model inside, `(batch, free)`."""
-        return self.place(self.conditions.spread(told)) if self.known_dims else told.new_zeros(len(told), self.inferred_dims)
+        return self.place(self.conditions.spread(told)) if self.conditions.size else told.new_zeros(len(told), self.inferred_dims)
 
-    def encode(self, features: Tensor, lengths: Tensor, facts: Tensor | None = None) -> Posterior:
+    def encode(self, features: Tensor, lengths: Tensor, conditions: Tensor | None = None) -> Posterior:
         """`(batch, parts, bands, frames)`, padded with silence to the longest clip -> Posterior `(batch, dims)`.
 
-        facts: `(batch, conditions)`, NaN where unknown; None: nothing is known.
+        conditions: `(batch, conditions)`, NaN where unknown; None: nothing is known.
         """
-        return self.posterior(Batch(self.prepare_features(features), lengths, facts=facts))
+        return self.posterior(Batch(self.prepare_features(features), lengths, conditions))
 
     def decode(self, z: Tensor, *, lengths: Tensor | None = None) -> Decoded:
         """`(batch, dims)` -> features `(batch, parts, bands, frames)`; lengths: as the model inside has them."""
@@ -101,14 +102,14 @@ class Conditional(Model):
         """The same, with conditions of one sound."""
         return torch.cat([z[: self.inferred_dims], self.conditions.settled(z[self.inferred_dims :])])
 
-    def prepare_features(self, features: Tensor, pitches: Tensor | None = None) -> Tensor:
+    def prepare_features(self, features: Tensor, conditions: Tensor | None = None) -> Tensor:
         """As the model inside has them."""
         return self.inside.prepare_features(features)
 
     def numbers(self, batch: Batch) -> Tensor:
         """What is known of a batch, `(batch, told)`."""
-        facts = self.conditions.unknown(len(batch.lengths)) if batch.facts is None else batch.facts
-        return self.conditions.numbers(facts.to(batch.values.device, torch.float32))
+        conditions = self.conditions.unknown(len(batch.lengths)) if batch.conditions is None else batch.conditions
+        return self.conditions.numbers(conditions.to(batch.values.device, torch.float32))
 
     def posterior(self, batch: Batch) -> Posterior:
         """Images -> Posterior of the model inside, and what is known, for certain: `(batch, dims)`."""
@@ -119,6 +120,11 @@ class Conditional(Model):
     def _rest(self, posterior: Posterior, told: Tensor) -> Posterior:
         """What is left of where sounds lie, beside what is told."""
         return posterior._replace(mean=posterior.mean - self.shift(told))
+
+    def infer(self, features: Tensor, lengths: Tensor, audio: Tensor, sample_rate: int) -> Tensor:
+        """Returns the latent `(1, dims)` of a given sound: its numbers are measured, its labels the likeliest."""
+        known = self.guessed(features, lengths, self.conditioning.of_sound(audio, sample_rate))
+        return self.encode(features, lengths, known).mean
 
     def guessed(self, features: Tensor, lengths: Tensor, facts: Tensor) -> Tensor:
         """Facts `(batch, conditions)` with labels in place of those unknown: of each condition the one whose sounds lie nearest."""
@@ -146,4 +152,4 @@ class Conditional(Model):
         """As `ImageModel`, told all that is known; kl `(dims,)`, 0 for conditions."""
         posterior, told = self.inside.posterior(batch), self.numbers(batch)
         kl = self.inside.bottleneck.kl(self._rest(posterior, told))
-        return Evaluation(self.inside.errors(posterior.mean, batch.values), torch.cat([kl, told.new_zeros(self.known_dims)]))
+        return Evaluation(self.inside.errors(posterior.mean, batch.values), torch.cat([kl, told.new_zeros(self.conditions.size)]))

@@ -13,6 +13,7 @@ from torch import Tensor
 from timbrespace.contracts import ConfigError
 from timbrespace.model.base import Batch, Decoded, Evaluation, Model, Posterior
 from timbrespace.model.clip.base import ImageModel
+from timbrespace.model.stage import Stage
 from timbrespace.model.wrappers.nested import Build, Nested, errors_named
 from timbrespace.representation.spec import FeatureKind, FeatureSpec
 
@@ -70,6 +71,17 @@ class Staged(Model):
         self.register_buffer("mean", torch.zeros(shape))
         self.register_buffer("scale", torch.ones(shape))
 
+    @property
+    def code_shape(self) -> tuple[int, ...]:
+        """Shape of the codes of one sound, `(1, code dims, code steps)`."""
+        return tuple(self.mean.shape)
+
+    def stages(self) -> list[Stage]:
+        """Returns the outer model's stage, then the inner one's over its codes; one stage where both learn at once."""
+        if self.together:
+            return super().stages()
+        return [Stage("outer", self.outer, self.share), Stage("inner", self.inner, 1 - self.share, codes=self)]
+
     def initialise(self, batch: Batch) -> None:
         """As the outer model begins; the inner one too where both learn at once, else when there are codes."""
         self.outer.initialise(batch)
@@ -100,7 +112,7 @@ class Staged(Model):
         z = (codes * self.scale + self.mean)[:, 0]
         return self.outer.project(z if self.outer.time_varying else z[..., 0])
 
-    def encode(self, features: Tensor, lengths: Tensor) -> Posterior:
+    def encode(self, features: Tensor, lengths: Tensor, conditions: Tensor | None = None) -> Posterior:
         """`(batch, parts, bands, frames)`, padded with silence to the longest clip -> Posterior of the inner model."""
         return self.posterior(Batch(self.prepare_features(features), lengths))
 
@@ -116,7 +128,7 @@ class Staged(Model):
         """As the inner model has it."""
         return self.inner.draw(z, rng, temperature=temperature)
 
-    def prepare_features(self, features: Tensor, pitches: Tensor | None = None) -> Tensor:
+    def prepare_features(self, features: Tensor, conditions: Tensor | None = None) -> Tensor:
         """As the outer model stores them."""
         return self.outer.prepare_features(features)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
@@ -43,8 +43,7 @@ class ClipDataset(Dataset[Item]):
     encoded again, in any order. There is no last row: take a `Subset` with as many rows as are wanted.
 
     clips: indices in `corpus`. samples: longer clips are cut to this length.
-    pitches: of the clips as MIDI numbers `(clips,)`, NaN if unknown; for models with a pitch axis. facts: conditions of the clips
-    `(clips, conditions)`; pitch_fact: the column that is a pitch; figures: column -> name of the conditions measured from audio.
+    conditions: of the clips `(clips, conditions)`, see `Conditioning.of_clips`; None: the model uses none.
     """
 
     def __init__(
@@ -57,14 +56,11 @@ class ClipDataset(Dataset[Item]):
         samples: int,
         seed: int,
         augmentation: Augmentation | None = None,
-        pitches: Tensor | None = None,
-        facts: Tensor | None = None,
-        pitch_fact: int | None = None,
-        figures: Mapping[int, str] | None = None,
+        conditions: Tensor | None = None,
     ):
         self.corpus, self.clips, self.representation, self.model = corpus, clips, representation, model
-        self.samples, self.seed, self.augmentation, self.pitches = samples, seed, augmentation or Augmentation(), pitches
-        self.facts, self.pitch_fact, self.figures = facts, pitch_fact, dict(figures or {})
+        self.samples, self.seed, self.augmentation = samples, seed, augmentation or Augmentation()
+        self.conditions, self.measured_columns = conditions, model.conditioning.measured if conditions is not None else {}
         self._measured: dict[int, list[float]] = {}  # row -> measured conditions of its variation
 
     def __getitem__(self, row: int) -> Item:
@@ -72,8 +68,8 @@ class ClipDataset(Dataset[Item]):
         audio = self.audio(row)
         length = audio.shape[-1]
         with torch.no_grad():
-            features = self.representation.encode(self.model.prepare_audio(audio, self.samples)[None])
-            return self.model.prepare_features(features, torch.tensor([self.pitch(row)]))[0].flatten(), length
+            features = self.representation.encode(self.model.prepare_audio(audio)[None])
+            return self.model.prepare_features(features, self._shifted([row]))[0].flatten(), length
 
     def variation(self, row: int) -> Variation:
         """The variation of a row, without any change for copy 0. Its `partner` is a position in `clips`."""
@@ -93,39 +89,33 @@ class ClipDataset(Dataset[Item]):
             variation = self.variation(row)
             partner = None if variation.partner is None else self.corpus.audio(self.clips[variation.partner]).T.numpy()
             audio = torch.from_numpy(vary_audio(audio.T.numpy(), variation, sample_rate=self.corpus.sample_rate, partner=partner).T.copy())
-            if self.figures and row not in self._measured:
-                values = (measure_descriptor(name, audio, self.corpus.sample_rate) for name in self.figures.values())
+            if self.measured_columns and row not in self._measured:
+                values = (measure_descriptor(name, audio, self.corpus.sample_rate) for name in self.measured_columns.values())
                 self._measured[row] = [math.nan if value is None else value for value in values]
         return audio
 
-    def pitch(self, row: int) -> float:
-        """MIDI number of a row: its clip's, shifted by its variation; NaN if unknown."""
-        variation = self.variation(row)
-        clip = math.nan if self.pitches is None else float(self.pitches[row % len(self.clips)])
-        return clip + variation.semitones + variation.transpose
-
-    def row_pitches(self, rows: int) -> Tensor | None:
-        """Pitches of the first `rows` rows `(rows,)`; None if no pitches are known."""
-        return None if self.pitches is None else torch.tensor([self.pitch(row) for row in range(rows)])
-
-    def row_facts(self, rows: int) -> Tensor | None:
+    def row_conditions(self, rows: int) -> Tensor | None:
         """Conditions of the first `rows` rows `(rows, conditions)`: labels of their clips, shifted pitches, measured numbers."""
-        if self.facts is None:
-            return None
         self._measure(rows)
-        facts = self.facts[torch.arange(rows) % len(self.clips)].clone()
-        if self.pitch_fact is not None:
-            facts[:, self.pitch_fact] += torch.tensor([shift.semitones + shift.transpose for shift in map(self.variation, range(rows))])
-        for place, column in enumerate(self.figures):
-            for row in range(len(self.clips), rows):
-                facts[row, column] = self._measured[row][place]
-        return facts
+        conditions = self._shifted(range(rows))
+        if conditions is not None:
+            for place, column in enumerate(self.measured_columns):
+                for row in range(len(self.clips), rows):
+                    conditions[row, column] = self._measured[row][place]
+        return conditions
+
+    def _shifted(self, rows: Sequence[int]) -> Tensor | None:
+        """Conditions of rows `(rows, conditions)`, those of their clips but for shifted pitches; None without conditions."""
+        if self.conditions is None:
+            return None
+        shifts = [(variation.semitones, variation.transpose) for variation in map(self.variation, rows)]
+        return self.model.conditioning.shifted(self.conditions[torch.tensor(rows) % len(self.clips)], shifts)
 
     def keep_figures(self, folder: Path, rows: int) -> None:
         """Stores the measured conditions of the first `rows` rows in `folder`; reads those stored there for the same rows."""
-        if not self.figures:
+        if not self.measured_columns:
             return
-        path, names = folder / "figures.json", list(self.figures.values())
+        path, names = folder / "figures.json", list(self.measured_columns.values())
         usable: dict[int, list[float]] = {}
         with suppress(OSError, ValueError, TypeError, AttributeError, KeyError):  # no usable file: they are measured
             stored = json.loads(path.read_text(encoding="utf-8"))
@@ -140,7 +130,7 @@ class ClipDataset(Dataset[Item]):
 
     def _measure(self, rows: int) -> None:
         """Measures the conditions of the variations among the first `rows` rows, where they are missing."""
-        missing = [row for row in range(len(self.clips), rows) if self.figures and row not in self._measured]
+        missing = [row for row in range(len(self.clips), rows) if self.measured_columns and row not in self._measured]
         if missing:
             with Pool() as pool:
                 list(pool.map(self._varied, missing))

@@ -1,44 +1,50 @@
-"""What a `conditional` model is told of the clips of a corpus."""
+"""Settings that training decides by the corpus: the range of notes of a model, and the labels and ranges of its conditions."""
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
 
 from timbrespace.config.schema import Config
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
-from timbrespace.corpus.labels.descriptors import DESCRIPTORS, LABEL_FIELDS, clip_label, measure_descriptor
+from timbrespace.corpus.labels.descriptors import DESCRIPTORS, LABEL_FIELDS, clip_label
 from timbrespace.model.conditioning.conditions import LOGARITHMIC
-from timbrespace.model.wrappers.conditional import Conditional
-from timbrespace.parallel import Pool
+from timbrespace.model.conditioning.labels import clip_values
+from timbrespace.model.parts.pitch import MARGIN
 
-FEWEST_CLIPS = 3  # of one label; a label of fewer is not told
+LEAST_SHARE = 0.75  # of the training clips that have a pitch, from which a corpus is one of notes
+FEWEST_NOTE_CLIPS, FEWEST_NOTES = 16, 3
+NARROWEST = 4.0  # semitones; the range of a model is never narrower
+FEWEST_CLIPS = 3  # of one label; rarer labels are left out
 MOST_LABELS = 512
-_TAILS = 0.01  # of the figures at either end of a range lie outside it
-_LEAST = 1e-4  # Hz, s: a lowest figure heard in proportion
-
-Facts = dict[str, list[str | float | None]]  # by name, one a clip
+_TAILS = 0.01  # share of the numbers outside a range, at either end
+_LEAST = 1e-4  # Hz, s: the lowest end of a logarithmic range
 
 
-def facts_of(corpus: Corpus, clips: Sequence[int], names: Sequence[str]) -> Facts:
-    """What is known of `clips` by each name: the manifest's, or measured."""
-    heard = [name for name in names if name in DESCRIPTORS]
+def resolved(config: Config, corpus: Corpus, clips: Sequence[int]) -> Config:
+    """Returns the settings with everything decided that the training clips decide. Raises ConfigError."""
+    return with_conditions(with_notes(config, [corpus.clips[index].pitch for index in clips]), corpus, clips)
 
-    def listen(index: int) -> list[float | None]:
-        audio = corpus.audio(index)
-        return [measure_descriptor(name, audio, corpus.sample_rate) for name in heard]
 
-    found: Facts = {name: [clip_label(corpus.clips[index], name) for index in clips] for name in names if name not in DESCRIPTORS}
-    if heard:
-        with Pool() as pool:
-            rows = list(pool.map(listen, clips))
-        found |= {name: [row[k] for row in rows] for k, name in enumerate(heard)}
-    return found
+def with_notes(config: Config, pitches: Sequence[float | None]) -> Config:
+    """The settings with `model.notes` decided where they say auto: the range of the training clips' pitches, or None: too few have one.
+
+    The range is widened where variations shift them by more than an axis allows for. pitches: of the training clips, MIDI numbers or None.
+    """
+    if config.model.get("notes") != "auto":
+        return config
+    known = [pitch for pitch in pitches if pitch is not None]
+    notes: list[float] | None = None
+    if len(known) >= max(FEWEST_NOTE_CLIPS, LEAST_SHARE * len(pitches)) and len({round(pitch) for pitch in known}) >= FEWEST_NOTES:
+        augmentation = config.training.augmentation
+        shift = max(kind.semitones * (kind.chance > 0) for kind in (augmentation.pitch, augmentation.transpose))
+        low, high = min(known) - max(0.0, shift - MARGIN), max(known) + max(0.0, shift - MARGIN)
+        wider = max(0.0, NARROWEST - (high - low)) / 2
+        notes = [round(max(0.0, low - wider), 2), round(min(127.0, high + wider), 2)]
+    return config.model_copy(update={"model": config.model | {"notes": notes}})
 
 
 def with_conditions(config: Config, corpus: Corpus, clips: Sequence[int]) -> Config:
@@ -50,7 +56,7 @@ def with_conditions(config: Config, corpus: Corpus, clips: Sequence[int]) -> Con
     names = config.model.get("conditions")
     if not isinstance(names, list):
         return config
-    found = facts_of(corpus, clips, names)
+    found = clip_values(corpus, clips, names)
     known = {name: values for name in names if (values := _values(name, found[name]))}
     if not known:
         told = sorted({*LABEL_FIELDS, *(label for index in clips for label in corpus.clips[index].labels)})
@@ -60,21 +66,6 @@ def with_conditions(config: Config, corpus: Corpus, clips: Sequence[int]) -> Con
             f"known here are {', '.join([*usable, *DESCRIPTORS])}"
         )
     return config.model_copy(update={"model": config.model | {"conditions": known}})
-
-
-def clip_facts(model: Conditional, corpus: Corpus, clips: Sequence[int]) -> Tensor:
-    """`(clips, conditions)` as `Conditions.numbers` takes them."""
-    found = facts_of(corpus, clips, [condition.name for condition in model.conditions.all])
-    columns = []
-    for condition in model.conditions.all:
-        places = {label: float(place) for place, label in enumerate(condition.labels)}
-        values = found[condition.name]
-        columns.append([places.get(value, math.nan) if isinstance(value, str) else _figure(value, condition.labels) for value in values])
-    return torch.tensor(columns, dtype=torch.float32).T
-
-
-def _figure(value: float | None, labels: tuple[str, ...]) -> float:
-    return math.nan if value is None or labels else value
 
 
 def _values(name: str, facts: Sequence[str | float | None]) -> list[str] | list[float] | None:

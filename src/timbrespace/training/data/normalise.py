@@ -7,20 +7,20 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from timbrespace.audio.trim import pad_and_normalise, shorten
+from timbrespace.audio.trim import shorten
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
+from timbrespace.model.base import Model
 from timbrespace.representation.base import Representation
 from timbrespace.representation.normalisation import Normalised
 
 
-def fit_normalisation(representation: Representation, corpus: Corpus, *, samples: int | None = None, padded: bool = True) -> Representation:
-    """Fits in place to the training clips, one in memory at a time; a representation that is not normalised stays as it is.
+def fit_normalisation(representation: Representation, corpus: Corpus, model: Model | None = None) -> Representation:
+    """Fits a normalised representation in place to the training clips, one in memory at a time, and returns it; others stay as they are.
 
-    samples: cut and padded with silence to so many, as models that take whole sounds see them; as long as they are if None. padded:
-    False for models that take sounds of any length: cut, but not padded.
+    model: whose longest clip and `prepare_audio` the clips are cut and prepared by; None: clips as they are.
 
-    The same corpus gives the same figures. Raises ConfigError when sample rate or channels of the two differ.
+    The same corpus gives the same statistics. Raises ConfigError when sample rate or channels of the two differ.
     """
     if not isinstance(representation, Normalised):
         return representation
@@ -33,9 +33,8 @@ def fit_normalisation(representation: Representation, corpus: Corpus, *, samples
     def sounds() -> Iterator[Tensor]:
         for index in corpus.indices("train"):
             audio = corpus.audio(index)
-            if samples is not None:
-                cut = shorten(audio.numpy(), samples, corpus.sample_rate)
-                audio = torch.from_numpy(pad_and_normalise(cut, samples if padded else cut.shape[1]))
+            if model is not None:
+                audio = model.prepare_audio(torch.from_numpy(shorten(audio.numpy(), model.spec.samples, corpus.sample_rate)))
             yield audio
 
     representation.fit(sounds())

@@ -28,35 +28,34 @@ class Sounds(Protocol):
 
 @dataclass(frozen=True)
 class InMemory:
-    """Sounds in memory. values `(n, …)`, lengths `(n,)` in samples, pitches `(n,)`, facts `(n, conditions)`: see `Batch`."""
+    """Sounds in memory. values `(n, …)`, lengths `(n,)` in samples, conditions `(n, conditions)`: see `Batch`."""
 
     values: Tensor
     lengths: Tensor
-    pitches: Tensor | None = None
-    facts: Tensor | None = None
+    conditions: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.lengths)
 
     def __getitem__(self, rows: Tensor) -> Batch:
-        pitches, facts = (None if known is None else known[rows] for known in (self.pitches, self.facts))
-        return Batch(self.values[rows], self.lengths[rows], pitches, facts)
+        conditions = None if self.conditions is None else self.conditions[rows]
+        return Batch(self.values[rows], self.lengths[rows], conditions)
 
 
 @dataclass(frozen=True)
 class OnDisk:
-    """The rows of an image store, each as a tensor of `shape`; memory does not grow with their number. facts: `(n, conditions)`."""
+    """The rows of an image store, each as a tensor of `shape`; memory does not grow with their number. conditions: `(n, conditions)`."""
 
     store: ImageStore
     shape: tuple[int, ...]
-    facts: Tensor | None = None
+    conditions: Tensor | None = None
 
     def __len__(self) -> int:
         return self.store.rows
 
     def __getitem__(self, rows: Tensor) -> Batch:
-        facts = None if self.facts is None else self.facts[rows]
-        return Batch(self.store.take(rows).unflatten(1, self.shape), self.store.lengths[rows], facts=facts)
+        conditions = None if self.conditions is None else self.conditions[rows]
+        return Batch(self.store.take(rows).unflatten(1, self.shape), self.store.lengths[rows], conditions)
 
 
 def initial_batch(sounds: Sounds) -> Batch:

@@ -1,4 +1,4 @@
-"""The closed-form part of `oneshot` and `cycles`: principal components of all images, streamed: memory does not grow with their number."""
+"""Principal components of any number of rows, streamed: memory does not grow with their number."""
 
 from __future__ import annotations
 

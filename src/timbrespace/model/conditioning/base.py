@@ -1,0 +1,74 @@
+"""Conditioning: what is known of a sound, at the end of its latent, beside what is inferred. Here: nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from timbrespace.contracts import ConfigError
+from timbrespace.corpus.corpus import Corpus
+
+Wanted = Mapping[str, str | float]  # condition -> label or number
+
+
+class Fixed(NamedTuple):
+    """What a request fixes of the latents of new sounds.
+
+    last: value of the last entry, or a function from the value that was drawn to the one used; the other entries follow it by their
+    correlation. entries: values by place from the end, -1 being the last.
+    """
+
+    last: float | Callable[[float], float] | None = None
+    entries: Mapping[int, float] = {}
+
+
+class Conditioning:
+    """No conditioning; the base of the others.
+
+    Conditions of sounds are tensors `(batch, len(names))`, NaN where unknown; in a latent they take the last `size` entries.
+    """
+
+    names: tuple[str, ...] = ()
+    size: int = 0
+    required: bool = False  # whether features are prepared by the conditions: a sound of unknown ones teaches nothing
+
+    def describe(self) -> list[str]:
+        """Returns what a request can name, such as "category: kick, snare" and "brightness: 200 to 9000"."""
+        return []
+
+    def request(self, wanted: Wanted | None, *, category: str | None, pitch: float | None) -> Fixed:
+        """Returns what a request fixes. wanted: conditions by name; category, pitch (MIDI number): asked for by themselves.
+
+        Raises ConfigError where this instrument does not know a condition, or not such a value.
+        """
+        if wanted:
+            raise ConfigError(
+                f"conditions {', '.join(wanted)} are asked for, and this instrument takes none; train one with --preset conditional"
+            )
+        if pitch is not None:
+            raise ConfigError(f"pitch is {pitch:g}, and this instrument was learned from sounds without a pitch; leave it out")
+        return Fixed()
+
+    def note_of(self, z: Tensor) -> int | None:
+        """Returns the nearest MIDI number of the pitch that a latent `(dims,)` holds; None without one."""
+        return None
+
+    def of_clips(self, corpus: Corpus, clips: Sequence[int]) -> Tensor | None:
+        """Returns the conditions of clips `(clips, names)`, from the corpus's labels or measured; None without conditioning."""
+        return None
+
+    def of_sound(self, audio: Tensor, sample_rate: int) -> Tensor:
+        """Returns the conditions of one sound `(channels, time)` as far as they can be measured, `(1, names)`."""
+        return torch.full((1, len(self.names)), torch.nan)
+
+    def shifted(self, conditions: Tensor, semitones: Sequence[tuple[float, float]]) -> Tensor:
+        """Returns conditions `(rows, names)` after pitch shifts of the sounds; semitones: two shifts a row, which add up."""
+        return conditions
+
+    @property
+    def measured(self) -> dict[int, str]:
+        """Columns of conditions that are measured from audio, by column; a variation of a clip is measured anew."""
+        return {}
