@@ -176,8 +176,11 @@ def functions_of(module: Module) -> Iterator[Function]:
 
 
 def is_shaped(function: Function) -> bool:
-    """Returns whether the docstring of a function must give shapes: by its name, tensors in or out."""
-    return bool(SHAPED.fullmatch(function.node.name))
+    """Returns whether the docstring of a function must give shapes: an `encode`, `decode` or `forward` of tensors."""
+    given = function.node.args
+    arguments = [*given.posonlyargs, *given.args, *given.kwonlyargs]
+    types = " ".join(ast.unparse(one) for one in [*(argument.annotation for argument in arguments), function.node.returns] if one)
+    return bool(SHAPED.fullmatch(function.node.name)) and bool(re.search(r"Tensor|NDArray|Batch|Audio|Posterior|Decoded", types))
 
 
 def gives_shapes(function: Function) -> bool:

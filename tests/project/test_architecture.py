@@ -177,8 +177,8 @@ def test_public_names_have_docstrings(house: ModuleType, modules: list[Any]) -> 
 
 def test_the_rules_would_catch_a_missing_docstring_or_shape(house: ModuleType) -> None:
     text = (
-        'class A:\n    """a"""\n    def encode(self, x):\n        """The call `f(x, y)`."""\n'
-        '    def decode(self, z):\n        """`(batch, dims)`."""\n    def b(self): ...\n'
+        'class A:\n    """a"""\n    def encode(self, x: Tensor):\n        """The call `f(x, y)`."""\n'
+        '    def decode(self, z: Tensor):\n        """`(batch, dims)`."""\n    def b(self): ...\n'
     )
     module = house.Module("m", Path("m.py"), text, ast.parse(text))
     assert house.undocumented([module]) == ["m", "m.A.b"]
