@@ -29,12 +29,12 @@ PARTS = {
 
 def measures() -> dict[str, Callable[[Bench], str]]:
     """The function that measures each part and returns Markdown; imported late, so that --help is quick."""
-    from lib import end_to_end_distribution, end_to_end_reconstruction, end_to_end_speed
+    from lib.end_to_end import distribution, reconstruction, speed
 
     return {
-        "speed": end_to_end_speed.measure,
-        "reconstruction": end_to_end_reconstruction.measure,
-        "distribution": end_to_end_distribution.measure,
+        "speed": speed.measure,
+        "reconstruction": reconstruction.measure,
+        "distribution": distribution.measure,
     }
 
 

@@ -30,7 +30,7 @@ from lib.process import ROOT, say
 
 def main(arguments: list[str] | None = None) -> int:
     """Measures the chosen rows, prints the tables of all stored rows."""
-    from lib.models_rows import all_rows, chosen
+    from lib.models.rows import all_rows, chosen
 
     parser = make_parser(__doc__, sounds=False)
     parser.add_argument("--rows", default="*", help="rows to measure, patterns separated by commas (default all)")
@@ -74,7 +74,7 @@ def _measure(row: Any, given: argparse.Namespace) -> None:
     if path.exists() and not given.fresh:
         say(f"{row.name}: stored")
         return
-    from lib.models_measure import Settings, measure
+    from lib.models.measure import Settings, measure
 
     asked = Settings(given.sounds, given.work, given.minutes, given.unseen, given.new, given.clips, given.seed, tuple(given.changes))
     given.work.mkdir(parents=True, exist_ok=True)
@@ -92,7 +92,7 @@ def _stored(results: Path, row: Any) -> dict[str, Any] | None:
 
 
 def _body(found: dict[Any, dict[str, Any]]) -> str:
-    from lib.models_tables import tables
+    from lib.models.tables import tables
 
     trained = [values for row, values in found.items() if not row.control]
     minutes, new = (sorted({values[key] for values in trained})[-1] for key in ("minutes", "new_count"))

@@ -23,7 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lib.bench import KEPT_AWAY, WORK, Bench, folder_in
-from lib.one_shots_tables import tables
+from lib.one_shots.tables import tables
 from lib.options import add_out, make_parser, numbers, publish
 from lib.page import stamp
 from lib.process import ROOT, say
@@ -117,7 +117,7 @@ def _presets(asked: str | None, parser: argparse.ArgumentParser) -> list[str]:
 
 
 def _measure(row: Row, given: argparse.Namespace) -> None:
-    from lib.one_shots_measure import measure
+    from lib.one_shots.measure import measure
 
     work = given.work / f"{row.what} {row.clips or 'all'}"
     work.mkdir(parents=True, exist_ok=True)

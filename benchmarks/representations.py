@@ -4,7 +4,7 @@
     python benchmarks/representations.py SOUNDS [--rows 'bands*,mdct,scale/*'] [--results DIR] [--stored] [--out FILE]
 
 Tables (docs/benchmarks/representations.md): speed and memory, errors of encoding and decoding, phase, whole corpora, and a verdict against
-bounds. SOUNDS is the folder that benchmarks/real_audio.py makes. More settings: EXTRAS in lib/representations_rows.py.
+bounds. SOUNDS is the folder that benchmarks/real_audio.py makes. More settings: EXTRAS in lib/representations/rows.py.
 
 Each row is measured in a process of its own and stored as JSON in --results, so that a run can be interrupted and continued. A stored row
 is measured again if the code of representations, audio or of this benchmark, the sounds, the machine or the row's settings have changed.
@@ -27,7 +27,7 @@ from typing import Any
 from lib.options import make_parser, publish
 from lib.page import machine, stamp, thread_limit
 from lib.process import ROOT, say
-from lib.representations_tables import ears, errors, phase, scale, speed, verdict
+from lib.representations.tables import ears, errors, phase, scale, speed, verdict
 
 RESULTS = Path(tempfile.gettempdir()) / "timbrespace-benchmarks" / "representations"
 ROW_SECONDS = 900  # a row is given up after that
@@ -49,14 +49,14 @@ def code(*places: str) -> str:
         for path in sorted((ROOT / "src" / "timbrespace").glob(place)):
             digest.update(path.read_bytes())
     for name in ("measure", "scale", "sounds"):
-        digest.update((HERE / "lib" / f"representations_{name}.py").read_bytes())
+        digest.update((HERE / "lib" / "representations" / f"{name}.py").read_bytes())
     return digest.hexdigest()[:16]
 
 
 def tasks(sounds: str, given: argparse.Namespace) -> dict[str, tuple[Path, str, list[str]]]:
     """All rows: name -> file of its results, digest of what it depends on, module and arguments (without the digest)."""
-    from lib.representations_rows import all_rows
-    from lib.representations_scale import PARTS, RANDOM
+    from lib.representations.rows import all_rows
+    from lib.representations.scale import PARTS, RANDOM
 
     rows = all_rows()
     views = code("representation/**/*.py", "audio/**/*.py", "evaluation/reconstruction.py")
@@ -64,12 +64,12 @@ def tasks(sounds: str, given: argparse.Namespace) -> dict[str, tuple[Path, str, 
     found = {}
     for row in rows:
         made_by = hashlib.sha256(f"{base} {row.view} {json.dumps(dict(row.keys), sort_keys=True)}".encode()).hexdigest()[:16]
-        found[row.name] = (given.results / row.file, made_by, ["lib.representations_measure", str(given.results), row.name])
+        found[row.name] = (given.results / row.file, made_by, ["lib.representations.measure", str(given.results), row.name])
     corpora = code("representation/**/*.py", "audio/**/*.py", "corpus/**/*.py")
     amounts = {"exact": RANDOM, "clips": given.clips, "memory": given.gigabytes}
     for part in PARTS:
         made_by = hashlib.sha256(f"{corpora} {machine()}{thread_limit()} {part} {amounts[part]}".encode()).hexdigest()[:16]
-        command = ["lib.representations_scale", str(given.results), part]
+        command = ["lib.representations.scale", str(given.results), part]
         found[f"scale/{part}"] = (given.results / f"scale--{part}.json", made_by, [*command, str(amounts[part])])
     return found
 
@@ -117,8 +117,8 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
     given = parser.parse_args(words)
     if min(given.sounds, given.pieces, given.clips) < 1 or not given.gigabytes > 0:
         parser.error("--sounds, --pieces and --clips must be 1 or more, --gigabytes above 0")
-    from lib.representations_rows import all_rows, chosen
-    from lib.representations_scale import PARTS
+    from lib.representations.rows import all_rows, chosen
+    from lib.representations.scale import PARTS
 
     names = [row.name for row in all_rows()] + [f"scale/{part}" for part in PARTS]
     if given.list:
@@ -134,7 +134,7 @@ def arguments(words: list[str] | None) -> argparse.Namespace:
 def main(words: list[str] | None = None) -> int:
     """Measures the chosen rows and prints all stored ones. Returns the exit code, 1 if a row failed."""
     given = arguments(words)
-    from lib.representations_sounds import collect, store
+    from lib.representations.sounds import collect, store
 
     given.results.mkdir(parents=True, exist_ok=True)
     failed = []

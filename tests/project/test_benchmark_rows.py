@@ -61,7 +61,7 @@ def test_all_values_of_a_row_of_representations(monkeypatch: pytest.MonkeyPatch,
     import torch
 
     monkeypatch.syspath_prepend(str(SCRIPTS))
-    measuring, rows = importlib.import_module("lib.representations_measure"), importlib.import_module("lib.representations_rows")
+    measuring, rows = importlib.import_module("lib.representations.measure"), importlib.import_module("lib.representations.rows")
     monkeypatch.setattr(measuring, "_BATCH", 2)
     monkeypatch.setattr(measuring, "_BACK", 1)
     monkeypatch.setattr(measuring, "_LEAST_SECONDS", 0.0)
@@ -83,7 +83,7 @@ def test_all_values_of_a_row_of_representations(monkeypatch: pytest.MonkeyPatch,
 
 def test_rows_are_chosen_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(SCRIPTS))
-    rows = importlib.import_module("lib.representations_rows")
+    rows = importlib.import_module("lib.representations.rows")
     names = [row.name for row in rows.all_rows()]
     assert len(set(names)) == len(names)
     assert set(rows.REPRESENTATIONS) <= set(names)
@@ -96,7 +96,7 @@ def test_rows_are_chosen_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_verdict_names_missed_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(SCRIPTS))
-    tables = importlib.import_module("lib.representations_tables")
+    tables = importlib.import_module("lib.representations.tables")
     near = {f"log_mel_{n}": 0.9 for n in (512, 1024, 2048)}
     row = {"values_per_second": 27_000.0, "n_fft": 1024, "hop": 256, "encode_1": 900.0, "tail_dbfs": -300.0, "drums": near, "notes": near}
     assert "missed" not in tables.verdict({"bands": row})
@@ -159,7 +159,7 @@ def test_all_values_of_a_row_of_one_shots(tiny: Tiny, tmp_path: Path, monkeypatc
     from timbrespace.corpus.corpus import Corpus
 
     monkeypatch.syspath_prepend(str(SCRIPTS))
-    measuring, printing = importlib.import_module("lib.one_shots_measure"), importlib.import_module("lib.one_shots_tables")
+    measuring, printing = importlib.import_module("lib.one_shots.measure"), importlib.import_module("lib.one_shots.tables")
     monkeypatch.setattr(measuring, "NEW", 8)
     monkeypatch.setattr(measuring, "run", lambda words: SimpleNamespace(seconds=1.0, words=words))
     corpus, file = Corpus.open(tiny.corpus), tiny.file
@@ -200,7 +200,7 @@ def test_models_has_a_row_for_every_preset(monkeypatch: pytest.MonkeyPatch) -> N
     from timbrespace.model.registry import MODELS
 
     monkeypatch.syspath_prepend(str(SCRIPTS))
-    rows = importlib.import_module("lib.models_rows")
+    rows = importlib.import_module("lib.models.rows")
     every = rows.all_rows()
     names = [row.name for row in every]
     assert len(set(names)) == len(names)
@@ -225,7 +225,7 @@ def test_rows_of_models_are_measured_stored_and_printed(
     from timbrespace.corpus.corpus import Corpus
 
     monkeypatch.syspath_prepend(str(SCRIPTS))
-    script, measuring = importlib.import_module("models"), importlib.import_module("lib.models_measure")
+    script, measuring = importlib.import_module("models"), importlib.import_module("lib.models.measure")
     fix_plan(monkeypatch, variations=0)
     calls: list[str] = []
 
@@ -262,7 +262,7 @@ def test_rows_of_models_are_measured_stored_and_printed(
 
 def test_models_compares_oneshot_with_the_best_other(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(SCRIPTS))
-    tables = importlib.import_module("lib.models_tables")
+    tables = importlib.import_module("lib.models.tables")
 
     def row(error: float, *, moving: bool = False) -> dict[str, Any]:
         return {"copies": {"log_mel_db": error}, "moving": moving}

@@ -1,6 +1,6 @@
 """Whole corpora, for benchmarks/representations.py; each part in a process of its own. That script starts it:
 
-    python -m lib.representations_scale RESULTS exact|clips|memory MADE_BY AMOUNT
+    python -m lib.representations.scale RESULTS exact|clips|memory MADE_BY AMOUNT
 
 exact: the exact views at edges of windows and at random lengths. clips: AMOUNT synthetic drums, prepared and encoded.
 memory: AMOUNT gigabytes of clips, prepared and encoded as a stream; the peak beside that of a half and a quarter.
@@ -24,7 +24,7 @@ import torch
 
 from lib.page import keep
 from lib.process import Memory, anonymous_mb, say, status_bytes
-from lib.representations_measure import snr_db
+from lib.representations.measure import snr_db
 from timbrespace.audio.files import write
 from timbrespace.config.build import build_representation
 from timbrespace.contracts import SAMPLE_RATE
@@ -111,7 +111,7 @@ def memory(amount: float) -> dict[str, Any]:
             for number in range(len(list(folder.iterdir())), made):
                 write(folder / f"sequence {number:05d}.wav", sequence(drums, rng), SAMPLE_RATE, subtype="PCM_16")
             say(f"{made} minutes prepared and encoded as a stream, {ALLOWED_MB} MB allowed")
-            command = [sys.executable, "-m", "lib.representations_scale", "--stream", str(folder), str(Path(place) / "corpus")]
+            command = [sys.executable, "-m", "lib.representations.scale", "--stream", str(folder), str(Path(place) / "corpus")]
             done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=_STREAM_SECONDS)
             if done.returncode:
                 raise RuntimeError(f"the stream over {made} files ended with {done.returncode}: {done.stderr.strip()[-500:]}")

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from lib.bench import KEPT_AWAY, bench_for, toy_corpus
-from lib.models_rows import CONTROLS, PCA, Row, dims_key
+from lib.models.rows import CONTROLS, PCA, Row, dims_key
 from lib.pca import pca_instrument, plain_pca
 from lib.process import run, say
 from timbrespace.audio.distance import embedding

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from lib.models_rows import CORPORA, PCA, SIZES, Row
+from lib.models.rows import CORPORA, PCA, SIZES, Row
 from lib.page import table
 
 NOTE = """Every row is one seed, trained for about {minutes} by the command line. *Minutes*: the whole command, with loading, calibration,

@@ -1,6 +1,6 @@
 """One row of benchmarks/representations.py, measured in a process of its own: memory, speed, errors. That script starts it:
 
-python -m lib.representations_measure RESULTS ROW MADE_BY
+python -m lib.representations.measure RESULTS ROW MADE_BY
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from torch.nn import functional
 
 from lib.page import keep
 from lib.process import Memory
-from lib.representations_rows import Row, all_rows, keeps_phase, recovers_phase, window_of
-from lib.representations_sounds import SECONDS, load
+from lib.representations.rows import Row, all_rows, keeps_phase, recovers_phase, window_of
+from lib.representations.sounds import SECONDS, load
 from timbrespace.audio.distance import log_mel_error
 from timbrespace.audio.stft import stft
 from timbrespace.contracts import SAMPLE_RATE
