@@ -16,19 +16,15 @@ _MAX_LAYERS = 8  # files that differ only in a number are layers of one hit up t
 
 def connected_components(count: int, pairs: np.ndarray) -> np.ndarray:
     """Component of each of 0 … count-1 under the edges `pairs (n, 2)`: `(count,)` int, named by its smallest member."""
-    parent = np.arange(count)
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components as label_components
 
-    def top(i: int) -> int:
-        while parent[i] != i:
-            parent[i] = parent[parent[i]]
-            i = parent[i]
-        return i
-
-    for a, b in pairs.tolist():
-        a, b = top(a), top(b)
-        if a != b:
-            parent[max(a, b)] = min(a, b)
-    return np.array([top(i) for i in range(count)], dtype=np.int64)
+    if not count:
+        return np.zeros(0, np.int64)
+    edges = coo_array((np.ones(len(pairs), np.int8), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
+    labels = label_components(edges, directed=False)[1]
+    smallest = np.unique(labels, return_index=True)[1]
+    return np.asarray(smallest[labels], dtype=np.int64)
 
 
 def layer_pairs(keys: Sequence[tuple[str, str, bool]]) -> np.ndarray:
