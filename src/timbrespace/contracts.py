@@ -1,6 +1,6 @@
-"""What every part of timbrespace agrees on: errors, shapes, and what a parameter knows about itself.
+"""Definitions that all parts of timbrespace share: default values, errors, checks of shapes.
 
-Imported by everything, imports nothing of the project.
+Every module may import this one; it imports no other module of the project.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-# Defaults of the whole project (DESIGN: one place, one value).
+# Defaults of the whole project.
 SAMPLE_RATE = 44_100  # Hz
-CLIP_SECONDS = 2.0  # s; a corpus with longer sounds raises it to its own 95th percentile
+CLIP_SECONDS = 2.0  # s; a corpus with longer sounds uses its 95th percentile instead
 LONGEST_CLIP_SECONDS = 6.0  # s
 
 
 class TimbrespaceError(Exception):
-    """Root of every error meant for a person: what was given, what is allowed, what to do.
+    """Base class of all errors for the user: they say what was given, what is allowed, and what to do.
 
-    The command line prints its text without a traceback and leaves with exit code 2.
+    The command line prints the text without a traceback and exits with code 2.
     """
 
 
 class AudioFileError(TimbrespaceError):
-    """A sound file that cannot be read, or holds something that is not usable audio."""
+    """A sound file that cannot be read or contains no usable audio."""
 
 
 class ShapeError(TimbrespaceError, ValueError):
-    """A tensor of the wrong shape, type or content at a public door."""
+    """A tensor argument with the wrong shape, type or content."""
 
 
 class ConfigError(TimbrespaceError, ValueError):
@@ -37,19 +37,19 @@ class ConfigError(TimbrespaceError, ValueError):
 
 
 class InstrumentFileError(TimbrespaceError):
-    """An instrument file that is damaged, foreign, or of a version this release does not read."""
+    """An instrument file that is damaged, foreign, or of a version that this release does not read."""
 
 
 class FeatureFileError(TimbrespaceError):
-    """An array or image of features that is damaged, foreign, does not fit its JSON, or of a version this release does not read."""
+    """An array or image of features that is damaged, foreign, inconsistent with its JSON, or of an unknown version."""
 
 
 class CorpusError(TimbrespaceError):
-    """A folder that is not a usable corpus, or a corpus too small for what was asked."""
+    """A folder that is not a usable corpus, or a corpus too small for the request."""
 
 
 class OutputExistsError(TimbrespaceError):
-    """An output is already there and `--force` was not given."""
+    """An output exists and `--force` was not given."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +81,10 @@ class Parameter:
 
 
 def check_audio(audio: Tensor, *, channels: int | None = None) -> Tensor:
-    """Checks audio at a public door.
+    """Returns `audio` unchanged if it is valid.
 
-    audio: `(batch, channels, time)`, floating point, finite, at least one sample.
-    Raises ShapeError naming what was found. Returns `audio` unchanged.
+    audio: `(batch, channels, time)`, floating point, finite, at least one sample. channels: required number; None: any.
+    Raises ShapeError.
     """
     import torch
 
@@ -99,15 +99,15 @@ def check_audio(audio: Tensor, *, channels: int | None = None) -> Tensor:
     if audio.shape[-1] == 0:
         raise ShapeError("audio has no samples (time = 0); at least one is needed")
     if not torch.isfinite(audio).all():
-        raise ShapeError("audio holds NaN or infinite samples; repair or drop the sound first")
+        raise ShapeError("audio contains NaN or infinite samples; repair or drop the sound first")
     return audio
 
 
 def check_lengths(lengths: Tensor | None, audio: Tensor) -> Tensor:
-    """Checks the true lengths beside a padded batch; without any, every sound fills the batch.
+    """Returns the lengths of the sounds in a padded batch, `(batch,)` int64 on the device of `audio`.
 
-    audio: `(batch, channels, time)`. lengths: `(batch,)` integers in samples, 1 ≤ length ≤ time.
-    Returns lengths `(batch,)` int64 on the device of `audio`. Raises ShapeError.
+    lengths: `(batch,)` integers in samples, 1 ≤ length ≤ time; None: every sound has the full length. audio: `(batch, channels, time)`.
+    Raises ShapeError.
     """
     import torch
 
@@ -117,9 +117,9 @@ def check_lengths(lengths: Tensor | None, audio: Tensor) -> Tensor:
     try:
         lengths = torch.as_tensor(lengths, device=audio.device)
     except (TypeError, ValueError, RuntimeError):
-        raise ShapeError(f"lengths must be {batch} integers, one a sound, not {type(lengths).__name__} of something else") from None
+        raise ShapeError(f"lengths must be {batch} integers, one for each sound, not {type(lengths).__name__}") from None
     if lengths.shape != (batch,) or lengths.is_floating_point() or lengths.is_complex() or lengths.dtype == torch.bool:
-        raise ShapeError(f"lengths must be {batch} integers, one a sound, not {tuple(lengths.shape)} of {lengths.dtype}")
+        raise ShapeError(f"lengths must be {batch} integers, one for each sound, not {tuple(lengths.shape)} of {lengths.dtype}")
     if batch and (int(lengths.min()) < 1 or int(lengths.max()) > time):
-        raise ShapeError(f"lengths must lie in 1…{time} samples, found {int(lengths.min())}…{int(lengths.max())}")
+        raise ShapeError(f"lengths must be within 1…{time} samples, not {int(lengths.min())}…{int(lengths.max())}")
     return lengths.to(torch.int64)

@@ -148,5 +148,5 @@ def test_bad_settings_say_what_is_allowed() -> None:
         driven_ladder(noise(8), 100.0, 1.0, sample_rate=RATE, drive=0.0)
     with pytest.raises(ShapeError, match="each of the 2"):
         driven_ladder(noise(2, 8), [1.0, 2.0, 3.0], 1.0, sample_rate=RATE, drive=1.0)
-    with pytest.raises(ShapeError, match="do not fit"):
+    with pytest.raises(ShapeError, match="do not match"):
         run(noise(2, 8), biquad("low", [1.0, 2.0, 3.0], 1.0, sample_rate=RATE))

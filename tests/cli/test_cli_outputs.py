@@ -83,7 +83,7 @@ def test_places_that_cannot_be_written(verb: str, shell: Shell, tiny: Tiny, tmp_
     if os.name == "posix" and os.geteuid() != 0:
         (tmp_path / "closed").mkdir()
         (tmp_path / "closed").chmod(stat.S_IRUSR | stat.S_IXUSR)
-        assert "not allowed to write" in shell(verb, tiny.file, *inputs, "--out", tmp_path / "closed", code=2)
+        assert "no permission to write" in shell(verb, tiny.file, *inputs, "--out", tmp_path / "closed", code=2)
 
 
 @pytest.mark.parametrize("words", [["generate"], ["vary", "SOUND"], ["morph", "SOUND", "SOUND"], ["reconstruct", "SOUND"], ["info"]])

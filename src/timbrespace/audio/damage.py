@@ -1,4 +1,4 @@
-"""Does a sound file hold as much as its header promises? libsndfile reads what is left of a cut file without a word."""
+"""Detects truncated sound files, which libsndfile reads without an error."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import struct
 from pathlib import Path
 from typing import BinaryIO
 
-_UNKNOWN_SIZES = (0, 0x7FFFFFFF, 0x7FFFFF00, 0xFFFFFFFF, 0xFFFFFF00)  # what streaming writers put before they know the length
-_OGG_TAIL = 65_307  # bytes; the largest Ogg page, so the last page lies within
+_UNKNOWN_SIZES = (0, 0x7FFFFFFF, 0x7FFFFF00, 0xFFFFFFFF, 0xFFFFFF00)  # sizes that streaming writers put in before the length is known
+_OGG_TAIL = 65_307  # bytes; the largest Ogg page, so the last page is within it
 
 
 def truncation(path: Path) -> str | None:
-    """Returns why a WAV, AIFF or Ogg file is shorter than it says it is, or None when nothing is missing (or it cannot be told).
+    """How a WAV, AIFF or Ogg file is truncated, or None if it is complete or of another format.
 
-    Reads headers only. Raises OSError.
+    Only headers are read. Raises OSError.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -35,7 +35,7 @@ def truncation(path: Path) -> str | None:
 
 
 def _chunks(file: BinaryIO, size: int, *, order: str, wanted: bytes) -> str | None:
-    """Walks the chunks of a RIFF (order '<') or FORM ('>') file to the sound data `wanted`."""
+    """How the sound data (chunk `wanted`) of a RIFF (order '<') or FORM ('>') file is truncated, or None."""
     position = 12
     while position + 8 <= size:
         file.seek(position)
@@ -44,8 +44,8 @@ def _chunks(file: BinaryIO, size: int, *, order: str, wanted: bytes) -> str | No
             if length in _UNKNOWN_SIZES:
                 return None
             here = size - position - 8
-            if length > here + 1:  # some writers count a padding byte they do not write
-                return f"truncated: the header promises {length} bytes of sound, {here} are there"
+            if length > here + 1:  # some writers count a padding byte that they do not write
+                return f"truncated: the header says {length} bytes of sound, the file has {here}"
             return None
         position += 8 + length + (length & 1)
-    return "truncated: there is no sound data in it"
+    return "truncated: it contains no sound data"

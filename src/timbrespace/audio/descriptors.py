@@ -1,7 +1,7 @@
-"""What can be said about a sound in one number: level, brightness, attack, decay, noisiness, pitch.
+"""Descriptors of a sound: spectral centroid and flatness, envelope, attack and decay time.
 
-All but the pitch take mono audio `(time,)` or `(batch, time)` as tensors or arrays and give a tensor without the last
-dimension. Silence gives 0, or -inf where the unit is dB.
+All take mono audio `(time,)` or `(batch, time)` as tensors or arrays, and return a tensor without the last dimension. The descriptors
+of silence are 0. The pitch is in `audio.pitch`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _SMOOTH_S = 0.003  # s; width of the Hann window over the envelope: fine enough 
 
 
 def spectral_centroid(audio: Mono, sample_rate: int) -> Tensor:
-    """Mean frequency of the whole sound's power spectrum in Hz: `(..., time) -> (...)`."""
+    """Mean frequency of the power spectrum of the whole sound in Hz: `(..., time) -> (...)`."""
     power = _spectrum(audio)
     hz = torch.linspace(0, sample_rate / 2, power.shape[-1], dtype=power.dtype, device=power.device)
     return (power * hz).sum(dim=-1) / power.sum(dim=-1).clamp_min(torch.finfo(power.dtype).tiny)
@@ -27,7 +27,7 @@ def spectral_centroid(audio: Mono, sample_rate: int) -> Tensor:
 def spectral_flatness(audio: Mono) -> Tensor:
     """Geometric over arithmetic mean of the smoothed power spectrum, 0 (a tone) … 1 (white): `(..., time) -> (...)`.
 
-    The spectrum is averaged over frames of 1024 samples first, so that white noise comes near 1.
+    The spectrum is the mean over frames of 1024 samples, so that white noise is near 1.
     """
     x = as_mono(audio)
     x = torch.nn.functional.pad(x, (0, max(0, 1024 - x.shape[-1])))
@@ -46,10 +46,10 @@ def envelope(audio: Mono, sample_rate: int) -> Tensor:
     """
     x = as_mono(audio)
     time, step = x.shape[-1], envelope_step(sample_rate)
-    size = 2 * fft_size((time + round(0.02 * sample_rate)) // 2 + 1)  # room so that the end does not wrap onto the start
+    size = 2 * fft_size((time + round(0.02 * sample_rate)) // 2 + 1)  # zeros at the end, so that it does not wrap onto the start
     half = torch.fft.rfft(x, n=size)
     half[..., 1:-1] *= 2
-    magnitude = torch.fft.ifft(half, n=size).abs()[..., :time]  # zeros stand for the negative frequencies
+    magnitude = torch.fft.ifft(half, n=size).abs()[..., :time]  # negative frequencies are zero
     blocks = torch.nn.functional.pad(magnitude, (0, -time % step)).unflatten(-1, (-1, step)).mean(dim=-1)
     width = max(1, round(_SMOOTH_S * sample_rate / step)) | 1
     window = torch.hann_window(width + 2, periodic=False, dtype=x.dtype, device=x.device)[1:-1]
@@ -58,12 +58,12 @@ def envelope(audio: Mono, sample_rate: int) -> Tensor:
 
 
 def envelope_step(sample_rate: int) -> int:
-    """Samples in a step of `envelope`: 0.25 ms, at least one sample."""
+    """Samples per step of `envelope`: 0.25 ms, at least one sample."""
     return max(1, sample_rate // 4000)
 
 
 def attack_time(audio: Mono, sample_rate: int) -> Tensor:
-    """Rise time in s from 10 % to 90 % of the envelope's peak, first crossings: `(..., time) -> (...)`."""
+    """Rise time in s of the envelope from 10 % to 90 % of its peak, first crossings: `(..., time) -> (...)`."""
     size = envelope(audio, sample_rate)
     peak = size.amax(dim=-1, keepdim=True)
     rise = _crossing(size, 0.9 * peak) - _crossing(size, 0.1 * peak)
@@ -71,7 +71,7 @@ def attack_time(audio: Mono, sample_rate: int) -> Tensor:
 
 
 def _crossing(size: Tensor, level: Tensor) -> Tensor:
-    """First moment in steps at which `size (..., time)` reaches `level (..., 1)`, between steps by a straight line."""
+    """First time in steps at which `size (..., time)` reaches `level (..., 1)`, interpolated linearly: `(...)`."""
     after = (size >= level).int().argmax(dim=-1, keepdim=True)
     before = (after - 1).clamp_min(0)
     high, low = size.gather(-1, after), size.gather(-1, before)
@@ -82,8 +82,8 @@ def _crossing(size: Tensor, level: Tensor) -> Tensor:
 def decay_time(audio: Mono, sample_rate: int) -> Tensor:
     """Time in s over which the sound decays by 60 dB: `(..., time) -> (...)`.
 
-    A line is fitted to the energy that is still to come (backward integral) between 5 and 35 dB under its start, and
-    extrapolated to 60 dB, so that it needs no silence at the end and hears a noisy tail. A single click has 0.
+    A line is fitted to the backward integral of the energy between -5 and -35 dB, and extrapolated to -60 dB, so that no silence at
+    the end is needed and a noisy tail counts. A single click has 0.
     """
     x = as_mono(audio).double() if not _is_mps(audio) else as_mono(audio)
     block = envelope_step(sample_rate)
@@ -100,11 +100,11 @@ def decay_time(audio: Mono, sample_rate: int) -> Tensor:
     spread = (used * (t - t_mean[..., None]).square()).sum(dim=-1)
     slope = (used * (t - t_mean[..., None]) * (level - y_mean[..., None])).sum(dim=-1) / spread.clamp_min(1e-15)
     fitted = -60 / slope.clamp_max(-1e-6)
-    # Too fast for a fit: the moment at which 35 dB are gone, taken to 60 dB.
+    # Too fast for a fit: the time of -35 dB, extrapolated to -60 dB.
     crossed = (level <= -35).to(torch.int8)
     quick = torch.where(crossed.amax(dim=-1) > 0, (crossed.argmax(dim=-1) - 1).clamp_min(0) * (block / sample_rate) * (60 / 35), 0.0)
-    found = torch.where(count >= 4, fitted, quick)
-    return torch.where(left[..., 0] > 0, found, 0.0).float()
+    seconds = torch.where(count >= 4, fitted, quick)
+    return torch.where(left[..., 0] > 0, seconds, 0.0).float()
 
 
 def _spectrum(audio: Mono) -> Tensor:

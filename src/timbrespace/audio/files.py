@@ -1,4 +1,4 @@
-"""Finding, reading, writing and resampling sound files. Nothing here ever opens a source file for writing."""
+"""Finds, reads and writes sound files. A source file is never opened for writing."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ __all__ = [
 AUDIO_SUFFIXES: frozenset[str] = frozenset(
     (".wav", ".wave", ".bwf", ".rf64", ".w64", ".aif", ".aiff", ".aifc", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".caf", ".au", ".snd")
 )
-UNREADABLE_SUFFIXES: frozenset[str] = frozenset((".m4a", ".aac", ".wma", ".ape", ".wv", ".rex", ".rx2"))  # sound, but no open reader
+UNREADABLE_SUFFIXES: frozenset[str] = frozenset((".m4a", ".aac", ".wma", ".ape", ".wv", ".rex", ".rx2"))  # audio, but no reader
 SUBTYPES = ("PCM_16", "PCM_24", "FLOAT")
-_BLOCK = 1 << 22  # frames read at once: long many-channel files are mixed block by block
+_BLOCK = 1 << 22  # frames read at once: long files with many channels are mixed block by block
 
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What the header of a sound file says: `sample_rate` in Hz, `frames` samples per channel."""
+    """The header of a sound file: sample_rate in Hz, frames is samples per channel."""
 
     sample_rate: int
     channels: int
@@ -59,23 +59,24 @@ class AudioInfo:
 
 
 def find_audio(folder: Path | str, *, problems: list[tuple[Path, str]] | None = None) -> list[Path]:
-    """All sound files below `folder`, sorted by relative path; hidden files and folders are left out.
+    """All sound files below `folder`, sorted by relative path, without hidden files and folders.
 
-    Links to folders are followed, each real folder is visited once, so loops end. Files are chosen by suffix only. What cannot be
-    read (a closed sub-folder, a format without an open reader) is appended to `problems` as (path, reason).
-    Raises AudioFileError when `folder` is missing, not a folder, or closed.
+    Files are found by suffix. Links to folders are followed, and each real folder is visited once, so that loops end. Sub-folders that
+    cannot be opened and formats that cannot be read are appended to `problems` as (path, reason).
+    Raises AudioFileError if `folder` is missing, not a folder, or cannot be opened.
     """
     folder = Path(folder)
     if not folder.exists():
         raise AudioFileError(f"{folder} does not exist; give a folder of sound files")
     if not folder.is_dir():
         raise AudioFileError(f"{folder} is not a folder; give the folder that holds the sound files")
-    found: list[Path] = []
-    _walk(folder, folder, set(), found, problems if problems is not None else [])
-    return sorted(found, key=lambda path: path.relative_to(folder).as_posix())
+    files: list[Path] = []
+    _walk(folder, folder, set(), files, problems if problems is not None else [])
+    return sorted(files, key=lambda path: path.relative_to(folder).as_posix())
 
 
-def _walk(folder: Path, top: Path, seen: set[str], found: list[Path], problems: list[tuple[Path, str]]) -> None:
+def _walk(folder: Path, top: Path, seen: set[str], files: list[Path], problems: list[tuple[Path, str]]) -> None:
+    """Appends the sound files below `folder` to `files`."""
     real = os.path.realpath(folder)
     if real in seen:
         return
@@ -95,17 +96,17 @@ def _walk(folder: Path, top: Path, seen: set[str], found: list[Path], problems: 
         suffix = path.suffix.lower()
         try:
             if entry.is_dir():
-                _walk(path, top, seen, found, problems)
+                _walk(path, top, seen, files, problems)
             elif suffix in AUDIO_SUFFIXES:
-                found.append(path)  # a broken link too: it is reported when it is opened
+                files.append(path)  # also a broken link: it is reported when it is opened
             elif suffix in UNREADABLE_SUFFIXES:
                 problems.append((path, f"{suffix} files are not read; convert it to WAV or FLAC"))
         except OSError as error:
-            problems.append((path, f"cannot be looked at: {error.strerror or error}"))
+            problems.append((path, f"cannot be examined: {error.strerror or error}"))
 
 
 def probe(path: Path | str) -> AudioInfo:
-    """Reads the header. Raises AudioFileError with the reason: missing, empty, not audio, truncated, impossible figures."""
+    """The header of a sound file. Raises AudioFileError if it is missing, empty, not audio, truncated, or has impossible values."""
     path = Path(path)
     try:
         if not path.is_file():
@@ -114,7 +115,7 @@ def probe(path: Path | str) -> AudioInfo:
             raise AudioFileError(f"{path}: empty file (0 bytes)")
         reason = truncation(path)
         if reason:
-            raise AudioFileError(f"{path}: {reason}; get a whole copy of it")
+            raise AudioFileError(f"{path}: {reason}; get a complete copy of it")
         head = soundfile.info(_name(path))
     except OSError as error:
         raise AudioFileError(f"{path}: cannot be opened: {error.strerror or error}") from None
@@ -123,14 +124,15 @@ def probe(path: Path | str) -> AudioInfo:
     if not LOWEST_RATE <= head.samplerate <= HIGHEST_RATE or head.channels < 1:
         raise AudioFileError(f"{path}: damaged header ({head.samplerate} Hz, {head.channels} channels)")
     if head.frames < 1:
-        raise AudioFileError(f"{path}: holds no samples")
+        raise AudioFileError(f"{path}: contains no samples")
     return AudioInfo(head.samplerate, head.channels, head.frames, head.format, head.subtype)
 
 
 def read(path: Path | str, *, sample_rate: int | None = None, channels: int | None = None) -> tuple[Tensor, int]:
-    """Reads a whole file as ((channels, time) float32, rate in Hz), resampled and mixed to what is asked.
+    """Audio of a whole file and its rate in Hz: `((channels, time) float32, rate)`.
 
-    Raises AudioFileError: not audio, truncated, no samples, NaN or infinite samples.
+    sample_rate, channels: what it is resampled and mixed to; None: as in the file. Raises AudioFileError for a file that is not audio,
+    is truncated, or contains no, NaN or infinite samples.
     """
     import torch
 
@@ -143,10 +145,10 @@ def read(path: Path | str, *, sample_rate: int | None = None, channels: int | No
 def read_array(
     path: Path | str, *, channels: int | None = None, start: int = 0, frames: int | None = None, info: AudioInfo | None = None
 ) -> tuple[np.ndarray, int]:
-    """`read` without torch and without resampling, from frame `start` on, `frames` long (None: to the end).
+    """As `read`, without PyTorch and resampling: `((channels, time) float32 in C order, rate in Hz)`.
 
-    Returns ((channels, time) float32 C-order, rate in Hz). Mono of a file whose channels cancel is its loudest channel.
-    `info`: what `probe` said, to save asking again. Raises AudioFileError.
+    start, frames: the part to read, in samples; None: to the end. info: the result of `probe`, if it is known. If the channels cancel
+    in mono, the result is the loudest channel. Raises AudioFileError.
     """
     path = Path(path)
     info = info or probe(path)
@@ -155,14 +157,17 @@ def read_array(
     if channels == 1 and info.channels > 1 and float(np.vdot(audio, audio)) < 1e-3 * energy.max():
         audio, _ = _read_blocks(path, info, start, expected, 1, only=int(energy.argmax()))
     if not np.isfinite(audio).all():
-        raise AudioFileError(f"{path}: holds NaN or infinite samples; export it again from where it came")
+        raise AudioFileError(f"{path}: contains NaN or infinite samples; export it again from its source")
     return audio, info.sample_rate
 
 
 def _read_blocks(
     path: Path, info: AudioInfo, start: int, expected: int, channels: int | None, *, only: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Returns audio (channels, time) and, where channels are mixed, the energy of each; `only` picks one source channel."""
+    """Audio `(channels, time)` and the energy of each source channel, which is 0 unless channels are mixed.
+
+    start, expected: the part to read, in samples. only: a single source channel.
+    """
     blocks, energy, missing = [], np.zeros(info.channels), expected
     mixing = info.channels > 1 and channels == 1 and only is None
     try:
@@ -181,14 +186,14 @@ def _read_blocks(
     except OSError as error:
         raise AudioFileError(f"{path}: cannot be opened: {error.strerror or error}") from None
     except (soundfile.SoundFileError, RuntimeError, ValueError, MemoryError) as error:
-        raise AudioFileError(f"{path}: damaged ({_library_reason(error)}); get a whole copy of it") from None
+        raise AudioFileError(f"{path}: damaged ({_library_reason(error)}); get a complete copy of it") from None
     if missing:
-        raise AudioFileError(f"{path}: truncated: {expected - missing} of {expected} frames could be read; get a whole copy of it")
+        raise AudioFileError(f"{path}: truncated: {expected - missing} of {expected} frames could be read; get a complete copy of it")
     return (blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)), energy
 
 
 def _name(path: Path) -> str | bytes:
-    """The name as the library takes it; bytes where a name need not be text."""
+    """The file name for libsndfile: bytes on systems where a name need not be text."""
     return str(path) if os.name == "nt" else os.fsencode(path)
 
 
@@ -198,28 +203,29 @@ def _library_reason(error: Exception) -> str:
 
 
 def write(path: Path | str, audio: Tensor, sample_rate: int, *, subtype: str = "PCM_24", force: bool = False) -> None:
-    """Writes (channels, time) as a WAV file, whole or not at all; the same audio always gives the same bytes.
+    """Writes audio `(channels, time)` atomically as a WAV file; the same audio always gives the same bytes.
 
-    `subtype`: PCM_16, PCM_24 (both clip at full scale) or FLOAT. Raises ShapeError, ConfigError, OutputExistsError, TimbrespaceError.
+    sample_rate: Hz. subtype: PCM_16, PCM_24 (both clip at full scale) or FLOAT. Raises ShapeError, ConfigError, OutputExistsError,
+    TimbrespaceError.
     """
     data = np.asarray(audio.detach().cpu().numpy() if hasattr(audio, "detach") else audio, dtype=np.float32)
     if data.ndim != 2 or 0 in data.shape:
         raise ShapeError(f"audio to write must have the shape (channels, time) with at least one sample, not {tuple(data.shape)}")
     if not np.isfinite(data).all():
-        raise ShapeError(f"audio for {path} holds NaN or infinite samples")
+        raise ShapeError(f"audio for {path} contains NaN or infinite samples")
     if subtype not in SUBTYPES:
         raise ConfigError(f"subtype is {subtype!r}, allowed are {', '.join(SUBTYPES)}")
-    # The encoder calls back into Python, where a Ctrl-C would be swallowed and the file come out broken: threads get no signals.
+    # The encoder calls back into Python, where Ctrl-C would be lost and the file broken; threads receive no signals.
     with ThreadPoolExecutor(1) as pool:
         wav = pool.submit(_encoded, data.T, int(sample_rate), subtype).result()
     peak = wav[:4096].find(b"PEAK")
     if subtype == "FLOAT" and peak > 0:
-        wav[peak + 12 : peak + 16] = bytes(4)  # the time of day that libsndfile puts there
+        wav[peak + 12 : peak + 16] = bytes(4)  # the time of day that libsndfile writes there
     write_bytes(path, bytes(wav), force=force)
 
 
 def _encoded(data: np.ndarray, sample_rate: int, subtype: str) -> bytearray:
-    """A WAV file in memory of (time, channels) float32."""
+    """The bytes of a WAV file of `data (time, channels)` float32."""
     buffer = io.BytesIO()
     soundfile.write(buffer, data, sample_rate, format="WAV", subtype=subtype)
     return bytearray(buffer.getvalue())

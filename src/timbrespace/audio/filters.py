@@ -1,7 +1,7 @@
-"""Filters for many signals at once, each with a cut-off and resonance of its own: biquads and the four-pole ladder.
+"""Filters for many signals at once, each with its own cut-off and resonance: biquads and the four-pole ladder.
 
-A filter is made as second-order sections `(..., sections, 6)`, scipy's form (b0 b1 b2 a0 a1 a2, a0 = 1); `run` puts signals
-through them. All sections are stable for every setting that is allowed. Frequencies in Hz.
+A filter is an array of second-order sections `(..., sections, 6)` in scipy's form (b0 b1 b2 a0 a1 a2, a0 = 1); `run` applies it. All
+sections are stable for every allowed setting. Frequencies in Hz.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from timbrespace.contracts import ConfigError, ShapeError
 Array = NDArray[np.float64]
 
 KINDS = ("low", "high", "band", "notch", "peak")
-SELF_OSCILLATION = 4.0  # the ladder's feedback from which it rings for ever
+SELF_OSCILLATION = 4.0  # the ladder's feedback from which on it oscillates
 _EDGE = 0.4999  # of the sample rate: the highest cut-off
 
 
 def biquad(kind: str, hertz: ArrayLike, q: ArrayLike, *, sample_rate: float, gain_db: ArrayLike = 0.0) -> Array:
     """Second-order filters after the audio-EQ cookbook (bilinear transform, cut-off kept): `(...) -> (..., 1, 6)`.
 
-    kind: 'low' and 'high' pass (gain `q` at the cut-off), 'band' pass (0 dB at its centre), 'notch', 'peak' (`gain_db` at its
-    centre). hertz, q and gain_db spread against each other. Raises ConfigError.
+    kind: 'low' or 'high' pass (gain `q` at the cut-off), 'band' pass (0 dB at the centre), 'notch', or 'peak' (`gain_db` at the
+    centre). hertz, q and gain_db are broadcast against each other. Raises ConfigError.
     """
     if kind not in KINDS:
         raise ConfigError(f"there is no biquad of the kind {kind!r}; known are: {', '.join(KINDS)}")
@@ -56,7 +56,7 @@ def ladder(hertz: ArrayLike, feedback: ArrayLike, *, sample_rate: float) -> Arra
     """The linear four-pole ladder, H(s) = 1 / (k + (1 + s/w)^4), by bilinear transform with the cut-off kept: `(...) -> (..., 2, 6)`.
 
     feedback: k from 0 (four plain poles, -12 dB at the cut-off) to just under 4 (self-oscillation). The gain is 1 / (1 + k) at
-    0 Hz, and 1 / (4 - k) with the phase turned half round at the cut-off. Raises ConfigError.
+    0 Hz, and 1 / (4 - k) with a phase of 180° at the cut-off. Raises ConfigError.
     """
     hertz, k = np.broadcast_arrays(_cutoffs(hertz, sample_rate), _numbers("feedback", feedback, 0.0, SELF_OSCILLATION * (1 - 1e-6)))
     g = np.tan(np.pi * hertz / sample_rate)
@@ -72,46 +72,47 @@ def ladder(hertz: ArrayLike, feedback: ArrayLike, *, sample_rate: float) -> Arra
 
 
 def feedback_of(q: ArrayLike) -> Array:
-    """The ladder's feedback k = 4 (1 - 1/q) for a resonance q >= 1: the gain at the cut-off is then q / 4, as a biquad's grows with q."""
+    """The ladder's feedback k = 4 (1 - 1/q) for a resonance q >= 1: the gain at the cut-off is then q / 4."""
     return SELF_OSCILLATION * (1 - 1 / _numbers("q", q, 1.0, 1e6))
 
 
 def settling(sections: Array, *, fall_db: float = 120.0) -> NDArray[np.int64]:
-    """Samples after which what a filter rings of its own has fallen by `fall_db`: `(..., sections, 6) -> (...)`."""
+    """Samples until the impulse response of a filter has decayed by `fall_db`: `(..., sections, 6) -> (...)`."""
     a1, a2 = sections[..., 4], sections[..., 5]
     root = np.sqrt((a1 / 2) ** 2 - a2 + 0j)
     radius = np.maximum(np.abs(-a1 / 2 + root), np.abs(-a1 / 2 - root)).max(axis=-1)
-    # Four poles that coincide ring as n³ r^n: ten time constants more, and a few samples, cover it.
+    # Four coincident poles decay as n³ r^n: ten more time constants and a few samples cover that.
     constant = -1 / np.log(np.clip(radius, 1e-12, 1 - 1e-12))
     return np.asarray(np.ceil((fall_db / 20 * np.log(10) + 10) * constant + 64), dtype=np.int64)
 
 
 def run(waves: ArrayLike, sections: Array) -> Array:
-    """Filters signals from rest: `(batch, time)` through `(batch, sections, 6)`, or one `(time,)` through `(sections, 6)`.
+    """Filtered signals of the shape of `waves`: `(batch, time)` with filters `(batch, sections, 6)`, or `(time,)` with `(sections, 6)`.
 
-    Each signal goes through its own filter alone, so that the result does not depend on the others. Raises ShapeError.
+    The initial state is zero. Each signal is filtered alone, so that its result does not depend on the others. Raises ShapeError.
     """
     x = np.asarray(waves, dtype=np.float64)
     if sections.ndim != x.ndim + 1 or x.ndim not in (1, 2) or sections.shape[:-2] != x.shape[:-1] or sections.shape[-1] != 6:
-        raise ShapeError(f"signals {x.shape} and filters {sections.shape} do not fit: (batch, time) go through (batch, sections, 6)")
+        raise ShapeError(f"signals {x.shape} and filters {sections.shape} do not match: (batch, time) needs (batch, sections, 6)")
     if x.ndim == 1:
         return np.asarray(signal.sosfilt(sections, x))
     return np.stack([signal.sosfilt(sos, row) for sos, row in zip(sections, x, strict=True)]) if len(x) else x
 
 
 def response(sections: Array, hertz: ArrayLike, *, sample_rate: float) -> NDArray[np.complex128]:
-    """Complex gain at frequencies: `(..., sections, 6)` and `(frequencies,)` give `(..., frequencies)`."""
+    """Complex gain of a filter `(..., sections, 6)` at frequencies `(frequencies,)` in Hz: `(..., frequencies)`."""
     z = np.exp(-2j * np.pi * np.atleast_1d(np.asarray(hertz, dtype=np.float64)) / sample_rate)  # one sample's delay
     b0, b1, b2, a0, a1, a2 = (sections[..., k, None] for k in range(6))
     return np.asarray(((b0 + z * (b1 + z * b2)) / (a0 + z * (a1 + z * a2))).prod(axis=-2))
 
 
 def driven_ladder(waves: ArrayLike, hertz: ArrayLike, feedback: ArrayLike, *, sample_rate: float, drive: float) -> Array:
-    """The ladder with a tanh before its first pole: `(batch, time)`, or `(time,)`, of the same shape back.
+    """Signals through the ladder with a tanh before its first pole; `(batch, time)` or `(time,)`, as `waves`.
 
-    The delay-free loop is solved as if it were linear, then what enters the poles is bent to tanh(drive · u) / drive: towards
-    drive 0 the linear ladder, bounded for any feedback (by 1 / drive for cut-offs up to a quarter of the rate). hertz, feedback:
-    one or `(batch,)`; feedback up to 8, from 4 on it sings by itself. drive: over 0, up to 100. Raises ConfigError, ShapeError.
+    The delay-free loop is solved as if it were linear, then the input u of the poles is replaced by tanh(drive · u) / drive. The limit
+    at drive 0 is the linear ladder; the output is bounded for any feedback (by 1 / drive for cut-offs up to a quarter of the rate).
+    hertz, feedback: scalars or `(batch,)`; feedback up to 8, with self-oscillation from 4. drive: over 0, up to 100. Raises
+    ConfigError, ShapeError.
     """
     x = np.asarray(waves, dtype=np.float64)
     if x.ndim not in (1, 2):
@@ -130,13 +131,13 @@ def driven_ladder(waves: ArrayLike, hertz: ArrayLike, feedback: ArrayLike, *, sa
 
 @cache
 def _kernel() -> Callable[..., Any]:
-    from numba import njit  # loads and compiles, so only when a driven ladder is wanted
+    from numba import njit  # late: loading and compiling take seconds
 
     def through(rows: Array, g: Array, k: Array, drive: float) -> Array:
         out = np.empty_like(rows)
         for i in range(rows.shape[0]):
-            part = g[i] / (1 + g[i])  # of a pole's input that is in its output at once
-            rest = 1 / (1 + g[i])  # of its state
+            part = g[i] / (1 + g[i])  # share of the input of a pole in its output
+            rest = 1 / (1 + g[i])  # share of its state
             s1 = s2 = s3 = s4 = 0.0
             for n in range(rows.shape[1]):
                 held = rest * (s4 + part * (s3 + part * (s2 + part * s1)))

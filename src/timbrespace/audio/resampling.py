@@ -1,4 +1,4 @@
-"""Changing the number of channels and the sample rate. Use it through `timbrespace.audio.files`."""
+"""Conversion of the number of channels and of the sample rate. Import it from `timbrespace.audio.files`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ LOWEST_RATE, HIGHEST_RATE = 1_000, 1_536_000  # Hz; outside, a header is damaged
 
 
 def mix(audio: np.ndarray, channels: int | None) -> np.ndarray:
-    """(any, time) -> (channels, time) float32: source channel i joins channel i % channels (mean); fewer ones are repeated."""
+    """Audio with another number of channels: `(any, time) -> (channels, time)` float32.
+
+    Channel k is the mean of the source channels i with i % channels == k; fewer source channels are repeated. None: unchanged. Raises
+    ConfigError.
+    """
     have = audio.shape[0]
     if channels is None or channels == have:
         return np.ascontiguousarray(audio, dtype=np.float32)
@@ -26,7 +30,7 @@ def mix(audio: np.ndarray, channels: int | None) -> np.ndarray:
         return np.ascontiguousarray(audio[np.arange(channels) % have], dtype=np.float32)
     out = np.empty((channels, audio.shape[1]), np.float32)
     with np.errstate(over="ignore", invalid="ignore"):
-        for i in range(channels):  # adding up is several times quicker than mean() over the short axis
+        for i in range(channels):  # adding is several times faster than mean() over the short axis
             sources = audio[i::channels]
             out[i] = sources[0]
             for source in sources[1:]:
@@ -36,7 +40,7 @@ def mix(audio: np.ndarray, channels: int | None) -> np.ndarray:
 
 
 def resample(audio: Tensor, from_rate: int, to_rate: int) -> Tensor:
-    """Resamples (..., time) from `from_rate` to `to_rate` Hz with soxr (HQ); the length becomes round(time · to / from), at least 1."""
+    """Audio `(..., time)` resampled from `from_rate` to `to_rate` Hz with soxr (HQ); its length is round(time · to / from), at least 1."""
     import torch
 
     if from_rate == to_rate:
@@ -47,14 +51,14 @@ def resample(audio: Tensor, from_rate: int, to_rate: int) -> Tensor:
 
 
 def resample_array(audio: np.ndarray, from_rate: int, to_rate: int) -> np.ndarray:
-    """`resample` for arrays (channels, time) float32. Raises ConfigError for impossible rates."""
+    """`resample` for arrays `(channels, time)` float32. Raises ConfigError for rates out of range."""
     for rate in (from_rate, to_rate):
         if not LOWEST_RATE <= rate <= HIGHEST_RATE:
             raise ConfigError(f"a sample rate of {rate} Hz is not possible; allowed is {LOWEST_RATE} to {HIGHEST_RATE} Hz")
     if from_rate == to_rate or audio.shape[-1] == 0:
         return audio
     length = max(1, round(audio.shape[-1] * to_rate / from_rate))
-    least = -(-from_rate // to_rate)  # a shorter input would come out as nothing at all
+    least = -(-from_rate // to_rate)  # a shorter input would give no samples
     if audio.shape[-1] < least:
         audio = np.pad(audio, ((0, 0), (0, least - audio.shape[-1])))
     out = soxr.resample(np.ascontiguousarray(audio.T), from_rate, to_rate).T[:, :length]

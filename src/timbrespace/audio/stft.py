@@ -6,7 +6,7 @@ Periodic Hann window, frames centred on multiples of the hop, zeros beyond both 
              |        |        |       …       |
     frame    0        1        2       …   time // hop        frames = 1 + time // hop
 
-Any length of at least one sample goes in, and the same length comes out.
+Any length of at least one sample is possible; the inverse transform restores it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from timbrespace.contracts import ConfigError, ShapeError, check_audio
 
-# Squared windows overlap to at least this much; only the last few samples at hops near n_fft / 2 come under it.
+# The least sum of squared windows; only the last few samples at hops near n_fft / 2 have less.
 _LEAST_OVERLAP = 1e-8
 
 
@@ -44,7 +44,7 @@ def stft(audio: Tensor, *, n_fft: int, hop: int) -> Tensor:
 
 
 def istft(spectrum: Tensor, *, n_fft: int, hop: int, length: int) -> Tensor:
-    """The way back: `complex (batch, channels, n_fft // 2 + 1, frames) -> (batch, channels, length)`.
+    """Inverse of `stft`: `complex (batch, channels, n_fft // 2 + 1, frames) -> (batch, channels, length)`.
 
     Least-squares overlap-add. length: samples, with `frames == 1 + length // hop`. The round trip keeps at least 120 dB
     (float32) for hops up to n_fft // 4; at larger hops a last sample that only a window's edge reaches is less exact.
@@ -58,7 +58,7 @@ def istft(spectrum: Tensor, *, n_fft: int, hop: int, length: int) -> Tensor:
         raise ShapeError(f"the spectrum has {bins} bins, n_fft {n_fft} needs {n_fft // 2 + 1}")
     if length < 1 or frames != 1 + length // hop:
         raise ShapeError(
-            f"{frames} frames at hop {hop} stand for {(frames - 1) * hop}…{frames * hop - 1} samples (at least 1), not for length {length}"
+            f"{frames} frames at hop {hop} are {(frames - 1) * hop}…{frames * hop - 1} samples (at least 1), not length {length}"
         )
     pieces = torch.fft.irfft(spectrum.transpose(-1, -2), n=n_fft)
     window = torch.hann_window(n_fft, dtype=pieces.dtype, device=pieces.device)
@@ -71,7 +71,7 @@ def istft(spectrum: Tensor, *, n_fft: int, hop: int, length: int) -> Tensor:
 def spectra(audio: Tensor, *, n_fft: int, hop: int) -> Tensor:
     """The transform of `stft`, frames first: `(batch, channels, time) -> complex (batch, channels, 1 + time // hop, n_fft // 2 + 1)`.
 
-    A frame is one run of memory for the FFT and for whoever reads it. Raises ConfigError; audio is not checked here.
+    A frame is contiguous in memory, which is faster for the FFT and for its readers. Raises ConfigError; audio is not checked.
     """
     _check_window(n_fft, hop)
     padded = functional.pad(audio, (n_fft // 2, n_fft // 2))
@@ -80,10 +80,10 @@ def spectra(audio: Tensor, *, n_fft: int, hop: int) -> Tensor:
 
 
 def power_spectrogram(audio: Tensor, *, n_fft: int, hop: int) -> Tensor:
-    """`(batch, channels, time) -> (batch, channels, n_fft // 2 + 1, 1 + time // hop)`: |STFT|² without ever taking a root.
+    """`(batch, channels, time) -> (batch, channels, n_fft // 2 + 1, 1 + time // hop)`: |STFT|² without a square root.
 
-    Frames lie first in memory and the complex numbers are read as pairs: about four times faster than stft().abs().square().
-    Raises ConfigError; audio is not checked here.
+    Frames are contiguous in memory and complex numbers are read as pairs: about four times faster than stft().abs().square().
+    Raises ConfigError; audio is not checked.
     """
     pairs = torch.view_as_real(spectra(audio, n_fft=n_fft, hop=hop))
     return (pairs[..., 0].square() + pairs[..., 1].square()).transpose(-1, -2)

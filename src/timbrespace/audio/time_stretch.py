@@ -1,13 +1,12 @@
-"""Longer or shorter without another pitch: a phase-locked vocoder that leaves attacks as they are.
+"""Time stretching without a change of pitch: a phase-locked vocoder that keeps attacks.
 
-Frame m of the result lies at m · hop and shows the source at another place. Its spectrum is read there (now) and one hop before
-(before). Around each peak of the spectrum all bins are turned by one angle, the one that best carries the previous frame of the
-result on:
+Frame m of the result, at m · hop, is read at another position of the source: the spectrum there (now) and one hop earlier (before).
+All bins around a peak of the spectrum are rotated by one angle, the one that best continues the previous frame of the result:
 
     turn = angle of the sum over bins and channels of (previous frame of the result) · conj(before)
 
-so that partials go on without a break, bins around a peak keep their phases to each other (Laroche and Dolson's identity locking),
-and so do the channels. Around onsets the source is passed through at its own speed, with all angles put back at the onset itself.
+so that partials continue without a break, and bins around a peak keep their relative phases (Laroche and Dolson's identity phase
+locking), as do the channels. Around onsets the source is copied at its original speed, with all angles reset at the onset itself.
 """
 
 from __future__ import annotations
@@ -24,16 +23,16 @@ from timbrespace.contracts import ConfigError
 
 Wave = NDArray[np.float32]
 
-LEAST, MOST = 0.25, 4.0  # of the length
+LEAST, MOST = 0.25, 4.0  # factors of the length
 _WINDOW_S = 0.046  # 2048 samples at 44.1 kHz
-_BLOCK_S, _BLOCKS = 0.011, 4  # onsets: a block's level against the loudest of the blocks before it
-_RISE_DB, _HEARD_DB = 9.0, 30.0  # an onset rises by so much, and lies at most so far under the loudest block
+_BLOCK_S, _BLOCKS = 0.011, 4  # onsets: the level of a block relative to the loudest of the blocks before it
+_RISE_DB, _RANGE_DB = 9.0, 30.0  # an onset is this much louder, and at most this far below the loudest block
 
 
 def stretch(audio: Wave, factor: float, *, sample_rate: int) -> Wave:
     """The sound `factor` times as long at the same pitch: `(time, channels) -> (max(1, round(time · factor)), channels)`.
 
-    factor: 0.25 to 4; at 1 the very same samples come back. Raises ConfigError.
+    factor: 0.25 to 4; 1 returns the same samples. Raises ConfigError.
     """
     if not LEAST <= factor <= MOST:  # also refuses NaN
         raise ConfigError(f"the factor of a stretch is {factor}, allowed is {LEAST:g} to {MOST:g}")
@@ -41,15 +40,15 @@ def stretch(audio: Wave, factor: float, *, sample_rate: int) -> Wave:
         return audio
     size = max(64, 1 << round(np.log2(_WINDOW_S * sample_rate)))
     hop, length = size // 4, max(1, round(len(audio) * factor))
-    places, onsets = _places(audio, length, hop=hop, size=size, sample_rate=sample_rate)
+    positions, onsets = _positions(audio, length, hop=hop, size=size, sample_rate=sample_rate)
     window = np.hanning(size + 1)[:-1].astype(np.float32)
     # Frame by frame: (frames, channels, bins)
     padded = np.pad(audio.T, ((0, 0), (size // 2 + hop, 2 * size))).astype(np.float32)
     views = np.lib.stride_tricks.sliding_window_view(padded, size, axis=1)
-    now, before = (np.ascontiguousarray(fft.rfft(views[:, at] * window).swapaxes(0, 1)) for at in (places + hop, places))
+    now, before = (np.ascontiguousarray(fft.rfft(views[:, at] * window).swapaxes(0, 1)) for at in (positions + hop, positions))
     _kernel()(now, before, onsets)
     pieces = fft.irfft(now, size).astype(np.float32) * window
-    out = np.zeros((audio.shape[1], (len(places) + 3) * hop), np.float32)
+    out = np.zeros((audio.shape[1], (len(positions) + 3) * hop), np.float32)
     weight = np.zeros(out.shape[1], np.float32)
     for m, piece in enumerate(pieces):
         out[:, m * hop : m * hop + size] += piece
@@ -58,50 +57,50 @@ def stretch(audio: Wave, factor: float, *, sample_rate: int) -> Wave:
     return np.ascontiguousarray((out[:, inside] / weight[inside]).T)
 
 
-def _places(audio: Wave, length: int, *, hop: int, size: int, sample_rate: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Where in the source each frame of the result reads, in samples `(frames,)`, and which frames begin an onset `(frames,)`."""
+def _positions(audio: Wave, length: int, *, hop: int, size: int, sample_rate: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Position in the source of each frame of the result, in samples `(frames,)`, and which frames start an onset `(frames,)`."""
     time = len(audio)
     half = size // 2
-    most = 0.5 * min(time, length)  # of the source that passes at its own speed: the rest has to make up for it
+    most = 0.5 * min(time, length)  # of the source is copied at its original speed: the rest has to compensate
     kept: list[tuple[float, float]] = []
-    found = [0, *_onsets(audio, sample_rate)]
-    for onset in found:
+    onsets = [0, *_onsets(audio, sample_rate)]
+    for onset in onsets:
         begin, end = max(float(onset - half), kept[-1][1] if kept else 0.0), float(min(onset + half, time))
         end = min(end, begin + most - sum(b - a for a, b in kept))
         if end > begin:
             kept.append((begin, end))
-    own = sum(b - a for a, b in kept)
-    speed = (length - own) / max(time - own, 1e-9)
+    copied = sum(b - a for a, b in kept)
+    speed = (length - copied) / max(time - copied, 1e-9)
     source, result = [0.0], [0.0]
     for begin, end in kept:
-        for place, slope in ((begin, speed), (end, 1.0)):
-            result.append(result[-1] + (place - source[-1]) * slope)
-            source.append(place)
+        for position, slope in ((begin, speed), (end, 1.0)):
+            result.append(result[-1] + (position - source[-1]) * slope)
+            source.append(position)
     source += [float(time), time + 4.0 * size]
     result += [float(length), length + 4.0 * size]
     frames = np.arange(-(-(length + half) // hop) + 1) * hop
-    # At either end of the source, windows that hang over it see silence.
-    places = np.rint(np.interp(frames, result, source)).astype(np.int64)
-    begins = np.zeros(len(places), dtype=bool)
-    begins[0] = True
-    begins[np.searchsorted(places, found[1:]).clip(0, len(places) - 1)] = True
-    return places.clip(0, time + size - 1), begins
+    # Windows that extend beyond the source see silence.
+    positions = np.rint(np.interp(frames, result, source)).astype(np.int64)
+    starts = np.zeros(len(positions), dtype=bool)
+    starts[0] = True
+    starts[np.searchsorted(positions, onsets[1:]).clip(0, len(positions) - 1)] = True
+    return positions.clip(0, time + size - 1), starts
 
 
 def _onsets(audio: Wave, sample_rate: int) -> list[int]:
-    """Samples at which a sound strikes anew after its beginning, at least four blocks apart."""
+    """Samples at which onsets after the first one start, at least four blocks apart."""
     block = max(8, round(_BLOCK_S * sample_rate))
     count = len(audio) // block
     if count <= _BLOCKS:
         return []
-    # Differences stand for the sound: an onset shows in the highs, and the swing of a low tone is not one.
+    # Differences of samples: an onset has high frequencies, and the swing of a low tone is not an onset.
     edges = np.diff(audio, axis=0, prepend=audio[:1])[: count * block].astype(np.float64)
     level = 10 * np.log10(np.square(edges).reshape(count, -1).mean(1) + 1e-30)
     before = np.lib.stride_tricks.sliding_window_view(level, _BLOCKS).max(1)[:-1]
     rise = level[_BLOCKS:] - before
-    struck = np.flatnonzero((rise > _RISE_DB) & (level[_BLOCKS:] > level.max() - _HEARD_DB)) + _BLOCKS
+    rising = np.flatnonzero((rise > _RISE_DB) & (level[_BLOCKS:] > level.max() - _RANGE_DB)) + _BLOCKS
     out: list[int] = []
-    for k in struck:
+    for k in rising:
         if not out or k * block - out[-1] >= _BLOCKS * block:
             out.append(int(k) * block)
     return out
@@ -109,19 +108,19 @@ def _onsets(audio: Wave, sample_rate: int) -> list[int]:
 
 @cache
 def _kernel() -> Callable[..., Any]:
-    """The compiled recursion over frames; made when first wanted, for loading numba and compiling take seconds."""
+    """The compiled recursion over frames, made at first use, because loading numba and compiling take seconds."""
     from numba import njit
 
     signature = "void(complex64[:, :, ::1], complex64[:, :, ::1], boolean[::1])"
     try:
         compiled: Callable[..., Any] = njit(signature, nogil=True, cache=True)(_lock)
-    except (RuntimeError, OSError):  # no folder to write to; a full disk
+    except (RuntimeError, OSError):  # no folder for the cache, or a full disk
         compiled = njit(signature, nogil=True)(_lock)
     return compiled
 
 
 def _lock(now: np.ndarray, before: np.ndarray, onsets: np.ndarray) -> None:
-    """Turns `now (frames, channels, bins)` in place so that it goes on from frame to frame; see the head of this file."""
+    """Rotates the phases of `now (frames, channels, bins)` in place, so that each frame continues the previous one; see above."""
     frames, channels, bins = now.shape
     power = np.zeros(bins)
     for m in range(1, frames):
@@ -133,7 +132,7 @@ def _lock(now: np.ndarray, before: np.ndarray, onsets: np.ndarray) -> None:
                 power[k] += now[m, c, k].real ** 2 + now[m, c, k].imag ** 2
         begin = 0
         while begin < bins:
-            # A region goes up to its peak, down, and ends where the next one rises.
+            # A region rises to its peak, falls, and ends where the next one rises.
             end = begin + 1
             while end < bins and power[end] >= power[end - 1]:
                 end += 1

@@ -79,7 +79,7 @@ class Corpus:
             raise IndexError(f"clip {index} of a corpus of {len(self)}")
         clip = np.array(self._audio[self._offsets[index] : self._offsets[index + 1]].T, order="C")
         if not np.isfinite(clip).all():
-            raise CorpusError(f"{self.path / names.AUDIO}: clip {index} ({self.clips[index].name}) holds NaN; prepare the corpus again")
+            raise CorpusError(f"{self.path / names.AUDIO}: clip {index} ({self.clips[index].name}) contains NaN; prepare the corpus again")
         return torch.from_numpy(clip)
 
     def indices(self, split: str | None = None, category: str | None = None, *, instrument: str | None = None) -> list[int]:
