@@ -162,7 +162,7 @@ def _instrument(bench: Bench, seed: int) -> Any:
 
 def _real(corpus: Any, clips: Sequence[int], names: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """Embeddings `(n, dims)` and categories `(n,)` of the clips of these classes."""
-    from timbrespace.audio.distance import embedding
+    from timbrespace.audio.embedding import embedding
 
     chosen = [i for i in clips if corpus.clips[i].category in names]
     longest = round(1.5 * corpus.sample_rate)
@@ -171,7 +171,7 @@ def _real(corpus: Any, clips: Sequence[int], names: Sequence[str]) -> tuple[np.n
 
 
 def _new(made: dict[str, list[Any]]) -> tuple[np.ndarray, np.ndarray]:
-    from timbrespace.audio.distance import embedding
+    from timbrespace.audio.embedding import embedding
 
     sounds = [sound for each in made.values() for sound in each]
     points = embedding([sound.audio for sound in sounds], sample_rate=sounds[0].sample_rate)

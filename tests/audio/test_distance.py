@@ -6,7 +6,9 @@ import pytest
 import torch
 
 from timbrespace.audio import distance as m
-from timbrespace.audio.stft import istft, stft
+from timbrespace.audio.analysis import mel_power
+from timbrespace.audio.embedding import EMBEDDING_DIMS, embedding
+from timbrespace.audio.stft import istft, mel_filters, stft
 from timbrespace.contracts import ShapeError
 
 RATE = 44100
@@ -46,8 +48,8 @@ def test_a_tilt_in_frequency():
     # A slope of 0 … 12 dB over the mel bands, matched by its median: uniform in ±6 dB, RMSE 6 / √3.
     sound = noise()
     spectrum = stft(sound, n_fft=1024, hop=256)
-    centres = m.mel_power(sound[:, 0]).shape[1]
-    bank = m.mel_filters(bands=centres, n_fft=1024, sample_rate=RATE, low=20.0, high=22050.0)
+    centres = mel_power(sound[:, 0]).shape[1]
+    bank = mel_filters(bands=centres, n_fft=1024, sample_rate=RATE, low=20.0, high=22050.0)
     band = (bank * torch.arange(centres)[:, None]).sum(0) / bank.sum(0).clamp_min(1e-9)
     tilt = 10 ** (band / (centres - 1) * 12 / 20)
     tilted = istft(spectrum * tilt[:, None], n_fft=1024, hop=256, length=sound.shape[-1])
@@ -83,7 +85,7 @@ def test_the_error_is_a_mean_within_a_sound_not_over_the_batch():
 
 def test_silence_as_a_copy_scores_the_sound_over_its_floor():
     sound = noise()
-    level = 10 * torch.log10(m.mel_power(sound[:, 0]))
+    level = 10 * torch.log10(mel_power(sound[:, 0]))
     over = (level - (level.max() - 80)).clamp_min(0)
     assert float(m.log_mel_error(sound, torch.zeros_like(sound))[0]) == pytest.approx(float(over.square().mean().sqrt()), rel=1e-4)
 
@@ -160,14 +162,14 @@ def test_silence_and_single_samples_give_numbers(measure):
 
 
 def test_mismatched_inputs_are_refused():
-    with pytest.raises(ShapeError, match="2 originals and 1 copies"):
+    with pytest.raises(ShapeError, match="2 originals and 1 reconstructions"):
         m.log_mel_error(noise(2), noise(1))
     with pytest.raises(ShapeError, match="lengths"):
         m.log_mel_error([noise()[0]], [noise()[0]], lengths=torch.tensor([5]))
     with pytest.raises(ShapeError, match="NaN"):
-        m.embedding([torch.full((1, 10), torch.nan)])
+        embedding([torch.full((1, 10), torch.nan)])
     with pytest.raises(ShapeError, match="channels, time"):
-        m.embedding([torch.zeros(10)])
+        embedding([torch.zeros(10)])
 
 
 def test_other_sample_rates_measure_the_same():
@@ -181,13 +183,13 @@ def test_other_sample_rates_measure_the_same():
 
 def test_embedding_ignores_level_leading_silence_padding_and_company():
     sounds = [hit(0.2)[0], hit(0.6, seed=1)[0], torch.sin(torch.arange(30000) * 0.05)[None]]
-    points = m.embedding(sounds)
-    assert points.shape == (3, m.EMBEDDING_DIMS)
-    assert m.EMBEDDING_DIMS <= 72
-    assert torch.allclose(points[1:2], m.embedding(sounds[1:2]), atol=1e-4)
-    louder = m.embedding([0.05 * torch.nn.functional.pad(sound, (0, 4000)) for sound in sounds])
+    points = embedding(sounds)
+    assert points.shape == (3, EMBEDDING_DIMS)
+    assert EMBEDDING_DIMS <= 72
+    assert torch.allclose(points[1:2], embedding(sounds[1:2]), atol=1e-4)
+    louder = embedding([0.05 * torch.nn.functional.pad(sound, (0, 4000)) for sound in sounds])
     assert torch.allclose(points, louder, atol=0.02)
-    late = m.embedding([torch.nn.functional.pad(sound, (3001, 0)) for sound in sounds])
+    late = embedding([torch.nn.functional.pad(sound, (3001, 0)) for sound in sounds])
     nearest = torch.cdist(late, points)
     assert (nearest.argmin(1) == torch.arange(3)).all()
     assert float(nearest.diagonal().max()) < 0.1 * float(torch.cdist(points, points)[0, 1:].min())
@@ -196,7 +198,7 @@ def test_embedding_ignores_level_leading_silence_padding_and_company():
 def test_embedding_distance_is_in_decibels_and_tells_kinds_apart():
     kicks = [torch.sin(2 * torch.pi * f * torch.arange(20000) / RATE)[None] * torch.exp(-torch.arange(20000) / 4000) for f in (55, 60, 65)]
     hats = [hit(0.1, 0.4, seed=s)[0] for s in range(3)]
-    points = m.embedding(kicks + hats)
+    points = embedding(kicks + hats)
     apart = torch.cdist(points, points)
     assert float(apart[:3, :3].max()) < float(apart[:3, 3:].min())
     assert float(apart[3:, 3:].max()) < float(apart[:3, 3:].min())
@@ -204,13 +206,13 @@ def test_embedding_distance_is_in_decibels_and_tells_kinds_apart():
     sound = noise(1, 2.0)[0]
     other = sound.clone()
     other[:, round(0.15 * RATE) :] *= 2
-    moved = m.embedding([sound, other])[:, :64]
+    moved = embedding([sound, other])[:, :64]
     # Levels are relative to the loudest cell, which rises too; the movement between head and tail is what stays.
     assert float((moved[0] - moved[1]).norm()) == pytest.approx(6.02 * math.sqrt(0.5), abs=0.7)
 
 
 def test_embedding_of_silence_and_one_sample_is_finite():
-    assert torch.isfinite(m.embedding([torch.zeros(1, 1), torch.zeros(1, 9000), torch.ones(1, 1)])).all()
+    assert torch.isfinite(embedding([torch.zeros(1, 1), torch.zeros(1, 9000), torch.ones(1, 1)])).all()
 
 
 def test_five_hundred_clips_in_seconds():

@@ -20,7 +20,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from safetensors.torch import save_file
 
-from timbrespace.audio.distance import embedding
+from timbrespace.audio.embedding import embedding
 from timbrespace.cli.main import main
 from timbrespace.contracts import InstrumentFileError
 from timbrespace.synthesis.file.layout import EMBEDDING_FEATURES, current_name

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lib.page import table
 from lib.process import say
-from timbrespace.audio.distance import embedding
+from timbrespace.audio.embedding import embedding
 from timbrespace.evaluation.distribution import COUNT, compare, near_duplicates
 from timbrespace.evaluation.rows import reconstructions
 from timbrespace.parallel import Pool

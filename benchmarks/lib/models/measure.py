@@ -14,7 +14,7 @@ from lib.bench import KEPT_AWAY, bench_for, toy_corpus
 from lib.models.rows import CONTROLS, PCA, Row, dims_key
 from lib.pca import pca_instrument, plain_pca
 from lib.process import run, say
-from timbrespace.audio.distance import embedding
+from timbrespace.audio.embedding import embedding
 from timbrespace.audio.trim import pad_and_normalise, shorten
 from timbrespace.config.build import build_representation
 from timbrespace.config.presets import load_preset

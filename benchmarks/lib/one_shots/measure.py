@@ -10,7 +10,7 @@ from torch import Tensor
 from lib.bench import Bench, Trained
 from lib.pca import plain_pca, with_refinement
 from lib.process import run, say
-from timbrespace.audio.distance import embedding
+from timbrespace.audio.embedding import embedding
 from timbrespace.evaluation.artefacts import artefact_metrics
 from timbrespace.evaluation.distribution import compare
 from timbrespace.evaluation.feature_error import feature_errors, feature_unit

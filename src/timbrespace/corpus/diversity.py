@@ -21,7 +21,7 @@ def most_diverse(features: ArrayLike, count: int, *, rule: Rule = "nearest") -> 
     Time n · count · d, memory n · d.
 
     "mean" is the rule of an earlier sample synthesiser and selects extremes, many of them alike; "nearest" covers the whole space.
-    Measured on 610 recorded drums, as points of `audio.distance.embedding`, 100 selected by mean / nearest / random (20 draws): the
+    Measured on 610 recorded drums, as points of `audio.embedding.embedding`, 100 selected by mean / nearest / random (20 draws): the
     distance of the other sounds to the nearest selected one is 10.4 / 6.3 / 6.2 dB on average, 20.9 / 9.5 / 21.2 at worst; that of
     sounds of unseen kits 10.8 / 8.6 / 8.3; 8 / 17 / 16 of 20 kinds are selected. With 200 selected: 9.1 / 4.3 / 5.1, 20.6 / 6.9 /
     20.0, 8.9 / 7.6 / 7.7, 11 / 19 / 19. So "nearest" is best from about a sixth of a collection; a smaller part is better drawn at

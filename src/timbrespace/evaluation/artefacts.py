@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from timbrespace.audio.distance import embedding
+from timbrespace.audio.embedding import embedding
 from timbrespace.audio.pitch import PITCHED, estimate_pitch
 from timbrespace.contracts import ShapeError
 from timbrespace.evaluation.points import Points, as_points, distances

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from timbrespace import __version__
-from timbrespace.audio.distance import embedding
+from timbrespace.audio.embedding import embedding
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.evaluation.distribution import nearest
 from timbrespace.evaluation.reconstruction import reconstruction_table

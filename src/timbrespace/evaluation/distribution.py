@@ -1,6 +1,6 @@
 """Compares the distribution of generated sounds with that of real ones: likelihood, variety, novelty.
 
-All functions work on points `(count, dims)`, such as those of `audio.distance.embedding`, as tensors or arrays.
+All functions work on points `(count, dims)`, such as those of `audio.embedding.embedding`, as tensors or arrays.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from timbrespace.audio import distance
+from timbrespace.audio.embedding import embedding
 from timbrespace.audio.stft import istft, stft
 from timbrespace.contracts import SAMPLE_RATE, ShapeError
 from timbrespace.evaluation.distribution import nearest
@@ -90,9 +90,9 @@ def corpus_mean(originals: Sounds, training: Sequence[Tensor], *, iterations: in
 def nearest_training(
     originals: Sounds, training: Sequence[Tensor], *, sample_rate: int = SAMPLE_RATE, lengths: Tensor | None = None
 ) -> list[Tensor]:
-    """Returns for every original the training sound `(channels, time)` nearest to it by `audio.distance.embedding`. Raises ShapeError."""
+    """Returns for every original the training sound `(channels, time)` nearest to it by `audio.embedding.embedding`. Raises ShapeError."""
     if not len(training):
         raise ShapeError("the nearest training sound needs at least one training sound")
-    wanted = distance.embedding(originals, lengths=lengths, sample_rate=sample_rate)
-    index, _ = nearest(wanted, distance.embedding(training, sample_rate=sample_rate))
+    wanted = embedding(originals, lengths=lengths, sample_rate=sample_rate)
+    index, _ = nearest(wanted, embedding(training, sample_rate=sample_rate))
     return [training[int(i)] for i in index]

@@ -1,4 +1,4 @@
-"""Novelty: distances of sounds to the training sounds, in the fixed features of `audio.distance.embedding`."""
+"""Novelty: distances of sounds to the training sounds, in the fixed features of `audio.embedding.embedding`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from timbrespace.audio.distance import embedding
+from timbrespace.audio.embedding import embedding
 
 COPY = 0.25  # a sound of less novelty is a copy: four times nearer to a training sound than held-out sounds are
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from timbrespace.audio.distance import embedding
+from timbrespace.audio.embedding import embedding
 from timbrespace.config.schema import Config
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.latent.space import LatentSpace

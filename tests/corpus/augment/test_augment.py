@@ -154,7 +154,7 @@ def test_stereo_is_treated_as_mono() -> None:
 
 
 def test_a_missing_partner_is_named() -> None:
-    with pytest.raises(ValueError, match="a partner, none was given"):
+    with pytest.raises(ValueError, match="a partner, but none was given"):
         do.vary_audio(noise(100), Variation(partner=3), sample_rate=RATE)
 
 

@@ -132,7 +132,7 @@ def test_silence_stays_silence(decibels: bool) -> None:
 def test_what_features_do_not_have() -> None:
     features = torch.rand(1, 1, 4, 5)
     for change in ({"semitones": 2.0}, {"transpose": -1.0}, {"partner": 1, "partner_semitones": 3.0}):
-        with pytest.raises(ConfigError, match=f"{list(change)[-1]} is .*, and features have no such change"):
+        with pytest.raises(ConfigError, match=f"{list(change)[-1]} is .*, which is not possible for features"):
             vary(features, **change)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="a partner is needed"):
         vary_features(features, Variation(partner=1), decibels=False, hertz=HERTZ[:4], step_s=STEP, sample_rate=RATE)
@@ -197,7 +197,7 @@ def test_a_number_is_a_chance() -> None:
         ("pitch.semitones=13", ("training.augmentation.pitch.semitones is 13", "to 12;")),
         ("stretch=1.5", ("training.augmentation.stretch.chance is 1.5",)),
         ("stretch.factor=0.5", ("numbers from 1",)),
-        ("noise.lowest=60", ("training.augmentation", "noise.lowest is 60, over its highest of 50")),
+        ("noise.lowest=60", ("training.augmentation", "noise.lowest is 60, above noise.highest of 50")),
         ("mix=often", ("training.augmentation.mix is 'often'",)),
         ("reverse.chance=.nan", ("training.augmentation.reverse.chance is nan",)),
     ],

@@ -1,6 +1,6 @@
-"""Doing to a sound what a `Variation` says. Audio here is `(time, channels)` float32; every channel is treated alike.
+"""Applies a `Variation` to audio. Audio is `(time, channels)` float32; all channels are treated equally.
 
-Nothing here adds a sound where there was none: silence stays silence. Any length from one sample is safe.
+Silence stays silence. Any length from one sample is possible.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ Wave = NDArray[np.float32]
 
 LONGEST_CHANGE = 24.0  # semitones
 _SILENCE = 1e-4  # -80 dB of the peak: where a sound ends
-_HIGHEST = 0.45  # of the sample rate: where an equaliser's bell may have its centre
-_FADE_S = 0.005  # at either end of noise
+_HIGHEST = 0.45  # of the sample rate: the highest centre of an equaliser band
+_FADE_S = 0.005  # at both ends of noise
 
 
 def vary_audio(audio: Wave, variation: Variation, *, sample_rate: int, partner: Wave | None = None) -> Wave:
-    """`(time, channels) -> (other time, channels)`, peak as before but for `gain_db`; ends where it stays 80 dB under its peak.
+    """The varied sound: `(time, channels) -> (new time, channels)`, with the same peak except for `gain_db`, cut 80 dB below it.
 
-    partner: `(time, channels)`, needed where the variation names one. sample_rate: Hz, of both. Raises ValueError without the partner,
-    ConfigError for values out of range.
+    partner: `(time, channels)`, required if the variation has one. sample_rate: Hz, of both. Raises ValueError if the partner is
+    missing, ConfigError for values out of range.
     """
     varied = reverse(audio) if variation.reverse else audio
     varied = shift(varied, variation.semitones)
@@ -37,7 +37,7 @@ def vary_audio(audio: Wave, variation: Variation, *, sample_rate: int, partner: 
     varied = stretch(varied, variation.stretch, sample_rate=sample_rate)
     if variation.partner is not None:
         if partner is None:
-            raise ValueError("the variation mixes in a partner, none was given")
+            raise ValueError("the variation mixes in a partner, but none was given")
         varied = mix(varied, gain(shift(partner, variation.partner_semitones), variation.partner_db))
     varied = tilt(varied, variation.tilt)
     varied = equalise(varied, variation.bells, sample_rate=sample_rate)
@@ -54,17 +54,17 @@ def vary_audio(audio: Wave, variation: Variation, *, sample_rate: int, partner: 
 
 
 def reverse(audio: Wave) -> Wave:
-    """Backwards."""
+    """The sound backwards."""
     return np.ascontiguousarray(audio[::-1])
 
 
 def gain(audio: Wave, decibels: float) -> Wave:
-    """Louder or softer by so many dB."""
+    """The sound with a gain in dB."""
     return np.asarray(audio * np.float32(10 ** (decibels / 20)), dtype=np.float32) if decibels else audio
 
 
 def shift(audio: Wave, semitones: float) -> Wave:
-    """Pitch and speed by `semitones`, like a tape: `(time, channels) -> (about time / 2^(semitones / 12), channels)`."""
+    """The sound with pitch and speed changed, like a tape: `(time, channels) -> (about time / 2^(semitones / 12), channels)`."""
     if not semitones or len(audio) < 2:
         return audio
     if not abs(semitones) <= LONGEST_CHANGE:
@@ -74,7 +74,7 @@ def shift(audio: Wave, semitones: float) -> Wave:
 
 
 def transpose(audio: Wave, semitones: float, *, sample_rate: int) -> Wave:
-    """Pitch alone by `semitones`, the duration to the sample as before: stretched, then played faster or slower."""
+    """The sound at another pitch and of exactly the same length: stretched, then resampled."""
     if not semitones or not len(audio):
         return audio
     if not abs(semitones) <= LONGEST_CHANGE:
@@ -84,7 +84,7 @@ def transpose(audio: Wave, semitones: float, *, sample_rate: int) -> Wave:
 
 
 def mix(audio: Wave, other: Wave) -> Wave:
-    """The sum of two sounds from a common start, as long as the longer one."""
+    """The sum of two sounds with a common start, as long as the longer one."""
     longer, shorter = (audio, other) if len(audio) >= len(other) else (other, audio)
     mixed = longer.copy()
     mixed[: len(shorter)] += shorter
@@ -92,7 +92,7 @@ def mix(audio: Wave, other: Wave) -> Wave:
 
 
 def tilt(audio: Wave, coefficient: float) -> Wave:
-    """Through the filter 1 - coefficient / z: above 0 brighter, under 0 darker."""
+    """The sound after the filter 1 - coefficient / z: above 0 brighter, below 0 darker."""
     if not coefficient:
         return audio
     tilted = audio.copy()
@@ -101,7 +101,7 @@ def tilt(audio: Wave, coefficient: float) -> Wave:
 
 
 def equalise(audio: Wave, bells: Sequence[Bell], *, sample_rate: int) -> Wave:
-    """Through one bell filter after the other; `bell_sections` says what they are."""
+    """The sound after peaking filters in series, see `bell_sections`."""
     if not bells or not len(audio):
         return audio
     sections = np.repeat(bell_sections(bells, sample_rate=sample_rate)[None], audio.shape[1], axis=0)
@@ -109,7 +109,7 @@ def equalise(audio: Wave, bells: Sequence[Bell], *, sample_rate: int) -> Wave:
 
 
 def bell_sections(bells: Sequence[Bell], *, sample_rate: float) -> NDArray[np.float64]:
-    """Second-order sections `(bells, 6)`; centres beyond 0.45 of the sample rate are put there."""
+    """Second-order sections `(bells, 6)` of the bands; centres are limited to 0.45 of the sample rate."""
     made = [
         filters.biquad("peak", min(bell.hertz, _HIGHEST * sample_rate), bell.q, sample_rate=sample_rate, gain_db=bell.gain_db)
         for bell in bells
@@ -118,7 +118,7 @@ def bell_sections(bells: Sequence[Bell], *, sample_rate: float) -> NDArray[np.fl
 
 
 def decay(audio: Wave, decibels: float, *, sample_rate: int) -> Wave:
-    """Under an exponential envelope that falls by `decibels` a second; under 0 it rises."""
+    """The sound times an exponential envelope that falls by `decibels` a second; below 0 it rises."""
     if not decibels:
         return audio
     seconds = np.arange(len(audio), dtype=np.float32) / sample_rate
@@ -126,9 +126,9 @@ def decay(audio: Wave, decibels: float, *, sample_rate: int) -> Wave:
 
 
 def add_noise(audio: Wave, decibels: float, *, pink: bool = False, seed: int = 0, sample_rate: int) -> Wave:
-    """With white or pink noise, whose power over all samples and channels is exactly `decibels` under the sound's.
+    """The sound plus white or pink noise, whose power over all samples and channels is exactly `decibels` below that of the sound.
 
-    Channels have noise of their own. It fades in and out over 5 ms, or a quarter of a shorter sound; under 20 Hz pink is white.
+    Channels have independent noise. It fades in and out over 5 ms, or a quarter of a shorter sound; below 20 Hz pink noise is white.
     """
     power = float(np.square(audio, dtype=np.float64).mean()) if len(audio) else 0.0
     if not power:
@@ -142,5 +142,5 @@ def add_noise(audio: Wave, decibels: float, *, pink: bool = False, seed: int = 0
         ramp = (np.arange(fade, dtype=np.float32) + 0.5) / fade
         noise[:, :fade] *= ramp
         noise[:, -fade:] *= ramp[::-1]
-    own = float(np.square(noise, dtype=np.float64).mean())
-    return np.asarray(audio + (noise * np.sqrt(power / max(own, 1e-30)) * 10 ** (-decibels / 20)).T, dtype=np.float32)
+    noise_power = float(np.square(noise, dtype=np.float64).mean())
+    return np.asarray(audio + (noise * np.sqrt(power / max(noise_power, 1e-30)) * 10 ** (-decibels / 20)).T, dtype=np.float32)

@@ -1,16 +1,16 @@
-"""Doing what a `Variation` says to features instead of audio, where that is well defined.
+"""Applies a `Variation` to features instead of audio, where that is well defined.
 
-Features are levels in dB or magnitudes `(batch, parts, bands, frames)` of sounds that begin in frame 0. What is done to them:
+Features are levels in dB or magnitudes `(batch, parts, bands, frames)` of sounds that start in frame 0. The changes:
 
-| gain, tilt, bells | another level for every band, by the filter's response at its centre                             |
-| decay             | another level for every frame                                                                    |
-| stretch           | frames read in between, linearly (in dB where features are)                                      |
-| reverse           | frames backwards; frame 0 stays the time of the first sample only where the last frame is the end |
-| mix               | powers added: what two sounds have on average over their phases                                  |
-| noise             | power added in every cell, as scattered as that of Gaussian noise, from the variation's seed      |
+| gain, tilt, bells | a level for every band: the response of the filter at its centre                                 |
+| decay             | a level for every frame                                                                          |
+| stretch           | frames interpolated linearly (in dB if features are in dB)                                       |
+| reverse           | frames backwards; frame 0 is the first sample only if the last frame is the end                  |
+| mix               | powers added: the average over the phases of two sounds                                          |
+| noise             | power added in every cell, distributed as that of Gaussian noise, from the seed of the variation |
 
-Not available, and an error: `semitones` and `transpose`, also of a partner. Moving bands would need bands of the same shape at any
-distance, which no representation here has: vary the audio for that. Nothing is levelled at the end, unlike in `vary_audio`.
+`semitones` and `transpose`, also of a partner, are errors: shifting bands needs bands of the same shape at any distance, which no
+representation has; vary the audio instead. Unlike in `vary_audio`, the result is not normalised.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ def vary_features(
     sample_rate: int,
     partner: Tensor | None = None,
 ) -> Tensor:
-    """`(batch, parts, bands, frames) -> (batch, parts, bands, max(1, round(frames · stretch)))`, or as many frames as a longer partner.
+    """Varied features: `(batch, parts, bands, frames) -> (batch, parts, bands, max(1, round(frames · stretch)))`.
 
-    decibels: features are levels in dB; otherwise magnitudes, 0 and above. hertz: centres of the bands `(bands,)`; step_s: s from
-    frame to frame (a representation's axes tell both). sample_rate: Hz, of the audio. partner: of the same shape but for its frames,
-    needed where the variation names one.
+    A longer partner determines the number of frames. decibels: features are levels in dB; otherwise magnitudes, 0 and above. hertz:
+    centres of the bands `(bands,)`. step_s: s from frame to frame. sample_rate: Hz, of the audio. partner: features of the same shape
+    except for the frames, required if the variation has one.
 
-    Raises ConfigError (a change that features do not have), ShapeError.
+    Raises ConfigError (a change that is not possible for features), ShapeError.
     """
     centres = _check(features, variation, decibels=decibels, hertz=hertz, step_s=step_s, partner=partner)
     varied = features.flip(-1) if variation.reverse else features
@@ -63,16 +63,16 @@ def vary_features(
 def _check(
     features: Tensor, variation: Variation, *, decibels: bool, hertz: Tensor | np.ndarray, step_s: float, partner: Tensor | None
 ) -> np.ndarray:
-    """Centres of the bands in Hz `(bands,)`. Raises ConfigError, ShapeError."""
+    """Centres of the bands in Hz `(bands,)`, after a check of all arguments. Raises ConfigError, ShapeError."""
     for key in ("semitones", "transpose", "partner_semitones"):
         if getattr(variation, key):
-            raise ConfigError(f"{key} is {getattr(variation, key):g}, and features have no such change; set it to 0 or vary the audio")
+            raise ConfigError(f"{key} is {getattr(variation, key):g}, which is not possible for features; set it to 0 or vary the audio")
     if not 0.25 <= variation.stretch <= 4:
         raise ConfigError(f"stretch is {variation.stretch}, allowed is 0.25 to 4")
     if not step_s > 0 or not math.isfinite(step_s):
         raise ConfigError(f"step_s is {step_s}, allowed are seconds above 0")
     if (partner is None) != (variation.partner is None):
-        raise ConfigError("a partner is needed where the variation names one, and only there")
+        raise ConfigError("a partner is needed if the variation has one, and only then")
     centres = np.asarray(hertz, dtype=np.float64)
     for what in (features, partner):
         if what is not None and (what.ndim != 4 or not what.is_floating_point() or not what.shape[-1]):
@@ -99,7 +99,7 @@ def _from_power(power: Tensor, *, decibels: bool) -> Tensor:
 
 
 def _bands_db(variation: Variation, centres: np.ndarray, sample_rate: int) -> Tensor:
-    """What tilt and equaliser do at the bands' centres, dB `(bands,)`."""
+    """Response of tilt and equaliser at the centres of the bands, dB `(bands,)`."""
     response = np.abs(1 - variation.tilt * np.exp(-2j * np.pi * centres / sample_rate))
     if variation.bells:
         response = response * np.abs(
@@ -109,18 +109,18 @@ def _bands_db(variation: Variation, centres: np.ndarray, sample_rate: int) -> Te
 
 
 def _stretched(features: Tensor, factor: float) -> Tensor:
-    """Frame m of the result shows place m / factor; past the end the last frame stands."""
+    """Features stretched by `factor`: frame m of the result is frame m / factor, interpolated; beyond the end it is the last one."""
     if factor == 1:
         return features
     frames = features.shape[-1]
-    place = (torch.arange(max(1, round(frames * factor)), device=features.device, dtype=torch.float64) / factor).clamp_max(frames - 1)
-    low = place.floor().long()
-    share = (place - low).to(features.dtype)
+    position = (torch.arange(max(1, round(frames * factor)), device=features.device, dtype=torch.float64) / factor).clamp_max(frames - 1)
+    low = position.floor().long()
+    share = (position - low).to(features.dtype)
     return features[..., low] * (1 - share) + features[..., (low + 1).clamp_max(frames - 1)] * share
 
 
 def _mixed(features: Tensor, partner: Tensor, partner_db: float, *, decibels: bool) -> Tensor:
-    """Powers added; after the end of the shorter one, the longer alone."""
+    """Sum of the powers; after the end of the shorter one, the longer alone."""
     one, other = _power(features, decibels=decibels), _power(partner, decibels=decibels) * 10 ** (partner_db / 10)
     frames = max(one.shape[-1], other.shape[-1])
     return _from_power(
@@ -129,7 +129,7 @@ def _mixed(features: Tensor, partner: Tensor, partner_db: float, *, decibels: bo
 
 
 def _noisy(features: Tensor, variation: Variation, centres: np.ndarray, *, decibels: bool) -> Tensor:
-    """Noise `noise_db` under each sound's mean power over all cells, cells counted as equally wide."""
+    """Features plus noise, `noise_db` below the mean power of each sound over all cells, which count equally."""
     power = _power(features, decibels=decibels)
     spread = np.random.default_rng(variation.noise_seed).exponential(size=power.shape[1:])
     if variation.noise_pink:

@@ -1,4 +1,4 @@
-"""What variations of sounds may hold: chances and ranges, the keys of `training.augmentation` in a preset."""
+"""Settings of augmentation: probabilities and ranges, the keys of `training.augmentation` in a preset."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ BANDS = 8  # of the equaliser, at most
 
 
 class _Kind(BaseModel):
-    """One kind of change; a plain number in its place is its chance."""
+    """One kind of change; a plain number instead of it is its chance."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-    chance: Annotated[float, Field(ge=0, le=1)] = 0.0  # of a variation to have it
+    chance: Annotated[float, Field(ge=0, le=1)] = 0.0  # probability that a variation has it
 
     @model_validator(mode="before")
     @classmethod
@@ -22,14 +22,14 @@ class _Kind(BaseModel):
 
 
 class Pitch(_Kind):
-    """Pitch and speed together, as a sampler does."""
+    """Pitch and speed together, as in a sampler."""
 
     chance: Annotated[float, Field(ge=0, le=1)] = 0.8
-    semitones: Annotated[float, Field(ge=0, le=12)] = 4.0  # up to so many up or down
+    semitones: Annotated[float, Field(ge=0, le=12)] = 4.0  # at most, up or down
 
 
 class Mix(_Kind):
-    """Another clip of the corpus added, pitched as by Pitch."""
+    """Another clip of the corpus, added and shifted as by Pitch."""
 
     chance: Annotated[float, Field(ge=0, le=1)] = 0.4
     lowest: Annotated[float, Field(ge=-60, le=0)] = -18.0  # dB; from there to 0
@@ -37,60 +37,60 @@ class Mix(_Kind):
 
 
 class Tilt(_Kind):
-    """The whole spectrum brighter or darker, by a filter of one zero."""
+    """A brighter or darker spectrum, by a filter with one zero."""
 
     chance: Annotated[float, Field(ge=0, le=1)] = 0.5
-    coefficient: Annotated[float, Field(ge=0, le=0.9)] = 0.6  # up to so much brighter or darker; 0.6: 12 dB between lows and highs
+    coefficient: Annotated[float, Field(ge=0, le=0.9)] = 0.6  # at most; 0.6: 12 dB between the lowest and highest frequencies
 
 
 class Decay(_Kind):
     """An exponential envelope over the sound."""
 
     chance: Annotated[float, Field(ge=0, le=1)] = 0.5
-    slowest: Annotated[float, Field(ge=-60, le=0)] = -26.0  # dB a second; below 0 the sound is prolonged
+    slowest: Annotated[float, Field(ge=-60, le=0)] = -26.0  # dB a second; below 0 the sound gets longer
     fastest: Annotated[float, Field(ge=0, le=240)] = 70.0
 
 
 class Transpose(_Kind):
-    """Pitch alone; the duration stays."""
+    """Pitch without a change of duration."""
 
     semitones: Annotated[float, Field(ge=0, le=12)] = 4.0
 
 
 class Stretch(_Kind):
-    """Duration alone; the pitch stays."""
+    """Duration without a change of pitch."""
 
-    factor: Annotated[float, Field(ge=1, le=2)] = 1.25  # up to so many times as long or as short
+    factor: Annotated[float, Field(ge=1, le=2)] = 1.25  # at most, longer or shorter
 
 
 class Equaliser(_Kind):
-    """A few bells, 60 Hz to 12 kHz."""
+    """A few peaking filters, 60 Hz to 12 kHz."""
 
     bands: Annotated[int, Field(ge=1, le=BANDS)] = 3
-    gain: Annotated[float, Field(ge=0, le=24)] = 6.0  # dB; each up to so much up or down
+    gain: Annotated[float, Field(ge=0, le=24)] = 6.0  # dB at most, up or down
 
 
 class Noise(_Kind):
-    """Noise under the sound, as long as the sound."""
+    """Noise below the sound, of the same length."""
 
-    lowest: Annotated[float, Field(ge=0, le=120)] = 20.0  # dB, of the sound over the noise
+    lowest: Annotated[float, Field(ge=0, le=120)] = 20.0  # dB, level of the sound relative to the noise
     highest: Annotated[float, Field(ge=0, le=120)] = 50.0
-    pink: Annotated[float, Field(ge=0, le=1)] = 0.5  # how often it is pink instead of white
+    pink: Annotated[float, Field(ge=0, le=1)] = 0.5  # probability that it is pink instead of white
 
 
 class Gain(_Kind):
-    """Another level. Of use only where the model sees levels: `bands` and `oneshot` level every sound themselves."""
+    """Another level. Only useful if the model sees levels: `bands` and `oneshot` normalise every sound."""
 
     lowest: Annotated[float, Field(ge=-60, le=24)] = -12.0  # dB
     highest: Annotated[float, Field(ge=-60, le=24)] = 0.0
 
 
 class Reverse(_Kind):
-    """Played backwards."""
+    """The sound backwards."""
 
 
 class Augmentation(BaseModel):
-    """What variations of a sound may hold: of each kind its chance and its range."""
+    """The probability and range of each kind of change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
     pitch: Pitch = Pitch()
@@ -109,5 +109,5 @@ class Augmentation(BaseModel):
         for name in ("noise", "gain"):
             kind = getattr(self, name)
             if kind.lowest > kind.highest:
-                raise ValueError(f"{name}.lowest is {kind.lowest:g}, over its highest of {kind.highest:g}")
+                raise ValueError(f"{name}.lowest is {kind.lowest:g}, above {name}.highest of {kind.highest:g}")
         return self

@@ -18,7 +18,7 @@ class TrainingClips:
     """What an instrument keeps of its n training clips; no audio.
 
     names, categories: one a clip. latents `(n, dims)`: means over the steps where latents vary in time. embeddings `(n, features)`:
-    of `audio.distance.embedding`. positions `(n, 2)`: on the map, each -1 to 1.
+    of `audio.embedding.embedding`. positions `(n, 2)`: on the map, each -1 to 1.
     """
 
     names: tuple[str, ...]

@@ -6,7 +6,7 @@ FORMAT, VERSION = "timbrespace-instrument", 1
 KEY = "timbrespace"  # of the JSON header among the metadata
 MODEL, SPACE, TRAJECTORIES, NORMALISATION, CLIPS = "model.", "space.", "trajectories.", "normalisation.", "clips."
 HALF_PRECISION = {"basis"}  # of the model: most of the file, and already rounded to half precision when it was fitted
-EMBEDDING_FEATURES = 68  # of `audio.distance.embedding`
+EMBEDDING_FEATURES = 68  # of `audio.embedding.embedding`
 
 LARGEST_FILE = 4 << 30  # bytes
 LONGEST_CLIP = 60.0  # s
