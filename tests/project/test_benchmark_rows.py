@@ -273,19 +273,3 @@ def test_models_compares_oneshot_with_the_best_other(monkeypatch: pytest.MonkeyP
     assert tables._verdict({"oneshot": row(4.0), "sequence": row(1.0, moving=True)}) == ""
     assert tables._verdict({"dense": row(4.0)}) == ""
     assert sorted(found, key=lambda name: tables._error(found[name])) == ["sequence", "oneshot", "dense", "raw"]
-
-
-def test_plain_pca_is_an_instrument(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    import torch
-
-    from timbrespace.corpus.corpus import Corpus
-    from timbrespace.evaluation.feature_error import feature_errors
-
-    monkeypatch.syspath_prepend(str(SCRIPTS))
-    pca = importlib.import_module("lib.pca")
-    corpus = Corpus.open(tiny.corpus)
-    few, many = pca.pca_instrument(corpus, 2), pca.pca_instrument(corpus, 12)
-    known = [corpus.audio(i) for i in corpus.indices("train")]
-    assert float(feature_errors(many, known).mean()) < float(feature_errors(few, known).mean())
-    lengths = torch.tensor([sound.audio.shape[-1] for sound in many.generate(6, seed=1)])
-    assert lengths.unique().numel() > 1

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from lib.page import table
 from lib.process import say
 from timbrespace.audio.embedding import embedding
 from timbrespace.evaluation.distribution import COUNT, compare, near_duplicates
+from timbrespace.evaluation.new_sounds import midpoint_latents, prior_latents, real_sounds, reference_points, render_latents
 from timbrespace.evaluation.rows import reconstructions
-from timbrespace.parallel import Pool
-from timbrespace.synthesis.finish import finish
 from timbrespace.synthesis.instrument import Instrument
 
 if TYPE_CHECKING:
@@ -37,10 +35,8 @@ def measure(bench: Bench) -> str:
     """The table as Markdown."""
     instruments = [Instrument.load(trained.path) for trained in bench.instruments]
     first, corpus = instruments[0], bench.corpus
-    clips = corpus.indices("train")
-    training = [corpus.audio(i)[:, : first.contents.samples] for i in clips]
-    held = [corpus.audio(i)[:, : first.contents.samples] for i in corpus.indices("test") + corpus.indices("validation")]
-    known, reference = embedding(training, sample_rate=corpus.sample_rate), embedding(held, sample_rate=corpus.sample_rate)
+    training = real_sounds(first, corpus, ["train"])
+    reference, known = reference_points(first, corpus)
     rng = np.random.default_rng(0)
     sampled = [training[i] for i in rng.permutation(len(training))[:COUNT]]
 
@@ -52,8 +48,8 @@ def measure(bench: Bench) -> str:
         name = "generated, temperature 1" + (f", seed {seed}" if seed else "")
         made[name] = lambda instrument=instrument, seed=seed: [s.audio for s in instrument.generate(COUNT, seed=seed)]  # type: ignore[misc]
     made |= {
-        "latents from the unit Gaussian": lambda: render(first, gaussian(first, COUNT)),
-        "midpoints of random pairs of training latents": lambda: render(first, midpoints(first, COUNT)),
+        "latents from the unit Gaussian": lambda: render_latents(first, prior_latents(first, COUNT)),
+        "midpoints of random pairs of training latents": lambda: render_latents(first, midpoint_latents(first, COUNT)),
         "training sounds through the instrument": lambda: reconstructions(first, sampled),
         "training sounds themselves (a copier)": lambda: sampled,
     }
@@ -67,31 +63,8 @@ def measure(bench: Bench) -> str:
     duplicates = len(near_duplicates(reference)) / len(reference)
     real = {name: result[f"real_{name}"] for name in ("precision", "recall", "accuracy", "copies")}
     rows.append(_row("real against real", real | {"frechet_ratio": 1.0, "novelty": 1.0, "duplicates": duplicates}))
-    note = NOTE.format(reference=len(held), n=result["n"], splits=result["splits"], floor=result["frechet_floor"], count=len(sampled))
+    note = NOTE.format(reference=len(reference), n=result["n"], splits=result["splits"], floor=result["frechet_floor"], count=len(sampled))
     return f"{note}\n\n{table(HEAD, rows)}"
-
-
-def gaussian(instrument: Instrument, count: int) -> Tensor:
-    """Latents `(count, dims)` from the unit Gaussian, the usual prior of a VAE."""
-    return torch.from_numpy(np.random.default_rng(1).standard_normal((count, instrument.dims)).astype(np.float32))
-
-
-def midpoints(instrument: Instrument, count: int) -> Tensor:
-    """Latents `(count, dims)` half-way between random pairs of training sounds."""
-    assert instrument.contents.clips is not None
-    latents, rng = instrument.contents.clips.latents, np.random.default_rng(2)
-    pairs = np.stack([rng.choice(len(latents), 2, replace=False) for _ in range(count)])
-    return (latents[pairs[:, 0]] + latents[pairs[:, 1]]) / 2
-
-
-def render(instrument: Instrument, latents: Iterable[Tensor]) -> list[Tensor]:
-    """Sounds `(channels, time)` from latents `(dims,)`, decoded and finished as `generate` does it."""
-
-    def one(item: tuple[int, Tensor]) -> Tensor:
-        return finish(instrument.decode(item[1], seed=item[0]), instrument.sample_rate)
-
-    with Pool() as pool:
-        return list(pool.map(one, enumerate(latents)))
 
 
 def _row(name: str, values: dict[str, Any]) -> list[str]:

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from lib.page import table
-from lib.pca import one_shot, plain_pca, with_refinement
 from lib.process import say
 from timbrespace.audio.distance import MATCH_DB, log_mel_error
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.evaluation.feature_error import feature_errors
+from timbrespace.evaluation.pca_baseline import one_shot, plain_pca, with_refinement
 from timbrespace.evaluation.reconstruction import markdown_table, reconstruction_table, summary
 from timbrespace.evaluation.rows import control_rows, linear_path, reconstructions, true_features
 from timbrespace.model.parts.timegrid import interpolation

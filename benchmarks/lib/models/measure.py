@@ -12,7 +12,6 @@ from torch import Tensor
 
 from lib.bench import KEPT_AWAY, bench_for, toy_corpus
 from lib.models.rows import CONTROLS, PCA, Row, dims_key
-from lib.pca import pca_instrument, plain_pca
 from lib.process import run, say
 from timbrespace.audio.embedding import embedding
 from timbrespace.audio.trim import pad_and_normalise, shorten
@@ -22,6 +21,8 @@ from timbrespace.corpus.corpus import Corpus, is_corpus
 from timbrespace.evaluation.disentanglement import disentanglement
 from timbrespace.evaluation.distribution import compare
 from timbrespace.evaluation.feature_error import feature_errors, feature_unit, features_of, floor_of
+from timbrespace.evaluation.new_sounds import evenly_spaced, latent_values_per_second, reference_points
+from timbrespace.evaluation.pca_baseline import pca_instrument, plain_pca
 from timbrespace.evaluation.reconstruction import reconstruction_table
 from timbrespace.evaluation.rows import control_rows, reconstructions, true_features
 from timbrespace.model.codec.oneshot import OneShot
@@ -57,7 +58,7 @@ class Material:
     def clips(self, *splits: str, most: int | None = None) -> list[Tensor]:
         """Sounds of splits without silent ones, at most `most` at even distances."""
         indices = [i for split in splits for i in self.corpus.indices(split)]
-        return _spread([audio for i in indices if (audio := self.corpus.audio(i)).any()], most)
+        return evenly_spaced([audio for i in indices if (audio := self.corpus.audio(i)).any()], most)
 
 
 def material(name: str, given: Settings) -> Material:
@@ -71,7 +72,7 @@ def material(name: str, given: Settings) -> Material:
     bench = bench_for(given.sounds, name, work=folder, minutes=given.minutes)
     ready = [Corpus.open(path) if is_corpus(path) else None for path in (folder / "trained.corpus", folder / "unseen.corpus")]
     corpus, unseen = ready[0] or bench.corpus, ready[1] or bench.unseen
-    return Material(corpus, _spread([audio for i in range(len(unseen)) if (audio := unseen.audio(i)).any()], given.unseen))
+    return Material(corpus, evenly_spaced([audio for i in range(len(unseen)) if (audio := unseen.audio(i)).any()], given.unseen))
 
 
 def measure(row: Row, given: Settings) -> dict[str, Any]:
@@ -139,7 +140,7 @@ def _instrument(instrument: Instrument, found: Material, given: Settings) -> dic
     reconstructed = reconstructions(instrument, unseen)
     result: dict[str, Any] = {
         "parameters": sum(parameter.numel() for parameter in instrument.model.parameters()),
-        "values_per_second": _values_per_second(instrument, found.corpus),
+        "values_per_second": latent_values_per_second(instrument, found.corpus),
         "moving": instrument.model.time_varying,
         "unseen_error": float(feature_errors(instrument, unseen).mean()),
         "unseen_unit": feature_unit(instrument),
@@ -149,9 +150,8 @@ def _instrument(instrument: Instrument, found: Material, given: Settings) -> dic
     }
     say(f"{given.new} new sounds")
     made = embedding([sound.audio for sound in instrument.generate(given.new, seed=given.seed)], sample_rate=rate)
-    training = [audio[:, :samples] for audio in found.clips("train", most=_TRAINING)]
-    held = [audio[:, :samples] for audio in found.clips("test", "validation", most=_TRAINING)]
-    comparison = compare(made, embedding(held, sample_rate=rate), training=embedding(training, sample_rate=rate), count=given.new)
+    held_out, training = reference_points(instrument, found.corpus, most=_TRAINING)
+    comparison = compare(made, held_out, training=training, count=given.new)
     result["new"] = {key: value for key, value in comparison.items() if value is not None}
     if found.toy:
         result["disentanglement"] = disentanglement(instrument, found.corpus, split=None, seed=given.seed)
@@ -181,17 +181,6 @@ def _wav_errors(reconstructed: list[Tensor], originals: list[Tensor], rate: int)
     return means | {"low": low, "high": high, "stdev_percent": 100 * (sum(squares) / len(squares)) ** 0.5}
 
 
-def _values_per_second(instrument: Instrument, corpus: Corpus) -> float:
-    """Latent values for a second of sound; for a model with one latent a clip: values over the mean length of a clip."""
-    if not instrument.model.time_varying:
-        samples = [min(corpus.samples(i), instrument.contents.samples) for i in range(len(corpus))]
-        return instrument.dims * corpus.sample_rate / (sum(samples) / len(samples))
-    with torch.no_grad():
-        features, lengths = features_of(instrument, 0.1 * torch.randn(instrument.channels, instrument.contents.samples))
-        steps = instrument.model.encode(features, lengths).mean.shape[2]
-    return instrument.dims * steps * instrument.sample_rate / instrument.contents.samples
-
-
 def _pca_error(instrument: Instrument, corpus: Corpus, sounds: list[Tensor]) -> float | None:
     """Error of as many plain principal components of the model's own features; None for time-varying latents."""
     model = instrument.model
@@ -214,7 +203,3 @@ def _pca_error(instrument: Instrument, corpus: Corpus, sounds: list[Tensor]) -> 
         return found.reshape(features.shape)
 
     return float(feature_errors(instrument, sounds, round_trip=back).mean())
-
-
-def _spread(sounds: list[Tensor], most: int | None) -> list[Tensor]:
-    return sounds if most is None or len(sounds) <= most else [sounds[k * len(sounds) // most] for k in range(most)]

@@ -8,20 +8,18 @@ from typing import Any
 from torch import Tensor
 
 from lib.bench import Bench, Trained
-from lib.pca import plain_pca, with_refinement
 from lib.process import run, say
 from timbrespace.audio.embedding import embedding
-from timbrespace.evaluation.artefacts import artefact_metrics
 from timbrespace.evaluation.distribution import compare
 from timbrespace.evaluation.feature_error import feature_errors, feature_unit
+from timbrespace.evaluation.new_sounds import compare_artefacts, reference_points
+from timbrespace.evaluation.pca_baseline import plain_pca, with_refinement
 from timbrespace.evaluation.reconstruction import reconstruction_table
 from timbrespace.evaluation.rows import reconstructions, true_features
 from timbrespace.model.codec.oneshot import OneShot
 from timbrespace.synthesis.instrument import Instrument
-from timbrespace.synthesis.sound import Sound
 
 NEW = 300  # sounds against held-out ones
-STUTTER_HOP = 1024  # samples between frames, for views without frames
 
 
 def measure(bench: Bench, trained: Trained, *, seed: int) -> dict[str, Any]:
@@ -47,39 +45,23 @@ def measure(bench: Bench, trained: Trained, *, seed: int) -> dict[str, Any]:
     rows["true features"] = true_features(instrument, unseen)
     found = reconstruction_table(rows, unseen, sample_rate=instrument.sample_rate)
     say(f"{NEW} new sounds")
-    made = instrument.generate(NEW, seed=seed)
+    made = [sound.audio for sound in instrument.generate(NEW, seed=seed)]
     return {
         "latent": latent,
         "copies": {name: {key: float(statistics["mean"]) for key, statistics in row.items()} for name, row in found.items()},
         "attack_median_ms": {name: float(row["attack_ms"]["median"]) for name, row in found.items()},
         "unseen_sounds": len(unseen),
         "new": distribution(bench, instrument, made),
-        "faults": artefacts(bench, instrument, made),
+        "faults": compare_artefacts(instrument, bench.corpus, made),
         "cost": _cost(bench, trained, instrument),
     }
 
 
-def distribution(bench: Bench, instrument: Instrument, made: list[Sound]) -> dict[str, float]:
+def distribution(bench: Bench, instrument: Instrument, made: list[Tensor]) -> dict[str, float]:
     """Distance, precision, recall, two-sample accuracy and novelty of new sounds, against the held-out files of the trained kits."""
-    corpus, samples = bench.corpus, instrument.contents.samples
-
-    def points(clips: list[int]) -> Tensor:
-        return embedding([corpus.audio(i)[:, :samples] for i in clips], sample_rate=corpus.sample_rate)
-
-    held = points(corpus.indices("test") + corpus.indices("validation"))
-    result = compare(
-        embedding([sound.audio for sound in made], sample_rate=instrument.sample_rate), held, training=points(corpus.indices("train"))
-    )
-    return {key: float(value) for key, value in result.items() if isinstance(value, (int, float))} | {"held_out": float(len(held))}
-
-
-def artefacts(bench: Bench, instrument: Instrument, made: list[Sound]) -> dict[str, dict[str, float]]:
-    """Artefact metrics (see `evaluation.artefacts`) of new sounds and of the held-out files."""
-    corpus, samples = bench.corpus, instrument.contents.samples
-    real = [corpus.audio(i)[:, :samples] for i in corpus.indices("test") + corpus.indices("validation")]
-    view: Any = getattr(instrument.representation, "view", instrument.representation)
-    hop = int(getattr(view, "hop", STUTTER_HOP))
-    return artefact_metrics([sound.audio for sound in made], real, sample_rate=corpus.sample_rate, hop=hop if hop >= 64 else STUTTER_HOP)
+    held_out, training = reference_points(instrument, bench.corpus)
+    result = compare(embedding(made, sample_rate=instrument.sample_rate), held_out, training=training)
+    return {key: float(value) for key, value in result.items() if isinstance(value, (int, float))} | {"held_out": float(len(held_out))}
 
 
 def _cost(bench: Bench, trained: Trained, instrument: Instrument) -> dict[str, float]:
