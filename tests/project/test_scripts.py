@@ -1,4 +1,4 @@
-"""The set-up script: what it would install, when it would install again, and how it speaks when something is missing."""
+"""The set-up script: what it would install, when it would install again, and its messages if something is missing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOCKS = ["requirements.lock", "requirements-dev.lock"]
 
 @pytest.fixture
 def script(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """scripts/run.py as a module, with its environment in an empty place and nothing really installed."""
+    """scripts/run.py as a module, with its environment in an empty folder; no package is installed."""
     spec = importlib.util.spec_from_file_location("run_script", ROOT / "scripts" / "run.py")
     assert spec is not None
     assert spec.loader is not None
@@ -59,7 +59,7 @@ def test_the_locks_agree_and_cover_pyproject() -> None:
     assert wanted <= set(full)
 
 
-def test_a_changed_lock_asks_for_an_installation(script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_changed_lock_causes_an_installation(script: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [*LOCKS, "pyproject.toml"]:
         (tmp_path / name).write_text((ROOT / name).read_text(encoding="utf-8"), encoding="utf-8")
     monkeypatch.setattr(script, "ROOT", tmp_path)
@@ -71,19 +71,19 @@ def test_a_changed_lock_asks_for_an_installation(script: ModuleType, tmp_path: P
     script.python().touch()
 
     script.set_up("test")
-    assert done[0] == ("torch",), "torch comes first, alone"
+    assert done[0] == ("torch",), "torch is installed first, alone"
     assert done[-1][:1] == ("install",)
     assert "--no-deps" in done[-1]
     done.clear()
     script.set_up("test")
     script.set_up("demo")
-    assert not done, "nothing changed, nothing to do"
+    assert not done, "without a change no installation"
     (tmp_path / "requirements.lock").write_text("torch==2.13.0\n", encoding="utf-8")
     script.set_up("demo")
     assert done
 
 
-def test_an_interrupted_installation_is_not_taken_for_a_whole_one(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_installation_is_repeated(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(script, "works", lambda: True)
     monkeypatch.setattr(script, "install_torch", lambda: None)
     script.python().parent.mkdir(parents=True)
@@ -100,12 +100,12 @@ def test_an_interrupted_installation_is_not_taken_for_a_whole_one(script: Module
     assert not state.exists()
 
 
-def test_torch_is_asked_from_the_cpu_index_and_then_from_the_registry(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_torch_is_requested_from_the_cpu_index_and_then_from_the_registry(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[str, ...]] = []
 
     def pip(*words: str, required: bool = True) -> bool:
         asked.append(words)
-        return required  # the first, optional try finds nothing
+        return required  # the first, optional request fails
 
     monkeypatch.setattr(script, "pip", pip)
     monkeypatch.setattr(script, "metadata", lambda statement: "")
@@ -115,10 +115,12 @@ def test_torch_is_asked_from_the_cpu_index_and_then_from_the_registry(script: Mo
     asked.clear()
     monkeypatch.setattr(script, "metadata", lambda statement: "2.13.0+cpu")
     script.install_torch()
-    assert not asked, "it is there already"
+    assert not asked, "it is installed already"
 
 
-def test_missing_venv_names_the_remedy(script: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_venv_module_is_an_error_with_its_remedy(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setitem(sys.modules, "ensurepip", None)
     with pytest.raises(SystemExit) as left:
         script.make_venv()
@@ -132,7 +134,7 @@ def test_an_unknown_task_lists_the_tasks() -> None:
     assert "the tasks are demo, test, setup, lock" in result.stderr
 
 
-def test_the_version_stands_in_one_place() -> None:
+def test_the_version_is_written_in_one_place() -> None:
     assert "version" in tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dynamic"]
     assert f"[{timbrespace.__version__}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
