@@ -40,7 +40,7 @@ def precision_recall(generated: Points, reference: Points, *, neighbours: int = 
     """Returns improved precision and recall (Kynkäänniemi et al. 2019), both 0 to 1.
 
     Precision: share of generated points within a reference point's ball, whose radius is the distance to its k-th
-    neighbour in its own set. Recall: the same with the sets exchanged. Compare sets of the same size only.
+    neighbour in its set. Recall: the same with the sets exchanged. Compare sets of the same size only.
     Raises ShapeError, ConfigError.
     """
     x, y = as_points(generated, "generated"), as_points(reference, "reference")
@@ -96,10 +96,10 @@ def nearest(points: Points, others: Points) -> tuple[np.ndarray, np.ndarray]:
 def novelty(generated: Points, training: Points, held_out: Points) -> float:
     """Returns the median distance to the nearest training sound over the same for held-out sounds: 0 copies, 1 is as new as real sounds."""
     base = float(np.median(nearest(held_out, training)[1]))
-    found = float(np.median(nearest(generated, training)[1]))
+    distance = float(np.median(nearest(generated, training)[1]))
     if base > 0:
-        return found / base
-    return 0.0 if found == 0 else math.inf  # held-out sounds that equal training sounds give no scale
+        return distance / base
+    return 0.0 if distance == 0 else math.inf  # held-out sounds that equal training sounds give no scale
 
 
 def near_duplicates(points: Points, *, threshold: float = NEAR_DB) -> list[tuple[int, int]]:
@@ -152,11 +152,12 @@ def compare(
         draw = fake[rng.permutation(len(fake))[:n]], real[rng.permutation(len(real))[:n]]
         generated_draws.append(_measures(*draw, neighbours=neighbours, seed=seed + split))
         real_draws.append(_measures(halves[:n], halves[n:], neighbours=neighbours, seed=seed + split))
-    found, base = np.mean(generated_draws, axis=0), np.mean(real_draws, axis=0)
-    result: dict[str, float | int | None] = {"n": n, "splits": splits, "frechet": float(found[0]), "frechet_floor": float(base[0])}
-    result["frechet_ratio"] = float(found[0] / base[0]) if base[0] > 0 else math.inf
-    for place, name in enumerate(("precision", "recall", "accuracy"), start=1):
-        result[name], result[f"real_{name}"] = float(found[place]), float(base[place])
+    means, real_means = np.mean(generated_draws, axis=0), np.mean(real_draws, axis=0)
+    result: dict[str, float | int | None] = {"n": n, "splits": splits, "frechet": float(means[0])}
+    result["frechet_floor"] = float(real_means[0])
+    result["frechet_ratio"] = float(means[0] / real_means[0]) if real_means[0] > 0 else math.inf
+    for k, name in enumerate(("precision", "recall", "accuracy"), start=1):
+        result[name], result[f"real_{name}"] = float(means[k]), float(real_means[k])
     result |= {"novelty": None, "copies": None, "real_copies": None, "duplicates": len(near_duplicates(fake)) / len(fake)}
     if known is not None:
         result["novelty"] = novelty(fake, known, real)

@@ -19,7 +19,7 @@ from timbrespace.synthesis.instrument import Instrument
 
 HELD_OUT = ("test", "validation")  # training reads the validation split only to stop early
 _STUTTER_HOP = 1024  # samples between frames, for representations without frames
-_SHORTEST_HOP = 64  # samples; shorter frames are no blocks that a listener could hear
+_SHORTEST_HOP = 64  # samples; shorter frames make no audible blocks
 
 
 def real_sounds(instrument: Instrument, corpus: Corpus, splits: Sequence[str], *, most: int | None = None) -> list[Tensor]:

@@ -35,9 +35,9 @@ def errors(
         "decay_percent": distance.decay_error_percent,
         "grain_db": distance.grain_error,
     }
-    found = {key: measure(originals, reconstructions, sample_rate=sample_rate, lengths=lengths) for key, measure in measures.items()}
+    values = {key: measure(originals, reconstructions, sample_rate=sample_rate, lengths=lengths) for key, measure in measures.items()}
     noisy = distance.noisy_share(originals, sample_rate=sample_rate, lengths=lengths) > 0
-    return found | {"grain_db": torch.where(noisy, found["grain_db"], torch.nan)}
+    return values | {"grain_db": torch.where(noisy, values["grain_db"], torch.nan)}
 
 
 def reconstruction_table(
@@ -58,8 +58,8 @@ def reconstruction_table(
         raise ShapeError("there are no originals; a table needs at least one sound")
     table: Table = {}
     for name, reconstructions in rows.items():
-        found = errors(originals, reconstructions, sample_rate=sample_rate, lengths=lengths)
-        table[name] = {key: summary(values, resamples=resamples, seed=seed) for key, values in found.items()}
+        measures = errors(originals, reconstructions, sample_rate=sample_rate, lengths=lengths)
+        table[name] = {key: summary(values, resamples=resamples, seed=seed) for key, values in measures.items()}
     return table
 
 

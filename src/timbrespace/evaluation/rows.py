@@ -37,7 +37,7 @@ def true_features(instrument: Instrument, originals: list[Tensor]) -> list[Tenso
 def linear_path(instrument: Instrument) -> Instrument | None:
     """Returns the instrument without its networks: principal components of the corpus, as many as latent dimensions; None without a codec.
 
-    Latents of given sounds are refined as the instrument's own are.
+    Latents of given sounds are refined as those of the instrument are.
     """
     model = instrument.model.linear_part()
     return None if model is None else Instrument(type(instrument.contents)(**{**vars(instrument.contents), "model": model}))
@@ -93,6 +93,6 @@ def nearest_training(
     """Returns for every original the training sound `(channels, time)` nearest to it by `audio.embedding.embedding`. Raises ShapeError."""
     if not len(training):
         raise ShapeError("the nearest training sound needs at least one training sound")
-    wanted = embedding(originals, lengths=lengths, sample_rate=sample_rate)
-    index, _ = nearest(wanted, embedding(training, sample_rate=sample_rate))
+    points = embedding(originals, lengths=lengths, sample_rate=sample_rate)
+    index, _ = nearest(points, embedding(training, sample_rate=sample_rate))
     return [training[int(i)] for i in index]

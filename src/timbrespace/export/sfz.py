@@ -38,7 +38,7 @@ class SFZ(Exporter):
         zones = []
         for body in re.findall(r"<region>([^<]*)", text):
             opcodes: dict[str, str] = dict(re.findall(r"(\w+)=(.*?)(?=\s+\w+=|\s*$|\s*\n)", body))
-            key = opcodes.get("key", "")  # of drums; stands for the three opcodes of pitched sounds
+            key = opcodes.get("key", "")  # of drums, in place of the three opcodes of pitched sounds
             try:
                 keys = [int(opcodes.get(name, key)) for name in ("lokey", "hikey", "pitch_keycenter")]
                 zones.append(ReadZone(opcodes["sample"], *keys))

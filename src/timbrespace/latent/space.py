@@ -11,16 +11,16 @@ from torch import Tensor
 
 from timbrespace.contracts import ConfigError
 
-_CLIPS_A_COMPONENT = 6  # fewer clips than this do not get a component of their own
+_CLIPS_A_COMPONENT = 6  # least mean number of clips of a component
 _MOST_COMPONENTS = 96
-_OWN_SHAPE = 32.0  # clips that a component needs before its own covariance weighs as much as the shared one
+_HALF_SHRUNK = 32.0  # clips of a component whose covariance is shrunk half-way to the pooled one
 _NEAR_SPREAD = 0.2  # least spread of a coordinate that `near` names: a known condition still has neighbours
 _MOST_AXES = 256  # longer latents (a plain autoencoder's code has thousands of numbers) are described along their principal axes
 
 
 @dataclass(frozen=True)
 class LatentSpace:
-    """A mixture of Gaussians over the latents, each component within one category. Plain tensors, nothing to unpickle.
+    """A mixture of Gaussians over the latents, each component within one category. Tensors alone, so that a file stores it without pickle.
 
     weights `(components,)` sum to 1; means `(components, dims)`; factors `(components, dims, dims)`: lower Cholesky factors of the
     covariances; shared `(dims, dims)`: Cholesky factor of the pooled covariance within components; labels: category of each component
@@ -67,7 +67,7 @@ class LatentSpace:
         even = np.trace(pooled) / dims * np.eye(dims) if axes is None else np.diag(np.diag(pooled))
         pooled = _shrunk(pooled, even, count=freedom, half=float(dims))
         factors = [
-            np.linalg.cholesky(_shrunk(_covariance(cluster), pooled, count=len(cluster), half=_OWN_SHAPE)) for _, cluster in clusters
+            np.linalg.cholesky(_shrunk(_covariance(cluster), pooled, count=len(cluster), half=_HALF_SHRUNK)) for _, cluster in clusters
         ]
 
         def tensor(values: object) -> Tensor:
@@ -86,7 +86,7 @@ class LatentSpace:
     def anonymous(self, clips: int, *, fewest: int = 3) -> LatentSpace:
         """Returns the space without components of fewer than `fewest` of its `clips` sounds, because the mean of one sound is that sound.
 
-        Those components are merged into one without a category, whose covariance adds their own spread to the shared one. Where
+        Those components are merged into one without a category, whose covariance is the pooled one plus that of their means. Where
         they have fewer than `fewest` sounds together they are dropped, unless there are no others.
         """
         counts = self.weights.double() * clips

@@ -36,16 +36,16 @@ def unique_names(stems: list[str]) -> list[str]:
     The first of equal stems keeps its name; further ones are numbered from 2, skipping names that are in the list.
     """
     safe = [safe_name(stem) for stem in stems]
-    wanted = {_key(name) for name in safe}
-    given: set[str] = set()
+    all_keys = {_key(name) for name in safe}
+    used: set[str] = set()
     names = []
     for name in safe:
         chosen, number = name, 2
-        while _key(chosen) in given or (chosen != name and _key(chosen) in wanted):
+        while _key(chosen) in used or (chosen != name and _key(chosen) in all_keys):
             ending = f" {number}"
             chosen = _trim(_shorten(name, LONGEST_NAME - len(ending))) + ending
             number += 1
-        given.add(_key(chosen))
+        used.add(_key(chosen))
         names.append(chosen)
     return names
 

@@ -68,12 +68,12 @@ def _check_extras(options: BatchOptions, path: Path) -> None:
     """Raises OutputExistsError where the kit, the reel or the page is there already."""
     from timbrespace.atomic import check_absent
 
-    wanted: list[Path] = []
+    targets: list[Path] = []
     if options.kit:
-        wanted += [target for exporter in EXPORTERS.values() for target in exporter.targets(options.out, _kit_name(path))]
-    wanted += [options.out / "reel.wav"] if options.reel or options.page else []
-    wanted += [options.out / "index.html"] if options.page else []
-    for target in wanted:
+        targets += [target for exporter in EXPORTERS.values() for target in exporter.targets(options.out, _kit_name(path))]
+    targets += [options.out / "reel.wav"] if options.reel or options.page else []
+    targets += [options.out / "index.html"] if options.page else []
+    for target in targets:
         check_absent(target, force=options.force)
 
 

@@ -41,7 +41,7 @@ def read_instrument(path: Path) -> InstrumentContents:
     try:
         tensors = {current_name(name): tensor for name, tensor in load_tensors(data).items()}
     except (SafetensorError, ValueError, KeyError, RuntimeError, MemoryError) as error:
-        raise InstrumentFileError(f"{path} is damaged or not an instrument file ({error}); train it again or get a whole copy") from None
+        raise InstrumentFileError(f"{path} is damaged or not an instrument file ({error}); train it again or copy it again") from None
     header = parse_header(path, data)
     try:
         return _contents(header, tensors)
@@ -49,7 +49,7 @@ def read_instrument(path: Path) -> InstrumentContents:
         raise InstrumentFileError(f"{path}: {error}") from None
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, OverflowError, RecursionError) as error:
         raise InstrumentFileError(
-            f"{path} is damaged: {type(error).__name__} {str(error)[:200]}; train it again or get a whole copy"
+            f"{path} is damaged: {type(error).__name__} {str(error)[:200]}; train it again or copy it again"
         ) from None
 
 
@@ -112,9 +112,9 @@ def _model(settings: dict[str, Any], representation: Representation, samples: in
         model = build_model(settings, representation=representation, samples=samples)
     state = {name.removeprefix(MODEL): tensor.float() for name, tensor in tensors.items() if name.startswith(MODEL)}
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-    found = {name: tuple(tensor.shape) for name, tensor in state.items()}
-    if expected != found:
-        odd = sorted({*expected.items()} ^ {*found.items()})
+    shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
+    if expected != shapes:
+        odd = sorted({*expected.items()} ^ {*shapes.items()})
         raise InstrumentFileError(f"the model's tensors do not fit its settings (first: {odd[0][0]!r:.80}); the file is damaged")
     model.load_state_dict(state, assign=True)
     return model.eval().requires_grad_(False)
