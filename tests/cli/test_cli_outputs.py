@@ -1,4 +1,4 @@
-"""What the verbs keep, refuse and say: existing results, inputs, places without room, files that are none."""
+"""Existing results and inputs are kept; full disks and files of another kind are refused."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_existing_sounds_are_kept(shell: Shell, tiny: Tiny, tmp_path: Path) -> N
         assert not any(name.startswith("tom") for name in wavs(tmp_path))
 
 
-def test_inputs_are_never_written_over(shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
+def test_inputs_are_never_overwritten(shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
     shell("generate", tiny.file, "-n", 1, "--out", tmp_path, "--category", "kick")
     (kick,) = tmp_path.glob("kick 001*.wav")
     recipe = kick.with_suffix(".json")
@@ -74,7 +74,7 @@ def test_inputs_are_never_written_over(shell: Shell, tiny: Tiny, tmp_path: Path)
 
 
 @pytest.mark.parametrize("verb", ["generate", "vary", "morph", "reconstruct"])
-def test_places_that_cannot_be_written(verb: str, shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
+def test_paths_that_cannot_be_written(verb: str, shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
     inputs = {"generate": [], "vary": [tiny.sound], "morph": [tiny.sound, tiny.other], "reconstruct": [tiny.sound]}[verb]
     (tmp_path / "file").write_bytes(b"mine")
     assert "is a file" in shell(verb, tiny.file, *inputs, "--out", tmp_path / "file", code=2)
@@ -87,7 +87,7 @@ def test_places_that_cannot_be_written(verb: str, shell: Shell, tiny: Tiny, tmp_
 
 
 @pytest.mark.parametrize("words", [["generate"], ["vary", "SOUND"], ["morph", "SOUND", "SOUND"], ["reconstruct", "SOUND"], ["info"]])
-def test_what_is_no_instrument(words: list[str], shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
+def test_files_that_are_not_instruments_are_refused(words: list[str], shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
     (tmp_path / "text.safetensors").write_text("hello there, this is text")
     (tmp_path / "short.safetensors").write_bytes(tiny.file.read_bytes()[:5000])
     verb, *rest = [str(tiny.sound) if word == "SOUND" else word for word in words]
@@ -98,7 +98,7 @@ def test_what_is_no_instrument(words: list[str], shell: Shell, tiny: Tiny, tmp_p
 
 
 @pytest.mark.parametrize("verb", ["generate", "vary", "morph", "reconstruct"])
-def test_what_is_no_sound(verb: str, shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
+def test_files_that_are_not_sounds_are_refused(verb: str, shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
     (tmp_path / "text.wav").write_text("not audio")
     (tmp_path / "empty.wav").write_bytes(b"")
     (tmp_path / "short.wav").write_bytes(tiny.sound.read_bytes()[:300])
@@ -135,7 +135,7 @@ def limited(room: int) -> Iterator[None]:
     ("verb", "room"), [("generate", 9_000), ("generate", 100), ("vary", 9_000), ("reconstruct", 9_000), ("prepare", 50_000)]
     + [("train", size) for size in (100, 50_000, 400_000)] + [("info", 50_000)],
 )  # fmt: skip
-def test_no_room_left(verb: str, room: int, shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
+def test_a_full_disk_leaves_no_partial_file(verb: str, room: int, shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
     before = hashes(tiny.folder)
     out = tmp_path / "out"
     words = {
@@ -159,12 +159,12 @@ def test_no_room_left(verb: str, room: int, shell: Shell, tiny: Tiny, tmp_path: 
     assert not [p for p in tmp_path.rglob("*") if "partial" in p.name]
 
 
-def test_the_parents_of_results_are_made(shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
+def test_missing_parent_folders_are_created(shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
     shell("generate", tiny.file, "-n", 1, "--out", tmp_path / "a" / "b" / "c")
     assert len(wavs(tmp_path / "a" / "b" / "c")) == 1
 
 
-def test_a_recipe_takes_no_other_source(tmp_path: Path, tiny: Tiny, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_recipe_excludes_other_sources(tmp_path: Path, tiny: Tiny, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["generate", str(tiny.file), "--out", str(tmp_path / "out"), "--recipe", "x.json", "--rate", "48000", "--category", "kick"]
     assert main(arguments) == 2
     assert "--category, --rate cannot be given with --recipe" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""Every verb that makes or opens an instrument, as typed: what it writes, what it keeps, and what it says when something is wrong."""
+"""Every verb that makes or opens an instrument, as typed: what it writes, what it keeps, and its error messages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SET = [word for change in SMALL for word in ("--set", change)]
 
 
 def starts(folder: Path, letters: int) -> list[str]:
-    """How the names begin; a note may follow."""
+    """The starts of the names; a note may follow."""
     return [name[:letters] for name in wavs(folder)]
 
 
@@ -85,7 +85,7 @@ def test_variations_and_morphs_have_kits_and_pages_too(shell: Shell, tiny: Tiny,
     assert len(wavs(tmp_path / "morph")) == 3
 
 
-def test_a_recipe_is_played_again(shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
+def test_a_recipe_renders_the_same_file(shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
     shell("generate", tiny.file, "-n", 2, "--out", tmp_path / "one", "--rate", 48_000)
     for recipe in (tmp_path / "one").glob("*.json"):
         shell("generate", tiny.file, "--recipe", recipe, "--out", tmp_path / "two")
@@ -169,7 +169,7 @@ def test_reconstruct(shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
     assert "silence follows" in text
 
 
-def test_reconstruct_two_of_a_name(shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
+def test_reconstruct_two_files_of_one_name(shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
     folder = tmp_path / "in"
     folder.mkdir()
     for name in ("hit.wav", "hit.flac", "hit.aiff"):
@@ -251,7 +251,7 @@ def test_train_refuses(words: list[str], expected: str, shell: Shell, tiny: Tiny
     assert not list(tmp_path.glob("*.safetensors"))
 
 
-def test_train_on_what_is_no_folder_of_sounds(shell: Shell, tmp_path: Path) -> None:
+def test_train_refuses_a_path_without_sounds(shell: Shell, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "bad").mkdir()
     (tmp_path / "bad" / "a.wav").write_text("no")

@@ -1,4 +1,4 @@
-"""Fault figures: constructed sounds whose fault is known read what they must, and clean ones do not."""
+"""Artefact metrics: constructed sounds with a known artefact have the expected value, clean ones do not."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_wrong_phases_flatten_the_highs() -> None:
 
 @pytest.mark.parametrize("hertz", [110.0, 261.6, 523.3])
 @pytest.mark.parametrize("cents", [0.0, 15.0, -30.0])
-def test_partials_off_their_place_are_measured_in_cents(hertz: float, cents: float) -> None:
+def test_detuned_partials_are_measured_in_cents(hertz: float, cents: float) -> None:
     found, share = artefacts.partials(tone(hertz, cents=cents), RATE)
     assert found == pytest.approx(abs(cents), abs=1)
     assert share == 100
@@ -100,7 +100,7 @@ def test_highs_are_a_share_of_the_energy() -> None:
     assert math.isnan(artefacts.highs(low, 16_000))
 
 
-def test_all_faults_beside_real_sounds() -> None:
+def test_all_metrics_beside_those_of_real_sounds() -> None:
     real = [torch.from_numpy(tone(f) + 0.01 * noise(k)).float()[None] for k, f in enumerate((110, 165, 220, 330))]
     made = [real[0] + 0.001 * torch.from_numpy(noise(9 + k)).float() for k in range(3)]
     found = artefacts.artefact_metrics(made, real, sample_rate=RATE, hop=256)

@@ -1,4 +1,4 @@
-"""Disentanglement: constructed latents whose scores are known, and a toy corpus the whole way."""
+"""Disentanglement: constructed latents with known scores, and an instrument trained on a toy corpus."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def entropy_share(of: int, whole: int) -> float:
     return float(np.log(of) / np.log(whole))
 
 
-def test_one_dimension_a_factor_is_perfect() -> None:
+def test_one_dimension_for_each_factor_is_perfect() -> None:
     latents = np.stack([-3.0 * GRID[:, 2], GRID[:, 0], 0.1 * GRID[:, 1] + 5], axis=1)
     assert scores.mutual_information_gap(latents, FACTORS) == pytest.approx(1)
     assert scores.beta_vae_score(latents, FACTORS) == 1
@@ -31,7 +31,7 @@ def test_one_dimension_a_factor_is_perfect() -> None:
     assert scores.beta_vae_score(spare, FACTORS) > 0.99
 
 
-def test_dice_score_like_chance() -> None:
+def test_random_latents_score_like_chance() -> None:
     latents = np.random.default_rng(1).standard_normal((len(GRID), 6))
     assert scores.mutual_information_gap(latents, FACTORS) < 0.05
     assert scores.beta_vae_score(latents, FACTORS) == pytest.approx(1 / 3, abs=0.07)
@@ -52,7 +52,7 @@ def test_known_entropies() -> None:
     assert (joined["a"], joined["b"]) == pytest.approx((1, 1))  # one dimension, which holds both: MIG looks at the factors alone
 
 
-def test_turned_latents_lose_the_gap() -> None:
+def test_rotated_latents_lose_the_gap() -> None:
     pair = {"a": GRID[:, 0], "b": GRID[:, 1]}
     straight = np.stack([GRID[:, 0] / 2.3, GRID[:, 1] / 1.4], axis=1)
     turned = straight @ np.array([[1, 1], [-1, 1]]) / 2**0.5
@@ -73,7 +73,7 @@ def test_bad_input() -> None:
         scores.mutual_information_gap(GRID, {"a": GRID[:, 0], "b": np.arange(3)})
 
 
-def test_a_toy_corpus_the_whole_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Tiny) -> None:
+def test_an_instrument_trained_on_a_toy_corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: Tiny) -> None:
     corpus = prepare("synthetic:fm", tmp_path / "fm", count=60, force=True)
     fix_plan(monkeypatch, variations=0)
     small = ("model.encoder=[8]", "model.decoder=[8]", "model.dims=3", "training.batch=8")

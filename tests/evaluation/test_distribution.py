@@ -1,4 +1,4 @@
-"""Crowd figures and tables against closed forms."""
+"""Measures of distributions and reconstruction tables against closed forms."""
 
 import json
 import math
@@ -66,7 +66,7 @@ def test_two_sample_accuracy_of_same_and_of_far_sets():
     assert c.two_sample_accuracy(gauss(200), 3 * gauss(200, seed=1)) > 0.9
 
 
-def test_a_copier_has_no_novelty_and_real_sounds_have_one():
+def test_copies_have_novelty_zero_and_real_sounds_one():
     train, held, fresh = gauss(300), gauss(100, seed=1), gauss(100, seed=2)
     assert c.novelty(train[:50], train, held) == 0
     assert c.novelty(fresh, train, held) == pytest.approx(1, abs=0.15)
@@ -88,7 +88,7 @@ def test_nearest_is_exact_over_blocks():
     assert distance.max() == 0
 
 
-def test_compare_of_real_with_real_a_copier_and_a_stranger():
+def test_compare_real_sounds_copies_and_distant_sounds():
     real = 20 * gauss(900, 6)  # far enough apart that none is a double by chance
     train, held, more = real[:400], real[400:650], torch.tensor(real[650:])
     fair = c.compare(more, held, training=train, count=200, splits=3)

@@ -51,7 +51,7 @@ def test_a_comparison_needs_held_out_and_training_points(instrument: Instrument,
     assert len(reference_points(instrument, corpus, most=2)[1]) == 2
 
 
-def test_artefacts_of_new_sounds_stand_beside_real_ones(instrument: Instrument, corpus: Corpus) -> None:
+def test_artefacts_of_new_sounds_beside_those_of_real_sounds(instrument: Instrument, corpus: Corpus) -> None:
     metrics = compare_artefacts(instrument, corpus, [sound.audio for sound in instrument.generate(4)])
     assert metrics.keys() == ARTEFACTS.keys()
     assert metrics["variety"]["new"] > 0

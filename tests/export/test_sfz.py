@@ -82,7 +82,7 @@ PLAYER = shutil.which("sfizz_render")
 
 @pytest.mark.skipif(PLAYER is None, reason="sfizz_render (of the sfizz package) is not installed")
 def test_a_real_player_plays_every_key(tmp_path: Path) -> None:
-    """Each key of a kit is struck in turn with sfizz; the pitch heard tells that the right file was played, to its end."""
+    """sfizz plays each key of a kit in turn; the pitch of its output shows that the right file was played to its end."""
     entries = write_sounds(tmp_path, drum_entries())
     (path,) = SFZ().export(Kit("kit", tuple(entries)), tmp_path)
     placed = [(zone.root, entries.index(zone.entry)) for zone in keymap(entries)[0]]

@@ -1,4 +1,4 @@
-"""The mixture over the latents: what it is fitted to, what is drawn from it, and corpora of one or two sounds."""
+"""The mixture of Gaussians over the latents: fitting, drawing, and corpora of one or two sounds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from timbrespace.latent.space import LatentSpace
 
 
 def two_kinds(count: int = 600) -> tuple[torch.Tensor, list[str | None]]:
-    """Two Gaussians of known centre and spread: 'a' twice as common as 'b'."""
+    """Two Gaussians of known mean and spread: 'a' twice as common as 'b'."""
     rng = torch.Generator().manual_seed(0)
     a = torch.randn(2 * count, 3, generator=rng) * torch.tensor([0.5, 1.0, 0.1]) + torch.tensor([10.0, 0.0, 0.0])
     b = torch.randn(count, 3, generator=rng) * torch.tensor([0.5, 1.0, 0.1]) + torch.tensor([-10.0, 5.0, 1.0])
@@ -47,7 +47,7 @@ def test_components_keep_to_one_category() -> None:
         assert (mean[0] > 0) == (label == "a")
 
 
-def test_a_category_asked_for_is_a_category_given() -> None:
+def test_draws_of_a_category_have_that_category() -> None:
     points, kinds = two_kinds()
     space = LatentSpace.fit(points, kinds)
     drawn, labels = draws(space, 200, category="b")
@@ -107,7 +107,7 @@ def test_fit_and_draw_are_deterministic() -> None:
     assert torch.equal(draws(one, 20)[0], draws(two, 20)[0])
 
 
-def test_around_spreads_as_the_components_do() -> None:
+def test_around_has_the_pooled_spread() -> None:
     points, kinds = two_kinds()
     space = LatentSpace.fit(points, kinds)
     rng = np.random.default_rng(0)
@@ -146,7 +146,7 @@ def test_a_line_needs_two_points() -> None:
             line(points, steps)
 
 
-def test_an_anonymous_space_holds_no_single_sound() -> None:
+def test_an_anonymous_space_has_no_component_of_a_single_sound() -> None:
     latents = torch.randn(40, 4, generator=torch.Generator().manual_seed(0)) * 0.3
     categories: list[str | None] = ["kick"] * 20 + ["snare"] * 16 + ["gong", "bell", "bell", None]
     latents[36:] += 5

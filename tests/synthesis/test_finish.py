@@ -1,4 +1,4 @@
-"""Finishing: ends, offset, tail and level; loudness; safe names; the reel."""
+"""Finishing: ends, offset, tail, level and loudness."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from torch import Tensor
 
 from timbrespace.audio.loudness import integrated_loudness, k_weighting, momentary_loudness
 from timbrespace.contracts import ConfigError, ShapeError
-from timbrespace.synthesis.finish import finish, high_pass, safe_name, unique_names
-from timbrespace.synthesis.reel import reel
+from timbrespace.synthesis.finish import finish, high_pass
 
 RATE = 44_100
 
@@ -52,14 +51,14 @@ def test_finishing_is_deterministic_and_leaves_its_input_alone() -> None:
     assert torch.equal(sound, before)
 
 
-def test_offset_goes_without_a_click_at_the_start() -> None:
+def test_an_offset_is_removed_without_a_click_at_the_start() -> None:
     clean, dirty = finish(hit(), RATE), finish(hit(offset=0.1), RATE)
     size = min(clean.shape[1], dirty.shape[1])
     assert (clean[:, :size] - dirty[:, :size]).abs().max() < 0.01
     assert abs(float(dirty.mean())) < 1e-3
 
 
-def test_subsonics_go_and_kicks_stay() -> None:
+def test_subsonics_are_removed_and_kicks_are_kept() -> None:
     time = torch.arange(2 * RATE) / RATE
     rumble = 0.5 * torch.sin(2 * math.pi * 3 * time)[None]
     both = finish(hit(2.0, hertz=50, t60=1.5) + rumble, RATE, level="keep")
@@ -74,7 +73,7 @@ def test_subsonics_go_and_kicks_stay() -> None:
 
 @pytest.mark.parametrize("rate", [1000, 22_050, 44_100, 768_000])
 @pytest.mark.parametrize("size", [1, 2, 1000, 50_001])
-def test_high_pass_is_scipys(rate: int, size: int) -> None:
+def test_the_high_pass_filter_equals_that_of_scipy(rate: int, size: int) -> None:
     wave = np.random.default_rng(0).normal(size=(2, size)) + 0.3
     expected = signal.sosfilt(signal.butter(2, 10.0, "highpass", fs=rate, output="sos"), wave, axis=-1)
     near = 1e-7 if rate > 100_000 else 1e-9  # the poles come close to the double zero
@@ -87,7 +86,7 @@ def test_nothing_rings_before_the_attack() -> None:
     assert finish(sound, RATE)[0, :1000].abs().max() < 1e-4
 
 
-def test_a_jump_at_the_start_gets_a_ramp_and_the_attack_is_not_softened() -> None:
+def test_a_jump_at_the_start_gets_a_ramp_before_it() -> None:
     sound = hit(jump=True)
     out = finish(sound, RATE, level="keep")
     extra = int(torch.argmax(out.abs()))
@@ -150,7 +149,7 @@ def test_stereo_channels_share_one_gain() -> None:
 
 
 @pytest.mark.parametrize("rate", [22_050, 48_000])
-def test_another_rate_out(rate: int) -> None:
+def test_another_output_rate(rate: int) -> None:
     pytest.importorskip("timbrespace.audio.files")
     out = finish(hit(), RATE, out_rate=rate)
     assert out.shape[1] / rate == pytest.approx(finish(hit(), RATE).shape[1] / RATE, abs=0.01)
@@ -193,74 +192,10 @@ def test_loudness_level() -> None:
     assert db(float(loud.abs().max())) == pytest.approx(-0.1, abs=0.01)  # held under the ceiling
 
 
-def test_what_cannot_be_finished_is_refused() -> None:
+def test_invalid_input_is_refused() -> None:
     for wrong in (torch.zeros(5), torch.zeros(1, 0), torch.zeros(1, 5, dtype=torch.int16), torch.tensor([[math.nan]])):
         with pytest.raises(ShapeError):
             finish(wrong, RATE)
     for options in ({"level": "loud"}, {"target_db": 1.0}, {"target_db": math.nan}, {"out_rate": 10}):
         with pytest.raises(ConfigError, match="allowed"):
             finish(hit(), RATE, **options)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("text", "name"),
-    [
-        ("kick 001", "kick 001"),
-        ("a/b\\c:d", "a-b-c-d"),
-        ("../../etc/passwd", "etc-passwd"),
-        (".hidden", "hidden"),
-        ("CON", "_CON"),
-        ("lpt1.take", "_lpt1.take"),
-        ("console", "console"),
-        ("", "sound"),
-        ("...", "sound"),
-        ("ends. .", "ends"),
-        ("C#3 pad", "Cs3 pad"),
-        ("a=b $x", "a-b -x"),
-        ("tab\tand\nline\x00", "tab and line"),
-        ("cafe\u0301", "café"),
-        ("太鼓", "太鼓"),
-    ],
-)
-def test_safe_name(text: str, name: str) -> None:
-    assert safe_name(text) == name
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.text(max_size=400))
-def test_safe_names_are_safe_and_stable(text: str) -> None:
-    name = safe_name(text)
-    assert 1 <= len(name.encode()) <= 125
-    assert not set(name) & set('<>:"/\\|?*=$#')
-    assert name == name.strip(" ")
-    assert not name.startswith(".")
-    assert not name.endswith(".")
-    assert name.isprintable()
-    assert safe_name(name) == name
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.lists(st.sampled_from(["a", "A", "a 2", "é", "e\u0301", "", "x" * 300, "x" * 299, "CON", "ß", "SS"]), max_size=20))
-def test_unique_names(stems: list[str]) -> None:
-    names = unique_names(stems)
-    assert len(names) == len(stems)
-    assert len({name.casefold() for name in names}) == len(names)
-    assert all(len(name.encode()) <= 125 for name in names)
-
-
-def test_unique_names_keep_order_and_first_names() -> None:
-    assert unique_names(["kick", "snare", "kick", "kick 2", "Kick"]) == ["kick", "snare", "kick 3", "kick 2", "Kick 4"]
-
-
-def test_reel() -> None:
-    one, two = torch.ones(1, 100), torch.full((2, 50), 0.5)
-    row = reel([one, two, one], 1000, gap_seconds=0.01)
-    assert row.shape == (2, 100 + 10 + 50 + 10 + 100)
-    assert (row[:, :100] == 1).all()
-    assert (row[:, 100:110] == 0).all()
-    assert (row[:, 110:160] == 0.5).all()
-    assert reel([one], 1000).shape == (1, 100)
-    with pytest.raises(ConfigError):
-        reel([], RATE)
-    with pytest.raises(ShapeError):
-        reel([torch.zeros(2, 5), torch.zeros(3, 5)], RATE)

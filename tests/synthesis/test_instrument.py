@@ -1,4 +1,4 @@
-"""The instrument: the same bits again, sounds that are what was asked for, and nothing said that is not known."""
+"""The instrument: deterministic, sounds as requested, novelty and copies."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def same(one: list[Sound], other: list[Sound]) -> bool:
 # --- the same again -----------------------------------------------------------------------------------------------------------
 
 
-def test_saved_and_loaded_it_plays_the_same(instrument: Instrument, tmp_path: Path) -> None:
+def test_a_loaded_instrument_makes_the_same_sounds(instrument: Instrument, tmp_path: Path) -> None:
     instrument.save(tmp_path / "copy.safetensors")
     copy = timbrespace.load(tmp_path / "copy.safetensors")
     copy.save(tmp_path / "again.safetensors")
@@ -61,7 +61,7 @@ def test_same_seed_same_sounds(instrument: Instrument) -> None:
 
 
 @pytest.mark.parametrize("verb", ["generate", "vary", "morph"])
-def test_recipes_play_again(verb: str, instrument: Instrument) -> None:
+def test_recipes_render_the_same_sound(verb: str, instrument: Instrument) -> None:
     sounds = {
         "generate": lambda: instrument.generate(3, seed=3, category="snare", level="loudness", out_rate=48_000),
         "vary": lambda: instrument.vary(drum(1), 3, seed=3, name="mine", level="keep"),
@@ -107,7 +107,7 @@ def test_recipes_play_again(verb: str, instrument: Instrument) -> None:
         {"asked": [1]},
     ],
 )
-def test_wrong_recipes_are_told(change: dict[str, Any], instrument: Instrument) -> None:
+def test_invalid_recipes_are_refused(change: dict[str, Any], instrument: Instrument) -> None:
     recipe = instrument.generate(1)[0].recipe
     with pytest.raises((ConfigError, ShapeError)):
         instrument.replay(recipe | change)
@@ -127,7 +127,7 @@ def test_names_in_recipes_cannot_leave_their_folder(instrument: Instrument, tmp_
 # --- generate --------------------------------------------------------------------------------------------------------------------
 
 
-def test_categories_are_given_and_named(instrument: Instrument) -> None:
+def test_sounds_have_the_requested_category(instrument: Instrument) -> None:
     assert "kick" in instrument.categories
     sounds = instrument.generate(3, category="kick")
     assert [s.name[:8] for s in sounds] == ["kick 001", "kick 002", "kick 003"]  # a note may follow
@@ -152,7 +152,7 @@ def test_sounds_are_finished(instrument: Instrument) -> None:
         assert sound.novelty >= 0
 
 
-def test_temperature_nought_gives_the_centres(instrument: Instrument) -> None:
+def test_temperature_zero_gives_component_means(instrument: Instrument) -> None:
     for sound in instrument.generate(4, temperature=0):
         assert (instrument.space.means == sound.latent).all(1).any()
     wild = torch.stack([s.latent for s in instrument.generate(12, temperature=3.0)])  # type: ignore[misc]
@@ -212,12 +212,12 @@ def test_levels(instrument: Instrument) -> None:
         {"out_rate": 10**7},
     ],
 )
-def test_what_cannot_be_generated_is_told(options: dict[str, Any], instrument: Instrument) -> None:
+def test_invalid_requests_are_refused(options: dict[str, Any], instrument: Instrument) -> None:
     with pytest.raises(ConfigError):
         instrument.generate(**{"count": 1, **options})
 
 
-def test_progress_is_told(instrument: Instrument) -> None:
+def test_progress_is_reported(instrument: Instrument) -> None:
     seen: list[tuple[int, int]] = []
     instrument.generate(3, progress=lambda done, total: seen.append((done, total)))
     assert seen == [(1, 3), (2, 3), (3, 3)]
@@ -226,7 +226,7 @@ def test_progress_is_told(instrument: Instrument) -> None:
 # --- vary and morph -----------------------------------------------------------------------------------------------------------------
 
 
-def test_morphs_begin_and_end_at_their_sounds(instrument: Instrument) -> None:
+def test_morphs_start_and_end_at_their_sounds(instrument: Instrument) -> None:
     a, b, c = drum(0), drum(1), drum(3)
     steps = instrument.morph([a, b], 5, level="keep", seed=4)
     for sound, original in ((steps[0], a), (steps[-1], b)):
@@ -239,7 +239,7 @@ def test_morphs_begin_and_end_at_their_sounds(instrument: Instrument) -> None:
     assert len({sound.name for sound in three}) == 5
 
 
-def test_a_variation_of_nothing_is_the_sound_itself(instrument: Instrument) -> None:
+def test_a_variation_of_amount_zero_is_the_sound_itself(instrument: Instrument) -> None:
     sound = drum(1)
     still = instrument.vary(sound, 2, amount=0)
     end = instrument.morph([sound, drum(0)], 2)[0]
@@ -254,7 +254,7 @@ def test_a_variation_of_nothing_is_the_sound_itself(instrument: Instrument) -> N
     assert near[0].name.startswith("sound varied 001")
 
 
-def test_wrong_morphs_and_variations(instrument: Instrument) -> None:
+def test_invalid_morphs_and_variations_are_refused(instrument: Instrument) -> None:
     for call in (
         lambda: instrument.morph([drum(0)], 3),
         lambda: instrument.morph([], 3),
@@ -288,7 +288,7 @@ def test_training_sounds_are_copies_of_themselves(instrument: Instrument, tiny: 
     assert nearest_sounds([], RATE, embeddings=clips.embeddings, unit=unit) == []
 
 
-def test_a_copy_is_flagged(instrument: Instrument, tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_is_marked(instrument: Instrument, tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     original = Corpus.open(tiny.corpus).audio(Corpus.open(tiny.corpus).indices("train")[0])
     monkeypatch.setattr("timbrespace.synthesis.rendering.decode", lambda contents, z, **_: original / original.abs().max())
     sound = instrument.generate(1)[0]
@@ -303,7 +303,7 @@ def test_the_unit_of_novelty() -> None:
     assert novelty_unit(training[:2], training) == pytest.approx(1e-3)  # never nought
 
 
-def test_places_on_the_map(instrument: Instrument) -> None:
+def test_positions_on_the_map(instrument: Instrument) -> None:
     clips = instrument.contents.clips
     assert clips is not None
     assert clips.positions.shape == (len(clips.names), 2)

@@ -1,4 +1,4 @@
-"""The instrument file is never trusted: whatever is wrong with it, one kind of error, soon, and without much memory."""
+"""Instrument files are not trusted: every damaged file gives one kind of error, soon, and with little memory."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_foreign_safetensors(tmp_path: Path) -> None:
     assert "not a timbrespace instrument" in refused(put_together({"format": "other"}, {"w": torch.zeros(1)}), tmp_path)
 
 
-def test_places_without_a_file(tmp_path: Path) -> None:
+def test_paths_without_a_file(tmp_path: Path) -> None:
     with pytest.raises(InstrumentFileError, match="is a folder"):
         Instrument.load(tmp_path)
     with pytest.raises(InstrumentFileError, match=r"does not exist.*timbrespace train"):
@@ -283,7 +283,7 @@ def test_a_header_that_claims_more_than_the_file(data: bytes, tmp_path: Path) ->
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(places=st.lists(st.tuples(st.integers(0, 2**40), st.integers(1, 255)), min_size=1, max_size=6), header=st.booleans())
 @example(places=[(0, 255)], header=True)
-def test_flipped_bytes_never_do_worse(
+def test_flipped_bytes_are_refused_or_harmless(
     places: list[tuple[int, int]], header: bool, data: bytes, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Refused, or still an instrument (a weight is another number): never another error."""
@@ -324,9 +324,7 @@ USELESS: dict[str, Change] = {
 
 
 @pytest.mark.parametrize("name", sorted(USELESS))
-def test_useless_values_are_no_fault_of_ours(
-    name: str, data: bytes, tmp_path: Path, tiny: Tiny, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_useless_values_give_no_traceback(name: str, data: bytes, tmp_path: Path, tiny: Tiny, capsys: pytest.CaptureFixture[str]) -> None:
     head, tensors = taken_apart(data)
     USELESS[name](head, tensors)
     path = tmp_path / "odd.safetensors"

@@ -1,4 +1,4 @@
-"""Sounds sent through an instrument and back, and sounds kept and shared without their names."""
+"""Reconstruction of sounds, and instruments and sounds that are saved and shared without names."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_longer_than_the_model(instrument: Instrument) -> None:
     assert copy.abs().max() > 0.1
 
 
-def test_another_rate_comes_back_at_the_instruments(instrument: Instrument) -> None:
+def test_another_rate_is_reconstructed_at_the_rate_of_the_instrument(instrument: Instrument) -> None:
     sound = drum(1)
     low = sound[:, ::2]
     copy = instrument.reconstruct(low, sample_rate=RATE // 2)
@@ -96,13 +96,13 @@ def test_other_number_types(instrument: Instrument) -> None:
         [0.0, 1.0],
     ],
 )
-def test_what_is_no_sound_is_told(audio: Any, instrument: Instrument) -> None:
+def test_invalid_sounds_are_refused(audio: Any, instrument: Instrument) -> None:
     for call in (instrument.reconstruct, instrument.encode, lambda a: instrument.vary(a, 1), lambda a: instrument.generate(1, near=a)):
         with pytest.raises(ShapeError):
             call(audio)
 
 
-def test_decoding_wants_a_latent(instrument: Instrument) -> None:
+def test_invalid_latents_are_refused(instrument: Instrument) -> None:
     for z in (torch.zeros(5), torch.zeros(1, 6), torch.full((6,), math.inf)):
         with pytest.raises(ShapeError):
             instrument.decode(z)
@@ -113,7 +113,7 @@ def test_decoding_wants_a_latent(instrument: Instrument) -> None:
 # --- sharing ----------------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_stripped_instrument_knows_no_names(instrument: Instrument, tmp_path: Path) -> None:
+def test_a_stripped_instrument_has_no_names(instrument: Instrument, tmp_path: Path) -> None:
     instrument.save(tmp_path / "bare.safetensors", strip=True)
     data, clips = (tmp_path / "bare.safetensors").read_bytes(), instrument.contents.clips
     assert clips is not None
@@ -166,7 +166,7 @@ def test_sounds_are_saved_with_their_recipe(subtype: str, instrument: Instrument
     assert not path.exists()
 
 
-def test_names_that_are_no_text(instrument: Instrument, tmp_path: Path) -> None:
+def test_names_that_are_not_valid_text(instrument: Instrument, tmp_path: Path) -> None:
     sound = instrument.vary(drum(1), 1, name="snar\udce9")[0]
     path = sound.save(tmp_path)
     assert json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["asked"]["of"] == "snar\udce9"

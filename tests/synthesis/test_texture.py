@@ -1,4 +1,4 @@
-"""Texture of invented sounds: noise fluctuates as noise does, partials stay, haze goes, silence stays silent."""
+"""Texture of new sounds: noise fluctuates like noise, partials stay, haze is removed, silence stays silent."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_partials_are_not_noise() -> None:
     assert found[60] == 1
 
 
-def test_invented_noise_fluctuates_and_a_partial_does_not() -> None:
+def test_noise_of_new_sounds_fluctuates_and_a_partial_does_not() -> None:
     features = smooth(-30.0)
     features[0, 0, 30] = -5.0
     made = add_noise_texture(features, BANDS, length=LENGTH, seed=0)
@@ -45,7 +45,7 @@ def test_invented_noise_fluctuates_and_a_partial_does_not() -> None:
     assert float(made[0, 0, 30, 4:-4].std()) < 1e-3
 
 
-def test_haze_goes_and_silence_stays() -> None:
+def test_haze_is_removed_and_silence_stays() -> None:
     features = smooth(-30.0)
     features[..., 20:40] = -72.0
     features[..., 40:] = -80.0
@@ -54,7 +54,7 @@ def test_haze_goes_and_silence_stays() -> None:
     assert bool((made[..., 40:] == -80).all())
 
 
-def test_invented_sounds_search_less_for_their_phase() -> None:
+def test_new_sounds_have_fewer_steps_of_phase_search() -> None:
     assert BANDS.iterations == 32
     assert with_fewer_iterations(BANDS).iterations == 12
     assert BANDS.iterations == 32  # which copies of given sounds still take

@@ -1,4 +1,4 @@
-"""Models whose latent moves in time: any length in, the same length out, through every verb of an instrument."""
+"""Instruments with a time-varying latent: any length in, the same length out, through every verb."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_any_length_in_the_same_length_out(preset: str, trained: Trained) -> Non
 
 
 @pytest.mark.parametrize("preset", NARROW)
-def test_saved_and_loaded_it_plays_the_same(preset: str, trained: Trained, tmp_path: Path) -> None:
+def test_a_loaded_instrument_makes_the_same_sounds(preset: str, trained: Trained, tmp_path: Path) -> None:
     instrument = trained(preset)
     instrument.save(tmp_path / "copy.safetensors")
     copy = timbrespace.load(tmp_path / "copy.safetensors")
@@ -93,7 +93,7 @@ def test_saved_and_loaded_it_plays_the_same(preset: str, trained: Trained, tmp_p
     assert clips.latents.shape == (len(clips.names), instrument.dims)
 
 
-def test_a_stripped_one_still_plays(trained: Trained, tmp_path: Path) -> None:
+def test_a_stripped_instrument_makes_the_same_sounds(trained: Trained, tmp_path: Path) -> None:
     trained("sequence").save(tmp_path / "bare.safetensors", strip=True)
     bare = timbrespace.load(tmp_path / "bare.safetensors")
     assert bare.contents.clips is None
@@ -104,7 +104,7 @@ def test_a_stripped_one_still_plays(trained: Trained, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("preset", ["spectra", "sequence"])
 @pytest.mark.parametrize("verb", ["generate", "near", "vary", "morph"])
-def test_recipes_play_again(verb: str, preset: str, trained: Trained) -> None:
+def test_recipes_render_the_same_sound(verb: str, preset: str, trained: Trained) -> None:
     instrument = trained(preset)
     sounds = {
         "generate": lambda: instrument.generate(2, seed=3, category="snare", seconds=0.1, out_rate=48_000),
@@ -141,7 +141,7 @@ def test_recipes_play_again(verb: str, preset: str, trained: Trained) -> None:
         {"length": None},
     ],
 )
-def test_wrong_recipes_are_told(change: dict[str, Any], trained: Trained) -> None:
+def test_invalid_recipes_are_refused(change: dict[str, Any], trained: Trained) -> None:
     instrument = trained("spectra")
     recipe = instrument.generate(1, seconds=0.05)[0].recipe
     assert instrument.replay(recipe).audio.any()
@@ -150,7 +150,7 @@ def test_wrong_recipes_are_told(change: dict[str, Any], trained: Trained) -> Non
 
 
 @pytest.mark.parametrize("preset", NARROW)
-def test_the_length_asked_for(preset: str, trained: Trained) -> None:
+def test_new_sounds_have_the_requested_length(preset: str, trained: Trained) -> None:
     instrument = trained(preset)
     for seconds in (0.02, 0.3, 1.0):
         for new in (instrument.generate(1, seconds=seconds), instrument.generate(1, seconds=seconds, near=drum(1))):
@@ -190,7 +190,7 @@ def test_morph_and_vary(preset: str, trained: Trained) -> None:
     assert 0 < reach(near) < reach(far)
 
 
-def test_a_path_may_be_of_any_duration(trained: Trained) -> None:
+def test_paths_of_any_duration_are_decoded(trained: Trained) -> None:
     instrument = trained("sequence")
     z = instrument.encode(drum(1)).z
     assert instrument.decode(z, length=30_000).shape == (1, 30_000)
@@ -274,8 +274,8 @@ def test_every_verb(preset: str, files: dict[str, Path], shell: Shell, tmp_path:
 
 
 @pytest.mark.parametrize("preset", ["spectra", "spectra-bernoulli", "spectra-mdct"])
-def test_the_toys_of_spectra(preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Single spectra are paths of one point; settings that are silent do no harm."""
+def test_single_spectra_of_a_toy_corpus(preset: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Single spectra are paths of one step; silent settings of the toy are left out."""
     fix_plan(monkeypatch, variations=0)
     prepare("synthetic:additive", tmp_path / "toys", count=20)
     instrument = training.train(
@@ -289,7 +289,7 @@ def test_the_toys_of_spectra(preset: str, tmp_path: Path, monkeypatch: pytest.Mo
 
 
 @pytest.mark.slow
-def test_training_again_gives_the_same(corpus: Corpus, files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_training_is_deterministic(corpus: Corpus, files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fix_plan(monkeypatch, variations=1)
     path = tmp_path / "again.safetensors"
     training.train(corpus, path, preset="sequence", minutes=0.005, changes=NARROW["sequence"], device="cpu")

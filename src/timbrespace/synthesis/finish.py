@@ -13,12 +13,9 @@ from numpy.typing import NDArray
 
 from timbrespace.audio.loudness import momentary_loudness
 from timbrespace.contracts import ConfigError, ShapeError
-from timbrespace.synthesis.names import safe_name, unique_names
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-__all__ = ["finish", "safe_name", "unique_names"]
 
 Level = Literal["peak", "loudness", "keep"]
 
