@@ -120,14 +120,14 @@ def test_the_command_lists_what_it_skipped(good, tmp_path, capsys):
 
 
 def test_a_file_that_may_not_be_opened_is_skipped(good, tmp_path, monkeypatch):
-    real = audio_files.truncation
+    real = audio_files.inspect
 
     def closed(path):
         if path.name == "b.wav":
             raise PermissionError(13, "Permission denied")
         return real(path)
 
-    monkeypatch.setattr(audio_files, "truncation", closed)
+    monkeypatch.setattr(audio_files, "inspect", closed)
     corpus = prepare(good, tmp_path / "c")
     assert corpus.skipped() == [{"file": "b.wav", "reason": "cannot be opened: Permission denied"}]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,9 @@ import numpy as np
 import soundfile
 
 from timbrespace.atomic import write_bytes
-from timbrespace.audio.damage import truncation
+from timbrespace.audio.containers.inspection import inspect
+from timbrespace.audio.decode import AudioInfo, describe, open_sound
+from timbrespace.audio.levels import impossible_samples
 from timbrespace.audio.resampling import HIGHEST_RATE, LOWEST_RATE, mix, resample, resample_array
 from timbrespace.contracts import AudioFileError, ConfigError, ShapeError
 
@@ -34,35 +35,24 @@ __all__ = [
     "write",
 ]
 
-AUDIO_SUFFIXES: frozenset[str] = frozenset(
-    (".wav", ".wave", ".bwf", ".rf64", ".w64", ".aif", ".aiff", ".aifc", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".caf", ".au", ".snd")
+_READ = (
+    *(".wav", ".wave", ".bwf", ".bw64", ".rf64", ".w64", ".aif", ".aiff", ".aifc", ".caf", ".au", ".snd", ".voc", ".8svx", ".svx"),
+    *(".sph", ".nist", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".mpga"),
 )
-UNREADABLE_SUFFIXES: frozenset[str] = frozenset((".m4a", ".aac", ".wma", ".ape", ".wv", ".rex", ".rx2"))  # audio, but no reader
+_NAMED = (  # need PyAV, or are refused with what they are and what to do
+    *(".m4a", ".m4b", ".m4r", ".3ga", ".aac", ".adts", ".wma", ".asf", ".ape", ".wv", ".tta", ".tak", ".ofr", ".mpc", ".spx", ".ac3"),
+    *(".eac3", ".dts", ".amr", ".mka", ".weba", ".dsf", ".dff", ".ra", ".shn", ".rex", ".rx2", ".rcy"),
+)
+AUDIO_SUFFIXES: frozenset[str] = frozenset(_READ + _NAMED)
 SUBTYPES = ("PCM_16", "PCM_24", "FLOAT")
 _BLOCK = 1 << 22  # frames read at once: long files with many channels are mixed block by block
-
-
-@dataclass(frozen=True)
-class AudioInfo:
-    """The header of a sound file: sample_rate in Hz, frames is samples per channel."""
-
-    sample_rate: int
-    channels: int
-    frames: int
-    format: str
-    subtype: str
-
-    @property
-    def seconds(self) -> float:
-        """Length in seconds."""
-        return self.frames / self.sample_rate
 
 
 def find_audio(folder: Path | str, *, problems: list[tuple[Path, str]] | None = None) -> list[Path]:
     """All sound files below `folder`, sorted by relative path, without hidden files and folders.
 
     Files are found by suffix. Links to folders are followed, and each real folder is visited once, so that loops end. Sub-folders that
-    cannot be opened and formats that cannot be read are appended to `problems` as (path, reason).
+    cannot be opened are appended to `problems` as (path, reason).
     Raises AudioFileError if `folder` is missing, not a folder, or cannot be opened.
     """
     folder = Path(folder)
@@ -99,33 +89,34 @@ def _walk(folder: Path, top: Path, seen: set[str], files: list[Path], problems: 
                 _walk(path, top, seen, files, problems)
             elif suffix in AUDIO_SUFFIXES:
                 files.append(path)  # also a broken link: it is reported when it is opened
-            elif suffix in UNREADABLE_SUFFIXES:
-                problems.append((path, f"{suffix} files are not read; convert it to WAV or FLAC"))
         except OSError as error:
             problems.append((path, f"cannot be examined: {error.strerror or error}"))
 
 
 def probe(path: Path | str) -> AudioInfo:
-    """The header of a sound file. Raises AudioFileError if it is missing, empty, not audio, truncated, or has impossible values."""
+    """The header of a sound file, compared with what is in the file.
+
+    Raises AudioFileError if it is missing, empty, not audio, truncated, of a codec without a decoder, or has impossible values.
+    """
     path = Path(path)
     try:
         if not path.is_file():
             raise AudioFileError(f"{path}: {'is not a regular file' if path.exists() else 'does not exist'}")
         if path.stat().st_size == 0:
             raise AudioFileError(f"{path}: empty file (0 bytes)")
-        reason = truncation(path)
-        if reason:
-            raise AudioFileError(f"{path}: {reason}; get a complete copy of it")
-        head = soundfile.info(_name(path))
+        header = inspect(path)
+        if header.damage:
+            raise AudioFileError(f"{path}: {header.damage}; {header.advice or 'get a complete copy of it'}")
+        info = describe(path, header)
     except OSError as error:
         raise AudioFileError(f"{path}: cannot be opened: {error.strerror or error}") from None
     except (soundfile.SoundFileError, RuntimeError, ValueError, TypeError) as error:
         raise AudioFileError(f"{path}: not readable as audio ({_library_reason(error)})") from None
-    if not LOWEST_RATE <= head.samplerate <= HIGHEST_RATE or head.channels < 1:
-        raise AudioFileError(f"{path}: damaged header ({head.samplerate} Hz, {head.channels} channels)")
-    if head.frames < 1:
+    if not LOWEST_RATE <= info.sample_rate <= HIGHEST_RATE or info.channels < 1:
+        raise AudioFileError(f"{path}: damaged header ({info.sample_rate} Hz, {info.channels} channels)")
+    if info.frames < 1:
         raise AudioFileError(f"{path}: contains no samples")
-    return AudioInfo(head.samplerate, head.channels, head.frames, head.format, head.subtype)
+    return info
 
 
 def read(path: Path | str, *, sample_rate: int | None = None, channels: int | None = None) -> tuple[Tensor, int]:
@@ -156,8 +147,9 @@ def read_array(
     audio, energy = _read_blocks(path, info, start, expected, channels, only=None)
     if channels == 1 and info.channels > 1 and float(np.vdot(audio, audio)) < 1e-3 * energy.max():
         audio, _ = _read_blocks(path, info, start, expected, 1, only=int(energy.argmax()))
-    if not np.isfinite(audio).all():
-        raise AudioFileError(f"{path}: contains NaN or infinite samples; export it again from its source")
+    reason = impossible_samples(audio)
+    if reason:
+        raise AudioFileError(f"{path}: {reason}")
     return audio, info.sample_rate
 
 
@@ -171,8 +163,8 @@ def _read_blocks(
     blocks, energy, missing = [], np.zeros(info.channels), expected
     mixing = info.channels > 1 and channels == 1 and only is None
     try:
-        with soundfile.SoundFile(_name(path)) as file:
-            if start:
+        with open_sound(path, info) as file:
+            if start or info.decoder == "PyAV":
                 file.seek(start)
             while missing > 0:
                 block = file.read(min(missing, _BLOCK), dtype="float32", always_2d=True)
@@ -190,11 +182,6 @@ def _read_blocks(
     if missing:
         raise AudioFileError(f"{path}: truncated: {expected - missing} of {expected} frames could be read; get a complete copy of it")
     return (blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)), energy
-
-
-def _name(path: Path) -> str | bytes:
-    """The file name for libsndfile: bytes on systems where a name need not be text."""
-    return str(path) if os.name == "nt" else os.fsencode(path)
 
 
 def _library_reason(error: Exception) -> str:

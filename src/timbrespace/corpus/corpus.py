@@ -116,7 +116,14 @@ class Corpus:
 
     def skipped(self) -> list[dict[str, str]]:
         """The files that `prepare` skipped: {"file", "reason"} each. Raises CorpusError if the list is damaged."""
-        path = self.path / names.SKIPPED
+        return self._lines(names.SKIPPED)
+
+    def remarks(self) -> list[dict[str, str]]:
+        """What is to be known of files that `prepare` read: {"file", "kind", "text"} each. Raises CorpusError if the list is damaged."""
+        return self._lines(names.REMARKS) if (self.path / names.REMARKS).exists() else []
+
+    def _lines(self, name: str) -> list[dict[str, str]]:
+        path = self.path / name
         try:
             return [json.loads(line) for line in _bytes(path).splitlines() if line]
         except ValueError as error:

@@ -11,6 +11,7 @@ NEAR_DB = 1.0  # RMS difference of two log-mel spectrograms below which they are
 _BANDS, _FRAMES, _FLOOR_DB = 24, 40, 60.0
 _KEPT_BANDS, _KEPT_FRAMES = 16, 16  # of their cosine transform: 256 values a clip
 _BEGIN = 0.05  # of the peak
+_LOUD = 1e6  # peak over which squares overflow
 _LOW, _HIGH = 40.0, 10_000.0  # Hz; the range that MP3 at low bit rates keeps
 _SEARCHED = 8  # principal components in which candidates are searched
 
@@ -44,8 +45,10 @@ def fingerprint(clip: np.ndarray, rate: int) -> np.ndarray:
     The Euclidean distance of two fingerprints is the RMS difference of the spectrograms in dB.
     """
     envelope = np.abs(clip).max(axis=0)
-    start = int(np.argmax(envelope > _BEGIN * envelope.max(initial=0.0)))
-    mono = clip[:, start : start + round(SECONDS * rate)].mean(axis=0, dtype=np.float32)
+    peak = envelope.max(initial=0.0)
+    start = int(np.argmax(envelope > _BEGIN * peak))
+    part = clip[:, start : start + round(SECONDS * rate)]
+    mono = (part / peak if peak > _LOUD else part).mean(axis=0, dtype=np.float32)
     size = max(16, 2 * round(0.0116 * rate))  # 23 ms
     hop = SECONDS * rate / _FRAMES
     padded = np.zeros(round(SECONDS * rate) + 2 * size, np.float32)

@@ -5,6 +5,7 @@ audio.npy          (total samples, channels) float32: all clips, one after the o
 offsets.npy        (clips + 1,) int64: clip i is audio[offsets[i] : offsets[i + 1]]
 manifest.jsonl     one JSON object per clip with the fields of ClipInfo
 skipped.jsonl      {"file", "reason"} of every file that could not be used
+remarks.jsonl      optional: {"file", "kind", "text"} of files that were read although something about them is to be known
 left_out.jsonl     optional: {"file", "start_s", "reason"} of files and clips that were not selected
 stft.npy, stft_offsets.npy    optional: (total frames, channels, bins) complex64 and its offsets
 """
@@ -21,8 +22,8 @@ from timbrespace.corpus.labels.values import Scalar, are_labels, is_category, is
 FORMAT, VERSION = "timbrespace-corpus", 2
 READABLE = (1, 2)  # versions; fields that version 1 lacks get their defaults
 HEAD, AUDIO, OFFSETS, MANIFEST, SKIPPED = "corpus.json", "audio.npy", "offsets.npy", "manifest.jsonl", "skipped.jsonl"
-LEFT_OUT, STFT, STFT_OFFSETS = "left_out.jsonl", "stft.npy", "stft_offsets.npy"
-FILES = frozenset((HEAD, AUDIO, OFFSETS, MANIFEST, SKIPPED, LEFT_OUT, STFT, STFT_OFFSETS))
+REMARKS, LEFT_OUT, STFT, STFT_OFFSETS = "remarks.jsonl", "left_out.jsonl", "stft.npy", "stft_offsets.npy"
+FILES = frozenset((HEAD, AUDIO, OFFSETS, MANIFEST, SKIPPED, REMARKS, LEFT_OUT, STFT, STFT_OFFSETS))
 SPLITS = ("train", "validation", "test")
 
 

@@ -47,6 +47,7 @@ class Draft:
     clips: list[DraftClip] = field(default_factory=list)
     skipped: list[dict[str, str]] = field(default_factory=list)
     left_out: list[dict[str, Any]] = field(default_factory=list)
+    remarks: list[dict[str, str]] = field(default_factory=list)
     labels: dict[str, FileLabels] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     separate: bool = False

@@ -92,7 +92,7 @@ def prepare(
             np.save(partial_out / names.STFT_OFFSETS, np.array(draft.stft_offsets, dtype="<i8"))
             head["stft"] = {"n_fft": STFT_SIZE, "hop": STFT_HOP, "window": "hann, periodic", "centred": True, "padding": "zeros"}
         clips = build_manifest(draft, seed=seed)
-        write_summary(partial_out, clips, draft.offsets, head=head, skipped=draft.skipped, left_out=draft.left_out)
+        write_summary(partial_out, clips, draft.offsets, head=head, skipped=draft.skipped, left_out=draft.left_out, remarks=draft.remarks)
     return Corpus.open(out)
 
 
@@ -186,6 +186,7 @@ def _write_clips(results: Iterable[UnitResult], folder: Path, job: _Job) -> None
                 draft.left_out.append(_other_category(result.file))
             if result.reason:
                 draft.skipped.append({"file": result.file, "reason": result.reason})
+            draft.remarks += [{"file": result.file, "kind": one.kind, "text": one.text} for one in result.remarks]
             done += result.last
             if job.progress is not None and result.last:
                 job.progress(done, job.total or done)

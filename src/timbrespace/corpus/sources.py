@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from timbrespace.audio.containers.base import Remark
 from timbrespace.audio.files import AudioInfo, probe, read_array, resample_array
 from timbrespace.audio.trim import SILENT_PEAK, dc_offset, make_clip
 from timbrespace.contracts import AudioFileError, TimbrespaceError
@@ -64,7 +65,10 @@ class PreparedClip:
 
 @dataclass(frozen=True)
 class UnitResult:
-    """The clips of one unit, or the reason why there are none. `name` and `labels` are set for synthetic clips only."""
+    """The clips of one unit, or the reason why there are none. `name` and `labels` are set for synthetic clips only.
+
+    remarks: of the file, with its last unit.
+    """
 
     file: str
     clips: list[PreparedClip] = field(default_factory=list)
@@ -74,6 +78,7 @@ class UnitResult:
     last: bool = True
     name: str = ""
     labels: FileLabels | None = None
+    remarks: tuple[Remark, ...] = ()
 
 
 def reason_of(error: Exception, path: Path) -> str:
@@ -128,7 +133,7 @@ def prepare_unit(unit: SourceUnit, clip_format: ClipFormat) -> UnitResult:
         return UnitResult(unit.file, reason="too long for the memory of this machine; cut it into shorter files", last=unit.last)
     if not clips:
         return UnitResult(unit.file, reason="all silence", last=unit.last)
-    return UnitResult(unit.file, clips, None, info.sample_rate, info.channels, last=unit.last)
+    return UnitResult(unit.file, clips, None, info.sample_rate, info.channels, last=unit.last, remarks=info.remarks if unit.last else ())
 
 
 def extract_clips(

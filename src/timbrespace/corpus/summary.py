@@ -24,6 +24,7 @@ def write_summary(
     head: Mapping[str, Any],
     skipped: Sequence[Mapping[str, Any]],
     left_out: Sequence[Mapping[str, Any]] = (),
+    remarks: Sequence[Mapping[str, Any]] = (),
 ) -> None:
     """Writes every file of a corpus but the audio and STFT arrays.
 
@@ -39,6 +40,8 @@ def write_summary(
             file.write(line)
     digest.update(starts.tobytes())
     _write_lines(folder / names.SKIPPED, skipped)
+    if remarks:
+        _write_lines(folder / names.REMARKS, remarks)
     if left_out:
         _write_lines(folder / names.LEFT_OUT, left_out)
     seconds = np.array([clip.seconds for clip in clips])

@@ -86,7 +86,8 @@ def prepare(
     took = time.perf_counter() - started
     skipped = corpus.skipped()
     if json:
-        print_json({**corpus.head, "path": str(corpus.path), "skipped_files": skipped, "took_seconds": round(took, 3)})
+        lists = {"skipped_files": skipped, "remarks": corpus.remarks()}
+        print_json({**corpus.head, "path": str(corpus.path), **lists, "took_seconds": round(took, 3)})
         return
     _print(corpus, skipped, took)
 
@@ -111,6 +112,11 @@ def _print(corpus: Corpus, skipped: list[dict[str, str]], took: float) -> None:
         console.print(f"[yellow]skipped[/yellow] {escape(row['file'])}: {escape(row['reason'])}")
     if len(skipped) > _LISTED:
         console.print(f"… and {len(skipped) - _LISTED} more, all in {escape(str(corpus.path / 'skipped.jsonl'))}")
+    doubts = [row for row in corpus.remarks() if row["kind"] != "streamed"]
+    for row in doubts[:_LISTED]:
+        console.print(f"[yellow]note[/yellow] {escape(row['file'])}: {escape(row['text'])}")
+    if len(doubts) > _LISTED:
+        console.print(f"… and {len(doubts) - _LISTED} more, all in {escape(str(corpus.path / 'remarks.jsonl'))}")
     console.print(f"Next: timbrespace train {escape(str(corpus.path))} --out instrument.safetensors")
 
 

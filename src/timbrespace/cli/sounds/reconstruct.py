@@ -28,12 +28,14 @@ def reconstruct(
     from timbrespace.contracts import TimbrespaceError
 
     check_outputs(out, subtype=subtype)
-    jobs = [(path, target.with_name(f"{target.name}.wav")) for path, target in output_paths(sources, out)]
+    problems: list[tuple[Path, str]] = []
+    jobs = [(path, target.with_name(f"{target.name}.wav")) for path, target in output_paths(sources, out, problems=problems)]
     check_not_inputs([target for _, target in jobs], [path for path, _ in jobs])
     for _, target in jobs:
         check_absent(target, force=force)
     opened = open_instrument(instrument)
-    written, skipped, cut = [], [], []
+    written, cut = [], []
+    skipped = [{"file": str(path), "reason": reason} for path, reason in problems]
     with progress_bar("reconstructing", quiet=json) as progress:
         for done, (path, target) in enumerate(jobs):
             try:

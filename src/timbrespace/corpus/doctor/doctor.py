@@ -83,6 +83,7 @@ def doctor(
         instruments=_counts(one.instrument for one in labels if one.instrument is not None),
         pitches=_counts(_pitch_source(one) for one in labels),
         tables=tables.problems,
+        remarks=[{"file": one.file, "kind": remark.kind, "text": remark.text} for one in readable for remark in one.remarks],
     )
     report.findings = find_problems(report, files)
     report.prepare_seconds = _estimate_prepare_seconds(usable)

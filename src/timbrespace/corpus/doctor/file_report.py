@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from timbrespace.audio.containers.base import Remark
 from timbrespace.audio.files import AudioInfo, probe, read_array
 from timbrespace.audio.trim import SILENT_PEAK, bounds, dc_offset
 from timbrespace.contracts import TimbrespaceError
@@ -44,6 +45,11 @@ class FileReport:
     def silent(self) -> bool:
         """Whether nothing exceeds the last of 16 bits."""
         return self.reason is None and self.peak < SILENT_PEAK
+
+    @property
+    def remarks(self) -> tuple[Remark, ...]:
+        """What is to be known of a file that is read all the same."""
+        return self.info.remarks if self.info and self.reason is None else ()
 
     @property
     def seconds(self) -> float:

@@ -28,6 +28,10 @@ class _Check(NamedTuple):
     do: str
 
 
+def _has_remark(file: FileReport, kind: str) -> bool:
+    return any(remark.kind == kind for remark in file.remarks)
+
+
 _CHECKS = (
     _Check(
         "silent",
@@ -42,6 +46,27 @@ _CHECKS = (
         lambda one: one.clipped,
         "are clipped (flat tops at full scale)",
         "the instrument learns the distortion too; if you do not want it, export them again at a lower level",
+    ),
+    _Check(
+        "cut",
+        "advice",
+        lambda one: _has_remark(one, "cut"),
+        "may lack a part of their sound",
+        "listen to them; if something is missing, get a complete copy (the reasons are listed)",
+    ),
+    _Check(
+        "extra",
+        "advice",
+        lambda one: _has_remark(one, "extra"),
+        "hold more than their header announces",
+        "listen to them; if the rest is wanted, convert them to WAV with a program that reads it (the reasons are listed)",
+    ),
+    _Check(
+        "streamed",
+        "note",
+        lambda one: _has_remark(one, "streamed"),
+        "have no length in their header (streamed, or an interrupted recording)",
+        "nothing: they are read to their end",
     ),
     _Check(
         "cancels",

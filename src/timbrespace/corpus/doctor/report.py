@@ -31,7 +31,8 @@ class Report:
 
     total_seconds, lengths: s. exact_duplicates, near_duplicates: sets of file names. layout: whose tables were read. pitches: number
     of files whose pitch is 'labelled' (by tables or names), 'to be estimated', or that are 'drums'. tables: {"file", "reason"} of
-    table lines that cannot be used. prepare_seconds: estimated time of `prepare`.
+    table lines that cannot be used. remarks: {"file", "kind", "text"} of files that are read all the same. prepare_seconds: estimated
+    time of `prepare`.
     """
 
     folder: str
@@ -51,6 +52,7 @@ class Report:
     instruments: dict[str, int] = field(default_factory=dict)
     pitches: dict[str, int] = field(default_factory=dict)
     tables: list[dict[str, str]] = field(default_factory=list)
+    remarks: list[dict[str, str]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     prepare_seconds: float = 0.0
     train_minutes: float = DEFAULT_MINUTES

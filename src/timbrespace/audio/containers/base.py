@@ -1,0 +1,130 @@
+"""What the inspection of a sound file returns, and reading a file piece by piece."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import BinaryIO
+
+Part = bytes | tuple[int, int]
+"""A piece of a file as a decoder shall see it: bytes that replace those of the file, or (start, stop) in the file."""
+
+_BLOCK = 1 << 20  # bytes read at once
+
+
+@dataclass(frozen=True)
+class Remark:
+    """Something to know about a file that is read all the same.
+
+    kind: 'streamed' (the header has no length), 'extra' (more is in the file than its header announces) or 'cut' (the end may be missing).
+    """
+
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Header:
+    """The result of an inspection.
+
+    format: name of the container. damage: why the file is refused, None when it is whole. codec: name of a codec that libsndfile does
+    not decode. advice: what to do about such a file. frames: samples per channel, where the inspection counted them. remarks: see
+    `Remark`. parts: what libsndfile shall read in place of the file, None for the file itself.
+    """
+
+    format: str = ""
+    damage: str | None = None
+    codec: str | None = None
+    advice: str | None = None
+    frames: int | None = None
+    remarks: tuple[Remark, ...] = ()
+    parts: tuple[Part, ...] | None = None
+
+
+class Source:
+    """A file of `size` bytes that is read piece by piece; small neighbouring reads cost one access to the file."""
+
+    def __init__(self, file: BinaryIO, size: int, suffix: str = "") -> None:
+        self.size = size
+        self.suffix = suffix
+        self._file = file
+        self._start = 0
+        self._block = file.read(4096)
+        self.head = self._block
+
+    def read(self, start: int, count: int) -> bytes:
+        """Bytes from `start` on, at most `count`; fewer at the end of the file."""
+        at = start - self._start
+        if at >= 0 and at + count <= len(self._block):
+            return self._block[at : at + count]
+        if start + count <= len(self.head):
+            return self.head[start : start + count]
+        self._file.seek(start)
+        if count >= _BLOCK:
+            return self._file.read(count)
+        near = 0 <= start - self._start <= 2 * max(len(self._block), 65_536)  # a walk through the file
+        self._start, self._block = start, self._file.read(max(count, _BLOCK if near else 4096))
+        return self._block[:count]
+
+    def find(self, pattern: bytes, start: int) -> int:
+        """Position of the first `pattern` at or after `start`, -1 when there is none."""
+        while start < self.size:
+            block = self.read(start, _BLOCK)
+            at = block.find(pattern)
+            if at >= 0:
+                return start + at
+            if start + len(block) >= self.size or len(block) < len(pattern):
+                return -1
+            start += len(block) - len(pattern) + 1
+        return -1
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A named piece of a container: `length` bytes announced from `start` on."""
+
+    name: bytes
+    start: int
+    length: int
+
+    @property
+    def stop(self) -> int:
+        """Where it ends as announced."""
+        return self.start + self.length
+
+
+def chunks(source: Source, position: int, order: str) -> Iterator[Chunk]:
+    """The chunks of a RIFF (order 'little') or IFF ('big') file from `position` on, each padded to an even length."""
+    while position + 8 <= source.size:
+        head = source.read(position, 8)
+        if head == bytes(8):  # room that was never written to
+            return
+        chunk = Chunk(head[:4], position + 8, int.from_bytes(head[4:], "little" if order == "little" else "big"))
+        yield chunk
+        position = chunk.stop + (chunk.length & 1)
+
+
+def follows(source: Source, position: int, order: str) -> str | None:
+    """Says what follows the sound at `position`, None when that is nothing, zeros or chunks that belong to the file."""
+    while position < source.size:
+        rest = source.size - position
+        head = source.read(position, 8)
+        if not any(source.read(position, min(rest, 65_536))):
+            return None
+        if head[:4] in (b"RIFF", b"RF64", b"RIFX", b"FORM", b"BW64"):
+            return "another sound file follows in the same file; it is not read"
+        if rest < 8:
+            return None
+        if not all(32 <= letter < 127 for letter in head[:4]):
+            return f"{rest} bytes follow the announced sound; they are not read"
+        length = int.from_bytes(head[4:8], "little" if order == "little" else "big")
+        position += 8 + length + (length & 1)
+    return None
+
+
+def promised(unit: str, announced: int, present: int) -> str:
+    """The words for a file that holds less than its header announces."""
+    return f"truncated: the header promises {announced} {unit}, {present} are there"
+
+
+NO_LENGTH = Remark("streamed", "the header has no length, as in a stream or an interrupted recording; it is read to its end")

@@ -1,0 +1,56 @@
+"""Finds out from its first bytes what a sound file is, and compares the length that its header announces with what is there."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+from timbrespace.audio.containers.aiff import inspect_aiff
+from timbrespace.audio.containers.au import inspect_au
+from timbrespace.audio.containers.base import Header, Source
+from timbrespace.audio.containers.caf import inspect_caf
+from timbrespace.audio.containers.flac import inspect_flac
+from timbrespace.audio.containers.foreign import inspect_foreign
+from timbrespace.audio.containers.mpeg import after_tags, inspect_mpeg
+from timbrespace.audio.containers.ogg import inspect_ogg
+from timbrespace.audio.containers.riff import inspect_riff, inspect_w64, is_w64
+
+_MPEG_SUFFIXES = (".mp3", ".mp2", ".mp1", ".mpga")
+
+
+def inspect(path: Path) -> Header:
+    """Returns what the file at `path` is, whether it is whole, and how it shall be read; an empty header where that is not known.
+
+    Reads headers, and of MP3, Ogg and FLAC files the chain of their frames; decodes nothing. Raises OSError.
+    """
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        try:
+            return _inspect(Source(file, size, path.suffix.lower()))
+        except (struct.error, ValueError, ArithmeticError, LookupError):  # values that no file has
+            return Header(damage="damaged header: it contradicts itself")
+
+
+def _inspect(source: Source) -> Header:
+    head = source.head
+    if head[:4] in (b"RIFF", b"RF64", b"RIFX", b"BW64") and len(head) >= 12:
+        return inspect_riff(source)
+    if is_w64(head):
+        return inspect_w64(source)
+    if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
+        return inspect_aiff(source)
+    if head[:4] == b"caff":
+        return inspect_caf(source)
+    if head[:4] in (b".snd", b"dns."):
+        return inspect_au(source)
+    if head[:4] == b"OggS":
+        return inspect_ogg(source)
+    start = after_tags(source, 0)
+    if source.read(start, 4) == b"fLaC":
+        return inspect_flac(source, start)
+    foreign = inspect_foreign(source)
+    if foreign is not None:
+        return foreign
+    if start or source.suffix in _MPEG_SUFFIXES or (head[:1] == b"\xff" and len(head) > 1 and head[1] & 0xE0 == 0xE0):
+        return inspect_mpeg(source) or Header()
+    return Header()

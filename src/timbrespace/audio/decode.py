@@ -1,0 +1,97 @@
+"""Opening a sound file with the decoder that reads it: libsndfile, or FFmpeg through the optional package PyAV."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import soundfile
+
+from timbrespace.audio.containers.base import Header, Part, Remark
+from timbrespace.audio.containers.file_view import FileView
+from timbrespace.contracts import AudioFileError
+
+CONVERT = "convert it to WAV or FLAC"
+INSTALL = f"install PyAV, which reads it (pip install 'timbrespace[decoders]'), or {CONVERT}"
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What is known of a sound file before it is decoded: `sample_rate` in Hz, `frames` samples per channel.
+
+    remarks: what to know about the file, see `containers.base.Remark`. parts: what libsndfile reads in place of the file. decoder:
+    'libsndfile' or 'PyAV'.
+    """
+
+    sample_rate: int
+    channels: int
+    frames: int
+    format: str
+    subtype: str
+    remarks: tuple[Remark, ...] = ()
+    parts: tuple[Part, ...] | None = None
+    decoder: str = "libsndfile"
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return self.frames / self.sample_rate
+
+
+class SoundReader(Protocol):
+    """An open sound file that is read from its current position."""
+
+    def seek(self, frames: int, /) -> int:
+        """Moves to a sample."""
+
+    def read(self, frames: int, /, *, dtype: str, always_2d: bool) -> np.ndarray:
+        """The next samples (time, channels)."""
+
+
+def describe(path: Path, header: Header) -> AudioInfo:
+    """Opens the file once and returns what the decoder says of it. Raises AudioFileError, OSError, and what soundfile raises."""
+    if header.codec is not None:
+        return _described_by_av(path, header)
+    if header.parts is None:
+        head = soundfile.info(_name(path))
+    else:
+        with FileView(path, header.parts) as view:
+            head = soundfile.info(view)
+    frames = head.frames if header.frames is None else min(head.frames, header.frames)
+    name = header.format if header.parts is not None and header.format else head.format
+    return AudioInfo(head.samplerate, head.channels, frames, name, head.subtype, header.remarks, header.parts)
+
+
+def _described_by_av(path: Path, header: Header) -> AudioInfo:
+    from timbrespace.audio.ffmpeg import measure
+
+    try:
+        rate, channels, frames, codec = measure(path)
+    except ImportError:
+        raise AudioFileError(f"{path}: {header.codec} is not read without another decoder; {INSTALL}") from None
+    return AudioInfo(rate, channels, frames, header.format, codec, header.remarks, decoder="PyAV")
+
+
+@contextmanager
+def open_sound(path: Path, info: AudioInfo) -> Iterator[SoundReader]:
+    """Opens a file that `describe` described. Raises AudioFileError, OSError, and what soundfile raises."""
+    if info.decoder == "PyAV":
+        from timbrespace.audio.ffmpeg import AvReader
+
+        yield AvReader.at(path)
+    elif info.parts is None:
+        with soundfile.SoundFile(_name(path)) as file:
+            yield file
+    else:
+        with FileView(path, info.parts) as view, soundfile.SoundFile(view) as file:
+            yield file
+
+
+def _name(path: Path) -> str | bytes:
+    """The file name as soundfile takes it; bytes where a name need not be text."""
+    return str(path) if os.name == "nt" else os.fsencode(path)

@@ -1,0 +1,135 @@
+"""Decoding with FFmpeg through PyAV (the extra `decoders`): AAC, ALAC, WMA, APE, WavPack and whatever libsndfile does not read."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from timbrespace.contracts import AudioFileError
+
+_SLACK = 0.25  # s; announced lengths count the samples that a decoder skips at the start
+_PADDING = 4096  # samples; what an encoder adds to fill its last packet
+_LOCAL = threading.local()
+
+
+def measure(path: Path) -> tuple[int, int, int, str]:
+    """Returns (rate in Hz, channels, samples per channel, codec). It decodes the file, since announced lengths are estimates.
+
+    Raises AudioFileError: not decodable, damaged, truncated, no sound in it; ImportError without PyAV.
+    """
+    reader = AvReader(path)
+    frames = sum(block.shape[0] for block in reader)
+    announced = reader.announced_seconds
+    if reader.announced_frames and 0 <= frames - reader.announced_frames <= _PADDING:
+        frames = reader.announced_frames
+    if announced is not None and frames / reader.rate < 0.99 * announced - _SLACK:
+        there = frames / reader.rate
+        raise AudioFileError(f"{path}: truncated: the header promises {announced:.2f} s, {there:.2f} s are there; get a complete copy of it")
+    return reader.rate, reader.channels, frames, reader.codec
+
+
+class AvReader:
+    """A sound file that PyAV decodes from its start to its end; `read` and `seek` work as those of soundfile."""
+
+    def __init__(self, path: Path) -> None:
+        import av
+
+        av.logging.set_level(av.logging.PANIC)
+        self.path = path
+        self.version = _version(path)
+        self.position = 0
+        self._left = np.zeros((0, 0), np.float32)
+        try:
+            container = av.open(str(path), metadata_errors="ignore")
+            stream = next(iter(container.streams.audio), None)
+            if stream is None:
+                raise AudioFileError(f"{path}: contains no sound")
+            if stream.codec_context is None:
+                raise AudioFileError(f"{path}: FFmpeg has no decoder for it; convert it to WAV or FLAC")
+            self.rate, self.channels = int(stream.rate or 0), int(stream.channels or 0)
+            self.codec = str(stream.codec_context.name).upper()
+            self.announced_seconds = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None
+            self.announced_frames = int(stream.duration or 0) if stream.time_base == Fraction(1, self.rate or 1) else 0
+            self._blocks = self._decode(container, stream)
+        except (av.FFmpegError, ValueError, LookupError) as error:
+            raise AudioFileError(f"{path}: not readable as audio ({_reason(error)})") from None
+
+    @classmethod
+    def at(cls, path: Path) -> AvReader:
+        """A reader of `path`: this thread's last one if it is at the same file, so that pieces in a row are decoded once."""
+        reader = getattr(_LOCAL, "reader", None)
+        if reader is None or reader.path != path or reader.version != _version(path):
+            reader = _LOCAL.reader = cls(path)
+        return reader
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """The blocks (time, channels) float32 that are left."""
+        return self._blocks
+
+    def _decode(self, container: Any, stream: Any) -> Iterator[np.ndarray]:
+        from av import FFmpegError
+
+        begun = False
+        try:
+            for frame in container.decode(stream):
+                if frame.sample_rate != self.rate or len(frame.layout.channels) != self.channels:
+                    raise AudioFileError(f"{self.path}: changes its sample rate or its channels on the way; convert it to WAV or FLAC")
+                begun = True
+                yield _floats(frame, self.channels)
+        except (FFmpegError, ValueError) as error:
+            if not begun:
+                raise AudioFileError(f"{self.path}: FFmpeg cannot decode it ({_reason(error)}); convert it to WAV or FLAC") from None
+            raise AudioFileError(f"{self.path}: damaged ({_reason(error)}); get a complete copy of it") from None
+        finally:
+            container.close()
+
+    def seek(self, frames: int) -> int:
+        """Moves to a sample: forwards by decoding, backwards by starting again."""
+        if frames < self.position:
+            self.__init__(self.path)  # type: ignore[misc]
+        while self.position < frames:
+            if not len(self.read(min(1 << 20, frames - self.position))):
+                break
+        return self.position
+
+    def read(self, frames: int, *, dtype: str = "float32", always_2d: bool = True) -> np.ndarray:
+        """The next samples (time, channels), fewer at the end."""
+        pieces, missing = [], frames
+        while missing > 0:
+            if not len(self._left):
+                block = next(self._blocks, None)
+                if block is None:
+                    break
+                self._left = block
+            piece, self._left = self._left[:missing], self._left[missing:]
+            pieces.append(piece)
+            missing -= len(piece)
+        self.position += frames - missing
+        return np.concatenate(pieces) if pieces else np.zeros((0, self.channels), np.float32)
+
+
+def _floats(frame: Any, channels: int) -> np.ndarray:
+    """Samples of a frame as (time, channels) float32; whole numbers are divided by full scale."""
+    data = frame.to_ndarray()
+    data = data.T if frame.format.is_planar else data.reshape(-1, channels)
+    if data.dtype.kind == "u":
+        return ((data.astype(np.float32) - 128) / 128).astype(np.float32)
+    if data.dtype.kind == "i":
+        return (data.astype(np.float64) / -float(np.iinfo(data.dtype).min)).astype(np.float32)
+    with np.errstate(over="ignore"):
+        return data.astype(np.float32)
+
+
+def _version(path: Path) -> tuple[int, int]:
+    """Changes when the file does."""
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size
+
+
+def _reason(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).strip().rstrip(".")
