@@ -29,7 +29,9 @@ def measure(path: Path) -> tuple[int, int, int, str]:
         frames = reader.announced_frames
     if announced is not None and frames / reader.rate < 0.99 * announced - _SLACK:
         there = frames / reader.rate
-        raise AudioFileError(f"{path}: truncated: the header promises {announced:.2f} s, {there:.2f} s are there; get a complete copy of it")
+        raise AudioFileError(
+            f"{path}: truncated: the header promises {announced:.2f} s, {there:.2f} s are there; get a complete copy of it"
+        )
     return reader.rate, reader.channels, frames, reader.codec
 
 
