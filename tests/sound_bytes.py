@@ -8,6 +8,8 @@ import struct
 import numpy as np
 import soundfile
 
+from timbrespace.audio import files
+
 RATE = 44100
 
 
@@ -140,3 +142,53 @@ def ima4_in_caf(audio: np.ndarray) -> bytes:
     desc = struct.pack(">d4sIIIII", RATE, b"ima4", 0, 34 * channels, 64, channels, 0)
     table = b"pakt" + struct.pack(">qqqii", 24, len(packets) // 34 // channels, len(audio), 0, 0)
     return b"caff\0\1\0\0desc" + struct.pack(">q", 32) + desc + table + b"data" + struct.pack(">qI", len(packets) + 4, 0) + packets
+
+
+def put(folder, name, data):
+    """Writes a file and returns its path."""
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
+def read(path):
+    """(kinds of remarks, audio (time, channels) as int16)"""
+    info = files.probe(path)
+    audio, _ = files.read_array(path, info=info)
+    assert audio.shape == (info.channels, info.frames)
+    assert np.isfinite(audio).all()
+    return [remark.kind for remark in info.remarks], np.round(audio.T * 32768).clip(-32768, 32767).astype(np.int16)
+
+
+def lag_and_likeness(audio, sound):
+    """The delay of `audio` against `sound` (time,) in samples, and their correlation there."""
+    size = 1 << (len(audio) + len(sound)).bit_length()
+    spectrum = np.fft.rfft(audio, size) * np.conj(np.fft.rfft(sound, size))
+    lag = int(np.fft.irfft(spectrum, size)[: size // 2].argmax())
+    part = audio[lag : lag + len(sound)]
+    return lag, float(np.corrcoef(part, sound[: len(part)])[0, 1])
+
+
+SOUND, STEREO = tone(), tone(channels=2)
+WHOLE = {
+    "x.wav": wav(SOUND),
+    "x.rf64": rf64(SOUND),
+    "bw64.wav": rf64(SOUND, magic=b"BW64"),
+    "x.w64": w64(SOUND),
+    "x.aif": aiff(SOUND),
+    "float.aifc": encoded(SOUND / 32768, "AIFF", "FLOAT"),
+    "x.au": au(SOUND),
+    "x.caf": caf(SOUND),
+    "x.flac": encoded(SOUND, "FLAC"),
+    "flac.oga": flac_in_ogg(SOUND),
+}
+LOSSY = {
+    "alac.caf": encoded(SOUND, "CAF", "ALAC_16"),
+    "ima4.caf": ima4_in_caf(SOUND),
+    "adpcm.wav": encoded(SOUND, "WAV", "MS_ADPCM"),
+    "x.ogg": encoded(SOUND, "OGG", "VORBIS"),
+    "x.opus": encoded(tone(rate=48000), "OGG", "OPUS", rate=48000),
+    "variable.mp3": mp3(SOUND),
+    "constant.mp3": mp3(SOUND, mode="CONSTANT"),
+    "mp3.wav": mp3_in_wav(mp3(SOUND)),
+}
