@@ -186,6 +186,11 @@ def test_files_are_short(house: ModuleType) -> None:
     assert statistics.median(lines for path, lines in counts.items() if path.is_relative_to(PACKAGE)) <= house.LONGEST_MEDIAN
 
 
+def test_folders_are_small(house: ModuleType) -> None:
+    sizes = house.folder_sizes(house.python_files())
+    assert {name_of(folder): size for folder, size in sizes.items() if size > house.LARGEST_FOLDER} == {}
+
+
 def test_public_names_have_docstrings(house: ModuleType, modules: list[Any]) -> None:
     assert house.undocumented(modules) == []
 
