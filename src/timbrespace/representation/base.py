@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from timbrespace.contracts import SAMPLE_RATE, ConfigError, ShapeError, check_audio, check_lengths
-from timbrespace.representation.axes import Axes, View
+from timbrespace.representation.axes import CHANNELS, Axes, View, name_parts
 from timbrespace.representation.spec import FeatureKind, FeatureSpec, Values
 from timbrespace.validation import checked_arguments
 
@@ -58,8 +58,9 @@ class Representation(ABC):
     def axes(self, length: int) -> Axes:
         """Returns names and units of the parts, bands and frames of `length` samples. Default: parts and bands are numbered."""
         frames, numbers = self.frames(length), np.arange(self.bands, dtype=np.float64)
+        names = CHANNELS[self.channels]
         return Axes(
-            parts=tuple(View(f"part {k}", "", "", "signed") for k in range(self.parts)),
+            parts=name_parts([View(f"part {k}", "", "dimensionless", "signed") for k in range(self.parts // self.channels)], names),
             centres=numbers,
             lower=numbers - 0.5,
             upper=numbers + 0.5,
