@@ -76,7 +76,7 @@ def main(arguments: list[str] | None = None) -> None:
 def corpus_table(name: str, betas: list[float], given: argparse.Namespace) -> str:
     """The tables of one corpus: a row for each weight and warm-up, then the errors by factor of the first row."""
     corpus = toy_corpus(name, given.clips, work=given.work)
-    config = load_preset("spectra", changes=["training.start=random", *given.changes])  # as in the source
+    config = load_preset("spectra", changes=["training.initialisation=random", *given.changes])  # as in the source
     view = fit_normalisation(
         build_representation(config.representation, sample_rate=corpus.sample_rate, channels=corpus.channels), corpus, padded=False
     )
@@ -92,7 +92,7 @@ def corpus_table(name: str, betas: list[float], given: argparse.Namespace) -> st
         for beta in betas:
             say(f"{name}, beta {beta:g}, warm-up {warm_up:g}")
             model = fresh()
-            if config.training.start == "corpus":
+            if config.training.initialisation == "pca":
                 model.initialise(initial_batch(spectra.train))
             model = trained(model, spectra, config, beta=beta, warm_up=warm_up, epochs=given.epochs, seed=given.seed)
             cells, errors = measured(model, spectra, seed=given.seed)

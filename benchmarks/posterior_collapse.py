@@ -65,7 +65,9 @@ def staged(inner: dict[str, Any], samples: int, rate: int) -> Staged:
 
 
 def fit(model: Any, sounds: Sounds, held: Sounds, steps: int, *, rate: float, kl: dict[str, Any]) -> None:
-    settings = Training(start="random", batch=BATCH, learning_rate=rate, weight_decay=0.0, patience=1_000, weights={"kl": 1.0}, kl=kl)  # type: ignore[arg-type]
+    settings = Training(
+        initialisation="random", batch=BATCH, learning_rate=rate, weight_decay=0.0, patience=1_000, weights={"kl": 1.0}, kl=kl
+    )  # type: ignore[arg-type]
     fabric = Fabric(accelerator="cpu", devices=1)
     fit_model(
         model, sounds, clip_count=len(sounds), validation=held, settings=settings, steps=steps, check_every=max(10, steps // 20), seed=0,

@@ -6,7 +6,8 @@
 Tables (docs/benchmarks/staged-training.md): time of a step and an epoch; validation error over time. SOUNDS is the folder that
 benchmarks/real_audio.py makes; its notes are used. Times: medians of steps taken in turn. Errors: both ways train for the same minutes,
 with the preset's batch and weights, a learning rate that falls to 0 in each stage, and averaged parameters, as in `timbrespace train`.
-Both start from PCA initialisation (`training.start`), which counts; evaluation stops the clock. Everything except the clock is seeded.
+Both start from PCA initialisation (`training.initialisation`), which counts; evaluation stops the clock. Everything except the clock is
+seeded.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ def main(arguments: list[str] | None = None) -> None:
     keep_freed_memory()  # as `timbrespace train` does
     corpus = bench_for(given.sounds, "notes", work=given.work, minutes=given.minutes).corpus
     config = load_preset("staged", changes=given.changes)
-    share = config.model["share"] if given.share is None else given.share
+    share = config.model["outer_share"] if given.share is None else given.share
     comparison = Comparison(config, corpus)
     seconds = comparison.step_seconds()
     whole = 60 * given.minutes

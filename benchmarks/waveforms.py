@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--what", choices=tuple(KEPT_AWAY), default="notes")
     parser.add_argument("--dims", default="8,32", help="latent sizes (default %(default)s)")
     parser.add_argument("--minutes", type=float, default=3.0, help="of training, each (default %(default)s)")
-    parser.add_argument("--models", default="raw,cycles", help="which of the two (default %(default)s)")
+    parser.add_argument("--models", default="raw,pitch-synchronous", help="which of the two (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     add_changes(parser)
     parser.add_argument("--work", type=Path, default=WORK / "waveforms", help="folder for corpora and instruments")
@@ -47,8 +47,8 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     sizes = [int(size) for size in numbers(parser, "--dims", given.dims)]
     models = given.models.split(",")
-    if not set(models) <= {"raw", "cycles"}:
-        parser.error(f"--models: {given.models!r}, allowed are raw, cycles, or both separated by a comma")
+    if not set(models) <= {"raw", "pitch-synchronous"}:
+        parser.error(f"--models: {given.models!r}, allowed are raw, pitch-synchronous, or both separated by a comma")
     keep_freed_memory()  # as `timbrespace train` does
     rows = measured(given, sizes, models)
     options = as_options(given.changes)
@@ -96,8 +96,9 @@ def measured(given: argparse.Namespace, sizes: list[int], models: list[str]) -> 
             card = instrument.card["training"]
             counts = [f"{card['kl_nats']:.1f}", f"{card['active_units']} of {dims}", str(card["steps"])]
             row = [f"`{preset}`, {dims} latents", *_errors(instrument, sets, plain), *counts]
-            if preset == "cycles":
-                rows.append([f"`cycles`, {dims} latents, linear path alone", *_errors(linear_path(instrument), sets, plain), *["–"] * 3])
+            if preset == "pitch-synchronous":
+                linear = _errors(linear_path(instrument), sets, plain)
+                rows.append([f"`pitch-synchronous`, {dims} latents, linear path alone", *linear, *["–"] * 3])
                 say("  ".join(rows[-1]))
             rows.append(row)
             say("  ".join(row))

@@ -32,7 +32,7 @@ SMALL = (
     "model.width=32",
     "model.depth=1",
     "training.batch=32",
-    "training.images=192",
+    "training.examples=192",
     "training.synthesised=4",
 )
 

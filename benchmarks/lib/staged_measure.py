@@ -112,7 +112,7 @@ class Comparison:
         say("joint")
         model = self.new_model()
         torch.manual_seed(1)
-        model.together = True  # both parts are initialised and trained at once
+        model.joint = True  # both parts are initialised and trained at once
         step = self._stepper(model, self.sounds.__getitem__, model, kl=True)
         start = self._initialise(model, self.sounds.__getitem__)
         return self._train(step, model, start, seconds, evaluate=self._error, interval=seconds / EVALUATIONS)
@@ -140,7 +140,7 @@ class Comparison:
     def _initialise(self, model: Any, get_batch: GetBatch) -> float:
         """Initialises a model from evenly spread sounds if the preset says so; returns the seconds it took."""
         clock = time.perf_counter()
-        if self.settings.start == "corpus":
+        if self.settings.initialisation == "pca":
             model.initialise(initial_batch(_Rows(len(self.sounds), get_batch)))
         return time.perf_counter() - clock
 

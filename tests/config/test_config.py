@@ -40,7 +40,11 @@ def test_every_preset_goes_the_whole_way(name: str, tiny: Tiny, tmp_path: Path, 
     assert 0.8 < float(sound.audio.abs().max()) <= 1.0
     found = loaded.contents.settings["model"]
     decided = (
-        {"notes": None} if name in ("oneshot", "cycles") else {"conditions": found["conditions"]} if name == "conditional" else {}
+        {"notes": None}
+        if name in ("oneshot", "pitch-synchronous")
+        else {"conditions": found["conditions"]}
+        if name == "conditional"
+        else {}
     )  # drums
     assert found == load_preset(name).model | decided
     assert presets()[name]  # it says what it is for

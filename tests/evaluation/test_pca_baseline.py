@@ -44,4 +44,4 @@ def test_refinement_lowers_the_objective_of_the_model(tiny: Tiny, corpus: Corpus
     start, end = (instrument.encode(audio).z[None] for instrument in (plain, refined))
     objective = one_shot(plain).objective
     assert float(objective(features, lengths, end)) < float(objective(features, lengths, start))
-    assert one_shot(plain).searching == 0  # the instrument given is not changed
+    assert one_shot(plain).refinement_steps == 0  # the instrument given is not changed

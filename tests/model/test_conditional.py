@@ -115,8 +115,8 @@ def test_what_cannot_be_played_is_refused(wanted: dict[str, str | float], said: 
 
 def small(conditions: dict[str, list[str] | list[float]], **inside: object) -> Conditional:
     """One part, one frame, 24 bands of a view that is no levels."""
-    settings = inside or {"name": "dense", "dims": 3, "encoder": (48,), "decoder": (48,), "squash": False, "likelihood": "sigma"}
-    given = {"name": "conditional", "inside": settings, "conditions": conditions, "width": 48}
+    settings = inside or {"name": "dense", "dims": 3, "encoder": (48,), "decoder": (48,), "sigmoid": False, "likelihood": "sigma"}
+    given = {"name": "conditional", "inner": settings, "conditions": conditions, "width": 48}
     return make_model(given, feature_spec(1, 24, 1, samples=4_096))
 
 
@@ -187,10 +187,8 @@ def test_latents_hold_what_is_known_for_certain() -> None:
 def test_a_model_that_learns_in_its_own_way_is_refused() -> None:
     with pytest.raises(ConfigError, match="take dense, conv, conv-vae, raw or recurrent-clip"):
         small({"category": KINDS}, name="vq", patch=1, prior=4, width=4)
-    with pytest.raises(ConfigError, match=r"model\.inside"):
-        make_config(
-            {"representation": {"name": "bands"}, "model": {"name": "conditional", "conditions": [], "inside": {"name": "oneshot"}}}
-        )
+    with pytest.raises(ConfigError, match=r"model\.inner"):
+        make_config({"representation": {"name": "bands"}, "model": {"name": "conditional", "conditions": [], "inner": {"name": "oneshot"}}})
 
 
 # --- from sounds to sounds --------------------------------------------------------------------------------------------------
@@ -205,7 +203,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 
 SMALL = (
-    "representation.bands=32", "model.inside.encoder=[16]", "model.inside.decoder=[16]", "model.inside.dims=4", "training.batch=8",
+    "representation.bands=32", "model.inner.encoder=[16]", "model.inner.decoder=[16]", "model.inner.dims=4", "training.batch=8",
     "training.variations=1",
 )  # fmt: skip
 

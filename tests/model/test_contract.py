@@ -29,13 +29,13 @@ VIEWS: list[dict[str, Any]] = [{"name": "bands", "bands": 16, "hop": 256}, {"nam
 _DENSE = {"name": "dense", "dims": 3, "encoder": [8], "decoder": [8]}
 SMALL: dict[str, dict[str, Any]] = {
     "oneshot": {"dims": 3, "coefficients": 8, "attack": 4, "steps": 8, "width": 8, "depth": 1},
-    "cycles": {"dims": 3, "coefficients": 8, "width": 8, "depth": 1},
+    "pitch-synchronous": {"dims": 3, "coefficients": 8, "width": 8, "depth": 1},
     "conv": {"channels": [3, 3], "kernels": [4, 2], "strides": [2, 2]},
     "conv-vae": {"dims": 3, "channels": [4, 4], "strides": [2, 2]},
     "raw": {"channels": [4, 4], "kernels": [5, 3], "strides": [3, 2]},
     "staged": {"outer": _DENSE, "inner": {"name": "dense", "dims": 2, "encoder": [4], "decoder": [4]}},
-    "conditional": {"inside": _DENSE, "conditions": {"category": ["kick", "snare"], "brightness": [100.0, 9_000.0]}},
-    "vq": {"patch": 4, "books": 2, "codes": 8, "width": 8, "depth": 1, "prior": 8},
+    "conditional": {"inner": _DENSE, "conditions": {"category": ["kick", "snare"], "brightness": [100.0, 9_000.0]}},
+    "vq": {"patch": 4, "codebooks": 2, "codebook_size": 8, "width": 8, "depth": 1, "prior": 8},
 }
 pytestmark = pytest.mark.parametrize("name", MODELS)
 

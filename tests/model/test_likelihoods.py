@@ -128,7 +128,7 @@ def test_stft_joins_the_blocks() -> None:
 @pytest.mark.parametrize("kind", ["stft", "mu-law"])
 def test_only_samples_have_them(kind: str) -> None:
     waveform: dict[str, Any] = {"name": "waveform", "block": 64}
-    dense = {"name": "dense", "likelihood": kind, "squash": False}
+    dense = {"name": "dense", "likelihood": kind, "sigmoid": False}
     assert make_config({"representation": waveform, "model": dense}).model["likelihood"] == kind
     plain = {"name": "dense", "dims": 4}
     for view, model, place in (

@@ -254,10 +254,10 @@ def test_wrong_shapes_and_sizes_are_refused() -> None:
 # --- the search for the latent of a given sound ------------------------------------------------------------------------------
 
 
-def taught(*, searching: int = 60) -> OneShot:
+def taught(*, refinement_steps: int = 60) -> OneShot:
     """A model with a codec and a decoder that is not linear, and an encoder that knows nothing."""
     one = model(dims=3, coefficients=6, seed=3)
-    one.searching = searching
+    one.refinement_steps = refinement_steps
     basis = torch.linalg.qr(torch.randn(one.basis.shape[1], 6))[0].T
     one.set_codec(torch.full_like(one.mean, -30.0), basis, torch.full((6,), 60.0), torch.tensor([13.0, 1.0]))
     for block in one.decoder.modules():
@@ -268,7 +268,7 @@ def taught(*, searching: int = 60) -> OneShot:
 
 @pytest.mark.parametrize("z", [[0.5, -0.4, 0.3], [-0.6, 0.2, 0.7]])
 def test_the_search_finds_the_latent_that_a_sound_was_made_from(z: list[float]) -> None:
-    one, lengths = taught(searching=400), torch.tensor([9_000])
+    one, lengths = taught(refinement_steps=400), torch.tensor([9_000])
     there = torch.tensor([z])
     one.mean -= (one.reconstruct(there)[0] @ one.basis + one.mean).max()  # its loudest cell reads 0 dB, as those of sounds do
     features = one.decode(there, lengths=torch.tensor([10_239])).features  # whole: nothing is gated
@@ -284,7 +284,7 @@ def test_a_search_by_amplitude_comes_nearer_in_amplitude() -> None:
     )
 
     def error(amplitude: float) -> float:
-        one = taught(searching=200)
+        one = taught(refinement_steps=200)
         one.amplitude = amplitude
         with torch.no_grad():
             found = one.band_images(one.refine(features, lengths, start))[0].clamp_min(-one.floor)
@@ -318,4 +318,4 @@ def test_what_lies_beyond_the_end_does_not_move_the_search() -> None:
 
 def test_no_search_is_the_guess() -> None:
     start = torch.ones(1, 3)
-    assert torch.equal(taught(searching=0).refine(torch.zeros(1, 1, 8, 40), torch.tensor([500]), start), start)
+    assert torch.equal(taught(refinement_steps=0).refine(torch.zeros(1, 1, 8, 40), torch.tensor([500]), start), start)

@@ -239,7 +239,7 @@ def notes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     prepare(folder / "in", folder / "corpus")
     with pytest.MonkeyPatch.context() as patch:
         fix_plan(patch, variations=6)
-        changes = ("model.dims=8", "model.coefficients=60", "model.width=48", "model.depth=1", "training.batch=64", "training.images=400")
+        changes = ("model.dims=8", "model.coefficients=60", "model.width=48", "model.depth=1", "training.batch=64", "training.examples=400")
         quick_train(Corpus.open(folder / "corpus"), folder / "notes.safetensors", steps_minutes=0.025, changes=changes)
     return folder
 

@@ -84,7 +84,7 @@ def test_encoder_sees_previous_and_current_slice() -> None:
 
 
 def test_teacher_tells_the_true_slice_while_learning_only() -> None:
-    told, free, batch = stepwise(teacher=1.0), stepwise(), sounds(1)
+    told, free, batch = stepwise(teacher_forcing=1.0), stepwise(), sounds(1)
     z = told.posterior(batch).mean
     before = torch.cat([torch.zeros(1, BANDS, 1), batch.values[:, 0, :, :-1]], 2)
     expected = told.decoder(torch.cat([before, z], 1).mT).mT
@@ -98,7 +98,7 @@ def test_teacher_tells_the_true_slice_while_learning_only() -> None:
 def test_a_share_of_teaching_lies_between_and_repeats() -> None:
     losses = []
     for seed in (0, 0, 1):
-        model = stepwise(teacher=0.5)
+        model = stepwise(teacher_forcing=0.5)
         torch.manual_seed(seed)
         losses.append(float(model(sounds())["reconstruction"].detach()))
     assert losses[0] == losses[1] != losses[2]
@@ -251,7 +251,7 @@ def test_bounded_stays_bounded(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.M
 @pytest.mark.parametrize(
     ("preset", "change", "said"),
     [
-        ("mlp-steps", "model.teacher=1.5", r"model\.teacher is 1\.5, .*to 1;"),
+        ("mlp-steps", "model.teacher_forcing=1.5", r"model\.teacher_forcing is 1\.5, .*to 1;"),
         ("gru", "model.cell=transformer", r"model\.cell.*'rnn', 'gru', 'lstm'"),
         ("gru", "model.depth=0", r"model\.depth is 0, .*numbers from 1"),
         ("mlp-steps", "model.likelihood=stft", "samples of audio"),

@@ -33,13 +33,13 @@ from timbrespace.training.data.sounds import InMemory
 from timbrespace.training.workspace import Workspace
 from tiny import assert_same_tensors, interrupt_at, tensors_of, write_drums
 
-OUTER = {"name": "dense", "dims": 12, "encoder": [24], "decoder": [24], "squash": False}
+OUTER = {"name": "dense", "dims": 12, "encoder": [24], "decoder": [24], "sigmoid": False}
 INNER = {"name": "dense", "dims": 3, "layers": {"depth": 1, "ratio": 0.5}, "likelihood": "squared"}
 
 
 def settings(model: Mapping[str, Any] | None = None, **more: Any) -> Config:
     """Samples in blocks: a view that takes no time, here and back."""
-    learning = {"epochs": 16, "batch": 8, "variations": 1, "images": 64, "weights": {"kl": 0.01}}
+    learning = {"epochs": 16, "batch": 8, "variations": 1, "examples": 64, "weights": {"kl": 0.01}}
     return make_config({
         "representation": {"name": "waveform", "block": 256},
         "model": {"name": "staged", "outer": OUTER, "inner": INNER, **(model or {})},
@@ -107,12 +107,12 @@ def test_source_b_in_numbers() -> None:
 def test_too_many_parameters_are_refused_before_anything_is_made() -> None:
     small = staged()
     count = sum(p.numel() for p in small.parameters())
-    assert staged({"limit": count}).dims == 3
-    with pytest.raises(ConfigError, match=rf"the two models have {count:,} parameters \(outer .*model.limit is {count - 1:,}"):
-        staged({"limit": count - 1})
+    assert staged({"max_parameters": count}).dims == 3
+    with pytest.raises(ConfigError, match=rf"the two models have {count:,} parameters \(outer .*model.max_parameters is {count - 1:,}"):
+        staged({"max_parameters": count - 1})
     huge = {"name": "dense", "dims": 2_048, "encoder": [65_536] * 16}  # more than any memory holds
-    with pytest.raises(ConfigError, match=r"model\.limit is 1,000"):
-        staged({"outer": huge, "limit": 1_000})
+    with pytest.raises(ConfigError, match=r"model\.max_parameters is 1,000"):
+        staged({"outer": huge, "max_parameters": 1_000})
 
 
 # --- settings -----------------------------------------------------------------------------------------------------------------------
@@ -122,8 +122,8 @@ def test_nested_settings_are_filled_in() -> None:
     model = settings().model
     assert model["outer"]["bottleneck"] == "plain"  # an autoencoder, unless asked for
     assert model["inner"]["bottleneck"] == "gaussian"
-    assert model["inner"]["squash"] is False
-    assert settings({"inner": {"name": "dense", "squash": True}}).model["inner"]["squash"] is True
+    assert model["inner"]["sigmoid"] is False
+    assert settings({"inner": {"name": "dense", "sigmoid": True}}).model["inner"]["sigmoid"] is True
     again = settings().model_dump()
     assert make_config(again) == settings()
     assert make_config(json.loads(json.dumps(again))) == settings()
@@ -150,11 +150,11 @@ def test_nested_settings_are_filled_in() -> None:
         ({"inner": {"name": "dense", "layers": {"depth": 99}}}, "model.inner.layers.depth is 99"),
         ({"inner": {"name": "dense", "layers": {"ratio": 0}}}, "model.inner.layers.ratio is 0"),
         ({"inner": {"name": "dense", "layers": 3}}, "model.inner.layers is 3"),
-        ({"share": 1}, "model.share is 1"),
-        ({"limit": 0}, "model.limit is 0"),
-        ({"limit": "many"}, "model.limit is 'many'"),
+        ({"outer_share": 1}, "model.outer_share is 1"),
+        ({"max_parameters": 0}, "model.max_parameters is 0"),
+        ({"max_parameters": "many"}, "model.max_parameters is 'many'"),
         ({"build": 3}, "model.build is not a setting"),
-        ({"together": "perhaps"}, "model.together is 'perhaps'"),
+        ({"joint": "perhaps"}, "model.joint is 'perhaps'"),
     ],
 )
 def test_hostile_nested_settings_are_explained(model: dict[str, Any], words: str) -> None:
@@ -262,7 +262,7 @@ def test_codes_may_move() -> None:
 
 
 def test_together_both_learn() -> None:
-    model = staged({"together": True})
+    model = staged({"joint": True})
     batch = Batch(torch.randn(4, 1, 256, 16), torch.full((4,), 4_096))
     losses = model(batch)
     assert losses["kl"].shape == (3,)
@@ -301,7 +301,7 @@ def test_the_share_divides_the_epochs(corpus: Corpus, tmp_path: Path) -> None:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        learn(corpus, tmp_path / "x.safetensors", config=settings({"share": 0.25}), callbacks=TrainingCallbacks(on_progress=watch))
+        learn(corpus, tmp_path / "x.safetensors", config=settings({"outer_share": 0.25}), callbacks=TrainingCallbacks(on_progress=watch))
     steps = 16 * seen["encode"] / 8
     assert seen["outer"] == round(0.25 * steps)
     assert seen["train"] == round(0.75 * steps)
@@ -339,7 +339,7 @@ def test_together_is_one_stage_in_the_same_file(corpus: Corpus, tmp_path: Path) 
     instrument = learn(
         corpus,
         out,
-        config=settings({"together": True}, epochs=4),
+        config=settings({"joint": True}, epochs=4),
         callbacks=TrainingCallbacks(on_progress=lambda report: seen.append(report.stage)),
     )
     assert "outer" not in seen

@@ -221,7 +221,7 @@ def sounds_for(model: Model, view: Any) -> Batch:
 
 
 def built(name: str) -> tuple[Model, Batch]:
-    config = load_preset(name, changes=["model.limit=null"] if name == "staged" else [])
+    config = load_preset(name, changes=["model.max_parameters=null"] if name == "staged" else [])
     view = build_representation(config.representation, sample_rate=RATE, channels=1)
     if isinstance(view, Normalised):
         view.fit(synthetic_drum(index, seed=0).audio for index in range(12))
@@ -230,7 +230,7 @@ def built(name: str) -> tuple[Model, Batch]:
     return model.eval(), Batch(torch.zeros(0), torch.zeros(0)) if isinstance(model, LinearCodecVAE) else sounds_for(model, view)
 
 
-@pytest.mark.parametrize("name", sorted(set(presets()) - {"oneshot", "cycles"}))  # which begin by their codec
+@pytest.mark.parametrize("name", sorted(set(presets()) - {"oneshot", "pitch-synchronous"}))  # which begin by their codec
 def test_every_family_begins_nearer_to_its_sounds(name: str) -> None:
     model, batch = built(name)
     with torch.no_grad():
@@ -259,7 +259,7 @@ def test_silence_alone_is_no_hindrance(name: str) -> None:
     assert all(bool(value.isfinite().all()) for value in model.state_dict().values() if value.is_floating_point())
 
 
-@pytest.mark.parametrize("name", sorted(set(presets()) - {"oneshot", "cycles", "conv-vae-d", "staged", "conditional"}))
+@pytest.mark.parametrize("name", sorted(set(presets()) - {"oneshot", "pitch-synchronous", "conv-vae-d", "staged", "conditional"}))
 def test_one_sound_of_one_sample_is_enough(name: str) -> None:
     model, batch = built(name)
     one = Batch(batch.values[:1], torch.ones(1, dtype=torch.int64))
@@ -285,7 +285,7 @@ def test_one_sound_of_one_sample_is_enough(name: str) -> None:
         {"name": "sequence", "likelihood": "bernoulli"},
         {"name": "recurrent", "cell": "lstm", "depth": 2, "width": 3},
         {"name": "vq", "likelihood": "sigma"},
-        {"name": "staged", "together": True, "outer": {"name": "dense", "dims": 12}, "inner": {"name": "dense", "dims": 4}},
+        {"name": "staged", "joint": True, "outer": {"name": "dense", "dims": 12}, "inner": {"name": "dense", "dims": 4}},
     ],
 )
 @pytest.mark.parametrize("channels", [1, 2])
@@ -319,7 +319,7 @@ def test_deviations_begin_with_those_of_all_sounds() -> None:
 def test_codes_of_a_begun_outer_model_weigh_as_they_matter() -> None:
     config = make_config({
         "representation": {"name": "bands", "bands": 32},
-        "model": {"name": "staged", "outer": {"name": "dense", "dims": 24, "squash": False}, "inner": {"name": "dense", "dims": 3}},
+        "model": {"name": "staged", "outer": {"name": "dense", "dims": 24, "sigmoid": False}, "inner": {"name": "dense", "dims": 3}},
     })  # fmt: skip
     view = build_representation(config.representation, sample_rate=RATE, channels=1)
     torch.manual_seed(0)
@@ -370,7 +370,7 @@ def test_recurrent_controls_are_principal_components_of_the_frames() -> None:
 
 def test_what_is_told_begins_as_where_such_sounds_lie() -> None:
     """Latents of the sounds told apart by class, and what is left of them is not."""
-    settings = {"name": "conditional", "conditions": {"category": ["low", "high"]}, "inside": {"name": "dense", "dims": 6, "squash": False}}
+    settings = {"name": "conditional", "conditions": {"category": ["low", "high"]}, "inner": {"name": "dense", "dims": 6, "sigmoid": False}}
     config = make_config({"representation": {"name": "bands", "bands": 32}, "model": settings})
     view = build_representation(config.representation, sample_rate=RATE, channels=1)
     torch.manual_seed(0)
@@ -382,11 +382,11 @@ def test_what_is_told_begins_as_where_such_sounds_lie() -> None:
     batch = Batch(pictures, torch.full((80,), SAMPLES), conditions=classes[:, None].float())
     model.initialise(batch)
     with torch.no_grad():
-        inside = model.inside.posterior(batch).mean
+        inside = model.inner.posterior(batch).mean
         told = model.numbers(batch)
         rest = model.posterior(batch).mean[:, :6]
         apart, left = (values[classes == 1].mean(0) - values[classes == 0].mean(0) for values in (inside, rest))
-        low, high = model.inside.decode_raw(model.shift(told[:2]))
+        low, high = model.inner.decode_raw(model.shift(told[:2]))
     assert float(left.norm()) < 0.3 * float(apart.norm())
     assert float((high - low)[:, 16:].mean()) > 0.3
     assert abs(float((high - low)[:, :16].mean())) < 0.1

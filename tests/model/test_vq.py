@@ -33,7 +33,7 @@ ALL = torch.ones(64)
 def filled(*, size: int = SIZE, seed: int = 0) -> Codebook:
     """A book whose codes are all in use."""
     torch.manual_seed(seed)
-    book = Codebook(books=BOOKS, size=size, numbers=NUMBERS, decay=0.9)
+    book = Codebook(codebooks=BOOKS, size=size, code_dims=NUMBERS, decay=0.9)
     book.vectors.copy_(torch.randn(BOOKS, size, NUMBERS))
     book.counts.fill_(5.0)
     return book
@@ -41,7 +41,7 @@ def filled(*, size: int = SIZE, seed: int = 0) -> Codebook:
 
 def vq(**more: Any) -> VectorQuantised:
     torch.manual_seed(1)
-    given = {"patch": 4, "books": BOOKS, "codes": SIZE, "numbers": NUMBERS, "width": 16, "depth": 1, "prior": 12}
+    given = {"patch": 4, "codebooks": BOOKS, "codebook_size": SIZE, "code_dims": NUMBERS, "width": 16, "depth": 1, "prior": 12}
     spec = feature_spec(1, 5, more.pop("frames", 18), floor=80.0, samples=180)
     return VectorQuantised(spec, **{**given, **more})
 
@@ -81,7 +81,7 @@ def test_learning_equals_a_naive_loop() -> None:
 def test_many_steps_find_the_middles() -> None:
     torch.manual_seed(3)
     middles = 5 * torch.randn(SIZE, NUMBERS)
-    book = Codebook(books=1, size=3 * SIZE, numbers=NUMBERS, decay=0.9)  # some to spare: two may share a middle
+    book = Codebook(codebooks=1, size=3 * SIZE, code_dims=NUMBERS, decay=0.9)  # some to spare: two may share a middle
     for _ in range(200):
         book.learn((middles[torch.randint(SIZE, (256,))] + 0.1 * torch.randn(256, NUMBERS))[:, None], torch.ones(256))
     assert float(torch.cdist(middles, book.vectors[0].detach()).amin(1).max()) < 0.5
@@ -104,7 +104,7 @@ def test_a_dead_code_is_revived_the_same_way_twice() -> None:
 
 
 def test_the_first_batch_fills_the_books() -> None:
-    book = Codebook(books=BOOKS, size=SIZE, numbers=NUMBERS, decay=0.99)
+    book = Codebook(codebooks=BOOKS, size=SIZE, code_dims=NUMBERS, decay=0.99)
     book.learn(torch.randn(100, BOOKS, NUMBERS), torch.ones(100))
     assert len(torch.unique(book.vectors[0].detach(), dim=0)) >= SIZE // 2
 
@@ -248,7 +248,7 @@ def test_silence_behind_a_sound_says_nothing_of_the_codes() -> None:
 def taught() -> CodePrior:
     """A prior that has learned sequences 0 1 2 3 and 3 2 1 0."""
     torch.manual_seed(0)
-    prior = CodePrior(positions=4, size=4, numbers=4, width=16)
+    prior = CodePrior(positions=4, size=4, code_dims=4, width=16)
     indices = torch.tensor([[0, 1, 2, 3], [3, 2, 1, 0]])
     optimizer = torch.optim.Adam(prior.parameters(), lr=0.02)
     for _ in range(150):
@@ -290,7 +290,7 @@ def test_draws_are_codes_near_the_point() -> None:
 
 
 SMALL = (
-    "representation.iterations=2", "model.width=32", "model.codes=16", "model.prior=16", "training.epochs=4", "training.batch=8",
+    "representation.iterations=2", "model.width=32", "model.codebook_size=16", "model.prior=16", "training.epochs=4", "training.batch=8",
     "training.variations=0",
 )  # fmt: skip
 
@@ -317,10 +317,10 @@ def test_preset_learns_loads_and_plays(tiny: Tiny, tmp_path: Path, monkeypatch: 
 
 
 def test_too_many_numbers_are_refused() -> None:
-    with pytest.raises(ConfigError, match=r"360 runs of model\.books=4 .* allowed are 1024; .* take model\.patch from 5"):
-        vq(patch=1, frames=360, books=4)
-    assert vq(patch=5, frames=360, books=4).dims == 864
-    with pytest.raises(ConfigError, match=r"model\.codes is .*numbers from 2"):
-        load_preset("vq", changes=["model.codes=1"])
-    with pytest.raises(ConfigError, match=r"model\.bottleneck is not a setting; known here are patch, books, codes"):
+    with pytest.raises(ConfigError, match=r"360 runs of model\.codebooks=4 .* allowed are 1024; .* take model\.patch from 5"):
+        vq(patch=1, frames=360, codebooks=4)
+    assert vq(patch=5, frames=360, codebooks=4).dims == 864
+    with pytest.raises(ConfigError, match=r"model\.codebook_size is .*numbers from 2"):
+        load_preset("vq", changes=["model.codebook_size=1"])
+    with pytest.raises(ConfigError, match=r"model\.bottleneck is not a setting; known here are patch, codebooks, codebook_size"):
         load_preset("vq", changes=["model.bottleneck=plain"])

@@ -47,7 +47,7 @@ def test_the_commands_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.Monk
                 "--set",
                 "model.coefficients=40",
                 "--set",
-                "training.images=64",
+                "training.examples=64",
                 "--set",
                 "model.width=32",
                 "--set",

@@ -143,7 +143,7 @@ def test_half_precision_learns_too(tiny: Tiny, tmp_path: Path) -> None:
     import timbrespace
 
     out = tmp_path / "x.safetensors"
-    drawn = (*SMALL, "training.start=random")  # else there is little left to learn at such a rate
+    drawn = (*SMALL, "training.initialisation=random")  # else there is little left to learn at such a rate
     made = timbrespace.train(tiny.corpus, out, preset="dense", changes=drawn, epochs=20, device="cpu", precision="bf16-mixed")
     assert made.card["training"]["device"] == "cpu, bf16-mixed"
     curve = made.card["training"]["curve"]["train"]

@@ -112,7 +112,7 @@ def test_where_it_begins_stays_where_learning_spoils_it(lesson: dict[str, Any], 
     history = fit_model(**lesson, settings=Training(batch=16, learning_rate=1.0), steps=40, check_every=40)
     assert 1.1 * history.validation[0] < history.validation[1]
     assert all(torch.equal(tensor, begun[name]) for name, tensor in lesson["model"].state_dict().items())
-    history = fit_model(**lesson, settings=Training(batch=16, learning_rate=0.5, start="random"), steps=20, check_every=10)
+    history = fit_model(**lesson, settings=Training(batch=16, learning_rate=0.5, initialisation="random"), steps=20, check_every=10)
     assert history.step == [10, 20]
 
 
@@ -147,8 +147,8 @@ def test_stops_early_and_keeps_the_best(lesson: dict[str, Any]) -> None:
 def test_a_loss_that_explodes_is_told(lesson: dict[str, Any]) -> None:
     lesson["sounds"].values[3, 2] = math.nan
     with pytest.raises(TimbrespaceError, match=r"no longer finite at step 10; lower training.learning_rate"):
-        fit_model(**lesson, settings=Training(batch=64, start="random"), steps=100, check_every=10)
-    with pytest.raises(TimbrespaceError, match=r"not finite before the first step; .*training.start=random"):
+        fit_model(**lesson, settings=Training(batch=64, initialisation="random"), steps=100, check_every=10)
+    with pytest.raises(TimbrespaceError, match=r"not finite before the first step; .*training.initialisation=random"):
         fit_model(**lesson, settings=Training(batch=64), steps=100, check_every=10)
 
 
@@ -158,7 +158,7 @@ def test_a_seed_is_a_course(lesson: dict[str, Any]) -> None:
     for seed in (0, 0, 1):
         lesson["model"].load_state_dict(start)
         torch.rand(5)
-        fit_model(**lesson | {"seed": seed}, settings=Training(batch=16, start="random"), steps=40, check_every=40)
+        fit_model(**lesson | {"seed": seed}, settings=Training(batch=16, initialisation="random"), steps=40, check_every=40)
         results.append(lesson["model"].decoder.last.weight.detach().clone())
     assert torch.equal(results[0], results[1])
     assert not torch.equal(results[0], results[2])

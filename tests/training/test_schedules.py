@@ -105,7 +105,7 @@ class NullCheckpoints:
 
 def lesson(**model: Any) -> dict[str, Any]:
     torch.manual_seed(0)
-    options: dict[str, Any] = {"dims": 6, "encoder": (16,), "decoder": (16,), "squash": False, "likelihood": "squared"}
+    options: dict[str, Any] = {"dims": 6, "encoder": (16,), "decoder": (16,), "sigmoid": False, "likelihood": "squared"}
     built = Dense(feature_spec(1, 8, 3, samples=100), **options | model)
     values = 0.5 * (torch.randn(80, 3) @ torch.randn(3, 24)).unflatten(1, (1, 8, 3))
     sounds = InMemory(values, torch.full((80,), 100))

@@ -73,13 +73,13 @@ def test_no_suggestion_where_nothing_is_learned() -> None:
 
 def test_a_loss_that_never_falls_is_told_with_what_is_known() -> None:
     flat = Curve([1e-4, 1e-3, 1e-2], [1.0, 1.0, 5.0], None, 1e-2).lines()
-    assert "training.start=random" in flat[-2]
+    assert "training.initialisation=random" in flat[-2]
     assert flat[-1] == "a tenth of the rate at which the loss diverged (0.01): 0.001"
     assert "never fell" in Curve([1e-4, 1e-3], [1.0, 1.0], None, None).lines()[-1]
 
 
 def test_at_the_command_line(shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
-    words = ["train", tiny.corpus, "--preset", "dense", "--find-lr", "--device", "cpu", *SETS, "--set", "training.start=random"]
+    words = ["train", tiny.corpus, "--preset", "dense", "--find-lr", "--device", "cpu", *SETS, "--set", "training.initialisation=random"]
     before = hashes(tiny.corpus)
     text = shell(*words, "--out", tmp_path / "x.safetensors")
     assert "steepest descent: " in text

@@ -50,7 +50,9 @@ def measure(bench: Bench) -> str:
             rows[f"instrument, {first.dims} latent dimensions" + _seed(seed)] = reconstructions(instrument, originals)
         rows["encoder alone"] = reconstructions(with_refinement(first, 0), originals)
         rows[f"plain PCA, {first.dims} dimensions"] = reconstructions(plain, originals)
-        rows[f"plain PCA, {first.dims} dimensions, refined"] = reconstructions(with_refinement(plain, one_shot(first).searching), originals)
+        rows[f"plain PCA, {first.dims} dimensions, refined"] = reconstructions(
+            with_refinement(plain, one_shot(first).refinement_steps), originals
+        )
         for seed, instrument in enumerate(instruments):
             rows["linear path alone" + _seed(seed)] = reconstructions(linear_path(instrument), originals)
         rows["true features"] = true_features(first, originals)
@@ -99,7 +101,7 @@ def _features_table(instruments: dict[str, Instrument], plain: Instrument, origi
     found = {name: feature_errors(one, originals) for name, one in instruments.items()}
     found["plain PCA"] = feature_errors(plain, originals)
     found["encoder alone"] = feature_errors(with_refinement(first, 0), originals)
-    found["plain PCA, refined"] = feature_errors(with_refinement(plain, model.searching), originals)
+    found["plain PCA, refined"] = feature_errors(with_refinement(plain, model.refinement_steps), originals)
     found["linear path alone"] = feature_errors(linear_path(first), originals)
     found[f"linear codec, all {model.coefficients} coefficients"] = codec_errors(first, originals, how="codec")
     found[f"coarse time axis alone, {model.steps} steps"] = codec_errors(first, originals, how="time")

@@ -65,7 +65,7 @@ def dims_key(model: Mapping[str, Any]) -> str | None:
     """The config key of the latent size; None if the size follows from other settings (a convolutional code)."""
     if "dims" in model:
         return "model.dims"
-    inner = model.get("inner")
+    inner = model.get("inner") if "outer" in model else None
     return "model.inner.dims" if isinstance(inner, Mapping) and "dims" in inner else None
 
 

@@ -40,7 +40,7 @@ def measure(bench: Bench, trained: Trained, *, seed: int) -> dict[str, Any]:
         rows |= {
             "encoder alone": reconstructions(with_refinement(instrument, 0), unseen),
             "plain PCA": reconstructions(plain, unseen),
-            "plain PCA, refined": reconstructions(with_refinement(plain, instrument.model.searching), unseen),
+            "plain PCA, refined": reconstructions(with_refinement(plain, instrument.model.refinement_steps), unseen),
         }
     rows["true features"] = true_features(instrument, unseen)
     found = reconstruction_table(rows, unseen, sample_rate=instrument.sample_rate)

@@ -9,14 +9,40 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 # Each table maps an old word to the new one.
-PRESETS: dict[str, str] = {}
+PRESETS: dict[str, str] = {"cycles": "pitch-synchronous"}
 REPRESENTATIONS: dict[str, str] = {"ifreq": "instantaneous-frequency", "log": "log-stft"}
-MODELS: dict[str, str] = {}
-KEYS: dict[str, dict[str, str]] = {"representation": {}, "model": {}, "training": {}}  # keys of each section
-VALUES: dict[str, dict[str, str]] = {}  # section.key -> old value -> new value
+MODELS: dict[str, str] = {"cycles": "pitch-synchronous", "frames": "frame-vae", "stepwise": "autoregressive"}
+KEYS: dict[str, dict[str, str]] = {  # keys of each section
+    "representation": {},
+    "model": {
+        "books": "codebooks",
+        "codes": "codebook_size",
+        "dropped": "condition_dropout",
+        "inside": "inner",
+        "limit": "max_parameters",
+        "numbers": "code_dims",
+        "per_cycle": "points_per_cycle",
+        "searching": "refinement_steps",
+        "share": "outer_share",
+        "squash": "sigmoid",
+        "teacher": "teacher_forcing",
+        "together": "joint",
+    },
+    "training": {"images": "examples", "start": "initialisation"},
+}
+VALUES: dict[str, dict[str, str]] = {"training.initialisation": {"corpus": "pca"}}  # section.key -> old value -> new value
+TENSORS: dict[str, dict[str, str]] = {"conditional": {"inside.": "inner."}}  # model -> old start of a tensor's name -> new one
 
 _NAMES = {"representation": REPRESENTATIONS, "model": MODELS}
 _NESTED = ("inner", "outer")  # keys of `model` that hold the settings of another model
+
+
+def modern_tensor(model: str, name: str) -> str:
+    """Returns a name in the state dict of a model with its old start replaced."""
+    for old, new in TENSORS.get(model, {}).items():
+        if name.startswith(old):
+            return new + name.removeprefix(old)
+    return name
 
 
 def modern_key(keys: Sequence[str]) -> list[str]:
@@ -43,6 +69,13 @@ def modernised(content: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def modern_value(key: str, value: Any) -> Any:
+    """Returns a value of a key such as `training.initialisation` with an old word replaced."""
+    section, _, rest = key.partition(".")
+    names = _NAMES.get(section, {}) if rest == "name" else VALUES.get(key, {})
+    return names.get(value, value) if isinstance(value, str) else value
+
+
 def _section(section: str, values: Mapping[str, Any], *, nested: bool) -> dict[str, Any]:
     table, found = KEYS.get(section, {}), dict[str, Any]()
     for old, value in values.items():
@@ -51,8 +84,5 @@ def _section(section: str, values: Mapping[str, Any], *, nested: bool) -> dict[s
             continue
         if nested and key in _NESTED and isinstance(value, Mapping):
             value = _section(section, value, nested=False)  # a nested model holds no others; YAML aliases may nest without end
-        elif isinstance(value, str):
-            names = _NAMES.get(section, {}) if key == "name" else VALUES.get(f"{section}.{key}", {})
-            value = names.get(value, value)
-        found[key] = value
+        found[key] = modern_value(f"{section}.{key}", value)
     return found

@@ -42,16 +42,16 @@ class Training(BaseModel):
 
     model_config = FROZEN
     minutes: Annotated[float, Field(gt=0, le=60 * 24 * 30)] = 3.0
-    epochs: Annotated[float, Field(gt=0, le=1e6)] | None = None  # passes over all images instead of minutes: repeatable to the bit
+    epochs: Annotated[float, Field(gt=0, le=1e6)] | None = None  # passes over all examples instead of minutes: repeatable to the bit
     seconds: Annotated[float, Field(gt=0, le=600)] | None = None  # of a sound, at most; the rest is cut off; None: as the corpus has it
     batch: Annotated[int, Field(ge=1, le=65_536)] = 256
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 1.5e-3
     weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.01
     variations: Annotated[int, Field(ge=0, le=256)] = 16  # augmented copies a clip, fewer where there are many clips
     synthesised: Annotated[int, Field(ge=0, le=100_000)] = 0  # sounds of our own making that are learned from too; 0: none
-    images: Annotated[int, Field(ge=64, le=1_000_000)] = 12_000  # how many sounds with their copies are kept for training
+    examples: Annotated[int, Field(ge=64, le=1_000_000)] = 12_000  # clips and variations that are encoded and kept, at most
     augmentation: Augmentation = Augmentation()  # what the copies may hold
-    start: Literal["corpus", "random"] = "corpus"  # weights before the first step: what the sounds give in closed form, or none of it
+    initialisation: Literal["pca", "random"] = "pca"  # of the weights: principal components of the sounds, or random numbers
     compiled: bool = False  # by torch.compile, which takes half a minute of its own before the first step
     patience: Annotated[int, Field(ge=1, le=10_000)] = 12  # checks without a better moving average before it stops early
     weights: Weights = Weights()

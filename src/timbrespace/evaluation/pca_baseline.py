@@ -38,7 +38,7 @@ def plain_pca(instrument: Instrument, corpus: Corpus) -> Instrument:
     basis[:count] = torch.from_numpy(fitted.components_)
     scale[:count] = torch.from_numpy(fitted.explained_variance_).sqrt().clamp_min(1e-3)
     model.set_codec(torch.from_numpy(fitted.mean_), basis, scale, model.length_statistics)
-    model.searching = 0
+    model.refinement_steps = 0
     return linear
 
 
@@ -56,7 +56,7 @@ def prepared_features(instrument: Instrument, corpus: Corpus, clips: list[int]) 
 def with_refinement(instrument: Instrument, steps: int) -> Instrument:
     """Returns the instrument with `steps` refinement steps of the latent of a given sound."""
     model = copy.deepcopy(one_shot(instrument))
-    model.searching = steps
+    model.refinement_steps = steps
     return Instrument(replace(instrument.contents, model=model))
 
 

@@ -36,11 +36,11 @@ _RUNS_SHARE, _RUNS_SECONDS = 0.1, 3.0  # of the time, or seconds, within which a
 
 
 def affordable_variations(clips: ClipDataset, settings: Training) -> int:
-    """The number of variations a clip: those wanted, limited by `settings.images` and, unless epochs count, by the time."""
+    """The number of variations a clip: those wanted, limited by `settings.examples` and, unless epochs count, by the time."""
     count = len(clips.clips)
     # Few clips need more variations each to fill the space around them.
     wanted = max(settings.variations, min(256, math.ceil(_FEWEST_IMAGES / count))) if settings.variations else 0
-    room = max(0, settings.images // count - 1)
+    room = max(0, settings.examples // count - 1)
     if settings.epochs is not None:
         return min(wanted, room)
     affordable = int(settings.minutes * 60 * _ENCODING_SHARE / _seconds_per_row(clips) / count) - 1

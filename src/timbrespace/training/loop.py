@@ -73,7 +73,7 @@ def fit_model(
     """Trains `model` in place, leaves it with the averaged parameters that were best on `validation`, and returns all checks.
 
     sounds: clips and variations; the first `clip_count` are the unvaried training clips. Batch, noise and dropout of a step depend on
-    (seed, step) alone. With `settings.start` "corpus" the first check comes before the first step, see `best_check`. Training stops
+    (seed, step) alone. With `settings.initialisation` "pca" the first check comes before the first step, see `best_check`. Training stops
     early when the moving average of the validation error has not improved for `settings.patience` checks. Neither that nor the search
     for the best state begins before the KL's schedule has settled. checkpoints: a stored one is resumed. on_check: called with step,
     steps and the history after every check. With several processes each one learns from its slice of the batch.
@@ -82,7 +82,7 @@ def fit_model(
     """
     loop = _Loop(model, sounds, clip_count, validation, settings, steps, seed, fabric, checkpoints, on_check)
     loop.restore()
-    if not loop.step and settings.start == "corpus":
+    if not loop.step and settings.initialisation == "pca":
         loop.check()
     while loop.step < steps and loop.stale < settings.patience:
         loop.optimise()
@@ -169,7 +169,8 @@ class _Loop:
         """The error message for a loss that is not finite."""
         if not self.step:
             return (
-                "the error is not finite before the first step; look at the sounds with `timbrespace doctor`, or set training.start=random"
+                "the error is not finite before the first step; look at the sounds with `timbrespace doctor`, or set "
+                "training.initialisation=random"
             )
         return f"the loss is no longer finite at step {self.step}; lower training.learning_rate (it is {self.settings.learning_rate:g})"
 

@@ -167,7 +167,7 @@ class TrainingRun:
         held = corpus.indices("validation") or prepared.clips
         samples = encoded.plan.samples
         validation = encode_clips(model, corpus, held, prepared.representation, samples=samples, shape=prepared.shape)
-        if prepared.config.training.start == "corpus":
+        if prepared.config.training.initialisation == "pca":
             model.initialise(initial_batch(sounds))
         return Sets(sounds, validation, held)
 

@@ -103,7 +103,7 @@ def fit_stages(
             codes = _Codes(stage.part.codes, sounds, fabric, workspace, on_check)
             store = codes.stored()
             learned, held = OnDisk(store, codes.source.code_shape), codes.in_memory(validation)
-            if settings.start == "corpus":
+            if settings.initialisation == "pca":
                 stage.model.cpu().initialise(initial_batch(learned))
         histories.append(
             fit_model(

@@ -61,7 +61,7 @@ class Curve:
         if self.steepest is None:
             rows.append(
                 "no suggestion, the loss never fell: a model initialised from the sounds may have little to gain in so few steps; "
-                "--set training.start=random shows which rates learn"
+                "--set training.initialisation=random shows which rates learn"
             )
             return rows + tenth
         rows.append(f"steepest descent: {self.steepest:.2g}")

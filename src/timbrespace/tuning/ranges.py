@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from timbrespace.config.aliases import modern_key, modern_value
 from timbrespace.contracts import ConfigError
 
 if TYPE_CHECKING:
@@ -39,7 +40,9 @@ class Range:
     points: int | None = None
 
     def __post_init__(self) -> None:
-        """Raises ConfigError for an impossible range."""
+        """Replaces old names of settings by new ones. Raises ConfigError for an impossible range."""
+        object.__setattr__(self, "key", ".".join(modern_key(self.key.split("."))))
+        object.__setattr__(self, "choices", tuple(modern_value(self.key, choice) for choice in self.choices))
         where = f"the range of {self.key}"
         if self.choices:
             if len({_label(choice) for choice in self.choices}) < len(self.choices):

@@ -22,7 +22,7 @@ Widths = Annotated[tuple[Annotated[int, Field(ge=1, le=65_536)], ...], Field(max
 class Dense(ImageModel):
     """Image -> encoder layers -> latent -> decoder layers -> image, ReLU between.
 
-    encoder, decoder: widths of the hidden layers; layers: both from two numbers instead, see `interpolated`. squash: a sigmoid at
+    encoder, decoder: widths of the hidden layers; layers: both from two numbers instead, see `interpolated`. sigmoid: a sigmoid at
     the end, for images in 0…1. The rest: see `ImageModel`.
     """
 
@@ -34,7 +34,7 @@ class Dense(ImageModel):
         encoder: Widths = (256, 256),
         decoder: Widths = (256, 256),
         layers: Annotated[Layers | None, Field()] = None,
-        squash: Annotated[bool, Field()] = True,
+        sigmoid: Annotated[bool, Field()] = True,
         bottleneck: BottleneckKind = "gaussian",
         likelihood: LikelihoodKind = "mean squared",
     ):
@@ -42,14 +42,19 @@ class Dense(ImageModel):
         cells = spec.cells * spec.frames
         if (found := hidden(layers, cells, dims)) is not None:
             encoder, decoder = found, found[::-1]
-        self.squash = squash and likelihood != "bernoulli"  # whose output passes through a sigmoid anyway
+        self.sigmoid = sigmoid and likelihood != "bernoulli"  # whose output passes through a sigmoid anyway
         self.encoder = perceptron(cells, *encoder, self.bottleneck.width)
         self.decoder = perceptron(dims, *decoder, cells * self.likelihood.outputs)
 
     def initialise(self, batch: Batch) -> None:
         """As principal components of the images, see `initialise_layers`."""
         initialise_layers(
-            self.encoder, self.decoder, batch.values.flatten(1), bottleneck=self.bottleneck, likelihood=self.likelihood, squash=self.squash
+            self.encoder,
+            self.decoder,
+            batch.values.flatten(1),
+            bottleneck=self.bottleneck,
+            likelihood=self.likelihood,
+            sigmoid=self.sigmoid,
         )
 
     def encode_raw(self, images: Tensor) -> Tensor:
@@ -60,7 +65,7 @@ class Dense(ImageModel):
         """`(batch, dims) -> (batch, likelihood.outputs * parts, bands, frames)`."""
         parts, bands, frames = self.spec.shape
         output = self.decoder(z).unflatten(1, (self.likelihood.outputs * parts, bands, frames))
-        if not self.squash:
+        if not self.sigmoid:
             return output
         mean, rest = output[:, :parts], output[:, parts:]  # a log deviation may be any number
         return torch.cat([torch.sigmoid(mean), rest], 1)

@@ -26,12 +26,14 @@ _RUNS, _WINDOWS = 8_000, 1 << 25  # runs, and values in them, that a model begin
 
 
 class VectorQuantised(ImageModel):
-    """Runs of `patch` frames -> convolutions over the runs -> `books` codes a run -> back, neighbouring runs overlapping.
+    """A vector-quantised autoencoder (VQ-VAE): runs of `patch` frames, convolutions over the runs, `codebooks` codes a run, and decoding.
 
-    The latent is the grid of codes, flat: `(batch, dims)`, dims = runs * books * numbers. What `decode` gets is taken to the nearest
-    codes; `draw` finds codes near a point that also go together, by a prior that learns beside, without a say in the codes.
-    patch: frames a run; books: codes a run; codes: in a book; numbers: of a code, few, so that codes are used; width, depth: of the
-    networks; decay: of the moving averages; prior: width of the prior. The rest: see `ImageModel`.
+    Decoded runs overlap their neighbours. The latent is the flat grid of codes: `(batch, dims)`, dims = runs * codebooks * code_dims.
+    `decode` quantises its input to the nearest codes. `draw` finds codes near a point that are likely together, by a prior that is trained
+    beside the autoencoder and does not change its codes.
+
+    patch: frames a run. codebooks: codes a run. codebook_size: codes of each. code_dims: numbers a code; with few, all codes are used.
+    width, depth: of the networks. decay: of the moving averages of the codes. prior: width of the prior. The rest: see `ImageModel`.
     """
 
     def __init__(
@@ -39,9 +41,9 @@ class VectorQuantised(ImageModel):
         spec: FeatureSpec,
         *,
         patch: Annotated[int, Field(ge=1, le=4_096)] = 24,
-        books: Annotated[int, Field(ge=1, le=64)] = 4,
-        codes: Annotated[int, Field(ge=2, le=8_192)] = 256,
-        numbers: Annotated[int, Field(ge=1, le=256)] = 3,
+        codebooks: Annotated[int, Field(ge=1, le=64)] = 4,
+        codebook_size: Annotated[int, Field(ge=2, le=8_192)] = 256,
+        code_dims: Annotated[int, Field(ge=1, le=256)] = 3,
         width: Annotated[int, Field(ge=1, le=8_192)] = 256,
         depth: Annotated[int, Field(ge=0, le=32)] = 2,
         decay: Annotated[float, Field(gt=0, lt=1)] = 0.99,
@@ -49,24 +51,24 @@ class VectorQuantised(ImageModel):
         likelihood: LikelihoodKind = "mean squared",
     ):
         runs = math.ceil(spec.frames / patch)
-        dims = runs * books * numbers
+        dims = runs * codebooks * code_dims
         if dims > _MOST_NUMBERS:
-            longest = _MOST_NUMBERS // (books * numbers)
+            longest = _MOST_NUMBERS // (codebooks * code_dims)
             least = f"model.patch from {math.ceil(spec.frames / longest)}" if longest else f"{_MOST_NUMBERS} numbers a run"
             raise ConfigError(
-                f"{runs} runs of model.books={books} codes with model.numbers={numbers} are {dims} numbers a sound, allowed are "
-                f"{_MOST_NUMBERS}; with clips of {spec.frames} frames take {least}, or fewer books or numbers"
+                f"{runs} runs of model.codebooks={codebooks} codes with model.code_dims={code_dims} are {dims} numbers a sound, "
+                f"allowed are {_MOST_NUMBERS}; with clips of {spec.frames} frames take {least}, or fewer codebooks or code_dims"
             )
         super().__init__(spec, dims=dims, bottleneck="plain", likelihood=likelihood)
         cells = spec.cells
-        self.patch, self.grid, self.width = patch, (runs, books, numbers), width
-        self.codebook = Codebook(books=books, size=codes, numbers=numbers, decay=decay)
-        self.prior = CodePrior(positions=runs * books, size=codes, numbers=numbers, width=prior)
+        self.patch, self.grid, self.width = patch, (runs, codebooks, code_dims), width
+        self.codebook = Codebook(codebooks=codebooks, size=codebook_size, code_dims=code_dims, decay=decay)
+        self.prior = CodePrior(positions=runs * codebooks, size=codebook_size, code_dims=code_dims, width=prior)
         self.encoder = nn.Sequential(
-            nn.Conv1d(cells, width, patch, stride=patch), *(Mixing(width) for _ in range(depth)), nn.Conv1d(width, books * numbers, 1)
+            nn.Conv1d(cells, width, patch, stride=patch), *(Mixing(width) for _ in range(depth)), nn.Conv1d(width, codebooks * code_dims, 1)
         )
         self.decoder = nn.Sequential(
-            nn.Conv1d(books * numbers, width, 1),
+            nn.Conv1d(codebooks * code_dims, width, 1),
             *(Mixing(width) for _ in range(depth)),
             nn.Conv1d(width, 2 * patch * cells * self.likelihood.outputs, 1),
         )
@@ -74,14 +76,14 @@ class VectorQuantised(ImageModel):
     @torch.no_grad()
     def initialise(self, batch: Batch) -> None:
         """As principal components of the runs inside the sounds; back by regression of each run and half its neighbours on them."""
-        runs, books, numbers = self.grid
+        runs, codebooks, code_dims = self.grid
         inside = self._counted(batch.lengths) > 0
         around, half = functional.pad(batch.values.flatten(1, 2), (self.patch // 2, runs * self.patch)), self.patch // 2
         # (batch, runs, cells, 2 * patch): run k and what it reaches of its neighbours, its own frames from `half` on
         windows = around.unfold(2, 2 * self.patch, self.patch)[:, :, :runs].transpose(1, 2)
         chosen = evenly(inside.nonzero()[:, 0], min(_RUNS, max(1, _WINDOWS // windows[0, 0].numel())))
         seen = windows[chosen // runs, chosen % runs]
-        found = principal(seen[..., half : half + self.patch].flatten(1), min(books * numbers, self.width))
+        found = principal(seen[..., half : half + self.patch].flatten(1), min(codebooks * code_dims, self.width))
         weights, constants = as_latents(found, self.bottleneck)
         count = len(weights)
         there: list[Any] = list(self.encoder)
@@ -95,8 +97,8 @@ class VectorQuantised(ImageModel):
         runs_heard = seen[..., half : half + self.patch].flatten(1) @ weights.T + constants
         chosen = evenly(torch.arange(len(runs_heard)), self.codebook.counts.shape[1])
         chosen = chosen[torch.arange(self.codebook.counts.shape[1]) % len(chosen)]
-        padded = functional.pad(runs_heard[chosen], (0, books * numbers - count))
-        self.codebook.initialise(padded.unflatten(1, (books, numbers)).transpose(0, 1))
+        padded = functional.pad(runs_heard[chosen], (0, codebooks * code_dims - count))
+        self.codebook.initialise(padded.unflatten(1, (codebooks, code_dims)).transpose(0, 1))
         first.weight[:count], first.bias[:count] = weights.unflatten(1, (-1, self.patch)), constants
         _pass(last, count)
         _pass(back[0], count)

@@ -35,19 +35,20 @@ _ADAM: dict[str, Any] = {
 
 
 class LinearCodecVAE(Model):
-    """Images of sounds, flat, as coefficients of a linear codec, and those through a residual VAE.
+    """Flat images of sounds as coefficients of a linear codec, with a residual VAE over the coefficients.
 
         image ─ basis ─ coefficients ─┬─ first `dims`, whitened ─(+)─ mean
                                       └─ residual MLP ───────────┘
-        latent ─┬─ the same linear map back ─(+)─ coefficients ─ basis ─ image
-                └─ residual MLP ─────────────┘└─ log2 length
+        latent ─┬─ transposed linear map ─(+)─ coefficients ─ basis ─ image
+                └─ residual MLP ──────────┘└─ log2 length
 
-    At the start both MLPs give zero, so the model *is* principal component analysis of the (augmented) corpus, and training can
-    only add to it. With notes, the last number of the latent is the pitch, known and not inferred, and the networks are told it.
+    Both MLPs give zero before training, so the model starts as principal component analysis of the (augmented) corpus. With notes, the
+    last entry of the latent is the pitch, which is known and not inferred, and an input of both networks.
 
-    dims: latent size. coefficients: size of the linear codec around it. cells: of an image. width, depth, dropout: of the MLPs.
-    searching: steps from the encoder's guess to the nearest latent, for given sounds; training does without. axis: how images are laid out
-    by pitch; None: sounds without. A subclass writes `images`, `decode`, `loss`, `errors` and `_misfit`.
+    dims: latent size. coefficients: size of the linear codec. cells: values of an image. width, depth, dropout: of the MLPs.
+    refinement_steps: of the search from the encoder's output to the nearest latent, for given sounds; training does not use it.
+    axis: aligns images by pitch; None: sounds without pitch. fine_pitch: see `PitchConditioning`. A subclass writes `prepare_features`,
+    `decode`, `loss`, `errors` and `_objective`.
     """
 
     mean: Tensor  # (cells,)
@@ -57,7 +58,7 @@ class LinearCodecVAE(Model):
     axis: NoteRange | None
 
     def __init__(
-        self, spec: FeatureSpec, *, dims: int, coefficients: int, cells: int, width: int, depth: int, dropout: float, searching: int,
+        self, spec: FeatureSpec, *, dims: int, coefficients: int, cells: int, width: int, depth: int, dropout: float, refinement_steps: int,
         axis: NoteRange | None, fine_pitch: bool = False,
     ):  # fmt: skip
         super().__init__(spec)
@@ -67,7 +68,7 @@ class LinearCodecVAE(Model):
             )
         if coefficients > cells:
             raise ConfigError(f"coefficients is {coefficients}, the features have only {cells} cells; lower it")
-        self.dims, self.coefficients, self.searching = dims, coefficients, searching
+        self.dims, self.coefficients, self.refinement_steps = dims, coefficients, refinement_steps
         if axis is not None:
             self.conditioning = PitchConditioning(axis, fine=fine_pitch)
         if not self.inferred_dims:
@@ -204,8 +205,8 @@ class LinearCodecVAE(Model):
         found = z.detach().clone().requires_grad_()
         first, second, count = torch.zeros_like(z), torch.zeros_like(z), torch.zeros(())  # what Adam keeps
         with torch.enable_grad():
-            for step in range(self.searching):
-                rate = _SEARCH_RATE * (1 - step / self.searching)
+            for step in range(self.refinement_steps):
+                rate = _SEARCH_RATE * (1 - step / self.refinement_steps)
                 (slope,) = torch.autograd.grad(misfit(found).sum(), [found])
                 slope[:, self.inferred_dims :] = 0.0
                 with torch.no_grad():

@@ -61,7 +61,7 @@ class OneShot(LinearCodecVAE):
         width: Annotated[int, Field(ge=8, le=4_096)] = 384,
         depth: Annotated[int, Field(ge=0, le=16)] = 2,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2,
-        searching: Annotated[int, Field(ge=0, le=1_000)] = 60,
+        refinement_steps: Annotated[int, Field(ge=0, le=1_000)] = 60,
         amplitude: Annotated[float, Field(ge=0, le=1e6)] = 0.0,
         notes: Annotated[Annotated[list[float], Field(min_length=2, max_length=2)] | Literal["auto"] | None, Field()] = "auto",
     ):
@@ -72,7 +72,7 @@ class OneShot(LinearCodecVAE):
         super().__init__(
             spec, dims=dims, coefficients=coefficients,
             cells=spec.parts * (spec.bands if axis is None else len(axis.slots)) * (len(edges) - 1),
-            width=width, depth=depth, dropout=dropout, searching=searching, axis=axis,
+            width=width, depth=depth, dropout=dropout, refinement_steps=refinement_steps, axis=axis,
         )  # fmt: skip
         self.floor, self.hop, self.amplitude = spec.floor, spec.hop, amplitude
         self.attack, self.edges, self.steps = attack, edges, len(edges) - 1

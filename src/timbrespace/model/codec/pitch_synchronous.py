@@ -1,4 +1,4 @@
-"""`cycles`: a linear codec in closed form over the samples of notes, brought to one pitch, with a small residual VAE inside."""
+"""`pitch-synchronous`: a linear codec in closed form over the samples of notes, brought to one pitch, with a small residual VAE inside."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ class PitchSynchronousAxis(NoteRange):
     """Samples over seconds to samples over cycles of the fundamental, and back.
 
         seconds   ∿∿∿∿∿∿∿∿∿   a low note    ∿∿∿∿∿∿∿∿∿∿∿∿∿∿∿∿∿∿   a high one, as long
-        cycles    |∿|∿|∿|∿|                 |∿|∿|∿|∿|∿|∿|∿|∿|    `per_cycle` points each
+        cycles    |∿|∿|∿|∿|                 |∿|∿|∿|∿|∿|∿|∿|∿|    `points_per_cycle` points each
 
     The k-th partial of every note has k periods a cycle, so that the waves of two notes can be added, compared, and held by one basis.
-    lowest, highest: MIDI numbers; the axis is as long as `samples` of the highest, MARGIN more, need. per_cycle: points a cycle: partials
-    under half as many are kept. rate: of the samples, Hz. Raises ConfigError.
+    lowest, highest: MIDI numbers; the axis has room for `samples` of a note MARGIN above the highest. points_per_cycle: partials under half
+    as many are kept. rate: of the samples, Hz. Raises ConfigError.
     """
 
-    def __init__(self, *, lowest: float, highest: float, per_cycle: int, samples: int, rate: int):
+    def __init__(self, *, lowest: float, highest: float, points_per_cycle: int, samples: int, rate: int):
         super().__init__(lowest=lowest, highest=highest)
-        self.per_cycle, self.samples, self.rate = per_cycle, samples, rate
-        self.points = math.ceil(midi_to_hz(highest + MARGIN) * samples / rate * per_cycle) + 1
+        self.points_per_cycle, self.samples, self.rate = points_per_cycle, samples, rate
+        self.points = math.ceil(midi_to_hz(highest + MARGIN) * samples / rate * points_per_cycle) + 1
 
     def align(self, audio: Tensor, pitch: Tensor) -> Tensor:
         """`(batch, parts, samples)` and MIDI numbers `(batch,)` (NaN: unknown) -> `(batch, parts, points)`; silence after the end."""
@@ -62,7 +62,7 @@ class PitchSynchronousAxis(NoteRange):
         return audio.square().sum((1, 2)) * self._points_a_sample(pitch).to(audio)
 
     def _points_a_sample(self, pitch: Tensor) -> Tensor:
-        return self.fundamentals(pitch) * self.per_cycle / self.rate
+        return self.fundamentals(pitch) * self.points_per_cycle / self.rate
 
     @staticmethod
     def _resampled(wave: Tensor, step: Tensor, count: int) -> Tensor:
@@ -78,17 +78,16 @@ class PitchSynchronousAxis(NoteRange):
 
 
 class PitchSynchronous(LinearCodecVAE):
-    """Whole notes as samples, with neither picture nor phase search: see `LinearCodecVAE` for the two paths inside.
+    """Whole notes as samples, without a spectrogram and without phase recovery: see `LinearCodecVAE` for the two paths inside.
 
-    Notes of every pitch are laid out by the cycles of their fundamental (`PitchSynchronousAxis`), where one basis holds the same partial of
-    all;
-    the last number of the latent is the pitch. The likelihood is Gaussian with one deviation for all values, relative to a sound's own
-    level, at its optimum for each batch (sigma-VAE, Rybkin et al. 2021), so that noise and KL find their balance by themselves. Errors are
-    100 ‖x - x̂‖ / ‖x‖ over the whole axis, on which silence follows a sound: saying nothing has 100.
+    Notes are resampled to the cycles of their fundamental (`PitchSynchronousAxis`), so that one basis represents a partial of all notes.
+    The last entry of the latent is the pitch. The likelihood is Gaussian with one deviation for all values, relative to a sound's
+    level, at its optimum for each batch (sigma-VAE, Rybkin et al. 2021), which balances noise and KL without a weight. Errors are
+    100 ‖x - x̂‖ / ‖x‖ over the whole axis, on which silence follows a sound; an output of silence has 100.
 
-    per_cycle: points a cycle; partials under half as many are kept, the last tenth weaker. notes: the lowest and highest MIDI number
-    of the training sounds; null: sounds without a pitch, their samples as they are; auto: training decides by the corpus. spec: of
-    samples of audio, one a frame. The rest: see `LinearCodecVAE`.
+    points_per_cycle: partials under half as many are kept, the last tenth weaker. notes: the lowest and highest MIDI number of the
+    training sounds; null: sounds without a pitch, not resampled; auto: training decides by the corpus. spec: of samples of audio, one a
+    frame. The rest: see `LinearCodecVAE`.
     """
 
     axis: PitchSynchronousAxis | None
@@ -99,20 +98,22 @@ class PitchSynchronous(LinearCodecVAE):
         *,
         dims: Annotated[int, Field(ge=1, le=512)] = 32,
         coefficients: Annotated[int, Field(ge=1, le=2_048)] = 128,
-        per_cycle: Annotated[int, Field(ge=4, le=1_024)] = 48,
+        points_per_cycle: Annotated[int, Field(ge=4, le=1_024)] = 48,
         width: Annotated[int, Field(ge=8, le=4_096)] = 256,
         depth: Annotated[int, Field(ge=0, le=16)] = 2,
         dropout: Annotated[float, Field(ge=0, lt=1)] = 0.2,
-        searching: Annotated[int, Field(ge=0, le=1_000)] = 60,
+        refinement_steps: Annotated[int, Field(ge=0, le=1_000)] = 60,
         notes: Annotated[Annotated[list[float], Field(min_length=2, max_length=2)] | Literal["auto"] | None, Field()] = "auto",
     ):
         axis = None
         if isinstance(notes, list):
-            axis = PitchSynchronousAxis(lowest=notes[0], highest=notes[1], per_cycle=per_cycle, samples=spec.samples, rate=spec.sample_rate)
+            axis = PitchSynchronousAxis(
+                lowest=notes[0], highest=notes[1], points_per_cycle=points_per_cycle, samples=spec.samples, rate=spec.sample_rate
+            )
         points = spec.samples if axis is None else axis.points
         super().__init__(
             spec, dims=dims, coefficients=coefficients, cells=spec.parts * points, width=width, depth=depth, dropout=dropout,
-            searching=searching, axis=axis, fine_pitch=True,  # a cent is a third of a period after two seconds of middle C
+            refinement_steps=refinement_steps, axis=axis, fine_pitch=True,  # a cent is a third of a period after two seconds of middle C
         )  # fmt: skip
         self.points = points
 

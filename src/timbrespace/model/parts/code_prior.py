@@ -9,17 +9,17 @@ from torch.nn import functional
 
 
 class CodePrior(nn.Module):
-    """Chances of `size` codes at each of `positions`, given the codes (`numbers` numbers each) at the positions before."""
+    """Chances of `size` codes at each of `positions`, given the codes (`code_dims` numbers each) at the positions before."""
 
-    def __init__(self, *, positions: int, size: int, numbers: int, width: int):
+    def __init__(self, *, positions: int, size: int, code_dims: int, width: int):
         super().__init__()
         self.place = nn.Parameter(0.1 * torch.randn(positions, width))
-        self.told = nn.Linear(numbers, width)
+        self.told = nn.Linear(code_dims, width)
         self.memory = nn.GRU(width, width, batch_first=True)
         self.chances = nn.Linear(width, size)
 
     def loss(self, codes: Tensor, indices: Tensor) -> Tensor:
-        """Cross entropy in nats a code: codes `(batch, positions, numbers)`, their indices `(batch, positions)` -> scalar."""
+        """Cross entropy in nats a code: codes `(batch, positions, code_dims)`, their indices `(batch, positions)` -> scalar."""
         before = torch.cat([torch.zeros_like(codes[:, :1]), codes[:, :-1]], 1)
         logits = self.chances(self.memory(self.told(before) + self.place)[0])
         return functional.cross_entropy(logits.flatten(0, 1), indices.flatten())
@@ -28,7 +28,7 @@ class CodePrior(nn.Module):
     def draw(self, vectors: Tensor, evidence: Tensor, rng: np.random.Generator, *, temperature: float) -> Tensor:
         """One sequence of indices `(positions,)`, each by these chances times exp(`evidence (positions, size)`).
 
-        vectors: the codes of each position, `(positions, size, numbers)`. temperature: divides the logits; 0 takes the likeliest.
+        vectors: the codes of each position, `(positions, size, code_dims)`. temperature: divides the logits; 0 takes the likeliest.
         """
         before, state, found = vectors.new_zeros(vectors.shape[2]), None, []
         for position in range(len(evidence)):

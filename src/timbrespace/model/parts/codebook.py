@@ -9,46 +9,46 @@ _DEAD = 0.1  # share of the use that every code would have if all were used alik
 
 
 class Codebook(nn.Module):
-    """`books` books of `size` codes with `numbers` numbers each; a vector of a book stands for its nearest code.
+    """`codebooks` codebooks of `size` codes of `code_dims` numbers each; a vector is quantised to the nearest code of its codebook.
 
-    Codes move towards the mean of what they stand for, by moving averages of `decay`, not by gradients; those hardly used are replaced
-    by vectors of the batch, and so are all of them in the first. They are parameters, so that an average of the model holds theirs too.
+    Codes follow the mean of the vectors quantised to them, by moving averages of `decay`, not by gradients. Hardly used codes are replaced
+    by vectors of the batch; in the first batch, all are. Codes are parameters, so that a moving average of the model includes them.
     """
 
-    def __init__(self, *, books: int, size: int, numbers: int, decay: float):
+    def __init__(self, *, codebooks: int, size: int, code_dims: int, decay: float):
         super().__init__()
         self.decay = decay
-        self.vectors = nn.Parameter(torch.zeros(books, size, numbers), requires_grad=False)
-        self.spread = nn.Parameter(torch.ones(books), requires_grad=False)  # mean square from a vector to its code, a number
-        self.register_buffer("counts", torch.zeros(books, size))
+        self.vectors = nn.Parameter(torch.zeros(codebooks, size, code_dims), requires_grad=False)
+        self.spread = nn.Parameter(torch.ones(codebooks), requires_grad=False)  # mean square from a vector to its code, a number
+        self.register_buffer("counts", torch.zeros(codebooks, size))
         self.counts: Tensor
 
     def nearest(self, vectors: Tensor) -> Tensor:
-        """Indices `(n, books)` of the nearest codes to `vectors (n, books, numbers)`."""
+        """Indices `(n, codebooks)` of the nearest codes to `vectors (n, codebooks, code_dims)`."""
         return self.distances(vectors).argmin(-1)
 
     def distances(self, vectors: Tensor) -> Tensor:
-        """Squared distances `(n, books, size)` from `vectors (n, books, numbers)` to every code of their books; never in half precision."""
+        """Squared distances `(n, codebooks, size)` of `vectors (n, codebooks, code_dims)` to all codes of their codebooks, in float32."""
         vectors = vectors.float()
         with torch.autocast(vectors.device.type, enabled=False):
             squares = self.vectors.square().sum(-1) + vectors.square().sum(-1, keepdim=True)
             return (squares - 2 * torch.einsum("nbd,bkd->nbk", vectors, self.vectors)).clamp_min(0)
 
     def look_up(self, indices: Tensor) -> Tensor:
-        """Codes `(n, books, numbers)` of `indices (n, books)`."""
+        """Codes `(n, codebooks, code_dims)` of `indices (n, codebooks)`."""
         return self.vectors[torch.arange(indices.shape[1], device=indices.device), indices]
 
     @torch.no_grad()
     def initialise(self, vectors: Tensor) -> None:
-        """Takes codes `(books, size, numbers)`, each as if it had been used once."""
+        """Sets codes `(codebooks, size, code_dims)`, each with a use count of 1."""
         self.vectors.copy_(vectors)
         self.counts.fill_(1.0)
 
     @torch.no_grad()
     def learn(self, vectors: Tensor, counted: Tensor) -> None:
-        """One step of the averages on those of `vectors (n, books, numbers)` that are `counted (n,)`, 1 or 0, in all processes together.
+        """Updates the averages by the `vectors (n, codebooks, code_dims)` whose `counted (n,)` is 1, not 0, over all processes.
 
-        Vectors for the dead are drawn on the CPU.
+        Vectors that replace unused codes are drawn on the CPU.
         """
         size = self.counts.shape[1]
         vectors, counted, drawn = _everyones(vectors.float(), counted.float(), torch.rand(size, self.counts.shape[0]).to(vectors.device))
@@ -68,7 +68,7 @@ class Codebook(nn.Module):
         self.spread.lerp_((errors * counted[:, None]).sum(0) / number, 1 - self.decay)
 
     def figures(self, indices: Tensor, counted: Tensor) -> dict[str, float]:
-        """For those of `indices (n, books)` that are `counted (n,)`, means over the books.
+        """For those of `indices (n, codebooks)` that are `counted (n,)`, means over the codebooks.
 
         perplexity: how many codes used alike would be as uncertain; codes used: a share.
         """
@@ -90,5 +90,5 @@ def _everyones(vectors: Tensor, counted: Tensor, drawn: Tensor) -> tuple[Tensor,
 
 
 def _one_hot(indices: Tensor, like: Tensor) -> Tensor:
-    """`(n, books) -> (n, books, size)`, of the type of `like (books, size)`."""
+    """`(n, codebooks) -> (n, codebooks, size)`, of the type of `like (codebooks, size)`."""
     return torch.nn.functional.one_hot(indices, like.shape[1]).to(like)

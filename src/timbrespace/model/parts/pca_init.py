@@ -43,11 +43,11 @@ def carries(likelihood: Likelihood, activation: str = "none", norm: str = "none"
 @torch.no_grad()
 def initialise_layers(
     encoder: nn.Sequential, decoder: nn.Sequential, values: Tensor, *, bottleneck: Bottleneck, likelihood: Likelihood,
-    squash: bool = False, beside: int = 0,
+    sigmoid: bool = False, beside: int = 0,
 ) -> None:  # fmt: skip
     """Makes two perceptrons principal component analysis of `values (n, cells)`: as many components as fit through, and back.
 
-    The way back is the regression of the values on what the encoder then says of them, before the sigmoid where `squash`es one.
+    The way back is the regression of the values on what the encoder then says of them, before the sigmoid where there is one (`sigmoid`).
     beside: inputs of both that stand before the others and are not listened to.
     """
     found = principal(values, min(bottleneck.dims, room(encoder), room(decoder)))
@@ -56,9 +56,9 @@ def initialise_layers(
     seen = nn.functional.pad(values, (beside, 0)) if beside else values
     initialise_rest(_linear(encoder)[-1], encoder(seen), found, bottleneck)
     known = bottleneck.posterior(encoder(seen)).mean[:, : len(weights)]
-    wanted = logits(values) if squash else likelihood.output_for(values)
+    wanted = logits(values) if sigmoid else likelihood.output_for(values)
     weights, constants, missed = regression(known, wanted)
-    deviations = likelihood.initialise(missed * (_STEEPEST if squash else 1.0))
+    deviations = likelihood.initialise(missed * (_STEEPEST if sigmoid else 1.0))
     weights = torch.cat([weights, weights.new_zeros(len(deviations), weights.shape[1])])
     out_of(decoder, weights, torch.cat([constants, deviations]), first=beside)
 

@@ -1,4 +1,4 @@
-"""`stepwise`: an autoencoder over time steps; previous slice and current slice become a few controls, and back (source B)."""
+"""`autoregressive`: an autoencoder over time steps; previous slice and current slice become a few controls, and back (source B)."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class WholeSequenceModel(SequenceModel):
 
 
 class Autoregressive(WholeSequenceModel):
-    """Controls of a step = MLP(previous slice, slice); slice = MLP(previous slice as decoded, controls). Before the first lies silence.
+    """Controls of a step = MLP(previous slice, slice); slice = MLP(previous decoded slice, controls). Silence precedes the first slice.
 
-    dims: controls a step. encoder, decoder: widths of the hidden layers, ReLU between. teacher: how often the decoder learns from the
-    true previous slice instead of its own: with 1 no step waits for another, but only 0 trains what is heard, since `decode` and
-    `measure` always run free. The rest: see `SequenceModel`.
+    dims: controls a step. encoder, decoder: widths of the hidden layers, ReLU between. teacher_forcing: share of the steps in which the
+    decoder is trained with the true previous slice instead of its own output. With 1 all steps are computed at once; only 0 trains the
+    use in `decode` and `evaluate`, which always use the decoded slice. The rest: see `SequenceModel`.
     """
 
     def __init__(
@@ -53,13 +53,13 @@ class Autoregressive(WholeSequenceModel):
         dims: Dims = 4,
         encoder: Widths = (256, 64),
         decoder: Widths = (64, 256),
-        teacher: Annotated[float, Field(ge=0, le=1)] = 0.0,
+        teacher_forcing: Annotated[float, Field(ge=0, le=1)] = 0.0,
         bottleneck: BottleneckKind = "plain",
         likelihood: LikelihoodKind = "squared",
     ):
         super().__init__(spec, dims=dims, bottleneck=bottleneck, likelihood=likelihood)
         cells = spec.cells
-        self.teacher = teacher
+        self.teacher_forcing = teacher_forcing
         self.encoder = perceptron(2 * cells, *encoder, self.bottleneck.width)
         self.decoder = perceptron(cells + dims, *decoder, cells * self.likelihood.outputs)
 
@@ -80,8 +80,8 @@ class Autoregressive(WholeSequenceModel):
         return self._run(z, None)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """As `SequenceModel`, the decoder told the true previous slice in a share `teacher` of the steps."""
-        if not self.teacher:
+        """As `SequenceModel`, the decoder told the true previous slice in a share `teacher_forcing` of the steps."""
+        if not self.teacher_forcing:
             return super().forward(batch)
         images, counts = self.excerpt(batch, drawn=True)
         posterior = self.bottleneck.posterior(self.encode_raw(images))
@@ -102,9 +102,9 @@ class Autoregressive(WholeSequenceModel):
     def _run(self, z: Tensor, images: Tensor | None) -> Tensor:
         controls = z.mT
         true = None if images is None else _before(self.slices(images))
-        if true is not None and self.teacher == 1:
+        if true is not None and self.teacher_forcing == 1:
             return self.joined(self.step(true, controls))
-        told = (torch.rand(controls.shape[:2]) < self.teacher).to(z.device) if true is not None else None  # drawn on the CPU
+        told = (torch.rand(controls.shape[:2]) < self.teacher_forcing).to(z.device) if true is not None else None  # drawn on the CPU
         previous, outputs = z.new_zeros(len(z), self.spec.parts * self.spec.bands), []
         for k in range(controls.shape[1]):
             if true is not None and told is not None:

@@ -1,4 +1,4 @@
-"""`frames`: single spectra, one frame = one point (source E); a sound is a path of points."""
+"""`frame-vae`: single spectra, one frame = one point (source E); a sound is a path of points."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ Depth = Annotated[int, Field(ge=1, le=8)]
 class Recurrent(WholeSequenceModel):
     """Slice by slice into a memory whose state gives the controls; controls into a second memory whose state gives the slices.
 
-    What `stepwise` is told in the previous slice, the state knows here: learning and playing run the same way, with no teacher.
+    What `autoregressive` is told in the previous slice, the state knows here: learning and playing run the same way, with no teacher.
     dims: controls a step. cell: rnn, gru or lstm; width, depth: of the memories. The rest: see `SequenceModel`.
     """
 

@@ -29,44 +29,44 @@ class Conditional(Model):
                          │            │
             conditions ─ MLP ─────────┘
 
-    The latent that everybody sees has the conditions at its end: `dims` = those of the model inside + their numbers, certain and not
-    inferred (log variance -inf). A sound of which nothing is known has zeros there, and so has a share of the sounds in training.
+    The conditions are the last entries of the latent: `dims` = those of the inner model + entries of the conditions, which are known and
+    not inferred (log variance -inf). Unknown conditions are zeros; condition dropout sets known ones to zero in training.
 
-    What is told is a shift of the inner decoder's latent, taken off again behind the encoder: the KL wants sounds near the shift of what
-    is known of them, and the latent holds the rest. (With the shift on the decoder's side alone, and some sounds told nothing, the
-    latent must hold everything anyway, and what is told is not listened to.)
+    The conditions shift the inner decoder's latent; the encoder's output is shifted back by the same amount. So the KL pulls sounds towards
+    the shift of their conditions, and the latent codes the rest. (With the shift at the decoder alone and condition dropout, the latent
+    must code everything, and the decoder learns to ignore the conditions.)
 
-    inside: settings of the model, `name` and keys. conditions: names, whose labels and ranges training looks up in the corpus (see
-    `corpus.facts`), or those themselves, name -> labels or [lowest, highest]. dropped: share of sounds of which nothing is told, and as
-    likely of any one condition. width: of the MLP. spec: of the features. build: makes the model inside.
+    inner: settings of the inner model, `name` and keys. conditions: names, whose labels and ranges training looks up in the corpus, or
+    name -> labels or [lowest, highest]. condition_dropout: share of sounds without any condition in training, and the chance that any one
+    condition is dropped. width: of the MLP. spec: of the features. build: makes the inner model.
     """
 
     def __init__(
         self,
         spec: FeatureSpec,
         *,
-        inside: Annotated[dict[str, Any], Nested(features=True)],
+        inner: Annotated[dict[str, Any], Nested(features=True)],
         conditions: Annotated[list[str] | dict[str, Values], Field(max_length=32)],
-        dropped: Annotated[float, Field(ge=0, lt=1)] = 0.1,
+        condition_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
         width: Annotated[int, Field(ge=1, le=4_096)] = 128,
         build: Build,
     ):
         super().__init__(spec)
-        with errors_named("inside"):
-            self.inside = build(inside, spec)
-        if type(self.inside).forward is not ImageModel.forward:
+        with errors_named("inner"):
+            self.inner = build(inner, spec)
+        if type(self.inner).forward is not ImageModel.forward:
             raise ConfigError(
-                "model.inside learns in a way of its own and cannot be told anything; take dense, conv, conv-vae, raw or recurrent-clip"
+                "model.inner learns in a way of its own and cannot be told anything; take dense, conv, conv-vae, raw or recurrent-clip"
             )
         self.conditions = Conditions(conditions if isinstance(conditions, dict) else {})
         self.conditioning = LabelConditioning(self.conditions)
-        self.dims, self.dropped = self.inside.dims + self.conditions.size, dropped
-        layers = (nn.Linear(self.conditions.inputs, width), nn.GELU(), nn.Linear(width, self.inside.dims)) if self.conditions.size else ()
+        self.dims, self.condition_dropout = self.inner.dims + self.conditions.size, condition_dropout
+        layers = (nn.Linear(self.conditions.inputs, width), nn.GELU(), nn.Linear(width, self.inner.dims)) if self.conditions.size else ()
         self.place = nn.Sequential(*layers)
 
     def initialise(self, batch: Batch) -> None:
         """As the model inside begins; sounds of which so much is told lie where regression on it says: the latent holds the rest."""
-        self.inside.initialise(batch)
+        self.inner.initialise(batch)
         if not self.conditions.size:
             return
         told = self.numbers(batch)
@@ -75,7 +75,7 @@ class Conditional(Model):
             less = self.conditions.dropped(told, share=_TOLD_LESS)
         known = self.conditions.spread(torch.cat([told, less, torch.zeros_like(told)]))
         with torch.no_grad():
-            mean = self.inside.posterior(batch).mean
+            mean = self.inner.posterior(batch).mean
             weights, constants, _ = regression(known, mean.repeat(3, 1))
             into(self.place, *(found[: room(self.place)] for found in (weights, constants)))
 
@@ -92,7 +92,7 @@ class Conditional(Model):
 
     def decode(self, z: Tensor, *, lengths: Tensor | None = None) -> Decoded:
         """`(batch, dims)` -> features `(batch, parts, bands, frames)`; lengths: as the model inside has them."""
-        return self.inside.decode(z[:, : self.inferred_dims] + self.shift(z[:, self.inferred_dims :]), lengths=lengths)
+        return self.inner.decode(z[:, : self.inferred_dims] + self.shift(z[:, self.inferred_dims :]), lengths=lengths)
 
     def project(self, z: Tensor) -> Tensor:
         """The same: conditions may also lie between two labels."""
@@ -104,7 +104,7 @@ class Conditional(Model):
 
     def prepare_features(self, features: Tensor, conditions: Tensor | None = None) -> Tensor:
         """As the model inside has them."""
-        return self.inside.prepare_features(features)
+        return self.inner.prepare_features(features)
 
     def numbers(self, batch: Batch) -> Tensor:
         """What is known of a batch, `(batch, told)`."""
@@ -114,7 +114,7 @@ class Conditional(Model):
     def posterior(self, batch: Batch) -> Posterior:
         """Images -> Posterior of the model inside, and what is known, for certain: `(batch, dims)`."""
         told = self.numbers(batch)
-        mean, log_variance = self._rest(self.inside.posterior(batch), told)
+        mean, log_variance = self._rest(self.inner.posterior(batch), told)
         return Posterior(torch.cat([mean, told], 1), torch.cat([log_variance, torch.full_like(told, -torch.inf)], 1))
 
     def _rest(self, posterior: Posterior, told: Tensor) -> Posterior:
@@ -128,7 +128,7 @@ class Conditional(Model):
 
     def guessed(self, features: Tensor, lengths: Tensor, facts: Tensor) -> Tensor:
         """Facts `(batch, conditions)` with labels in place of those unknown: of each condition the one whose sounds lie nearest."""
-        mean = self.inside.posterior(Batch(self.prepare_features(features), lengths)).mean
+        mean = self.inner.posterior(Batch(self.prepare_features(features), lengths)).mean
         facts = facts.clone()
         for k, condition in enumerate(self.conditions.all):
             if not condition.labels or not bool(facts[:, k].isnan().any()):
@@ -142,14 +142,14 @@ class Conditional(Model):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """As `ImageModel`, some sounds told less than is known; kl `(free,)`."""
-        told = self.conditions.dropped(self.numbers(batch), share=self.dropped)
-        posterior = self._rest(self.inside.posterior(batch), told)
-        output = self.inside.decode_raw(self.inside.bottleneck.draw(posterior) + self.shift(told))
-        reconstruction = self.inside.likelihood.loss(output, batch.values).mean()
-        return {"reconstruction": reconstruction, **self.inside.bottleneck.losses(posterior)}
+        told = self.conditions.dropped(self.numbers(batch), share=self.condition_dropout)
+        posterior = self._rest(self.inner.posterior(batch), told)
+        output = self.inner.decode_raw(self.inner.bottleneck.draw(posterior) + self.shift(told))
+        reconstruction = self.inner.likelihood.loss(output, batch.values).mean()
+        return {"reconstruction": reconstruction, **self.inner.bottleneck.losses(posterior)}
 
     def evaluate(self, batch: Batch) -> Evaluation:
         """As `ImageModel`, told all that is known; kl `(dims,)`, 0 for conditions."""
-        posterior, told = self.inside.posterior(batch), self.numbers(batch)
-        kl = self.inside.bottleneck.kl(self._rest(posterior, told))
-        return Evaluation(self.inside.errors(posterior.mean, batch.values), torch.cat([kl, told.new_zeros(self.conditions.size)]))
+        posterior, told = self.inner.posterior(batch), self.numbers(batch)
+        kl = self.inner.bottleneck.kl(self._rest(posterior, told))
+        return Evaluation(self.inner.errors(posterior.mean, batch.values), torch.cat([kl, told.new_zeros(self.conditions.size)]))

@@ -21,7 +21,7 @@ _LEAST = 1e-6  # what codes that hardly move are divided by
 
 
 Outer = Annotated[dict[str, Any], Nested(features=True, bottleneck="plain")]
-Inner = Annotated[dict[str, Any], Nested(features=False, squash=False)]  # codes lie on both sides of 0
+Inner = Annotated[dict[str, Any], Nested(features=False, sigmoid=False)]  # codes lie on both sides of 0
 
 
 class Staged(Model):
@@ -32,9 +32,9 @@ class Staged(Model):
     that a value which hardly matters to the sound does not matter to the inner model either;
     to the inner model they are features of one part, a band a code value (and a frame a step, where codes move).
 
-    outer, inner: settings of two models, `name` and keys. share: of the time or epochs, for the outer model. together: both learn at
-    once instead, from the outer model's error and what the inner bottleneck adds; their codes stay as they are. limit: parameters
-    that the two may have. spec: of the features. build: makes the two.
+    outer, inner: settings of two models, `name` and keys. outer_share: of the time or epochs, for the outer model. joint: both learn at
+    once instead, from the outer model's error and what the inner bottleneck adds; their codes stay as they are. max_parameters: of
+    the two. spec: of the features. build: makes the two.
     """
 
     mean: Tensor  # of each code value, of the codes' shape
@@ -46,13 +46,13 @@ class Staged(Model):
         *,
         outer: Outer,
         inner: Inner,
-        share: Annotated[float, Field(gt=0, lt=1)] = 0.5,
-        together: Annotated[bool, Field()] = False,
-        limit: Annotated[int | None, Field(ge=1)] = None,
+        outer_share: Annotated[float, Field(gt=0, lt=1)] = 0.5,
+        joint: Annotated[bool, Field()] = False,
+        max_parameters: Annotated[int | None, Field(ge=1)] = None,
         build: Build,
     ):
         super().__init__(spec)
-        self.share, self.together = share, together
+        self.outer_share, self.joint = outer_share, joint
 
         def both() -> tuple[ImageModel, ImageModel]:
             with errors_named("outer"):
@@ -60,12 +60,12 @@ class Staged(Model):
             with errors_named("inner"):
                 return first, build(inner, _code_spec(first))
 
-        if limit is not None:  # counted where nothing takes memory yet
+        if max_parameters is not None:  # counted where nothing takes memory yet
             with torch.device("meta"):
-                _check_size(both(), limit)
+                _check_size(both(), max_parameters)
         self.outer, self.inner = both()
-        if together and type(self.inner).forward is not ImageModel.forward:
-            raise ConfigError("model.together is true, and model.inner learns in a way of its own; set model.together to false")
+        if joint and type(self.inner).forward is not ImageModel.forward:
+            raise ConfigError("model.joint is true, and model.inner learns in a way of its own; set model.joint to false")
         self.dims, self.time_varying = self.inner.dims, self.inner.time_varying
         shape = self.inner.spec.shape
         self.register_buffer("mean", torch.zeros(shape))
@@ -78,14 +78,14 @@ class Staged(Model):
 
     def stages(self) -> list[Stage]:
         """Returns the outer model's stage, then the inner one's over its codes; one stage where both learn at once."""
-        if self.together:
+        if self.joint:
             return super().stages()
-        return [Stage("outer", self.outer, self.share), Stage("inner", self.inner, 1 - self.share, codes=self)]
+        return [Stage("outer", self.outer, self.outer_share), Stage("inner", self.inner, 1 - self.outer_share, codes=self)]
 
     def initialise(self, batch: Batch) -> None:
         """As the outer model begins; the inner one too where both learn at once, else when there are codes."""
         self.outer.initialise(batch)
-        if self.together:
+        if self.joint:
             with torch.no_grad():
                 codes = self.codes(batch)
             self.inner.initialise(codes)
@@ -165,6 +165,6 @@ def _check_size(models: tuple[ImageModel, ImageModel], limit: int) -> None:
     outer, inner = (sum(p.numel() for p in model.parameters()) for model in models)
     if outer + inner > limit:
         raise ConfigError(
-            f"the two models have {outer + inner:,} parameters (outer {outer:,}, inner {inner:,}), model.limit is {limit:,}; "
-            "make their layers smaller or raise model.limit"
+            f"the two models have {outer + inner:,} parameters (outer {outer:,}, inner {inner:,}), model.max_parameters is {limit:,}; "
+            "make their layers smaller or raise model.max_parameters"
         )

@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from torch import Tensor
 
+from timbrespace.config.aliases import modern_tensor
 from timbrespace.config.build import build_model, build_representation, make_config
 from timbrespace.contracts import InstrumentFileError, TimbrespaceError
 from timbrespace.latent.space import LatentSpace
@@ -110,7 +111,11 @@ def _model(settings: dict[str, Any], representation: Representation, samples: in
     """The model, first built without memory, so that a hostile header cannot ask for more than the file holds."""
     with torch.device("meta"):
         model = build_model(settings, representation=representation, samples=samples)
-    state = {name.removeprefix(MODEL): tensor.float() for name, tensor in tensors.items() if name.startswith(MODEL)}
+    state = {
+        modern_tensor(settings["name"], name.removeprefix(MODEL)): tensor.float()
+        for name, tensor in tensors.items()
+        if name.startswith(MODEL)
+    }
     expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     shapes = {name: tuple(tensor.shape) for name, tensor in state.items()}
     if expected != shapes:

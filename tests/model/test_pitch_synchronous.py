@@ -37,8 +37,8 @@ def tone(midi: float, *, samples: int = SAMPLES, brightness: float = 0.6, partia
     return sum(brightness**k * torch.sin(2 * math.pi * k * cycles + k) for k in range(1, partials + 1)).float()  # type: ignore[union-attr]
 
 
-def axis(per_cycle: int = 48) -> PitchSynchronousAxis:
-    return PitchSynchronousAxis(lowest=48, highest=72, per_cycle=per_cycle, samples=SAMPLES, rate=RATE)
+def axis(points_per_cycle: int = 48) -> PitchSynchronousAxis:
+    return PitchSynchronousAxis(lowest=48, highest=72, points_per_cycle=points_per_cycle, samples=SAMPLES, rate=RATE)
 
 
 # --- the axis -------------------------------------------------------------------------------------------------------------
@@ -67,13 +67,13 @@ def test_there_and_back(midi: float) -> None:
 
 
 def test_partials_that_do_not_fit_are_left_out_not_folded() -> None:
-    on, pitch = axis(per_cycle=16), torch.tensor([48.0])
+    on, pitch = axis(points_per_cycle=16), torch.tensor([48.0])
     high = torch.sin(2 * math.pi * 11 * hertz(48) * torch.arange(SAMPLES) / RATE) * torch.hann_window(SAMPLES)
     assert float(on.align(high[None, None], pitch).norm()) < 0.02 * float(axis().align(high[None, None], pitch).norm())
 
 
 def test_a_high_note_is_not_folded_on_its_way_back() -> None:
-    on, pitch = PitchSynchronousAxis(lowest=48, highest=96, per_cycle=48, samples=SAMPLES, rate=RATE), torch.tensor([100.0])
+    on, pitch = PitchSynchronousAxis(lowest=48, highest=96, points_per_cycle=48, samples=SAMPLES, rate=RATE), torch.tensor([100.0])
     cycles = torch.arange(on.points) / 48
     wave = torch.sin(2 * math.pi * cycles) + torch.sin(2 * math.pi * 20 * cycles)  # the 20th partial lies at 53 kHz
     back = on.restore(wave[None, None], pitch)[0, 0, 500:-500]
@@ -117,7 +117,7 @@ def test_what_has_no_pitch_to_find() -> None:
 
 def model(notes: list[float] | None, **more: int) -> PitchSynchronous:
     torch.manual_seed(0)
-    options = {"dims": 4, "coefficients": 6, "per_cycle": 24, "width": 16, "depth": 1} | more
+    options = {"dims": 4, "coefficients": 6, "points_per_cycle": 24, "width": 16, "depth": 1} | more
     spec = feature_spec(
         options.pop("parts", 1), 1, options.get("samples", SAMPLES), samples=options.pop("samples", SAMPLES), sample_rate=RATE
     )
@@ -190,7 +190,7 @@ def test_each_sound_of_a_batch_is_searched_alone(notes: list[float] | None) -> N
 
 def test_the_right_octave_misses_least() -> None:
     """An octave too low the axis holds half of the partials, and must not be judged on those alone."""
-    one = model([36.0, 72.0], per_cycle=52)
+    one = model([36.0, 72.0], points_per_cycle=52)
     features = tone(60, brightness=0.95, partials=22)[None, None, None]
 
     def left(pitch: float) -> float:
@@ -222,13 +222,13 @@ def test_a_note_above_the_axis_fades_where_it_ends(pitch: float) -> None:
 @pytest.mark.parametrize("change", ["representation.name=bands", "representation.block=2", "representation.normalisation=standard"])
 def test_views_that_it_does_not_take(change: str) -> None:
     with pytest.raises(ConfigError, match="learns samples as they are; allowed with it is waveform with block 1, normalisation none"):
-        load_preset("cycles", changes=[change])
+        load_preset("pitch-synchronous", changes=[change])
 
 
 def test_what_it_does_not_take() -> None:
     view = build_representation({"name": "bands"}, sample_rate=RATE, channels=1)
     with pytest.raises(ConfigError, match=r"representation\.name is 'bands'.*allowed with it is waveform with block 1"):
-        build_model(load_preset("cycles").model | {"notes": None}, representation=view, samples=SAMPLES)
+        build_model(load_preset("pitch-synchronous").model | {"notes": None}, representation=view, samples=SAMPLES)
     with pytest.raises(ShapeError, match="features must be"):
         model(None).prepare_features(torch.zeros(1, 1, 1, SAMPLES - 1))
     with pytest.raises(ConfigError, match="raise dims, or set notes to null"):
@@ -239,13 +239,13 @@ def test_what_it_does_not_take() -> None:
 
 # --- instruments ----------------------------------------------------------------------------------------------------------
 
-QUICK = ("model.dims=8", "model.coefficients=30", "model.width=32", "model.depth=1", "training.batch=32", "training.images=120")
+QUICK = ("model.dims=8", "model.coefficients=30", "model.width=32", "model.depth=1", "training.batch=32", "training.examples=120")
 
 
 @pytest.fixture(scope="module")
 def notes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with an instrument of waves learned from 27 tones at nine pitches, one timbre out of tune."""
-    folder = tmp_path_factory.mktemp("cycles")
+    folder = tmp_path_factory.mktemp("notes")
     for midi, (name, brightness) in itertools.product(range(48, 73, 3), (("dark", 0.45), ("clear", 0.6), ("bright", 0.75))):
         path = folder / "in" / name / f"{name}_{midi:03d}_100.wav"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -255,7 +255,7 @@ def notes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         fix_plan(patch, variations=2)
         corpus = Corpus.open(folder / "corpus")
-        quick_train(corpus, folder / "notes.safetensors", steps_minutes=0.02, preset="cycles", changes=QUICK)
+        quick_train(corpus, folder / "notes.safetensors", steps_minutes=0.02, preset="pitch-synchronous", changes=QUICK)
     return folder
 
 
@@ -289,7 +289,7 @@ def test_copies_are_as_long_and_near(notes: Path) -> None:
 def test_sounds_without_a_pitch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     prepare(write_drums(tmp_path / "in", 24), tmp_path / "corpus")
     fix_plan(monkeypatch, variations=1)
-    quick_train(Corpus.open(tmp_path / "corpus"), tmp_path / "x.safetensors", steps_minutes=0.01, preset="cycles", changes=QUICK)
+    quick_train(Corpus.open(tmp_path / "corpus"), tmp_path / "x.safetensors", steps_minutes=0.01, preset="pitch-synchronous", changes=QUICK)
     trained = Instrument.load(tmp_path / "x.safetensors")
     assert not trained.model.conditioning.required
     made = trained.generate(3, seed=1)
