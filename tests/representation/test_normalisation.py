@@ -16,7 +16,8 @@ from timbrespace.config.build import build_model, build_representation, make_con
 from timbrespace.config.presets import load_preset
 from timbrespace.contracts import ConfigError, InstrumentFileError, ShapeError
 from timbrespace.corpus.corpus import Corpus
-from timbrespace.representation.normalisation import KINDS, Moments, Normalised, Normaliser
+from timbrespace.representation.normalisation import Normalised
+from timbrespace.representation.normaliser import KINDS, Moments, Normaliser
 from timbrespace.representation.registry import REPRESENTATIONS
 from timbrespace.synthesis.file.reading import read_instrument
 from timbrespace.synthesis.file.writing import write_instrument

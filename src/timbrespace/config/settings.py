@@ -12,7 +12,7 @@ from timbrespace.contracts import ConfigError
 from timbrespace.model.clip.base import ImageModel
 from timbrespace.model.wrappers.nested import Nested
 from timbrespace.representation.base import Representation
-from timbrespace.representation.normalisation import Kind
+from timbrespace.representation.normaliser import Kind
 from timbrespace.validation import arguments_schema, config_error, shortened
 
 

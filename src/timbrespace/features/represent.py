@@ -120,7 +120,8 @@ def fit_normalisation(
     """Fits a normalised representation to all clips in one pass, one in memory at a time. Clips that cannot be read are left out."""
     import torch
 
-    from timbrespace.representation.normalisation import Moments, Normalised
+    from timbrespace.representation.normalisation import Normalised
+    from timbrespace.representation.normaliser import Moments
 
     if not isinstance(view, Normalised):
         return

@@ -1,1 +1,1 @@
-"""Invertible views of audio. A new one is a file and a line in `registry`."""
+"""Representations: invertible views of audio. A new one is a file in `views` and a line in `registry`."""

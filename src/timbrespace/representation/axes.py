@@ -19,7 +19,7 @@ CHANNELS = {1: ("",), 2: ("left", "right")}
 MIDDLE_SIDE = {1: ("",), 2: ("middle", "side")}
 
 
-class View(NamedTuple):
+class Part(NamedTuple):
     """One quantity of a channel ('magnitude'), or one part of the features ('left magnitude').
 
     unit: 'dB', 'rad', 'half turns a hop', or '' for dimensionless numbers. meaning: the reference value, for instance what 0 dB is.
@@ -39,7 +39,7 @@ class Axes:
     """The axes of features `(parts, bands, frames)` of one sound.
 
     Args:
-        parts: one View per part.
+        parts: names and units.
         centres, lower, upper: of the bands, float64 `(bands,)` in `band_unit`; neighbouring bands may overlap.
         frames: number of frames.
         first_s, step_s: time of frame 0 and between frames, s; the time of a frame is the middle of its window.
@@ -47,7 +47,7 @@ class Axes:
         spacing: of the centres.
     """
 
-    parts: tuple[View, ...]
+    parts: tuple[Part, ...]
     centres: NDArray[np.float64]
     lower: NDArray[np.float64]
     upper: NDArray[np.float64]
@@ -70,7 +70,7 @@ class Axes:
     def to_dict(self) -> dict[str, Any]:
         """Returns all axes as JSON values."""
         return {
-            "parts": [view._asdict() for view in self.parts],
+            "parts": [part._asdict() for part in self.parts],
             "bands": {
                 "unit": self.band_unit,
                 "spacing": self.spacing,
@@ -82,9 +82,9 @@ class Axes:
         }
 
 
-def name_parts(views: Sequence[View], channels: Sequence[str]) -> tuple[View, ...]:
-    """Returns the views of every channel, channel by channel: 'left real', 'left imaginary', 'right real' …"""
-    return tuple(view._replace(name=f"{channel} {view.name}".strip()) for channel in channels for view in views)
+def name_parts(parts: Sequence[Part], channels: Sequence[str]) -> tuple[Part, ...]:
+    """Returns the parts of every channel, channel by channel: 'left real', 'left imaginary', 'right real' …"""
+    return tuple(part._replace(name=f"{channel} {part.name}".strip()) for channel in channels for part in parts)
 
 
 def linear_bins(bins: int, width: float, *, first: float = 0.0, top: float = math.inf) -> dict[str, Any]:
@@ -93,14 +93,14 @@ def linear_bins(bins: int, width: float, *, first: float = 0.0, top: float = mat
     return {"centres": centres, "lower": (centres - width / 2).clip(0, top), "upper": (centres + width / 2).clip(0, top)}
 
 
-def level_view(meaning: str) -> View:
+def level_part(meaning: str) -> Part:
     """Returns a level in dB."""
-    return View("level", "dB", meaning, "level")
+    return Part("level", "dB", meaning, "level")
 
 
-def phase_view(name: str = "phase") -> View:
+def phase_part(name: str = "phase") -> Part:
     """Returns a phase in rad."""
-    return View(name, "rad", "-π to π", "cyclic", 2 * math.pi)
+    return Part(name, "rad", "-π to π", "cyclic", 2 * math.pi)
 
 
 def _rounded(values: ArrayLike) -> list[float]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from timbrespace.contracts import SAMPLE_RATE, ConfigError, ShapeError, check_audio, check_lengths
-from timbrespace.representation.axes import CHANNELS, Axes, View, name_parts
+from timbrespace.representation.axes import CHANNELS, Axes, Part, name_parts
 from timbrespace.representation.spec import FeatureKind, FeatureSpec, Values
 from timbrespace.validation import checked_arguments
 
@@ -60,7 +60,7 @@ class Representation(ABC):
         frames, numbers = self.frames(length), np.arange(self.bands, dtype=np.float64)
         names = CHANNELS[self.channels]
         return Axes(
-            parts=name_parts([View(f"part {k}", "", "dimensionless", "signed") for k in range(self.parts // self.channels)], names),
+            parts=name_parts([Part(f"part {k}", "", "dimensionless", "signed") for k in range(self.parts // self.channels)], names),
             centres=numbers,
             lower=numbers - 0.5,
             upper=numbers + 0.5,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from timbrespace.audio.stft import spectra
 from timbrespace.contracts import ConfigError
-from timbrespace.representation.axes import CHANNELS, MIDDLE_SIDE, Axes, View, linear_bins, name_parts
+from timbrespace.representation.axes import CHANNELS, MIDDLE_SIDE, Axes, Part, linear_bins, name_parts
 from timbrespace.representation.base import Representation
 from timbrespace.representation.phase.projection import Projection
 from timbrespace.representation.phase.recover import recover_phase
@@ -43,12 +43,12 @@ class Spectral(Representation):
         """Returns 1 + samples // hop."""
         return 1 + samples // self.hop
 
-    def _axes(self, length: int, *views: View, middle_side: bool = False, bands: dict[str, Any] | None = None) -> Axes:
-        """Returns axes with `views` of every channel. bands: arguments of `Axes` for bands; default: the bins of the STFT."""
+    def _axes(self, length: int, *parts: Part, middle_side: bool = False, bands: dict[str, Any] | None = None) -> Axes:
+        """Returns axes with `parts` for every channel. bands: arguments of `Axes` for bands; default: the bins of the STFT."""
         names = (MIDDLE_SIDE if middle_side else CHANNELS)[self.channels]
         bins = linear_bins(self.bins, self.sample_rate / self.n_fft, top=self.sample_rate / 2)
         step = self.hop / self.sample_rate
-        return Axes(parts=name_parts(views, names), frames=self.frames(length), first_s=0.0, step_s=step, **(bands or bins))
+        return Axes(parts=name_parts(parts, names), frames=self.frames(length), first_s=0.0, step_s=step, **(bands or bins))
 
     def _spectra(self, audio: Tensor) -> Tensor:
         """Returns the STFT: `(batch, channels, time) -> complex (batch, channels, frames, bins)`."""
@@ -105,6 +105,6 @@ def safe_sqrt(power: Tensor) -> Tensor:
     return torch.where(positive, torch.where(positive, power, 1.0).sqrt(), 0.0)
 
 
-def interleave(*views: Tensor) -> Tensor:
-    """Returns the parts channel by channel: views `(batch, channels, frames, bins) -> (batch, channels * views, bins, frames)`."""
-    return torch.stack(views, 2).flatten(1, 2).transpose(-1, -2)
+def interleave(*parts: Tensor) -> Tensor:
+    """Returns the parts channel by channel: each `(batch, channels, frames, bins)` -> `(batch, channels * len(parts), bins, frames)`."""
+    return torch.stack(parts, 2).flatten(1, 2).transpose(-1, -2)

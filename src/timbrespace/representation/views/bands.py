@@ -10,7 +10,7 @@ from torch import Tensor
 
 from timbrespace.audio.stft import power_spectrogram
 from timbrespace.contracts import SAMPLE_RATE, ConfigError
-from timbrespace.representation.axes import Axes, level_view
+from timbrespace.representation.axes import Axes, level_part
 from timbrespace.representation.levels import Floor, above_floor, to_level
 from timbrespace.representation.phase.projection import Projection, power_limits, project_to_bands
 from timbrespace.representation.spectral import Hop, Iterations, PhaseMethod, Refine, Spectral, Window
@@ -64,7 +64,7 @@ class Bands(Spectral):
         width, top = self.sample_rate / self.n_fft, self.sample_rate / 2
         lower, upper = ((edges.double().numpy() - 0.5) * width for edges in (self.edges[:-1], self.edges[1:]))
         bands = {"centres": (lower + upper) / 2, "lower": lower.clip(0), "upper": upper.clip(0, top), "spacing": "linear then logarithmic"}
-        return self._axes(length, level_view("0 dB is a mean power of 1 a bin"), middle_side=True, bands=bands)
+        return self._axes(length, level_part("0 dB is a mean power of 1 a bin"), middle_side=True, bands=bands)
 
     def _encode(self, audio: Tensor) -> Tensor:
         """`(batch, channels, time) -> (batch, parts, bands, frames)` in dB."""

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from timbrespace.audio.stft import istft
 from timbrespace.contracts import SAMPLE_RATE
-from timbrespace.representation.axes import Axes, View
+from timbrespace.representation.axes import Axes, Part
 from timbrespace.representation.spectral import Hop, Spectral, Window, interleave
 
 
@@ -32,7 +32,7 @@ class Complex(Spectral):
     def axes(self, length: int) -> Axes:
         """Returns bins in Hz, frames centred on multiples of the hop."""
         meaning = f"a full-scale sine reads {self.n_fft // 4}"
-        return self._axes(length, View("real", "", meaning, "signed"), View("imaginary", "", meaning, "signed"))
+        return self._axes(length, Part("real", "", meaning, "signed"), Part("imaginary", "", meaning, "signed"))
 
     def _encode(self, audio: Tensor) -> Tensor:
         """`(batch, channels, time) -> (batch, 2 * channels, bins, frames)`."""

@@ -26,7 +26,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from timbrespace.contracts import SAMPLE_RATE, ConfigError
-from timbrespace.representation.axes import CHANNELS, Axes, View, name_parts, phase_view
+from timbrespace.representation.axes import CHANNELS, Axes, Part, name_parts, phase_part
 from timbrespace.representation.base import Representation
 from timbrespace.representation.spectral import to_polar
 
@@ -87,13 +87,13 @@ class ConstantQ(Representation):
         """Returns bands in Hz, from the centre of the band below to that of the band above; frames start before the sound."""
         centres = self.centres.copy()
         meaning = f"a full-scale sine reads {math.sqrt(self.hop / 2):.3g}; the squares sum to those of the samples"
-        views = (
-            [View("magnitude", "", meaning, "magnitude"), phase_view()]
+        parts = (
+            [Part("magnitude", "", meaning, "magnitude"), phase_part()]
             if self.form == "polar"
-            else [View("real", "", meaning, "signed"), View("imaginary", "", meaning, "signed")]
+            else [Part("real", "", meaning, "signed"), Part("imaginary", "", meaning, "signed")]
         )
         return Axes(
-            parts=name_parts(views, CHANNELS[self.channels]),
+            parts=name_parts(parts, CHANNELS[self.channels]),
             centres=np.concatenate([[self.low / 2], centres[1:]]),  # the lowest band covers 0 Hz to low
             lower=np.concatenate([[0.0, 0.0], centres[1:-1]]),
             upper=np.concatenate([centres[1:], centres[-1:]]),

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from timbrespace.audio.stft import power_spectrogram
 from timbrespace.contracts import SAMPLE_RATE
-from timbrespace.representation.axes import Axes, level_view
+from timbrespace.representation.axes import Axes, level_part
 from timbrespace.representation.levels import Floor, above_floor, to_level
 from timbrespace.representation.phase.projection import power_limits, project_to_bands
 from timbrespace.representation.spectral import Hop, Iterations, PhaseMethod, Refine, Spectral, Window
@@ -51,7 +51,7 @@ class LogStft(Spectral):
 
     def axes(self, length: int) -> Axes:
         """Returns bins in Hz, frames centred on multiples of the hop."""
-        return self._axes(length, level_view("0 dB is power 1"), middle_side=True)
+        return self._axes(length, level_part("0 dB is power 1"), middle_side=True)
 
     def _encode(self, audio: Tensor) -> Tensor:
         """`(batch, channels, time) -> (batch, parts, bins, frames)` in dB."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from timbrespace.audio.stft import power_spectrogram
 from timbrespace.contracts import SAMPLE_RATE
-from timbrespace.representation.axes import Axes, View
+from timbrespace.representation.axes import Axes, Part
 from timbrespace.representation.spectral import Hop, Iterations, PhaseMethod, Refine, Spectral, Window, safe_sqrt
 from timbrespace.representation.stereo import to_mid_side
 
@@ -59,7 +59,7 @@ class Magnitude(Spectral):
     def axes(self, length: int) -> Axes:
         """Returns bins in Hz, frames centred on multiples of the hop."""
         meaning = f"a full-scale sine reads 1; log(1 + {self.mu:g} x) / log(1 + {self.mu:g})" if self.mu else "a full-scale sine reads 1"
-        return self._axes(length, View("magnitude", "", meaning, "magnitude"), middle_side=True)
+        return self._axes(length, Part("magnitude", "", meaning, "magnitude"), middle_side=True)
 
     def _encode(self, audio: Tensor) -> Tensor:
         """`(batch, channels, time) -> (batch, parts, bins, frames)`."""

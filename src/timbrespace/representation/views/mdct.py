@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from timbrespace.contracts import SAMPLE_RATE, ConfigError, ShapeError
-from timbrespace.representation.axes import CHANNELS, Axes, View, linear_bins, name_parts
+from timbrespace.representation.axes import CHANNELS, Axes, Part, linear_bins, name_parts
 from timbrespace.representation.base import Representation
 
 _WINDOWS = ("sine", "kbd", "vorbis")
@@ -64,7 +64,7 @@ class Mdct(Representation):
         """Returns coefficient k from k to k + 1 times sample_rate / 2N Hz; frame k is centred on sample k · N."""
         width = self.sample_rate / (2 * self.bands)
         return Axes(
-            parts=name_parts([View("coefficient", "", "their squares sum to those of the samples", "signed")], CHANNELS[self.channels]),
+            parts=name_parts([Part("coefficient", "", "their squares sum to those of the samples", "signed")], CHANNELS[self.channels]),
             frames=self.frames(length),
             first_s=0.0,
             step_s=self.hop / self.sample_rate,

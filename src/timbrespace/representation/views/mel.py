@@ -10,7 +10,7 @@ from torch import Tensor
 
 from timbrespace.audio.stft import mel_filters, mel_frequencies, power_spectrogram
 from timbrespace.contracts import SAMPLE_RATE, ConfigError
-from timbrespace.representation.axes import Axes, level_view
+from timbrespace.representation.axes import Axes, level_part
 from timbrespace.representation.levels import Floor, above_floor, to_level
 from timbrespace.representation.phase.projection import Projection, power_limits, project_to_bands
 from timbrespace.representation.spectral import Hop, Iterations, PhaseMethod, Refine, Spectral, Window
@@ -70,7 +70,7 @@ class Mel(Spectral):
         """Returns mel bands in Hz with the edges of their triangles (neighbours overlap); frames centred on multiples of the hop."""
         edges = mel_frequencies(self.bands + 2, low=self.low, high=self.high).numpy()
         bands = {"centres": edges[1:-1], "lower": edges[:-2], "upper": edges[2:], "spacing": "linear then logarithmic"}
-        return self._axes(length, level_view("0 dB is a mean power of 1 a bin"), middle_side=True, bands=bands)
+        return self._axes(length, level_part("0 dB is a mean power of 1 a bin"), middle_side=True, bands=bands)
 
     def _encode(self, audio: Tensor) -> Tensor:
         """`(batch, channels, time) -> (batch, parts, bands, frames)` in dB."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from timbrespace.audio.stft import istft
 from timbrespace.contracts import SAMPLE_RATE
-from timbrespace.representation.axes import Axes, View, phase_view
+from timbrespace.representation.axes import Axes, Part, phase_part
 from timbrespace.representation.spectral import Hop, Spectral, Window, interleave, to_polar
 
 _STEPS_PER_TURN = 2**24  # phases are rounded to this grid: differences of two of them are exact in single precision
@@ -36,12 +36,12 @@ class Polar(Spectral):
 
     def axes(self, length: int) -> Axes:
         """Returns bins in Hz, frames centred on multiples of the hop."""
-        return self._axes(length, self._magnitude_view, phase_view())
+        return self._axes(length, self._magnitude_part, phase_part())
 
     @property
-    def _magnitude_view(self) -> View:
+    def _magnitude_part(self) -> Part:
         """The first part of every channel."""
-        return View("magnitude", "", f"a full-scale sine reads {self.n_fft // 4}", "magnitude")
+        return Part("magnitude", "", f"a full-scale sine reads {self.n_fft // 4}", "magnitude")
 
     def _encode(self, audio: Tensor) -> Tensor:
         """`(batch, channels, time) -> (batch, 2 * channels, bins, frames)`."""
@@ -73,7 +73,7 @@ class InstantaneousFrequency(Polar):
     def axes(self, length: int) -> Axes:
         """Returns bins in Hz, frames centred on multiples of the hop."""
         meaning = "change of the phase since the frame before, minus that of a tone at the bin's centre; frame 0: its phase"
-        return self._axes(length, self._magnitude_view, View("instantaneous frequency", "half turns a hop", meaning, "cyclic", 2.0))
+        return self._axes(length, self._magnitude_part, Part("instantaneous frequency", "half turns a hop", meaning, "cyclic", 2.0))
 
     def _encode(self, audio: Tensor) -> Tensor:
         """`(batch, channels, time) -> (batch, 2 * channels, bins, frames)`."""

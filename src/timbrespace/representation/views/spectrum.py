@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from timbrespace.audio.stft import overlap_add
 from timbrespace.contracts import SAMPLE_RATE, ConfigError
-from timbrespace.representation.axes import CHANNELS, MIDDLE_SIDE, Axes, View, level_view, linear_bins, name_parts, phase_view
+from timbrespace.representation.axes import CHANNELS, MIDDLE_SIDE, Axes, Part, level_part, linear_bins, name_parts, phase_part
 from timbrespace.representation.base import Representation
 from timbrespace.representation.levels import Floor, above_floor, to_level
 from timbrespace.representation.phase.pghi import integrate_phase
@@ -79,10 +79,10 @@ class Spectrum(Representation):
     def axes(self, length: int) -> Axes:
         """Returns bins in Hz; frame 0 is centred on half a window."""
         full_scale = float(self._window.sum()) / 2
-        magnitude = View("magnitude", "", f"a full-scale sine reads {full_scale:.0f}", "magnitude")
-        views = [level_view("0 dB is magnitude 1") if self.scale == "decibels" else magnitude, *([phase_view()] if self.phase else [])]
+        magnitude = Part("magnitude", "", f"a full-scale sine reads {full_scale:.0f}", "magnitude")
+        parts = [level_part("0 dB is magnitude 1") if self.scale == "decibels" else magnitude, *([phase_part()] if self.phase else [])]
         return Axes(
-            parts=name_parts(views, (CHANNELS if self.phase else MIDDLE_SIDE)[self.channels]),
+            parts=name_parts(parts, (CHANNELS if self.phase else MIDDLE_SIDE)[self.channels]),
             frames=self.frames(length),
             first_s=self.n_fft / 2 / self.sample_rate,
             step_s=self.hop / self.sample_rate,

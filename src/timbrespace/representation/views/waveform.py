@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from timbrespace.contracts import SAMPLE_RATE
-from timbrespace.representation.axes import CHANNELS, Axes, View, name_parts
+from timbrespace.representation.axes import CHANNELS, Axes, Part, name_parts
 from timbrespace.representation.base import Representation
 from timbrespace.representation.spec import Values
 
@@ -44,7 +44,7 @@ class Waveform(Representation):
         middle, step = (self.block - 1) / 2 / self.sample_rate, 1 / self.sample_rate
         offsets = np.arange(self.block, dtype=np.float64) * step - middle
         return Axes(
-            parts=name_parts([View("sample", "", "full scale is 1", "signed")], CHANNELS[self.channels]),
+            parts=name_parts([Part("sample", "", "full scale is 1", "signed")], CHANNELS[self.channels]),
             centres=offsets,
             lower=offsets - step / 2,
             upper=offsets + step / 2,
