@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from timbrespace.audio.outputs import output_paths
 from timbrespace.audio.resampling import HIGHEST_RATE, LOWEST_RATE
 from timbrespace.contracts import SAMPLE_RATE, ConfigError
 from timbrespace.corpus.corpus import Corpus, is_corpus
 from timbrespace.corpus.sources import relative_name
 from timbrespace.corpus.synthetic.registry import SYNTHETIC_PREFIX, recipe_of
 from timbrespace.features.clips import Clip, clips_of_corpus, clips_of_files, clips_of_synthesiser
+from timbrespace.outputs import output_paths
 
 _SYNTHETIC_SECONDS = 2.0  # synthetic clips are at most this long
 

@@ -22,10 +22,10 @@ def reconstruct(
     """Encode and decode sounds: the results have the same names, lengths and peaks."""
     from timbrespace.atomic import check_absent
     from timbrespace.audio.files import write
-    from timbrespace.audio.outputs import output_paths
     from timbrespace.cli.common.corpus import print_json, progress_bar
     from timbrespace.cli.common.options import check_not_inputs, check_outputs, open_instrument
     from timbrespace.contracts import TimbrespaceError
+    from timbrespace.outputs import output_paths
 
     check_outputs(out, subtype=subtype)
     problems: list[tuple[Path, str]] = []
