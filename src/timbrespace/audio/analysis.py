@@ -40,10 +40,10 @@ def sound_pairs(
     for start in range(0, len(original), _CHUNK):
         part = slice(start, start + _CHUNK)
         longest = math.ceil((LONGEST_S if seconds is None else seconds) * sample_rate)
-        wanted, true = to_mono(original[part], lengths[part] if lengths is not None else None, sample_rate, longest)
-        found = wanted if reconstruction is original else to_mono(reconstruction[part], None, sample_rate, longest)[0]
-        time = max(wanted.shape[1], found.shape[1]) if seconds is None else round(seconds * SAMPLE_RATE)
-        yield _fit(wanted, time), _fit(found, time), true.clamp_max(time)
+        reference, true = to_mono(original[part], lengths[part] if lengths is not None else None, sample_rate, longest)
+        estimate = reference if reconstruction is original else to_mono(reconstruction[part], None, sample_rate, longest)[0]
+        time = max(reference.shape[1], estimate.shape[1]) if seconds is None else round(seconds * SAMPLE_RATE)
+        yield _fit(reference, time), _fit(estimate, time), true.clamp_max(time)
 
 
 def to_mono(sounds: Sounds, lengths: Tensor | None, sample_rate: int, longest: int) -> tuple[Tensor, Tensor]:

@@ -100,8 +100,8 @@ def decay_error_percent(
     """
     errors = []
     for a, b, _ in sound_pairs(original, reconstruction, sample_rate=sample_rate, lengths=lengths, seconds=None):
-        wanted, found = descriptors.decay_time(a, SAMPLE_RATE), descriptors.decay_time(b, SAMPLE_RATE)
-        errors.append((100 * (found - wanted).abs() / wanted.clamp_min(_LEAST_DECAY)).clamp_max(_MOST_PERCENT))
+        reference, estimate = descriptors.decay_time(a, SAMPLE_RATE), descriptors.decay_time(b, SAMPLE_RATE)
+        errors.append((100 * (estimate - reference).abs() / reference.clamp_min(_LEAST_DECAY)).clamp_max(_MOST_PERCENT))
     return _joined(errors)
 
 
@@ -116,9 +116,9 @@ def grain_error(original: Sounds, reconstruction: Sounds, *, sample_rate: int = 
     """
     errors = []
     for a, b, _ in sound_pairs(original, reconstruction, sample_rate=sample_rate, lengths=lengths, seconds=SECONDS):
-        (wanted, level), (found, _) = tile_flatness(power_spectra(a)), tile_flatness(power_spectra(b))
-        noisy = (wanted > _NOISY_DB) & (level > -AUDIBLE_DB)
-        errors.append(((found - wanted) * noisy).sum(dim=(1, 2)).abs() / noisy.sum(dim=(1, 2)).clamp_min(1))
+        (reference, level), (estimate, _) = tile_flatness(power_spectra(a)), tile_flatness(power_spectra(b))
+        noisy = (reference > _NOISY_DB) & (level > -AUDIBLE_DB)
+        errors.append(((estimate - reference) * noisy).sum(dim=(1, 2)).abs() / noisy.sum(dim=(1, 2)).clamp_min(1))
     return _joined(errors)
 
 
@@ -148,16 +148,16 @@ def _mel_error(
         raise ConfigError(f"n_fft is {n_fft}, allowed are multiples of 4 from 64; {N_FFT} is the measure of all tables")
     errors = []
     for a, b, true in sound_pairs(original, reconstruction, sample_rate=sample_rate, lengths=lengths, seconds=seconds):
-        wanted, found = (_filled(mel_bands(power_spectra(one, n_fft=n_fft), bands=BANDS, n_fft=n_fft), n_fft=n_fft) for one in (a, b))
-        loudest = torch.maximum(wanted.amax(dim=(1, 2)), TINY * torch.ones_like(wanted[:, 0, 0]))
+        reference, estimate = (_filled(mel_bands(power_spectra(one, n_fft=n_fft), bands=BANDS, n_fft=n_fft), n_fft=n_fft) for one in (a, b))
+        loudest = torch.maximum(reference.amax(dim=(1, 2)), TINY * torch.ones_like(reference[:, 0, 0]))
         # A silent original has no loudest cell: that of the reconstruction is used, and its audible cells are the error.
         silent = loudest <= TINY
-        loudest = torch.where(silent, found.amax(dim=(1, 2)).clamp_min(TINY), loudest)[:, None, None]
-        wanted_db, found_db = 10 * torch.log10(wanted.clamp_min(TINY)), 10 * torch.log10(found.clamp_min(TINY))
+        loudest = torch.where(silent, estimate.amax(dim=(1, 2)).clamp_min(TINY), loudest)[:, None, None]
+        reference_db, estimate_db = 10 * torch.log10(reference.clamp_min(TINY)), 10 * torch.log10(estimate.clamp_min(TINY))
         if match_level:
-            found_db = found_db + torch.where(silent, 0.0, _gain_db(wanted_db, found_db))[:, None, None]
+            estimate_db = estimate_db + torch.where(silent, 0.0, _gain_db(reference_db, estimate_db))[:, None, None]
         floor = 10 * torch.log10(loudest) - FLOOR_DB
-        square = (wanted_db.maximum(floor) - found_db.maximum(floor)).square().mean(dim=1)
+        square = (reference_db.maximum(floor) - estimate_db.maximum(floor)).square().mean(dim=1)
         if whole:
             errors.append(square.mean(dim=1).sqrt())
         else:
@@ -166,12 +166,12 @@ def _mel_error(
     return _joined(errors)
 
 
-def _gain_db(wanted_db: Tensor, found_db: Tensor) -> Tensor:
+def _gain_db(reference_db: Tensor, estimate_db: Tensor) -> Tensor:
     """Gain of the reconstruction in dB: two `(batch, bands, frames)` -> `(batch,)`; 0 if no cell can be matched."""
-    peak, found_peak = wanted_db.amax(dim=(1, 2), keepdim=True), found_db.amax(dim=(1, 2), keepdim=True)
+    peak, estimate_peak = reference_db.amax(dim=(1, 2), keepdim=True), estimate_db.amax(dim=(1, 2), keepdim=True)
     empty = 10 * math.log10(TINY)
-    used = (wanted_db >= peak - MATCH_DB) & (found_db >= found_peak - FLOOR_DB) & (found_db > empty)
-    difference = torch.where(used, wanted_db - found_db, torch.nan).flatten(1)
+    used = (reference_db >= peak - MATCH_DB) & (estimate_db >= estimate_peak - FLOOR_DB) & (estimate_db > empty)
+    difference = torch.where(used, reference_db - estimate_db, torch.nan).flatten(1)
     # nanmedian is the lower middle; its mean with the upper one is the usual median of an even count.
     return (0.5 * (difference.nanmedian(dim=1).values - (-difference).nanmedian(dim=1).values)).nan_to_num(0.0)
 

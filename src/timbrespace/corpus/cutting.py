@@ -43,11 +43,11 @@ def cut_audio(audio: np.ndarray, rate: int, *, cut: str, segment_seconds: float)
         return [Segment(0, time)]
     if cut == "segments":
         return _segments(0, time, segment, rate)
-    begin, end = bounds(audio, rate)
-    if cut == "auto" and end - begin <= longest:
+    start, end = bounds(audio, rate)
+    if cut == "auto" and end - start <= longest:
         return [Segment(0, time)]
     starts = onsets(audio, rate)
-    if cut == "auto" and (len(starts) < 2 or _fades(audio[:, begin:end], longest, rate)):
+    if cut == "auto" and (len(starts) < 2 or _fades(audio[:, start:end], longest, rate)):
         starts = []
     edges = [0, *starts[1:], time]  # audio before the first onset belongs to it
     out: list[Segment] = []
@@ -58,14 +58,14 @@ def cut_audio(audio: np.ndarray, rate: int, *, cut: str, segment_seconds: float)
 
 def _limited(audio: np.ndarray, left: int, right: int, longest: int, segment: int, rate: int) -> list[Segment]:
     """One segment left … right if it is short enough or fades, else equal segments."""
-    begin, end = bounds(audio[:, left:right], rate)
+    start, end = bounds(audio[:, left:right], rate)
     fade = round(_FADE_SECONDS * rate)
     inner_end = fade if right < audio.shape[1] else 0
-    if end - begin <= longest:
+    if end - start <= longest:
         return [Segment(left, right, 0, inner_end)]
-    if _fades(audio[:, left + begin : left + end], longest, rate):
-        return [Segment(left, left + begin + longest - round(0.002 * rate), 0, round(_LAST_FADE_SECONDS * rate))]
-    return _segments(left + begin, left + end, segment, rate, last_fade=inner_end)
+    if _fades(audio[:, left + start : left + end], longest, rate):
+        return [Segment(left, left + start + longest - round(0.002 * rate), 0, round(_LAST_FADE_SECONDS * rate))]
+    return _segments(left + start, left + end, segment, rate, last_fade=inner_end)
 
 
 def _fades(audio: np.ndarray, longest: int, rate: int) -> bool:

@@ -119,8 +119,8 @@ def category_by_rule(path: PurePosixPath, rules: Mapping[str, str]) -> str | Non
     """The category of the first rule whose pattern matches the path, the file name, or the name without suffix; or None."""
     whole, name = str(path).casefold(), path.name.casefold()
     for pattern, category in rules.items():
-        wanted = unicodedata.normalize("NFC", pattern).casefold()
-        if fnmatch.fnmatchcase(whole, wanted) or fnmatch.fnmatchcase(name, wanted) or fnmatch.fnmatchcase(path.stem.casefold(), wanted):
+        plain = unicodedata.normalize("NFC", pattern).casefold()
+        if fnmatch.fnmatchcase(whole, plain) or fnmatch.fnmatchcase(name, plain) or fnmatch.fnmatchcase(path.stem.casefold(), plain):
             return category
     return None
 
