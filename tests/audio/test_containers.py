@@ -130,7 +130,7 @@ def test_a_header_that_announces_a_part_only_is_mentioned(tmp_path):
 
 
 def test_an_aiff_whose_frames_exceed_its_sound_is_refused(tmp_path):
-    with pytest.raises(AudioFileError, match="promises 99999 samples"):
+    with pytest.raises(AudioFileError, match="says 99999 samples"):
         files.probe(put(tmp_path, "x.aif", make.aiff(SOUND, frames=99_999)))
 
 

@@ -13,8 +13,8 @@ import soundfile
 
 from timbrespace.atomic import write_bytes
 from timbrespace.audio.containers.inspection import inspect
-from timbrespace.audio.decode import AudioInfo, describe, open_sound
-from timbrespace.audio.levels import impossible_samples
+from timbrespace.audio.decoding.levels import impossible_samples
+from timbrespace.audio.decoding.open import AudioInfo, describe, open_sound
 from timbrespace.audio.resampling import HIGHEST_RATE, LOWEST_RATE, mix, resample, resample_array
 from timbrespace.contracts import AudioFileError, ConfigError, ShapeError
 

@@ -1,1 +1,1 @@
-"""Headers of sound files: how long a file says it is, and whether it holds that much. `inspection.inspect` is the entry point."""
+"""Headers of sound files: the length in the header, and whether the file has it. `inspection.inspect` is the entry point."""

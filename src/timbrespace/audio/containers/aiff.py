@@ -1,4 +1,4 @@
-"""AIFF and AIFF-C: the `COMM` chunk announces frames, the `SSND` chunk bytes of sound."""
+"""AIFF and AIFF-C: the `COMM` chunk has the number of frames, the `SSND` chunk that of bytes of sound."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SOX_UNKNOWN = 0x7F000000
 
 
 def inspect_aiff(source: Source) -> Header:
-    """Returns the header of an AIFF or AIFF-C file. Raises OSError."""
+    """The header of an AIFF or AIFF-C file. Raises OSError."""
     name = "AIFF" if source.head[8:12] == b"AIFF" else "AIFC"
     common, sound = None, None
     for chunk in chunks(source, 12, "big"):
@@ -35,7 +35,7 @@ def inspect_aiff(source: Source) -> Header:
 
 
 def _judge(source: Source, name: str, common: bytes, sound: Chunk) -> Header:
-    """Compares both announced lengths with the file."""
+    """The header after a comparison of both lengths with the file."""
     channels, frames, bits = struct.unpack(">hIh", common[:8])
     codec = common[18:22] if name == "AIFC" and len(common) >= 22 else b"NONE"
     block = max(1, max(1, channels) * (_WIDTHS.get(codec, 0) or (bits + 7) // 8))
@@ -56,7 +56,7 @@ def _judge(source: Source, name: str, common: bytes, sound: Chunk) -> Header:
             if 0 < held < frames < 0x7F000000 // block:
                 return Header(name, damage=promised("samples per channel", frames, held))
             if 0 < frames < held:
-                remarks.append(Remark("extra", f"the header announces {frames} samples per channel, {held} are there and are read"))
+                remarks.append(Remark("extra", f"the header says {frames} samples per channel, the file has {held}, which are read"))
         if after:
             remarks.append(Remark("extra", after))
     if codec not in _BY_LIBSNDFILE:
@@ -66,7 +66,7 @@ def _judge(source: Source, name: str, common: bytes, sound: Chunk) -> Header:
 
 
 def rebuilt(common: bytes, body: tuple[int, int], name: str, block: int) -> tuple[Part, ...]:
-    """An AIFF file of a `COMM` chunk, whose length is put right, and the sound at `body`; block: bytes of a frame of all channels."""
+    """Parts of an AIFF file: a `COMM` chunk with the corrected length, and the sound at `body`. block: bytes of a frame of all channels."""
     length = body[1] - body[0]
     length -= length % block
     frames = length // block

@@ -1,4 +1,4 @@
-"""AU, Sun's and NeXT's format: one header, then the sound to the end."""
+"""AU, the format of Sun and NeXT: one header, then the sound up to the end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from timbrespace.audio.containers.base import NO_LENGTH, Header, Remark, Source,
 
 
 def inspect_au(source: Source) -> Header:
-    """Returns the header of an AU file, in either byte order. Raises OSError."""
+    """The header of an AU file, in either byte order. Raises OSError."""
     order: Literal["big", "little"] = "big" if source.head[:4] == b".snd" else "little"
     start, length = (int.from_bytes(source.head[at : at + 4], order) for at in (4, 8))
     present = source.size - start
@@ -22,7 +22,7 @@ def inspect_au(source: Source) -> Header:
     elif length > present:
         return Header("AU", damage=promised("bytes of sound", length, present))
     elif any(source.read(start + length, 65_536)):
-        what = f"{present - length} bytes follow the announced sound; they are not read"
+        what = f"{present - length} bytes follow the sound; they are not read"
         if source.read(start + length, 4) == source.head[:4]:
             what = "another sound file follows in the same file; it is not read"
         remarks = (Remark("extra", what),)

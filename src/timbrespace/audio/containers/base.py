@@ -1,4 +1,4 @@
-"""What the inspection of a sound file returns, and reading a file piece by piece."""
+"""The result of the inspection of a sound file, and a reader for headers and chunks."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 Part = bytes | tuple[int, int]
-"""A piece of a file as a decoder shall see it: bytes that replace those of the file, or (start, stop) in the file."""
+"""A part of a file for the decoder: bytes that replace those of the file, or (start, stop) in the file."""
 
 _BLOCK = 1 << 20  # bytes read at once
 
 
 @dataclass(frozen=True)
 class Remark:
-    """Something to know about a file that is read all the same.
+    """An oddity of a file that is nevertheless read.
 
     kind: 'streamed' (the header has no length), 'extra' (more is in the file than its header announces) or 'cut' (the end may be missing).
     """
@@ -42,7 +42,7 @@ class Header:
 
 
 class Source:
-    """A file of `size` bytes that is read piece by piece; small neighbouring reads cost one access to the file."""
+    """A file of `size` bytes for random access; small neighbouring reads need one access to the file."""
 
     def __init__(self, file: BinaryIO, size: int, suffix: str = "") -> None:
         self.size = size
@@ -53,7 +53,7 @@ class Source:
         self.head = self._block
 
     def read(self, start: int, count: int) -> bytes:
-        """Bytes from `start` on, at most `count`; fewer at the end of the file."""
+        """At most `count` bytes from `start`; fewer at the end of the file."""
         at = start - self._start
         if at >= 0 and at + count <= len(self._block):
             return self._block[at : at + count]
@@ -67,7 +67,7 @@ class Source:
         return self._block[:count]
 
     def find(self, pattern: bytes, start: int) -> int:
-        """Position of the first `pattern` at or after `start`, -1 when there is none."""
+        """Position of the first `pattern` at or after `start`, or -1."""
         while start < self.size:
             block = self.read(start, _BLOCK)
             at = block.find(pattern)
@@ -81,7 +81,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Chunk:
-    """A named piece of a container: `length` bytes announced from `start` on."""
+    """A chunk of a container: `length` bytes from `start`, according to its header."""
 
     name: bytes
     start: int
@@ -89,15 +89,15 @@ class Chunk:
 
     @property
     def stop(self) -> int:
-        """Where it ends as announced."""
+        """Its end, according to its header."""
         return self.start + self.length
 
 
 def chunks(source: Source, position: int, order: str) -> Iterator[Chunk]:
-    """The chunks of a RIFF (order 'little') or IFF ('big') file from `position` on, each padded to an even length."""
+    """Yields the chunks of a RIFF (order 'little') or IFF ('big') file from `position`, each padded to an even length."""
     while position + 8 <= source.size:
         head = source.read(position, 8)
-        if head == bytes(8):  # room that was never written to
+        if head == bytes(8):  # reserved space that was never written
             return
         chunk = Chunk(head[:4], position + 8, int.from_bytes(head[4:], "little" if order == "little" else "big"))
         yield chunk
@@ -105,7 +105,7 @@ def chunks(source: Source, position: int, order: str) -> Iterator[Chunk]:
 
 
 def follows(source: Source, position: int, order: str) -> str | None:
-    """Says what follows the sound at `position`, None when that is nothing, zeros or chunks that belong to the file."""
+    """A description of the data after the sound at `position`; None for no data, zeros, or chunks of the file."""
     while position < source.size:
         rest = source.size - position
         head = source.read(position, 8)
@@ -116,15 +116,15 @@ def follows(source: Source, position: int, order: str) -> str | None:
         if rest < 8:
             return None
         if not all(32 <= letter < 127 for letter in head[:4]):
-            return f"{rest} bytes follow the announced sound; they are not read"
+            return f"{rest} bytes follow the sound; they are not read"
         length = int.from_bytes(head[4:8], "little" if order == "little" else "big")
         position += 8 + length + (length & 1)
     return None
 
 
 def promised(unit: str, announced: int, present: int) -> str:
-    """The words for a file that holds less than its header announces."""
-    return f"truncated: the header promises {announced} {unit}, {present} are there"
+    """The message for a file with less content than its header says."""
+    return f"truncated: the header says {announced} {unit}, the file has {present}"
 
 
 NO_LENGTH = Remark("streamed", "the header has no length, as in a stream or an interrupted recording; it is read to its end")

@@ -1,4 +1,4 @@
-"""CAF, Apple's Core Audio Format: chunks with 64-bit sizes; the sound may be of unknown length where it is the last chunk."""
+"""CAF, Apple's Core Audio Format: chunks with 64-bit sizes; the length of the sound may be unknown if it is the last chunk."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _IMA4_BYTES, _IMA4_SAMPLES = 34, 64  # a packet of one channel
 
 
 def inspect_caf(source: Source) -> Header:
-    """Returns the header of a CAF file. Raises OSError."""
+    """The header of a CAF file. Raises OSError."""
     found: dict[bytes, Chunk] = {}
     position, after = 8, False
     while position + 12 <= source.size:
         name, length = struct.unpack(">4sq", source.read(position, 12))
         present = source.size - position - 12
         chunk = Chunk(name, position + 12, length)
-        if b"data" in found:  # behind the sound: the packet table of some files, or something else
+        if b"data" in found:  # after the sound: the packet table of some files, or other data
             if not all(32 <= letter < 127 for letter in name) or not 0 <= length <= present:
                 after = any(source.read(position, 65_536))
                 break
@@ -51,7 +51,7 @@ def _judge(source: Source, found: dict[bytes, Chunk], *, streamed: bool, after: 
     codec, flags, packet, _, channels, _ = struct.unpack(">4sIIIII", desc[8:32])
     remarks: tuple[Remark, ...] = (NO_LENGTH,) if streamed else ()
     if after:
-        remarks += (Remark("extra", f"{source.size - data.stop} bytes follow the announced sound; they are not read"),)
+        remarks += (Remark("extra", f"{source.size - data.stop} bytes follow the sound; they are not read"),)
     valid = None
     if b"pakt" in found and found[b"pakt"].length >= 24:
         valid = struct.unpack(">qqii", source.read(found[b"pakt"].start, 24))[1] or None
@@ -91,7 +91,7 @@ def _judge(source: Source, found: dict[bytes, Chunk], *, streamed: bool, after: 
 
 
 def _head(desc: bytes, name: bytes = b"", content: bytes = b"") -> bytes:
-    """The beginning of a CAF file: its description and one more chunk."""
+    """The start of a CAF file: its description and one other chunk."""
     more = name + struct.pack(">q", len(content)) + content if name else b""
     return b"caff\0\1\0\0desc" + struct.pack(">q", 32) + desc + more
 
@@ -101,6 +101,6 @@ def _chunk(chunk: Chunk, name: bytes) -> tuple[Part, ...]:
 
 
 def _extended(rate: int) -> bytes:
-    """A whole number as the 80-bit float of AIFF."""
+    """An integer as the 80-bit float of AIFF."""
     bits = max(1, rate).bit_length()
     return struct.pack(">HQ", 16383 + bits - 1, max(1, rate) << (64 - bits))

@@ -1,4 +1,4 @@
-"""A file with some of its bytes replaced, as a decoder shall see it; the file itself is only read."""
+"""A read-only view of a file with some bytes replaced, for a decoder."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class FileView(io.RawIOBase):
         return self._position
 
     def read(self, size: int = -1) -> bytes:
-        """At most `size` bytes (-1: all to the end), joined over the borders of parts."""
+        """At most `size` bytes (-1: all up to the end), across the borders of parts."""
         wanted = self._starts[-1] - self._position if size < 0 else size
         pieces = []
         while wanted > 0 and self._position < self._starts[-1]:
@@ -75,7 +75,7 @@ class FileView(io.RawIOBase):
         return len(data)
 
     def __exit__(self, *details: object) -> None:
-        """Closes the file and raises what went wrong while the decoder read from it."""
+        """Closes the file and raises an error that occurred while the decoder read from it."""
         self.close()
         if self.failure is not None:
             raise self.failure

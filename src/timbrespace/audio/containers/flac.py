@@ -1,4 +1,4 @@
-"""FLAC: STREAMINFO announces the samples; every frame carries its number, so the last one tells how many there are."""
+"""FLAC: STREAMINFO has the number of samples; every frame has its position, so the last one gives the number present."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from timbrespace.audio.containers.base import NO_LENGTH, Header, Remark, Source, promised
 
 _CUT = Remark("cut", "the header has no length and the last frame is cut: the end may be missing")
-_NEXT = b"fLaC\x00\x00\x00\x22"  # how another FLAC file begins
+_NEXT = b"fLaC\x00\x00\x00\x22"  # the start of another FLAC file
 
 
 @dataclass(frozen=True)
 class StreamInfo:
-    """The first metadata block: block size (samples, 0 where it varies), channels, bits, total samples, and its 34 raw bytes."""
+    """The first metadata block: block size (samples, 0 if it varies), channels, bits, total samples, and its 34 raw bytes."""
 
     block: int
     channels: int
@@ -40,7 +40,7 @@ class StreamInfo:
 
 
 def inspect_flac(source: Source, start: int) -> Header:
-    """Returns the header of a FLAC file whose `fLaC` is at `start`. Raises OSError."""
+    """The header of a FLAC file whose `fLaC` is at `start`. Raises OSError."""
     raw = source.read(start + 8, 34)
     if len(raw) < 34:
         return Header("FLAC", damage="truncated: there is no sound data in it")
@@ -74,7 +74,7 @@ def inspect_flac(source: Source, start: int) -> Header:
 
 
 def stream_head(info: StreamInfo, total: int) -> bytes:
-    """The beginning of a FLAC file: `fLaC` and STREAMINFO alone, with `total` samples."""
+    """The start of a FLAC file: only `fLaC` and STREAMINFO, with `total` samples."""
     return b"fLaC\x80\x00\x00\x22" + info.with_total(total)
 
 
@@ -88,7 +88,7 @@ class _Frame:
 
 
 def _frames(tail: bytes, info: StreamInfo) -> list[_Frame]:
-    """What looks like a frame header in `tail`, in order; one in a thousand is a coincidence."""
+    """Candidate frame headers in `tail`, in order; about one in a thousand is accidental."""
     found, at = [], tail.find(b"\xff")
     while at >= 0:
         if tail[at + 1 : at + 2] in (b"\xf8", b"\xf9"):
@@ -100,7 +100,7 @@ def _frames(tail: bytes, info: StreamInfo) -> list[_Frame]:
 
 
 def _count(tail: bytes, info: StreamInfo) -> tuple[int, int]:
-    """Returns the samples per channel up to the last whole frame in `tail`, which ends the stream, and where that frame ends."""
+    """Samples per channel up to the last complete frame in `tail`, the end of the stream, and the end of that frame."""
     later: list[tuple[int, int | None]] = [(len(tail), None)]
     for frame in reversed(_frames(tail, info)):
         for at, start in later:
@@ -111,7 +111,7 @@ def _count(tail: bytes, info: StreamInfo) -> tuple[int, int]:
 
 
 def _parse_frame(head: bytes, info: StreamInfo) -> tuple[int, int] | None:
-    """Returns (first sample, samples) of a frame header, None for bytes that are none (its checksum decides)."""
+    """(first sample, samples) of a frame header; None if the checksum of the bytes is wrong."""
     if len(head) < 6:
         return None
     size_code, rate_code = head[2] >> 4, head[2] & 15

@@ -1,4 +1,4 @@
-"""Names for files that libsndfile does not read: what they are, and what to do about them."""
+"""Identifies files that libsndfile does not read, and what to do about them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LOCKED = (b"drms", b"enca")
 
 
 def inspect_foreign(source: Source) -> Header | None:
-    """Returns what a file is that no other inspection knows, None when this one does not know it either. Raises OSError."""
+    """The header of a file that no other inspection recognises; None if it is unknown. Raises OSError."""
     head = source.head
     for start, reason, advice in _NO_SOUND:
         if head.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(start):
@@ -49,7 +49,7 @@ def inspect_foreign(source: Source) -> Header | None:
 
 
 def _mp4(source: Source) -> Header:
-    """Walks the boxes of an MP4 file; the box `moov` names the codec and lies at the beginning or at the end."""
+    """The header of an MP4 file. Its box `moov`, at the start or at the end, has the codec."""
     position, table = 0, None
     while position + 8 <= source.size:
         head = source.read(position, 16)

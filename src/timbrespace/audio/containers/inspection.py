@@ -1,4 +1,4 @@
-"""Finds out from its first bytes what a sound file is, and compares the length that its header announces with what is there."""
+"""Identifies a sound file by its first bytes, and compares the length in its header with its content."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MPEG_SUFFIXES = (".mp3", ".mp2", ".mp1", ".mpga")
 
 
 def inspect(path: Path) -> Header:
-    """Returns what the file at `path` is, whether it is whole, and how it shall be read; an empty header where that is not known.
+    """The header of the file at `path`: what it is, whether it is complete, how it is read; empty if it is not recognised.
 
     Reads headers, and of MP3, Ogg and FLAC files the chain of their frames; decodes nothing. Raises OSError.
     """
@@ -27,7 +27,7 @@ def inspect(path: Path) -> Header:
     with path.open("rb") as file:
         try:
             return _inspect(Source(file, size, path.suffix.lower()))
-        except (struct.error, ValueError, ArithmeticError, LookupError):  # values that no file has
+        except (struct.error, ValueError, ArithmeticError, LookupError):  # impossible values
             return Header(damage="damaged header: it contradicts itself")
 
 

@@ -1,4 +1,4 @@
-"""MP3 and its older layers: a chain of frames, each with a header; a Xing, Info or VBRI tag in the first may announce their number."""
+"""MP3 and its older layers: a chain of frames, each with a header; a Xing, Info or VBRI tag in the first may have their number."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _KBITS = {
     (2, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }  # by (1 for version 1, else 2; layer bits: 3 is layer I, 1 is layer III)
 _KBITS[2, 1] = _KBITS[2, 2]
-_SEARCHED = 1 << 18  # bytes in which the first frame is looked for
+_SEARCHED = 1 << 18  # bytes in which the first frame is searched
 _CUT = Remark("cut", "the header has no length and the last frame is cut: the end may be missing")
 
 
 @dataclass(frozen=True)
 class _Frame:
-    """A frame header. size: bytes, 0 for a bit rate that only the next frame tells. same: what all frames of a stream share."""
+    """A frame header. size: bytes, 0 for a free bit rate, which only the next frame shows. same: what all frames of a stream share."""
 
     version: int
     layer: int
@@ -35,7 +35,7 @@ class _Frame:
 
 @lru_cache(maxsize=4096)
 def _parse(head: bytes) -> _Frame | None:
-    """A frame header of 4 bytes, None for bytes that are none."""
+    """The frame header in 4 bytes, or None."""
     if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:
         return None
     version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
@@ -52,7 +52,7 @@ def _parse(head: bytes) -> _Frame | None:
 
 @dataclass
 class _Walk:
-    """The result of walking over all frames: audio frames, the ranges of the file that hold them, and what was odd."""
+    """The result of a walk over all frames: number of audio frames, their ranges in the file, and oddities."""
 
     frames: int
     ranges: list[tuple[int, int]]
@@ -62,7 +62,7 @@ class _Walk:
 
 
 def inspect_mpeg(source: Source, start: int = 0, stop: int | None = None) -> Header | None:
-    """Returns the header of an MPEG audio stream between `start` and `stop`, None when there is none. Raises OSError."""
+    """The header of an MPEG audio stream between `start` and `stop`, or None. Raises OSError."""
     stop = source.size if stop is None else stop
     tagged = after_tags(source, start)
     at = _first_frame(source, tagged, min(stop, tagged + _SEARCHED))
@@ -77,8 +77,8 @@ def inspect_mpeg(source: Source, start: int = 0, stop: int | None = None) -> Hea
     walk = _walk(source, begin, stop, first, free, limit=announced)
     if announced:
         if walk.skipped and walk.frames < announced:
-            there = f"{walk.frames} of {announced} frames are there"
-            return Header(name, damage=f"damaged: {walk.skipped} bytes in its middle are no sound, {there}")
+            there = f"it has {walk.frames} of {announced} frames"
+            return Header(name, damage=f"damaged: {walk.skipped} bytes in its middle are not sound, {there}")
         if walk.frames < announced - 1:  # some programs count the frame of the tag
             return Header(name, damage=promised("frames", announced, walk.frames))
         whole = not walk.second and not walk.skipped
@@ -90,7 +90,7 @@ def inspect_mpeg(source: Source, start: int = 0, stop: int | None = None) -> Hea
         return Header(name, damage="truncated: there is no whole frame of sound in it")
     remarks = (_CUT if walk.cut else NO_LENGTH,)
     if walk.skipped:
-        remarks += (Remark("cut", f"{walk.skipped} bytes between its frames are no sound; they are passed over"),)
+        remarks += (Remark("cut", f"{walk.skipped} bytes between its frames are not sound; they are skipped"),)
     if walk.second:
         remarks += (Remark("extra", "a second file is appended; both are read as one sound"),)
     parts: tuple[Part, ...] = tuple(walk.ranges)
@@ -100,7 +100,7 @@ def inspect_mpeg(source: Source, start: int = 0, stop: int | None = None) -> Hea
 
 
 def after_tags(source: Source, position: int) -> int:
-    """Where the stream begins behind ID3v2 tags."""
+    """Start of the stream after ID3v2 tags."""
     head = source.read(position, 10)
     while len(head) == 10 and head[:3] == b"ID3" and not any(byte & 128 for byte in head[6:]):
         size = head[6] << 21 | head[7] << 14 | head[8] << 7 | head[9]
@@ -110,7 +110,7 @@ def after_tags(source: Source, position: int) -> int:
 
 
 def _first_frame(source: Source, start: int, stop: int) -> int | None:
-    """Position of the first frame that another one follows (or the end of the file)."""
+    """Position of the first frame that is followed by another one or the end of the file."""
     at = start
     while at < stop:
         at = source.find(b"\xff", at)
@@ -129,7 +129,7 @@ def _first_frame(source: Source, start: int, stop: int) -> int | None:
 
 
 def _free_size(source: Source, at: int, stop: int) -> int:
-    """Bytes of a frame, without padding, of a stream of free bit rate; 0 when no second frame follows."""
+    """Bytes of a frame, without padding, of a stream of free bit rate; 0 if there is no second frame."""
     head = source.read(at, 4)
     position = at + 24
     while position < min(stop, at + 16_384):
@@ -144,7 +144,7 @@ def _free_size(source: Source, at: int, stop: int) -> int:
 
 
 def _announced(source: Source, at: int, first: _Frame) -> tuple[int | None, bool]:
-    """Returns the number of frames that a Xing, Info or VBRI tag announces (None: none does) and whether there is such a tag."""
+    """The number of frames in a Xing, Info or VBRI tag (None: not given), and whether there is such a tag."""
     data = source.read(at, 200)
     side = (17 if first.mono else 32) if first.version == 3 else (9 if first.mono else 17)
     tag = data[4 + side :]
@@ -156,7 +156,7 @@ def _announced(source: Source, at: int, first: _Frame) -> tuple[int | None, bool
 
 
 def _walk(source: Source, at: int, stop: int, first: _Frame, free: int, *, limit: int | None) -> _Walk:
-    """Goes from frame to frame; bytes between frames are passed over, tags at the end are not counted."""
+    """A walk from frame to frame; bytes between frames are skipped, tags at the end are not counted."""
     walk = _Walk(0, [], 0, cut=False, second=False)
     begin, read = at, source.read
     while at < stop:
@@ -208,7 +208,7 @@ def _next(source: Source, at: int, stop: int, first: _Frame) -> int | None:
 
 
 def _info_frame(head: bytes, frames: int) -> bytes:
-    """A frame of layer III without sound that announces `frames`, to be put in front of frames like that with the header `head`."""
+    """A silent frame of layer III with a tag of `frames` frames, to precede frames with the header `head`."""
     for bits in range(1, 15):
         candidate = bytes([head[0], head[1] | 1, bits << 4 | head[2] & 0x0C, head[3]])  # no checksum, no padding
         frame = _parse(candidate)

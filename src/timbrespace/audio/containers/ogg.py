@@ -1,4 +1,4 @@
-"""Ogg: a chain of numbered pages; the last page of a stream is marked and carries the number of its last sample."""
+"""Ogg: a chain of numbered pages; the last page of a stream is marked and has the number of its last sample."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FIRST, _LAST = 2, 4  # flags of a page
 
 @dataclass
 class _Stream:
-    """A logical stream: its codec, its first bytes, where its sound lies, and what was seen of its pages."""
+    """A logical stream: its codec, its first bytes, the position of its sound, and the state of its pages."""
 
     codec: str
     first: bytes
@@ -27,7 +27,7 @@ class _Stream:
 
 
 def inspect_ogg(source: Source) -> Header:
-    """Returns the header of an Ogg file. Raises OSError."""
+    """The header of an Ogg file. Raises OSError."""
     streams: dict[bytes, _Stream] = {}
     at, stop, chained, cut = 0, source.size, False, False
     begun = False
@@ -98,7 +98,7 @@ def _judge(source: Source, streams: dict[bytes, _Stream], stop: int, *, cut: boo
 
 
 def _flac(stream: _Stream, remarks: tuple[Remark, ...]) -> Header:
-    """FLAC in Ogg as a FLAC file of its own: the pages' payloads in a row."""
+    """The parts of a FLAC file that is contained in Ogg: the payloads of the pages."""
     info = StreamInfo.parse(stream.first[17:51])
     if len(info.raw) < 34 or not stream.payloads:
         return Header("OGG FLAC", damage="truncated: there is no sound data in it")
@@ -106,7 +106,7 @@ def _flac(stream: _Stream, remarks: tuple[Remark, ...]) -> Header:
         remarks = (NO_LENGTH, *remarks)
     total = info.total or stream.granule
     if stream.granule < total:
-        damage = f"truncated: the header promises {total} samples per channel, {stream.granule} are there"
+        damage = f"truncated: the header says {total} samples per channel, the file has {stream.granule}"
         return Header("OGG FLAC", damage=damage)
     parts: tuple[Part, ...] = (stream_head(info, total), *stream.payloads)
     return Header("OGG FLAC", frames=total, remarks=remarks, parts=parts)

@@ -34,7 +34,7 @@ class _Format:
 
 
 def inspect_riff(source: Source) -> Header:
-    """Returns the header of a RIFF, RIFX, RF64 or BW64 file. Raises OSError."""
+    """The header of a RIFF, RIFX, RF64 or BW64 file. Raises OSError."""
     magic, kind = source.head[:4], source.head[8:12]
     name = {b"RF64": "RF64", b"BW64": "RF64"}.get(magic, "WAV")
     if kind != b"WAVE":
@@ -56,7 +56,7 @@ def inspect_riff(source: Source) -> Header:
 
 
 def inspect_w64(source: Source) -> Header:
-    """Returns the header of a Wave64 file. Raises OSError."""
+    """The header of a Wave64 file. Raises OSError."""
     position, fmt = 40, None
     while position + 24 <= source.size:
         head = source.read(position, 24)
@@ -72,7 +72,7 @@ def inspect_w64(source: Source) -> Header:
 
 
 def is_w64(head: bytes) -> bool:
-    """True for the first bytes of a Wave64 file."""
+    """Whether these are the first bytes of a Wave64 file."""
     return head[:16] == _W64_RIFF
 
 
@@ -86,12 +86,12 @@ def _parse_format(raw: bytes, order: str) -> _Format | None:
 
 
 def _unknown(length: int, present: int) -> bool:
-    """Is `length` one of the sizes that programs write before they know the length? All of them are larger than what is there."""
+    """Whether `length` is a size that programs write before the length is known; all of them exceed the file."""
     return length > present and (0x7FFFF000 <= length <= 0x80000100 or 0xFFFFE000 <= length <= 0xFFFFFFFF or length >= 1 << 50)
 
 
 def _judge(source: Source, name: str, fmt: _Format | None, data: Chunk, order: str, *, changed: bool) -> Header:
-    """Compares the announced length of the `data` chunk with the file. changed: libsndfile needs a header of ours in any case."""
+    """The header after a comparison of the `data` chunk with the file. changed: libsndfile needs a replaced header in any case."""
     present = source.size - data.start
     length, remarks = data.length, []
     padding = -length % 8 if name == "W64" else length & 1
@@ -133,13 +133,13 @@ def _follows_w64(source: Source, position: int, order: str) -> str | None:
             return "another sound file follows in the same file; it is not read"
         length = int.from_bytes(head[16:], "little")
         if head[4:16] != _W64_TAIL or length < 24:
-            return f"{source.size - position} bytes follow the announced sound; they are not read" if any(head) else None
+            return f"{source.size - position} bytes follow the sound; they are not read" if any(head) else None
         position += (length + 7) & ~7
     return None
 
 
 def _rebuilt(fmt: bytes, body: tuple[int, int]) -> tuple[Part, ...]:
-    """A WAV file of a `fmt ` chunk and the sound at `body`; RF64 where sizes need more than 32 bits."""
+    """Parts of a WAV file: a `fmt ` chunk and the sound at `body`; RF64 if sizes need more than 32 bits."""
     length = body[1] - body[0]
     chunk = b"fmt " + struct.pack("<I", len(fmt)) + fmt + bytes(len(fmt) & 1)
     whole = 4 + len(chunk) + 8 + length + (length & 1)

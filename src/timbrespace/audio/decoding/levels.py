@@ -1,19 +1,19 @@
-"""Samples that cannot be right: NaN, infinite, or far beyond full scale while the rest of the sound is within it."""
+"""Detects impossible samples: NaN, infinite, or a few far above full scale while the others are within it."""
 
 from __future__ import annotations
 
 import numpy as np
 
-_BEYOND = 8.0  # times full scale: no mix of sounds gets there, samples stored as whole numbers do
+_BEYOND = 8.0  # times full scale: no mix of sounds reaches it, integers stored as float do
 _FEW = 16  # samples per channel
-_IMPOSSIBLE = 1e12  # larger than any whole number that is stored as float
+_IMPOSSIBLE = 1e12  # larger than any integer stored as float
 _AUDIBLE = 1e-3
 
 
 def impossible_samples(audio: np.ndarray) -> str | None:
-    """Returns why `audio` (channels, time) float32 is damaged, None when it is not.
+    """The reason why `audio (channels, time)` float32 is damaged, or None.
 
-    A sound that is loud as a whole (whole numbers stored as float) passes; some single samples far above the rest do not.
+    A sound that is loud throughout (integers stored as float) is accepted; a few samples far above the others are not.
     """
     if not audio.size:
         return None

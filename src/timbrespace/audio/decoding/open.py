@@ -1,4 +1,4 @@
-"""Opening a sound file with the decoder that reads it: libsndfile, or FFmpeg through the optional package PyAV."""
+"""Opens a sound file with its decoder: libsndfile, or FFmpeg through the optional package PyAV."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ INSTALL = f"install PyAV, which reads it (pip install 'timbrespace[decoders]'), 
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What is known of a sound file before it is decoded: `sample_rate` in Hz, `frames` samples per channel.
+    """Properties of a sound file before it is decoded: `sample_rate` in Hz, `frames` samples per channel.
 
-    remarks: what to know about the file, see `containers.base.Remark`. parts: what libsndfile reads in place of the file. decoder:
-    'libsndfile' or 'PyAV'.
+    remarks: oddities of the file, see `containers.base.Remark`. parts: what libsndfile reads instead of the file; None: the file.
+    decoder: 'libsndfile' or 'PyAV'.
     """
 
     sample_rate: int
@@ -50,11 +50,11 @@ class SoundReader(Protocol):
         """Moves to a sample."""
 
     def read(self, frames: int, /, *, dtype: str, always_2d: bool) -> np.ndarray:
-        """The next samples (time, channels)."""
+        """The next samples, `(time, channels)`."""
 
 
 def describe(path: Path, header: Header) -> AudioInfo:
-    """Opens the file once and returns what the decoder says of it. Raises AudioFileError, OSError, and what soundfile raises."""
+    """Properties of a file according to its header and decoder. Raises AudioFileError, OSError, and the errors of soundfile."""
     if header.codec is not None:
         return _described_by_av(path, header)
     if header.parts is None:
@@ -68,20 +68,21 @@ def describe(path: Path, header: Header) -> AudioInfo:
 
 
 def _described_by_av(path: Path, header: Header) -> AudioInfo:
-    from timbrespace.audio.ffmpeg import measure
+    """As `describe`, for a file that needs PyAV."""
+    from timbrespace.audio.decoding.ffmpeg import measure
 
     try:
         rate, channels, frames, codec = measure(path)
     except ImportError:
-        raise AudioFileError(f"{path}: {header.codec} is not read without another decoder; {INSTALL}") from None
+        raise AudioFileError(f"{path}: {header.codec} needs another decoder; {INSTALL}") from None
     return AudioInfo(rate, channels, frames, header.format, codec, header.remarks, decoder="PyAV")
 
 
 @contextmanager
 def open_sound(path: Path, info: AudioInfo) -> Iterator[SoundReader]:
-    """Opens a file that `describe` described. Raises AudioFileError, OSError, and what soundfile raises."""
+    """Yields an open reader of the file with the properties `info`. Raises AudioFileError, OSError, and the errors of soundfile."""
     if info.decoder == "PyAV":
-        from timbrespace.audio.ffmpeg import AvReader
+        from timbrespace.audio.decoding.ffmpeg import AvReader
 
         yield AvReader.at(path)
     elif info.parts is None:
@@ -93,5 +94,5 @@ def open_sound(path: Path, info: AudioInfo) -> Iterator[SoundReader]:
 
 
 def _name(path: Path) -> str | bytes:
-    """The file name as soundfile takes it; bytes where a name need not be text."""
+    """The file name for soundfile: bytes on systems where a name need not be text."""
     return str(path) if os.name == "nt" else os.fsencode(path)

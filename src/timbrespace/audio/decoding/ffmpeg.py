@@ -1,4 +1,4 @@
-"""Decoding with FFmpeg through PyAV (the extra `decoders`): AAC, ALAC, WMA, APE, WavPack and whatever libsndfile does not read."""
+"""Decoding with FFmpeg through PyAV (the extra `decoders`): AAC, ALAC, WMA, APE, WavPack and others that libsndfile does not support."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _LOCAL = threading.local()
 
 
 def measure(path: Path) -> tuple[int, int, int, str]:
-    """Returns (rate in Hz, channels, samples per channel, codec). It decodes the file, since announced lengths are estimates.
+    """Sample rate in Hz, channels, samples per channel and codec of a file, which is decoded because lengths in headers are estimates.
 
-    Raises AudioFileError: not decodable, damaged, truncated, no sound in it; ImportError without PyAV.
+    Raises AudioFileError if it cannot be decoded, is damaged or truncated, or contains no sound; ImportError without PyAV.
     """
     reader = AvReader(path)
     frames = sum(block.shape[0] for block in reader)
@@ -28,15 +28,15 @@ def measure(path: Path) -> tuple[int, int, int, str]:
     if reader.announced_frames and 0 <= frames - reader.announced_frames <= _PADDING:
         frames = reader.announced_frames
     if announced is not None and frames / reader.rate < 0.99 * announced - _SLACK:
-        there = frames / reader.rate
+        present = frames / reader.rate
         raise AudioFileError(
-            f"{path}: truncated: the header promises {announced:.2f} s, {there:.2f} s are there; get a complete copy of it"
+            f"{path}: truncated: the header says {announced:.2f} s, the file has {present:.2f} s; get a complete copy of it"
         )
     return reader.rate, reader.channels, frames, reader.codec
 
 
 class AvReader:
-    """A sound file that PyAV decodes from its start to its end; `read` and `seek` work as those of soundfile."""
+    """Reads a sound file with PyAV from start to end; `read` and `seek` are as in soundfile."""
 
     def __init__(self, path: Path) -> None:
         import av
@@ -63,35 +63,35 @@ class AvReader:
 
     @classmethod
     def at(cls, path: Path) -> AvReader:
-        """A reader of `path`: this thread's last one if it is at the same file, so that pieces in a row are decoded once."""
+        """A reader of `path`: the last one of this thread if it reads the same file, so that successive parts are decoded once."""
         reader = getattr(_LOCAL, "reader", None)
         if reader is None or reader.path != path or reader.version != _version(path):
             reader = _LOCAL.reader = cls(path)
         return reader
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        """The blocks (time, channels) float32 that are left."""
+        """The remaining blocks, `(time, channels)` float32."""
         return self._blocks
 
     def _decode(self, container: Any, stream: Any) -> Iterator[np.ndarray]:
         from av import FFmpegError
 
-        begun = False
+        started = False
         try:
             for frame in container.decode(stream):
                 if frame.sample_rate != self.rate or len(frame.layout.channels) != self.channels:
-                    raise AudioFileError(f"{self.path}: changes its sample rate or its channels on the way; convert it to WAV or FLAC")
-                begun = True
+                    raise AudioFileError(f"{self.path}: changes its sample rate or channels within the file; convert it to WAV or FLAC")
+                started = True
                 yield _floats(frame, self.channels)
         except (FFmpegError, ValueError) as error:
-            if not begun:
+            if not started:
                 raise AudioFileError(f"{self.path}: FFmpeg cannot decode it ({_reason(error)}); convert it to WAV or FLAC") from None
             raise AudioFileError(f"{self.path}: damaged ({_reason(error)}); get a complete copy of it") from None
         finally:
             container.close()
 
     def seek(self, frames: int) -> int:
-        """Moves to a sample: forwards by decoding, backwards by starting again."""
+        """Moves to a sample: forwards by decoding, backwards by a restart. Returns the position in samples."""
         if frames < self.position:
             self.__init__(self.path)  # type: ignore[misc]
         while self.position < frames:
@@ -100,7 +100,7 @@ class AvReader:
         return self.position
 
     def read(self, frames: int, *, dtype: str = "float32", always_2d: bool = True) -> np.ndarray:
-        """The next samples (time, channels), fewer at the end."""
+        """The next `frames` samples, `(time, channels)` float32, fewer at the end."""
         pieces, missing = [], frames
         while missing > 0:
             if not len(self._left):
@@ -116,7 +116,7 @@ class AvReader:
 
 
 def _floats(frame: Any, channels: int) -> np.ndarray:
-    """Samples of a frame as (time, channels) float32; whole numbers are divided by full scale."""
+    """Samples of a frame, `(time, channels)` float32; integers are divided by full scale."""
     data = frame.to_ndarray()
     data = data.T if frame.format.is_planar else data.reshape(-1, channels)
     if data.dtype.kind == "u":
@@ -128,7 +128,7 @@ def _floats(frame: Any, channels: int) -> np.ndarray:
 
 
 def _version(path: Path) -> tuple[int, int]:
-    """Changes when the file does."""
+    """Modification time and size, to detect a changed file."""
     status = path.stat()
     return status.st_mtime_ns, status.st_size
 
