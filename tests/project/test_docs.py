@@ -255,5 +255,5 @@ def test_the_corpus_is_read_without_the_project(workshop: Path) -> None:
 def test_the_instrument_is_read_as_plain_safetensors(workshop: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with contextlib.chdir(workshop):
         names = run_examples(ROOT / "docs" / "tutorial-researcher.md")
-    assert len(names["latents"]) == len(names["places"]) > 0  # type: ignore[arg-type]
+    assert len(names["latents"]) == len(names["positions"]) > 0  # type: ignore[arg-type]
     assert capsys.readouterr().out
