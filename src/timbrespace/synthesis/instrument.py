@@ -12,7 +12,7 @@ from torch import Tensor
 
 from timbrespace.audio.files import read as read_audio
 from timbrespace.contracts import ConfigError, Parameter
-from timbrespace.model.conditioning.base import Wanted
+from timbrespace.model.conditioning.base import ConditionValues
 from timbrespace.synthesis import encoding, request, sequences
 from timbrespace.synthesis.encoding import EncodedSound
 from timbrespace.synthesis.file.contents import InstrumentContents
@@ -128,7 +128,7 @@ class Instrument:
         near: Tensor | None = None,
         pitch: float | None = None,
         seconds: float | None = None,
-        conditions: Wanted | None = None,
+        conditions: ConditionValues | None = None,
         level: Level = "peak",
         out_rate: int | None = None,
         progress: Progress | None = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from timbrespace.contracts import ConfigError
 from timbrespace.latent.paths import line
-from timbrespace.model.conditioning.base import Fixed, Wanted
+from timbrespace.model.conditioning.base import ConditionValues, Fixed
 from timbrespace.synthesis import sequences
 from timbrespace.synthesis.encoding import EncodedSound
 from timbrespace.synthesis.file.contents import InstrumentContents
@@ -51,7 +51,7 @@ class Selection:
     centre: EncodedSound | None = None
     length: int | None = None
     pitch: float | None = None
-    conditions: Wanted | None = field(default=None)
+    conditions: ConditionValues | None = None
 
     def recipe(self, sample_rate: int) -> dict[str, Any]:
         """The optional parts that are given, as plain JSON values."""

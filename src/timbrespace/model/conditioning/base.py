@@ -11,7 +11,7 @@ from torch import Tensor
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
 
-Wanted = Mapping[str, str | float]  # condition -> label or number
+ConditionValues = Mapping[str, str | float]  # condition -> label or number
 
 
 class Fixed(NamedTuple):
@@ -39,7 +39,7 @@ class Conditioning:
         """Returns what a request can name, such as "category: kick, snare" and "brightness: 200 to 9000"."""
         return []
 
-    def request(self, wanted: Wanted | None, *, category: str | None, pitch: float | None) -> Fixed:
+    def request(self, wanted: ConditionValues | None, *, category: str | None, pitch: float | None) -> Fixed:
         """Returns what a request fixes. wanted: conditions by name; category, pitch (MIDI number): asked for by themselves.
 
         Raises ConfigError where this instrument does not know a condition, or not such a value.

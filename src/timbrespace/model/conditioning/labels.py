@@ -11,7 +11,7 @@ from torch import Tensor
 from timbrespace.audio.pitch import estimate_midi
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.labels.descriptors import DESCRIPTORS, clip_label, measure_descriptor
-from timbrespace.model.conditioning.base import Conditioning, Fixed, Wanted
+from timbrespace.model.conditioning.base import Conditioning, ConditionValues, Fixed
 from timbrespace.model.conditioning.conditions import Conditions
 from timbrespace.parallel import Pool
 
@@ -30,7 +30,7 @@ class LabelConditioning(Conditioning):
         """Returns a line for each condition, with its labels or its range."""
         return [condition.describe() for condition in self.conditions.all]
 
-    def request(self, wanted: Wanted | None, *, category: str | None, pitch: float | None) -> Fixed:
+    def request(self, wanted: ConditionValues | None, *, category: str | None, pitch: float | None) -> Fixed:
         """Returns the entries of the conditions asked for; category and pitch count where they are conditions. Raises ConfigError."""
         if not self.size:
             return super().request(wanted, category=category, pitch=pitch)

@@ -11,7 +11,7 @@ from torch import Tensor
 from timbrespace.audio.pitch import estimate_midi, refine_midi
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
-from timbrespace.model.conditioning.base import Conditioning, Fixed, Wanted
+from timbrespace.model.conditioning.base import Conditioning, ConditionValues, Fixed
 from timbrespace.model.parts.pitch import MARGIN, OCTAVE, NoteRange
 from timbrespace.parallel import Pool
 
@@ -34,7 +34,7 @@ class PitchConditioning(Conditioning):
     def __init__(self, axis: NoteRange, *, fine: bool = False):
         self.axis, self.fine = axis, fine
 
-    def request(self, wanted: Wanted | None, *, category: str | None, pitch: float | None) -> Fixed:
+    def request(self, wanted: ConditionValues | None, *, category: str | None, pitch: float | None) -> Fixed:
         """Returns the pitch as the last entry; without one, the nearest note of equal temperament to what is drawn. Raises ConfigError."""
         if wanted:
             return super().request(wanted, category=category, pitch=None)
