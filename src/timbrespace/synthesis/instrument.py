@@ -150,8 +150,8 @@ class Instrument:
         _check_seed(seed)
         length = sequences.requested_length(self.contents, seconds)
         centre = None if near is None else self.encode(near)
-        selection = request.Selection(category, temperature, centre, length, pitch, conditions)
-        requests = request.draw(self.contents, count, selection, seed=seed)
+        options = request.DrawOptions(category, temperature, centre, length, pitch, conditions)
+        requests = request.draw(self.contents, count, options, seed=seed)
         return render(self.contents, requests, level=level, out_rate=out_rate, progress=progress)
 
     def vary(

@@ -1,4 +1,4 @@
-"""Render requests: what is to be rendered, for new sounds, variations and interpolations, and for recipes of earlier sounds."""
+"""Render requests for new sounds, variations and interpolations, and for recipes of earlier sounds."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class RenderRequest(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Selection:
-    """Which new sounds are asked for.
+class DrawOptions:
+    """Options of new sounds.
 
     category: None for all of them. temperature: factor of the spread. centre: a sound to draw around. length: in samples. pitch: MIDI
     number. conditions: name -> label or number. None leaves a choice to the corpus.
@@ -69,23 +69,23 @@ class _Draw(NamedTuple):
     category: str | None
 
 
-def draw(contents: InstrumentContents, count: int, selection: Selection, *, seed: int) -> list[RenderRequest]:
-    """Returns requests for `count` new sounds, drawn from the density of the corpus or around `selection.centre`.
+def draw(contents: InstrumentContents, count: int, options: DrawOptions, *, seed: int) -> list[RenderRequest]:
+    """Returns requests for `count` new sounds, drawn from the density of the corpus or around `options.centre`.
 
     Sound i does not depend on `count`. A sound too near an earlier one of the batch is drawn again. Raises ConfigError.
     """
-    fixed = contents.model.conditioning.request(selection.conditions, category=selection.category, pitch=selection.pitch)
-    category = selection.category
-    if category is None and selection.conditions and selection.conditions.get("category") in contents.space.categories:
-        category = str(selection.conditions["category"])
-    extras = selection.recipe(contents.sample_rate)
+    fixed = contents.model.conditioning.request(options.conditions, category=options.category, pitch=options.pitch)
+    category = options.category
+    if category is None and options.conditions and options.conditions.get("category") in contents.space.categories:
+        category = str(options.conditions["category"])
+    extras = options.recipe(contents.sample_rate)
     requests: list[RenderRequest] = []
     earlier: list[Tensor] = []
     for index in range(count):
-        drawn = _draw_distinct(contents, index, earlier, selection, seed=seed, category=category, fixed=fixed)
+        drawn = _draw_distinct(contents, index, earlier, options, seed=seed, category=category, fixed=fixed)
         earlier.append(drawn.coordinates)
         recipe = {
-            "verb": "generate", "seed": seed, "index": index, "asked_category": category, "temperature": selection.temperature, **extras,
+            "verb": "generate", "seed": seed, "index": index, "asked_category": category, "temperature": options.temperature, **extras,
         }  # fmt: skip
         requests.append(RenderRequest(drawn.z, drawn.category or "sound", drawn.category, recipe, mix_seed(seed, index), drawn.length))
     return requests
@@ -149,23 +149,23 @@ def mix_seed(seed: int, index: int) -> int:
 
 
 def _draw_distinct(
-    contents: InstrumentContents, index: int, earlier: list[Tensor], selection: Selection, *, seed: int, category: str | None,
+    contents: InstrumentContents, index: int, earlier: list[Tensor], options: DrawOptions, *, seed: int, category: str | None,
     fixed: Fixed,
 ) -> _Draw:  # fmt: skip
     """Sound `index` of a batch: the first draw that is not near one of `earlier`, the coordinates of the sounds before it.
 
-    fixed: the entries of the latent that the selection's pitch and conditions fix.
+    fixed: the entries of the latent that pitch and conditions of `options` fix.
     """
-    model, space, centre = contents.model, contents.space, selection.centre
+    model, space, centre = contents.model, contents.space, options.centre
     factor = space.shared if centre is None or not model.time_varying else sequences.trajectories_of(contents).spread
-    spread = float(factor.diagonal().mean()) * max(selection.temperature, _LEAST_TEMPERATURE) * factor.shape[1] ** 0.5
+    spread = float(factor.diagonal().mean()) * max(options.temperature, _LEAST_TEMPERATURE) * factor.shape[1] ** 0.5
     for attempt in range(_TRIES):
         rng = np.random.default_rng([seed, index, attempt])
         if centre is None:
-            drawn = _draw_new(contents, rng, selection, category=category, fixed=fixed)
+            drawn = _draw_new(contents, rng, options, category=category, fixed=fixed)
         else:
-            drawn = _draw_near(contents, rng, selection, centre, category=category, fixed=fixed)
-        z = model.draw(drawn.z, rng, temperature=selection.temperature)
+            drawn = _draw_near(contents, rng, options, centre, category=category, fixed=fixed)
+        z = model.draw(drawn.z, rng, temperature=options.temperature)
         for coordinate, value in fixed.entries.items():
             z[coordinate] = value
         coordinates = drawn.coordinates if model.time_varying and centre is None else z.mean(1) if model.time_varying else z
@@ -175,28 +175,28 @@ def _draw_distinct(
 
 
 def _draw_new(
-    contents: InstrumentContents, rng: np.random.Generator, selection: Selection, *, category: str | None, fixed: Fixed
+    contents: InstrumentContents, rng: np.random.Generator, options: DrawOptions, *, category: str | None, fixed: Fixed
 ) -> _Draw:  # fmt: skip
     """One draw from the density of the corpus."""
     model = contents.model
-    point, label = contents.space.draw(rng, category=category, temperature=selection.temperature, last=fixed.last, near=fixed.entries)
+    point, label = contents.space.draw(rng, category=category, temperature=options.temperature, last=fixed.last, near=fixed.entries)
     if not model.time_varying:
         return _Draw(point, point, None, label)
-    return _Draw(point, *sequences.path_at(contents, point, selection.length), label)
+    return _Draw(point, *sequences.path_at(contents, point, options.length), label)
 
 
 def _draw_near(
-    contents: InstrumentContents, rng: np.random.Generator, selection: Selection, centre: EncodedSound, *, category: str | None,
+    contents: InstrumentContents, rng: np.random.Generator, options: DrawOptions, centre: EncodedSound, *, category: str | None,
     fixed: Fixed,
 ) -> _Draw:  # fmt: skip
     """One draw around a given sound, which keeps its pitch and its conditions unless others are asked for."""
-    z = _around(contents, centre.z, rng, amount=selection.temperature)
+    z = _around(contents, centre.z, rng, amount=options.temperature)
     _keep_known(contents, z, centre.z)
     if isinstance(fixed.last, float):
         z[-1] = fixed.last
     if not contents.model.time_varying:
         return _Draw(z, z, None, category)
-    length = centre.length if selection.length is None else selection.length
+    length = centre.length if options.length is None else options.length
     return _Draw(z, *sequences.fit_path(contents, z, length), category)
 
 

@@ -37,7 +37,7 @@ Tensors = dict[str, Tensor]
 
 
 def read_instrument(path: Path) -> InstrumentContents:
-    """Returns the contents of an instrument file. Raises InstrumentFileError that says what is wrong with it."""
+    """Returns the contents of an instrument file. Raises InstrumentFileError that names the fault."""
     data = read_bytes(path)
     try:
         tensors = {current_name(name): tensor for name, tensor in load_tensors(data).items()}
