@@ -96,6 +96,38 @@ def test_a_part_of_a_file_is_refused_as_truncated(tmp_path, name, share):
         read(put(tmp_path, name, data[: int(len(data) * share)]))
 
 
+@pytest.mark.parametrize(("file_format", "subtype"), [("VOC", "PCM_16"), ("SVX", "PCM_16"), ("NIST", "PCM_16"), ("NIST", "ULAW")])
+def test_a_part_of_a_file_of_an_old_format_is_refused(tmp_path, file_format, subtype):
+    data = make.encoded(SOUND, file_format, subtype)
+    assert abs(len(read(put(tmp_path, "whole.voc", data))[1]) - len(SOUND)) <= 1
+    for share in (0.5, 0.95):
+        with pytest.raises(AudioFileError, match="truncated"):
+            read(put(tmp_path, "x.voc", data[: int(len(data) * share)]))
+
+
+def test_big_endian_wav_streams_are_read_to_their_end(tmp_path):
+    fmt = b"fmt " + struct.pack(">IHHIIHH", 16, 1, 2, make.RATE, 4 * make.RATE, 4, 16)
+    data = b"RIFX\0\0\0\0WAVE" + fmt + b"data\0\0\0\0" + STEREO.astype(">i2").tobytes()
+    kinds, audio = read(put(tmp_path, "x.wav", data))
+    assert kinds == ["streamed"]
+    assert np.array_equal(audio, STEREO)
+
+
+@pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ALAW", "MS_ADPCM", "IMA_ADPCM"])
+@pytest.mark.parametrize("file_format", ["WAV", "WAVEX", "W64"])
+def test_streams_of_every_sample_type_are_read_to_their_end(tmp_path, file_format, subtype):
+    if file_format == "WAVEX" and "ADPCM" in subtype:
+        pytest.skip("libsndfile does not write it")
+    data = make.encoded(STEREO / 32768, file_format, subtype)
+    whole = files.read_array(put(tmp_path, "whole.wav", data))[0]
+    at = data.find(b"data") + (16 if file_format == "W64" else 4)
+    unknown = (-1).to_bytes(8, "little", signed=True) if file_format == "W64" else bytes(4)
+    data = make.patched(data, at, unknown)[: at + len(unknown)] + data[at + len(unknown) :]
+    path = put(tmp_path, "x.wav", data)
+    assert [remark.kind for remark in files.probe(path).remarks] == ["streamed"]
+    assert np.array_equal(files.read_array(path)[0], whole)
+
+
 @pytest.mark.parametrize("name", WHOLE)
 def test_a_second_file_behind_the_first_is_mentioned_and_not_read(tmp_path, name):
     kinds, audio = read(put(tmp_path, name, WHOLE[name] * 2))

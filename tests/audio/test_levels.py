@@ -33,6 +33,23 @@ def test_one_impossible_sample_is_named(tmp_path, value, channels, at):
             read_array(tmp_path / "x.wav", channels=mixed)
 
 
+@pytest.mark.parametrize("gain", [1e-3, 32767.0, 2.0**31])
+def test_one_impossible_sample_is_named_in_quiet_sounds_and_in_whole_numbers(tmp_path, gain):
+    sound = hit() * gain
+    sound[4000] = 1e20
+    soundfile.write(tmp_path / "x.wav", sound, RATE, subtype="FLOAT")
+    with pytest.raises(AudioFileError, match="damaged: 1 of"):
+        read_array(tmp_path / "x.wav")
+
+
+def test_a_click_alone_is_a_sound(tmp_path):
+    for peak in (0.5, 32767.0, 1e20):
+        sound = np.zeros((3000, 1))
+        sound[100] = peak
+        soundfile.write(tmp_path / "x.wav", sound, RATE, subtype="FLOAT")
+        assert read_array(tmp_path / "x.wav")[0].max() == np.float32(peak)
+
+
 def test_a_sample_that_only_double_precision_holds_is_named(tmp_path):
     sound = hit()
     sound[77] = 1e100

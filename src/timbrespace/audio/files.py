@@ -37,10 +37,28 @@ __all__ = [
 
 _READ = (
     *(".wav", ".wave", ".bwf", ".bw64", ".rf64", ".w64", ".aif", ".aiff", ".aifc", ".caf", ".au", ".snd", ".voc", ".8svx", ".svx"),
-    *(".sph", ".nist", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".mpga"),
+    *(".sph", ".nist", ".xi", ".avr", ".paf", ".pvf", ".ircam", ".sd2", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".mpga"),
 )
 _NAMED = (  # need PyAV, or are refused with what they are and what to do
-    *(".m4a", ".m4b", ".m4r", ".3ga", ".aac", ".adts", ".wma", ".asf", ".ape", ".wv", ".tta", ".tak", ".ofr", ".mpc", ".spx", ".ac3"),
+    *(
+        ".m4a",
+        ".m4b",
+        ".m4p",
+        ".m4r",
+        ".3ga",
+        ".aac",
+        ".adts",
+        ".wma",
+        ".asf",
+        ".ape",
+        ".wv",
+        ".tta",
+        ".tak",
+        ".ofr",
+        ".mpc",
+        ".spx",
+        ".ac3",
+    ),
     *(".eac3", ".dts", ".amr", ".mka", ".weba", ".dsf", ".dff", ".ra", ".shn", ".rex", ".rx2", ".rcy"),
 )
 AUDIO_SUFFIXES: frozenset[str] = frozenset(_READ + _NAMED)

@@ -78,6 +78,11 @@ def stream_head(info: StreamInfo, total: int) -> bytes:
     return b"fLaC\x80\x00\x00\x22" + info.with_total(total)
 
 
+def is_frame(head: bytes, raw: bytes) -> bool:
+    """Whether 16 bytes begin a frame of a stream whose STREAMINFO is `raw`."""
+    return head[:2] in (b"\xff\xf8", b"\xff\xf9") and len(raw) == 34 and _parse_frame(head, StreamInfo.parse(raw)) is not None
+
+
 @dataclass(frozen=True)
 class _Frame:
     """A frame: its position in the bytes that were searched, its first sample and the sample after its last."""

@@ -13,6 +13,7 @@ from timbrespace.audio.containers.flac import inspect_flac
 from timbrespace.audio.containers.foreign import inspect_foreign
 from timbrespace.audio.containers.mpeg import after_tags, inspect_mpeg
 from timbrespace.audio.containers.ogg import inspect_ogg
+from timbrespace.audio.containers.rare import inspect_rare
 from timbrespace.audio.containers.riff import inspect_riff, inspect_w64, is_w64
 
 _MPEG_SUFFIXES = (".mp3", ".mp2", ".mp1", ".mpga")
@@ -48,9 +49,9 @@ def _inspect(source: Source) -> Header:
     start = after_tags(source, 0)
     if source.read(start, 4) == b"fLaC":
         return inspect_flac(source, start)
-    foreign = inspect_foreign(source)
-    if foreign is not None:
-        return foreign
+    named = inspect_rare(source) or inspect_foreign(source)
+    if named is not None:
+        return named
     if start or source.suffix in _MPEG_SUFFIXES or (head[:1] == b"\xff" and len(head) > 1 and head[1] & 0xE0 == 0xE0):
         return inspect_mpeg(source) or Header()
     return Header()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from timbrespace.audio.containers.base import NO_LENGTH, Header, Part, Remark, Source
-from timbrespace.audio.containers.flac import StreamInfo, stream_head
+from timbrespace.audio.containers.flac import StreamInfo, is_frame, stream_head
 
 _CODECS = ((b"\x01vorbis", "Vorbis"), (b"OpusHead", "Opus"), (b"\x7fFLAC", "FLAC"), (b"Speex   ", "Speex"), (b"\x80theora", "Theora"),
            (b"PCM     ", "PCM"), (b"CELT    ", "CELT"), (b"BBCD", "Dirac"), (b"fishead", ""), (b"fisbone", ""))  # fmt: skip
@@ -67,7 +67,7 @@ def _follow(stream: _Stream, source: Source, head: bytes, payload: tuple[int, in
     stream.number = number
     stream.granule = max(stream.granule, granule)
     stream.ended = stream.ended or bool(head[5] & _LAST)
-    if stream.codec == "FLAC" and (stream.payloads or source.read(payload[0], 2) in (b"\xff\xf8", b"\xff\xf9")):
+    if stream.codec == "FLAC" and (stream.payloads or is_frame(source.read(payload[0], 16), stream.first[17:51])):
         stream.payloads.append(payload)
 
 

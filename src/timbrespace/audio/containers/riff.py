@@ -120,8 +120,8 @@ def _judge(source: Source, name: str, fmt: _Format | None, data: Chunk, order: s
             return replace(inner, format=f"{name} MP3", remarks=header.remarks + inner.remarks)
     if fmt.tag not in _BY_LIBSNDFILE:
         return replace(header, codec=_CODECS.get(fmt.tag, f"codec 0x{fmt.tag:04x}") + " in WAV")
-    if changed and order == "little":
-        header = replace(header, parts=_rebuilt(fmt.raw, body))
+    if changed:
+        header = replace(header, parts=_rebuilt(fmt.raw, body) if order == "little" else _rebuilt_rifx(fmt.raw, body))
     return header
 
 
@@ -147,3 +147,11 @@ def _rebuilt(fmt: bytes, body: tuple[int, int]) -> tuple[Part, ...]:
         return b"RIFF" + struct.pack("<I", whole) + b"WAVE" + chunk + b"data" + struct.pack("<I", length), body, bytes(length & 1)
     ds64 = b"ds64" + struct.pack("<IQQQI", 28, whole + 36, length, 0, 0)
     return b"RF64\xff\xff\xff\xffWAVE" + ds64 + chunk + b"data\xff\xff\xff\xff", body, bytes(length & 1)
+
+
+def _rebuilt_rifx(fmt: bytes, body: tuple[int, int]) -> tuple[Part, ...]:
+    """The same in the other byte order, which has no variant for sizes of more than 32 bits."""
+    length = min(body[1] - body[0], 0xFFFFFF00)
+    chunk = b"fmt " + struct.pack(">I", len(fmt)) + fmt + bytes(len(fmt) & 1)
+    head = b"RIFX" + struct.pack(">I", 4 + len(chunk) + 8 + length + (length & 1)) + b"WAVE" + chunk
+    return head + b"data" + struct.pack(">I", length), (body[0], body[0] + length), bytes(length & 1)
