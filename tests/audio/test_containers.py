@@ -105,6 +105,20 @@ def test_a_part_of_a_file_of_an_old_format_is_refused(tmp_path, file_format, sub
             read(put(tmp_path, "x.voc", data[: int(len(data) * share)]))
 
 
+def test_little_endian_au_files_of_sox_are_read(tmp_path):
+    head = b"\0ds." + struct.pack("<IIIII", 28, STEREO.nbytes, 3, make.RATE, 2) + bytes(4)
+    kinds, audio = read(put(tmp_path, "x.au", head + STEREO.astype("<i2").tobytes()))
+    assert kinds == []
+    assert np.array_equal(audio, STEREO)
+
+
+@pytest.mark.parametrize("name", ["x.au", "x.snd", "x.mp3", "x.wav"])
+def test_bytes_that_are_no_sound_are_no_sound(tmp_path, name):
+    for data in (b"this is a text " * 99, np.random.default_rng(0).bytes(9000), bytes(9000), b"\xff\xfb\0\0" * 5000):
+        with pytest.raises(AudioFileError, match=r"not readable as audio|truncated"):
+            read(put(tmp_path, name, data))
+
+
 def test_big_endian_wav_streams_are_read_to_their_end(tmp_path):
     fmt = b"fmt " + struct.pack(">IHHIIHH", 16, 1, 2, make.RATE, 4 * make.RATE, 4, 16)
     data = b"RIFX\0\0\0\0WAVE" + fmt + b"data\0\0\0\0" + STEREO.astype(">i2").tobytes()

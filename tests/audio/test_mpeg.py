@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 import pytest
 
@@ -74,3 +76,23 @@ def test_an_appended_mp3_without_lengths_is_read_with_the_first(tmp_path):
     data = make.mp3(SOUND, announced=False)
     one, two = (len(read(put(tmp_path, "x.mp3", data * n))[1]) for n in (1, 2))
     assert abs(two - 2 * one) < 1152
+
+
+def test_a_vbri_tag_is_believed_and_held_to(tmp_path):
+    data = make.mp3(make.tone(2.0))
+    tag = max(data.find(b"Xing"), data.find(b"Info"))
+    frames = int.from_bytes(data[tag + 8 : tag + 12], "big")
+    vbri = b"VBRI" + struct.pack(">HHHIIHHHH", 1, 576, 75, len(data), frames, 0, 1, 2, 1)
+    data = make.patched(data, 4, bytes(32) + vbri + bytes(100))
+    kinds, audio = read(put(tmp_path, "x.mp3", data))
+    assert kinds == []
+    assert 2 * make.RATE <= len(audio) <= 2 * make.RATE + 3 * 1152
+    with pytest.raises(AudioFileError, match="truncated"):
+        files.probe(put(tmp_path, "x.mp3", data[: len(data) // 2]))
+
+
+def test_another_sound_behind_an_mp3_is_mentioned(tmp_path):
+    other = make.mp3(make.tone(2.0, rate=22050), rate=22050, mode="CONSTANT", announced=False)
+    for first in (make.mp3(SOUND, announced=False), make.mp3(SOUND)):
+        for second in (other, make.wav(SOUND)):
+            assert "extra" in read(put(tmp_path, "x.mp3", first + second))[0]

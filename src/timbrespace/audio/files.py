@@ -37,7 +37,7 @@ __all__ = [
 
 _READ = (
     *(".wav", ".wave", ".bwf", ".bw64", ".rf64", ".w64", ".aif", ".aiff", ".aifc", ".caf", ".au", ".snd", ".voc", ".8svx", ".svx"),
-    *(".sph", ".nist", ".xi", ".avr", ".paf", ".pvf", ".ircam", ".sd2", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".mpga"),
+    *(".sph", ".nist", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".mpga"),
 )
 _NAMED = (  # need PyAV, or are refused with what they are and what to do
     *(
@@ -130,6 +130,8 @@ def probe(path: Path | str) -> AudioInfo:
         raise AudioFileError(f"{path}: cannot be opened: {error.strerror or error}") from None
     except (soundfile.SoundFileError, RuntimeError, ValueError, TypeError) as error:
         raise AudioFileError(f"{path}: not readable as audio ({_library_reason(error)})") from None
+    if info.format == "RAW":  # what libsndfile makes of any bytes whose name ends in .au or .snd
+        raise AudioFileError(f"{path}: not readable as audio (format not recognised)")
     if not LOWEST_RATE <= info.sample_rate <= HIGHEST_RATE or info.channels < 1:
         raise AudioFileError(f"{path}: damaged header ({info.sample_rate} Hz, {info.channels} channels)")
     if info.frames < 1:
@@ -204,6 +206,8 @@ def _read_blocks(
 
 def _library_reason(error: Exception) -> str:
     text = getattr(error, "error_string", "") or str(error)
+    if text.startswith("File does not exist"):  # what libsndfile says of some files that it does not recognise
+        text = "format not recognised"
     return text.strip().rstrip(".") or type(error).__name__
 
 

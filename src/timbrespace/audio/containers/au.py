@@ -10,6 +10,7 @@ from timbrespace.audio.containers.base import NO_LENGTH, Header, Remark, Source,
 def inspect_au(source: Source) -> Header:
     """The header of an AU file, in either byte order. Raises OSError."""
     order: Literal["big", "little"] = "big" if source.head[:4] == b".snd" else "little"
+    magic = b".snd" if order == "big" else b"dns."  # SoX writes b"\0ds.", which libsndfile does not know
     start, length = (int.from_bytes(source.head[at : at + 4], order) for at in (4, 8))
     present = source.size - start
     if len(source.head) < 24 or present < 0:
@@ -26,8 +27,8 @@ def inspect_au(source: Source) -> Header:
         if source.read(start + length, 4) == source.head[:4]:
             what = "another sound file follows in the same file; it is not read"
         remarks = (Remark("extra", what),)
-    else:
+    elif magic == source.head[:4]:
         return Header("AU")
     size = length.to_bytes(4, order) if length < 0xFFFFFFFF else b"\xff\xff\xff\xff"
-    parts = (source.head[:8] + size + source.read(12, start - 12), (start, start + length))
+    parts = (magic + source.head[4:8] + size + source.read(12, start - 12), (start, start + length))
     return Header("AU", remarks=remarks, parts=parts)

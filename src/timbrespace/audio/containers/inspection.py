@@ -17,6 +17,7 @@ from timbrespace.audio.containers.rare import inspect_rare
 from timbrespace.audio.containers.riff import inspect_riff, inspect_w64, is_w64
 
 _MPEG_SUFFIXES = (".mp3", ".mp2", ".mp1", ".mpga")
+_NO_FRAMES = "not readable as audio (there are no MP3 frames in it)"
 
 
 def inspect(path: Path) -> Header:
@@ -42,7 +43,7 @@ def _inspect(source: Source) -> Header:
         return inspect_aiff(source)
     if head[:4] == b"caff":
         return inspect_caf(source)
-    if head[:4] in (b".snd", b"dns."):
+    if head[:4] in (b".snd", b"dns.", b"\0ds."):
         return inspect_au(source)
     if head[:4] == b"OggS":
         return inspect_ogg(source)
@@ -53,5 +54,5 @@ def _inspect(source: Source) -> Header:
     if named is not None:
         return named
     if start or source.suffix in _MPEG_SUFFIXES or (head[:1] == b"\xff" and len(head) > 1 and head[1] & 0xE0 == 0xE0):
-        return inspect_mpeg(source) or Header()
+        return inspect_mpeg(source) or Header(damage=_NO_FRAMES if source.suffix in _MPEG_SUFFIXES else None)
     return Header()

@@ -17,6 +17,7 @@ _KBITS = {
 }  # by (1 for version 1, else 2; layer bits: 3 is layer I, 1 is layer III)
 _KBITS[2, 1] = _KBITS[2, 2]
 _SEARCHED = 1 << 18  # bytes in which the first frame is searched
+_REMAINS = 4096  # bytes at the end that are too few for a sound
 _CUT = Remark("cut", "the header has no length and the last frame is cut: the end may be missing")
 
 
@@ -52,13 +53,14 @@ def _parse(head: bytes) -> _Frame | None:
 
 @dataclass
 class _Walk:
-    """The result of a walk over all frames: number of audio frames, their ranges in the file, and oddities."""
+    """The result of a walk over all frames: number of audio frames, their ranges in the file, and oddities (skipped, rest: bytes)."""
 
     frames: int
     ranges: list[tuple[int, int]]
     skipped: int
     cut: bool
     second: bool
+    rest: int = 0
 
 
 def inspect_mpeg(source: Source, start: int = 0, stop: int | None = None) -> Header | None:
@@ -72,7 +74,7 @@ def inspect_mpeg(source: Source, start: int = 0, stop: int | None = None) -> Hea
     assert first is not None
     name = {1: "MP3", 2: "MP2", 3: "MP1"}[first.layer]
     free = _free_size(source, at, stop) if not first.size else 0
-    announced, tag = _announced(source, at, first) if first.size else (None, False)
+    announced, tag = _announced(source, at, first) if first.size else (None, b"")
     begin = at + first.size if tag else at
     walk = _walk(source, begin, stop, first, free, limit=announced)
     if announced:
@@ -85,6 +87,9 @@ def inspect_mpeg(source: Source, start: int = 0, stop: int | None = None) -> Hea
         remarks: tuple[Remark, ...] = ()
         if walk.second:
             remarks = (Remark("extra", "more sound follows the announced length; it is not read"),)
+        remarks += _remarks_on_rest(walk)
+        if tag == b"VBRI":  # libsndfile does not know it and would estimate
+            return Header(name, remarks=remarks, parts=(_info_frame(source.read(at, 4), walk.frames), *walk.ranges))
         return Header(name, remarks=remarks, parts=None if whole and start == 0 else ((at, begin), *walk.ranges))
     if not walk.frames:
         return Header(name, damage="truncated: there is no whole frame of sound in it")
@@ -93,6 +98,7 @@ def inspect_mpeg(source: Source, start: int = 0, stop: int | None = None) -> Hea
         remarks += (Remark("cut", f"{walk.skipped} bytes between its frames are not sound; they are skipped"),)
     if walk.second:
         remarks += (Remark("extra", "a second file is appended; both are read as one sound"),)
+    remarks += _remarks_on_rest(walk)
     parts: tuple[Part, ...] = tuple(walk.ranges)
     if first.layer == 1:
         parts = (_info_frame(source.read(at, 4), walk.frames), *parts)
@@ -143,16 +149,16 @@ def _free_size(source: Source, at: int, stop: int) -> int:
     return 0
 
 
-def _announced(source: Source, at: int, first: _Frame) -> tuple[int | None, bool]:
-    """The number of frames in a Xing, Info or VBRI tag (None: not given), and whether there is such a tag."""
+def _announced(source: Source, at: int, first: _Frame) -> tuple[int | None, bytes]:
+    """The number of frames in a Xing, Info or VBRI tag (None: not given), and the name of the tag (empty: there is none)."""
     data = source.read(at, 200)
     side = (17 if first.mono else 32) if first.version == 3 else (9 if first.mono else 17)
     tag = data[4 + side :]
     if tag[:4] in (b"Xing", b"Info"):
-        return (int.from_bytes(tag[8:12], "big") or None if tag[7] & 1 else None), True
+        return (int.from_bytes(tag[8:12], "big") or None if tag[7] & 1 else None), tag[:4]
     if data[36:40] == b"VBRI":
-        return int.from_bytes(data[50:54], "big") or None, True
-    return None, False
+        return int.from_bytes(data[50:54], "big") or None, b"VBRI"
+    return None, b""
 
 
 def _walk(source: Source, at: int, stop: int, first: _Frame, free: int, *, limit: int | None) -> _Walk:
@@ -182,6 +188,7 @@ def _walk(source: Source, at: int, stop: int, first: _Frame, free: int, *, limit
         following = _next(source, tag, stop, first)
         if following is None:
             begin = at
+            walk.rest = _rest(source, at, stop)
             break
         if tag > at:
             walk.second = True
@@ -190,6 +197,18 @@ def _walk(source: Source, at: int, stop: int, first: _Frame, free: int, *, limit
     if at > begin:
         walk.ranges.append((begin, at))
     return walk
+
+
+def _rest(source: Source, at: int, stop: int) -> int:
+    """Bytes behind the last frame that are neither tags nor zeros nor the remains of a frame."""
+    beginning = source.read(at, 11)
+    if beginning.startswith((b"TAG", b"APETAGEX", b"LYRICSBEGIN", b"ID3", b"3DI")) or not any(source.read(at, 65_536)):
+        return 0
+    return stop - at if stop - at > _REMAINS else 0
+
+
+def _remarks_on_rest(walk: _Walk) -> tuple[Remark, ...]:
+    return (Remark("extra", f"{walk.rest} bytes follow its last frame; they are not read"),) if walk.rest else ()
 
 
 def _next(source: Source, at: int, stop: int, first: _Frame) -> int | None:

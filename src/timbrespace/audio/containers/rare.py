@@ -20,15 +20,13 @@ def inspect_rare(source: Source) -> Header | None:
 
 def _voc(source: Source) -> Header:
     position = int.from_bytes(source.head[20:22], "little")
-    while position < source.size:
+    while position + 4 <= source.size:
         head = source.read(position, 4)
-        if head[0] == 0:
-            break
-        length, present = int.from_bytes(head[1:], "little"), max(0, source.size - position - 4)
-        if len(head) < 4 or length > present:
-            return Header("VOC", damage=promised("bytes", length, present))
+        length, present = int.from_bytes(head[1:], "little"), source.size - position - 4
+        if head[0] in (1, 9):  # sound; blocks behind it are not looked at, since some programs give it a wrong length
+            return Header("VOC", damage=promised("bytes of sound", length, present) if length > present else None)
         position += 4 + length
-    return Header("VOC")
+    return Header("VOC", damage="truncated: there is no sound data in it")
 
 
 def _svx(source: Source) -> Header:

@@ -117,7 +117,7 @@ def _judge(source: Source, name: str, fmt: _Format | None, data: Chunk, order: s
 
         inner = inspect_mpeg(source, *body)
         if inner is not None:
-            return replace(inner, format=f"{name} MP3", remarks=header.remarks + inner.remarks)
+            return replace(inner, format=f"{name} MP3", remarks=tuple(dict.fromkeys(header.remarks + inner.remarks)))
     if fmt.tag not in _BY_LIBSNDFILE:
         return replace(header, codec=_CODECS.get(fmt.tag, f"codec 0x{fmt.tag:04x}") + " in WAV")
     if changed:
