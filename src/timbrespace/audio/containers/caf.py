@@ -59,6 +59,8 @@ def _judge(source: Source, found: dict[bytes, Chunk], *, streamed: bool, after: 
     if codec == b"ima4" and 0 < channels < 1 << 15:
         block = _IMA4_BYTES * channels
         rate = int(struct.unpack(">d", desc[:8])[0])
+        if not 0 < rate < 1 << 31:
+            return Header("CAF", damage=f"damaged header ({rate} Hz)")
         common = struct.pack(">hIh", channels, 0, 16) + _extended(rate) + b"ima4\0\0"
         held = length // block * _IMA4_SAMPLES
         if valid and valid > held:
