@@ -61,7 +61,7 @@ class Row:
 class LibraryLog(LogStft):
     """The `log-stft` view, inverted by librosa's Griffin-Lim with 32 plain iterations."""
 
-    def _recover_audio(self, magnitude: Tensor, *, length: int, **_: Any) -> Tensor:
+    def _recover_audio(self, magnitude: Tensor, features: Tensor, *, length: int, **_: Any) -> Tensor:
         import librosa
 
         options = {"n_iter": 32, "momentum": 0.0, "n_fft": self.n_fft, "hop_length": self.hop, "length": length, "random_state": 0}

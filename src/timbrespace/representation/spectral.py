@@ -32,7 +32,10 @@ class Spectral(Representation):
     overlap: the minimum of n_fft / hop. Exact inversion needs 4: at 2, the last samples can be covered by the edge of one window only.
     """
 
-    refine: int = 0  # steps of gradient descent on the samples after phase retrieval
+    # Of representations without phase, see `phase.recover` and `phase.refine`.
+    method: str
+    iterations: int
+    refine: int = 0
 
     def __init__(self, *, n_fft: int, hop: int, overlap: int, sample_rate: int, channels: int):
         super().__init__(sample_rate=sample_rate, channels=channels)
@@ -55,28 +58,21 @@ class Spectral(Representation):
         return spectra(audio, n_fft=self.n_fft, hop=self.hop)
 
     def _recover_audio(
-        self,
-        magnitude: Tensor,
-        *,
-        length: int,
-        method: str,
-        iterations: int,
-        seed: int,
-        projections: list[Projection] | None = None,
-        features: Tensor | None = None,
+        self, magnitude: Tensor, features: Tensor, *, length: int, seed: int, projections: list[Projection] | None = None
     ) -> Tensor:
         """Returns audio by phase retrieval: magnitudes `(channels, bins, frames) -> (channels, length)`. Silent channels stay silent.
 
-        projections: one per channel, for magnitudes that are estimates (see `recover_phase`). features: `(parts, bands, frames)` of the
-        sound, the target of `refine` steps.
+        features: `(parts, bands, frames)` of the sound, the target of `refine` steps. projections: one per channel, for magnitudes that are
+        estimates (see `recover_phase`).
         """
-        options: dict[str, Any] = {"n_fft": self.n_fft, "hop": self.hop, "length": length, "method": method, "iterations": iterations}
-        parts = [
-            recover_phase(part, seed=seed + k, projection=projections[k] if projections else None, **options)
-            for k, part in enumerate(magnitude)
+        options: dict[str, Any] = {"n_fft": self.n_fft, "hop": self.hop, "length": length}
+        options |= {"method": self.method, "iterations": self.iterations}
+        channels = [
+            recover_phase(channel, seed=seed + k, projection=projections[k] if projections else None, **options)
+            for k, channel in enumerate(magnitude)
         ]
-        audio = from_mid_side(torch.stack(parts))
-        return audio if features is None else refine(audio, features, encode=self._encode, decibels=self.decibels, steps=self.refine)
+        audio = from_mid_side(torch.stack(channels))
+        return refine(audio, features, encode=self._encode, decibels=self.decibels, steps=self.refine)
 
 
 def check_grid(n_fft: int, hop: int, *, overlap: int) -> None:

@@ -28,8 +28,7 @@ class Bands(Spectral):
         bands: their number; low bands are single bins (harmonics of notes), high bands are wider (noise).
         floor: dB.
         method, iterations: of the phase retrieval, see `phase.recover`.
-        refine: steps of gradient descent on the samples after phase retrieval, for a closer fit to the features; 50 take about five times
-            as long as the retrieval.
+        refine: steps of gradient descent after it, see `phase.refine`; 50 take about five times as long as the retrieval.
         sample_rate: Hz.
         channels: 2: the parts are middle and side, so that a signal that both channels share gets one phase.
     """
@@ -77,9 +76,7 @@ class Bands(Spectral):
         loudest = features.max()
         magnitude = torch.stack([self.magnitude(part, loudest=loudest) for part in features])
         projections = [self.projection(part, loudest=loudest) for part in features]
-        return self._recover_audio(
-            magnitude, length=length, method=self.method, iterations=self.iterations, seed=seed, projections=projections, features=features
-        )
+        return self._recover_audio(magnitude, features, length=length, seed=seed, projections=projections)
 
     def projection(self, level: Tensor, *, loudest: Tensor) -> Projection:
         """Returns the projection to band levels in dB `(bands, frames)`: the sum over each band, not its distribution over the bins."""

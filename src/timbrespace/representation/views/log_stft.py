@@ -24,8 +24,7 @@ class LogStft(Spectral):
         hop: samples between frames, a divisor of n_fft, at most half of it.
         floor: dB.
         method, iterations: of the phase retrieval, see `phase.recover`.
-        refine: steps of gradient descent on the samples after phase retrieval, for a closer fit to the features; 50 take about five times
-            as long as the retrieval.
+        refine: steps of gradient descent after it, see `phase.refine`; 50 take about five times as long as the retrieval.
         sample_rate: Hz.
         channels: 2: the parts are middle and side.
     """
@@ -63,6 +62,4 @@ class LogStft(Spectral):
         magnitude = torch.where(above, 10 ** (features / 20), 0.0)
         limits = (power_limits(level, above_floor=part) for level, part in zip(features, above, strict=True))
         projections = [project_to_bands(*both, gather=lambda power: power, spread=lambda ratio: ratio) for both in limits]
-        return self._recover_audio(
-            magnitude, length=length, method=self.method, iterations=self.iterations, seed=seed, projections=projections, features=features
-        )
+        return self._recover_audio(magnitude, features, length=length, seed=seed, projections=projections)

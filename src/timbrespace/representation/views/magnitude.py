@@ -30,8 +30,7 @@ class Magnitude(Spectral):
         reference: full scale, or the peak of the sound.
         mu: of the companding; 0: linear magnitudes.
         method, iterations: of the phase retrieval, see `phase.recover`.
-        refine: steps of gradient descent on the samples after phase retrieval, for a closer fit to the features; 50 take about five times
-            as long as the retrieval.
+        refine: steps of gradient descent after it, see `phase.refine`; 50 take about five times as long as the retrieval.
         sample_rate: Hz.
         channels: 2: the parts are middle and side.
     """
@@ -72,7 +71,7 @@ class Magnitude(Spectral):
         values = features.clamp_min(0)
         magnitude = torch.expm1(values * math.log1p(self.mu)) / self.mu if self.mu else values
         magnitude = torch.where(magnitude >= self._threshold(magnitude) * _ROUNDING, magnitude, 0.0) * self._full_scale
-        return self._recover_audio(magnitude, length=length, method=self.method, iterations=self.iterations, seed=seed, features=features)
+        return self._recover_audio(magnitude, features, length=length, seed=seed)
 
     def _threshold(self, magnitude: Tensor) -> Tensor:
         """Returns the smallest magnitude that is kept; broadcasts with `(..., parts, bins, frames)`."""

@@ -32,8 +32,7 @@ class Mel(Spectral):
         floor: dB.
         inverse: iterations from bands to bins.
         method, iterations: of the phase retrieval, see `phase.recover`.
-        refine: steps of gradient descent on the samples after phase retrieval, for a closer fit to the features; 50 take about five times
-            as long as the retrieval.
+        refine: steps of gradient descent after it, see `phase.refine`; 50 take about five times as long as the retrieval.
         sample_rate: Hz.
         channels: 2: the parts are middle and side.
     """
@@ -84,9 +83,7 @@ class Mel(Spectral):
         above = above_floor(features, loudest=loudest, floor=self.floor)
         magnitude = self.magnitude(torch.where(above, features, -torch.inf))
         projections = [self._projection(level, above=part) for level, part in zip(features, above, strict=True)]
-        return self._recover_audio(
-            magnitude, length=length, method=self.method, iterations=self.iterations, seed=seed, projections=projections, features=features
-        )
+        return self._recover_audio(magnitude, features, length=length, seed=seed, projections=projections)
 
     def _projection(self, level: Tensor, *, above: Tensor) -> Projection:
         """Returns the projection to levels `(bands, frames)`; a bin follows its bands by their weights. above: of the floor."""
