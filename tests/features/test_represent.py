@@ -1,4 +1,4 @@
-"""`represent`: features as arrays, images, pictures and stacks, audio after a round trip, and the way back."""
+"""`represent`: features as arrays, images, pictures and stacks, round trips, and decoding."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_folder_becomes_arrays_of_the_same_names(shell: Shell, sounds: Path, t
 
 @pytest.mark.parametrize("name", REPRESENTATIONS)
 @pytest.mark.parametrize("channels", [1, 2])
-def test_what_is_saved_comes_back(name: str, channels: int, tmp_path: Path) -> None:
+def test_saved_features_are_loaded(name: str, channels: int, tmp_path: Path) -> None:
     audio = torch.cat([drum(1)[:, :3000], 0.5 * drum(0)[:, :3000]])[:channels]
     features = compute_features(audio, name)
     loaded = load_features(save_features(tmp_path / "x.v2", features))
@@ -81,7 +81,7 @@ def test_what_is_saved_comes_back(name: str, channels: int, tmp_path: Path) -> N
         assert (back - audio).abs().max() < 1e-5
 
 
-def test_edited_arrays_are_heard(shell: Shell, tmp_path: Path) -> None:
+def test_edited_arrays_are_decoded(shell: Shell, tmp_path: Path) -> None:
     source = wav(tmp_path / "in" / "a.wav", drum(1))
     shell("represent", source, "--as", "complex", "--out", tmp_path / "f")
     array = np.load(tmp_path / "f" / "a.npy")
@@ -92,7 +92,7 @@ def test_edited_arrays_are_heard(shell: Shell, tmp_path: Path) -> None:
     assert np.abs(audio - 0.5 * drum(1)[0].numpy()).max() < 1e-5
 
 
-def test_settings_that_are_wrong(shell: Shell, sounds: Path, tmp_path: Path) -> None:
+def test_wrong_options_are_explained(shell: Shell, sounds: Path, tmp_path: Path) -> None:
     def refused(*words: object) -> str:
         error = shell("represent", *words, "--out", tmp_path / "o", code=2)
         assert not (tmp_path / "o").exists()
@@ -245,7 +245,7 @@ def test_a_round_trip_keeps_length_and_peak(shell: Shell, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("kind", ["range", "standard", "band"])
-def test_normalised_features_and_back(kind: str, shell: Shell, sounds: Path, tmp_path: Path) -> None:
+def test_normalised_features_are_decoded(kind: str, shell: Shell, sounds: Path, tmp_path: Path) -> None:
     words = ("represent", sounds, "--as", "mdct", "--set", "bands=64", "--normalise", kind)
     shell(*words, "--array", "--picture", "--out", tmp_path / "f")
     arrays = [np.load(path) for path in sorted((tmp_path / "f").rglob("*.npy"))]
@@ -267,7 +267,7 @@ def test_normalised_features_and_back(kind: str, shell: Shell, sounds: Path, tmp
         compute_features(drum(1), {"name": "mel", "normalisation": kind})
 
 
-def test_arrays_need_no_project_to_be_read(tmp_path: Path) -> None:
+def test_arrays_are_read_without_timbrespace(tmp_path: Path) -> None:
     save_features(tmp_path / "a.npy", compute_features(drum(1), "mel"))
     code = "import numpy, json; a = numpy.load('a.npy'); print(a.shape == tuple(json.load(open('a.json'))['shape']), a.dtype)"
     run = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)

@@ -1,4 +1,4 @@
-"""The axes of representations say what the numbers are: a tone lies in the band it names, a click in the frame it names."""
+"""The axes of representations: a tone is in the band of its frequency, a click in the frame of its time."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def strength(view: Representation, audio: torch.Tensor) -> np.ndarray:
 
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("name", REPRESENTATIONS)
-def test_every_representation_has_axes_that_fit(name: str, channels: int) -> None:
+def test_axes_match_the_shape_of_the_features(name: str, channels: int) -> None:
     view = build(name, channels)
     for length in (1, 100, 4096, 30_001):
         axes = view.axes(length)
@@ -68,7 +68,7 @@ def test_axes_are_plain_json(name: str) -> None:
 @settings(max_examples=12, deadline=None)
 @given(hertz=st.floats(150, 7_900), rate=st.sampled_from([44_100, 32_000]))
 @example(hertz=6_999.0, rate=44_100)
-def test_a_tone_lies_in_the_band_that_holds_it(name: str, hertz: float, rate: int) -> None:
+def test_a_tone_is_in_the_band_of_its_frequency(name: str, hertz: float, rate: int) -> None:
     view = build(name, rate=rate)
     time = torch.arange(rate, dtype=torch.float64) / rate
     tone = (0.5 * torch.sin(2 * math.pi * hertz * time))[None].float()
@@ -86,7 +86,7 @@ def test_a_tone_lies_in_the_band_that_holds_it(name: str, hertz: float, rate: in
 
 @pytest.mark.parametrize("name", [*SPECTRAL, "waveform"])
 @pytest.mark.parametrize("place", [9_000, 15_555, 21_003])
-def test_a_click_lies_in_the_nearest_frame(name: str, place: int) -> None:
+def test_a_click_is_in_the_nearest_frame(name: str, place: int) -> None:
     view = build(name, **({"block": 100} if name == "waveform" else {}))
     click = torch.zeros(1, 30_000)
     click[0, place] = 1

@@ -1,4 +1,4 @@
-"""Arrays of features that were damaged, or made to do harm, are refused in a sentence."""
+"""Damaged and malicious arrays of features are refused with a clear error."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ DAMAGE: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize("kind", DAMAGE)
-def test_damage_is_told_and_costs_nothing(kind: str, shell: Shell, tmp_path: Path) -> None:
+def test_damaged_files_are_reported_and_nothing_is_written(kind: str, shell: Shell, tmp_path: Path) -> None:
     path = save_features(tmp_path / "f" / "a.npy", compute_features(drum(1, seconds=0.1), "mel"))
     damage, words = DAMAGE[kind]
     damage(path)
@@ -101,7 +101,7 @@ def test_damage_is_told_and_costs_nothing(kind: str, shell: Shell, tmp_path: Pat
     assert not list(tmp_path.rglob("*.wav"))
 
 
-def test_wild_values_give_sound_or_a_sentence() -> None:
+def test_extreme_values_give_audio_or_an_error() -> None:
     for name in REPRESENTATIONS:
         features = compute_features(drum(1, seconds=0.05), name)
         for value in (1e30, -1e30, 3e38, 0.0):

@@ -1,4 +1,4 @@
-"""Pictures of features are true to scale, and images of them can be undone."""
+"""Pictures of features are true to scale, and images are decoded."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_pictures_are_true_to_scale(shell: Shell, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", REPRESENTATIONS)
-def test_a_tone_is_seen_where_it_sounds(name: str, tmp_path: Path) -> None:
+def test_a_picture_shows_a_tone_at_its_time_and_frequency(name: str, tmp_path: Path) -> None:
     """A burst from 0.25 s to 0.5 s, two octaves under the top: lit there and dark elsewhere, whatever the view."""
     from timbrespace.features.pictures import draw_features
 
@@ -64,7 +64,7 @@ def test_a_single_spectrum_is_a_line(tmp_path: Path) -> None:
     assert picture(tmp_path / "p.png").shape[1] > 600
 
 
-def test_images_are_cells_and_come_back(shell: Shell, tmp_path: Path) -> None:
+def test_images_have_one_pixel_per_value_and_are_decoded(shell: Shell, tmp_path: Path) -> None:
     source = wav(tmp_path / "a.wav", drum(1))
     for name in ("mel", "polar"):
         out = tmp_path / name

@@ -1,4 +1,4 @@
-"""What is no sound, no setting or no feature is refused in words, by every representation: what was given, what is allowed, what to do."""
+"""Every representation refuses invalid audio, settings and features; the error has the value, the allowed values and a remedy."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def make(name: str, **keys: Any) -> Any:
 
 
 @pytest.mark.parametrize(("name", "key"), LIMITED)
-def test_every_setting_is_held_to_its_limits_by_the_constructor(name: str, key: str) -> None:
+def test_constructors_refuse_values_out_of_range(name: str, key: str) -> None:
     field = arguments_schema(REPRESENTATIONS[name].__init__).model_fields[key]
     kind = field.annotation
     limits = {limit: getattr(item, limit) for item in field.metadata for limit in ("ge", "le") if hasattr(item, limit)}
@@ -47,7 +47,7 @@ def test_every_setting_is_held_to_its_limits_by_the_constructor(name: str, key: 
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_sample_rates_that_are_none(name: str) -> None:
+def test_invalid_sample_rates_and_channels_are_refused(name: str) -> None:
     for rate in (0, -44_100, 44.1, 44_100.0, 7_999, 192_001, "44100", None, True):
         with pytest.raises(ConfigError, match=r"sample_rate is .* 8000 to 192000 Hz; resample"):
             make(name, sample_rate=rate)
@@ -57,7 +57,7 @@ def test_sample_rates_that_are_none(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", STFT)
-def test_hops_that_do_not_fit_their_window(name: str) -> None:
+def test_hops_that_do_not_divide_the_window_are_refused(name: str) -> None:
     for hop in (0, -256):
         with pytest.raises(ConfigError, match=f"hop is {hop}, allowed are whole numbers from"):
             make(name, hop=hop)
@@ -83,7 +83,7 @@ def test_hops_that_do_not_fit_their_window(name: str) -> None:
         ),
     ],
 )
-def test_bands_that_cannot_be(name: str, keys: dict[str, Any], words: str) -> None:
+def test_impossible_bands_are_refused(name: str, keys: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         make(name, **keys)
 
@@ -106,13 +106,13 @@ def test_bands_that_cannot_be(name: str, keys: dict[str, Any], words: str) -> No
         (None, "not NoneType"),
     ],
 )
-def test_what_is_no_audio(name: str, audio: Any, words: str) -> None:
+def test_invalid_audio_is_refused(name: str, audio: Any, words: str) -> None:
     with pytest.raises(ShapeError, match=words):
         make(name).encode(audio)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_lengths_that_are_none(name: str) -> None:
+def test_invalid_lengths_are_refused(name: str) -> None:
     view, audio = make(name), torch.zeros(2, 1, 100)
     for lengths in (
         [0, 100], [100, 101], [-3, 100], [1], 5, [[1, 2]], [1.0, 2.0], torch.tensor([5.0, 5.0]), torch.tensor([True, True]),
@@ -125,7 +125,7 @@ def test_lengths_that_are_none(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_features_lengths_and_seeds_that_are_none(name: str) -> None:
+def test_invalid_features_lengths_and_seeds_are_refused(name: str) -> None:
     view = make(name)
     good = view.encode(torch.zeros(1, 1, 700))
     for features in (good.numpy(), good[0], good[:, :, :-1], good[..., :-1], "features", good[:, :0], torch.cat([good, good], 1), None):
@@ -148,7 +148,7 @@ def test_features_lengths_and_seeds_that_are_none(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_features_beyond_any_sound_never_become_infinite_audio(name: str) -> None:
+def test_huge_features_never_become_infinite_audio(name: str) -> None:
     view = make(name)
     for size in (1e3, 3e38):
         features = torch.full((1, view.parts, view.bands, view.frames(700)), size)
@@ -168,7 +168,7 @@ def test_one_sample_and_an_empty_batch(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_batch_that_is_worked_on_in_pieces_is_the_same(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_encoding_a_batch_in_pieces_gives_the_same_features(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     view, audio = make(name), torch.randn(5, 1, 2000, generator=torch.Generator().manual_seed(0))
     whole = view.encode(audio)
     monkeypatch.setattr("timbrespace.representation.base._CPU_BATCH_SAMPLES", 4500)
@@ -196,7 +196,7 @@ def test_gradients_of_encode_are_right(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_nothing_is_kept_in_single_precision(name: str) -> None:
+def test_double_precision_is_kept(name: str) -> None:
     view = make(name)
     audio = 0.3 * torch.randn(1, 1, 3000, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     double, single = view.encode(audio), view.encode(audio.float())

@@ -1,4 +1,4 @@
-"""The `bands` representation: any length, the project's own STFT, silence kept silent, a close way back."""
+"""The `bands` representation: any length, the STFT of `audio.stft`, silence, and the error of a round trip."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def noise(*shape: int, seed: int = 0) -> torch.Tensor:
 
 @settings(max_examples=15, deadline=None)
 @given(length=st.integers(1, 5000))
-def test_any_length_in_the_same_out(length: int) -> None:
+def test_decoded_audio_has_the_same_length(length: int) -> None:
     features = QUICK.encode(noise(1, 1, length))
     assert features.shape == (1, 1, QUICK.bands, QUICK.frames(length))
     back = QUICK.decode(features, length=length)
@@ -153,7 +153,7 @@ def test_features_of_another_shape_are_refused(shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("audio", [torch.zeros(1, 2, 100), torch.zeros(1, 100), torch.zeros(1, 1, 0), torch.full((1, 1, 9), torch.nan)])
-def test_audio_that_is_none_is_refused(audio: torch.Tensor) -> None:
+def test_invalid_audio_is_refused(audio: torch.Tensor) -> None:
     with pytest.raises(ShapeError):
         Bands().encode(audio)
 

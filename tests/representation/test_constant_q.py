@@ -1,4 +1,4 @@
-"""The constant-Q view: a tight frame, bands where they belong, and the coefficients that its definition gives."""
+"""The constant-Q representation: a tight frame, its bands, and coefficients against the definition."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def magnitude(features: torch.Tensor) -> torch.Tensor:
 
 @pytest.mark.parametrize("grid", GRIDS)
 @pytest.mark.parametrize("rate", [8_000, 44_100])
-def test_comes_back_exactly_and_keeps_energy(grid: dict, rate: int) -> None:
+def test_inversion_is_exact_and_energy_is_kept(grid: dict, rate: int) -> None:
     view = ConstantQ(**{**grid, **({"hop": 7} if rate == 8_000 else {})}, sample_rate=rate, channels=2)
     for length in (1, 64, 2003):
         audio = noise(2, 2, length, seed=length)
@@ -67,7 +67,7 @@ def test_windows_are_painless_and_their_squares_sum_to_one(grid: dict) -> None:
     torch.testing.assert_close(gain, torch.ones_like(gain), rtol=0, atol=1e-12)
 
 
-def test_the_way_back_is_the_transpose() -> None:
+def test_the_inverse_is_the_transpose() -> None:
     """The dual frame is the frame itself: <encode x, y> = <x, decode y>."""
     view = ConstantQ(bins_per_octave=4, low=400.0, hop=32)
     audio, features = noise(1, 1, 700).double(), noise(1, 2, view.bands, view.frames(700), seed=1).double()
@@ -75,7 +75,7 @@ def test_the_way_back_is_the_transpose() -> None:
     torch.testing.assert_close(there, (audio * view.decode(features, length=700)).sum())
 
 
-def test_a_coefficient_is_the_sound_through_a_filter() -> None:
+def test_a_coefficient_is_the_filtered_sound() -> None:
     view, audio, band = ConstantQ(bins_per_octave=4, low=400.0, hop=32), noise(1, 1, 900).double(), 9
     found = torch.complex(*view.encode(audio)[0, :, band].unbind())
     frames, lead = len(found), view._lead * view.hop
@@ -103,7 +103,7 @@ def test_a_sine_peaks_in_its_band_and_octaves_are_bins_per_octave_apart(bins_per
     assert view.centres[-1] == RATE / 2
 
 
-def test_a_click_is_where_it_was() -> None:
+def test_a_click_keeps_its_position() -> None:
     view, audio = ConstantQ(), torch.zeros(1, 1, 20_000)
     audio[..., 10_000] = 1
     level = magnitude(view.encode(audio))
@@ -131,7 +131,7 @@ def test_gradients_are_right() -> None:
         assert torch.autograd.gradcheck(part, audio, fast_mode=True)
 
 
-def test_lengths_of_the_transform_are_quick_ones() -> None:
+def test_sizes_of_the_transform_have_fast_ffts() -> None:
     assert [_fast_size(n) for n in (1, 2, 7, 97, 101, 1001)] == [2, 2, 8, 100, 108, 1024]
     view = ConstantQ()
     counts = [view.frames(n) for n in range(1, 60_000, 997)]
@@ -147,6 +147,6 @@ def test_lengths_of_the_transform_are_quick_ones() -> None:
         ({"form": "real"}, "form is 'real', allowed are 'complex', 'polar'"),
     ],
 )
-def test_settings_that_cannot_be(keys: dict, words: str) -> None:
+def test_impossible_settings_are_refused(keys: dict, words: str) -> None:
     with pytest.raises(ConfigError, match=words):
         ConstantQ(**keys)

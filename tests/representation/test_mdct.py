@@ -1,4 +1,4 @@
-"""The MDCT against its definition as a sum, and the laws that make it orthonormal."""
+"""The MDCT against its definition as a sum, and the conditions that make it orthonormal."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_the_transform_is_orthonormal(name: str) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(half=st.integers(1, 80), length=st.integers(1, 2000), name=st.sampled_from(WINDOWS))
-def test_comes_back_and_keeps_its_energy(half: int, length: int, name: str) -> None:
+def test_inversion_is_exact_and_energy_is_kept(half: int, length: int, name: str) -> None:
     window, audio = make_window(name, size=4 * half), noise(2, length, seed=length)
     values = mdct(audio, window=window)
     assert values.shape == (2, 2 * half, 1 + math.ceil(length / (2 * half)))
@@ -76,14 +76,14 @@ def test_comes_back_and_keeps_its_energy(half: int, length: int, name: str) -> N
     torch.testing.assert_close(values.square().sum(), audio.square().sum())
 
 
-def test_any_window_that_obeys_is_taken() -> None:
+def test_any_princen_bradley_window_is_accepted() -> None:
     rise = torch.linspace(0.01, math.pi / 2 - 0.01, 32, dtype=torch.float64)
     half = torch.sin((rise + (math.pi / 2 - rise.flip(0))) / 2)
     window, audio = torch.cat([half, half.flip(0)]), noise(300)
     torch.testing.assert_close(imdct(mdct(audio, window=window), window=window, length=300), audio, rtol=0, atol=1e-11)
 
 
-def test_a_tone_lies_in_few_coefficients() -> None:
+def test_a_tone_has_few_large_coefficients() -> None:
     time = torch.arange(44_100) / 44_100
     energy = Mdct(window="kbd").encode(torch.sin(2 * math.pi * 1000 * time)[None, None])[0, 0, :, 5:-5].square()
     at = round(1000 / (22_050 / 1024))

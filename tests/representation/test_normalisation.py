@@ -1,4 +1,4 @@
-"""Normalised features: statistics against plain formulas, the way back, padding, and hostile instrument files."""
+"""Normalised features: statistics against plain formulas, inversion, padding, and hostile instrument files."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def snr_db(wanted: torch.Tensor, found: torch.Tensor) -> float:
     return float(10 * torch.log10(wanted.double().square().sum() / error.clamp_min(1e-300)))
 
 
-def test_moments_are_those_of_everything_at_once() -> None:
+def test_running_moments_equal_those_of_all_values() -> None:
     pieces = [1000 + (1 + k) * noise(2, 2, 3, 40 + k, seed=k) for k in range(5)]
     moments = Moments(2, 3)
     for piece in pieces:
@@ -64,7 +64,7 @@ def test_moments_are_those_of_everything_at_once() -> None:
     torch.testing.assert_close(span.shift, whole.min().float().expand(2, 1, 1))
 
 
-def test_a_large_mean_does_not_swallow_a_small_deviation() -> None:
+def test_a_small_deviation_is_accurate_beside_a_large_mean() -> None:
     moments = Moments(1, 1)
     for seed in range(50):
         moments.update(1e6 + noise(1, 1, 1, 200, seed=seed).double() * 1e-3)
@@ -84,7 +84,7 @@ def test_padding_does_not_count() -> None:
 
 @pytest.mark.parametrize("kind", FITTED)
 @pytest.mark.parametrize("name", sorted(REPRESENTATIONS))
-def test_the_corpus_becomes_what_the_kind_says(name: str, kind: str) -> None:
+def test_normalised_features_have_the_statistics_of_their_kind(name: str, kind: str) -> None:
     view = make(name, kind)
     seen = torch.cat([view.encode(sound[None]) for sound in corpus()], -1)[0].double()
     kinds = [part.kind for part in view.view.axes(1).parts]
@@ -148,7 +148,7 @@ def test_silence_is_silence_and_gradients_flow() -> None:
     assert view.encode(audio.detach().double()).dtype == torch.float64
 
 
-def test_what_is_wrong_is_named() -> None:
+def test_errors_name_the_wrong_value() -> None:
     view = make("mdct", "band", fit=False)
     for use in (lambda: view.encode(torch.zeros(1, 1, 9)), view.state):
         with pytest.raises(ConfigError, match="'band' is not fitted; call fit"):
@@ -170,7 +170,7 @@ def test_what_is_wrong_is_named() -> None:
             Moments(1, 2).update(torch.zeros(1, 1, 2, 3), frames=frames)
 
 
-def test_a_preset_says_it_and_the_one_shot_model_refuses_it() -> None:
+def test_normalisation_is_a_preset_key_that_the_one_shot_model_refuses() -> None:
     content: dict[str, Any] = {"representation": {"name": "bands"}, "model": {"name": "oneshot"}}
     assert make_config(content).representation["normalisation"] == "none"
     words = (
@@ -182,7 +182,7 @@ def test_a_preset_says_it_and_the_one_shot_model_refuses_it() -> None:
         load_preset(changes=["representation.normalisation=x"])
 
 
-def test_training_fits_it_to_the_training_clips(tiny: Tiny) -> None:
+def test_training_fits_normalisation_to_the_training_clips(tiny: Tiny) -> None:
     corpus = Corpus.open(tiny.corpus)
     view = make("mdct", "band", fit=False)
     assert fit_normalisation(view, corpus) is view
@@ -211,7 +211,7 @@ def normalised_file(tiny: Tiny, tmp_path: Path) -> Path:
     return path
 
 
-def test_it_travels_with_the_instrument(normalised_file: Path) -> None:
+def test_normalisation_is_saved_in_the_instrument_file(normalised_file: Path) -> None:
     found = read_instrument(normalised_file).representation
     assert isinstance(found, Normalised)
     wanted = Normalised(found.view, "band")
@@ -243,7 +243,7 @@ def test_hostile_files_are_refused(normalised_file: Path, change: Any, words: st
         read_instrument(normalised_file)
 
 
-def test_figures_that_no_setting_names_are_refused(tiny: Tiny, tmp_path: Path) -> None:
+def test_statistics_without_a_setting_are_refused(tiny: Tiny, tmp_path: Path) -> None:
     with safe_open(tiny.file, "pt") as file:
         metadata = file.metadata()
     path = tmp_path / "odd.safetensors"
@@ -252,7 +252,7 @@ def test_figures_that_no_setting_names_are_refused(tiny: Tiny, tmp_path: Path) -
         read_instrument(path)
 
 
-def test_a_normaliser_checks_its_figures() -> None:
+def test_a_normaliser_checks_shift_and_scale() -> None:
     one = torch.ones(1, 1, 1)
     for shift, scale in ((one, 0 * one), (one * torch.inf, one), (torch.ones(1, 2, 1), torch.ones(1, 2, 1)), (one.int(), one)):
         with pytest.raises(ConfigError, match="normalisation 'range'"):

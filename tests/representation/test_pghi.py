@@ -1,4 +1,4 @@
-"""Phase-gradient heap integration: close to the truth on tones, chirps and clicks, seeded, and the same in a stream."""
+"""PGHI: accurate on tones, chirps and clicks, seeded, and equal in a stream."""
 
 from __future__ import annotations
 
@@ -55,12 +55,12 @@ def recovered_db(audio: torch.Tensor, *, hop: int = HOP, **options: object) -> f
         *[(click(), hop, bound) for hop, bound in ((256, -15), (128, -20))],  # at 512 only two frames see it
     ],
 )
-def test_alone_it_is_close_where_random_phase_is_not(audio: torch.Tensor, hop: int, bound: float) -> None:
+def test_pghi_without_iterations_is_better_than_random_phase(audio: torch.Tensor, hop: int, bound: float) -> None:
     assert recovered_db(audio, hop=hop, method="pghi") < bound
     assert recovered_db(audio, hop=hop, method="fast-griffin-lim", iterations=0) > bound + 3  # it is the phase that makes it
 
 
-def test_slopes_are_those_of_the_true_phase() -> None:
+def test_phase_steps_are_those_of_the_true_phase() -> None:
     audio = chirp()
     spectrum = stft(audio[None, None], n_fft=N_FFT, hop=HOP)[0, 0]
     phase = integrate_phase(spectrum.abs(), n_fft=N_FFT, hop=HOP)
@@ -74,7 +74,7 @@ def test_slopes_are_those_of_the_true_phase() -> None:
 
 
 @pytest.mark.parametrize("index", [0, 1, 2, 3])
-def test_it_is_the_better_start(index: int) -> None:
+def test_pghi_is_a_better_initial_phase(index: int) -> None:
     audio = drum(index, seconds=0.3)[0]
     random = recovered_db(audio, method="fast-griffin-lim", iterations=16)
     assert recovered_db(audio, method="pghi+griffin-lim", iterations=16) < random - 1
@@ -116,7 +116,7 @@ def test_silence_around_a_sound_stays_silent() -> None:
     assert found[10_200:].abs().max() == 0
 
 
-def test_batches_are_sounds_on_their_own() -> None:
+def test_sounds_of_a_batch_are_independent() -> None:
     sounds = torch.stack([drum(index)[0, :4_000] for index in (0, 1, 2, 3)])
     magnitude = torch.stack([magnitude_of(sound) for sound in sounds]).reshape(2, 2, N_FFT // 2 + 1, -1)
     found = recover_phase(magnitude, n_fft=N_FFT, hop=HOP, length=4_000, iterations=2)
@@ -124,7 +124,7 @@ def test_batches_are_sounds_on_their_own() -> None:
     assert torch.equal(found[1, 0], recover_phase(magnitude[1, 0], n_fft=N_FFT, hop=HOP, length=4_000, iterations=2))
 
 
-def test_griffin_lim_from_the_true_phase_is_there_at_once() -> None:
+def test_griffin_lim_keeps_the_true_phase() -> None:
     spectrum = stft(drum(1)[None], n_fft=N_FFT, hop=HOP)[0, 0]
     length = drum(1).shape[-1]
     found = griffin_lim(spectrum.abs(), n_fft=N_FFT, hop=HOP, length=length, iterations=1, phase=spectrum.angle())
@@ -132,7 +132,7 @@ def test_griffin_lim_from_the_true_phase_is_there_at_once() -> None:
 
 
 @pytest.mark.parametrize("look_ahead", [True, False])
-def test_a_stream_equals_the_whole_however_it_is_cut(look_ahead: bool) -> None:
+def test_a_stream_equals_the_whole_sound_for_any_grouping_of_frames(look_ahead: bool) -> None:
     magnitude = magnitude_of(drum(1)[0])
     options = {"n_fft": N_FFT, "hop": HOP, "look_ahead": look_ahead, "seed": 5}
     whole = stream_phase(magnitude, **options)
@@ -147,14 +147,14 @@ def test_a_stream_equals_the_whole_however_it_is_cut(look_ahead: bool) -> None:
 
 @pytest.mark.parametrize(("audio", "bound"), [(tone(), -26), (chirp(), -24)], ids=["tone", "chirp"])
 @pytest.mark.parametrize("look_ahead", [True, False])
-def test_a_stream_is_close(audio: torch.Tensor, bound: float, look_ahead: bool) -> None:
+def test_a_stream_is_accurate(audio: torch.Tensor, bound: float, look_ahead: bool) -> None:
     magnitude = magnitude_of(audio)
     phase = stream_phase(magnitude, n_fft=N_FFT, hop=HOP, look_ahead=look_ahead)
     found = griffin_lim(magnitude, n_fft=N_FFT, hop=HOP, length=len(audio), iterations=0, phase=phase)
     assert convergence_db(magnitude, found) < bound
 
 
-def test_a_stream_hears_no_future() -> None:
+def test_a_stream_is_causal() -> None:
     magnitude = magnitude_of(drum(1)[0])
     changed = magnitude.clone()
     changed[:, 12:] = 0.3
@@ -169,7 +169,7 @@ def test_a_stream_of_silence_is_finite() -> None:
     assert torch.isfinite(phase).all()
 
 
-def test_gamma_is_of_the_gaussian_nearest_to_the_window() -> None:
+def test_gamma_is_that_of_the_nearest_gaussian() -> None:
     time = (np.arange(4096) - 2048) / 4096
     shapes = {
         "hann": 0.5 + 0.5 * np.cos(2 * np.pi * time),
@@ -202,7 +202,7 @@ def test_gamma_is_of_the_gaussian_nearest_to_the_window() -> None:
         ({"magnitude": torch.ones(513, 4, dtype=torch.int32)}, "int32"),
     ],
 )
-def test_refuses_what_makes_no_sense(change: dict[str, object], words: str) -> None:
+def test_invalid_arguments_are_refused(change: dict[str, object], words: str) -> None:
     given = {"magnitude": torch.ones(513, 4), "n_fft": N_FFT, "hop": HOP, "length": 3 * HOP} | change
     with pytest.raises((ConfigError, ShapeError), match=words):
         recover_phase(given.pop("magnitude"), **given)

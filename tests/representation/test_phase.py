@@ -1,4 +1,4 @@
-"""Griffin-Lim against a slow loop over frames, and what it promises."""
+"""Griffin-Lim against a slow loop over frames, its convergence and seeds."""
 
 from __future__ import annotations
 

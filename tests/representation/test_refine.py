@@ -1,4 +1,4 @@
-"""Bands instead of bins as what is known, reflections, and descent on the samples: each must earn its place."""
+"""Projection to bands, RAAR and refinement on the samples: each must reduce the error."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def noise(length: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("kind", [Bands, Mel, LogStft])
-def test_reflections_that_keep_to_what_is_known_come_nearer(kind: type[Bands]) -> None:
+def test_raar_with_bands_is_more_accurate(kind: type[Bands]) -> None:
     old, new = ([back(kind(method=method), sound) for sound in SOUNDS] for method in ("pghi+griffin-lim", "pghi+raar"))
     assert sound_error(SOUNDS, new).mean() < sound_error(SOUNDS, old).mean() - 0.02
 
@@ -43,7 +43,7 @@ def test_noise_keeps_its_grain_where_bands_are_wide() -> None:
     assert grainy < 0.5 * smooth
 
 
-def test_agreeing_scales_bands_and_leaves_what_lies_between() -> None:
+def test_projection_to_bands_keeps_the_distribution_within_a_band() -> None:
     generator = torch.Generator().manual_seed(0)
     spectrum = torch.view_as_complex(torch.randn(3, 6, 2, generator=generator))
     member = torch.tensor([0, 1, 1, 2, 2, 2])
@@ -69,7 +69,7 @@ def test_limits_of_cells_on_the_floor() -> None:
     torch.testing.assert_close(most, torch.tensor([[0.0, 0.0], [1e-8, 0.0]]))  # beside a heard cell; not in a silent frame
 
 
-def test_a_true_spectrum_stays_where_it_is() -> None:
+def test_a_consistent_spectrum_is_a_fixed_point() -> None:
     sound = drum(1)[:, :4_000].double()
     spectrum = spectra(sound[None], n_fft=256, hop=64)[0, 0]
     grid, project = StftGrid(n_fft=256, hop=64, length=4_000, like=sound), project_to_bins(spectrum.abs())
@@ -79,7 +79,7 @@ def test_a_true_spectrum_stays_where_it_is() -> None:
 
 
 @pytest.mark.parametrize("view", [Bands, LogStft, Mel, Magnitude])
-def test_refining_fits_the_features_better(view: type[Bands]) -> None:
+def test_refinement_reduces_the_error_of_the_features(view: type[Bands]) -> None:
     plain, finer = view(iterations=8), view(iterations=8, refine=12)
     for sound in SOUNDS[1:3]:
         features = plain.encode(sound[None])
@@ -87,7 +87,7 @@ def test_refining_fits_the_features_better(view: type[Bands]) -> None:
         assert apart[1] < 0.95 * apart[0]
 
 
-def test_refining_is_repeatable_and_sounds_do_not_meet() -> None:
+def test_refinement_is_repeatable_and_sounds_are_independent() -> None:
     view = Bands(iterations=4, refine=4, channels=2)
     sounds = torch.stack([torch.cat([drum(k, seconds=0.05), 0.5 * drum(k + 1, seconds=0.05)]) for k in (0, 1)])
     features = view.encode(sounds)
@@ -99,7 +99,7 @@ def test_refining_is_repeatable_and_sounds_do_not_meet() -> None:
 
 
 @pytest.mark.parametrize("view", [Bands, LogStft, Mel, Magnitude])
-def test_silence_behind_a_sound_stays_silent(view: type[Bands]) -> None:
+def test_silence_after_a_sound_stays_silent(view: type[Bands]) -> None:
     sound = torch.zeros(1, 20_000)
     sound[:, :6_000] = drum(1)[:, :6_000]
     for refine_steps in (0, 5):
@@ -109,7 +109,7 @@ def test_silence_behind_a_sound_stays_silent(view: type[Bands]) -> None:
     assert torch.equal(back(silent, torch.zeros(1, 5_000)), torch.zeros(1, 5_000))
 
 
-def test_refuses_what_makes_no_sense() -> None:
+def test_invalid_arguments_are_refused() -> None:
     with pytest.raises(ConfigError, match="50 is usual"):
         refine(torch.ones(1, 9), torch.ones(1, 5, 1), encode=lambda audio: audio, decibels=True, steps=-1)
     with pytest.raises(ShapeError, match="channels, time"):

@@ -1,4 +1,4 @@
-"""Every representation keeps the promises of the base class; the exact ones give back the same samples."""
+"""The contract of all representations, whatever their names; exact ones decode to the same samples."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ def snr_db(wanted: torch.Tensor, found: torch.Tensor) -> float:
     return float(10 * torch.log10(wanted.double().square().sum() / error.clamp_min(1e-300)))
 
 
-# --- promises of every representation -------------------------------------------------------------------------------------
+# --- contract of every representation -------------------------------------------------------------------------------------
 
 
-def test_all_are_there() -> None:
+def test_all_representations_are_registered() -> None:
     wanted = {
         "bands",
         "waveform",
@@ -69,7 +69,7 @@ def test_old_names_still_work(old: str, new: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_argument_that_data_does_not_decide_is_a_key(name: str) -> None:
+def test_every_constructor_argument_but_rate_and_channels_is_a_key(name: str) -> None:
     arguments = set(inspect.signature(REPRESENTATIONS[name]).parameters) - DATA
     assert set(settings_of(REPRESENTATIONS[name]).model_fields) == arguments | {"normalisation"}
     for channels in (1, 2):
@@ -79,7 +79,7 @@ def test_every_argument_that_data_does_not_decide_is_a_key(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_any_length_in_the_same_out(name: str) -> None:
+def test_decoded_audio_has_the_same_length(name: str) -> None:
     view = make(name)
 
     @settings(max_examples=12, deadline=None)
@@ -110,7 +110,7 @@ def test_edges_of_windows(name: str, channels: int) -> None:
 
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("name", NAMES)
-def test_silence_comes_back_as_silence(name: str, channels: int) -> None:
+def test_silence_is_decoded_as_silence(name: str, channels: int) -> None:
     view = make(name, channels=channels)
     for length in (1, 300, 9000):
         silence = torch.zeros(2, channels, length)
@@ -129,7 +129,7 @@ def test_silence_after_the_end_stays_silent(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_lies_beyond_the_lengths_is_silence(name: str) -> None:
+def test_audio_beyond_the_lengths_counts_as_silence(name: str) -> None:
     view, audio = make(name), noise(2, 1, 6000)
     cut = audio.clone()
     cut[0, :, 2000:] = 0
@@ -153,7 +153,7 @@ def test_a_sound_does_not_depend_on_its_batch(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_seed_decides_the_invented_phase_and_nothing_else(name: str) -> None:
+def test_the_seed_changes_random_phases_only(name: str) -> None:
     # From a random start; PGHI invents phase only where there is next to nothing.
     searches = "method" in settings_of(REPRESENTATIONS[name]).model_fields
     view = make(name, method="fast-griffin-lim") if searches else make(name)
@@ -252,12 +252,12 @@ def test_the_remedy_for_empty_mel_bands_works() -> None:
         make("mel", bands=most + 1)
 
 
-# --- exact ways back ------------------------------------------------------------------------------------------------------
+# --- exact inversion ------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("channels", [1, 2])
 @pytest.mark.parametrize("name", EXACT)
-def test_exact_views_give_back_the_samples(name: str, channels: int) -> None:
+def test_exact_views_decode_to_the_same_samples(name: str, channels: int) -> None:
     view = make(name, channels=channels)
     lengths = EDGES + torch.randint(1, 12_000, (80 // channels,), generator=torch.Generator().manual_seed(channels)).tolist()
     worst = min(

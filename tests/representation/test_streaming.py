@@ -1,4 +1,4 @@
-"""Audio from magnitudes as they come: the same however it is cut, a fixed latency, no clicks, exact silence."""
+"""Audio from a stream of magnitudes: independent of the grouping of frames, fixed latency, no clicks, exact silence."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ WHOLE = {
 
 @settings(max_examples=12, deadline=None)
 @given(sizes=st.lists(st.integers(0, 9), max_size=20), look_ahead=st.booleans())
-def test_the_same_however_it_is_cut(sizes: list[int], look_ahead: bool) -> None:
+def test_audio_does_not_depend_on_the_grouping_of_frames(sizes: list[int], look_ahead: bool) -> None:
     stream = MagnitudeStream(n_fft=N_FFT, hop=HOP, look_ahead=look_ahead)
     pieces, at = [], 0
     for size in [*sizes, MAGNITUDE.shape[1]]:
@@ -65,7 +65,7 @@ def test_equals_the_whole_sound_offline(n_fft: int, hop: int, look_ahead: bool) 
 
 
 @pytest.mark.parametrize("look_ahead", [True, False])
-def test_latency_is_what_it_says(look_ahead: bool) -> None:
+def test_measured_latency_is_the_stated_one(look_ahead: bool) -> None:
     click = torch.zeros(8_000)
     click[3_000] = 1.0
     stream = MagnitudeStream(n_fft=N_FFT, hop=64, look_ahead=look_ahead)
@@ -88,7 +88,7 @@ def test_a_pure_tone_stays_pure(hz: float, look_ahead: bool) -> None:
     assert float((found[4_000:12_192].diff()).abs().max()) < 1.05 * 0.5 * 2 * math.pi * hz / RATE  # no jump anywhere
 
 
-def test_silence_is_exact_and_sound_after_it_is_heard() -> None:
+def test_silence_is_exact_and_a_sound_after_it_is_audible() -> None:
     stream = MagnitudeStream(n_fft=N_FFT, hop=HOP)
     assert torch.equal(stream.push(torch.zeros(257, 40)), torch.zeros(40 * HOP))
     assert float(stream.push(MAGNITUDE).abs().max()) > 0.05
@@ -97,7 +97,7 @@ def test_silence_is_exact_and_sound_after_it_is_heard() -> None:
     assert stream.flush().shape == (stream.latency,)
 
 
-def test_reset_and_flush_start_anew() -> None:
+def test_reset_and_flush_return_to_the_initial_state() -> None:
     stream = MagnitudeStream(n_fft=N_FFT, hop=HOP)
     stream.push(MAGNITUDE[:, :7])
     stream.reset()
@@ -107,7 +107,7 @@ def test_reset_and_flush_start_anew() -> None:
     assert stream.push(MAGNITUDE[:, :0]).shape == (0,)
 
 
-def test_streams_beside_each_other_do_not_meet() -> None:
+def test_parallel_streams_are_independent() -> None:
     def run(_: int) -> torch.Tensor:
         stream = MagnitudeStream(n_fft=N_FFT, hop=HOP)
         return torch.cat([*(stream.push(piece) for piece in MAGNITUDE.split(3, dim=1)), stream.flush()])
@@ -126,7 +126,7 @@ def test_one_stream_pushed_from_many_threads_stays_whole() -> None:
     assert torch.equal(stream.flush(), alone.flush())
 
 
-def test_bands_stream_too() -> None:
+def test_bands_are_streamed() -> None:
     view = Bands(n_fft=N_FFT, hop=HOP, bands=100)
     level = view.encode(DRUM[None, None])[0, 0]
     spread = partial(view.magnitude, loudest=level.max())
@@ -137,7 +137,7 @@ def test_bands_stream_too() -> None:
     assert float(whole.square().sum()) == pytest.approx(float(DRUM.square().sum()), rel=0.3)
 
 
-def test_faster_than_the_sound_and_of_one_size() -> None:
+def test_a_stream_is_faster_than_real_time_in_constant_memory() -> None:
     stream = MagnitudeStream(n_fft=1024, hop=256)
     frames = magnitude_of(tone(440.0, length=44_100), n_fft=1024, hop=256)
     stream.push(frames[:, :8])  # compiles
@@ -149,7 +149,7 @@ def test_faster_than_the_sound_and_of_one_size() -> None:
     assert len(stream._phases._levels) <= 3
 
 
-def test_refuses_what_makes_no_sense() -> None:
+def test_invalid_arguments_are_refused() -> None:
     with pytest.raises(ConfigError, match="divisor"):
         MagnitudeStream(n_fft=512, hop=100)
     stream = MagnitudeStream(n_fft=N_FFT, hop=HOP)

@@ -1,4 +1,4 @@
-"""What the numbers of each representation mean: against the STFT, closed forms and plain formulas."""
+"""The values of each representation against the STFT, closed forms and plain formulas."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_instantaneous_frequency_of_a_tone_is_its_frequency(hz: float) -> None:
     torch.testing.assert_close(found, torch.full_like(found, hz), rtol=0, atol=0.05)
 
 
-def test_instantaneous_frequency_takes_values_of_a_model() -> None:
+def test_instantaneous_frequency_decodes_values_off_the_grid() -> None:
     view = InstantaneousFrequency()
     features = view.encode(sine(440.0, 20_000, amplitude=0.5))
     near = view.decode(features + 1e-4 * noise(*features.shape), length=20_000)
@@ -96,7 +96,7 @@ def test_magnitude_follows_source_b() -> None:
     assert float(full_scale[0, 0, 100, 10]) == pytest.approx(1.0, abs=1e-3)
 
 
-def test_the_floor_of_magnitude_lies_under_full_scale_or_under_the_peak() -> None:
+def test_the_floor_of_magnitude_is_relative_to_full_scale_or_the_peak() -> None:
     tone = sine(1000.0, 20_000)
     for gain, kept in ((1e-3, True), (1e-4, False)):
         assert bool(Magnitude().encode(gain * tone).any()) is kept
@@ -119,7 +119,7 @@ def test_companding_is_undone() -> None:
 
 
 @pytest.mark.parametrize("length", [1023, 2047, 4095, 21_480])
-def test_nothing_is_blown_up_at_the_end_at_half_overlap(length: int) -> None:
+def test_the_end_is_not_amplified_at_half_overlap(length: int) -> None:
     """At hop = n_fft / 2 the last samples lie under the very edge of one window."""
     audio, view = noise(1, 1, length), Magnitude()
     assert view.decode(view.encode(audio), length=length).abs().max() < 2 * audio.abs().max()
@@ -143,7 +143,7 @@ def test_mel_is_a_mean_over_bins_and_flat_noise_is_flat() -> None:
     assert middle.max() / middle.min() < 1.3
 
 
-def test_the_way_back_from_mel_beats_a_pseudo_inverse() -> None:
+def test_inversion_of_mel_is_better_than_a_pseudo_inverse() -> None:
     view = Mel()
     inverse = torch.linalg.pinv(view.filters)
     for index in range(4):
@@ -178,7 +178,7 @@ def test_spectrum_with_all_bins_and_phase_loses_nothing() -> None:
         assert 20 * math.log10(float(error)) < -115
 
 
-def test_one_spectrum_with_phase_says_itself_again_even_with_bins_missing() -> None:
+def test_a_single_spectrum_with_phase_encodes_to_itself_after_decoding() -> None:
     view, audio = Spectrum(phase=True), noise(1, 1, 4096)
     back = view.decode(view.encode(audio), length=4096)
     again = view.decode(view.encode(back), length=4096)
@@ -220,7 +220,7 @@ def test_a_single_spectrum_without_phase_sounds_steady() -> None:
             assert (view.encode(back) - wanted).norm() < 0.12 * wanted.norm()
 
 
-def test_spectrum_without_phase_gives_the_tone_back() -> None:
+def test_spectrum_without_phase_reconstructs_a_tone() -> None:
     view = Spectrum()
     for length in (4096, 30_000):
         tone = sine(1000.0, length, amplitude=0.5)
@@ -232,7 +232,7 @@ def test_spectrum_without_phase_gives_the_tone_back() -> None:
 
 
 @pytest.mark.parametrize(("n_fft", "hop", "length"), [(256, 64, 1), (256, 64, 256), (256, 64, 257), (256, 128, 1000), (256, 256, 999)])
-def test_the_grid_of_the_phase_search_is_that_of_spectrum(n_fft: int, hop: int, length: int) -> None:
+def test_the_grid_of_phase_retrieval_is_that_of_spectrum(n_fft: int, hop: int, length: int) -> None:
     view = Spectrum(n_fft=n_fft, hop=hop, bands=n_fft // 2 + 1)
     audio, options = noise(length).double(), {"n_fft": n_fft, "hop": hop, "length": length, "window": view._window, "centred": False}
     grid, wanted = StftGrid(**options, like=audio, min_overlap=0.0), view._spectra(audio)
@@ -243,7 +243,7 @@ def test_the_grid_of_the_phase_search_is_that_of_spectrum(n_fft: int, hop: int, 
     torch.testing.assert_close(grid.project(other), view._spectra(view._to_audio(other, length=length)), rtol=0, atol=1e-9)
 
 
-def test_spectra_that_overlap_get_their_phase_from_their_slopes() -> None:
+def test_overlapping_spectra_get_their_phase_from_pghi() -> None:
     """Nearer to the features than from random phases, on average; what does not overlap starts from those whatever the method."""
     keys = {"n_fft": 1024, "hop": 256, "bands": 513}
     old, new = Spectrum(**keys, method="fast-griffin-lim"), Spectrum(**keys)
