@@ -78,11 +78,6 @@ def _fit(audio: Tensor, time: int) -> Tensor:
     return torch.nn.functional.pad(audio[:, :time], (0, max(0, time - audio.shape[1])))
 
 
-def mel_power(audio: Tensor, *, bands: int = BANDS) -> Tensor:
-    """Mel power spectrogram of mono 44.1 kHz audio: `(batch, time) -> (batch, bands, 1 + time // 256)`."""
-    return mel_bands(power_spectra(audio), bands=bands)
-
-
 @torch.no_grad()
 def tile_flatness(power: Tensor) -> tuple[Tensor, Tensor]:
     """Flatness and level of every tile in dB: power spectrogram `(batch, 513, frames) -> 2 × (batch, bands, steps)`.

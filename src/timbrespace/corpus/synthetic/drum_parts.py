@@ -132,6 +132,19 @@ def room(sampler: ParameterSampler, wave: Wave, *, seconds: float, wet: float, d
     return out + wet * signal.fftconvolve(out, tail)[: out.size]
 
 
+def drawn_room(
+    sampler: ParameterSampler, wave: Wave, *, seconds: tuple[float, float], wet: tuple[float, float], dark: tuple[float, float]
+) -> Wave:
+    """The wave in a `room` whose parameters are drawn: seconds and dark log-uniform, wet uniform between the given limits."""
+    return room(
+        sampler,
+        wave,
+        seconds=sampler.log_uniform("room_s", *seconds),
+        wet=sampler.uniform("room", *wet),
+        dark=sampler.log_uniform("room_hz", *dark),
+    )
+
+
 def level(wave: Wave) -> Wave:
     """The wave scaled to a peak of 1."""
     return wave / (np.abs(wave).max() + 1e-12)

@@ -9,6 +9,7 @@ import numpy as np
 
 from timbrespace.corpus.synthetic.drum_parts import (
     decay,
+    drawn_room,
     filtered,
     level,
     mix,
@@ -48,13 +49,7 @@ def kick(sampler: ParameterSampler) -> Wave:
             sampler, [(120, 0, t60 * 0.6), (500, -8, t60 * 0.4), (2500, -14, 0.08), (8000, -22, 0.05)], time=time, attack=0.001
         )
         out += modes + 10 ** (sampler.uniform("skin_db", -26, -12) / 20) * level(skin)
-        return room(
-            sampler,
-            out,
-            seconds=sampler.log_uniform("room_s", 0.1, 0.4),
-            wet=sampler.uniform("room", 0, 0.12),
-            dark=sampler.log_uniform("room_hz", 800, 6000),
-        )
+        return drawn_room(sampler, out, seconds=(0.1, 0.4), wet=(0, 0.12), dark=(800, 6000))
     drive = sampler.log_uniform("drive", 2.0, 9.0) if style == "distorted" else sampler.uniform("drive", 0, 1.5)
     return saturate(out, drive, bias=sampler.uniform("bias", 0, 0.3)) * decay(time, max(0.25, 1.4 * t60), hold=0.06)
 
@@ -86,13 +81,7 @@ def snare(sampler: ParameterSampler) -> Wave:
     out = body_gain * level(body) + noise + 10 ** (sampler.uniform("stick_db", -20, 2) / 20) * stick * (style != "brush")
     out = saturate(out, sampler.uniform("drive", 0, 3 if style == "electronic" else 1))
     if style in ("acoustic", "brush"):
-        out = room(
-            sampler,
-            out,
-            seconds=sampler.log_uniform("room_s", 0.12, 0.7),
-            wet=sampler.uniform("room", 0.02, 0.3),
-            dark=sampler.log_uniform("room_hz", 2000, 9000),
-        )
+        out = drawn_room(sampler, out, seconds=(0.12, 0.7), wet=(0.02, 0.3), dark=(2000, 9000))
     return out
 
 
@@ -102,10 +91,8 @@ def tom(sampler: ParameterSampler) -> Wave:
     pitch = sampler.log_uniform("pitch_hz", 65, 260)
     t60 = sampler.log_uniform("decay_s", 0.35, 2.2) * (120 / pitch) ** 0.25
     time = sampler.time(min(1.9, 1.5 * t60))
-    bend, drop = (
-        sampler.log_uniform("sweep_ratio", 1.03, 2.2 if style == "electronic" else 1.25),
-        sampler.log_uniform("sweep_s", 0.02, 0.15),
-    )
+    bend = sampler.log_uniform("sweep_ratio", 1.03, 2.2 if style == "electronic" else 1.25)
+    drop = sampler.log_uniform("sweep_s", 0.02, 0.15)
     count = 2 if style == "electronic" else 8
     out = np.zeros(time.size)
     for k in range(count):
@@ -120,13 +107,7 @@ def tom(sampler: ParameterSampler) -> Wave:
     )
     out = saturate(out, sampler.uniform("drive", 0, 1.5))
     if style == "acoustic":
-        out = room(
-            sampler,
-            out,
-            seconds=sampler.log_uniform("room_s", 0.15, 0.6),
-            wet=sampler.uniform("room", 0, 0.15),
-            dark=sampler.log_uniform("room_hz", 1000, 6000),
-        )
+        out = drawn_room(sampler, out, seconds=(0.15, 0.6), wet=(0, 0.15), dark=(1000, 6000))
     return out
 
 

@@ -9,13 +9,13 @@ from timbrespace.corpus.synthetic.drum_kit import drum_wave, synthetic_drum
 from timbrespace.corpus.synthetic.drum_parts import (
     bank,
     decay,
+    drawn_room,
     ending,
     filtered,
     level,
     mix,
     noise_bands,
     partials,
-    room,
     saturate,
     squares,
     sweep,
@@ -76,12 +76,7 @@ def tone(sampler: ParameterSampler) -> Wave:
         bands = [(1500, -3, sampler.log_uniform("tick_s", 0.01, 0.1)), (6000, 0, sampler.log_uniform("click_s", 0.005, 0.05))]
         wave = wave + 10 ** (sampler.uniform("tick_db", -30, 0) / 20) * level(noise_bands(sampler, bands, time=time))
     if sampler.chance(0.3):
-        seconds, wet, dark = (
-            sampler.log_uniform("room_s", 0.1, 0.8),
-            sampler.uniform("room", 0, 0.3),
-            sampler.log_uniform("room_hz", 1500, 9000),
-        )
-        wave = room(sampler, wave, seconds=seconds, wet=wet, dark=dark)
+        wave = drawn_room(sampler, wave, seconds=(0.1, 0.8), wet=(0, 0.3), dark=(1500, 9000))
     return saturate(wave, sampler.uniform("drive", 0, 4)) if sampler.chance(0.3) else wave
 
 
