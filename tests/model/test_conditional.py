@@ -41,7 +41,7 @@ BOTH = {"category": KINDS, "brightness": [100.0, 10_000.0], "velocity": [0.0, 12
 
 
 def test_labels_and_figures_as_numbers() -> None:
-    numbers = Conditions(BOTH).numbers(torch.tensor([[1.0, 1000.0, 127.0], [math.nan, math.nan, 0.0]]))
+    numbers = Conditions(BOTH).entries(torch.tensor([[1.0, 1000.0, 127.0], [math.nan, math.nan, 0.0]]))
     wanted = [[0, 1, 0, 0.0, 1, 1.0, 1], [0, 0, 0, 0, 0, -1.0, 1]]  # 1000 Hz: half way in proportion
     assert numbers == pytest.approx(torch.tensor(wanted), abs=1e-6)
 
@@ -50,7 +50,7 @@ def test_what_is_asked_is_what_the_facts_of_such_a_sound_give() -> None:
     conditions = Conditions(BOTH)
     asked = conditions.asked({"category": "snare", "brightness": "3000", "velocity": 64})
     facts = torch.tensor([[2.0, 3000.0, 64.0]])
-    assert [asked[place] for place in range(conditions.size)] == pytest.approx(conditions.numbers(facts)[0].tolist())
+    assert [asked[place] for place in range(conditions.size)] == pytest.approx(conditions.entries(facts)[0].tolist())
     assert set(conditions.asked({"velocity": 5})) == {5, 6}
 
 
@@ -68,7 +68,7 @@ def test_settled_numbers_are_those_of_a_sound(drawn: list[float]) -> None:
 
 def test_a_share_is_forgotten_of_each_and_of_all() -> None:
     conditions = Conditions(BOTH)
-    numbers = conditions.numbers(torch.tensor([[0.0, 500.0, 100.0]])).expand(20_000, -1)
+    numbers = conditions.entries(torch.tensor([[0.0, 500.0, 100.0]])).expand(20_000, -1)
     torch.manual_seed(0)
     kept = conditions.dropped(numbers, share=0.2)
     known = torch.stack([kept[:, :3].sum(1), kept[:, 4], kept[:, 6]], 1) > 0
@@ -82,10 +82,10 @@ def test_a_share_is_forgotten_of_each_and_of_all() -> None:
     [
         ({"category": ["kick"]}, "two or more"),
         ({"category": ["kick", "kick"]}, "none twice"),
-        ({"velocity": [3.0, 3.0]}, "two rising figures"),
+        ({"velocity": [3.0, 3.0]}, "two rising numbers"),
         ({"velocity": [1.0, 2.0, 3.0]}, "lowest and highest"),
         ({"brightness": [0.0, 3.0]}, "above 0"),
-        ({"velocity": [-1e308, 1e308]}, "two rising figures"),
+        ({"velocity": [-1e308, 1e308]}, "two rising numbers"),
     ],
 )
 def test_impossible_conditions_are_refused(settings: dict[str, list[str] | list[float]], said: str) -> None:
@@ -99,10 +99,10 @@ def test_impossible_conditions_are_refused(settings: dict[str, list[str] | list[
         ({"colour": "red"}, "no condition 'colour'; this instrument has category: hat, kick, snare; brightness: 100 to 1e\\+04"),
         ({"category": "tuba"}, "'tuba', allowed is one of hat, kick, snare"),
         ({"category": 1.0}, "allowed is one of"),
-        ({"velocity": "loud"}, "'loud', allowed are figures from 0 to 127"),
-        ({"velocity": math.nan}, "allowed are figures"),
-        ({"velocity": 1e9}, "allowed are figures"),
-        ({"brightness": -5.0}, "allowed are figures"),
+        ({"velocity": "loud"}, "'loud', allowed are numbers from 0 to 127"),
+        ({"velocity": math.nan}, "allowed are numbers"),
+        ({"velocity": 1e9}, "allowed are numbers"),
+        ({"brightness": -5.0}, "allowed are numbers"),
     ],
 )
 def test_what_cannot_be_played_is_refused(wanted: dict[str, str | float], said: str) -> None:
@@ -151,7 +151,7 @@ def test_the_class_that_is_told_is_played_whatever_the_latent() -> None:
         right = (peaks - torch.tensor([4, 12, 20]).repeat(50)).abs() <= 1
         untold = model.decode(torch.cat([torch.randn(150, 3), torch.zeros(150, 3)], 1)).features[:, 0, :, 0].argmax(1)
         found = model.evaluate(batch)
-        guessed = model.guessed(images, batch.lengths, model.conditions.unknown(600))
+        guessed = model.with_likely_labels(images, batch.lengths, model.conditions.unknown(600))
     assert float(right.float().mean()) > 0.85
     assert len({int(peak) for peak in untold if peak in (4, 12, 20)}) >= 2, "told nothing, it still plays more than one class"
     assert float((guessed[:, 0] == kinds).float().mean()) > 0.95
@@ -167,7 +167,7 @@ def test_a_figure_between_those_learned_is_met() -> None:
     learn(model, batch, steps=600)
     wanted = torch.tensor([5.0, 11.0, 17.0])
     with torch.no_grad():
-        z = torch.cat([torch.zeros(3, 3), model.conditions.numbers(wanted[:, None])], 1)
+        z = torch.cat([torch.zeros(3, 3), model.conditions.entries(wanted[:, None])], 1)
         images = model.decode(z).features[:, 0, :, 0].clamp_min(0)
     found = (images * torch.arange(24)).sum(1) / images.sum(1)
     assert found == pytest.approx(wanted, abs=0.8)
@@ -185,7 +185,7 @@ def test_latents_hold_what_is_known_for_certain() -> None:
 
 
 def test_a_model_that_learns_in_its_own_way_is_refused() -> None:
-    with pytest.raises(ConfigError, match="take dense, conv, conv-vae, raw or recurrent-clip"):
+    with pytest.raises(ConfigError, match="allowed are dense, conv, conv-vae, raw, recurrent-clip"):
         small({"category": KINDS}, name="vq", patch=1, prior=4, width=4)
     with pytest.raises(ConfigError, match=r"model\.inner"):
         make_config({"representation": {"name": "bands"}, "model": {"name": "conditional", "conditions": [], "inner": {"name": "oneshot"}}})

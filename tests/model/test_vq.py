@@ -150,15 +150,15 @@ def test_half_precision_does_not_touch_the_codes() -> None:
 @pytest.mark.parametrize("used", [1, 2, 8])
 def test_perplexity_of_codes_used_alike_is_their_number(used: int) -> None:
     indices = (torch.arange(16) % used)[:, None].expand(16, BOOKS)
-    figures = filled().figures(indices, torch.ones(16))
-    assert figures["perplexity"] == pytest.approx(used)
-    assert figures["codes used"] == pytest.approx(used / SIZE)
+    metrics = filled().metrics(indices, torch.ones(16))
+    assert metrics["perplexity"] == pytest.approx(used)
+    assert metrics["codes used"] == pytest.approx(used / SIZE)
 
 
 def test_perplexity_by_hand() -> None:
     indices = torch.tensor([[0, 0], [0, 1], [0, 2], [1, 3]])
     entropy = -(0.75 * math.log(0.75) + 0.25 * math.log(0.25))
-    assert filled().figures(indices, torch.ones(4))["perplexity"] == pytest.approx((math.exp(entropy) + 4) / 2)
+    assert filled().metrics(indices, torch.ones(4))["perplexity"] == pytest.approx((math.exp(entropy) + 4) / 2)
 
 
 # --- the model ------------------------------------------------------------------------------------------------------------
@@ -217,9 +217,9 @@ def test_encode_gives_codes_and_decode_takes_the_nearest() -> None:
     apart = torch.cdist(model.codebook.vectors[0], model.codebook.vectors[0]).fill_diagonal_(9).min()
     torch.testing.assert_close(model.decode(z + 0.1 * float(apart) / NUMBERS).features, model.decode(z).features)
     measured = model.evaluate(sounds())
-    assert measured.figures is not None
-    assert 1 <= measured.figures["perplexity"] <= SIZE
-    assert measured.figures["prior nats a code"] > 0
+    assert measured.metrics is not None
+    assert 1 <= measured.metrics["perplexity"] <= SIZE
+    assert measured.metrics["prior nats a code"] > 0
 
 
 @pytest.mark.parametrize("patch", [1, 2, 5, 6])

@@ -27,7 +27,7 @@ def load_preset(name: str | Path = "oneshot", *, changes: Iterable[str] = (), **
     name: of a shipped preset, or the path of a YAML file. changes: `key=value` texts such as `model.dims=16`. training: settings of
     the section `training` by keyword; `minutes` given so replaces the preset's `epochs`.
 
-    Raises ConfigError that names the key, the value and what is allowed.
+    Raises ConfigError with the key, the value and the allowed values.
     """
     from timbrespace.config.build import make_config  # imports PyTorch, which a list of presets does not need
 
@@ -61,7 +61,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigError(f"{path} does not exist; `timbrespace presets` lists what is shipped") from None
+        raise ConfigError(f"{path} does not exist; `timbrespace presets` lists those of the package") from None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read: {error}") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: an impossible date, a number of thousands of digits

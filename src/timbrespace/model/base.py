@@ -38,7 +38,7 @@ class Decoded(NamedTuple):
 class Batch(NamedTuple):
     """What a model learns from: `values (batch, …)`, see `Model.compress`, and true `lengths (batch,)` in samples.
 
-    conditions: of the sounds, `(batch, conditions)`, NaN where unknown, see `Conditioning`; None: nothing is known.
+    conditions: of the sounds, `(batch, conditions)`, NaN where unknown, see `Conditioning`; None: all are unknown.
     """
 
     values: Tensor
@@ -54,12 +54,12 @@ class Batch(NamedTuple):
 class Evaluation(NamedTuple):
     """How well a model does, without noise: `errors (batch,)` in the model's `unit`, `kl (dims,)` in nats a sound, mean over the batch.
 
-    figures: further metrics of a family, by name, over the batch.
+    metrics: further ones of a family, by name, over the batch.
     """
 
     errors: Tensor
     kl: Tensor
-    figures: dict[str, float] | None = None
+    metrics: dict[str, float] | None = None
 
 
 class Model(nn.Module, ABC):
@@ -115,7 +115,7 @@ class Model(nn.Module, ABC):
         """Returns the posterior of sounds, `(batch, dims)` or `(batch, dims, steps)`.
 
         features: `(batch, parts, bands, frames)`. lengths: true lengths in samples `(batch,)`. conditions: `(batch, conditions)`, NaN
-        where unknown; None: nothing is known.
+        where unknown; None: all are unknown.
         """
 
     @abstractmethod
@@ -165,7 +165,7 @@ class Model(nn.Module, ABC):
         """Sets the codec that `fit_codec` computed."""
 
     def compress(self, features: Tensor) -> Tensor:
-        """Returns what is learned from, `(batch, …)`, of prepared and stored features `(batch, cells)`. Here: reshaped only."""
+        """Returns the values of a Batch, `(batch, …)`, for prepared and stored features `(batch, cells)`. Here: reshaped only."""
         return features.unflatten(1, self.spec.shape)
 
     def initialise(self, batch: Batch) -> None:
@@ -195,7 +195,7 @@ class Model(nn.Module, ABC):
 def kl_to_normal(posterior: Posterior) -> Tensor:
     """Kullback-Leibler divergence to the unit Gaussian, closed form, nats a sound and dimension: `(batch, dims)`, summed over steps.
 
-    What is certain (log variance -inf) costs nothing.
+    Known values (log variance -inf) have a divergence of 0.
     """
     mean, log_variance = posterior
     certain = torch.isneginf(log_variance)

@@ -248,6 +248,6 @@ def evaluate(model: Model, sounds: Sounds, count: int, device: torch.device) -> 
             evaluation, share = model.evaluate(batch.to(device)), len(batch.lengths) / count
             errors.append(evaluation.errors)
             kl += float(evaluation.kl.sum()) * share
-            for name, value in (evaluation.figures or {}).items():
+            for name, value in (evaluation.metrics or {}).items():
                 metrics[name] = metrics.get(name, 0.0) + value * share
     return float(torch.cat(errors).mean()), kl, metrics

@@ -24,14 +24,14 @@ _TINY = 1e-6  # amplitude of a silent channel
 
 
 class Raw(ImageModel):
-    """Samples -> three convolutions -> channels in time, each divided by its own peak -> the same numbers back to samples.
+    """Samples -> convolutions -> channels in time, each divided by its peak -> transposed convolutions -> samples.
 
-    As source B has it, without padding: 88,200 samples -> 37 channels of 60 steps in -1…1 and 37 amplitudes = 2257 numbers -> 86,888
-    samples; what the mirror does not give back at the end (here 30 ms) is silence. Any view is taken: all its parts and bands are the
+    As in source B, without padding: 88,200 samples -> 37 channels of 60 steps in -1…1 and 37 amplitudes = 2257 numbers -> 86,888
+    samples; the end that the decoder does not reach (here 30 ms) is silence. Any view can be used: its parts and bands are the
     channels of the first layer, its frames are time.
 
-    channels, kernels, strides: one number a layer. activation: between layers. dims: none, and those numbers are the latent themselves;
-    a number, and dense layers of the widths `hidden`, ReLU between, lead from them to a latent of so many and back. bottleneck: see
+    channels, kernels, strides: one number a layer. activation: between layers. dims: latent size, reached by dense layers of the widths
+    `hidden` with ReLU between; null: the code itself is the latent. bottleneck: see
     `Bottleneck`; "gaussian" needs `dims`. The rest: see `ImageModel`.
     """
 
@@ -73,9 +73,9 @@ class Raw(ImageModel):
 
     @torch.no_grad()
     def initialise(self, batch: Batch) -> None:
-        """As principal components of blocks of samples, see `initialise_blocks`, and inside of their shapes and amplitudes.
+        """Sets convolutions to principal components of blocks, see `initialise_blocks`, and dense layers to those of the code.
 
-        A code with bounds stays as it was drawn.
+        A bounded code keeps its random weights.
         """
         if not self._begins:
             return

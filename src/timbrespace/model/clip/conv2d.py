@@ -1,4 +1,4 @@
-"""`conv`: a few convolutions over the picture and their transposed mirror, without anything else (source B)."""
+"""`conv`: convolutions over the image and their transposed mirror (source B)."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ from timbrespace.model.parts.likelihood import Kind as LikelihoodKind
 from timbrespace.model.parts.pca_init import carries, initialise_blocks, initialise_deviations
 from timbrespace.representation.spec import FeatureSpec
 
-_MOST_FILLING = 8  # times as long as the sound itself
+_MOST_PADDING = 8  # times the size of the image
 MOST_NUMBERS = 1 << 17  # of a code: beyond, an instrument would be larger than its sounds
 
 
 class Conv(ImageModel):
     """Image -> convolutions -> code, which is the latent -> transposed convolutions -> image.
 
-    As source B has it, without padding: 1025 x 83 -> 20 x 63 x 5 = 6300 numbers -> 1011 x 83, and what the mirror does not give back at
-    the end of either axis (here the 14 highest bins) is zero: silence. `dims` follows from the settings and the size of the image.
+    As in source B, without padding: 1025 x 83 -> 20 x 63 x 5 = 6300 numbers -> 1011 x 83. The end of an axis beyond the decoder's
+    reach (here the 14 highest bins) is zero: silence. `dims` follows from the settings and the size of the image.
 
-    channels, kernels, strides: one number a layer; kernels are square. activation, norm ("group" or none): between layers. pad: fill the
-    image up with zeros first: "short", where it is shorter than the layers need; "whole", so that every cell goes in and comes back;
-    "none", refuse short ones. bottleneck: "plain" or "bounded"; a code this long is no latent to draw from at will, so put a variational
-    autoencoder inside. The rest: see `ImageModel`.
+    channels, kernels, strides: one number a layer; kernels are square. activation, norm ("group" or none): between layers. pad: the
+    image with zeros: "short", where it is shorter than the layers need; "whole", so that all cells are coded and decoded; "none": raise an
+    error for short images. bottleneck: "plain" or "bounded"; so long a code cannot be sampled well, so nest a variational autoencoder
+    in it (model `staged`). The rest: see `ImageModel`.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Conv(ImageModel):
             )
         if pad not in ("none", "short", "whole"):
             raise ConfigError(f"model.pad is {pad!r}, allowed are none, short, whole")
-        seen = [_filled(size, kernels, strides, pad=pad) for size in (bands, frames)]
+        seen = [_padded_size(size, kernels, strides, pad=pad) for size in (bands, frames)]
         remedy = "a view with more {}" + (", or model.pad=short" if pad == "none" else "")
         along = [
             sizes(size, kernels, strides, axis=axis, remedy=remedy.format(axis))
@@ -96,7 +96,7 @@ class Conv(ImageModel):
 
     @torch.no_grad()
     def initialise(self, batch: Batch) -> None:
-        """As principal components of blocks, see `initialise_blocks`; codes with bounds, and layers that are not linear, stay as drawn."""
+        """Sets the layers to principal components of blocks, see `initialise_blocks`; bounded codes and layers with a norm stay random."""
         if not self._begins:
             return
         down, up = layers_of(self.encoder), layers_of(self.decoder)
@@ -112,10 +112,10 @@ class Conv(ImageModel):
         return fit(in_pieces(self.decoder, channels_last(z.unflatten(1, self.code)), cells=self._cells), self.spec.shape[1:])
 
 
-def _filled(size: int, kernels: Sequence[int], strides: Sequence[int], *, pad: str) -> int:
-    """What `size` cells of an axis are filled up to; settings that would see next to nothing but filling are left to be refused."""
+def _padded_size(size: int, kernels: Sequence[int], strides: Sequence[int], *, pad: str) -> int:
+    """Returns the padded size of an axis of `size` cells; `size` itself where nearly all would be padding, which `sizes` refuses."""
     shortest = least(kernels, strides)
-    if pad == "none" or shortest > _MOST_FILLING * size:
+    if pad == "none" or shortest > _MOST_PADDING * size:
         return size
     if pad == "short":
         return max(size, shortest)

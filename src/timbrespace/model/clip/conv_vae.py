@@ -1,4 +1,4 @@
-"""`conv-vae`: strided convolutions over the picture of a whole sound, a dense bottleneck, and a mirror without checkerboard (source D)."""
+"""`conv-vae`: strided convolutions over the image, a dense bottleneck, and a mirrored decoder without checkerboard (source D)."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ _MOST_WEIGHTS = 1 << 28  # of the dense layers either side of the latent
 class ConvVAE(ImageModel):
     """Image -> strided convolutions -> dense -> latent -> dense -> transposed convolutions -> image.
 
-    A kernel is twice its stride with half a stride of padding, so that the way back lays the same number of kernels over every cell,
-    also at the edges (where onsets are): sizes divide and multiply evenly, and no checkerboard arises. The image is filled up with zeros
-    (silence) to a multiple of the product of all strides, and the output cut back.
+    A kernel is twice its stride, with half a stride of padding, so that the decoder covers every cell by the same number of kernels,
+    also at the edges (where onsets are): sizes divide evenly, and there is no checkerboard. The image is padded with zeros (silence) to a
+    multiple of the product of all strides, and the output is cut back.
 
     dims: latent size. channels, strides: one number a layer, the same stride on both axes. norm: "group", of every sound by itself
-    over groups of channels, or none, which did better on drums; activation: between layers. bottleneck, likelihood: see `Bottleneck`,
+    over groups of channels, or none, which was better on drums; activation: between layers. bottleneck, likelihood: see `Bottleneck`,
     `Likelihood`. The rest: see `ImageModel`.
     """
 
@@ -85,7 +85,7 @@ class ConvVAE(ImageModel):
 
     @torch.no_grad()
     def initialise(self, batch: Batch) -> None:
-        """As principal components of blocks, see `initialise_blocks`, and of what those leave, where no norm and no tanh stands between."""
+        """Sets the layers to principal components of blocks, see `initialise_blocks`; with a norm or a tanh they stay random."""
         if not self._begins:
             return
         up = layers_of(self.decoder)
@@ -124,15 +124,15 @@ def _kernel(stride: int) -> int:
 
 
 def _down(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Module:
-    """Divides both axes by the stride, exactly."""
+    """Returns a layer that divides both axes by the stride exactly."""
     return nn.Conv2d(inputs, outputs, kernel, stride, padding=(kernel - stride) // 2)
 
 
 def _up(inputs: int, outputs: int, kernel: int, stride: int) -> nn.Module:
-    """Multiplies both axes by the stride, exactly; the edges go on outwards as they are, or they would come out at half their level.
+    """Returns a layer that multiplies both axes by the stride exactly; edges are repeated outwards, else they would have half the level.
 
-    At the start it interpolates on straight lines between cells: what it has to learn is smooth too, and 150 steps on drums ended at
-    8.0 dB with that instead of 9.4 dB with random kernels of the same size.
+    Its kernels start as linear interpolation between cells, because images are smooth: 150 steps on drums ended at 8.0 dB with it, at
+    9.4 dB with random kernels of the same size.
     """
     layer = nn.ConvTranspose2d(inputs, outputs, kernel, stride, padding=(kernel - stride) // 2 + stride)
     if stride > 1:

@@ -22,8 +22,8 @@ Widths = Annotated[tuple[Annotated[int, Field(ge=1, le=65_536)], ...], Field(max
 class Dense(ImageModel):
     """Image -> encoder layers -> latent -> decoder layers -> image, ReLU between.
 
-    encoder, decoder: widths of the hidden layers; layers: both from two numbers instead, see `interpolated`. sigmoid: a sigmoid at
-    the end, for images in 0…1. The rest: see `ImageModel`.
+    encoder, decoder: widths of the hidden layers. layers: both from two numbers instead, see `interpolated`. sigmoid: ends in a sigmoid,
+    for images in 0…1. The rest: see `ImageModel`.
     """
 
     def __init__(
@@ -42,12 +42,12 @@ class Dense(ImageModel):
         cells = spec.cells * spec.frames
         if (found := hidden(layers, cells, dims)) is not None:
             encoder, decoder = found, found[::-1]
-        self.sigmoid = sigmoid and likelihood != "bernoulli"  # whose output passes through a sigmoid anyway
+        self.sigmoid = sigmoid and likelihood != "bernoulli"  # whose mean is a sigmoid of the output anyway
         self.encoder = perceptron(cells, *encoder, self.bottleneck.width)
         self.decoder = perceptron(dims, *decoder, cells * self.likelihood.outputs)
 
     def initialise(self, batch: Batch) -> None:
-        """As principal components of the images, see `initialise_layers`."""
+        """Sets the layers to principal components of the images, see `initialise_layers`."""
         initialise_layers(
             self.encoder,
             self.decoder,
@@ -67,5 +67,5 @@ class Dense(ImageModel):
         output = self.decoder(z).unflatten(1, (self.likelihood.outputs * parts, bands, frames))
         if not self.sigmoid:
             return output
-        mean, rest = output[:, :parts], output[:, parts:]  # a log deviation may be any number
+        mean, rest = output[:, :parts], output[:, parts:]  # log deviations are not limited to 0…1
         return torch.cat([torch.sigmoid(mean), rest], 1)

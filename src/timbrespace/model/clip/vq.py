@@ -1,4 +1,4 @@
-"""`vq`: a sound as a small grid of codes out of learned books (VQ-VAE; source B asked for one)."""
+"""`vq`: a sound as a small grid of codes of learned codebooks (VQ-VAE; source B planned one)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from timbrespace.model.parts.pca_init import as_latents
 from timbrespace.representation.spec import FeatureSpec
 
 _MOST_NUMBERS = 1_024
-_RUNS, _WINDOWS = 8_000, 1 << 25  # runs, and values in them, that a model begins with
+_RUNS, _WINDOWS = 8_000, 1 << 25  # runs, and values in them, used for initialisation, at most
 
 
 class VectorQuantised(ImageModel):
@@ -75,60 +75,63 @@ class VectorQuantised(ImageModel):
 
     @torch.no_grad()
     def initialise(self, batch: Batch) -> None:
-        """As principal components of the runs inside the sounds; back by regression of each run and half its neighbours on them."""
+        """Sets the encoder to principal components of runs, and the decoder to the regression of runs and half their neighbours on them."""
         runs, codebooks, code_dims = self.grid
         inside = self._counted(batch.lengths) > 0
         around, half = functional.pad(batch.values.flatten(1, 2), (self.patch // 2, runs * self.patch)), self.patch // 2
-        # (batch, runs, cells, 2 * patch): run k and what it reaches of its neighbours, its own frames from `half` on
+        # (batch, runs, cells, 2 * patch): run k, its frames from `half` on, with half of each neighbour
         windows = around.unfold(2, 2 * self.patch, self.patch)[:, :, :runs].transpose(1, 2)
         chosen = evenly(inside.nonzero()[:, 0], min(_RUNS, max(1, _WINDOWS // windows[0, 0].numel())))
         seen = windows[chosen // runs, chosen % runs]
         found = principal(seen[..., half : half + self.patch].flatten(1), min(codebooks * code_dims, self.width))
         weights, constants = as_latents(found, self.bottleneck)
         count = len(weights)
-        there: list[Any] = list(self.encoder)
-        back: list[Any] = list(self.decoder)
-        for layer in there + back:
+        encoder: list[Any] = list(self.encoder)
+        decoder: list[Any] = list(self.decoder)
+        for layer in encoder + decoder:
             if isinstance(layer, Mixing):
                 nn.init.zeros_(layer.outer.weight)
                 nn.init.zeros_(layer.outer.bias)  # type: ignore[arg-type]
-        first, last, reader = there[0], there[-1], back[-1]
-        # A code is where runs lie: of each book as many as there are codes, spread over all.
-        runs_heard = seen[..., half : half + self.patch].flatten(1) @ weights.T + constants
-        chosen = evenly(torch.arange(len(runs_heard)), self.codebook.counts.shape[1])
+        first, last, reader = encoder[0], encoder[-1], decoder[-1]
+        # Codes are coded runs, spread evenly over all of them.
+        coded_runs = seen[..., half : half + self.patch].flatten(1) @ weights.T + constants
+        chosen = evenly(torch.arange(len(coded_runs)), self.codebook.counts.shape[1])
         chosen = chosen[torch.arange(self.codebook.counts.shape[1]) % len(chosen)]
-        padded = functional.pad(runs_heard[chosen], (0, codebooks * code_dims - count))
+        padded = functional.pad(coded_runs[chosen], (0, codebooks * code_dims - count))
         self.codebook.initialise(padded.unflatten(1, (codebooks, code_dims)).transpose(0, 1))
         first.weight[:count], first.bias[:count] = weights.unflatten(1, (-1, self.patch)), constants
         _pass(last, count)
-        _pass(back[0], count)
-        weights, constants, missed = regression(runs_heard, self.likelihood.output_for(seen.flatten(1)))
-        deviations = self.likelihood.initialise(missed)
+        _pass(decoder[0], count)
+        weights, constants, residuals = regression(coded_runs, self.likelihood.output_for(seen.flatten(1)))
+        deviations = self.likelihood.initialise(residuals)
         reader.weight.zero_()
         reader.weight[: len(weights), :count, 0] = weights
         reader.bias.copy_(torch.cat([constants, deviations]))
 
     def encode_raw(self, images: Tensor) -> Tensor:
-        """`(batch, parts, bands, frames) -> (batch, dims)`, before they are quantised."""
+        """Returns codes before quantisation: `(batch, parts, bands, frames) -> (batch, dims)`."""
         missing = self.grid[0] * self.patch - self.spec.shape[2]
         found = self.encoder(functional.pad(images.flatten(1, 2), (0, missing)))
         return found.transpose(1, 2).flatten(1)
 
     def decode_raw(self, z: Tensor) -> Tensor:
-        """`(batch, dims) -> (batch, likelihood.outputs * parts, bands, frames)`, z as it is."""
+        """Returns the decoder's outputs, `(batch, dims) -> (batch, likelihood.outputs * parts, bands, frames)`, without quantising z."""
         parts, bands, frames = self.spec.shape
         runs = self.decoder(z.unflatten(1, (self.grid[0], -1)).transpose(1, 2))
-        runs = runs.unflatten(1, (-1, 2 * self.patch))  # (batch, outputs * cells, 2 * patch, runs), each run twice as long as its place
+        runs = runs.unflatten(1, (-1, 2 * self.patch))  # (batch, outputs * cells, 2 * patch, runs), each run twice as long as its patch
         return overlapped(runs, frames).unflatten(1, (self.likelihood.outputs * parts, bands))
 
     def project(self, z: Tensor) -> Tensor:
-        """The nearest codes to `z (batch, dims)`, of the same shape."""
+        """Returns z quantised to the nearest codes: `(batch, dims) -> (batch, dims)`."""
         return self._codes(self._indices(z))
 
     @torch.no_grad()
     def draw(self, z: Tensor, rng: np.random.Generator, *, temperature: float) -> Tensor:
-        """Codes for a point `z (dims,)` of the space: likely by the prior, and near the point for vectors that are as far from codes as
-        the encoder's are. temperature 0 takes the likeliest of each in turn; higher ones also take rarer ones and farther ones."""
+        """Returns codes `(dims,)` near a point `z (dims,)` that are likely by the prior.
+
+        Distances count relative to the quantisation error of the encoder's outputs. temperature: 0 gives the likeliest code at each
+        position; higher values also give rarer and more distant codes.
+        """
         runs, _, _ = self.grid
         book = self.codebook
         evidence = -book.distances(z.unflatten(0, self.grid)) / (2 * book.spread.clamp_min(1e-9)[:, None])
@@ -137,17 +140,22 @@ class VectorQuantised(ImageModel):
         return self._codes(indices.view(runs, -1))[0]
 
     def posterior(self, batch: Batch) -> Posterior:
-        """Where the sounds lie: their codes, `(batch, dims)`, without noise."""
+        """Returns the codes of the sounds as a Posterior without noise, `(batch, dims)`."""
         return self.bottleneck.posterior(self.project(self.encode_raw(batch.values)))
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """reconstruction; commitment, mean square from the encoder's numbers to their codes; prior, nats a code. Moves the codes."""
+        """Returns the losses, and updates the codebooks in training.
+
+        reconstruction: see `Likelihood`. commitment: mean squared distance from the encoder's outputs to their codes. prior: nats a code.
+        """
         numbers = self.encode_raw(batch.values)
         if self.training:
             self.codebook.learn(numbers.detach().unflatten(1, self.grid).flatten(0, 1), self._counted(batch.lengths))
         indices = self._indices(numbers.detach())
         codes = self._codes(indices).detach()
-        output = self.decode_raw(numbers + (codes - numbers).detach())  # straight through: the gradient passes the codes unchanged
+        output = self.decode_raw(
+            numbers + (codes - numbers).detach()
+        )  # straight-through estimator: the gradient passes the quantisation unchanged
         return {
             "reconstruction": self.likelihood.loss(output, batch.values).mean(),
             "commitment": (numbers - codes).square().mean(),
@@ -155,19 +163,21 @@ class VectorQuantised(ImageModel):
         }
 
     def evaluate(self, batch: Batch) -> Evaluation:
-        """As `ImageModel`, with figures: of the codes, see `Codebook.figures`; "prior nats a code", ln(codes) being no knowledge at all."""
+        """Returns errors as in `ImageModel`, and metrics: `Codebook.metrics` and "prior nats a code", ln(codebook_size) by chance."""
         numbers = self.encode_raw(batch.values)
         indices = self._indices(numbers)
         codes = self._codes(indices)
         errors = self.errors(codes, batch.values)
-        figures = self.codebook.figures(indices, self._counted(batch.lengths)) | {
+        metrics = self.codebook.metrics(indices, self._counted(batch.lengths)) | {
             "prior nats a code": float(self._prior_loss(codes, indices).detach())
         }
-        return Evaluation(errors, codes.new_zeros(self.dims), figures)
+        return Evaluation(errors, codes.new_zeros(self.dims), metrics)
 
     def _counted(self, lengths: Tensor) -> Tensor:
-        """Which runs say something of the codes, `(batch * runs,)`: those of a sound and one behind it. The silence of short sounds among
-        long ones would else be most of what there is."""
+        """Returns 1 for the runs that train the codes, else 0, `(batch * runs,)`: those inside a sound and one after it.
+
+        Otherwise most runs would be the silence after short sounds.
+        """
         reached = (lengths * self.spec.shape[2] / (self.spec.samples * self.patch)).ceil() + 1
         return (torch.arange(self.grid[0], device=lengths.device) < reached[:, None]).float().flatten()
 
@@ -184,13 +194,13 @@ class VectorQuantised(ImageModel):
 
 
 def _pass(layer: Any, count: int) -> None:
-    """The first outputs of a layer are the first inputs."""
+    """Sets the first outputs of a layer to its first inputs."""
     layer.weight[:count], layer.bias[:count] = 0.0, 0.0
     layer.weight[:count, :count, 0] = torch.eye(count)
 
 
 class Mixing(nn.Module):
-    """x + convolutions over three runs."""
+    """x + convolutions over three neighbouring runs."""
 
     def __init__(self, width: int):
         super().__init__()
@@ -202,9 +212,10 @@ class Mixing(nn.Module):
 
 
 def overlapped(runs: Tensor, frames: int) -> Tensor:
-    """`(batch, channels, 2 * patch, runs) -> (batch, channels, frames)`: run k, patch p, lies about its own frames p·k … p·(k + 1).
+    """Returns overlapping runs added: `(batch, channels, 2 * patch, runs) -> (batch, channels, frames)`.
 
-    Each reaches half a patch into its neighbours, faded by a triangle: no seam where two meet. The weights at a frame sum to 1.
+    Run k of patch p covers its frames p·k … p·(k + 1) and half a patch of each neighbour, weighted by a triangle. The weights at a frame
+    sum to 1.
     """
     patch, count = runs.shape[2] // 2, runs.shape[3]
     fade = (torch.arange(patch, device=runs.device, dtype=runs.dtype) + 0.5) / patch

@@ -1,4 +1,4 @@
-"""What models around a closed-form codec share: principal components of whole sounds, and a small residual VAE inside."""
+"""The base of models with a codec in closed form: principal components of whole sounds, and a small residual VAE over them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from timbrespace.model.parts.streamed_pca import principal_components
 from timbrespace.representation.spec import FeatureSpec
 
 _CLEARLY = 0.98  # of the objective so far: a less likely pitch counts only where it is clearly better
-_SEARCH_RATE = 0.1  # of latents, whose spread is 1
-# As a function: a torch.optim.Adam loads torch's compiler when it is made, more than a second.
+_SEARCH_RATE = 0.1  # learning rate of the refinement; latents have a deviation of about 1
+# The function, because a torch.optim.Adam imports torch's compiler, which takes more than a second.
 _ADAM: dict[str, Any] = {
     "beta1": 0.9,
     "beta2": 0.999,
@@ -64,7 +64,7 @@ class LinearCodecVAE(Model):
         super().__init__(spec)
         if dims > coefficients:
             raise ConfigError(
-                f"dims is {dims}, the linear codec around it has only {coefficients} coefficients; lower dims or raise coefficients"
+                f"dims is {dims}, and the linear codec has only {coefficients} coefficients; lower dims or raise coefficients"
             )
         if coefficients > cells:
             raise ConfigError(f"coefficients is {coefficients}, the features have only {cells} cells; lower it")
@@ -84,22 +84,22 @@ class LinearCodecVAE(Model):
         self.length_path = nn.Linear(dims, 1)
 
     def set_codec(self, mean: Tensor, basis: Tensor, scale: Tensor, length_statistics: Tensor) -> None:
-        """Takes the closed-form codec: `(cells,)`, `(coefficients, cells)`, `(coefficients,)`, `(2,)`."""
+        """Sets the codec: mean `(cells,)`, basis `(coefficients, cells)`, scale `(coefficients,)`, length statistics `(2,)`."""
         self.mean.copy_(mean)
         self.basis.copy_(basis)
         self.scale.copy_(scale)
         self.length_statistics.copy_(length_statistics)
 
     def compress(self, features: Tensor) -> Tensor:
-        """What is learned from: `(batch, cells) -> (batch, coefficients, and what a subclass adds)`."""
+        """Returns coefficients, `(batch, cells) -> (batch, coefficients)`; a subclass may append columns."""
         return (features - self.mean) @ self.basis.T
 
     def standard_lengths(self, lengths: Tensor) -> Tensor:
-        """Lengths in samples `(batch,)` as standardised log2 `(batch, 1)`."""
+        """Returns lengths in samples `(batch,)` as standardised log2 `(batch, 1)`."""
         return ((torch.log2(lengths.to(self.mean)) - self.length_statistics[0]) / self.length_statistics[1])[:, None]
 
     def lengths_of(self, standard: Tensor, asked: Tensor | None, *, most: int) -> Tensor:
-        """Lengths in samples `(batch,)`, 1 to `most`: those asked for, or what the latents tell, standardised `(batch, 1)`."""
+        """Returns lengths in samples `(batch,)`, 1 to `most`: those `asked` for, else decoded ones, standardised `(batch, 1)`."""
         log_length = (standard[:, 0] * self.length_statistics[1] + self.length_statistics[0]).clamp(0.0, math.log2(most))
         return (torch.exp2(log_length).round().to(torch.int64) if asked is None else asked).clamp(1, most)
 
@@ -110,10 +110,10 @@ class LinearCodecVAE(Model):
         return self.axis.standard(unknown(like) if conditions is None else conditions[:, 0].to(like))
 
     def posterior(self, batch: Batch) -> Posterior:
-        """Coefficients `(batch, coefficients, …)`, lengths, pitches -> Posterior `(batch, dims)`; a pitch is certain: log variance -inf."""
+        """Returns the Posterior `(batch, dims)` of a batch of coefficients; a pitch is known, with a log variance of -inf."""
         coefficients, length = batch.values[:, : self.coefficients], self.standard_lengths(batch.lengths)
         pitch = self.standard_pitches(batch.conditions, length)
-        # Weak coefficients are not blown up to full size: most of what they hold is noise.
+        # Weak coefficients are not scaled to a deviation of 1: they are mostly noise.
         standard = coefficients / (self.scale + 0.05 * self.scale[0])
         known = [] if self.axis is None else [pitch_features(pitch)]
         change, log_variance = self.encoder(torch.cat([standard, length, *known], 1)).chunk(2, 1)
@@ -122,7 +122,7 @@ class LinearCodecVAE(Model):
         return Posterior(torch.cat([linear + change, pitch], 1), torch.cat([log_variance, torch.full_like(pitch, -torch.inf)], 1))
 
     def reconstruct(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """`(batch, dims)` -> coefficients `(batch, coefficients)`, standardised lengths `(batch, 1)`."""
+        """Returns coefficients `(batch, coefficients)` and standardised lengths `(batch, 1)` of latents `(batch, dims)`."""
         timbre, pitch = z[:, : self.inferred_dims], z[:, self.inferred_dims :]
         inputs = timbre if self.axis is None else torch.cat([timbre, pitch_features(pitch)], 1)
         change, length = self.decoder(inputs).split([self.coefficients, 1], 1)
@@ -130,7 +130,7 @@ class LinearCodecVAE(Model):
         return linear + change * self.scale.square().mean().sqrt(), length + self.length_path(z)
 
     def encode(self, features: Tensor, lengths: Tensor, conditions: Tensor | None = None) -> Posterior:
-        """`(batch, parts, bands, frames)` and true lengths in samples `(batch,)` -> Posterior `(batch, dims)`.
+        """Returns the Posterior `(batch, dims)` of features `(batch, parts, bands, frames)` of true lengths `(batch,)` in samples.
 
         conditions: MIDI numbers `(batch, 1)` for a model with notes; the middle of its range where unknown (None, NaN).
         """
@@ -173,14 +173,14 @@ class LinearCodecVAE(Model):
 
     @abstractmethod
     def loss(self, coefficients: Tensor, batch: Batch) -> Tensor:
-        """Of coefficients found `(batch, coefficients)` against those of a batch: a scalar."""
+        """Returns the reconstruction loss, a scalar, of decoded coefficients `(batch, coefficients)` against a batch."""
 
     @abstractmethod
     def errors(self, coefficients: Tensor, batch: Batch) -> Tensor:
-        """The same for people: `(batch,)` in `unit`."""
+        """Returns errors `(batch,)` in `unit` of decoded coefficients `(batch, coefficients)` against a batch."""
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """reconstruction as `loss` has it, kl `(dims,)` in nats, length in standard deviations squared; see `Model`."""
+        """Returns the losses: "reconstruction" of `loss`, "kl" `(dims,)` in nats, "length" in squared standard deviations."""
         posterior = self.posterior(batch)
         coefficients, lengths = self.reconstruct(sample(posterior))
         return {
@@ -190,39 +190,39 @@ class LinearCodecVAE(Model):
         }
 
     def evaluate(self, batch: Batch) -> Evaluation:
-        """Errors as `errors` has them, of the posterior's means."""
+        """Returns errors and KL of the posterior means."""
         posterior = self.posterior(batch)
-        found, _ = self.reconstruct(posterior.mean)
-        return Evaluation(self.errors(found, batch), kl_to_normal(posterior).mean(0))
+        coefficients, _ = self.reconstruct(posterior.mean)
+        return Evaluation(self.errors(coefficients, batch), kl_to_normal(posterior).mean(0))
 
     def refine(self, features: Tensor, lengths: Tensor, z: Tensor) -> Tensor:
-        """Descends from `z (batch, dims)` to the latent whose features are nearest within the true lengths `(batch,)`: `(batch, dims)`.
+        """Returns latents `(batch, dims)` near `z` that decode nearest to the features, within the true lengths `(batch,)` in samples.
 
-        The encoder must guess for sounds that it never heard; the decoder tells how good the guess was. Adam with a falling rate; each
-        sound on its own. A pitch stays as it is.
+        The encoder's output is less accurate for sounds outside the training set; gradients of the decoder's error improve it. Adam with a
+        falling rate, each sound by itself; a pitch is not changed.
         """
-        misfit = self._objective(features, lengths, z)
-        found = z.detach().clone().requires_grad_()
-        first, second, count = torch.zeros_like(z), torch.zeros_like(z), torch.zeros(())  # what Adam keeps
+        objective = self._objective(features, lengths, z)
+        refined = z.detach().clone().requires_grad_()
+        first, second, count = torch.zeros_like(z), torch.zeros_like(z), torch.zeros(())  # Adam's state
         with torch.enable_grad():
             for step in range(self.refinement_steps):
                 rate = _SEARCH_RATE * (1 - step / self.refinement_steps)
-                (slope,) = torch.autograd.grad(misfit(found).sum(), [found])
+                (slope,) = torch.autograd.grad(objective(refined).sum(), [refined])
                 slope[:, self.inferred_dims :] = 0.0
                 with torch.no_grad():
-                    adam([found], [slope], [first], [second], [], [count], lr=rate, **_ADAM)
-        return found.detach()
+                    adam([refined], [slope], [first], [second], [], [count], lr=rate, **_ADAM)
+        return refined.detach()
 
     def objective(self, features: Tensor, lengths: Tensor, z: Tensor) -> Tensor:
-        """What `search` makes small, `(batch,)`: of sounds and latents `(batch, dims)`."""
+        """Returns the objective of `refine`, `(batch,)`, for latents `(batch, dims)`."""
         with torch.no_grad():
             return self._objective(features, lengths, z)(z)
 
     @abstractmethod
     def _objective(self, features: Tensor, lengths: Tensor, z: Tensor) -> Callable[[Tensor], Tensor]:
-        """Latents `(batch, dims)` -> their misfit `(batch,)`; all have the pitches of `z`."""
+        """Returns a function from latents `(batch, dims)` with the pitches of `z` to objectives `(batch,)`."""
 
 
 def unknown(like: Tensor) -> Tensor:
-    """Pitches that nobody knows, one a row of `like`: `(batch,)` of NaN."""
+    """Returns unknown pitches, `(batch,)` of NaN, one a row of `like`."""
     return torch.full((len(like),), torch.nan, device=like.device)

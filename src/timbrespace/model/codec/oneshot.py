@@ -1,4 +1,4 @@
-"""`oneshot`: a linear codec in closed form with a small residual VAE trained inside it."""
+"""`oneshot`: short sounds as points, by a linear codec in closed form with a small residual VAE."""
 
 from __future__ import annotations
 
@@ -20,31 +20,30 @@ from timbrespace.model.parts.timegrid import averaging, interpolation, step_edge
 from timbrespace.representation.registry import REPRESENTATIONS
 from timbrespace.representation.spec import FeatureKind, FeatureSpec
 
-_TAIL = 0.75  # a step of n frames counts as n ** 0.75 in the search: between every step alike and every frame alike
-# Of the level of the attack's frames, of all frames, and of frames by their amplitude, beside that of all cells.
+_TAIL = 0.75  # a step of n frames has the weight n ** 0.75 in the objective: between equal weights of steps and of frames
+# Weights of the levels of the attack's frames, of all frames, and of frames by their amplitude; all cells have 1.
 _ATTACK, _COURSE, _LOUD = 0.3, 0.1, 1.0
 _MU = 8.0
-_LENGTH_MARGIN = 2  # frames by which a sound's image outlasts its samples
-_OVERSHOOT = 6.0  # dB over the loudest cell that interpolating between bands may reach
+_LENGTH_MARGIN = 2  # frames by which a sound's image extends beyond its samples
+_OVERSHOOT = 6.0  # dB over the loudest cell that interpolation between bands may reach
 _GATE_DB_PER_FRAME = 12.0  # how fast features fall beyond the predicted end
 
 
 class OneShot(LinearCodecVAE):
-    """Whole short sounds as one point.
+    """Short sounds as single points of the latent space.
 
         features ─ level off ─ coarser time ─ basis ─ coefficients ─┬─ first `dims`, whitened ─(+)─ mean
                                                                     └─ residual MLP ───────────┘
-        latent ─┬─ the same linear map back ─(+)─ coefficients ─ basis ─ fine time ─ gate at the length ─ features
-                └─ residual MLP ─────────────┘└─ log2 length
+        latent ─┬─ transposed linear map ─(+)─ coefficients ─ basis ─ fine time ─ gate at the length ─ features
+                └─ residual MLP ──────────┘└─ log2 length
 
-    Level is the sound's loudest cell: taken off before, given back by whoever renders. The length is a target of its own; features beyond
-    it count neither in the loss nor in what is heard. With notes, images count their bands in harmonics of the pitch
-    (`pitch.HarmonicAxis`), and the other numbers hold what is the same from note to note.
+    The level, that of the loudest cell, is subtracted; rendering sets it again. The length is decoded separately; features beyond it are
+    left out of the loss and silent in the output. With notes, bands are resampled to harmonics of the pitch (`HarmonicAxis`), and the other
+    entries of the latent are the same from note to note.
 
-    attack: frames kept one by one; steps: of the coarse time axis in all. amplitude: weight, in the search, of source B's error beside dB²:
-    for copies that are near by amplitude rather than by ear. notes: the lowest and highest MIDI number of the training sounds, or null for
-    sounds without a pitch; auto: training decides by the corpus. spec: of levels in dB.
-    The rest: see `LinearCodecVAE`.
+    attack: single frames at the onset. steps: of the coarse time axis. amplitude: weight of source B's error in the refinement, beside
+    dB², for reconstructions that are near in amplitude rather than in level. notes: the lowest and highest MIDI number of the training
+    sounds; null: sounds without a pitch; auto: training decides by the corpus. spec: of levels in dB. The rest: see `LinearCodecVAE`.
     """
 
     noise_texture = True
@@ -98,7 +97,7 @@ class OneShot(LinearCodecVAE):
         return audio
 
     def prepare_features(self, features: Tensor, conditions: Tensor | None = None) -> Tensor:
-        """Features in dB to images: `(batch, parts, bands, up to the model's frames) -> (batch, cells)`, level off, coarser time.
+        """Returns images `(batch, cells)` of features in dB `(batch, parts, bands, up to the model's frames)`: level off, coarse time.
 
         conditions: MIDI numbers `(batch, 1)`, NaN where unknown; a model without notes does not use them.
         """
@@ -108,7 +107,7 @@ class OneShot(LinearCodecVAE):
         return image.flatten(1)
 
     def _coarse(self, features: Tensor) -> Tensor:
-        """`(batch, parts, bands, up to the model's frames) -> (batch, parts, bands, steps)`."""
+        """Returns levels under the loudest cell, coarse in time: `(batch, parts, bands, frames) -> (batch, parts, bands, steps)`."""
         parts, bands, frames = self.spec.shape
         if features.ndim != 4 or tuple(features.shape[1:3]) != (parts, bands) or features.shape[3] > frames:
             raise ShapeError(f"features must be (batch, {parts}, {bands}, up to {frames}), not {tuple(features.shape)}")
@@ -118,22 +117,22 @@ class OneShot(LinearCodecVAE):
         return relative @ averaging(self.edges).to(relative)
 
     def set_codec(self, mean: Tensor, basis: Tensor, scale: Tensor, length_statistics: Tensor) -> None:
-        """As `LinearCodecVAE` has it."""
+        """Sets the codec, see `LinearCodecVAE`."""
         super().set_codec(mean, basis, scale, length_statistics)
         self._error = None
 
     def band_images(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """`(batch, dims)` -> images over bands `(batch, parts, bands, steps)`, standardised lengths `(batch, 1)`."""
+        """Returns images over bands `(batch, parts, bands, steps)` and standardised lengths `(batch, 1)` of latents `(batch, dims)`."""
         coefficients, lengths = self.reconstruct(z)
         image = (coefficients @ self.basis + self.mean).reshape(len(z), self.spec.parts, -1, self.steps)
         return image if self.axis is None else self.axis.restore(image, self.axis.midi(z[:, self.inferred_dims :])), lengths
 
     def loss(self, coefficients: Tensor, batch: Batch) -> Tensor:
-        """Mean squared error in dB² a cell inside the sound."""
+        """Returns the mean squared error in dB² a cell inside the sound."""
         return self._squared_error(coefficients, batch).mean()
 
     def errors(self, coefficients: Tensor, batch: Batch) -> Tensor:
-        """In dB: the root of the mean square over the cells inside a sound."""
+        """Returns root mean square errors `(batch,)` in dB over the cells inside each sound."""
         return self._squared_error(coefficients, batch).sqrt()
 
     def _squared_error(self, coefficients: Tensor, batch: Batch) -> Tensor:
@@ -144,9 +143,11 @@ class OneShot(LinearCodecVAE):
         return self._error(coefficients, batch.values, inside)
 
     def _objective(self, features: Tensor, lengths: Tensor, z: Tensor) -> Callable[[Tensor], Tensor]:
-        """The squared difference in dB within the true lengths, frames of the tail counting a little less each; plus that of the whole
-        level of every frame, once more of the first ones: the attack, and once more of all by how loud they are: where the peak is. What
-        lies beyond the end or under the floor counts nowhere. With `amplitude`, that of companded amplitudes, % of full scale squared, too.
+        """Returns a function from latents `(batch, dims)` to objectives `(batch,)`.
+
+        The objective is the squared difference in dB within the true lengths, with less weight for frames of the tail; plus that of the
+        level of each frame, again for the attack, and again for all frames by their loudness. Cells beyond the end or under the floor
+        do not count. With `amplitude`, the squared difference of companded amplitudes in % of full scale is added.
         """
         wanted = self._coarse(features).flatten(1, 2)
         level = _level(wanted)
@@ -172,9 +173,9 @@ class OneShot(LinearCodecVAE):
         return objective
 
     def decode(self, z: Tensor, *, lengths: Tensor | None = None) -> Decoded:
-        """`(batch, dims)` -> features `(batch, parts, bands, frames)`, loudest cell 0 dB, silent beyond `lengths (batch,)` in samples.
+        """Returns features `(batch, parts, bands, frames)` of latents `(batch, dims)`, and `lengths (batch,)` in samples.
 
-        lengths: asked for; the ones that the latent itself holds if None.
+        The loudest cell is at 0 dB, and beyond the length is silence. lengths: decoded ones if None.
         """
         if z.ndim != 2 or z.shape[1] != self.dims:
             raise ShapeError(f"a latent must be (batch, {self.dims}), not {tuple(z.shape)}")
@@ -192,16 +193,16 @@ def _axis(notes: list[float] | Literal["auto"] | None, centres: Sequence[float] 
     if notes is None or notes == "auto":
         return None
     if centres is None:
-        raise ConfigError("model.notes are given, and this representation has no bands in Hz; set model.notes to null")
+        raise ConfigError("model.notes is given, and this representation has no bands in Hz; set model.notes to null")
     return HarmonicAxis(centres, lowest=notes[0], highest=notes[1])
 
 
 def _companded(image: Tensor) -> Tensor:
-    """Levels in dB as amplitudes by mu-law, mu = 8 (source B), in % of full scale; the loudest cell, 0 dB, is taken to be half of that."""
+    """Returns levels in dB as amplitudes companded by mu-law, mu = 8 (source B), in % of full scale; 0 dB is half of full scale."""
     return 100 * compand(0.5 * torch.pow(10.0, image / 20), mu=_MU)
 
 
 def _level(image: Tensor) -> Tensor:
-    """Levels in dB `(batch, parts * bands, steps)` to that of all of them together, `(batch, steps)`."""
+    """Returns the level of all cells of each step together, in dB: `(batch, parts * bands, steps) -> (batch, steps)`."""
     per_db = math.log(10) / 10
     return torch.logsumexp(image * per_db, 1) / per_db

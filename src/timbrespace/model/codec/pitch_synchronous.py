@@ -1,4 +1,4 @@
-"""`pitch-synchronous`: a linear codec in closed form over the samples of notes, brought to one pitch, with a small residual VAE inside."""
+"""`pitch-synchronous`: notes as waveforms resampled to one pitch, by a linear codec in closed form with a small residual VAE."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from timbrespace.representation.spec import FeatureKind, FeatureSpec
 
 _FADE = 0.005  # s, in which a sound ends
 _RINGING = 4_096  # samples of silence that a filter may ring into
-_LEAST = 1e-9  # energy that a sound is taken to have at least: silence has no relative error
+_LEAST = 1e-9  # least energy of a sound, because silence has no relative error
 
 
 class PitchSynchronousAxis(NoteRange):
-    """Samples over seconds to samples over cycles of the fundamental, and back.
+    """Resamples audio from seconds to cycles of the fundamental, and back.
 
         seconds   ∿∿∿∿∿∿∿∿∿   a low note    ∿∿∿∿∿∿∿∿∿∿∿∿∿∿∿∿∿∿   a high one, as long
         cycles    |∿|∿|∿|∿|                 |∿|∿|∿|∿|∿|∿|∿|∿|    `points_per_cycle` points each
 
-    The k-th partial of every note has k periods a cycle, so that the waves of two notes can be added, compared, and held by one basis.
+    The k-th partial of every note has k periods a cycle, so that waves of two notes can be added and compared, and share one basis.
     lowest, highest: MIDI numbers; the axis has room for `samples` of a note MARGIN above the highest. points_per_cycle: partials under half
     as many are kept. rate: of the samples, Hz. Raises ConfigError.
     """
@@ -40,25 +40,25 @@ class PitchSynchronousAxis(NoteRange):
         self.points = math.ceil(midi_to_hz(highest + MARGIN) * samples / rate * points_per_cycle) + 1
 
     def align(self, audio: Tensor, pitch: Tensor) -> Tensor:
-        """`(batch, parts, samples)` and MIDI numbers `(batch,)` (NaN: unknown) -> `(batch, parts, points)`; silence after the end."""
+        """Returns `(batch, parts, points)` of audio `(batch, parts, samples)` and MIDI numbers `(batch,)`, NaN where unknown."""
         points = self._points_a_sample(pitch)
         return self._resampled(_below(audio, points / 2), 1 / points, self.points)
 
     def restore(self, wave: Tensor, pitch: Tensor) -> Tensor:
-        """`(batch, parts, points)` and MIDI numbers `(batch,)` -> `(batch, parts, samples)`."""
+        """Returns `(batch, parts, samples)` of waves `(batch, parts, points)` and MIDI numbers `(batch,)`."""
         points = self._points_a_sample(pitch)
         return self._resampled(_below(wave, 0.5 / points), points, self.samples)
 
     def reach(self, pitch: Tensor) -> Tensor:
-        """Samples that notes of `pitch (batch,)` have on the axis: fewer than all, where they lie above it."""
+        """Returns the samples of notes of `pitch (batch,)` that the axis covers: fewer than all for a pitch above its range."""
         return ((self.points - 1) / self._points_a_sample(pitch)).floor().long().clamp(1, self.samples)
 
     def inside(self, lengths: Tensor, pitch: Tensor) -> Tensor:
-        """Points that sounds of `lengths (batch,)` in samples take: `(batch,)`."""
+        """Returns the points `(batch,)` of sounds of `lengths (batch,)` in samples."""
         return (lengths.cpu() * self._points_a_sample(pitch)).ceil().long().clamp(1, self.points)
 
     def energy(self, audio: Tensor, pitch: Tensor) -> Tensor:
-        """Of `(batch, parts, samples)` as if every partial had its points: `(batch,)`, to hold against that of `align`."""
+        """Returns the energy `(batch,)` of audio `(batch, parts, samples)` on the scale of `align`, without its loss of high partials."""
         return audio.square().sum((1, 2)) * self._points_a_sample(pitch).to(audio)
 
     def _points_a_sample(self, pitch: Tensor) -> Tensor:
@@ -66,11 +66,11 @@ class PitchSynchronousAxis(NoteRange):
 
     @staticmethod
     def _resampled(wave: Tensor, step: Tensor, count: int) -> Tensor:
-        """`(batch, parts, n)` read at 0, step, 2 step … `(batch, parts, count)`: cubic (Catmull-Rom) between points, silence outside."""
+        """`(batch, parts, n)` read at 0, step, 2 step …, `(batch, parts, count)`: cubic (Catmull-Rom) between points, zero outside."""
         places = torch.arange(count, dtype=torch.float64) * step[:, None]
         left = places.floor()
         t = (places - left).to(wave)[:, None]
-        padded = functional.pad(wave, (1, 4))  # whatever lies beyond reads four zeros
+        padded = functional.pad(wave, (1, 4))  # positions beyond the end read four zeros
         index = (left.long() + 1).clamp_max(padded.shape[2] - 3).to(wave.device)[:, None].expand(-1, wave.shape[1], -1)
         before, at, after, later = (padded.gather(2, index + offset) for offset in (-1, 0, 1, 2))
         bend = 2 * before - 5 * at + 4 * after - later + t * (3 * (at - after) + later - before)
@@ -127,7 +127,7 @@ class PitchSynchronous(LinearCodecVAE):
             )
 
     def prepare_features(self, features: Tensor, conditions: Tensor | None = None) -> Tensor:
-        """Samples `(batch, parts, 1, samples)` to waves `(batch, parts * points)`.
+        """Returns waves `(batch, parts * points)` of samples `(batch, parts, 1, samples)`.
 
         conditions: MIDI numbers `(batch, 1)`, NaN where unknown.
         """
@@ -139,15 +139,15 @@ class PitchSynchronous(LinearCodecVAE):
         return audio.flatten(1)
 
     def compress(self, features: Tensor) -> Tensor:
-        """`(batch, cells) -> (batch, coefficients + 2)`: coefficients, the energy that the codec misses, and that of the sound."""
+        """Returns `(batch, coefficients + 2)` of waves `(batch, cells)`: coefficients, residual energy of the codec, energy."""
         coefficients = super().compress(features)
-        missed = (features - self.mean).square().sum(1) - coefficients.square().sum(1)
-        return torch.cat([coefficients, missed.clamp_min(0)[:, None], features.square().sum(1).clamp_min(_LEAST)[:, None]], 1)
+        residual = (features - self.mean).square().sum(1) - coefficients.square().sum(1)
+        return torch.cat([coefficients, residual.clamp_min(0)[:, None], features.square().sum(1).clamp_min(_LEAST)[:, None]], 1)
 
     def decode(self, z: Tensor, *, lengths: Tensor | None = None) -> Decoded:
-        """`(batch, dims)` -> samples `(batch, parts, 1, samples)`, silent beyond `lengths (batch,)`.
+        """Returns samples `(batch, parts, 1, samples)` of latents `(batch, dims)`, silent beyond `lengths (batch,)` in samples.
 
-        lengths: asked for; the ones that the latent itself holds if None.
+        lengths: decoded ones if None.
         """
         if z.ndim != 2 or z.shape[1] != self.dims:
             raise ShapeError(f"a latent must be (batch, {self.dims}), not {tuple(z.shape)}")
@@ -155,7 +155,7 @@ class PitchSynchronous(LinearCodecVAE):
         wave = (coefficients @ self.basis + self.mean).unflatten(1, (self.spec.parts, self.points))
         audio = wave if self.axis is None else self.axis.restore(wave, self.axis.midi(z[:, self.inferred_dims :]))
         lengths = self.lengths_of(standard, lengths, most=self.spec.samples)
-        # A note above the axis is not on it to its end.
+        # The axis does not cover the end of a note above its range.
         ends = (
             lengths
             if self.axis is None
@@ -166,23 +166,25 @@ class PitchSynchronous(LinearCodecVAE):
         return Decoded((audio * (left / fade).clamp(0, 1)[:, None])[:, :, None], lengths)
 
     def loss(self, coefficients: Tensor, batch: Batch) -> Tensor:
-        """Negative log likelihood in nats a sound, up to a constant, at the batch's own best deviation; silent sounds do not count."""
-        heard = batch.values[:, -1] > _LEAST
-        missed = torch.where(heard, self._share_missed(coefficients, batch), 0.0).sum() / heard.sum().clamp_min(1)
-        return 0.5 * len(self.mean) * missed.clamp_min(_LEAST).log()
+        """Returns the negative log likelihood in nats a sound, up to a constant, at the batch's best deviation; without silence."""
+        audible = batch.values[:, -1] > _LEAST
+        share = torch.where(audible, self._residual_share(coefficients, batch), 0.0).sum() / audible.sum().clamp_min(1)
+        return 0.5 * len(self.mean) * share.clamp_min(_LEAST).log()
 
     def errors(self, coefficients: Tensor, batch: Batch) -> Tensor:
-        """100 ‖x - x̂‖ / ‖x‖, `(batch,)`; 0 of a silent sound."""
-        return 100 * torch.where(batch.values[:, -1] > _LEAST, self._share_missed(coefficients, batch), 0.0).sqrt()
+        """Returns 100 ‖x - x̂‖ / ‖x‖, `(batch,)`; 0 for a silent sound."""
+        return 100 * torch.where(batch.values[:, -1] > _LEAST, self._residual_share(coefficients, batch), 0.0).sqrt()
 
-    def _share_missed(self, coefficients: Tensor, batch: Batch) -> Tensor:
-        """‖x - x̂‖² / ‖x‖², `(batch,)`, from coefficients alone: the basis is orthonormal."""
-        wanted, (missed, energy) = batch.values[:, : self.coefficients], batch.values[:, self.coefficients :].unbind(1)
-        return ((coefficients - wanted).square().sum(1) + missed) / energy
+    def _residual_share(self, coefficients: Tensor, batch: Batch) -> Tensor:
+        """Returns ‖x - x̂‖² / ‖x‖², `(batch,)`, from coefficients alone, because the basis is orthonormal."""
+        wanted, (residual, energy) = batch.values[:, : self.coefficients], batch.values[:, self.coefficients :].unbind(1)
+        return ((coefficients - wanted).square().sum(1) + residual) / energy
 
     def _objective(self, features: Tensor, lengths: Tensor, z: Tensor) -> Callable[[Tensor], Tensor]:
-        """The share of a sound's energy that is missed before its end; what comes after counts nowhere. What the axis of a pitch cannot
-        hold is missed, too, so that pitches can be compared.
+        """Returns a function from latents `(batch, dims)` to objectives `(batch,)`.
+
+        The objective is the residual energy before a sound's end, as a share of its energy. Energy that the
+        axis of a pitch cannot represent counts as residual, so that pitches can be compared.
 
         With B the basis and d = mean - x inside the sound: ‖c B + d‖² = c B Bᵀ cᵀ + 2 c B dᵀ + d dᵀ, so that a step is quick.
         """
@@ -199,14 +201,14 @@ class PitchSynchronous(LinearCodecVAE):
         squares, lines, rest = (torch.stack(some) for some in zip(*terms, strict=True))
 
         def objective(z: Tensor) -> Tensor:
-            found = self.reconstruct(z)[0]
-            return ((found[:, None] @ squares)[:, 0] * found).sum(1) + 2 * (found * lines).sum(1) + rest
+            coefficients = self.reconstruct(z)[0]
+            return ((coefficients[:, None] @ squares)[:, 0] * coefficients).sum(1) + 2 * (coefficients * lines).sum(1) + rest
 
         return objective
 
 
 def _below(audio: Tensor, cutoff: Tensor) -> Tensor:
-    """`(batch, parts, samples)` without what lies above `cutoff (batch,)` in cycles a sample, the last tenth under it fading out."""
+    """Returns audio `(batch, parts, samples)` without frequencies above `cutoff (batch,)` in cycles a sample, faded in the last tenth."""
     if bool((0.9 * cutoff >= 0.5).all()):
         return audio
     count = audio.shape[2]

@@ -1,4 +1,4 @@
-"""Conditioning: what is known of a sound, at the end of its latent, beside what is inferred. Here: nothing."""
+"""Conditioning: known properties of a sound as the last entries of its latent. Here: none."""
 
 from __future__ import annotations
 

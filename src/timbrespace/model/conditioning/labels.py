@@ -82,7 +82,7 @@ class LabelConditioning(Conditioning):
 
 
 def clip_values(corpus: Corpus, clips: Sequence[int], names: Sequence[str]) -> ClipValues:
-    """Returns what is known of `clips` by each name: the corpus's label or number, or a measured one; None where unknown."""
+    """Returns a value of each of `clips` by name: a label or number of the corpus, or a measured one; None where unknown."""
     measurable = [name for name in names if name in DESCRIPTORS]
 
     def measure(index: int) -> list[float | None]:

@@ -35,7 +35,7 @@ class PitchConditioning(Conditioning):
         self.axis, self.fine = axis, fine
 
     def request(self, wanted: ConditionValues | None, *, category: str | None, pitch: float | None) -> Fixed:
-        """Returns the pitch as the last entry; without one, the nearest note of equal temperament to what is drawn. Raises ConfigError."""
+        """Returns the pitch as the last entry; without one, the nearest tempered note to the drawn pitch. Raises ConfigError."""
         if wanted:
             return super().request(wanted, category=category, pitch=None)
         if pitch is None:

@@ -1,4 +1,4 @@
-"""Bottlenecks: what stands between an encoder's numbers and the latent."""
+"""Bottlenecks: from the outputs of an encoder to the latent."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Kind = Annotated[Literal["gaussian", "plain", "bounded"], Field()]
 
 
 class Bottleneck(nn.Module):
-    """From the `width` numbers of an encoder, `(batch, width)` or `(batch, width, steps)`, to a latent of `dims`.
+    """Maps the `width` outputs of an encoder, `(batch, width)` or `(batch, width, steps)`, to a latent of `dims`.
 
-    kind: "gaussian", a mean and a variance each (a variational autoencoder); "plain", the numbers themselves; "bounded", the same in -1…1.
+    kind: "gaussian", a mean and a variance for each dimension (a variational autoencoder); "plain", the outputs; "bounded", tanh of them.
     """
 
     def __init__(self, kind: str, dims: int):
@@ -29,11 +29,11 @@ class Bottleneck(nn.Module):
 
     @property
     def width(self) -> int:
-        """Numbers wanted from the encoder."""
+        """Outputs that the encoder must have."""
         return 2 * self.dims if self.kind == "gaussian" else self.dims
 
     def posterior(self, numbers: Tensor) -> Posterior:
-        """`(batch, width, …)` -> Posterior `(batch, dims, …)`."""
+        """Returns the Posterior `(batch, dims, …)` of encoder outputs `(batch, width, …)`."""
         if self.kind == "gaussian":
             mean, log_variance = numbers.chunk(2, 1)
             return Posterior(mean, log_variance.clamp(_CERTAIN, 8.0))
@@ -41,17 +41,17 @@ class Bottleneck(nn.Module):
         return Posterior(mean, torch.full_like(mean, _CERTAIN))
 
     def draw(self, posterior: Posterior) -> Tensor:
-        """What the decoder learns from, `(batch, dims, …)`: a draw where there is a variance."""
+        """Returns the decoder's input in training, `(batch, dims, …)`: a sample of a Gaussian posterior, else its mean."""
         return sample(posterior) if self.kind == "gaussian" else posterior.mean
 
     def project(self, z: Tensor) -> Tensor:
-        """The nearest latents that `posterior` could have given, of the shape of z: those out of -1…1 are brought back if bounded."""
+        """Returns the nearest latents that `posterior` can give, of the shape of z: a bounded latent is clamped to -1…1."""
         return z.clamp(-1, 1) if self.kind == "bounded" else z
 
     def losses(self, posterior: Posterior) -> dict[str, Tensor]:
-        """kl `(dims,)` in nats a sound where there is a variance."""
+        """Returns {"kl": `(dims,)` in nats a sound} of a Gaussian posterior, else no losses."""
         return {"kl": kl_to_normal(posterior).mean(0)} if self.kind == "gaussian" else {}
 
     def kl(self, posterior: Posterior) -> Tensor:
-        """The figure of a check, `(dims,)`: zeros where nothing is drawn."""
+        """Returns the KL divergence `(dims,)` in nats a sound, for `evaluate`; zeros without a Gaussian posterior."""
         return kl_to_normal(posterior).mean(0) if self.kind == "gaussian" else posterior.mean.new_zeros(self.dims)

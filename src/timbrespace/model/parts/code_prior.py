@@ -1,4 +1,4 @@
-"""Which codes go together: a small recurrent network that foretells each code from those before it."""
+"""A prior over sequences of codes: a small recurrent network that predicts each code from those before it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch.nn import functional
 
 
 class CodePrior(nn.Module):
-    """Chances of `size` codes at each of `positions`, given the codes (`code_dims` numbers each) at the positions before."""
+    """Probabilities of `size` codes at each of `positions`, given the codes (`code_dims` numbers each) at the positions before."""
 
     def __init__(self, *, positions: int, size: int, code_dims: int, width: int):
         super().__init__()
@@ -19,23 +19,23 @@ class CodePrior(nn.Module):
         self.chances = nn.Linear(width, size)
 
     def loss(self, codes: Tensor, indices: Tensor) -> Tensor:
-        """Cross entropy in nats a code: codes `(batch, positions, code_dims)`, their indices `(batch, positions)` -> scalar."""
+        """Returns the cross entropy in nats a code, scalar, of codes `(batch, positions, code_dims)` with indices `(batch, positions)`."""
         before = torch.cat([torch.zeros_like(codes[:, :1]), codes[:, :-1]], 1)
         logits = self.chances(self.memory(self.told(before) + self.place)[0])
         return functional.cross_entropy(logits.flatten(0, 1), indices.flatten())
 
     @torch.no_grad()
     def draw(self, vectors: Tensor, evidence: Tensor, rng: np.random.Generator, *, temperature: float) -> Tensor:
-        """One sequence of indices `(positions,)`, each by these chances times exp(`evidence (positions, size)`).
+        """Returns one sequence of indices `(positions,)`, drawn with these probabilities times exp(`evidence (positions, size)`).
 
-        vectors: the codes of each position, `(positions, size, code_dims)`. temperature: divides the logits; 0 takes the likeliest.
+        vectors: codes of each position `(positions, size, code_dims)`. temperature: divides the logits; 0 gives the likeliest code.
         """
-        before, state, found = vectors.new_zeros(vectors.shape[2]), None, []
+        before, state, indices = vectors.new_zeros(vectors.shape[2]), None, []
         for position in range(len(evidence)):
             out, state = self.memory((self.told(before) + self.place[position])[None, None], state)
             logits = functional.log_softmax(self.chances(out[0, 0]), 0) + evidence[position]
             noise = torch.from_numpy(rng.gumbel(size=len(logits)).astype(np.float32)).to(logits)
             index = int((logits + temperature * noise).argmax())
-            found.append(index)
+            indices.append(index)
             before = vectors[position, index]
-        return torch.tensor(found, device=vectors.device)
+        return torch.tensor(indices, device=vectors.device)

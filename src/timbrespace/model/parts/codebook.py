@@ -1,11 +1,11 @@
-"""Books of codes that follow what is looked up in them (VQ-VAE with moving averages, van den Oord et al. 2017, appendix A)."""
+"""Codebooks learned by moving averages (VQ-VAE, van den Oord et al. 2017, appendix A)."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, distributed, nn
 
-_DEAD = 0.1  # share of the use that every code would have if all were used alike, under which one is given up
+_DEAD = 0.1  # a code used less than this share of the mean use is replaced
 
 
 class Codebook(nn.Module):
@@ -19,23 +19,25 @@ class Codebook(nn.Module):
         super().__init__()
         self.decay = decay
         self.vectors = nn.Parameter(torch.zeros(codebooks, size, code_dims), requires_grad=False)
-        self.spread = nn.Parameter(torch.ones(codebooks), requires_grad=False)  # mean square from a vector to its code, a number
+        self.spread = nn.Parameter(
+            torch.ones(codebooks), requires_grad=False
+        )  # mean squared distance from a vector to its code, of one number
         self.register_buffer("counts", torch.zeros(codebooks, size))
         self.counts: Tensor
 
     def nearest(self, vectors: Tensor) -> Tensor:
-        """Indices `(n, codebooks)` of the nearest codes to `vectors (n, codebooks, code_dims)`."""
+        """Returns indices `(n, codebooks)` of the nearest codes to `vectors (n, codebooks, code_dims)`."""
         return self.distances(vectors).argmin(-1)
 
     def distances(self, vectors: Tensor) -> Tensor:
-        """Squared distances `(n, codebooks, size)` of `vectors (n, codebooks, code_dims)` to all codes of their codebooks, in float32."""
+        """Returns squared distances `(n, codebooks, size)` of `vectors (n, codebooks, code_dims)` to all codes, in float32."""
         vectors = vectors.float()
         with torch.autocast(vectors.device.type, enabled=False):
             squares = self.vectors.square().sum(-1) + vectors.square().sum(-1, keepdim=True)
             return (squares - 2 * torch.einsum("nbd,bkd->nbk", vectors, self.vectors)).clamp_min(0)
 
     def look_up(self, indices: Tensor) -> Tensor:
-        """Codes `(n, codebooks, code_dims)` of `indices (n, codebooks)`."""
+        """Returns codes `(n, codebooks, code_dims)` of `indices (n, codebooks)`."""
         return self.vectors[torch.arange(indices.shape[1], device=indices.device), indices]
 
     @torch.no_grad()
@@ -51,7 +53,9 @@ class Codebook(nn.Module):
         Vectors that replace unused codes are drawn on the CPU.
         """
         size = self.counts.shape[1]
-        vectors, counted, drawn = _everyones(vectors.float(), counted.float(), torch.rand(size, self.counts.shape[0]).to(vectors.device))
+        vectors, counted, drawn = _of_all_processes(
+            vectors.float(), counted.float(), torch.rand(size, self.counts.shape[0]).to(vectors.device)
+        )
         number = counted.sum()
         drawn = torch.searchsorted(counted.cumsum(0), drawn * number, right=True).clamp_max(len(vectors) - 1)  # of the counted
         used = _one_hot(self.nearest(vectors), self.counts) * counted[:, None, None]
@@ -67,28 +71,28 @@ class Codebook(nn.Module):
         errors = (vectors - self.look_up(self.nearest(vectors))).square().mean(2)
         self.spread.lerp_((errors * counted[:, None]).sum(0) / number, 1 - self.decay)
 
-    def figures(self, indices: Tensor, counted: Tensor) -> dict[str, float]:
-        """For those of `indices (n, codebooks)` that are `counted (n,)`, means over the codebooks.
+    def metrics(self, indices: Tensor, counted: Tensor) -> dict[str, float]:
+        """Returns metrics, means over the codebooks, of the `indices (n, codebooks)` whose `counted (n,)` is 1.
 
-        perplexity: how many codes used alike would be as uncertain; codes used: a share.
+        perplexity: exp of the entropy of the codes' use. codes used: share of the codes that are used.
         """
         share = (_one_hot(indices, self.counts) * counted[:, None, None]).sum(0) / counted.sum()
         entropy = -torch.xlogy(share, share).sum(1)
         return {"perplexity": float(entropy.exp().mean()), "codes used": float((share > 0).float().mean())}
 
 
-def _everyones(vectors: Tensor, counted: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """The vectors of all processes that learn together, and what the first of them drew; what is given where there is one alone."""
+def _of_all_processes(vectors: Tensor, counted: Tensor, drawn: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Returns the vectors of all processes, and the random numbers of the first; the arguments where there is one process."""
     if not (distributed.is_available() and distributed.is_initialized()):
         return vectors, counted, drawn
     both = torch.cat([vectors.flatten(1), counted[:, None]], 1)
     parts = [torch.empty_like(both) for _ in range(distributed.get_world_size())]
     distributed.all_gather(parts, both)
     distributed.broadcast(drawn, 0)
-    all_of_them = torch.cat(parts)
-    return all_of_them[:, :-1].unflatten(1, vectors.shape[1:]), all_of_them[:, -1], drawn
+    joined = torch.cat(parts)
+    return joined[:, :-1].unflatten(1, vectors.shape[1:]), joined[:, -1], drawn
 
 
 def _one_hot(indices: Tensor, like: Tensor) -> Tensor:
-    """`(n, codebooks) -> (n, codebooks, size)`, of the type of `like (codebooks, size)`."""
+    """Returns one-hot codes: `(n, codebooks) -> (n, codebooks, size)`, of the type of `like (codebooks, size)`."""
     return torch.nn.functional.one_hot(indices, like.shape[1]).to(like)

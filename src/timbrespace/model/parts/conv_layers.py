@@ -1,4 +1,4 @@
-"""What the convolutional families share: sizes along a stack of layers, its mirror, and the checks of both."""
+"""Stacks of convolutions: sizes along the layers, the mirrored stack, and their checks."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "silu": nn.SiLU,
 }
 _GROUPS = 8  # of channels normalised together, at most
-_AT_ONCE = 1 << 23  # values of a widest layer held at a time where no gradient is wanted
+_AT_ONCE = 1 << 23  # values of the widest layer in memory where no gradient is needed
 
 
 def check_stack(channels: Sequence[int], kernels: Sequence[int], strides: Sequence[int]) -> None:
-    """Raises ConfigError unless there is one kernel and one stride a layer, and no stride leaps over cells."""
+    """Raises ConfigError unless there is one kernel and one stride a layer, and no stride is larger than its kernel."""
     if not len(channels) == len(kernels) == len(strides) > 0:
         raise ConfigError(
             f"model.channels names {len(channels)} layers, kernels {len(kernels)}, strides {len(strides)}; "
@@ -43,45 +43,48 @@ def check_stack(channels: Sequence[int], kernels: Sequence[int], strides: Sequen
     for layer, (kernel, stride) in enumerate(zip(kernels, strides, strict=True)):
         if stride > kernel:
             raise ConfigError(
-                f"layer {layer + 1} of model.strides is {stride} and its kernel {kernel}: cells between would never be seen; "
+                f"layer {layer + 1} of model.strides is {stride} and its kernel {kernel}: cells between would never be read; "
                 f"allowed is a stride from 1 to {kernel}"
             )
 
 
 def least(kernels: Sequence[int], strides: Sequence[int]) -> int:
-    """The shortest axis of which layers without padding leave anything."""
+    """Returns the shortest axis from which layers without padding give any output."""
     return mirrored(1, kernels, strides)
 
 
 def sizes(size: int, kernels: Sequence[int], strides: Sequence[int], *, axis: str, remedy: str) -> list[int]:
-    """An axis of `size` before the first layer and after each, without padding. axis: its name; remedy: what to do. Raises ConfigError."""
+    """Returns the sizes of an axis of `size` before the first layer and after each, without padding.
+
+    axis: its name, for the error. remedy: what to do instead, for the error. Raises ConfigError.
+    """
     if size < least(kernels, strides):
         raise ConfigError(
             f"model.kernels {list(kernels)} with strides {list(strides)} need {least(kernels, strides)} {axis} or more, the longest clip "
             f"has {size}; allowed are fewer layers, smaller kernels or strides, {remedy}"
         )
-    found = [size]
+    along = [size]
     for kernel, stride in zip(kernels, strides, strict=True):
-        found.append((found[-1] - kernel) // stride + 1)
-    return found
+        along.append((along[-1] - kernel) // stride + 1)
+    return along
 
 
 def mirrored(size: int, kernels: Sequence[int], strides: Sequence[int]) -> int:
-    """What the transposed layers, last one first, make of a code of `size`."""
+    """Returns the size that the transposed layers, last one first, make of a code of `size`."""
     for kernel, stride in zip(reversed(kernels), reversed(strides), strict=True):
         size = (size - 1) * stride + kernel
     return size
 
 
 def activation(kind: str) -> nn.Module:
-    """The function between layers. Raises ConfigError."""
+    """Returns the activation between layers. Raises ConfigError."""
     if kind not in _ACTIVATIONS:
         raise ConfigError(f"model.activation is {kind!r}, allowed are {', '.join(_ACTIVATIONS)}")
     return _ACTIVATIONS[kind]()
 
 
 def norm(kind: str, channels: int) -> nn.Module:
-    """Normalisation of each sound by itself, so that one sound alone and a batch give the same. Raises ConfigError."""
+    """Returns a normalisation of each sound by itself, so that a sound does not depend on its batch. Raises ConfigError."""
     if kind not in ("none", "group"):
         raise ConfigError(f"model.norm is {kind!r}, allowed are none, group")
     groups = next(count for count in range(min(_GROUPS, channels), 0, -1) if channels % count == 0)
@@ -92,7 +95,7 @@ def stack(
     make: Callable[[int, int, int, int], nn.Module], widths: Sequence[int], kernels: Sequence[int], strides: Sequence[int],
     *, between: str, normalised: str = "none", last: bool = False,
 ) -> nn.Sequential:  # fmt: skip
-    """Layers `make(inputs, outputs, kernel, stride)` from the first of `widths` to the last, norm and activation between them.
+    """Returns layers `make(inputs, outputs, kernel, stride)` from the first of `widths` to the last, norm and activation between them.
 
     last: norm and activation after the last one too.
     """
@@ -103,26 +106,26 @@ def stack(
             layers += [layer for layer in (norm(normalised, outputs), activation(between)) if not isinstance(layer, nn.Identity)]
     network = nn.Sequential(*layers)
     _order(network)
-    network.register_load_state_dict_post_hook(_order)  # or a loaded instrument would round otherwise than the trained one
+    network.register_load_state_dict_post_hook(_order)  # else a loaded instrument would round differently from the trained one
     return network
 
 
 def layers_of(network: nn.Module) -> list[Any]:
-    """The convolutions of a `stack`, in order."""
+    """Returns the convolutions of a `stack`, in order."""
     kinds = (nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d)
     return [layer for layer in network.modules() if isinstance(layer, kinds)]
 
 
 def _order(network: nn.Module, keys: object = None) -> None:
-    """Puts kernels over pictures in the order in memory that makes them up to two and a half times as fast on a CPU."""
+    """Stores 2-d kernels in the memory order (channels last) that is up to two and a half times as fast on a CPU."""
     for parameter in network.parameters():
         if parameter.ndim == 4:
-            # Copied, not `contiguous`: that leaves kernels of one channel as they are, and their strides tell the next layer.
+            # Copied, not `contiguous`, which leaves kernels of one channel as they are; their strides decide the order of the next layer.
             parameter.data = torch.empty_like(parameter.data, memory_format=torch.channels_last).copy_(parameter.data)
 
 
 def fit(values: Tensor, wanted: Sequence[int]) -> Tensor:
-    """The last axes of `values` cut, or filled up with zeros at their ends, to the sizes `wanted`."""
+    """Returns `values` with its last axes cut, or padded with zeros at their ends, to the sizes `wanted`."""
     padding: list[int] = []
     for have, want in zip(reversed(values.shape), reversed(wanted), strict=False):
         padding += [0, want - have]  # a negative number cuts
@@ -130,12 +133,12 @@ def fit(values: Tensor, wanted: Sequence[int]) -> Tensor:
 
 
 def channels_last(pictures: Tensor) -> Tensor:
-    """`(batch, channels, bands, frames)`, as it was, in the order in memory that the layers of `stack` are quick with."""
+    """Returns the same `(batch, channels, bands, frames)` in the memory order in which the layers of `stack` are fast."""
     return pictures.contiguous(memory_format=torch.channels_last)
 
 
 def in_pieces(network: Callable[[Tensor], Tensor], values: Tensor, *, cells: int) -> Tensor:
-    """`network(values)`; where no gradient is wanted a few sounds at a time. cells: of the widest layer, a sound."""
+    """Returns `network(values)`, computed a few sounds at a time where no gradient is needed. cells: of the widest layer, a sound."""
     some = max(1, _AT_ONCE // cells)
     if torch.is_grad_enabled() or len(values) <= some:
         return network(values)

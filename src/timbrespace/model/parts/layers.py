@@ -12,7 +12,7 @@ from torch.nn import functional
 
 
 class ResidualBlock(nn.Module):
-    """x + MLP(LayerNorm(x)), zero at the start: a new block changes nothing. dropout: share of inner units left out while learning."""
+    """x + MLP(LayerNorm(x)); the MLP of a new block gives zeros. dropout: share of inner units set to zero in training."""
 
     def __init__(self, width: int, *, dropout: float = 0.0):
         super().__init__()
@@ -28,7 +28,7 @@ class ResidualBlock(nn.Module):
 
 
 class ResidualMLP(nn.Module):
-    """Linear, `depth` residual blocks, norm, linear; gives zeros at the start, so that what stands beside it leads."""
+    """Linear, `depth` residual blocks, norm, linear. A new one gives zeros, so that a path in parallel decides alone."""
 
     def __init__(self, inputs: int, outputs: int, *, width: int, depth: int, dropout: float = 0.0):
         super().__init__()
@@ -44,7 +44,7 @@ class ResidualMLP(nn.Module):
 
 
 def perceptron(*widths: int) -> nn.Sequential:
-    """Linear layers from the first of `widths` to the last, ReLU between them."""
+    """Returns linear layers from the first of `widths` to the last, with ReLU between them."""
     layers: list[nn.Module] = []
     for inputs, outputs in pairwise(widths):
         layers += [nn.Linear(inputs, outputs), nn.ReLU()]
@@ -60,7 +60,7 @@ class Layers(BaseModel):
 
 
 def hidden(layers: Layers | Mapping[str, Any] | None, start: int, end: int) -> tuple[int, ...] | None:
-    """Widths of the hidden layers between `start` and `end`; None where a preset does not ask for it."""
+    """Returns widths of the hidden layers between `start` and `end`; None if `layers` is None."""
     if layers is None:
         return None
     chosen = layers if isinstance(layers, Layers) else Layers(**layers)
@@ -68,10 +68,10 @@ def hidden(layers: Layers | Mapping[str, Any] | None, start: int, end: int) -> t
 
 
 def interpolated(start: int, end: int, depth: int, ratio: float) -> tuple[int, ...]:
-    """`depth` widths between `start` and `end`: the k-th is start + (end - start) · (k / (depth + 1))^ratio, rounded towards zero.
+    """Returns `depth` widths between `start` and `end`: the k-th is start + (end - start) · (k / (depth + 1))^ratio, rounded towards zero.
 
-    ratio 1 is a straight line; below 1 most of the way is made at once, above 1 late. Source B's inner VAE, 6300 to 7 over 1850,
-    1008 and 443, is depth 3 and ratio 0.25.
+    ratio 1 is a straight line; below 1 widths change most in the first layers, above 1 in the last. Source B's inner VAE, 6300 to 7
+    over 1850, 1008 and 443, is depth 3 and ratio 0.25.
     """
     places = ((k / (depth + 1)) ** ratio for k in range(1, depth + 1))
     return tuple(max(1, int(start + (end - start) * place + 1e-6)) for place in places)

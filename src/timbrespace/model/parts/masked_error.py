@@ -7,11 +7,11 @@ from torch import Tensor
 
 
 class ImageError:
-    """Mean squared error a cell, dB², over the cells inside each sound, without ever leaving the space of coefficients.
+    """Mean squared error a cell, dB², over the cells inside each sound, computed from coefficients without making images.
 
-    With d the difference of coefficients and B_s the part of the basis that makes step s of the time axis, the squared error of
-    the first k steps is Σ_{s<k} |d B_s|² = d G_k dᵀ, G_k = Σ_{s<k} B_s B_sᵀ: one small matrix for each end, made once. Ends are
-    rounded up to whole groups of `group` steps. What lies beyond a sound's end counts nowhere.
+    With d the difference of coefficients and B_s the part of the basis for step s of the time axis, the squared error of
+    the first k steps is Σ_{s<k} |d B_s|² = d G_k dᵀ, G_k = Σ_{s<k} B_s B_sᵀ: one small matrix for each end, computed once. Ends are
+    rounded up to whole groups of `group` steps. Cells beyond a sound's end are left out.
 
     basis: `(coefficients, parts * bands * steps)`.
     """
@@ -28,7 +28,7 @@ class ImageError:
             self.grams.append(gram)
 
     def __call__(self, found: Tensor, wanted: Tensor, inside: Tensor) -> Tensor:
-        """found, wanted `(batch, coefficients)`, inside `(batch,)` steps that belong to each sound -> `(batch,)` dB²."""
+        """Returns errors `(batch,)` in dB². found, wanted: `(batch, coefficients)`. inside: steps of each sound `(batch,)`."""
         difference = found - wanted
         groups = (torch.div(inside + self.group - 1, self.group, rounding_mode="floor") - 1).clamp(0, len(self.ends) - 1)
         order = torch.argsort(groups, stable=True)

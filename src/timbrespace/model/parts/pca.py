@@ -7,10 +7,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-_RIDGE = 1e-4  # of the mean power of what a regression reads
-_LEAST = 1e-3  # of the strongest component's deviation: weaker ones are none
-_VECTORS = 20_000  # that principal components are taken of, at most
-_AT_ONCE = 1 << 22  # values of a product held together
+_RIDGE = 1e-4  # of the mean power of the inputs of a regression
+_LEAST = 1e-3  # of the strongest component's deviation: weaker ones are left out
+_VECTORS = 20_000  # used for principal components, at most
+_AT_ONCE = 1 << 22  # values of a product in memory
 
 
 class Components(NamedTuple):
@@ -22,9 +22,9 @@ class Components(NamedTuple):
 
 
 def principal(values: Tensor, count: int, *, mean: Tensor | None = None) -> Components:
-    """Principal components of `values (n, cells)`, exact: up to `count`, fewer where there are fewer directions.
+    """Returns exact principal components of `values (n, cells)`: up to `count`, fewer where there are fewer directions.
 
-    mean: about which; their own unless given. By the smaller of the two products of `values` with itself.
+    mean: subtracted from the values; their own mean by default. Uses the smaller of the two products of `values` with itself.
     """
     values = evenly(values, _VECTORS)
     mean = values.mean(0) if mean is None else mean
@@ -50,27 +50,27 @@ def principal(values: Tensor, count: int, *, mean: Tensor | None = None) -> Comp
 
 
 def regression(known: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Least squares: weights `(cells, k)` and constants `(cells,)` with wanted ≈ weights · known + constants, and what is missed.
+    """Returns weights `(cells, k)`, constants `(cells,)` and residuals `(cells,)` of least squares: wanted ≈ weights · known + constants.
 
-    known `(n, k)`, wanted `(n, cells)`; the last of the three is the root mean square of the rest, `(cells,)`.
+    known: `(n, k)`. wanted: `(n, cells)`. Residuals are root mean squares over the n rows.
     """
     from_mean = (known - known.mean(0)).double()
     power = from_mean.T @ from_mean
     power += _RIDGE * power.diagonal().mean().clamp_min(1e-12) * torch.eye(len(power), dtype=power.dtype)
-    weights, missed = torch.empty(wanted.shape[1], known.shape[1]), torch.empty(wanted.shape[1])
+    weights, residuals = torch.empty(wanted.shape[1], known.shape[1]), torch.empty(wanted.shape[1])
     mean = wanted.mean(0)
     solved = torch.linalg.solve(power, from_mean.T).float()  # (k, n)
     for some in torch.arange(wanted.shape[1]).split(max(1, _AT_ONCE // len(wanted))):
         centred = wanted[:, some] - mean[some]
         weights[some] = (solved @ centred).T
-        missed[some] = (centred - from_mean.float() @ weights[some].T).square().mean(0).sqrt()
-    return weights, mean - weights @ known.mean(0), missed
+        residuals[some] = (centred - from_mean.float() @ weights[some].T).square().mean(0).sqrt()
+    return weights, mean - weights @ known.mean(0), residuals
 
 
 def evenly(values: Tensor, most: int) -> Tensor:
-    """Up to `most` rows of `values (n, …)`, spread over all: one out of each of so many equal stretches, always the same.
+    """Returns up to `most` rows of `values (n, …)`, one of each of `most` equal ranges of rows, always the same.
 
-    Which one of its stretch is drawn: at even steps through a grid of sounds, bands and frames all might come from one frame.
+    The row within its range is random: at even steps through a grid of sounds and frames, all rows might be of the same frame.
     """
     if len(values) <= most:
         return values

@@ -1,10 +1,10 @@
-"""Where learning begins: weights that make a network the linear model that its layers can hold, so that training adds to it.
+"""PCA initialisation: weights that make a network a linear model before the first step, as far as its layers can be one.
 
-Layers with an activation between them pass a number on unchanged by two units that stand opposite each other:
+Two units of opposite sign pass a number through an activation unchanged:
 
     ReLU(x) - ReLU(-x) = x      SiLU, GELU: the same      leaky ReLU of slope a: (1 + a) x
 
-What the units of a layer do not need for that keeps its random weights, but nothing behind listens to it yet.
+The other units of a layer keep their random weights; the next layer starts with zero weights for them.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from timbrespace.model.parts.bottleneck import Bottleneck
 from timbrespace.model.parts.likelihood import Likelihood, logits
 from timbrespace.model.parts.pca import Components, principal, regression
 
-LOG_VARIANCE = -3.0  # of a latent at the start
+LOG_VARIANCE = -3.0  # of a latent before the first step
 _GAINS = {"none": 1.0, "relu": 1.0, "silu": 1.0, "leaky relu": 1.2}
-_BOUNDED = 1 / 3  # deviation of a latent that has bounds, before they are drawn
-_SMALLEST = 1e-6  # spread that counts as none
-_STEEPEST = 0.25  # slope of a sigmoid
+_BOUNDED = 1 / 3  # deviation of a bounded latent, before the tanh
+_SMALLEST = 1e-6  # a smaller deviation counts as zero
+_STEEPEST = 0.25  # largest slope of a sigmoid
 
 
 def gain_of(activation: str) -> float:
-    """f(x) - f(-x) over x."""
+    """Returns (f(x) - f(-x)) / x of an activation f."""
     return _GAINS[activation]
 
 
 def carries(likelihood: Likelihood, activation: str = "none", norm: str = "none", *, narrowest: int = 2) -> bool:
-    """Whether a linear model passes through layers with these between them, to an output that stands for the sound itself.
+    """Returns whether layers with this activation and norm can be a linear model, up to an output that is the expected sound.
 
-    narrowest: channels of the narrowest layer; with an activation a number takes two.
+    narrowest: channels of the narrowest layer; with an activation a number needs two.
     """
     linear = activation == "none" or (activation in _GAINS and narrowest > 1)
     return linear and norm == "none" and likelihood.kind != "bernoulli"
@@ -45,10 +45,10 @@ def initialise_layers(
     encoder: nn.Sequential, decoder: nn.Sequential, values: Tensor, *, bottleneck: Bottleneck, likelihood: Likelihood,
     sigmoid: bool = False, beside: int = 0,
 ) -> None:  # fmt: skip
-    """Makes two perceptrons principal component analysis of `values (n, cells)`: as many components as fit through, and back.
+    """Sets two perceptrons to principal component analysis of `values (n, cells)`, with as many components as the layers can pass on.
 
-    The way back is the regression of the values on what the encoder then says of them, before the sigmoid where there is one (`sigmoid`).
-    beside: inputs of both that stand before the others and are not listened to.
+    The decoder is the regression of the values on the latents of the encoder; sigmoid: of the values before a final sigmoid.
+    beside: further inputs of both, before the others; their weights are zero.
     """
     found = principal(values, min(bottleneck.dims, room(encoder), room(decoder)))
     weights, constants = as_latents(found, bottleneck)
@@ -57,23 +57,22 @@ def initialise_layers(
     initialise_rest(_linear(encoder)[-1], encoder(seen), found, bottleneck)
     known = bottleneck.posterior(encoder(seen)).mean[:, : len(weights)]
     wanted = logits(values) if sigmoid else likelihood.output_for(values)
-    weights, constants, missed = regression(known, wanted)
-    deviations = likelihood.initialise(missed * (_STEEPEST if sigmoid else 1.0))
+    weights, constants, residuals = regression(known, wanted)
+    deviations = likelihood.initialise(residuals * (_STEEPEST if sigmoid else 1.0))
     weights = torch.cat([weights, weights.new_zeros(len(deviations), weights.shape[1])])
     out_of(decoder, weights, torch.cat([constants, deviations]), first=beside)
 
 
 def room(network: nn.Sequential) -> int:
-    """Numbers that pass through the hidden layers of a perceptron unchanged; with none hidden, any count."""
+    """Returns how many numbers the hidden layers of a perceptron can pass on unchanged; its inputs without hidden layers."""
     layers = _linear(network)
     return min((layer.out_features // 2 for layer in layers[:-1]), default=layers[-1].in_features)
 
 
 def into(network: nn.Sequential, weights: Tensor, constants: Tensor, *, first: int = 0) -> None:
-    """Makes the first k outputs of a perceptron `weights (k, inputs) · x + constants (k,)`; its others go on as they are.
+    """Sets the first k outputs of a perceptron to `weights (k, inputs) · x + constants (k,)`; the others stay random.
 
-    Between its layers stands ReLU, SiLU or GELU.
-    first: where in the input the `inputs` begin; what lies beside them is not listened to.
+    The activation between its layers is ReLU, SiLU or GELU. first: index of the first of `inputs`; other inputs get zero weights.
     """
     *hidden, last = _linear(network)
     k = len(weights)
@@ -85,7 +84,7 @@ def into(network: nn.Sequential, weights: Tensor, constants: Tensor, *, first: i
 
 
 def out_of(network: nn.Sequential, weights: Tensor, constants: Tensor, *, first: int = 0) -> None:
-    """Makes a perceptron with the same between `weights (outputs, k) · x + constants (outputs,)` of the k inputs from `first` on."""
+    """Sets a perceptron to `weights (outputs, k) · x + constants (outputs,)` of the k inputs from `first` on; activations as in `into`."""
     *hidden, last = _linear(network)
     k = weights.shape[1]
     for layer in hidden:
@@ -93,33 +92,33 @@ def out_of(network: nn.Sequential, weights: Tensor, constants: Tensor, *, first:
         _read(layer, 0, passed, torch.zeros(k), first)
         _read(layer, k, -passed, torch.zeros(k), first)
         first = 0
-    listened = torch.cat([weights, -weights], 1) if hidden else weights
+    paired = torch.cat([weights, -weights], 1) if hidden else weights
     last.weight.zero_()
-    _read(last, 0, listened, constants, first)
+    _read(last, 0, paired, constants, first)
 
 
 def as_latents(found: Components, bottleneck: Bottleneck) -> tuple[Tensor, Tensor]:
-    """Weights `(count, cells)` and constants `(count,)` that give components with the deviation that a latent should have.
+    """Returns weights `(count, cells)` and constants `(count,)` that map values to components with the deviation a latent should have.
 
-    1 each for a prior of unit Gaussians, less where there are bounds. A plain code has no prior: its strongest component has 1, the others
-    as much less as they matter less, so that an error in the code is one in the sound.
+    Deviations are 1 for a prior of unit Gaussians, less for a bounded latent. A plain code has no prior: the strongest component has 1, the
+    others keep their proportion, so that an error in the code is as large in the sound.
     """
     weights = found.basis * (_spread(found, bottleneck) / found.scale)[:, None]
     return weights, -(weights @ found.mean)
 
 
 def _spread(found: Components, bottleneck: Bottleneck) -> Tensor:
-    """Deviation that each component should have as a latent, `(count,)`."""
+    """Returns the deviation that each component should have as a latent, `(count,)`."""
     if bottleneck.kind == "plain":
         return found.scale / found.scale[:1]
     return torch.full_like(found.scale, _BOUNDED if bottleneck.kind == "bounded" else 1.0)
 
 
 def initialise_rest(layer: Any, numbers: Tensor, found: Components, bottleneck: Bottleneck) -> None:
-    """The outputs of an encoder's last layer beyond the components found; numbers: what all are now, `(n, width)`.
+    """Sets the outputs of an encoder's last layer beyond the components. numbers: the present outputs `(n, width)`.
 
-    Latents that no component is left for stay random, about 0 and spread no wider than the weakest of the others, or a decoder would hear
-    them louder than those that tell something. Log variances, where there are any, are all `LOG_VARIANCE`.
+    Latents without a component stay random, with mean 0 and a deviation no larger than that of the weakest component, so that they do not
+    dominate the decoder. Log variances, if any, are set to `LOG_VARIANCE`.
     """
     rest = slice(len(found.scale), bottleneck.dims)
     if len(found.scale) < bottleneck.dims:
@@ -133,7 +132,7 @@ def initialise_rest(layer: Any, numbers: Tensor, found: Components, bottleneck: 
 
 @torch.no_grad()
 def initialise_deviations(layer: Any, likelihood: Likelihood, difference: Tensor) -> None:
-    """Deviations that a last transposed layer gives in its second half of channels, or those of the likelihood itself."""
+    """Sets the deviations in the second half of the channels of a last transposed layer, or those of the likelihood, from residuals."""
     deviation = likelihood.initialise(difference.square().mean().sqrt()[None])
     if len(deviation):
         outputs = slice(layer.out_channels // 2, None)
@@ -157,16 +156,16 @@ def initialise_blocks(
     down: Sequence[Any], up: Sequence[Any], values: Tensor, *, activation: str = "none", last: bool = False,
     inside: Tensor | None = None,
 ) -> Tensor:  # fmt: skip
-    """Makes convolutions and their transposed mirror principal components of blocks, of components of blocks …: `(n, count, …)` at the top.
+    """Sets convolutions and their transposed mirror to principal components of blocks; returns those of the top layer `(n, count, …)`.
 
-    Every layer sees the cells of its stride and nothing of its neighbours' yet, as many components as it has channels (or pairs of them):
+    Every layer reads the cells of its stride only, and has as many components as channels (or pairs of channels):
 
         cells  ▪▪▪▪▪▪▪▪      stride 2: blocks of 2 (in a picture 2 x 2), each its first components
                ╲╱╲╱╲╱╲╱
                 ▪ ▪ ▪ ▪       and again
 
-    down: the layers from the sound on, up: the mirror, from the top on. values `(n, parts, …)`; activation between layers, last: after
-    the last of `down` too. inside: which places along the last axis count, `(n, frames)`.
+    down: the encoder's layers. up: the decoder's layers. values: `(n, parts, …)`. activation: between layers. last: also after the last
+    of `down`. inside: which positions along the last axis belong to the sounds, `(n, frames)`.
     """
     gain, steps, pairs = _GAINS[activation], [], False
     for index, layer in enumerate(down):
@@ -175,14 +174,16 @@ def initialise_blocks(
         places = [(size + 2 * pad - k) // s + 1 for size, pad, k, s in zip(values.shape[2:], layer.padding, kernel, stride, strict=True)]
         mean = _channel_mean(values, inside)
         if any(k > s and not pad for s, k, pad in zip(stride, kernel, layer.padding, strict=True)):
-            mean = torch.zeros_like(mean)  # the mirror ends in cells of no block, which would show it alone: a burst after the sound
+            mean = torch.zeros_like(
+                mean
+            )  # the mirror ends in cells outside all blocks, where the mean alone would be a burst after the sound
         blocks = _blocks(values - mean.view(1, -1, *[1] * len(stride)), stride, places)  # (n, places…, channels * stride…)
         if inside is not None:
             inside = _whole(inside, stride[-1], places[-1])
         vectors = blocks.flatten(1, -2) if inside is None else blocks
         chosen = vectors.flatten(0, 1) if inside is None else vectors.flatten(1, -2)[inside]
         basis = principal(chosen, layer.out_channels // (2 if paired else 1), mean=torch.zeros(chosen.shape[1])).basis
-        basis = basis if len(basis) else torch.eye(1, chosen.shape[1])  # of silence: any direction will do
+        basis = basis if len(basis) else torch.eye(1, chosen.shape[1])  # silence has no components: any direction is as good
         steps.append((basis, mean, stride))
         weights = basis.unflatten(1, (-1, *stride))  # (count, channels, stride…)
         _convolve(layer, weights, -(weights.flatten(2).sum(2) @ mean), gain if pairs else None, paired)
@@ -205,7 +206,7 @@ def _whole(inside: Tensor, stride: int, places: int) -> Tensor:
 
 
 def _blocks(values: Tensor, stride: Sequence[int], places: Sequence[int]) -> Tensor:
-    """`(n, channels, size…) -> (n, places…, channels * stride…)`; where a last block is not there in full, zeros."""
+    """`(n, channels, size…) -> (n, places…, channels * stride…)`; an incomplete last block is filled with zeros."""
     wanted = [place * s for place, s in zip(places, stride, strict=True)]
     padding = [x for have, want in zip(reversed(values.shape[2:]), reversed(wanted), strict=True) for x in (0, want - have)]
     values = nn.functional.pad(values, padding)
@@ -216,7 +217,7 @@ def _blocks(values: Tensor, stride: Sequence[int], places: Sequence[int]) -> Ten
 
 
 def _place(layer: Any, stride: Sequence[int]) -> tuple[slice, ...]:
-    """Where in a kernel the cells of its own stride lie: in the middle of those that also reach to their neighbours, else first."""
+    """Returns the position of a stride's cells in the kernel: in the middle of a padded kernel, else first."""
     centred = any(layer.padding)
     begins = [(kernel - s) // 2 if centred else 0 for kernel, s in zip(layer.kernel_size, stride, strict=True)]
     return tuple(slice(begin, begin + s) for begin, s in zip(begins, stride, strict=True))
@@ -236,12 +237,12 @@ def _convolve(layer: Any, weights: Tensor, constants: Tensor, gain: float | None
 
 
 def _by_inputs(layer: Any) -> Tensor:
-    """Weights `(inputs, outputs, …)`, as those of transposed layers lie."""
+    """Returns weights as `(inputs, outputs, …)`, the order of transposed layers."""
     return layer.weight.transpose(0, 1) if isinstance(layer, nn.Conv1d) else layer.weight
 
 
 def _transpose(layer: Any, weights: Tensor, mean: Tensor, gain: float | None, paired: bool) -> None:
-    """The layer gives `channels` numbers (and their opposites), out of `count` (and theirs)."""
+    """Sets a layer that maps `count` numbers (and their opposites) to `channels` (and theirs)."""
     count, channels = weights.shape[:2]
     place = _place(layer, weights.shape[2:])
     kernel = _by_inputs(layer)

@@ -1,7 +1,7 @@
-"""Pitch as a variable of its own: a frequency axis counted in harmonics, and what networks are told of a pitch.
+"""Pitch as a variable: a frequency axis in harmonics of the pitch, and the pitch as an input of networks.
 
-On an axis in Hz the partials of every note lie elsewhere, and a blend of two notes holds the partials of both. Divided by the
-fundamental, the k-th partial of every note lies at k.
+On an axis in Hz each note has its partials at other frequencies, and a blend of two notes has the partials of both. Divided by the
+fundamental, the k-th partial of every note is at k.
 
     bands      |_|_|#|_|_|#|_|_|#|_|        a low note          |_|_|_|_|#|_|_|_|_|#|      a high one
     harmonics  0   1   2   3  …             0   1   2  …
@@ -19,15 +19,15 @@ from timbrespace.audio.pitch import midi_to_hz
 from timbrespace.contracts import ConfigError
 
 OCTAVE = 12.0  # semitones
-MARGIN = 4.0  # semitones beyond the notes of a corpus that an axis is made for: as far as variations shift
-_FINER = 1.3  # slots a band at the highest pitch: interpolating there and back costs little
-_WAVES = 3  # of pitch, as networks see it: with periods of 4, 2 and 1 scales
+MARGIN = 4.0  # semitones that an axis extends beyond the notes of a corpus: as far as variations shift
+_FINER = 1.3  # slots a band at the highest pitch: few enough, with a small error of interpolation
+_WAVES = 3  # sines of the pitch as inputs of networks: with periods of 4, 2 and 1 scales
 
 
 class NoteRange:
-    """The pitches that a model is made for, and how its latents hold one.
+    """The range of pitches of a model, and the scale of the pitch in its latents.
 
-    lowest, highest: MIDI numbers of the notes; it is made for MARGIN more on either side. Raises ConfigError.
+    lowest, highest: MIDI numbers of the notes; the range extends MARGIN beyond them. Raises ConfigError.
     """
 
     def __init__(self, *, lowest: float, highest: float):
@@ -37,7 +37,7 @@ class NoteRange:
 
     @property
     def middle(self) -> float:
-        """MIDI number, stands in for a pitch that nobody knows."""
+        """MIDI number that is used for an unknown pitch."""
         return (self.lowest + self.highest) / 2
 
     @property
@@ -45,24 +45,24 @@ class NoteRange:
         return (self.highest - self.lowest + 2 * MARGIN) / 4
 
     def standard(self, pitch: Tensor) -> Tensor:
-        """MIDI numbers `(batch,)` to what a latent holds, `(batch, 1)`: -2 … 2 over the axis; unknown (NaN) gives 0."""
+        """Returns MIDI numbers `(batch,)` on the scale of a latent, `(batch, 1)`: -2 … 2 over the range; unknown (NaN) gives 0."""
         return ((pitch - self.middle) / self._scale).nan_to_num(0.0)[:, None]
 
     def midi(self, standard: Tensor) -> Tensor:
-        """The way back: `(batch, 1) -> (batch,)`."""
+        """Returns MIDI numbers `(batch,)` of entries of a latent `(batch, 1)`."""
         return standard[:, 0] * self._scale + self.middle
 
     def fundamentals(self, pitch: Tensor) -> Tensor:
-        """Hz of MIDI numbers `(batch,)`, float64 on the CPU; unknown (NaN) is the middle."""
+        """Returns frequencies in Hz of MIDI numbers `(batch,)`, float64 on the CPU; the middle for unknown ones (NaN)."""
         return midi_to_hz(torch.nan_to_num(pitch.detach().cpu().double(), nan=self.middle))
 
 
 class HarmonicAxis(NoteRange):
-    """Images over bands to images over harmonics of a given pitch, and back.
+    """Resamples images from bands to harmonics of a given pitch, and back.
 
-    centres: of the bands in Hz, rising. lowest, highest: MIDI numbers of the notes; the axis is made for MARGIN more on either side,
-    and others are possible, with details lost above and the upper end held below. `slots (slots,)`: harmonic numbers, as dense as the
-    highest pitch needs, as far as the lowest does. Raises ConfigError.
+    centres: of the bands in Hz, rising. lowest, highest: MIDI numbers of the notes; the axis extends MARGIN beyond them. Higher pitches
+    lose detail; of lower ones the upper end is repeated. `slots (slots,)`: harmonic numbers, as dense as the highest pitch needs, as far as
+    the lowest needs. Raises ConfigError.
     """
 
     def __init__(self, centres: Sequence[float], *, lowest: float, highest: float):
@@ -86,7 +86,7 @@ class HarmonicAxis(NoteRange):
 
 
 def pitch_features(standard: Tensor) -> Tensor:
-    """A standardised pitch `(batch, 1)` as networks see it, `(batch, FEATURES)`: itself, held within the range, and waves of it."""
+    """Returns inputs of a network, `(batch, FEATURES)`, for a standardised pitch `(batch, 1)`: clamped, with sines and cosines."""
     held = standard.clamp(-2.0, 2.0)
     turns = held * (math.pi / 2 * 2.0 ** torch.arange(_WAVES)).to(held)
     return torch.cat([held, turns.sin(), turns.cos()], 1)
@@ -96,9 +96,9 @@ FEATURES = 1 + 2 * _WAVES
 
 
 def cubic(places: Tensor, grid: Tensor) -> Tensor:
-    """Catmull-Rom interpolation on a rising grid `(points,)` as matrices: places `(batch, n) -> (batch, n, points)`, rows sum to 1.
+    """Returns matrices of Catmull-Rom interpolation on a rising grid `(points,)`: places `(batch, n) -> (batch, n, points)`.
 
-    The grid counts as even between neighbours; beyond its ends the last value holds.
+    Rows sum to 1. Neighbouring points count as evenly spaced; beyond the ends the last value is repeated.
     """
     points = len(grid)
     right = torch.searchsorted(grid, places.contiguous()).clamp(1, points - 1)
@@ -117,7 +117,7 @@ def cubic(places: Tensor, grid: Tensor) -> Tensor:
 
 
 def _slots(centres: Tensor, *, low: float, high: float) -> Tensor:
-    """Harmonic numbers: the bands as the highest pitch sees them, finer; then on as evenly as they end, up to the lowest pitch's last."""
+    """Returns harmonic numbers: denser than the bands over `high`, then in their last ratio up to the top band over `low`."""
     own = centres / high
     count = math.ceil(len(own) * _FINER)
     at = torch.linspace(0, len(own) - 1, count, dtype=torch.float64, device=own.device)

@@ -1,4 +1,4 @@
-"""A coarser time axis for one-shots: every frame of the attack, ever longer averages down the tail."""
+"""A coarse time axis for one-shots: single frames in the attack, then averages over runs that get longer."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from torch import Tensor
 
 
 def step_edges(frames: int, *, attack: int, steps: int) -> Tensor:
-    """Edges `(steps + 1,)` of `steps` runs over `frames` frames: `attack` single frames, then widths growing evenly.
+    """Returns edges `(steps + 1,)` of `steps` runs over `frames` frames: `attack` single frames, then evenly growing widths.
 
-    Fewer come back when `frames` does not fill them. The growth is found by bisection.
+    There are fewer runs if `frames` is too small. The growth is found by bisection.
 
         frame  0 1 2 3 4 5 6 7 8 9 …
         step   0 1 2 3 4 4 5 5 5 6 …          attack = 4
@@ -33,7 +33,7 @@ def step_edges(frames: int, *, attack: int, steps: int) -> Tensor:
 
 
 def averaging(edges: Tensor) -> Tensor:
-    """The way there, `(frames, steps)`: `features (..., frames) @ averaging` is the mean of each run."""
+    """Returns the averaging matrix `(frames, steps)`: `features (..., frames) @ averaging` is the mean of each run."""
     widths = edges.diff()
     steps = len(widths)
     return torch.zeros(int(edges[-1]), steps).index_put_(
@@ -43,15 +43,15 @@ def averaging(edges: Tensor) -> Tensor:
 
 
 def interpolation(edges: Tensor) -> Tensor:
-    """The way back, `(steps, frames)`: straight lines between the centres of the runs, constant beyond the first and last."""
+    """Returns the interpolation matrix `(steps, frames)`: linear between the centres of the runs, constant beyond the first and last."""
     frames, steps = int(edges[-1]), len(edges) - 1
     centres = (edges[1:] + edges[:-1] - 1) / 2
-    back = torch.zeros(steps, frames)
+    matrix = torch.zeros(steps, frames)
     if steps == 1:
-        return back.fill_(1.0)
+        return matrix.fill_(1.0)
     frame = torch.arange(frames)
     upper = torch.searchsorted(centres, frame.to(centres)).clamp(1, steps - 1)
     share = ((frame - centres[upper - 1]) / (centres[upper] - centres[upper - 1])).clamp(0, 1)
-    back[upper - 1, frame] = 1 - share
-    back[upper, frame] = share
-    return back
+    matrix[upper - 1, frame] = 1 - share
+    matrix[upper, frame] = share
+    return matrix

@@ -1,4 +1,4 @@
-"""`autoregressive`: an autoencoder over time steps; previous slice and current slice become a few controls, and back (source B)."""
+"""`autoregressive`: an autoencoder over time steps; the previous and the current slice to a few controls, and back (source B)."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from timbrespace.representation.spec import FeatureSpec
 
 
 class WholeSequenceModel(SequenceModel):
-    """What models share that hear a sound from its first frame on: they learn from whole sounds, up to their true ends."""
+    """The base of sequence models with memory of earlier frames: they are trained on whole sounds, from the first frame to the end."""
 
     def excerpt(self, batch: Batch, *, drawn: bool) -> tuple[Tensor, Tensor]:
-        """The whole of each sound, and which of its frames lie inside it; the longest sound of the batch sets how many there are."""
+        """Returns whole sounds, up to the longest of the batch, and 1 for the frames inside each sound."""
         inside = self.inside(batch.lengths)
         frames = int(inside.max())
         counts = torch.arange(frames, device=inside.device) < inside[:, None]
@@ -64,7 +64,7 @@ class Autoregressive(WholeSequenceModel):
         self.decoder = perceptron(cells + dims, *decoder, cells * self.likelihood.outputs)
 
     def initialise(self, batch: Batch) -> None:
-        """As principal components of the frames, see `initialise_layers`: the slice before is not listened to yet."""
+        """Sets the layers to principal components of the frames, see `initialise_layers`, with zero weights for the previous slice."""
         initialise_layers(
             self.encoder, self.decoder, self.frames_inside(batch), bottleneck=self.bottleneck, likelihood=self.likelihood,
             beside=self.spec.parts * self.spec.bands,
@@ -76,11 +76,11 @@ class Autoregressive(WholeSequenceModel):
         return self.encoder(torch.cat([_before(slices), slices], 2)).mT
 
     def decode_raw(self, z: Tensor) -> Tensor:
-        """Free running: `(batch, dims, steps) -> (batch, likelihood.outputs * parts, bands, steps)`."""
+        """Returns the decoder's outputs, without teacher forcing: `(batch, dims, steps) -> (batch, outputs * parts, bands, steps)`."""
         return self._run(z, None)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """As `SequenceModel`, the decoder told the true previous slice in a share `teacher_forcing` of the steps."""
+        """Returns the losses of `SequenceModel`, with the true previous slice as input in a share `teacher_forcing` of the steps."""
         if not self.teacher_forcing:
             return super().forward(batch)
         images, counts = self.excerpt(batch, drawn=True)
@@ -91,11 +91,11 @@ class Autoregressive(WholeSequenceModel):
         return losses | ({"kl": self.kl(posterior, counts)} if "kl" in self.bottleneck.losses(posterior) else {})
 
     def step(self, previous: Tensor, controls: Tensor) -> Tensor:
-        """One step: `(…, parts * bands)` and `(…, dims)` -> `(…, outputs * parts * bands)`."""
+        """Returns the outputs of one step, `(…, outputs * parts * bands)`, from a slice `(…, parts * bands)` and controls `(…, dims)`."""
         return self.decoder(torch.cat([previous, controls], -1))
 
-    def heard(self, output: Tensor) -> Tensor:
-        """The slice `(batch, parts * bands)` that an output of `step` stands for, as the next step hears it."""
+    def decoded_slice(self, output: Tensor) -> Tensor:
+        """Returns the slice `(batch, parts * bands)` of an output of `step`, as the input of the next step."""
         slices = self.likelihood.mean(output)
         return slices if self.spec.floor is None else slices.clamp(0, 1)
 
@@ -104,16 +104,16 @@ class Autoregressive(WholeSequenceModel):
         true = None if images is None else _before(self.slices(images))
         if true is not None and self.teacher_forcing == 1:
             return self.joined(self.step(true, controls))
-        told = (torch.rand(controls.shape[:2]) < self.teacher_forcing).to(z.device) if true is not None else None  # drawn on the CPU
+        forced = (torch.rand(controls.shape[:2]) < self.teacher_forcing).to(z.device) if true is not None else None  # drawn on the CPU
         previous, outputs = z.new_zeros(len(z), self.spec.parts * self.spec.bands), []
         for k in range(controls.shape[1]):
-            if true is not None and told is not None:
-                previous = torch.where(told[:, k, None], true[:, k], previous)
+            if true is not None and forced is not None:
+                previous = torch.where(forced[:, k, None], true[:, k], previous)
             outputs.append(self.step(previous, controls[:, k]))
-            previous = self.heard(outputs[-1])
+            previous = self.decoded_slice(outputs[-1])
         return self.joined(torch.stack(outputs, 1))
 
 
 def _before(slices: Tensor) -> Tensor:
-    """`(batch, frames, cells)`, each slice replaced by the one before it, the first by silence."""
+    """Returns `(batch, frames, cells)` with each slice replaced by the one before it, the first by silence."""
     return torch.cat([torch.zeros_like(slices[:, :1]), slices[:, :-1]], 1)

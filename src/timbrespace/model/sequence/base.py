@@ -1,4 +1,4 @@
-"""What models share whose latent moves in time: any length goes in, the same length comes out."""
+"""The base of sequence models, whose latent varies in time: they encode sounds of any length and decode the same length."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from timbrespace.model.parts.likelihood import WAVEFORMS, Likelihood
 from timbrespace.model.parts.pca import evenly
 from timbrespace.representation.spec import FeatureSpec
 
-SLICES = 8_000  # that a model begins with, at most
+SLICES = 8_000  # used for initialisation, at most
 
 
 class SequenceModel(Model):
-    """An autoencoder along the frames, `stride` of them a latent step; a new family writes `numbers`, `output` and `excerpt`.
+    """An autoencoder along the frames, `stride` of them a latent step. A new family writes `encode_raw`, `decode_raw` and `excerpt`.
 
         frames   0  1  2  3  4  5  6  7  8  9        n frames
         steps    └── 0 ───┘  └── 1 ───┘  └─ 2        ceil(n / stride) steps
 
-    The image of a view in dB is 0 at the floor and 1 at the sound's loudest cell; of any other view, the features as they are. Losses
-    are a mean over the frames inside the sounds, what lies beyond their end counts nowhere; the KL is in nats a frame, so that it
-    weighs the same whatever the length.
+    An image of levels in dB is 0 at the floor and 1 at the sound's loudest cell; of other features, it is the features. Losses are means
+    over the frames inside the sounds; frames beyond their end are left out. The KL is in nats a frame, so that its weight does not depend
+    on the length.
 
     spec: of the features. dims: latent size a step. bottleneck: see `Bottleneck`; likelihood: see `Likelihood`.
     """
@@ -53,17 +53,17 @@ class SequenceModel(Model):
 
     @abstractmethod
     def encode_raw(self, images: Tensor) -> Tensor:
-        """The encoder: `(batch, parts, bands, frames) -> (batch, bottleneck.width, ceil(frames / stride))`."""
+        """Returns the encoder's outputs: `(batch, parts, bands, frames) -> (batch, bottleneck.width, ceil(frames / stride))`."""
 
     @abstractmethod
     def decode_raw(self, z: Tensor) -> Tensor:
-        """The decoder: `(batch, dims, steps) -> (batch, likelihood.outputs * parts, bands, steps * stride)`."""
+        """Returns the decoder's outputs: `(batch, dims, steps) -> (batch, likelihood.outputs * parts, bands, steps * stride)`."""
 
     @abstractmethod
     def excerpt(self, batch: Batch, *, drawn: bool) -> tuple[Tensor, Tensor]:
-        """What is looked at of a batch: images `(batch, parts, bands, some)` and which frames of it count, `(batch, some)`.
+        """Returns an excerpt of a batch: images `(batch, parts, bands, some)`, and 1 for frames that count, else 0, `(batch, some)`.
 
-        drawn: anew in each step of training; else always the same, for a check.
+        drawn: at random, for training; else always the same, for `evaluate`.
         """
 
     def prepare_audio(self, audio: Tensor) -> Tensor:
@@ -71,30 +71,30 @@ class SequenceModel(Model):
         return torch.from_numpy(pad_and_normalise(audio.numpy(), audio.shape[-1]))
 
     def prepare_features(self, features: Tensor, conditions: Tensor | None = None) -> Tensor:
-        """`(batch, parts, bands, up to the longest clip's frames)` -> the same, filled up with silence to the longest clip's."""
+        """Returns images `(batch, parts, bands, frames)` of features of up to the longest clip's frames, padded with silence to them."""
         images = self.relative(features)
         if images.shape[3] > self.spec.frames:
             raise ShapeError(f"features have {images.shape[3]} frames, the longest training clip has {self.spec.frames}")
         return functional.pad(images, (0, self.spec.frames - images.shape[3]))
 
     def relative(self, features: Tensor) -> Tensor:
-        """`(batch, parts, bands, frames)`, features in, images out; the same shape."""
+        """Returns images of features `(batch, parts, bands, frames)` of any length, of the same shape. Raises ShapeError."""
         if features.ndim != 4 or tuple(features.shape[1:3]) != (self.spec.parts, self.spec.bands) or not features.shape[3]:
             raise ShapeError(f"features must be (batch, {self.spec.parts}, {self.spec.bands}, frames), not {tuple(features.shape)}")
         return features if self.spec.floor is None else to_image(features, floor=self.spec.floor)
 
     def project(self, z: Tensor) -> Tensor:
-        """The latents nearest to `z (batch, dims, steps)` that the bottleneck could have given."""
+        """Returns the nearest latents to `z (batch, dims, steps)` that the bottleneck can give."""
         return self.bottleneck.project(z)
 
     def encode(self, features: Tensor, lengths: Tensor, conditions: Tensor | None = None) -> Posterior:
-        """`(batch, parts, bands, frames)` of any length -> Posterior `(batch, dims, ceil(frames / stride))`."""
+        """Returns the Posterior `(batch, dims, ceil(frames / stride))` of features `(batch, parts, bands, frames)` of any length."""
         return self.bottleneck.posterior(self.encode_raw(self.relative(features)))
 
     def decode(self, z: Tensor, *, lengths: Tensor | None = None) -> Decoded:
-        """`(batch, dims, steps)` -> features `(batch, parts, bands, steps * stride)` and `lengths (batch,)` in samples.
+        """Returns features `(batch, parts, bands, steps * stride)` of latents `(batch, dims, steps)`, and `lengths (batch,)` in samples.
 
-        lengths: as long as the steps last unless asked for others.
+        lengths: those of the steps by default.
         """
         if z.ndim != 3 or z.shape[1] != self.dims or not z.shape[2]:
             raise ShapeError(f"a latent must be (batch, {self.dims}, steps) with one step or more, not {tuple(z.shape)}")
@@ -106,7 +106,7 @@ class SequenceModel(Model):
         return Decoded(features, lengths)
 
     def frames_inside(self, batch: Batch) -> Tensor:
-        """Slices `(some, parts * bands)` of the sounds of a batch, spread over all that lie inside them."""
+        """Returns frames `(some, parts * bands)` from inside the sounds of a batch, spread over all."""
         inside = self.inside(batch.lengths)
         frames = torch.arange(batch.values.shape[3], device=inside.device)
         rows, places = (frames < inside[:, None]).nonzero(as_tuple=True)
@@ -114,15 +114,15 @@ class SequenceModel(Model):
         return batch.values[rows[chosen], :, :, places[chosen]].flatten(1)
 
     def posterior(self, batch: Batch) -> Posterior:
-        """Images `(batch, parts, bands, frames)` -> Posterior `(batch, dims, steps)`, steps beyond a sound's end included."""
+        """Returns the Posterior `(batch, dims, steps)` of images `(batch, parts, bands, frames)`, with steps beyond a sound's end."""
         return self.bottleneck.posterior(self.encode_raw(batch.values))
 
     def inside(self, lengths: Tensor) -> Tensor:
-        """How many frames sounds of `lengths (batch,)` samples have, `(batch,)`, at most the longest clip's."""
+        """Returns the frames of sounds of `lengths (batch,)` samples, `(batch,)`, at most the longest clip's."""
         return torch.tensor([min(self.spec.frames, self.spec.frames_of(max(1, int(length)))) for length in lengths], device=lengths.device)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """reconstruction as `Likelihood` says and kl `(dims,)` in nats, both a frame; see `Model`."""
+        """Returns the losses a frame: "reconstruction", see `Likelihood`, and "kl" `(dims,)` in nats."""
         images, counts = self.excerpt(batch, drawn=True)
         posterior = self.bottleneck.posterior(self.encode_raw(images))
         output = self.decode_raw(self.bottleneck.draw(posterior))[..., : images.shape[3]]
@@ -131,11 +131,11 @@ class SequenceModel(Model):
         return losses | ({"kl": self.kl(posterior, counts)} if "kl" in self.bottleneck.losses(posterior) else {})
 
     def evaluate(self, batch: Batch) -> Evaluation:
-        """Errors over the frames looked at: root mean square in dB, or in % of the sound's own root mean square (silence: 100 %)."""
+        """Returns errors over an excerpt: root mean square in dB, or in % of the sound's root mean square (of silence: 100 %); and KL."""
         images, counts = self.excerpt(batch, drawn=False)
         posterior = self.bottleneck.posterior(self.encode_raw(images))
-        found = self.likelihood.mean(self.decode_raw(posterior.mean)[..., : images.shape[3]])
-        squares = ((found - images).square().mean((1, 2)) * counts).sum(1)
+        decoded = self.likelihood.mean(self.decode_raw(posterior.mean)[..., : images.shape[3]])
+        squares = ((decoded - images).square().mean((1, 2)) * counts).sum(1)
         if self.spec.floor is not None:
             errors = self.spec.floor * (squares / counts.sum(1)).sqrt()
         else:
@@ -144,7 +144,7 @@ class SequenceModel(Model):
         return Evaluation(errors, self.kl(posterior, counts))
 
     def kl(self, posterior: Posterior, counts: Tensor) -> Tensor:
-        """`(dims,)` in nats a frame, over the steps that hold a frame of `counts (batch, frames)`; zeros where nothing is drawn."""
+        """Returns the KL `(dims,)` in nats a frame over the steps with a frame of `counts (batch, frames)`; zeros without a Gaussian."""
         if self.bottleneck.kind != "gaussian":
             return posterior.mean.new_zeros(self.dims)
         mean, log_variance = posterior
@@ -155,12 +155,12 @@ class SequenceModel(Model):
 
 
 def by_frame(images: Tensor) -> Tensor:
-    """`(batch, parts, bands, frames) -> (batch * frames, parts, bands)`: every frame a sound of its own."""
+    """Returns frames as a batch: `(batch, parts, bands, frames) -> (batch * frames, parts, bands)`."""
     return images.permute(0, 3, 1, 2).flatten(0, 1)
 
 
 def longest_length(frames: int, frames_of: Callable[[int], int]) -> int:
-    """The most samples that have no more than `frames` frames; 1 where even one sample has more."""
+    """Returns the largest number of samples with at most `frames` frames; 1 where even one sample has more."""
     low, high = 1, 2
     while frames_of(high) <= frames:
         low, high = high, 2 * high

@@ -1,4 +1,4 @@
-"""`sequence`: a convolutional autoencoder along time, whose latent moves at a lower rate than the frames."""
+"""`sequence`: a convolutional autoencoder along time, whose latent has a lower rate than the frames."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from timbrespace.representation.spec import FeatureSpec
 
 
 class ConvSequence(SequenceModel):
-    """FrameVAE -> convolutions, each halving the rate -> points -> convolutions, each doubling it -> frames.
+    """Frames -> convolutions, each halving the rate -> points -> convolutions, each doubling it -> frames.
 
         frames ─ conv, half ─ block ─ conv, half ─ block ─ … ─ point a step
         point a step ─ block ─ conv, double ─ block ─ conv, double ─ … ─ frames
 
-    Fully convolutional: bands are its channels, any number of frames goes in. A step of training takes one crop out of each sound.
+    Fully convolutional: bands are channels, and sounds have any number of frames. A training step uses one crop of each sound.
 
-    dims: latent size a step. stride: frames a step, a power of two. width: channels inside. crop: frames learned from together; the
-    rest of them, beyond the end of a sound, does not count. The rest: see `SequenceModel`.
+    dims: latent size a step. stride: frames a step, a power of two. width: channels of the layers. crop: frames of a crop; those beyond the
+    end of a sound do not count. The rest: see `SequenceModel`.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class ConvSequence(SequenceModel):
 
     @torch.no_grad()
     def initialise(self, batch: Batch) -> None:
-        """As principal components of blocks of frames, see `initialise_blocks`, and of what those leave."""
+        """Sets the layers to principal components of blocks of frames, see `initialise_blocks`, and the latent to those of their top."""
         with torch.random.fork_rng():
             torch.manual_seed(0)
             images, counts = self.excerpt(batch, drawn=True)
@@ -78,8 +78,8 @@ class ConvSequence(SequenceModel):
         weights, constants, _ = regression(posterior.mean.mT[known][:, : len(weights)], vectors)
         first.weight.zero_()
         first.weight[: top.shape[1], : weights.shape[1], 0], first.bias[: top.shape[1]] = weights, constants
-        found = self.likelihood.mean(self.decode_raw(posterior.mean))[..., : images.shape[3]]
-        initialise_deviations(up[-1], self.likelihood, (found - images).movedim(3, 1)[counts > 0])
+        decoded = self.likelihood.mean(self.decode_raw(posterior.mean))[..., : images.shape[3]]
+        initialise_deviations(up[-1], self.likelihood, (decoded - images).movedim(3, 1)[counts > 0])
 
     def encode_raw(self, images: Tensor) -> Tensor:
         """`(batch, parts, bands, frames) -> (batch, bottleneck.width, ceil(frames / stride))`; silence fills the last step."""
@@ -90,11 +90,11 @@ class ConvSequence(SequenceModel):
         return self.decoder(z).unflatten(1, (self.likelihood.outputs * self.spec.parts, self.spec.bands))
 
     def excerpt(self, batch: Batch, *, drawn: bool) -> tuple[Tensor, Tensor]:
-        """A crop of each sound, for a check the one from its beginning on, and which of its frames lie inside the sound."""
+        """Returns a random crop of each sound, or its first frames for `evaluate`, and 1 for the frames inside the sound."""
         inside = self.inside(batch.lengths)
         crop = min(self.crop, batch.values.shape[3])
         most = (inside - crop).clamp_min(0)
-        # Drawn from half a crop before to half a crop behind, then held inside: beginnings and ends come often enough.
+        # Drawn from half a crop before to half a crop behind, then clamped: so beginnings and ends are frequent enough.
         first = (torch.rand(len(inside)).to(inside.device) * (most + crop) - crop / 2).long() if drawn else torch.zeros_like(most)
         rows = torch.minimum(first.clamp_min(0), most)[:, None] + torch.arange(crop, device=inside.device)
         images = batch.values.gather(3, rows[:, None, None].expand(-1, self.spec.parts, self.spec.bands, -1))
@@ -102,12 +102,12 @@ class ConvSequence(SequenceModel):
 
 
 def _convolutions(network: nn.Sequential) -> list[Any]:
-    """Those between the blocks, which change nothing at the start."""
+    """Returns the convolutions between the residual blocks; new blocks add zeros."""
     return [layer for layer in network if isinstance(layer, (nn.Conv1d, nn.ConvTranspose1d))]
 
 
 class _Block(nn.Module):
-    """x + convolutions of its normalised channels; zero at the start: a new block changes nothing."""
+    """x + convolutions of its normalised channels, which give zeros in a new block."""
 
     def __init__(self, width: int):
         super().__init__()

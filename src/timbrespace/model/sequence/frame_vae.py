@@ -1,4 +1,4 @@
-"""`frame-vae`: single spectra, one frame = one point (source E); a sound is a path of points."""
+"""`frame-vae`: single frames as points of the latent space (source E); a sound is a path of points."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from timbrespace.model.parts.pca_init import initialise_layers
 from timbrespace.model.sequence.base import SequenceModel
 from timbrespace.representation.spec import FeatureSpec
 
-_CHECKED = 8  # frames of a sound that a check looks at, evenly spread
+_CHECKED = 8  # frames of a sound in `evaluate`, evenly spread
 
 
 class FrameVAE(SequenceModel):
-    """Frame -> encoder layers -> point -> decoder layers -> frame, ReLU between; no frame knows of its neighbours.
+    """Frame -> encoder layers -> point -> decoder layers -> frame, ReLU between; frames are coded independently.
 
-    A step of training takes one frame out of each sound of the batch, drawn anew from those inside its true length: as many spectra as
-    the batch has sounds. In dB only the level of the sound's loudest cell is common to its frames.
+    A training step uses one random frame from inside each sound of the batch: as many spectra as sounds. In dB, frames of one sound share
+    the level of its loudest cell.
 
     dims: latent size. encoder, decoder: widths of the hidden layers. The rest: see `SequenceModel`.
     """
@@ -42,7 +42,7 @@ class FrameVAE(SequenceModel):
         self.decoder = perceptron(dims, *decoder, spec.cells * self.likelihood.outputs)
 
     def initialise(self, batch: Batch) -> None:
-        """As principal components of the frames, see `initialise_layers`."""
+        """Sets the layers to principal components of the frames, see `initialise_layers`."""
         initialise_layers(self.encoder, self.decoder, self.frames_inside(batch), bottleneck=self.bottleneck, likelihood=self.likelihood)
 
     def encode_raw(self, images: Tensor) -> Tensor:
@@ -54,7 +54,7 @@ class FrameVAE(SequenceModel):
         return self.decoder(z.mT).mT.unflatten(1, (self.likelihood.outputs * self.spec.parts, self.spec.bands))
 
     def excerpt(self, batch: Batch, *, drawn: bool) -> tuple[Tensor, Tensor]:
-        """One frame a sound, or a few evenly spread over it for a check; all of them count."""
+        """Returns one random frame a sound, or a few evenly spread over it for `evaluate`; all of them count."""
         inside = self.inside(batch.lengths)
         count = 1 if drawn else min(_CHECKED, batch.values.shape[3])
         places = torch.rand(len(inside), 1) if drawn else ((torch.arange(count) + 0.5) / count).expand(len(inside), count)

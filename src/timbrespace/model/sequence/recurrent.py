@@ -1,4 +1,4 @@
-"""`recurrent`, `recurrent-clip`: networks with a memory (RNN, GRU, LSTM) along the frames, there and back (source B)."""
+"""`recurrent`, `recurrent-clip`: recurrent encoder and decoder (RNN, GRU, LSTM) along the frames (source B)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from timbrespace.model.sequence.base import SLICES
 from timbrespace.representation.spec import FeatureSpec
 
 _CELLS: dict[str, Callable[..., nn.RNNBase]] = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}
-# What stands before the sigmoid of each gate, in the order of the weights; None: what is to be passed on.
+# Bias of each gate, in the order of the weights, so that a unit passes its input on; None: the input itself.
 _GATES: dict[str, tuple[float | None, ...]] = {"RNN_TANH": (None,), "GRU": (0.0, -6.0, None), "LSTM": (6.0, -6.0, None, 6.0)}
 _SMALL = 0.05
 Cell = Annotated[Literal["rnn", "gru", "lstm"], Field()]
@@ -29,10 +29,10 @@ Depth = Annotated[int, Field(ge=1, le=8)]
 
 
 class Recurrent(WholeSequenceModel):
-    """Slice by slice into a memory whose state gives the controls; controls into a second memory whose state gives the slices.
+    """A recurrent network over slices, whose states give controls; a second one over controls, whose states give slices.
 
-    What `autoregressive` is told in the previous slice, the state knows here: learning and playing run the same way, with no teacher.
-    dims: controls a step. cell: rnn, gru or lstm; width, depth: of the memories. The rest: see `SequenceModel`.
+    The states replace the previous slice of `autoregressive`, so training and use are the same, without teacher forcing.
+    dims: controls a step. cell: rnn, gru or lstm. width, depth: of both networks. The rest: see `SequenceModel`.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Recurrent(WholeSequenceModel):
 
     @torch.no_grad()
     def initialise(self, batch: Batch) -> None:
-        """As principal components of the frames, as many as there are controls: the first units of either memory pass on what they hear."""
+        """Sets the controls to principal components of the frames; the first units of both networks pass their input on."""
         found = principal(self.frames_inside(batch), min(self.dims, self.encoder.hidden_size))
         weights, constants = as_latents(found, self.bottleneck)
         pass_on(self.encoder, weights, constants)
@@ -62,7 +62,7 @@ class Recurrent(WholeSequenceModel):
         self.controls.weight[:count], self.controls.bias[:count] = 0.0, 0.0
         self.controls.weight[:count, :count] = torch.eye(count) / _SMALL
         inside = self.inside(batch.lengths)
-        rows = evenly(torch.arange(len(inside)), max(1, 4 * SLICES // int(inside.max())))  # states take more than what is heard
+        rows = evenly(torch.arange(len(inside)), max(1, 4 * SLICES // int(inside.max())))  # states take more memory than frames
         inside, frames = inside[rows], int(inside.max())
         images = batch.values[rows][..., :frames]
         counts = torch.arange(frames, device=inside.device) < inside[:, None]
@@ -71,8 +71,8 @@ class Recurrent(WholeSequenceModel):
         pass_on(self.decoder, torch.eye(count), torch.zeros(count))
         z = self.bottleneck.posterior(self.encode_raw(images)).mean
         states = self.decoder(z.mT)[0][..., :count][counts]
-        weights, constants, missed = regression(states, self.likelihood.output_for(self.slices(images)[counts]))
-        deviations = self.likelihood.initialise(missed)
+        weights, constants, residuals = regression(states, self.likelihood.output_for(self.slices(images)[counts]))
+        deviations = self.likelihood.initialise(residuals)
         self.slice.weight.zero_()
         self.slice.weight[: len(weights), :count] = weights
         self.slice.bias.copy_(torch.cat([constants, deviations]))
@@ -87,9 +87,9 @@ class Recurrent(WholeSequenceModel):
 
 
 def pass_on(memory: nn.RNNBase, weights: Tensor, constants: Tensor) -> None:
-    """Makes the first k units of a memory's last layer about `_SMALL` times `weights (k, inputs) · x + constants (k,)` of the moment.
+    """Sets the first k units of a recurrent network's last layer to about `_SMALL` times `weights (k, inputs) · x + constants (k,)`.
 
-    Small, since a tanh is straight there; their gates hold nothing back and keep nothing.
+    Small, because a tanh is linear there; the gates pass the input and forget the state.
     """
     k, width = len(weights), memory.hidden_size
     weights, constants = _SMALL * weights, _SMALL * constants
@@ -104,7 +104,7 @@ def pass_on(memory: nn.RNNBase, weights: Tensor, constants: Tensor) -> None:
 
 
 class RecurrentClip(ImageModel):
-    """The state of a memory where the sound ends is the latent; a second memory begins with it, hears it in every frame, gives the slices.
+    """The latent is made from the encoder's state at the sound's end; the decoder gets it as initial state and as input of every frame.
 
     dims: latent size. cell, width, depth: see `Recurrent`. The rest: see `ImageModel`.
     """
@@ -129,21 +129,21 @@ class RecurrentClip(ImageModel):
         self.slice = nn.Linear(width, spec.cells * self.likelihood.outputs)
 
     def posterior(self, batch: Batch) -> Posterior:
-        """Images `(batch, parts, bands, frames)` -> Posterior `(batch, dims)`, out of the states at the true ends."""
+        """Returns the Posterior `(batch, dims)` of images `(batch, parts, bands, frames)`, from the states at the true ends."""
         states = self.encoder(batch.values.flatten(1, 2).mT)[0]
         frames = states.shape[1]
         ends = (batch.lengths.to(states.device) * frames / self.spec.samples).ceil().long().clamp(1, frames) - 1
         return self.bottleneck.posterior(self.last(states[torch.arange(len(states), device=states.device), ends]))
 
     def encode_raw(self, images: Tensor) -> Tensor:
-        """`(batch, parts, bands, frames) -> (batch, bottleneck.width)` of sounds as long as the longest clip."""
+        """Returns the encoder's outputs for sounds of full length: `(batch, parts, bands, frames) -> (batch, bottleneck.width)`."""
         return self.last(self.encoder(images.flatten(1, 2).mT)[0][:, -1])
 
     def decode_raw(self, z: Tensor) -> Tensor:
         """`(batch, dims) -> (batch, likelihood.outputs * parts, bands, frames)`."""
         parts, bands, frames = self.spec.shape
         # (batch, states * depth * width) -> (states, depth, batch, width)
-        begun = torch.tanh(self.first(z)).unflatten(1, (self.states, self.decoder.num_layers, -1)).permute(1, 2, 0, 3).contiguous()
-        told = z[:, None].expand(-1, frames, -1)
-        outputs = self.slice(self.decoder(told, begun[0] if self.states == 1 else (begun[0], begun[1]))[0])
+        initial = torch.tanh(self.first(z)).unflatten(1, (self.states, self.decoder.num_layers, -1)).permute(1, 2, 0, 3).contiguous()
+        inputs = z[:, None].expand(-1, frames, -1)
+        outputs = self.slice(self.decoder(inputs, initial[0] if self.states == 1 else (initial[0], initial[1]))[0])
         return outputs.mT.unflatten(1, (self.likelihood.outputs * parts, bands))

@@ -1,4 +1,4 @@
-"""`conditional`: any model of whole sounds, whose decoder is told what is known of a sound beside its latent."""
+"""`conditional`: any model of whole clips, with a decoder conditioned on labels and numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from timbrespace.model.parts.pca_init import into, room
 from timbrespace.model.wrappers.nested import Build, Nested, errors_named
 from timbrespace.representation.spec import FeatureSpec
 
-_TOLD_LESS = 0.3  # share of sounds of which any one fact is forgotten, where learning begins
+_INITIAL_DROPOUT = 0.3  # of any one condition, in the regression that initialises the shift
 
 Values = list[str] | list[float]
 
@@ -56,7 +56,7 @@ class Conditional(Model):
             self.inner = build(inner, spec)
         if type(self.inner).forward is not ImageModel.forward:
             raise ConfigError(
-                "model.inner learns in a way of its own and cannot be told anything; take dense, conv, conv-vae, raw or recurrent-clip"
+                "model.inner has losses of its own and cannot be conditioned; allowed are dense, conv, conv-vae, raw, recurrent-clip"
             )
         self.conditions = Conditions(conditions if isinstance(conditions, dict) else {})
         self.conditioning = LabelConditioning(self.conditions)
@@ -65,91 +65,92 @@ class Conditional(Model):
         self.place = nn.Sequential(*layers)
 
     def initialise(self, batch: Batch) -> None:
-        """As the model inside begins; sounds of which so much is told lie where regression on it says: the latent holds the rest."""
+        """Initialises the inner model, then the shift by regression of its latents on the conditions; the latent codes the rest."""
         self.inner.initialise(batch)
         if not self.conditions.size:
             return
-        told = self.numbers(batch)
+        entries = self.entries_of(batch)
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            less = self.conditions.dropped(told, share=_TOLD_LESS)
-        known = self.conditions.spread(torch.cat([told, less, torch.zeros_like(told)]))
+            fewer = self.conditions.dropped(entries, share=_INITIAL_DROPOUT)
+        known = self.conditions.spread(torch.cat([entries, fewer, torch.zeros_like(entries)]))
         with torch.no_grad():
             mean = self.inner.posterior(batch).mean
             weights, constants, _ = regression(known, mean.repeat(3, 1))
-            into(self.place, *(found[: room(self.place)] for found in (weights, constants)))
+            count = room(self.place)
+            into(self.place, weights[:count], constants[:count])
 
-    def shift(self, told: Tensor) -> Tensor:
-        """Numbers of conditions `(batch, told)` to where such sounds lie in the latent of the model inside, `(batch, free)`."""
-        return self.place(self.conditions.spread(told)) if self.conditions.size else told.new_zeros(len(told), self.inferred_dims)
+    def shift(self, entries: Tensor) -> Tensor:
+        """Returns the shift of the inner latent `(batch, inner dims)` for entries of conditions `(batch, size)`."""
+        return self.place(self.conditions.spread(entries)) if self.conditions.size else entries.new_zeros(len(entries), self.inferred_dims)
 
     def encode(self, features: Tensor, lengths: Tensor, conditions: Tensor | None = None) -> Posterior:
-        """`(batch, parts, bands, frames)`, padded with silence to the longest clip -> Posterior `(batch, dims)`.
+        """Returns the Posterior `(batch, dims)` of features `(batch, parts, bands, frames)`, padded with silence to the longest clip.
 
-        conditions: `(batch, conditions)`, NaN where unknown; None: nothing is known.
+        conditions: `(batch, conditions)`, NaN where unknown; None: all are unknown.
         """
         return self.posterior(Batch(self.prepare_features(features), lengths, conditions))
 
     def decode(self, z: Tensor, *, lengths: Tensor | None = None) -> Decoded:
-        """`(batch, dims)` -> features `(batch, parts, bands, frames)`; lengths: as the model inside has them."""
+        """Returns features `(batch, parts, bands, frames)` and lengths of latents `(batch, dims)`, decoded by the inner model."""
         return self.inner.decode(z[:, : self.inferred_dims] + self.shift(z[:, self.inferred_dims :]), lengths=lengths)
 
     def project(self, z: Tensor) -> Tensor:
-        """The same: conditions may also lie between two labels."""
+        """Returns `z (batch, dims)` unchanged: conditions may be between two labels."""
         return z
 
     def draw(self, z: Tensor, rng: np.random.Generator, *, temperature: float) -> Tensor:
-        """The same, with conditions of one sound."""
+        """Returns `z (dims,)` with conditions of a single sound, see `Conditions.settled`."""
         return torch.cat([z[: self.inferred_dims], self.conditions.settled(z[self.inferred_dims :])])
 
     def prepare_features(self, features: Tensor, conditions: Tensor | None = None) -> Tensor:
-        """As the model inside has them."""
+        """Returns features as the inner model stores them, `(batch, …)`."""
         return self.inner.prepare_features(features)
 
-    def numbers(self, batch: Batch) -> Tensor:
-        """What is known of a batch, `(batch, told)`."""
+    def entries_of(self, batch: Batch) -> Tensor:
+        """Returns the entries of a batch's conditions, `(batch, size)`."""
         conditions = self.conditions.unknown(len(batch.lengths)) if batch.conditions is None else batch.conditions
-        return self.conditions.numbers(conditions.to(batch.values.device, torch.float32))
+        return self.conditions.entries(conditions.to(batch.values.device, torch.float32))
 
     def posterior(self, batch: Batch) -> Posterior:
-        """Images -> Posterior of the model inside, and what is known, for certain: `(batch, dims)`."""
-        told = self.numbers(batch)
-        mean, log_variance = self._rest(self.inner.posterior(batch), told)
-        return Posterior(torch.cat([mean, told], 1), torch.cat([log_variance, torch.full_like(told, -torch.inf)], 1))
+        """Returns the inner Posterior without the shift, with the conditions as known entries: `(batch, dims)`."""
+        entries = self.entries_of(batch)
+        mean, log_variance = self._rest(self.inner.posterior(batch), entries)
+        return Posterior(torch.cat([mean, entries], 1), torch.cat([log_variance, torch.full_like(entries, -torch.inf)], 1))
 
-    def _rest(self, posterior: Posterior, told: Tensor) -> Posterior:
-        """What is left of where sounds lie, beside what is told."""
-        return posterior._replace(mean=posterior.mean - self.shift(told))
+    def _rest(self, posterior: Posterior, entries: Tensor) -> Posterior:
+        """Returns the inner Posterior `(batch, inner dims)` with the shift of the conditions subtracted."""
+        return posterior._replace(mean=posterior.mean - self.shift(entries))
 
     def infer(self, features: Tensor, lengths: Tensor, audio: Tensor, sample_rate: int) -> Tensor:
         """Returns the latent `(1, dims)` of a given sound: its numbers are measured, its labels the likeliest."""
-        known = self.guessed(features, lengths, self.conditioning.of_sound(audio, sample_rate))
+        known = self.with_likely_labels(features, lengths, self.conditioning.of_sound(audio, sample_rate))
         return self.encode(features, lengths, known).mean
 
-    def guessed(self, features: Tensor, lengths: Tensor, facts: Tensor) -> Tensor:
-        """Facts `(batch, conditions)` with labels in place of those unknown: of each condition the one whose sounds lie nearest."""
+    def with_likely_labels(self, features: Tensor, lengths: Tensor, known: Tensor) -> Tensor:
+        """Returns conditions `(batch, conditions)` with unknown labels replaced by the ones whose shift is nearest to the encoded sound."""
         mean = self.inner.posterior(Batch(self.prepare_features(features), lengths)).mean
-        facts = facts.clone()
+        known = known.clone()
         for k, condition in enumerate(self.conditions.all):
-            if not condition.labels or not bool(facts[:, k].isnan().any()):
+            if not condition.labels or not bool(known[:, k].isnan().any()):
                 continue
-            tried = facts[:, None].repeat(1, len(condition.labels), 1)
-            tried[:, :, k] = torch.arange(len(condition.labels)).to(facts)
-            shifts = self.shift(self.conditions.numbers(tried.flatten(0, 1))).unflatten(0, tried.shape[:2])
-            nearest = (mean[:, None] - shifts).square().sum(2).argmin(1).to(facts)
-            facts[:, k] = torch.where(facts[:, k].isnan(), nearest, facts[:, k])
-        return facts
+            tried = known[:, None].repeat(1, len(condition.labels), 1)
+            tried[:, :, k] = torch.arange(len(condition.labels)).to(known)
+            shifts = self.shift(self.conditions.entries(tried.flatten(0, 1))).unflatten(0, tried.shape[:2])
+            nearest = (mean[:, None] - shifts).square().sum(2).argmin(1).to(known)
+            known[:, k] = torch.where(known[:, k].isnan(), nearest, known[:, k])
+        return known
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """As `ImageModel`, some sounds told less than is known; kl `(free,)`."""
-        told = self.conditions.dropped(self.numbers(batch), share=self.condition_dropout)
-        posterior = self._rest(self.inner.posterior(batch), told)
-        output = self.inner.decode_raw(self.inner.bottleneck.draw(posterior) + self.shift(told))
+        """Returns the losses of `ImageModel` under condition dropout; "kl" `(inner dims,)`."""
+        entries = self.conditions.dropped(self.entries_of(batch), share=self.condition_dropout)
+        posterior = self._rest(self.inner.posterior(batch), entries)
+        output = self.inner.decode_raw(self.inner.bottleneck.draw(posterior) + self.shift(entries))
         reconstruction = self.inner.likelihood.loss(output, batch.values).mean()
         return {"reconstruction": reconstruction, **self.inner.bottleneck.losses(posterior)}
 
     def evaluate(self, batch: Batch) -> Evaluation:
-        """As `ImageModel`, told all that is known; kl `(dims,)`, 0 for conditions."""
-        posterior, told = self.inner.posterior(batch), self.numbers(batch)
-        kl = self.inner.bottleneck.kl(self._rest(posterior, told))
-        return Evaluation(self.inner.errors(posterior.mean, batch.values), torch.cat([kl, told.new_zeros(self.conditions.size)]))
+        """Returns errors and KL with all known conditions; KL `(dims,)`, 0 for conditions."""
+        posterior, entries = self.inner.posterior(batch), self.entries_of(batch)
+        kl = self.inner.bottleneck.kl(self._rest(posterior, entries))
+        return Evaluation(self.inner.errors(posterior.mean, batch.values), torch.cat([kl, entries.new_zeros(self.conditions.size)]))

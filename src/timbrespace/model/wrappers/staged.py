@@ -1,4 +1,4 @@
-"""`staged`: any autoencoder, trained first and then frozen, and any other model inside it that learns its codes (source B)."""
+"""`staged`: an autoencoder, trained first and then frozen, and a second model trained on its codes (source B)."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from timbrespace.model.stage import Stage
 from timbrespace.model.wrappers.nested import Build, Nested, errors_named
 from timbrespace.representation.spec import FeatureKind, FeatureSpec
 
-_LEAST = 1e-6  # what codes that hardly move are divided by
+_LEAST = 1e-6  # least deviation by which codes are divided
 
 
 Outer = Annotated[dict[str, Any], Nested(features=True, bottleneck="plain")]
-Inner = Annotated[dict[str, Any], Nested(features=False, sigmoid=False)]  # codes lie on both sides of 0
+Inner = Annotated[dict[str, Any], Nested(features=False, sigmoid=False)]  # codes may be negative
 
 
 class Staged(Model):
     """Features ─ outer encoder ─ codes, standardised ─ inner encoder ─ latent ─ inner decoder ─ codes ─ outer decoder ─ features.
 
-    The outer model learns first. Then it stays as it is, every sound becomes its code once, and the inner model learns codes, which
-    is quick. The codes are the means of the outer posterior, each value less its mean over the corpus and all divided by one deviation, so
-    that a value which hardly matters to the sound does not matter to the inner model either;
-    to the inner model they are features of one part, a band a code value (and a frame a step, where codes move).
+    The outer model is trained first, then frozen. Every sound is encoded once, and the inner model is trained on the codes, which is quick.
+    Codes are the means of the outer posterior, minus their mean over the corpus, all divided by one deviation, so that a value that hardly
+    matters to the sound hardly matters to the inner model. For the inner model they are features of one part, with a band a code value (and
+    a frame a step, if codes vary in time).
 
-    outer, inner: settings of two models, `name` and keys. outer_share: of the time or epochs, for the outer model. joint: both learn at
-    once instead, from the outer model's error and what the inner bottleneck adds; their codes stay as they are. max_parameters: of
+    outer, inner: settings of two models, `name` and keys. outer_share: of the time or epochs, for the outer model. joint: train both at
+    once instead, by the outer model's error and the losses of the inner bottleneck, without standardising the codes. max_parameters: of
     the two. spec: of the features. build: makes the two.
     """
 
@@ -60,12 +60,12 @@ class Staged(Model):
             with errors_named("inner"):
                 return first, build(inner, _code_spec(first))
 
-        if max_parameters is not None:  # counted where nothing takes memory yet
+        if max_parameters is not None:  # counted without allocating memory
             with torch.device("meta"):
                 _check_size(both(), max_parameters)
         self.outer, self.inner = both()
         if joint and type(self.inner).forward is not ImageModel.forward:
-            raise ConfigError("model.joint is true, and model.inner learns in a way of its own; set model.joint to false")
+            raise ConfigError("model.joint is true, and model.inner has losses of its own; set model.joint to false")
         self.dims, self.time_varying = self.inner.dims, self.inner.time_varying
         shape = self.inner.spec.shape
         self.register_buffer("mean", torch.zeros(shape))
@@ -83,7 +83,7 @@ class Staged(Model):
         return [Stage("outer", self.outer, self.outer_share), Stage("inner", self.inner, 1 - self.outer_share, codes=self)]
 
     def initialise(self, batch: Batch) -> None:
-        """As the outer model begins; the inner one too where both learn at once, else when there are codes."""
+        """Initialises the outer model, and of a joint training the inner one; else that is done when there are codes."""
         self.outer.initialise(batch)
         if self.joint:
             with torch.no_grad():
@@ -91,53 +91,53 @@ class Staged(Model):
             self.inner.initialise(codes)
 
     def set_codes(self, mean: Tensor, deviation: Tensor) -> None:
-        """Takes what the outer model's codes look like over the corpus, both of the shape of `mean`."""
+        """Sets mean and deviation of the codes over the corpus, both of `code_shape`."""
         self.mean.copy_(mean)
         self.scale.fill_(float(deviation.square().mean().sqrt().clamp_min(_LEAST)))
 
     def raw_codes(self, batch: Batch) -> Tensor:
-        """Images -> codes as the outer model gives them: `(batch, 1, code dims, code steps)`, one step where codes do not move."""
+        """Returns codes of the outer model before standardisation, `(batch, 1, code dims, code steps)`."""
         return self.outer.posterior(batch).mean.reshape(-1, *self.mean.shape)
 
     def codes(self, batch: Batch) -> Batch:
-        """Images -> what the inner model learns from, standardised `(batch, 1, code dims, code steps)`."""
+        """Returns standardised codes `(batch, 1, code dims, code steps)` of a batch, for the inner model."""
         return Batch(self.standardised(self.raw_codes(batch)), batch.lengths)
 
     def standardised(self, codes: Tensor) -> Tensor:
-        """Codes -> the same less their mean and divided by their deviation, the root of the mean of all squares."""
+        """Returns codes `(batch, *code_shape)` minus their mean, divided by the root mean square of their deviations."""
         return (codes - self.mean) / self.scale
 
     def outer_latent(self, codes: Tensor) -> Tensor:
-        """Standardised codes `(batch, 1, code dims, code steps)` -> latents of the outer model."""
+        """Returns outer latents `(batch, code dims, …)` of standardised codes `(batch, 1, code dims, code steps)`."""
         z = (codes * self.scale + self.mean)[:, 0]
         return self.outer.project(z if self.outer.time_varying else z[..., 0])
 
     def encode(self, features: Tensor, lengths: Tensor, conditions: Tensor | None = None) -> Posterior:
-        """`(batch, parts, bands, frames)`, padded with silence to the longest clip -> Posterior of the inner model."""
+        """Returns the inner Posterior `(batch, dims)` of features `(batch, parts, bands, frames)`, padded to the longest clip."""
         return self.posterior(Batch(self.prepare_features(features), lengths))
 
     def decode(self, z: Tensor, *, lengths: Tensor | None = None) -> Decoded:
-        """Latents of the inner model -> features `(batch, parts, bands, frames)`; lengths: as the outer model has them."""
+        """Returns features `(batch, parts, bands, frames)` and lengths of inner latents `(batch, dims)`, decoded by both models."""
         return self.outer.decode(self.outer_latent(self.inner.decode(z).features), lengths=lengths)
 
     def project(self, z: Tensor) -> Tensor:
-        """As the inner model has it."""
+        """Returns `z (batch, dims)` projected by the inner model."""
         return self.inner.project(z)
 
     def draw(self, z: Tensor, rng: np.random.Generator, *, temperature: float) -> Tensor:
-        """As the inner model has it."""
+        """Returns a latent `(dims,)` near `z (dims,)`, drawn by the inner model."""
         return self.inner.draw(z, rng, temperature=temperature)
 
     def prepare_features(self, features: Tensor, conditions: Tensor | None = None) -> Tensor:
-        """As the outer model stores them."""
+        """Returns features as the outer model stores them, `(batch, …)`."""
         return self.outer.prepare_features(features)
 
     def posterior(self, batch: Batch) -> Posterior:
-        """Images -> Posterior of the inner model."""
+        """Returns the inner Posterior `(batch, dims)` of a batch."""
         return self.inner.posterior(self.codes(batch))
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """The losses of both learning at once: the outer model's likelihood, and what the inner bottleneck adds."""
+        """Returns the losses of a joint training: the outer likelihood and the losses of the inner bottleneck."""
         posterior = self.posterior(batch)
         codes = self.inner.likelihood.mean(self.inner.decode_raw(self.inner.bottleneck.draw(posterior)))
         z = self.outer_latent(codes)
@@ -145,14 +145,14 @@ class Staged(Model):
         return {"reconstruction": reconstruction, **self.inner.bottleneck.losses(posterior)}
 
     def evaluate(self, batch: Batch) -> Evaluation:
-        """From image to image through both: errors in the outer model's unit, the rest of the inner model."""
-        inside = self.inner.evaluate(self.codes(batch))
+        """Returns errors of reconstructions through both models, in the outer model's unit; KL and metrics of the inner model."""
+        inner = self.inner.evaluate(self.codes(batch))
         z = self.outer_latent(self.inner.features(self.posterior(batch).mean))
-        return inside._replace(errors=self.outer.errors(z, batch.values))
+        return inner._replace(errors=self.outer.errors(z, batch.values))
 
 
 def _code_spec(outer: ImageModel) -> FeatureSpec:
-    """Returns the spec of an outer model's codes: one part, a band a code value, a frame a step; one frame where codes do not move."""
+    """Returns the spec of an outer model's codes: one part, a band a code value, a frame a step; one frame if codes do not vary in time."""
     steps = 1
     if outer.time_varying:  # only the model knows how many steps its codes have
         with torch.no_grad():
