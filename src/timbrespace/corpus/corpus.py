@@ -119,7 +119,7 @@ class Corpus:
         return self._lines(names.SKIPPED)
 
     def remarks(self) -> list[dict[str, str]]:
-        """What is to be known of files that `prepare` read: {"file", "kind", "text"} each. Raises CorpusError if the list is damaged."""
+        """Oddities of the files that `prepare` read: {"file", "kind", "text"} each. Raises CorpusError if the list is damaged."""
         return self._lines(names.REMARKS) if (self.path / names.REMARKS).exists() else []
 
     def _lines(self, name: str) -> list[dict[str, str]]:

@@ -5,7 +5,7 @@ audio.npy          (total samples, channels) float32: all clips, one after the o
 offsets.npy        (clips + 1,) int64: clip i is audio[offsets[i] : offsets[i + 1]]
 manifest.jsonl     one JSON object per clip with the fields of ClipInfo
 skipped.jsonl      {"file", "reason"} of every file that could not be used
-remarks.jsonl      optional: {"file", "kind", "text"} of files that were read although something about them is to be known
+remarks.jsonl      optional: {"file", "kind", "text"} of oddities of files that were nevertheless read
 left_out.jsonl     optional: {"file", "start_s", "reason"} of files and clips that were not selected
 stft.npy, stft_offsets.npy    optional: (total frames, channels, bins) complex64 and its offsets
 """

@@ -16,7 +16,7 @@ _BLOCK = 1 << 20  # bytes read at once
 class Remark:
     """An oddity of a file that is nevertheless read.
 
-    kind: 'streamed' (the header has no length), 'extra' (more is in the file than its header announces) or 'cut' (the end may be missing).
+    kind: 'streamed' (the header has no length), 'extra' (the file contains more than its header says) or 'cut' (the end may be missing).
     """
 
     kind: str
@@ -27,9 +27,9 @@ class Remark:
 class Header:
     """The result of an inspection.
 
-    format: name of the container. damage: why the file is refused, None when it is whole. codec: name of a codec that libsndfile does
+    format: name of the container. damage: why the file is refused; None if it is complete. codec: name of a codec that libsndfile does
     not decode. advice: what to do about such a file. frames: samples per channel, where the inspection counted them. remarks: see
-    `Remark`. parts: what libsndfile shall read in place of the file, None for the file itself.
+    `Remark`. parts: what libsndfile reads instead of the file; None: the file itself.
     """
 
     format: str = ""

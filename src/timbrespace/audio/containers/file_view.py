@@ -42,12 +42,12 @@ class FileView(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         """At most `size` bytes (-1: all up to the end), across the borders of parts."""
-        wanted = self._starts[-1] - self._position if size < 0 else size
+        remaining = self._starts[-1] - self._position if size < 0 else size
         pieces = []
-        while wanted > 0 and self._position < self._starts[-1]:
+        while remaining > 0 and self._position < self._starts[-1]:
             index = bisect_right(self._starts, self._position) - 1
             part, inside = self._parts[index], self._position - self._starts[index]
-            count = min(wanted, self._starts[index + 1] - self._position)
+            count = min(remaining, self._starts[index + 1] - self._position)
             if isinstance(part, bytes):
                 piece = part[inside : inside + count]
             else:
@@ -57,7 +57,7 @@ class FileView(io.RawIOBase):
                 break
             pieces.append(piece)
             self._position += len(piece)
-            wanted -= len(piece)
+            remaining -= len(piece)
         return b"".join(pieces)
 
     def readinto(self, buffer) -> int:  # type: ignore[no-untyped-def]

@@ -66,7 +66,7 @@ def _mp4(source: Source) -> Header:
             table = position, length
         position += length
     if table is None:
-        return Header("M4A", damage="truncated: the table that says where the sound lies (moov) is missing")
+        return Header("M4A", damage="truncated: the table with the position of the sound (moov) is missing")
     data = source.read(table[0], min(table[1], 1 << 24))
     at, codecs = data.find(b"stsd"), []
     while at >= 0:

@@ -30,7 +30,7 @@ def inspect_ogg(source: Source) -> Header:
     """The header of an Ogg file. Raises OSError."""
     streams: dict[bytes, _Stream] = {}
     at, stop, chained, cut = 0, source.size, False, False
-    begun = False
+    started = False
     while at + 27 <= source.size:
         head = source.read(at, 27)
         if head[:4] != b"OggS":
@@ -47,14 +47,14 @@ def inspect_ogg(source: Source) -> Header:
             break
         serial, flags = head[14:18], head[5]
         if flags & _FIRST:
-            if begun:
+            if started:
                 chained, stop = True, at
                 break
             first = source.read(payload, min(length, 512))
             codec = next((name for magic, name in _CODECS if first.startswith(magic)), "an unknown codec")
             streams[serial] = _Stream(codec, first, number=int.from_bytes(head[18:22], "little"))
         elif serial in streams:
-            begun = True
+            started = True
             _follow(streams[serial], source, head, (payload, payload + length))
         at = payload + length
     return _judge(source, streams, stop, cut=cut, chained=chained)

@@ -76,11 +76,11 @@ def _print(report: Report, console: Console) -> None:
         console.print(f"[red]skipped[/red] {escape(row['file'])}: {escape(row['reason'])}", soft_wrap=True)
     if len(report.unreadable) > _LISTED:
         console.print(f"… and {len(report.unreadable) - _LISTED} more; --json lists all")
-    doubts = [row for row in report.remarks if row["kind"] != "streamed"]
-    for row in doubts[:_LISTED]:
+    oddities = [row for row in report.remarks if row["kind"] != "streamed"]
+    for row in oddities[:_LISTED]:
         console.print(f"[yellow]note[/yellow] {escape(row['file'])}: {escape(row['text'])}", soft_wrap=True)
-    if len(doubts) > _LISTED:
-        console.print(f"… and {len(doubts) - _LISTED} more; --json lists all")
+    if len(oddities) > _LISTED:
+        console.print(f"… and {len(oddities) - _LISTED} more; --json lists all")
     console.print(
         f"Examined in {report.took_seconds:.1f} s. prepare needs about {report.prepare_seconds:.0f} s on this machine, "
         f"train {report.train_minutes:g} minutes by default (--minutes)."

@@ -112,11 +112,11 @@ def _print(corpus: Corpus, skipped: list[dict[str, str]], took: float) -> None:
         console.print(f"[yellow]skipped[/yellow] {escape(row['file'])}: {escape(row['reason'])}")
     if len(skipped) > _LISTED:
         console.print(f"… and {len(skipped) - _LISTED} more, all in {escape(str(corpus.path / 'skipped.jsonl'))}")
-    doubts = [row for row in corpus.remarks() if row["kind"] != "streamed"]
-    for row in doubts[:_LISTED]:
+    oddities = [row for row in corpus.remarks() if row["kind"] != "streamed"]
+    for row in oddities[:_LISTED]:
         console.print(f"[yellow]note[/yellow] {escape(row['file'])}: {escape(row['text'])}")
-    if len(doubts) > _LISTED:
-        console.print(f"… and {len(doubts) - _LISTED} more, all in {escape(str(corpus.path / 'remarks.jsonl'))}")
+    if len(oddities) > _LISTED:
+        console.print(f"… and {len(oddities) - _LISTED} more, all in {escape(str(corpus.path / 'remarks.jsonl'))}")
     console.print(f"Next: timbrespace train {escape(str(corpus.path))} --out instrument.safetensors")
 
 

@@ -48,7 +48,7 @@ class FileReport:
 
     @property
     def remarks(self) -> tuple[Remark, ...]:
-        """What is to be known of a file that is read all the same."""
+        """Oddities of a file that is nevertheless read."""
         return self.info.remarks if self.info and self.reason is None else ()
 
     @property

@@ -58,8 +58,8 @@ _CHECKS = (
         "extra",
         "advice",
         lambda one: _has_remark(one, "extra"),
-        "hold more than their header announces",
-        "listen to them; if the rest is wanted, convert them to WAV with a program that reads it (the reasons are listed)",
+        "contain more than their header says",
+        "listen to them; if you need the rest, convert them to WAV with a program that reads it (the reasons are listed)",
     ),
     _Check(
         "streamed",

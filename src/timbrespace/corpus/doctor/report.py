@@ -31,7 +31,7 @@ class Report:
 
     total_seconds, lengths: s. exact_duplicates, near_duplicates: sets of file names. layout: whose tables were read. pitches: number
     of files whose pitch is 'labelled' (by tables or names), 'to be estimated', or that are 'drums'. tables: {"file", "reason"} of
-    table lines that cannot be used. remarks: {"file", "kind", "text"} of files that are read all the same. prepare_seconds: estimated
+    table lines that cannot be used. remarks: {"file", "kind", "text"} of files that are nevertheless read. prepare_seconds: estimated
     time of `prepare`.
     """
 
