@@ -252,7 +252,7 @@ def test_variations_are_told_what_they_sound_like(corpus: Corpus, tmp_path: Path
         return ClipDataset(corpus, clips, view, model, samples=200_000, seed=0, augmentation=config.training.augmentation, conditions=known)
 
     one = encoder()
-    one.keep_figures(tmp_path, rows)
+    one.keep_measured(tmp_path, rows)
     facts = one.row_conditions(rows)
     assert facts is not None
     for row in (0, len(clips) - 1, len(clips), len(clips) + 5, rows - 1):
@@ -264,7 +264,7 @@ def test_variations_are_told_what_they_sound_like(corpus: Corpus, tmp_path: Path
 
     monkeypatch.setattr(clip_dataset, "measure_descriptor", lambda *_: pytest.fail("what is stored is not measured again"))
     other = encoder()
-    other.keep_figures(tmp_path, rows)
+    other.keep_measured(tmp_path, rows)
     torch.testing.assert_close(other.row_conditions(rows), facts, equal_nan=True)
 
 

@@ -31,13 +31,13 @@ def test_steps_and_checks_fit_into_the_time(step: float, evaluation: float, seco
     assert checks <= 1.4 * CHECKS  # rarer checks leave time for more steps
 
 
-def test_checks_that_cost_little_are_sixty_and_all_time_is_used() -> None:
+def test_cheap_checks_are_sixty_and_use_all_the_time() -> None:
     steps, every = affordable_steps(Cost(0.1, 1e-6), 600.0, checked=300)
     assert steps == pytest.approx(6_000, rel=0.001)
     assert steps // every == CHECKS
 
 
-def test_checks_that_cost_much_are_few() -> None:
+def test_expensive_checks_are_few() -> None:
     free, every = affordable_steps(Cost(1.0, 0.0), 1_000.0, checked=300)
     dear, rarer = affordable_steps(Cost(1.0, 0.1), 1_000.0, checked=300)  # 30 s a check
     assert rarer > every
@@ -56,7 +56,7 @@ class _Clock:
 
 
 @pytest.mark.parametrize(("step", "runs"), [(0.02, 4), (2.0, 1), (0.5, 2)])
-def test_price_is_what_the_clock_says_and_heavy_models_are_tried_less(monkeypatch: pytest.MonkeyPatch, step: float, runs: int) -> None:
+def test_the_cost_is_measured_with_fewer_runs_for_slow_models(monkeypatch: pytest.MonkeyPatch, step: float, runs: int) -> None:
     clock, seen = _Clock(), list[int]()
 
     def run(model: Model, *some: object, steps: int, **more: object) -> None:

@@ -199,7 +199,7 @@ STAGES: dict[str, Callable[[Path], Callable[[], bool]]] = {
         pytest.param(signal.SIGKILL, list(STAGES), marks=pytest.mark.slow),
     ],
 )
-def test_train_is_taken_up_again(number: int, stages: list[str], start: Callable[..., Job], tiny: Tiny, tmp_path: Path) -> None:
+def test_train_is_resumed(number: int, stages: list[str], start: Callable[..., Job], tiny: Tiny, tmp_path: Path) -> None:
     """Ended at one stage after the other, at last it is there."""
     out, work = tmp_path / "x.safetensors", tmp_path / "x.training"
     before = hashes(tiny.folder)

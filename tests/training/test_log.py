@@ -56,7 +56,7 @@ def test_a_stopped_training_leaves_only_its_log(tiny: Tiny, tmp_path: Path) -> N
 # --- the log ----------------------------------------------------------------------------------------------------------------------
 
 
-def test_log(tmp_path: Path) -> None:
+def test_the_log_has_a_row_for_every_check(tmp_path: Path) -> None:
     history = History([10, 20], [2.0, 1.0], [3.0, 2.5], [0.1, 0.2], metrics={"used": [4.0, float("nan")]})
     path = log_path(tmp_path / "my x.safetensors")
     assert path.name == "my x.log.jsonl"
@@ -70,7 +70,7 @@ def test_log(tmp_path: Path) -> None:
     assert list(History().rows(epochs_per_step=1.0)) == []
 
 
-def test_a_log_is_kept_like_an_instrument(tiny: Tiny, tmp_path: Path) -> None:
+def test_an_existing_log_is_not_replaced(tiny: Tiny, tmp_path: Path) -> None:
     (tmp_path / "x.log.jsonl").write_text("mine")
     with pytest.raises(OutputExistsError, match=r"x\.log\.jsonl exists already"):
         train(tiny.corpus, tmp_path / "x.safetensors", device="cpu")

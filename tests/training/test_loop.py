@@ -106,7 +106,7 @@ def test_training_learns_what_pca_cannot(lesson: dict[str, Any]) -> None:
     assert len(history.train) == len(history.validation) == len(history.kl) == 13
 
 
-def test_where_it_begins_stays_where_learning_spoils_it(lesson: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_initial_model_is_kept_if_training_spoils_it(lesson: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(history_module, "_SPOILT", 1.1)
     begun = {name: tensor.clone() for name, tensor in lesson["model"].state_dict().items()}
     history = fit_model(**lesson, settings=Training(batch=16, learning_rate=1.0), steps=40, check_every=40)
@@ -116,7 +116,7 @@ def test_where_it_begins_stays_where_learning_spoils_it(lesson: dict[str, Any], 
     assert history.step == [10, 20]
 
 
-def test_where_it_begins_counts_by_whether_there_is_a_prior() -> None:
+def test_the_check_before_the_first_step_counts_fully_only_without_a_kl() -> None:
     seen = History([0, 10, 20], [3.0, 3.0, 3.0], [4.0, 6.0, 5.0], [30.0, 20.0, 25.0])
     assert best_check(seen) == 2  # a KL costs some error
     assert best_check(replace(seen, kl=[0.0] * 3)) == 0
@@ -144,7 +144,7 @@ def test_stops_early_and_keeps_the_best(lesson: dict[str, Any]) -> None:
     assert kept == pytest.approx(min(history.validation), rel=1e-4)
 
 
-def test_a_loss_that_explodes_is_told(lesson: dict[str, Any]) -> None:
+def test_a_diverging_loss_is_an_error_with_advice(lesson: dict[str, Any]) -> None:
     lesson["sounds"].values[3, 2] = math.nan
     with pytest.raises(TimbrespaceError, match=r"no longer finite at step 10; lower training.learning_rate"):
         fit_model(**lesson, settings=Training(batch=64, initialisation="random"), steps=100, check_every=10)
@@ -152,7 +152,7 @@ def test_a_loss_that_explodes_is_told(lesson: dict[str, Any]) -> None:
         fit_model(**lesson, settings=Training(batch=64), steps=100, check_every=10)
 
 
-def test_a_seed_is_a_course(lesson: dict[str, Any]) -> None:
+def test_the_same_seed_gives_the_same_parameters(lesson: dict[str, Any]) -> None:
     start = {name: tensor.clone() for name, tensor in lesson["model"].state_dict().items()}
     results = []
     for seed in (0, 0, 1):

@@ -18,7 +18,7 @@ from timbrespace.training.distributed import check_device
 from timbrespace.training.workspace import Workspace
 from tiny import SMALL, Tiny, assert_same_tensors, interrupt_at, quick_train, tensors_of, write_drums
 
-# --- the same again -----------------------------------------------------------------------------------------------------------
+# --- resumed equals unbroken ------------------------------------------------------------------------------------------------------
 
 
 def test_same_seed_same_instrument(tiny: Tiny, tmp_path: Path, fixed: None) -> None:
@@ -44,7 +44,7 @@ def test_resumed_equals_unbroken(stage: str, done: int, tiny: Tiny, tmp_path: Pa
     assert not (tmp_path / "x.training").exists()
 
 
-def test_resumed_again_and_again(tiny: Tiny, tmp_path: Path, fixed: None) -> None:
+def test_resumed_several_times_equals_unbroken(tiny: Tiny, tmp_path: Path, fixed: None) -> None:
     out, corpus = tmp_path / "x.safetensors", Corpus.open(tiny.corpus)
     for turn, (stage, done) in enumerate((("encode", 57), ("train", 20), ("train", 40))):
         with pytest.raises(KeyboardInterrupt):
@@ -116,13 +116,13 @@ def test_nothing_to_resume(tiny: Tiny, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["plan.json", "checkpoint.pt", "codec.pt"])
-def test_a_damaged_workspace_is_told(name: str, tiny: Tiny, tmp_path: Path, fixed: None) -> None:
+def test_a_damaged_workspace_is_an_error_with_advice(name: str, tiny: Tiny, tmp_path: Path, fixed: None) -> None:
     out, corpus = tmp_path / "x.safetensors", Corpus.open(tiny.corpus)
     with pytest.raises(KeyboardInterrupt):
         quick_train(corpus, out, callbacks=interrupt_at("train", 10))
     path = tmp_path / "x.training" / name
     path.write_bytes(path.read_bytes()[:50])
-    with pytest.raises(TimbrespaceError, match="begin anew with --force"):
+    with pytest.raises(TimbrespaceError, match="start again with --force"):
         quick_train(corpus, out, resume=True)
     quick_train(corpus, out, force=True)
     assert out.exists()
@@ -142,7 +142,7 @@ def test_a_pickle_in_the_workspace_is_not_run(tiny: Tiny, tmp_path: Path, fixed:
     assert not (tmp_path / "hacked").exists()
 
 
-def test_damaged_notes_of_images_mean_encoding_anew(tiny: Tiny, tmp_path: Path, fixed: None) -> None:
+def test_a_damaged_note_of_the_store_means_encoding_again(tiny: Tiny, tmp_path: Path, fixed: None) -> None:
     out, corpus = tmp_path / "x.safetensors", Corpus.open(tiny.corpus)
     with pytest.raises(KeyboardInterrupt):
         quick_train(corpus, out, callbacks=interrupt_at("codec"))
@@ -156,10 +156,10 @@ def test_damaged_notes_of_images_mean_encoding_anew(tiny: Tiny, tmp_path: Path, 
     assert_same_tensors(out, tiny.file)
 
 
-# --- places --------------------------------------------------------------------------------------------------------------------
+# --- paths and devices ------------------------------------------------------------------------------------------------------------
 
 
-def test_results_and_strangers_are_kept(tiny: Tiny, tmp_path: Path) -> None:
+def test_results_and_foreign_files_are_kept(tiny: Tiny, tmp_path: Path) -> None:
     out, corpus = tmp_path / "x.safetensors", Corpus.open(tiny.corpus)
     out.write_bytes(b"mine")
     with pytest.raises(OutputExistsError):
@@ -184,13 +184,13 @@ def test_results_and_strangers_are_kept(tiny: Tiny, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32, 1.5])
-def test_seeds_that_a_later_stage_would_not_take(seed: Any, tiny: Tiny, tmp_path: Path) -> None:
+def test_seeds_out_of_range_are_refused(seed: Any, tiny: Tiny, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="seed is"):
         quick_train(Corpus.open(tiny.corpus), tmp_path / "x.safetensors", seed=seed)
     assert not any(tmp_path.iterdir())
 
 
-def test_devices_that_are_not_there() -> None:
+def test_missing_devices_are_refused() -> None:
     assert check_device("cpu") == "cpu"
     assert check_device("auto") in ("cuda", "mps", "cpu")
     with pytest.raises(ConfigError, match="'tpu', allowed are auto, cpu"):

@@ -25,7 +25,7 @@ def kl_of(losses: dict[str, torch.Tensor], kl: Kl, step: int = 0, steps: int = 1
     return scheduled(losses, kl, step=step, steps=steps)["kl"]
 
 
-def test_nothing_asked_nothing_touched() -> None:
+def test_without_a_schedule_the_losses_do_not_change() -> None:
     losses = {"reconstruction": torch.tensor(2.0), "kl": torch.rand(3)}
     assert scheduled(losses, Kl(), step=0, steps=10) is losses
     assert Training().kl == Kl()
@@ -34,7 +34,7 @@ def test_nothing_asked_nothing_touched() -> None:
     assert settled_step(Kl(), steps=1_000) == 0
 
 
-def test_warm_up() -> None:
+def test_warm_up_rises_linearly() -> None:
     kl = Kl(warm_up=0.5)
     assert [kl_ramp(kl, step=step, steps=100) for step in (0, 10, 25, 50, 99)] == [0, 0.2, 0.5, 1, 1]
     losses = {"kl": torch.tensor([1.0, 3.0])}
@@ -42,7 +42,7 @@ def test_warm_up() -> None:
     assert settled_step(kl, steps=100) == 50
 
 
-def test_cycles_begin_anew() -> None:
+def test_every_cycle_starts_at_zero() -> None:
     kl = Kl(warm_up=0.5, cycles=4)
     assert [kl_ramp(kl, step=step, steps=80) for step in (0, 5, 10, 19, 20, 25, 60, 65, 70, 79)] == [0, 0.5, 1, 1, 0, 0.5, 0, 0.5, 1, 1]
     assert settled_step(kl, steps=80) == 70
@@ -50,7 +50,7 @@ def test_cycles_begin_anew() -> None:
     assert settled_step(Kl(cycles=3), steps=9) == 0
 
 
-def test_free_bits_feel_no_pull() -> None:
+def test_free_bits_have_no_gradient() -> None:
     nats = torch.tensor([0.1, 2.0], requires_grad=True)
     found = kl_of({"kl": nats}, Kl(free_bits=0.5))
     assert found.tolist() == pytest.approx([0.5, 2.0])
@@ -61,7 +61,7 @@ def test_free_bits_feel_no_pull() -> None:
     assert half.tolist() == pytest.approx([0.25, 1.0])
 
 
-def test_capacity_rises_and_pulls_both_ways() -> None:
+def test_capacity_rises_and_is_approached_from_both_sides() -> None:
     nats = torch.tensor([1.0, 3.0], requires_grad=True)
     losses = {"kl": nats}
     kl = Kl(capacity=10)
@@ -86,7 +86,7 @@ def test_capacity_rises_and_pulls_both_ways() -> None:
         ("training.kl=3", "training.kl is 3"),
     ],
 )
-def test_wrong_settings_are_told(change: str, words: str) -> None:
+def test_impossible_settings_are_refused(change: str, words: str) -> None:
     with pytest.raises(ConfigError) as caught:
         load_preset(changes=[change])
     assert words in str(caught.value)
@@ -125,7 +125,7 @@ def settings(**kl: Any) -> Training:
     return Training(batch=32, learning_rate=1e-2, patience=1_000, weights={"kl": kl.pop("weight", 1.0)}, kl=Kl(**kl))  # type: ignore[arg-type]
 
 
-def test_the_best_is_sought_once_the_schedule_has_settled() -> None:
+def test_the_best_state_is_chosen_after_the_schedule_has_settled() -> None:
     history = History(step=[10, 20, 30, 40], train=[1, 2, 3, 4], validation=[1.0, 5.0, 4.0, 6.0])
     assert [best_check(history, first=first) for first in (0, 15, 35, 99)] == [0, 2, 3, 3]
     found = learned(settings(weight=5.0, warm_up=1.0), steps=300)
@@ -145,7 +145,7 @@ def test_patience_waits_for_the_schedule() -> None:
 # --- collapse -----------------------------------------------------------------------------------------------------------------------
 
 
-def test_a_heavy_kl_collapses_and_is_told_and_cured() -> None:
+def test_a_heavy_kl_collapses_and_free_bits_or_a_capacity_help() -> None:
     *_, dead = learned(settings(weight=300.0))
     assert dead.active == 0
     assert dead.collapsed

@@ -32,7 +32,7 @@ def test_tiny_corpora_give_an_instrument(clips: int, tmp_path: Path, fixed: None
 
 
 def test_one_clip_is_too_few(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="1 clip is too few to learn from, 2 are the least"):
+    with pytest.raises(CorpusError, match="1 clip is too few to train on, at least 2 are needed"):
         quick_train(write_drums(tmp_path / "in", 1), tmp_path / "x.safetensors")
     assert not (tmp_path / "x.safetensors").exists()
 
@@ -45,7 +45,7 @@ def test_one_sound_many_times(tmp_path: Path, fixed: None) -> None:
     assert torch.isfinite(trained.generate(1)[0].audio).all()
 
 
-def test_stereo(tmp_path: Path, fixed: None) -> None:
+def test_stereo_is_learned(tmp_path: Path, fixed: None) -> None:
     trained = quick_train(write_drums(tmp_path / "in", 4, channels=2), tmp_path / "x.safetensors", channels=2)
     sound = trained.generate(1)[0].audio
     assert sound.shape[0] == 2
@@ -54,7 +54,7 @@ def test_stereo(tmp_path: Path, fixed: None) -> None:
     assert copy[0].square().sum() > copy[1].square().sum()
 
 
-# --- what is learned from what -----------------------------------------------------------------------------------------------
+# --- splits -----------------------------------------------------------------------------------------------------------------------
 
 
 def with_other_sounds(corpus: Path, to: Path, *, split: str) -> Corpus:
@@ -103,7 +103,7 @@ def test_sounds_are_cut_at_the_seconds_asked_for(tiny: Tiny, tmp_path: Path, fix
     assert longer.contents.samples == clip_samples(corpus)
 
 
-def test_minutes_count_over_a_config_too(tiny: Tiny, tmp_path: Path) -> None:
+def test_minutes_override_a_config(tiny: Tiny, tmp_path: Path) -> None:
     config = load_preset(changes=SMALL)
     with pytest.raises(ConfigError, match=r"training\.minutes"):
         training.train(Corpus.open(tiny.corpus), tmp_path / "x.safetensors", preset=config, minutes=-1)

@@ -19,7 +19,7 @@ from tiny import Tiny, hashes
 SMALL = ("model.encoder=[8]", "model.decoder=[8]", "training.batch=16")
 SETS = [word for change in SMALL for word in ("--set", change)]
 
-# --- looking for a rate -----------------------------------------------------------------------------------------------------------
+# --- the range test ---------------------------------------------------------------------------------------------------------------
 
 
 class Slope(torch.nn.Module):
@@ -49,7 +49,7 @@ def context(model: Any) -> TrainingContext:
     return TrainingContext(model, Ones(), Ones(), load_preset("dense"), make_fabric("cpu"))
 
 
-def test_the_steepest_rate_is_found_and_the_model_stays() -> None:
+def test_the_steepest_rate_is_found_and_the_model_does_not_change() -> None:
     model = Slope(1.0)
     curve = range_test(context(model), steps=200, seed=0, high=1000.0)
     assert curve.rates[0] == 1e-6
@@ -71,7 +71,7 @@ def test_no_suggestion_where_nothing_is_learned() -> None:
     assert "did not diverge up to 0.1" in rising.lines()[-1]
 
 
-def test_a_loss_that_never_falls_is_told_with_what_is_known() -> None:
+def test_a_loss_that_never_falls_gets_an_explanation() -> None:
     flat = Curve([1e-4, 1e-3, 1e-2], [1.0, 1.0, 5.0], None, 1e-2).lines()
     assert "training.initialisation=random" in flat[-2]
     assert flat[-1] == "a tenth of the rate at which the loss diverged (0.01): 0.001"

@@ -34,7 +34,7 @@ from tiny import Tiny, hashes
 SMALL = ("model.encoder=[8]", "model.decoder=[8]", "training.batch=16")
 RANGES = ("model.dims=2..8:int:log", "training.learning_rate=1e-3..1e-1:log")
 
-# --- the whole way, with trainings that only pretend ------------------------------------------------------------------------------
+# --- searches with simulated trainings --------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def search(tiny: Tiny, out: Path, **more: Any) -> TuneResult:
     return tune(Corpus.open(tiny.corpus), out, **options | more)
 
 
-def test_results(tiny: Tiny, tmp_path: Path, pretended: list[Config]) -> None:
+def test_results_are_written(tiny: Tiny, tmp_path: Path, pretended: list[Config]) -> None:
     told: list[str] = []
     found = search(tiny, tmp_path / "s", trials=8, on_trial=told.append)
     assert sorted(p.name for p in (tmp_path / "s").iterdir()) == [
@@ -103,7 +103,7 @@ def test_results(tiny: Tiny, tmp_path: Path, pretended: list[Config]) -> None:
     assert [path.name for path in found.files if path.suffix == ".png"] == ["history.png", "curves.png", "slices.png", "importance.png"]
 
 
-def test_where_a_trial_begins_is_not_reported(tiny: Tiny, tmp_path: Path, pretended: list[Config]) -> None:
+def test_the_check_before_the_first_step_is_not_reported(tiny: Tiny, tmp_path: Path, pretended: list[Config]) -> None:
     search(tiny, tmp_path / "s", memory=True, trials=3)
     storage = tune_study._storage(f"memory:{tmp_path / 's'}")
     (summary,) = optuna.study.get_all_study_summaries(storage)
@@ -115,7 +115,7 @@ def test_where_a_trial_begins_is_not_reported(tiny: Tiny, tmp_path: Path, preten
         assert trial.user_attrs[LAST_MARK] == mark(10)
 
 
-def test_taken_up_again(tiny: Tiny, tmp_path: Path, pretended: list[Config], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_search_equals_an_unbroken(tiny: Tiny, tmp_path: Path, pretended: list[Config], monkeypatch: pytest.MonkeyPatch) -> None:
     whole = search(tiny, tmp_path / "whole", memory=True, trials=7)
     search(tiny, tmp_path / "parts", memory=True, trials=3)
     real, calls = tune_trial.train, []
@@ -211,7 +211,7 @@ def test_a_folder_holds_one_search(tiny: Tiny, tmp_path: Path, pretended: list[C
         ("nonsense://x", "cannot be reached"),
     ],
 )
-def test_storages_out_of_reach(url: str, words: str, tiny: Tiny, tmp_path: Path, pretended: list[Config]) -> None:
+def test_storages_that_cannot_be_reached_are_an_error(url: str, words: str, tiny: Tiny, tmp_path: Path, pretended: list[Config]) -> None:
     with pytest.raises(TimbrespaceError, match=words) as told:
         search(tiny, tmp_path / "s", storage=url)
     assert "secret" not in str(told.value)
@@ -232,7 +232,7 @@ def test_storages_out_of_reach(url: str, words: str, tiny: Tiny, tmp_path: Path,
         ({"preset": "dnese"}, "unknown"),
     ],
 )
-def test_bad_input(options: dict[str, Any], words: str, tiny: Tiny, tmp_path: Path) -> None:
+def test_impossible_options_are_refused(options: dict[str, Any], words: str, tiny: Tiny, tmp_path: Path) -> None:
     if "preset" in options and options["preset"] is None:
         (tmp_path / "bare.yaml").write_text("representation: {name: mel}\nmodel: {name: dense}\n")
         options = options | {"preset": tmp_path / "bare.yaml"}
@@ -241,7 +241,7 @@ def test_bad_input(options: dict[str, Any], words: str, tiny: Tiny, tmp_path: Pa
     assert not (tmp_path / "s").exists()
 
 
-def test_the_extra_is_named(shell: Shell, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_extra_is_named(shell: Shell, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith("timbrespace.tuning.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "optuna", None)
@@ -249,10 +249,10 @@ def test_the_extra_is_named(shell: Shell, tiny: Tiny, tmp_path: Path, monkeypatc
     assert "pip install 'timbrespace[tune]'" in text
 
 
-# --- for real -----------------------------------------------------------------------------------------------------------------------
+# --- searches with real trainings -------------------------------------------------------------------------------------------------
 
 
-def test_for_real(shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
+def test_a_real_search_from_the_command_line(shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
     sets = [word for change in SMALL for word in ("--set", change)]
     words = ["tune", tiny.folder, "--preset", "dense", "--epochs", 2, "--device", "cpu", "--out", tmp_path / "s", *sets]
     words += [word for text in RANGES for word in ("--range", text)]

@@ -102,7 +102,7 @@ def test_ranges_from_yaml(tmp_path: Path) -> None:
         ("model.name=dense,dnese", "'dnese', allowed are"),
     ],
 )
-def test_ranges_that_no_setting_takes(text: str, words: str) -> None:
+def test_ranges_of_impossible_settings_are_refused(text: str, words: str) -> None:
     with pytest.raises(ConfigError, match="is impossible") as told:
         check_space(DENSE, [parse_range(text)])
     assert words in str(told.value)
@@ -138,7 +138,7 @@ def test_source_c_sweep() -> None:
     assert grid[-1] == {"training.batch": 256, "training.learning_rate": 1e-3, "training.epochs": 1000}
 
 
-# --- where to look next -----------------------------------------------------------------------------------------------------------
+# --- samplers ---------------------------------------------------------------------------------------------------------------------
 
 
 def bowl(trial: optuna.Trial) -> float:
@@ -163,7 +163,7 @@ def test_samplers_search_and_repeat_themselves(name: str) -> None:
         assert study.best_value < 0.02
 
 
-def test_a_grid_is_gone_through_once() -> None:
+def test_every_cell_of_a_grid_is_tried_once() -> None:
     parts = [parse_range("x=1,2,3"), parse_range("n=1..8:log:points=3")]
     grid = make_sampler("grid", parts, seed=0)
     assert isinstance(grid, Grid)
@@ -178,7 +178,7 @@ def test_a_grid_is_gone_through_once() -> None:
         cells([parse_range(f"k{k}=1..9:points=9") for k in range(6)])
 
 
-# --- what is cut ------------------------------------------------------------------------------------------------------------------
+# --- pruners ----------------------------------------------------------------------------------------------------------------------
 
 
 def curve(errors: dict[float, float], *, last: float = 100.0, state: TrialState = TrialState.COMPLETE) -> optuna.trial.FrozenTrial:
@@ -227,6 +227,6 @@ def test_a_trial_worse_than_the_median_is_pruned() -> None:
     assert not pruned("none", others, {1: 8.0, 2: 7.0, 4: 6.0})
 
 
-def test_choices_that_no_storage_takes_come_back() -> None:
+def test_choices_stored_as_text_are_restored() -> None:
     part = parse_range("model.encoder=[8],[16, 8]")
     assert part.suggest(FixedTrial({"model.encoder": "[16, 8]"})) == [16, 8]

@@ -90,18 +90,20 @@ def rank_rows(rows: Tensor, fabric: Fabric) -> Tensor:
 
 
 def rank_noise(fabric: Fabric, share: int) -> AbstractContextManager[object]:
-    """While it lasts, noise and dropout for `share` sounds are drawn for the whole batch, and this process gets its slice.
+    """A context in which noise and dropout for `share` sounds are drawn for the whole batch, and each process gets its slice.
 
-    All processes draw from the same state, so that together they have the noise of one. Only draws whose first dimension is `share`
-    are shared out.
+    All processes draw from the same state, so together they draw the noise of one, and train like one. Shared are `torch.rand`,
+    `torch.randn` and dropout, if the first dimension is `share`; docs/training.md says why not a seed for every process.
     """
-    return nullcontext() if fabric.world_size == 1 else _Slice(fabric.global_rank, fabric.world_size, share)
+    return nullcontext() if fabric.world_size == 1 else _SharedNoise(fabric.global_rank, fabric.world_size, share)
 
 
-class _Slice(TorchFunctionMode):
-    def __init__(self, rank: int, world: int, share: int):
+class _SharedNoise(TorchFunctionMode):
+    """Replaces draws for one slice of a batch by that slice of a draw for the whole batch."""
+
+    def __init__(self, rank: int, processes: int, share: int):
         super().__init__()
-        self.whole, self.part, self.share = world * share, slice(rank * share, (rank + 1) * share), share
+        self.whole, self.part, self.share = processes * share, slice(rank * share, (rank + 1) * share), share
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -114,6 +116,7 @@ class _Slice(TorchFunctionMode):
         return func(*args, **kwargs)
 
     def _dropout(self, values: Tensor, p: float = 0.5, training: bool = True, inplace: bool = False) -> Tensor:
+        """Dropout of `values (share, …)` with this process's slice of a mask for the whole batch."""
         if not (training and p and values.ndim and len(values) == self.share):
             return functional.dropout(values, p, training, inplace)
         return values * functional.dropout(values.new_ones(self.whole, *values.shape[1:]), p)[self.part]

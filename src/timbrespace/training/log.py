@@ -66,7 +66,7 @@ class TensorBoard:
                 self._writer.add_image(f"{kind}/{k}", _spectrogram(audio), step, dataformats="HW")
 
     def close(self) -> None:
-        """Writes what is left and closes the files."""
+        """Writes the rest and closes the files."""
         self._writer.close()
 
 

@@ -226,6 +226,7 @@ def make_optimizer(model: nn.Module, settings: Training, *, device: torch.device
 
 def learning_rate(step: int, steps: int, *, highest: float) -> float:
     """The learning rate of a step: linear warm-up times half a cosine."""
+    # Not LambdaLR: it has a state of its own to checkpoint, and rounds the warm-up otherwise (by 2e-16, so other bits).
     warm_up = max(1.0, min(_WARM_UP, _WARM_UP_SHARE * steps))
     return highest * min(1.0, (step + 1) / warm_up) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
@@ -233,6 +234,8 @@ def learning_rate(step: int, steps: int, *, highest: float) -> float:
 @torch.no_grad()
 def update_average(averaged: nn.Module, model: nn.Module, *, step: int) -> None:
     """Moves averaged parameters towards those of `model` after `step` steps: quickly at first, later by a thousandth."""
+    # Not AveragedModel, although its parameters are equal to the bit: it also copies all buffers in every step, and those of `oneshot`,
+    # the basis of its codec, take 2 ms.
     decay = min(_EMA_DECAY, (1 + step) / (10 + step))
     torch._foreach_lerp_(list(averaged.parameters()), [p.detach() for p in model.parameters()], 1 - decay)
 

@@ -74,11 +74,11 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Sets:
-    """What the model learns from and what it is checked on. held: the clips of `validation`."""
+    """The sounds that the model learns from, and those that it is checked on, which are the clips `validation_clips`."""
 
     sounds: Sounds
     validation: Sounds
-    held: list[int]
+    validation_clips: list[int]
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class TrainingRun:
             store = ImageStore(folder, rows=rows, cells=math.prod(prepared.shape))
             with Pool(torch.get_num_threads()) as pool:
                 store.fill(lambda some: encode_rows(dataset, some, pool), progress=self._progress("encode"))
-            clips.keep_figures(folder, clip_rows)
+            clips.keep_measured(folder, clip_rows)
             return store
 
         return Encoded(clips, rank_zero_first(self.fabric, filled), clip_rows, plan)
@@ -164,12 +164,12 @@ class TrainingRun:
         sounds = rank_zero_first(
             self.fabric, lambda: learned_sounds(model, store, self.workspace, conditions=conditions, shape=shape, seed=seed)
         )
-        held = corpus.indices("validation") or prepared.clips
+        validation_clips = corpus.indices("validation") or prepared.clips
         samples = encoded.plan.samples
-        validation = encode_clips(model, corpus, held, prepared.representation, samples=samples, shape=prepared.shape)
+        validation = encode_clips(model, corpus, validation_clips, prepared.representation, samples=samples, shape=prepared.shape)
         if prepared.config.training.initialisation == "pca":
             model.initialise(initial_batch(sounds))
-        return Sets(sounds, validation, held)
+        return Sets(sounds, validation, validation_clips)
 
     def fit(self, prepared: Prepared, encoded: Encoded, sets: Sets) -> Fitted:
         """Decides on the number of steps, unless the plan has it, and trains the model in place."""
@@ -222,7 +222,9 @@ class TrainingRun:
             instrument.save(self.out, force=self.options.force)
             self.callbacks.on_finish(instrument, prepared.corpus)
             if self.tensorboard is not None:
-                self.tensorboard.add_sounds(instrument, [prepared.corpus.audio(i) for i in sets.held[:4]], step=history.step[-1])
+                self.tensorboard.add_sounds(
+                    instrument, [prepared.corpus.audio(i) for i in sets.validation_clips[:4]], step=history.step[-1]
+                )
             written.append(instrument)
 
         rank_zero_only(self.fabric, write)

@@ -189,7 +189,7 @@ class _Codes:
 
 
 class _Renamed:
-    """Checkpoints of a stage, each in one file of its own name."""
+    """The checkpoints of a stage under the name of that stage."""
 
     def __init__(self, checkpoints: Checkpoints, name: str):
         self.checkpoints, self.name = checkpoints, name
@@ -211,7 +211,7 @@ def _card(
     clip_count: int,
     device: torch.device,
 ) -> dict[str, Any]:
-    """Errors from sound to sound through both parts; and for each stage its steps, and its errors in a unit of its own."""
+    """Errors from sound to sound through both parts; and the steps and errors of each stage, in that stage's unit."""
     model.eval()
     train, *_ = evaluate(model, sounds, min(clip_count, _CARD_SOUNDS), device)
     held, *_ = evaluate(model, validation, len(validation), device)

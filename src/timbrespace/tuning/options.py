@@ -58,10 +58,10 @@ def with_keywords(options: TuneOptions | None, training: TrainOptions | None, ke
     Raises TypeError for an unknown keyword, ConfigError for an option of a training that trials do not have.
     """
     names = {field.name for field in fields(TuneOptions)}
-    own = {name: value for name, value in keywords.items() if name in names}
+    search = {name: value for name, value in keywords.items() if name in names}
     training = replace(training or TrainOptions(), **{name: value for name, value in keywords.items() if name not in names})
     defaults = TrainOptions()
     for name in _NOT_FOR_TRIALS:
         if getattr(training, name) != getattr(defaults, name):
             raise ConfigError(f"{name} is {getattr(training, name)!r}; trials of a search do not have this option, leave it out")
-    return replace(options or TuneOptions(), **own), training
+    return replace(options or TuneOptions(), **search), training

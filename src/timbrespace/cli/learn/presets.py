@@ -1,4 +1,4 @@
-"""`timbrespace presets`: what can be given to `train --preset`."""
+"""`timbrespace presets`: the presets for `train --preset`, and all settings of one."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from timbrespace.cli.common.options import Json
 
 
 def presets(
-    name: Annotated[str | None, typer.Argument(metavar="[PRESET]", help="Show this preset with everything filled in.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="[PRESET]", help="Show all settings of this preset, with defaults.")] = None,
     json: Json = False,
 ) -> None:
-    """List the presets that come with timbrespace, or show one whole."""
+    """List the presets that come with timbrespace, or show all settings of one."""
     from timbrespace.cli.common.corpus import print_json
     from timbrespace.config.presets import load_preset
     from timbrespace.config.presets import presets as shipped

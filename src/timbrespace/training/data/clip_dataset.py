@@ -111,11 +111,11 @@ class ClipDataset(Dataset[Item]):
         shifts = [(variation.semitones, variation.transpose) for variation in map(self.variation, rows)]
         return self.model.conditioning.shifted(self.conditions[torch.tensor(rows) % len(self.clips)], shifts)
 
-    def keep_figures(self, folder: Path, rows: int) -> None:
+    def keep_measured(self, folder: Path, rows: int) -> None:
         """Stores the measured conditions of the first `rows` rows in `folder`; reads those stored there for the same rows."""
         if not self.measured_columns:
             return
-        path, names = folder / "figures.json", list(self.measured_columns.values())
+        path, names = folder / "conditions.json", list(self.measured_columns.values())
         usable: dict[int, list[float]] = {}
         with suppress(OSError, ValueError, TypeError, AttributeError, KeyError):  # no usable file: they are measured
             stored = json.loads(path.read_text(encoding="utf-8"))
