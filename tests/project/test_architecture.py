@@ -195,6 +195,11 @@ def test_public_names_have_docstrings(house: ModuleType, modules: list[Any]) -> 
     assert house.undocumented(modules) == []
 
 
+def test_tensor_functions_give_their_shapes(house: ModuleType, modules: list[Any]) -> None:
+    functions = [function for module in modules for function in house.functions_of(module)]
+    assert [one.name for one in functions if house.is_shaped(one) and not house.gives_shapes(one)] == []
+
+
 def test_the_rules_would_catch_a_missing_docstring_or_shape(house: ModuleType) -> None:
     text = (
         'class A:\n    """a"""\n    def encode(self, x: Tensor):\n        """The call `f(x, y)`."""\n'

@@ -75,7 +75,7 @@ class ImageModel(Model):
         return self.bottleneck.posterior(self.encode_raw(batch.values))
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Returns the losses: "reconstruction", see `Likelihood`, and those of the bottleneck."""
+        """Returns the losses: reconstruction `()`, see `Likelihood`, and those of the bottleneck, such as kl `(dims,)`."""
         posterior = self.posterior(batch)
         output = self.decode_raw(self.bottleneck.draw(posterior))
         return {"reconstruction": self.likelihood.loss(output, batch.values).mean(), **self.bottleneck.losses(posterior)}

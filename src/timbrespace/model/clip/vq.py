@@ -146,7 +146,8 @@ class VectorQuantised(ImageModel):
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Returns the losses, and updates the codebooks in training.
 
-        reconstruction: see `Likelihood`. commitment: mean squared distance from the encoder's outputs to their codes. prior: nats a code.
+        reconstruction `()`: see `Likelihood`. commitment `()`: mean squared distance from the encoder's outputs to their codes.
+        prior `()`: nats a code.
         """
         numbers = self.encode_raw(batch.values)
         if self.training:

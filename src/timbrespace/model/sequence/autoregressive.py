@@ -80,7 +80,10 @@ class Autoregressive(WholeSequenceModel):
         return self._run(z, None)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Returns the losses of `SequenceModel`, with the true previous slice as input in a share `teacher_forcing` of the steps."""
+        """Returns the losses of `SequenceModel`: reconstruction `()` and kl `(dims,)`.
+
+        In a share `teacher_forcing` of the steps the input is the true previous slice.
+        """
         if not self.teacher_forcing:
             return super().forward(batch)
         images, counts = self.excerpt(batch, drawn=True)

@@ -137,7 +137,7 @@ class Staged(Model):
         return self.inner.posterior(self.codes(batch))
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Returns the losses of a joint training: the outer likelihood and the losses of the inner bottleneck."""
+        """Returns the losses of a joint training: reconstruction `()` by the outer likelihood, and those of the inner bottleneck."""
         posterior = self.posterior(batch)
         codes = self.inner.likelihood.mean(self.inner.decode_raw(self.inner.bottleneck.draw(posterior)))
         z = self.outer_latent(codes)
