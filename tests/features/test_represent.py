@@ -283,4 +283,4 @@ def test_the_examples_of_the_page_run(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(tmp_path)
     names = run_examples(ROOT / "docs" / "represent.md")
     assert (tmp_path / "kick.npy").exists()
-    assert names["back"].shape == drum(0).shape  # type: ignore[attr-defined]
+    assert names["decoded"].shape == drum(0).shape  # type: ignore[attr-defined]
