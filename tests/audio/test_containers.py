@@ -105,6 +105,33 @@ def test_a_part_of_a_file_of_an_old_format_is_refused(tmp_path, file_format, sub
             read(put(tmp_path, "x.voc", data[: int(len(data) * share)]))
 
 
+def test_a_file_that_is_whole_by_one_of_its_two_lengths_is_read(tmp_path):
+    size = STEREO.nbytes
+    for name, data in (("x.wav", make.wav(STEREO, size=size + 44)), ("x.aif", make.aiff(STEREO, size=size + 54))):
+        kinds, audio = read(put(tmp_path, name, data))
+        assert kinds == ["streamed"], name
+        assert np.array_equal(audio, STEREO), name
+
+
+def test_foreign_data_behind_compressed_sound_are_mentioned(tmp_path):
+    noise = np.random.default_rng(0).bytes(200_000)
+    for name, data in (("x.flac", make.encoded(STEREO, "FLAC")), ("x.ogg", make.encoded(STEREO, "OGG", "VORBIS"))):
+        expected = read(put(tmp_path, name, data))[1]
+        for tail, kinds in ((noise, ["extra"]), (bytes(200_000), []), (make.wav(make.tone(3.0)), ["extra"])):
+            found, audio = read(put(tmp_path, name, data + tail))
+            assert found == kinds, name
+            assert np.array_equal(audio, expected), name
+
+
+def test_reading_a_file_of_which_a_part_is_left_out_logs_a_warning(tmp_path, caplog):
+    files.read(put(tmp_path, "x.wav", make.wav(SOUND)))
+    files.read(put(tmp_path, "y.wav", make.wav(SOUND, riff=0, size=0)))
+    assert caplog.messages == []
+    twice = put(tmp_path, "z.wav", make.wav(SOUND) * 2)
+    files.read(twice)
+    assert caplog.messages == [f"{twice}: another sound file follows in the same file; it is not read"]
+
+
 def test_little_endian_au_files_of_sox_are_read(tmp_path):
     head = b"\0ds." + struct.pack("<IIIII", 28, STEREO.nbytes, 3, make.RATE, 2) + bytes(4)
     kinds, audio = read(put(tmp_path, "x.au", head + STEREO.astype("<i2").tobytes()))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -26,6 +27,7 @@ __all__ = [
     "SUBTYPES",
     "AudioInfo",
     "find_audio",
+    "log_remarks",
     "mix",
     "probe",
     "read",
@@ -63,6 +65,7 @@ _NAMED = (  # need PyAV, or are refused with what they are and what to do
 )
 AUDIO_SUFFIXES: frozenset[str] = frozenset(_READ + _NAMED)
 SUBTYPES = ("PCM_16", "PCM_24", "FLOAT")
+_LOG = logging.getLogger(__name__)
 _BLOCK = 1 << 22  # frames read at once: long files with many channels are mixed block by block
 
 
@@ -147,10 +150,19 @@ def read(path: Path | str, *, sample_rate: int | None = None, channels: int | No
     """
     import torch
 
-    audio, rate = read_array(path, channels=channels)
+    info = probe(path)
+    log_remarks(path, info)
+    audio, rate = read_array(path, channels=channels, info=info)
     if sample_rate is not None and sample_rate != rate:
         audio, rate = resample_array(audio, rate, sample_rate), sample_rate
     return torch.from_numpy(audio), rate
+
+
+def log_remarks(path: Path | str, info: AudioInfo) -> None:
+    """Logs a warning where a part of the file is not read or may be missing."""
+    for remark in info.remarks:
+        if remark.kind != "streamed":
+            _LOG.warning("%s: %s", path, remark.text)
 
 
 def read_array(

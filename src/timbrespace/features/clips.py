@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from timbrespace.audio.files import mix, probe, read_array, resample_array
+from timbrespace.audio.files import log_remarks, mix, probe, read_array, resample_array
 from timbrespace.audio.trim import shorten
 from timbrespace.contracts import AudioFileError, ConfigError
 
@@ -65,6 +65,7 @@ def clips_of_files(jobs: Sequence[tuple[Path, str]], *, channels: int, skipped: 
         except AudioFileError as error:
             skipped.append({"file": str(path), "reason": str(error).removeprefix(f"{path}: ")})
             continue
+        log_remarks(path, info)
         source = name + path.suffix if PurePosixPath(name).name == path.stem else str(PurePosixPath(name).with_name(path.name))
         load = partial(read_array, path, channels=channels, info=info)
         yield Clip(name, source, info.sample_rate, load, info.frames, {}, path)

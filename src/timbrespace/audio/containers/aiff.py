@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from timbrespace.audio.containers.base import NO_LENGTH, Chunk, Header, Part, Remark, Source, chunks, follows, promised
+from timbrespace.audio.containers.base import NO_LENGTH, TWO_LENGTHS, Chunk, Header, Part, Remark, Source, chunks, follows, promised
 
 _WIDTHS = {b"NONE": 0, b"twos": 0, b"sowt": 0, b"raw ": 1, b"fl32": 4, b"FL32": 4, b"fl64": 8, b"FL64": 8, b"in24": 3, b"in32": 4,
            b"ulaw": 1, b"ULAW": 1, b"alaw": 1, b"ALAW": 1}  # fmt: skip
@@ -47,6 +47,9 @@ def _judge(source: Source, name: str, common: bytes, sound: Chunk) -> Header:
     if (sound.length > present and sound.length >= _SOX_UNKNOWN) or (sound.length <= 8 and present > 8 and (after or not sound.length)):
         body = start, source.size
         remarks.append(NO_LENGTH)
+    elif sound.length > present + 1 and abs(int.from_bytes(source.head[4:8], "big") + 8 - source.size) <= 1:
+        body = start, source.size  # the chunk that holds all others is as long as the file
+        remarks.append(TWO_LENGTHS)
     elif sound.length > present + 1:
         return Header(name, damage=promised("bytes of sound", sound.length, present))
     else:

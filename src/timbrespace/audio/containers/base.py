@@ -127,4 +127,5 @@ def promised(unit: str, announced: int, present: int) -> str:
     return f"truncated: the header says {announced} {unit}, the file has {present}"
 
 
+TWO_LENGTHS = Remark("streamed", "the header gives two lengths; by one of them the file is whole, and it is read to its end")
 NO_LENGTH = Remark("streamed", "the header has no length, as in a stream or an interrupted recording; it is read to its end")

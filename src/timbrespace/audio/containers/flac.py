@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from timbrespace.audio.containers.base import NO_LENGTH, Header, Remark, Source, promised
 
 _CUT = Remark("cut", "the header has no length and the last frame is cut: the end may be missing")
+_BLOCK = 1 << 20  # bytes that are searched at once
 _NEXT = b"fLaC\x00\x00\x00\x22"  # the start of another FLAC file
 
 
@@ -61,11 +62,15 @@ def inspect_flac(source: Source, start: int) -> Header:
     begin = max(position, stop - 3 * info.largest_frame)
     tail = source.read(begin, stop - begin)
     if info.total:
-        ends = [frame.stop for frame in _frames(tail, info)]
+        ends = {frame.stop for frame in _frames(tail, info)}
+        if info.total not in ends and begin > position:  # something else is behind the sound, or the end is missing
+            ends = _all_ends(source, position, stop, info)
+            if info.total in ends and second < 0 and any(tail[-65_536:]):
+                remarks.append(Remark("extra", "other data follow the last frame; they are not read"))
         if info.total not in ends:
             there = max((end for end in ends if end < info.total), default=0)
             return Header("FLAC", damage=promised("samples per channel", info.total, there))
-        return Header("FLAC", remarks=tuple(remarks), parts=((0, stop),) if remarks else None)
+        return Header("FLAC", remarks=tuple(remarks), parts=((0, stop),) if second >= 0 else None)
     total, length = _count(tail, info)
     if not total:
         return Header("FLAC", damage="truncated: there is no whole frame of sound in it")
@@ -102,6 +107,15 @@ def _frames(tail: bytes, info: StreamInfo) -> list[_Frame]:
                 found.append(_Frame(at, parsed[0], sum(parsed)))
         at = tail.find(b"\xff", at + 1)
     return found
+
+
+def _all_ends(source: Source, position: int, stop: int, info: StreamInfo) -> set[int]:
+    """The samples after the last of every frame between two positions."""
+    ends: set[int] = set()
+    while position < stop:
+        ends.update(frame.stop for frame in _frames(source.read(position, min(_BLOCK + 16, stop - position)), info))
+        position += _BLOCK
+    return ends
 
 
 def _count(tail: bytes, info: StreamInfo) -> tuple[int, int]:

@@ -30,13 +30,14 @@ def inspect_ogg(source: Source) -> Header:
     """The header of an Ogg file. Raises OSError."""
     streams: dict[bytes, _Stream] = {}
     at, stop, chained, cut = 0, source.size, False, False
-    started = False
+    started, rest = False, 0
     while at + 27 <= source.size:
         head = source.read(at, 27)
         if head[:4] != b"OggS":
             following = source.find(b"OggS", at)
             if following < 0:
                 cut = not all(stream.ended for stream in streams.values())
+                rest = 0 if cut or not any(source.read(at, 65_536)) else source.size - at
                 break
             at = following
             continue
@@ -57,7 +58,7 @@ def inspect_ogg(source: Source) -> Header:
             started = True
             _follow(streams[serial], source, head, (payload, payload + length))
         at = payload + length
-    return _judge(source, streams, stop, cut=cut, chained=chained)
+    return _judge(streams, stop, cut=cut, chained=chained, rest=rest)
 
 
 def _follow(stream: _Stream, source: Source, head: bytes, payload: tuple[int, int]) -> None:
@@ -71,7 +72,8 @@ def _follow(stream: _Stream, source: Source, head: bytes, payload: tuple[int, in
         stream.payloads.append(payload)
 
 
-def _judge(source: Source, streams: dict[bytes, _Stream], stop: int, *, cut: bool, chained: bool) -> Header:
+def _judge(streams: dict[bytes, _Stream], stop: int, *, cut: bool, chained: bool, rest: int) -> Header:
+    """The header of the first sound. rest: bytes behind the last page."""
     sounds = [stream for stream in streams.values() if stream.codec in _SOUND]
     if not sounds:
         named = [stream.codec for stream in streams.values() if stream.codec]
@@ -88,6 +90,8 @@ def _judge(source: Source, streams: dict[bytes, _Stream], stop: int, *, cut: boo
     remarks: tuple[Remark, ...] = ()
     if chained:
         remarks = (Remark("extra", "another sound file follows in the same file; it is not read"),)
+    elif rest > 4096:
+        remarks = (Remark("extra", f"{rest} bytes follow the sound; they are not read"),)
     if stream.codec == "FLAC":
         return _flac(stream, remarks)
     if stream.codec not in ("Vorbis", "Opus") or len(sounds) < len(streams):

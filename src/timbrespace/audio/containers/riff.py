@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, replace
 
-from timbrespace.audio.containers.base import NO_LENGTH, Chunk, Header, Part, Remark, Source, chunks, follows, promised
+from timbrespace.audio.containers.base import NO_LENGTH, TWO_LENGTHS, Chunk, Header, Part, Remark, Source, chunks, follows, promised
 
 _BY_LIBSNDFILE = {1, 2, 3, 6, 7, 0x11, 0x14, 0x31, 0x38, 0x40}  # format tags: PCM, ADPCM, float, A-law, µ-law, GSM …
 _MPEG = {0x50, 0x55}
@@ -103,6 +103,9 @@ def _judge(source: Source, name: str, fmt: _Format | None, data: Chunk, order: s
         if fmt is not None and fmt.tag in _PLAIN_PCM:
             length -= length % fmt.block
         remarks.append(NO_LENGTH)
+    elif length > present + 1 and name == "WAV" and _whole_by_riff(source, order):
+        length, changed = present - (present % fmt.block if fmt is not None and fmt.tag in _PLAIN_PCM else 0), True
+        remarks.append(TWO_LENGTHS)
     elif length > present + 1:  # some writers count a padding byte that they do not write
         return Header(name, damage=promised("bytes of sound", length, present))
     elif after:
@@ -123,6 +126,13 @@ def _judge(source: Source, name: str, fmt: _Format | None, data: Chunk, order: s
     if changed:
         header = replace(header, parts=_rebuilt(fmt.raw, body) if order == "little" else _rebuilt_rifx(fmt.raw, body))
     return header
+
+
+def _whole_by_riff(source: Source, order: str) -> bool:
+    """Whether the size in the first chunk, which holds all others, is that of the file."""
+    return (
+        source.head[:4] != b"RF64" and abs(int.from_bytes(source.head[4:8], "big" if order == "big" else "little") + 8 - source.size) <= 1
+    )
 
 
 def _follows_w64(source: Source, position: int, order: str) -> str | None:
