@@ -31,7 +31,10 @@ KEYS: dict[str, dict[str, str]] = {  # keys of each section
     "training": {"images": "examples", "start": "initialisation"},
 }
 VALUES: dict[str, dict[str, str]] = {"training.initialisation": {"corpus": "pca"}}  # section.key -> old value -> new value
-TENSORS: dict[str, dict[str, str]] = {"conditional": {"inside.": "inner."}}  # model -> old start of a tensor's name -> new one
+TENSORS: dict[str, dict[str, str]] = {  # model -> old start of a tensor's name -> new one
+    "conditional": {"inside.": "inner."},
+    "vq": {"prior.chances.": "prior.output.", "prior.place": "prior.position", "prior.told.": "prior.previous."},
+}
 
 _NAMES = {"representation": REPRESENTATIONS, "model": MODELS}
 _NESTED = ("inner", "outer")  # keys of `model` that hold the settings of another model

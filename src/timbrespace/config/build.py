@@ -21,7 +21,7 @@ from timbrespace.validation import config_error
 
 
 def make_config(content: Mapping[str, Any]) -> Config:
-    """Checks a nested mapping and fills in the defaults. Raises ConfigError."""
+    """Returns a Config of a nested mapping, checked, with defaults filled in. Raises ConfigError."""
     try:
         config = Config(**modernised(content))
     except (ValidationError, TypeError) as error:
@@ -34,7 +34,7 @@ def make_config(content: Mapping[str, Any]) -> Config:
 
 
 def build_representation(settings: Mapping[str, Any], *, sample_rate: int, channels: int) -> Representation:
-    """The representation that `settings` names, defaults for what they leave out; a normalised one is not fitted. Raises ConfigError."""
+    """Returns the representation that `settings` name, with defaults for missing keys, not yet fitted. Raises ConfigError."""
     rest = fill(REPRESENTATIONS, modernised({"representation": settings})["representation"], "representation")
     chosen: Any = named(REPRESENTATIONS, rest.pop("name", None), "representation")
     normalisation = rest.pop("normalisation")
@@ -42,7 +42,7 @@ def build_representation(settings: Mapping[str, Any], *, sample_rate: int, chann
 
 
 def build_model(settings: Mapping[str, Any], *, representation: Representation, samples: int) -> Model:
-    """The model that `settings` names, for clips of up to `samples` samples seen through `representation`. Raises ConfigError."""
+    """Returns the model that `settings` name, for clips of up to `samples` samples in a representation. Raises ConfigError."""
     spec = representation.spec(samples)
     view = representation.view if isinstance(representation, Normalised) else representation
     named_view = next((name for name, family in REPRESENTATIONS.items() if family is type(view)), spec.kind.view)

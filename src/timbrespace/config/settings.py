@@ -18,7 +18,7 @@ from timbrespace.validation import arguments_schema, config_error, shortened
 
 @lru_cache(maxsize=64)
 def settings_of(chosen: type) -> type[BaseModel]:
-    """The keys of a class: its constructor's annotated arguments with limits, as a schema."""
+    """Returns the keys of a class as a schema: the annotated constructor arguments, with their limits."""
     schema = arguments_schema(chosen.__init__)  # type: ignore[misc]
     if not issubclass(chosen, Representation):
         return schema
@@ -34,7 +34,7 @@ def named(registry: Mapping[str, Any], name: object, kind: str) -> Any:
 
 
 def fill(registry: Mapping[str, Any], settings: Mapping[str, Any], kind: str) -> dict[str, Any]:
-    """Checks the settings of a named class and fills in its defaults. Raises ConfigError."""
+    """Returns the settings of a named class, checked, with its defaults filled in. Raises ConfigError."""
     rest = dict(settings)
     name = rest.pop("name", None)
     schema = settings_of(named(registry, name, kind))
@@ -43,7 +43,7 @@ def fill(registry: Mapping[str, Any], settings: Mapping[str, Any], kind: str) ->
     except (ValidationError, TypeError) as error:
         raise config_error(error, f"{kind}.", schema) from None
     for key, nested in nested_models(schema).items():
-        # Models inside a model are whole and hold no others, so that settings cannot be nested without end.
+        # Nested models are models of whole clips and have no nested models, so settings cannot be nested without end.
         inside = {n: family for n, family in registry.items() if issubclass(family, ImageModel)}
         given = filled[key]
         known = settings_of(named(inside, given.get("name"), f"{kind}.{key}")).model_fields
@@ -53,5 +53,5 @@ def fill(registry: Mapping[str, Any], settings: Mapping[str, Any], kind: str) ->
 
 
 def nested_models(schema: type[BaseModel]) -> dict[str, Nested]:
-    """The keys that hold the settings of another model."""
+    """Returns the keys whose values are settings of another model."""
     return {name: mark for name, field in schema.model_fields.items() for mark in field.metadata if isinstance(mark, Nested)}

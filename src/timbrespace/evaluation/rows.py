@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -40,7 +41,7 @@ def linear_path(instrument: Instrument) -> Instrument | None:
     Latents of given sounds are refined as those of the instrument are.
     """
     model = instrument.model.linear_part()
-    return None if model is None else Instrument(type(instrument.contents)(**{**vars(instrument.contents), "model": model}))
+    return None if model is None else Instrument(replace(instrument.contents, model=model))
 
 
 def control_rows(

@@ -1,4 +1,4 @@
-"""What every model promises: to play (there and back) and to learn (one dict of losses)."""
+"""The interface of all models: encoding and decoding, and learning by one dict of losses."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Returns the losses, means over the batch: scalars, but "kl" `(dims,)` in nats. Noise is drawn on the CPU."""
+        """Returns the losses, means over the batch: scalars `()`, but "kl" `(dims,)` in nats. Noise is drawn on the CPU."""
 
     @abstractmethod
     def evaluate(self, batch: Batch) -> Evaluation:
@@ -193,18 +193,18 @@ class Model(nn.Module, ABC):
 
 
 def kl_to_normal(posterior: Posterior) -> Tensor:
-    """Kullback-Leibler divergence to the unit Gaussian, closed form, nats a sound and dimension: `(batch, dims)`, summed over steps.
+    """Returns the KL divergence to the unit Gaussian in nats, `(batch, dims)`, summed over the steps of a path.
 
     Known values (log variance -inf) have a divergence of 0.
     """
     mean, log_variance = posterior
-    certain = torch.isneginf(log_variance)
-    log_variance = log_variance.masked_fill(certain, 0.0)
-    kl = (0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)).masked_fill(certain, 0.0)
+    known = torch.isneginf(log_variance)
+    log_variance = log_variance.masked_fill(known, 0.0)
+    kl = (0.5 * (mean.square() + log_variance.exp() - 1 - log_variance)).masked_fill(known, 0.0)
     return kl.flatten(2).sum(2) if kl.ndim > 2 else kl
 
 
 def sample(posterior: Posterior) -> Tensor:
-    """One draw, of the shape of the mean. The noise is drawn on the CPU: the same on every device."""
+    """Returns one sample, of the shape of the mean. Noise is drawn on the CPU, so it is the same on every device."""
     noise = torch.randn(posterior.mean.shape).to(posterior.mean)
     return posterior.mean + noise * (posterior.log_variance / 2).exp()

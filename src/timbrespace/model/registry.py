@@ -1,4 +1,4 @@
-"""The models a preset can name: a new family is one file and one line here."""
+"""The models that a preset can name. A new family is one file and one line here."""
 
 from __future__ import annotations
 

@@ -144,7 +144,7 @@ class VectorQuantised(ImageModel):
         return self.bottleneck.posterior(self.project(self.encode_raw(batch.values)))
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Returns the losses, and updates the codebooks in training.
+        """Returns the losses, scalars `()`, and updates the codebooks in training.
 
         reconstruction `()`: see `Likelihood`. commitment `()`: mean squared distance from the encoder's outputs to their codes.
         prior `()`: nats a code.

@@ -13,15 +13,15 @@ class CodePrior(nn.Module):
 
     def __init__(self, *, positions: int, size: int, code_dims: int, width: int):
         super().__init__()
-        self.place = nn.Parameter(0.1 * torch.randn(positions, width))
-        self.told = nn.Linear(code_dims, width)
+        self.position = nn.Parameter(0.1 * torch.randn(positions, width))
+        self.previous = nn.Linear(code_dims, width)
         self.memory = nn.GRU(width, width, batch_first=True)
-        self.chances = nn.Linear(width, size)
+        self.output = nn.Linear(width, size)
 
     def loss(self, codes: Tensor, indices: Tensor) -> Tensor:
         """Returns the cross entropy in nats a code, scalar, of codes `(batch, positions, code_dims)` with indices `(batch, positions)`."""
         before = torch.cat([torch.zeros_like(codes[:, :1]), codes[:, :-1]], 1)
-        logits = self.chances(self.memory(self.told(before) + self.place)[0])
+        logits = self.output(self.memory(self.previous(before) + self.position)[0])
         return functional.cross_entropy(logits.flatten(0, 1), indices.flatten())
 
     @torch.no_grad()
@@ -32,8 +32,8 @@ class CodePrior(nn.Module):
         """
         before, state, indices = vectors.new_zeros(vectors.shape[2]), None, []
         for position in range(len(evidence)):
-            out, state = self.memory((self.told(before) + self.place[position])[None, None], state)
-            logits = functional.log_softmax(self.chances(out[0, 0]), 0) + evidence[position]
+            out, state = self.memory((self.previous(before) + self.position[position])[None, None], state)
+            logits = functional.log_softmax(self.output(out[0, 0]), 0) + evidence[position]
             noise = torch.from_numpy(rng.gumbel(size=len(logits)).astype(np.float32)).to(logits)
             index = int((logits + temperature * noise).argmax())
             indices.append(index)

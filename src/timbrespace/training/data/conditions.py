@@ -25,14 +25,14 @@ _LEAST = 1e-4  # Hz, s: the lowest end of a logarithmic range
 
 
 def resolved(config: Config, corpus: Corpus, clips: Sequence[int]) -> Config:
-    """Returns the settings with everything decided that the training clips decide. Raises ConfigError."""
+    """Returns the settings with notes and conditions resolved from the training clips. Raises ConfigError."""
     return with_conditions(with_notes(config, [corpus.clips[index].pitch for index in clips]), corpus, clips)
 
 
 def with_notes(config: Config, pitches: Sequence[float | None]) -> Config:
-    """The settings with `model.notes` decided where they say auto: the range of the training clips' pitches, or None: too few have one.
+    """Returns the settings with `model.notes: auto` resolved: the range of the training clips' pitches, or None if too few have one.
 
-    The range is widened where variations shift them by more than an axis allows for. pitches: of the training clips, MIDI numbers or None.
+    The range is wider if variations shift pitches by more than MARGIN. pitches: of the training clips, MIDI numbers or None.
     """
     if config.model.get("notes") != "auto":
         return config
@@ -48,19 +48,18 @@ def with_notes(config: Config, pitches: Sequence[float | None]) -> Config:
 
 
 def with_conditions(config: Config, corpus: Corpus, clips: Sequence[int]) -> Config:
-    """The settings with the labels and ranges of `model.conditions` looked up in the training clips, where they are names alone.
+    """Returns the settings with labels and ranges of `model.conditions` from the training clips, where it is a list of names.
 
-    Names that tell nothing here (no two labels of three clips or more; no two figures) are left out. Raises ConfigError where none is
-    left.
+    Names without two labels of three clips or more, and without a range of numbers, are left out. Raises ConfigError if none remains.
     """
     names = config.model.get("conditions")
     if not isinstance(names, list):
         return config
-    found = clip_values(corpus, clips, names)
-    known = {name: values for name in names if (values := _values(name, found[name]))}
+    by_name = clip_values(corpus, clips, names)
+    known = {name: values for name in names if (values := _values(name, by_name[name]))}
     if not known:
-        told = sorted({*LABEL_FIELDS, *(label for index in clips for label in corpus.clips[index].labels)})
-        usable = [name for name in told if _values(name, [clip_label(corpus.clips[index], name) for index in clips])]
+        labels = sorted({*LABEL_FIELDS, *(label for index in clips for label in corpus.clips[index].labels)})
+        usable = [name for name in labels if _values(name, [clip_label(corpus.clips[index], name) for index in clips])]
         raise ConfigError(
             f"model.conditions is {', '.join(names)}, and these sounds differ in none of them as far as is known; "
             f"known here are {', '.join([*usable, *DESCRIPTORS])}"
@@ -68,16 +67,16 @@ def with_conditions(config: Config, corpus: Corpus, clips: Sequence[int]) -> Con
     return config.model_copy(update={"model": config.model | {"conditions": known}})
 
 
-def _values(name: str, facts: Sequence[str | float | None]) -> list[str] | list[float] | None:
-    """Labels that are there often enough, or the range of the figures; None where that tells nothing."""
-    if any(isinstance(value, str) for value in facts):
-        counts = Counter(value for value in facts if isinstance(value, str))
+def _values(name: str, values: Sequence[str | float | None]) -> list[str] | list[float] | None:
+    """Returns the frequent labels, or the range of the numbers; None without two labels or a range."""
+    if any(isinstance(value, str) for value in values):
+        counts = Counter(value for value in values if isinstance(value, str))
         labels = sorted(label for label, count in counts.most_common(MOST_LABELS) if count >= FEWEST_CLIPS)
         return labels if len(labels) >= 2 else None
-    figures = torch.tensor([value for value in facts if isinstance(value, float)], dtype=torch.float64)
-    if len(figures) < FEWEST_CLIPS:
+    numbers = torch.tensor([value for value in values if isinstance(value, float)], dtype=torch.float64)
+    if len(numbers) < FEWEST_CLIPS:
         return None
-    low, high = (float(figures.quantile(share)) for share in (_TAILS, 1 - _TAILS))
+    low, high = (float(numbers.quantile(share)) for share in (_TAILS, 1 - _TAILS))
     if name in LOGARITHMIC:
         low = max(low, _LEAST)
     return [low, high] if high > low else None
