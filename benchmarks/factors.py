@@ -77,9 +77,8 @@ def corpus_table(name: str, betas: list[float], given: argparse.Namespace) -> st
     """The tables of one corpus: a row for each weight and warm-up, then the errors by factor of the first row."""
     corpus = toy_corpus(name, given.clips, work=given.work)
     config = load_preset("spectra", changes=["training.initialisation=random", *given.changes])  # as in the source
-    view = fit_normalisation(
-        build_representation(config.representation, sample_rate=corpus.sample_rate, channels=corpus.channels), corpus, padded=False
-    )
+    plain = build_representation(config.representation, sample_rate=corpus.sample_rate, channels=corpus.channels)
+    view = fit_normalisation(plain, corpus)
     samples = clip_samples(corpus, config.training.seconds)
 
     def fresh() -> Model:

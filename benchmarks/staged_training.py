@@ -12,6 +12,7 @@ seeded.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 from lib.bench import WORK, bench_for
@@ -44,6 +45,8 @@ def main(arguments: list[str] | None = None) -> None:
     whole = 60 * given.minutes
     staged, coding = comparison.train_staged(whole, share)
     joint = comparison.train_jointly(whole)
+    if not staged or not joint:
+        sys.exit(f"--minutes {given.minutes:g} is too short: initialisation and encoding took all of it; give more")
 
     def over_time(staged: Curve, joint: Curve) -> list[list[str]]:
         """Rows of the errors at about the same times."""
