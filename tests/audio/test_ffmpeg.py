@@ -18,9 +18,10 @@ def encode(path, codec, container, *, sample_format="s16p"):
     """Writes SOUND with FFmpeg's encoder."""
     with av.open(str(path), "w", format=container) as out:
         stream = out.add_stream(codec, rate=make.RATE, layout="stereo", format=sample_format)
-        data = SOUND.T if sample_format == "s16p" else SOUND.T.astype(np.float32) / 32768
-        for start in range(0, data.shape[1], 1024):
-            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(data[:, start : start + 1024]), format=sample_format, layout="stereo")
+        for start in range(0, len(SOUND), 1024):
+            piece = SOUND[start : start + 1024]
+            data = piece.reshape(1, -1) if sample_format == "s16" else piece.T if sample_format == "s16p" else piece.T.astype("f4") / 32768
+            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(data), format=sample_format, layout="stereo")
             frame.sample_rate, frame.pts = make.RATE, start
             out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
@@ -62,6 +63,12 @@ def test_half_files_and_garbage_are_refused(tmp_path):
     (tmp_path / "half.m4a").write_bytes(data[: len(data) // 2])
     with pytest.raises(AudioFileError, match="truncated"):
         files.probe(tmp_path / "half.m4a")
+    encode(tmp_path / "x.mka", "flac", "matroska", sample_format="s16")
+    assert files.probe(tmp_path / "x.mka").frames == len(SOUND)
+    matroska = (tmp_path / "x.mka").read_bytes()
+    (tmp_path / "half.mka").write_bytes(matroska[: len(matroska) // 2])
+    with pytest.raises(AudioFileError, match="truncated"):
+        files.probe(tmp_path / "half.mka")
     at = data.find(b"mdat") + 4
     (tmp_path / "noise.m4a").write_bytes(make.patched(data, at, np.random.default_rng(0).bytes(20_000)))
     with pytest.raises(AudioFileError, match=r"FFmpeg cannot decode it|damaged"):

@@ -56,6 +56,8 @@ class AvReader:
             self.rate, self.channels = int(stream.rate or 0), int(stream.channels or 0)
             self.codec = str(stream.codec_context.name).upper()
             self.announced_seconds = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None
+            if self.announced_seconds is None and container.duration and "matroska" in container.format.name:
+                self.announced_seconds = container.duration / 1_000_000  # of raw streams it is an estimate
             self.announced_frames = int(stream.duration or 0) if stream.time_base == Fraction(1, self.rate or 1) else 0
             self._blocks = self._decode(container, stream)
         except (av.FFmpegError, ValueError, LookupError) as error:
