@@ -1,12 +1,13 @@
 """Atomic writing: a reader sees either the old file, no file, or the whole new file.
 
-A file is written under a hidden `.partial` name in the same folder and then renamed. An existing file is kept unless `force` is
+A file is written under a short hidden `.partial` name in the same folder and then renamed. An existing file is kept unless `force` is
 given. A full disk and missing permissions become one sentence for the user.
 """
 
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import secrets
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from timbrespace.contracts import OutputExistsError, TimbrespaceError
+from timbrespace.paths import is_folder
 
 _STALE_SECONDS = 3600.0  # a partial file older than this is from a killed run
 
@@ -27,12 +29,19 @@ def disk_error(error: OSError, path: Path) -> TimbrespaceError:
         return TimbrespaceError(f"no room left on the disk while writing {path}; free some space or choose another disk with --out")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return TimbrespaceError(f"no permission to write {path}; choose another folder with --out")
+    if error.errno == errno.ENAMETOOLONG:
+        return TimbrespaceError(f"could not write {path}: its name is too long for this disk; give a shorter one")
     return TimbrespaceError(f"could not write {path}: {error.strerror or error}; choose another folder with --out")
+
+
+def is_name_too_long(error: TimbrespaceError) -> bool:
+    """Whether an error of this module is about one name that is too long, so that other files can still be written."""
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.ENAMETOOLONG
 
 
 def check_absent(path: Path, *, force: bool = False) -> None:
     """Raises OutputExistsError if `path` exists and `force` is False, TimbrespaceError if it is a folder."""
-    if path.is_dir():
+    if is_folder(path):
         raise TimbrespaceError(f"{path} is a folder; give the name of a file to write")
     if not force and os.path.lexists(path):
         raise OutputExistsError(f"{path} exists already and is kept; give another name, or --force to replace it")
@@ -46,7 +55,7 @@ def replacing(path: Path | str, *, force: bool = False) -> Iterator[Path]:
     """
     path = Path(path)
     check_absent(path, force=force)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    temporary = path.with_name(f"{_prefix(path)}{secrets.token_hex(4)}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_stale(path)
@@ -60,9 +69,14 @@ def replacing(path: Path | str, *, force: bool = False) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def _prefix(path: Path) -> str:
+    """The beginning of the temporary names of `path`: a digest of its name, so that they are short however long it is."""
+    return f".{hashlib.blake2b(os.fsencode(path.name), digest_size=4).hexdigest()}."
+
+
 def _remove_stale(path: Path) -> None:
     """Removes partial files of killed runs that were writing `path`."""
-    prefix = f".{path.name}."
+    prefix = _prefix(path)
     for other in path.parent.iterdir():
         token = other.name[len(prefix) : -len(".partial")]
         if other.name.startswith(prefix) and other.name.endswith(".partial") and len(token) == 8:

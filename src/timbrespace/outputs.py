@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from timbrespace.paths import is_folder
+
 
 def output_paths(sources: Sequence[Path], out: Path, *, problems: list[tuple[Path, str]] | None = None) -> list[tuple[Path, Path]]:
     """Pairs (input, output without suffix): a file keeps its name, the files of a folder their relative names; outputs are unique.
@@ -16,7 +18,7 @@ def output_paths(sources: Sequence[Path], out: Path, *, problems: list[tuple[Pat
 
     jobs: dict[Path, Path] = {}
     for source in sources:
-        if source.is_dir():
+        if is_folder(source):
             pairs = [(path, path.relative_to(source)) for path in find_audio(source, problems=problems)]
         else:
             pairs = [(source, Path(source.name))]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import struct
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 from timbrespace import atomic
 from timbrespace.audio import files
 from timbrespace.contracts import AudioFileError, ConfigError, OutputExistsError, ShapeError, TimbrespaceError
+from timbrespace.corpus.labels.readers.registry import read_labels
 
 
 def tone(seconds: float = 0.3, *, rate: int = 44100, channels: int = 1, hz: float = 440.0) -> np.ndarray:
@@ -137,7 +140,7 @@ def test_find_audio_is_sorted_recursive_and_quiet_about_other_files(tmp_path):
     problems: list = []
     found = [p.relative_to(tmp_path).as_posix() for p in files.find_audio(tmp_path, problems=problems)]
     assert found == ["a b/x.flac", "b/Ätsch é.WAV", "song.m4a", "z.mp3"]  # what cannot be read is refused with its reason when it is opened
-    assert problems == []
+    assert [(path.name, reason[:22]) for path, reason in problems] == [("__MACOSX", "a folder of the system")]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
@@ -147,7 +150,71 @@ def test_find_audio_ends_on_link_loops(tmp_path):
     (tmp_path / "a" / "loop").symlink_to(tmp_path, target_is_directory=True)
     (tmp_path / "again").symlink_to(tmp_path / "a", target_is_directory=True)
     (tmp_path / "gone.wav").symlink_to(tmp_path / "nothing")
-    assert [p.name for p in files.find_audio(tmp_path)] == ["x.wav", "gone.wav"]
+    (tmp_path / "b.wav").symlink_to(tmp_path / "b.wav")
+    problems: list = []
+    assert [p.name for p in files.find_audio(tmp_path, problems=problems)] == ["x.wav", "gone.wav"]
+    reasons = {path.relative_to(tmp_path).as_posix(): reason for path, reason in problems}
+    assert reasons.pop("b.wav").startswith("cannot be examined")
+    assert reasons == {
+        "a/loop": "a link to a folder that is read already (the folder itself)",
+        "again": "a link to a folder that is read already (a)",
+    }
+
+
+@pytest.mark.skipif(os.name == "nt", reason="permissions of POSIX")
+def test_a_folder_that_cannot_be_opened_stops_neither_the_search_nor_the_tables(tmp_path, monkeypatch):
+    (tmp_path / "locked").mkdir()
+    (tmp_path / "x.wav").write_bytes(b"")
+    for name in ("scandir", "stat"):  # for those who run the tests as root
+        monkeypatch.setattr(os, name, _refusing(getattr(os, name), tmp_path / "locked", inside=name == "stat"))
+    problems: list = []
+    assert [p.name for p in files.find_audio(tmp_path, problems=problems)] == ["x.wav"]
+    assert [(path.name, reason) for path, reason in problems] == [("locked", "the folder cannot be opened: Permission denied")]
+    assert read_labels(tmp_path, frozenset(["x.wav"])).layout == "folder"
+
+
+def _refusing(call, folder, *, inside):
+    def refuse(path, *arguments, **options):
+        if (folder in Path(path).parents) if inside else Path(path) == folder:
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return call(path, *arguments, **options)
+
+    return refuse
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["lost+found", "#recycle", "$RECYCLE.BIN", ".Trash-1000", "__MACOSX", "@eaDir", "System Volume Information", "RECYCLER", ".Trashes"],
+)
+def test_folders_of_the_system_are_no_sounds_and_are_listed(tmp_path, name):
+    (tmp_path / "a" / name).mkdir(parents=True)
+    (tmp_path / "a" / name / "x.wav").write_bytes(b"")
+    problems: list = []
+    assert files.find_audio(tmp_path, problems=problems) == []
+    assert [(path.name, reason.split(" (")[0]) for path, reason in problems] == [(name, "a folder of the system")]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="deep paths need a setting on Windows")
+def test_very_deep_folders_do_not_exhaust_the_stack(tmp_path):
+    deep = tmp_path
+    for _ in range(1_200):
+        deep = deep / "d"
+        deep.mkdir()
+    (deep / "x.wav").write_bytes(b"")
+    assert len(files.find_audio(tmp_path)) == 1
+
+
+@pytest.mark.parametrize("length", [5, 238, 250, 255])
+def test_a_file_with_a_long_name_is_written(tmp_path, length):
+    path = tmp_path / ("n" * (length - 4) + ".wav")
+    files.write(path, torch.zeros(1, 3), 44100)
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_name_that_is_too_long_for_the_disk_is_an_error_that_says_so(tmp_path):
+    with pytest.raises(TimbrespaceError, match="too long"):
+        files.write(tmp_path / ("n" * 300 + ".wav"), torch.zeros(1, 3), 44100)
 
 
 def test_find_audio_names_a_closed_folder(tmp_path, monkeypatch):

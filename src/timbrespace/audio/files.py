@@ -66,14 +66,21 @@ _NAMED = (  # need PyAV, or are refused with what they are and what to do
 AUDIO_SUFFIXES: frozenset[str] = frozenset(_READ + _NAMED)
 SUBTYPES = ("PCM_16", "PCM_24", "FLOAT")
 _LOG = logging.getLogger(__name__)
+_SYSTEM_FOLDERS = frozenset(
+    (
+        *("#recycle", "#snapshot", "$recycle.bin", "recycler", "recycled", "system volume information", "lost+found", "__macosx"),
+        *("@eadir", "@recycle", "@tmp", "@recently-snapshot", "found.000"),
+    )
+)
 _BLOCK = 1 << 22  # frames read at once: long files with many channels are mixed block by block
 
 
 def find_audio(folder: Path | str, *, problems: list[tuple[Path, str]] | None = None) -> list[Path]:
     """All sound files below `folder`, sorted by relative path, without hidden files and folders.
 
-    Files are found by suffix. Links to folders are followed, and each real folder is visited once, so that loops end. Sub-folders that
-    cannot be opened are appended to `problems` as (path, reason).
+    Files are found by suffix. Links to folders are followed, and each real folder is visited once, so that loops end. What is passed
+    over is appended to `problems` as (path, reason): folders that cannot be opened, links that lead to a folder that was visited
+    already or nowhere, and folders of the system such as `#recycle`.
     Raises AudioFileError if `folder` is missing, not a folder, or cannot be opened.
     """
     folder = Path(folder)
@@ -82,36 +89,53 @@ def find_audio(folder: Path | str, *, problems: list[tuple[Path, str]] | None = 
     if not folder.is_dir():
         raise AudioFileError(f"{folder} is not a folder; give the folder that holds the sound files")
     files: list[Path] = []
-    _walk(folder, folder, set(), files, problems if problems is not None else [])
+    _walk(folder, files, problems if problems is not None else [])
     return sorted(files, key=lambda path: path.relative_to(folder).as_posix())
 
 
-def _walk(folder: Path, top: Path, seen: set[str], files: list[Path], problems: list[tuple[Path, str]]) -> None:
-    """Appends the sound files below `folder` to `files`."""
-    real = os.path.realpath(folder)
-    if real in seen:
-        return
-    seen.add(real)
-    try:
-        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-    except OSError as error:
-        reason = f"the folder cannot be opened: {error.strerror or error}"
-        if folder == top:
-            raise AudioFileError(f"{folder}: {reason}; check its permissions") from None
-        problems.append((folder, reason))
-        return
-    for entry in entries:
-        if entry.name.startswith(".") or entry.name == "__MACOSX":
-            continue
-        path = folder / entry.name
-        suffix = path.suffix.lower()
+def is_system_folder(name: str) -> bool:
+    """Whether a folder of this name is kept by an operating system, an archiver or a file server: trash, thumbnails, indexes."""
+    return name.casefold() in _SYSTEM_FOLDERS or name.startswith(".Trash")
+
+
+def _walk(top: Path, files: list[Path], problems: list[tuple[Path, str]]) -> None:
+    """Appends the sound files below `top` to `files`, and what is passed over to `problems`. Not recursive: folders may be deep."""
+    visited: dict[str, Path] = {}  # real path -> the path by which it was visited
+    waiting = [top]
+    while waiting:
+        folder = waiting.pop()
         try:
-            if entry.is_dir():
-                _walk(path, top, seen, files, problems)
-            elif suffix in AUDIO_SUFFIXES:
-                files.append(path)  # also a broken link: it is reported when it is opened
+            real = os.path.realpath(folder)
+            if real in visited:
+                other = visited[real].relative_to(top).as_posix()
+                where = "the folder itself" if other == "." else other
+                problems.append((folder, f"a link to a folder that is read already ({where})"))
+                continue
+            visited[real] = folder
+            with os.scandir(folder) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
         except OSError as error:
-            problems.append((path, f"cannot be examined: {error.strerror or error}"))
+            reason = f"the folder cannot be opened: {error.strerror or error}"
+            if folder == top:
+                raise AudioFileError(f"{folder}: {reason}; check its permissions") from None
+            problems.append((folder, reason))
+            continue
+        inner = []
+        for entry in entries:
+            path = folder / entry.name
+            if entry.name.startswith(".") and not is_system_folder(entry.name):
+                continue
+            try:
+                if entry.is_dir():
+                    if is_system_folder(entry.name):
+                        problems.append((path, "a folder of the system (trash, thumbnails, indexes); move sounds out of it to use them"))
+                    else:
+                        inner.append(path)
+                elif path.suffix.lower() in AUDIO_SUFFIXES:
+                    files.append(path)  # also a broken link: it is reported when it is opened
+            except OSError as error:
+                problems.append((path, f"cannot be examined: {error.strerror or error}"))
+        waiting += reversed(inner)
 
 
 def probe(path: Path | str) -> AudioInfo:

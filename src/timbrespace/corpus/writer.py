@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from timbrespace.contracts import OutputExistsError, TimbrespaceError
 from timbrespace.corpus import format as names
 from timbrespace.corpus.corpus import is_corpus
 
+_LONG_NAME = 128  # bytes
 _HEADER = 128  # bytes reserved for the .npy header, which is written last, when the length is known
 
 
@@ -92,6 +94,12 @@ def check_output(source: Path | None, out: Path, *, force: bool) -> None:
         )
 
 
+def _hidden_name(name: str, suffix: str) -> str:
+    """The hidden name beside `name` with a suffix; a long name is replaced by its digest, since file systems allow 255 bytes."""
+    data = os.fsencode(name)
+    return f".{name if len(data) < _LONG_NAME else hashlib.blake2b(data, digest_size=8).hexdigest()}{suffix}"
+
+
 @contextmanager
 def new_folder(out: Path, *, force: bool) -> Iterator[Path]:
     """Yields a hidden folder beside `out` to fill; it is renamed to `out` if the block succeeds, and removed otherwise.
@@ -99,8 +107,7 @@ def new_folder(out: Path, *, force: bool) -> Iterator[Path]:
     Remains of a killed run are removed first. Raises TimbrespaceError while another run, which holds a lock, is writing `out`.
     """
     out = Path.cwd() / out
-    partial, old = out.with_name(f".{out.name}.partial"), out.with_name(f".{out.name}.old")
-    lock_path = out.with_name(f".{out.name}.lock")
+    partial, old, lock_path = (out.with_name(_hidden_name(out.name, suffix)) for suffix in (".partial", ".old", ".lock"))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with lock_path.open("ab") as lock:

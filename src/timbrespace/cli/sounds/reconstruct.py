@@ -20,7 +20,7 @@ def reconstruct(
     json: Json = False,
 ) -> None:
     """Encode and decode sounds: the results have the same names, lengths and peaks."""
-    from timbrespace.atomic import check_absent
+    from timbrespace.atomic import check_absent, is_name_too_long
     from timbrespace.audio.files import write
     from timbrespace.cli.common.corpus import print_json, progress_bar
     from timbrespace.cli.common.options import check_not_inputs, check_outputs, open_instrument
@@ -43,13 +43,20 @@ def reconstruct(
                 reconstruction = opened.reconstruct(audio, seed=seed)
             except TimbrespaceError as error:
                 skipped.append({"file": str(path), "reason": str(error).removeprefix(f"{path}: ")})
-            else:
+                continue
+            finally:
+                if progress is not None:
+                    progress(done + 1, len(jobs))
+            try:
                 write(target, reconstruction, opened.sample_rate, subtype=subtype, force=force)
+            except TimbrespaceError as error:
+                if not is_name_too_long(error):  # a full disk ends the run
+                    raise
+                skipped.append({"file": str(path), "reason": str(error)})
+            else:
                 written.append(str(target))
                 if opened.longest is not None and audio.shape[-1] > opened.longest:
                     cut.append(str(path))
-            if progress is not None:
-                progress(done + 1, len(jobs))
     longest = None if opened.longest is None else opened.longest / opened.sample_rate
     if json:
         print_json({"written": written, "skipped": skipped, "longer_than_the_model": cut, "longest_seconds": longest})

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from timbrespace.audio.files import find_audio
+from timbrespace.audio.files import AUDIO_SUFFIXES, find_audio
 from timbrespace.contracts import CLIP_SECONDS, SAMPLE_RATE, CorpusError
 from timbrespace.corpus.corpus import is_corpus
 from timbrespace.corpus.doctor.file_report import FileReport, examine_file
@@ -66,7 +66,7 @@ def doctor(
     categories = Counter(one.category for one in labels if one.category is not None)
     report = Report(
         folder=str(folder),
-        files=len(files) + len(problems),
+        files=len(files) + sum(path.suffix.lower() in AUDIO_SUFFIXES and not path.is_dir() for path, _ in problems),
         usable=len(usable),
         total_seconds=round(float(lengths.sum()), 3),
         lengths=_statistics(lengths),

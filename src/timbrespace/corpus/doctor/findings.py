@@ -119,7 +119,7 @@ def find_problems(report: Report, files: list[FileReport]) -> list[Finding]:
     if report.unreadable:
         names = [row["file"] for row in report.unreadable]
         out.append(
-            Finding("problem", "unreadable", len(names), "cannot be read", "they are skipped; the reasons are listed", names[:_SHOWN])
+            Finding("problem", "unreadable", len(names), "are passed over", "nothing else stops; the reasons are listed", names[:_SHOWN])
         )
     if report.tables:
         names = [f"{row['file']}: {row['reason']}" for row in report.tables]

@@ -12,6 +12,7 @@ from pathlib import Path
 from timbrespace.corpus.labels.readers.labels import CorpusLabels, FileLabels, find_layout, is_safe_name, prefix_of
 from timbrespace.corpus.labels.readers.tables import Row, RowError, rows
 from timbrespace.corpus.labels.values import Scalar, clean_category, clean_labels
+from timbrespace.paths import is_file, is_folder
 
 _DAY = 86_400.0  # s
 
@@ -41,7 +42,7 @@ class AudioTable:
 
     def find(self, folder: Path) -> Path | None:
         """The folder with the table and `audio/`, or None."""
-        return find_layout(folder, lambda path: (path / self.table).is_file() and (path / "audio").is_dir())
+        return find_layout(folder, lambda path: is_file(path / self.table) and is_folder(path / "audio"))
 
     def read(self, base: Path, folder: Path, files: frozenset[str]) -> CorpusLabels:
         """Labels of the rows of the table. Raises CorpusError."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from timbrespace.corpus.labels.values import Scalar, is_relative_path
+from timbrespace.paths import is_folder
 
 _MAX_PROBLEMS = 1000  # listed one by one; further ones are counted
 _MAX_SIBLINGS = 64  # folders that are searched for a layout
@@ -86,11 +87,15 @@ def find_layout(folder: Path, matches: Callable[[Path], bool]) -> Path | None:
     """The first folder that matches: `folder` itself or a folder directly in it, so that the parent can be given too; or None."""
     if matches(folder):
         return folder
+    return next((path for path in inner_folders(folder)[:_MAX_SIBLINGS] if matches(path)), None)
+
+
+def inner_folders(folder: Path) -> list[Path]:
+    """The folders directly in `folder`, sorted, without hidden ones; none if it cannot be opened."""
     try:
-        inner = sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.is_dir())
+        return sorted(path for path in folder.iterdir() if not path.name.startswith(".") and is_folder(path))
     except OSError:
-        return None
-    return next((path for path in inner[:_MAX_SIBLINGS] if matches(path)), None)
+        return []
 
 
 def prefix_of(base: Path, folder: Path) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 from timbrespace.corpus.labels.readers.labels import CorpusLabels, FileLabels, LabelsAt, files_in, find_layout, prefix_of
 from timbrespace.corpus.labels.readers.tables import Row, RowError, rows
 from timbrespace.corpus.labels.values import Scalar, clean_category, clean_labels
+from timbrespace.paths import is_file, is_folder
 
 NEEDS = "it needs train_data/ or test_data/ beside train_labels/, test_labels/ or musicnet_metadata.csv"
 _TABLE = "musicnet_metadata.csv"
@@ -33,8 +34,8 @@ def find(folder: Path) -> Path | None:
     """The folder with train_data or test_data, and labels or metadata, or None."""
 
     def matches(path: Path) -> bool:
-        data = (path / "train_data").is_dir() or (path / "test_data").is_dir()
-        return data and ((path / "train_labels").is_dir() or (path / "test_labels").is_dir() or (path / _TABLE).is_file())
+        data = is_folder(path / "train_data") or is_folder(path / "test_data")
+        return data and (is_folder(path / "train_labels") or is_folder(path / "test_labels") or is_file(path / _TABLE))
 
     return find_layout(folder, matches)
 
@@ -51,12 +52,12 @@ def read(base: Path, folder: Path, files: frozenset[str]) -> CorpusLabels:
             stems.add(stem)
             table = f"{split}_labels/{stem}.csv"
             try:
-                notes = _notes(base / table, prefix + table) if (base / table).is_file() else None
+                notes = _notes(base / table, prefix + table) if is_file(base / table) else None
             except RowError as error:
                 out.refuse(file, str(error), where=prefix + table, present=files)
             else:
                 out.files[file] = _labels(stem, split, notes, metadata.get(stem))
-        if (base / f"{split}_labels").is_dir():
+        if is_folder(base / f"{split}_labels"):
             for path in sorted((base / f"{split}_labels").glob("*.csv")):
                 if path.stem not in stems and not path.name.startswith("."):
                     out.add_problem(
@@ -67,7 +68,7 @@ def read(base: Path, folder: Path, files: frozenset[str]) -> CorpusLabels:
 
 def _metadata(base: Path, folder: Path, out: CorpusLabels) -> dict[str, Row]:
     """Rows of musicnet_metadata.csv by recording; the file may be in `base` or in `folder`."""
-    path = next((place / _TABLE for place in (base, folder) if (place / _TABLE).is_file()), None)
+    path = next((place / _TABLE for place in (base, folder) if is_file(place / _TABLE)), None)
     if path is None:
         return {}
     by_recording: dict[str, Row] = {}

@@ -8,9 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from timbrespace.corpus.labels.readers.labels import CorpusLabels, FileLabels, is_safe_name, prefix_of
+from timbrespace.corpus.labels.readers.labels import CorpusLabels, FileLabels, inner_folders, is_safe_name, prefix_of
 from timbrespace.corpus.labels.readers.tables import RowError, json_entries, json_number, json_text, json_whole
 from timbrespace.corpus.labels.values import clean_category, clean_labels
+from timbrespace.paths import is_file, is_folder
 
 NEEDS = "it needs examples.json and audio/, in the folder or in nsynth-train, nsynth-valid, nsynth-test below it"
 _TABLE = "examples.json"
@@ -26,14 +27,11 @@ def _parts(folder: Path) -> list[Path]:
     """The folders with examples.json and audio/: `folder` alone, or those directly in it."""
 
     def is_part(path: Path) -> bool:
-        return (path / _TABLE).is_file() and (path / "audio").is_dir()
+        return is_file(path / _TABLE) and is_folder(path / "audio")
 
     if is_part(folder):
         return [folder]
-    try:
-        return sorted(path for path in folder.iterdir() if not path.name.startswith(".") and path.is_dir() and is_part(path))
-    except OSError:
-        return []
+    return [path for path in inner_folders(folder) if is_part(path)]
 
 
 def read(base: Path, folder: Path, files: frozenset[str]) -> CorpusLabels:

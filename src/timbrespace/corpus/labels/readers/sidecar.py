@@ -11,6 +11,7 @@ from timbrespace.corpus.labels.names import midi_note
 from timbrespace.corpus.labels.readers.labels import CorpusLabels, FileLabels, is_safe_name
 from timbrespace.corpus.labels.readers.tables import Row, RowError, rows
 from timbrespace.corpus.labels.values import MAX_LABELS, Scalar, clean_category, clean_labels
+from timbrespace.paths import is_file
 
 NEEDS = "it needs a timbrespace.csv with a column 'file'"
 _TABLE = "timbrespace.csv"
@@ -19,7 +20,7 @@ _KNOWN = ("file", "category", "instrument", "pitch", "velocity", "group", "split
 
 def find(folder: Path) -> Path | None:
     """The folder itself, if it holds timbrespace.csv, or None."""
-    return folder if (folder / _TABLE).is_file() else None
+    return folder if is_file(folder / _TABLE) else None
 
 
 def read(base: Path, folder: Path, files: frozenset[str]) -> CorpusLabels:
