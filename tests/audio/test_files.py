@@ -202,7 +202,13 @@ def test_very_deep_folders_do_not_exhaust_the_stack(tmp_path):
         deep = deep / "d"
         deep.mkdir()
     (deep / "x.wav").write_bytes(b"")
-    assert len(files.find_audio(tmp_path)) == 1
+    try:
+        assert len(files.find_audio(tmp_path)) == 1
+    finally:
+        (deep / "x.wav").unlink()
+        while deep != tmp_path:  # step by step: shutil.rmtree is recursive
+            deep.rmdir()
+            deep = deep.parent
 
 
 @pytest.mark.parametrize("length", [5, 238, 250, 255])
