@@ -110,6 +110,70 @@ def test_another_folder_is_not_mixed_in(tmp_path: Path, fixed: None) -> None:
         quick_train(one, out, resume=True, channels=2)
 
 
+def test_a_renamed_folder_is_resumed_from_the_working_folder(tmp_path: Path, fixed: None) -> None:
+    sounds, out = write_drums(tmp_path / "in", 5, seconds=0.1), tmp_path / "x.safetensors"
+    quick_train(sounds, tmp_path / "whole.safetensors")
+    with pytest.raises(KeyboardInterrupt):
+        quick_train(sounds, out, callbacks=interrupt_at("train", 10))
+    sounds.rename(tmp_path / "renamed")
+    quick_train(tmp_path / "renamed", out, resume=True)
+    assert_same_tensors(out, tmp_path / "whole.safetensors")
+
+
+def test_minutes_need_not_be_given_again(tiny: Tiny, tmp_path: Path, fixed: None) -> None:
+    out, corpus = tmp_path / "x.safetensors", Corpus.open(tiny.corpus)
+    with pytest.raises(KeyboardInterrupt):
+        quick_train(corpus, out, callbacks=interrupt_at("train", 20))
+    quick_train(corpus, out, resume=True, steps_minutes=None)
+    assert_same_tensors(out, tiny.file)
+
+
+def test_settings_that_differ_are_named(tiny: Tiny, tmp_path: Path, fixed: None) -> None:
+    out, corpus = tmp_path / "x.safetensors", Corpus.open(tiny.corpus)
+    with pytest.raises(KeyboardInterrupt):
+        quick_train(corpus, out, callbacks=interrupt_at("train", 20))
+    with pytest.raises(ConfigError, match=r"training\.minutes was 0\.0125 and is 0\.5"):
+        quick_train(corpus, out, resume=True, steps_minutes=0.5)
+    with pytest.raises(ConfigError, match=r"model\.depth was \d and is 2"):
+        quick_train(corpus, out, resume=True, changes=(*SMALL, "model.depth=2"))
+
+
+@pytest.mark.parametrize("count", [None, 0, 1])
+def test_a_run_that_never_started_leaves_nothing(count: int | None, tmp_path: Path, fixed: None) -> None:
+    sounds, out = tmp_path / "in", tmp_path / "new" / "x.safetensors"
+    if count is not None:
+        sounds.mkdir()
+        write_drums(sounds, count, seconds=0.1) if count else None
+    with pytest.raises(TimbrespaceError):
+        quick_train(sounds, out)
+    assert [path.name for path in tmp_path.iterdir()] == ([] if count is None else ["in"])
+    write_drums(tmp_path / "in", 5, seconds=0.1)
+    quick_train(tmp_path / "in", out)
+    assert out.exists()
+
+
+def test_a_working_folder_without_a_plan_does_not_block_the_next_run(tiny: Tiny, tmp_path: Path, fixed: None) -> None:
+    (tmp_path / "x.training").mkdir()
+    quick_train(Corpus.open(tiny.corpus), tmp_path / "x.safetensors")
+    assert_same_tensors(tmp_path / "x.safetensors", tiny.file)
+
+
+def test_two_runs_on_one_output_do_not_meet(tiny: Tiny, tmp_path: Path, fixed: None) -> None:
+    out, corpus = tmp_path / "x.safetensors", Corpus.open(tiny.corpus)
+    refused = []
+
+    def second(report: Progress) -> None:
+        if report.stage == "train" and not refused:
+            for options in ({"force": True}, {"resume": True}, {}):
+                with pytest.raises(TimbrespaceError, match="another run"):
+                    quick_train(corpus, out, **options)
+            refused.append(report)
+
+    quick_train(corpus, out, callbacks=TrainingCallbacks(on_progress=second))
+    assert refused
+    assert_same_tensors(out, tiny.file)
+
+
 def test_nothing_to_resume(tiny: Tiny, tmp_path: Path) -> None:
     with pytest.raises(TimbrespaceError, match="there is no run to resume"):
         quick_train(Corpus.open(tiny.corpus), tmp_path / "x.safetensors", resume=True)
@@ -212,4 +276,5 @@ def test_a_failed_save_keeps_the_last_state(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(TimbrespaceError, match="no room left on the disk"):
         workspace.save("checkpoint.pt", {"step": 2})
     assert workspace.load("checkpoint.pt") == {"step": 1}
+    workspace.release()
     assert [p.name for p in workspace.path.iterdir()] == ["checkpoint.pt"]

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from timbrespace.atomic import disk_error
 from timbrespace.contracts import OutputExistsError, TimbrespaceError
 from timbrespace.corpus import format as names
 from timbrespace.corpus.corpus import is_corpus
+from timbrespace.locks import lock
 
 _LONG_NAME = 128  # bytes
 _HEADER = 128  # bytes reserved for the .npy header, which is written last, when the length is known
@@ -110,8 +110,8 @@ def new_folder(out: Path, *, force: bool) -> Iterator[Path]:
     partial, old, lock_path = (out.with_name(_hidden_name(out.name, suffix)) for suffix in (".partial", ".old", ".lock"))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        with lock_path.open("ab") as lock:
-            if not _lock(lock):
+        with lock_path.open("ab") as lock_file:
+            if not lock(lock_file):
                 raise TimbrespaceError(f"another run is writing {out}; wait for it or give another --out")
             try:
                 if old.exists() and not out.exists():
@@ -134,19 +134,3 @@ def new_folder(out: Path, *, force: bool) -> Iterator[Path]:
             lock_path.unlink(missing_ok=True)  # Windows does not remove an open file
     except OSError as error:
         raise disk_error(error, out) from error
-
-
-def _lock(file: BinaryIO) -> bool:
-    """Locks `file` until this process ends, however it ends. Returns False if another process holds the lock."""
-    try:
-        try:
-            import fcntl
-        except ImportError:
-            import msvcrt
-
-            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore]
-        else:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno not in (11, 13, 35, 36)  # EAGAIN, EACCES, EDEADLK, …: locked; other errors: this file system has no locks
-    return True

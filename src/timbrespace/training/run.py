@@ -31,7 +31,7 @@ from timbrespace.training.data.encode import encode_clips, image_shape, learned_
 from timbrespace.training.data.image_store import ImageStore, cached_folder
 from timbrespace.training.data.normalise import fit_normalisation
 from timbrespace.training.data.sounds import Sounds, initial_batch
-from timbrespace.training.data.source import check_same, clip_samples, open_corpus, origin_of
+from timbrespace.training.data.source import check_same, clip_samples, open_corpus, origin_of, with_stored_length
 from timbrespace.training.data.synthesised import COPIES, concatenated, synthesised_dataset
 from timbrespace.training.distributed import device_text, rank_zero_first, rank_zero_only
 from timbrespace.training.history import History, best_check
@@ -124,6 +124,8 @@ class TrainingRun:
         clips = corpus.indices("train")
         config = resolved(self.config, corpus, clips)
         representation = build_representation(config.representation, sample_rate=corpus.sample_rate, channels=corpus.channels)
+        if self.resumed and self.options.minutes is None and self.options.epochs is None:
+            config = with_stored_length(config, self.workspace.read_plan())
         plan = self._first_plan(corpus, config)
         with torch.random.fork_rng():
             torch.manual_seed(plan.seed)

@@ -12,6 +12,7 @@ from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.callbacks import StopTraining, TrainingCallbacks
+from timbrespace.training.data.source import check_source
 from timbrespace.training.distributed import check_batch, check_compiler, launch, make_fabric, rank_zero_only
 from timbrespace.training.log import TensorBoard, log_path
 from timbrespace.training.options import TrainOptions
@@ -47,20 +48,27 @@ def train(
     if config.training.compiled:
         check_compiler(fabric)
     workspace = Workspace(out)
+    if not options.resume:
+        check_source(source)
     # With a working folder the log belongs to an interrupted run: `workspace.start` refuses it or resumes it.
     check_absent(log_path(out), force=options.force or workspace.path.exists())
     with launch(fabric):
         first = fabric.is_global_zero
         tensorboard = TensorBoard(Path(options.tensorboard) / out.stem) if options.tensorboard is not None and first else None
-        rank_zero_only(fabric, lambda: workspace.start(resume=options.resume, force=options.force))
         if not first:
             callbacks = replace(callbacks, on_progress=lambda progress: None)
         try:
+            rank_zero_only(fabric, lambda: workspace.start(resume=options.resume, force=options.force))
             return TrainingRun(source, out, options, config, fabric, workspace, callbacks, tensorboard).run()
         except StopTraining as stop:
             clear_frames(stop.__traceback__)  # they hold the encoded sounds open
             workspace.remove()
             raise
+        except Exception:
+            if first and not options.resume:
+                workspace.discard()
+            raise
         finally:
+            workspace.release()
             if tensorboard is not None:
                 tensorboard.close()

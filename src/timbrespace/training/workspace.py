@@ -6,14 +6,16 @@ import io
 import json
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import torch
 
 from timbrespace.atomic import disk_error, replacing, write_json
 from timbrespace.contracts import OutputExistsError, TimbrespaceError
+from timbrespace.locks import lock
 
 
 @dataclass(frozen=True)
@@ -47,23 +49,52 @@ class Workspace:
 
     def __init__(self, out: Path):
         self.path = out.with_name(out.name.removesuffix(".safetensors") + ".training")
+        self._lock_file: BinaryIO | None = None
+        self._new_parents: list[Path] = []
 
     def start(self, *, resume: bool, force: bool) -> None:
-        """Creates the folder, or checks that there is one to resume from. Raises OutputExistsError, TimbrespaceError."""
+        """Creates and locks the folder, or checks that there is one to resume from.
+
+        A folder without a plan is what a run left that was killed before it had begun: it is replaced. Raises OutputExistsError,
+        TimbrespaceError; both also while another run holds the lock, which no `force` overrides.
+        """
+        if self.path.is_dir():
+            self._lock()
         if resume:
             if not self.path.is_dir():
                 raise TimbrespaceError(f"{self.path} does not exist, there is no run to resume; leave --resume out to start one")
             return
         if self.path.exists() and not self.path.is_dir():
             raise OutputExistsError(f"{self.path} is a file, and training needs a folder of this name; move the file")
-        if self.path.exists() and not force:
+        if self.has_plan() and not force:
             raise OutputExistsError(f"{self.path} is left from an interrupted run; add --resume to continue it, or --force to start again")
         if self.path.exists():
             self.remove()
         try:
+            self._new_parents = [parent for parent in self.path.parents if not parent.exists()]
             self.path.mkdir(parents=True)
         except OSError as error:
             raise disk_error(error, self.path) from error
+        self._lock()
+
+    def _lock(self) -> None:
+        """Locks the folder until `release`. Raises TimbrespaceError if another run holds the lock."""
+        try:
+            file = (self.path / ".lock").open("ab")
+        except OSError as error:
+            raise disk_error(error, self.path) from error
+        if not lock(file):
+            file.close()
+            raise TimbrespaceError(f"another run is training in {self.path}; wait for it to end, or give another name with --out")
+        self._lock_file = file
+
+    def release(self) -> None:
+        """Unlocks the folder."""
+        if self._lock_file is not None:
+            if os.name != "nt":  # Windows removes no open file
+                (self.path / ".lock").unlink(missing_ok=True)
+            self._lock_file.close()
+            self._lock_file = None
 
     def has_plan(self) -> bool:
         """Whether there is a plan, of an interrupted run."""
@@ -108,4 +139,14 @@ class Workspace:
         others = [p.name for p in self.path.iterdir() if p.name not in known and not p.name.startswith(".")]
         if others:
             raise TimbrespaceError(f"{self.path} holds files that training did not write ({others[0]}); move them")
+        self.release()
         shutil.rmtree(self.path)
+
+    def discard(self) -> None:
+        """Deletes the folder of a run that has no plan yet, and the folders that were created for it. Raises nothing."""
+        if self._lock_file is None or self.has_plan():
+            return
+        with suppress(OSError, TimbrespaceError):
+            self.remove()
+            for parent in self._new_parents:
+                parent.rmdir()

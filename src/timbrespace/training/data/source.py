@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from lightning_fabric import Fabric
 
+from timbrespace.audio.files import find_audio
 from timbrespace.config.aliases import modernised
 from timbrespace.config.schema import Config
 from timbrespace.contracts import ConfigError, CorpusError
 from timbrespace.corpus.corpus import Corpus, is_corpus
 from timbrespace.corpus.prepare import prepare
 from timbrespace.corpus.synthetic.registry import SYNTHETIC_PREFIX
+from timbrespace.paths import is_folder
 from timbrespace.training.workspace import Plan, Workspace
+from timbrespace.validation import shortened
 
 FEWEST_CLIPS = 2
 
@@ -53,17 +57,57 @@ def origin_of(source: Path | str | Corpus, channels: int) -> str | None:
     return f"{origin}, {channels} channel(s)"
 
 
+def check_source(source: Path | str | Corpus) -> None:
+    """Raises AudioFileError if the source is a folder that does not exist, before anything is written."""
+    if not isinstance(source, Corpus) and not str(source).startswith(SYNTHETIC_PREFIX) and not is_folder(Path(source)):
+        find_audio(source)
+
+
+def with_stored_length(config: Config, plan: Plan) -> Config:
+    """`config` with the minutes and epochs of the plan: a resumed run is as long as it was planned, whether this is given again or not."""
+    stored = modernised(plan.config).get("training", {})
+    length = {name: stored[name] for name in ("minutes", "epochs") if name in stored}
+    return config.model_copy(update={"training": config.training.model_copy(update=length)})
+
+
 def check_same(plan: Plan, corpus: Corpus, config: Config, seed: int, workspace: Workspace, fabric: Fabric, *, origin: str | None) -> None:
     """Raises ConfigError if a resumed run differs from the interrupted one."""
+    given_settings, stored_settings = config.model_dump(mode="json"), modernised(plan.config)
+    if given_settings != stored_settings:
+        raise ConfigError(
+            f"the settings of the run in {workspace.path} differ from those given now: {_differences(given_settings, stored_settings)}; "
+            "resume with the same, or start again with --force"
+        )
     for what, given, stored in (
-        ("source", origin, plan.source),
+        ("source", origin, plan.source if origin is None or not _is_renamed(plan.source, origin) else origin),
         ("corpus", corpus.fingerprint, plan.fingerprint),
-        ("settings", config.model_dump(mode="json"), modernised(plan.config)),
         ("seed", seed, plan.seed),
         ("precision", str(fabric.strategy.precision.precision), plan.precision),
         ("devices", fabric.world_size, plan.processes),
     ):
         if given != stored:
             raise ConfigError(
-                f"the {what} of the run in {workspace.path} differ from those given now; resume with the same, or start again with --force"
+                f"the {what} of the run in {workspace.path} is {stored}, not {given}; resume with the same, or start again with --force"
             )
+
+
+def _is_renamed(stored: str | None, given: str) -> bool:
+    """Whether the stored origin is a folder that no longer exists, with the same number of channels: the workspace has its corpus."""
+    if stored is None:
+        return False
+    (old, old_channels), (new, new_channels) = stored.rsplit(", ", 1), given.rsplit(", ", 1)
+    synthetic = old.startswith(SYNTHETIC_PREFIX) or new.startswith(SYNTHETIC_PREFIX)
+    return not synthetic and old_channels == new_channels and not Path(old).exists()
+
+
+def _differences(given: dict[str, Any], stored: dict[str, Any], prefix: str = "") -> str:
+    """The settings that differ, as text: 'model.depth is 2, not 3'; three at most."""
+    parts = []
+    for key in dict.fromkeys([*given, *stored]):
+        one, other = given.get(key), stored.get(key)
+        if one != other:
+            nested = isinstance(one, dict) and isinstance(other, dict)
+            parts.append(
+                _differences(one, other, f"{prefix}{key}.") if nested else f"{prefix}{key} was {shortened(other)} and is {shortened(one)}"
+            )
+    return ", ".join(parts[:3])
