@@ -104,7 +104,8 @@ def _differences(given: dict[str, Any], stored: dict[str, Any], prefix: str = ""
     """The settings that differ, as text: 'model.depth is 2, not 3'; three at most."""
     parts = []
     for key in dict.fromkeys([*given, *stored]):
-        one, other = given.get(key), stored.get(key)
+        one: Any = given.get(key)
+        other: Any = stored.get(key)
         if one != other:
             nested = isinstance(one, dict) and isinstance(other, dict)
             parts.append(
