@@ -16,6 +16,7 @@ from timbrespace.corpus import format as names
 from timbrespace.corpus.corpus import Corpus, is_corpus
 from timbrespace.corpus.labels.categories import DRUM_CATEGORIES
 from timbrespace.corpus.labels.collect import collect_labels
+from timbrespace.corpus.labels.pitch_names import NameVote, check_mode, check_pitch_names
 from timbrespace.corpus.labels.readers.labels import CorpusLabels, FileLabels
 from timbrespace.corpus.labels.readers.registry import read_labels
 from timbrespace.corpus.manifest import Draft, DraftClip, build_manifest
@@ -43,6 +44,7 @@ def prepare(
     layout: str = "auto",
     only: Sequence[str] = (),
     pitch: bool = True,
+    pitch_names: str = "auto",
     count: int | None = None,
     diverse: int | None = None,
     diverse_rule: str = "nearest",
@@ -56,9 +58,10 @@ def prepare(
 
     sample_rate: Hz. channels: 1 (mixed) or 2. cut: 'auto', 'keep', 'segments' or 'onsets', see `cutting`. rules: name pattern ->
     category. layout: 'auto', 'folder' or the name of a corpus whose tables are read, see `labels.readers.registry`. only: categories
-    or instruments to keep. pitch: estimate it where neither labels nor names give one (except for drums). count: clips of a synthetic
-    corpus. diverse: number of clips to keep, the most diverse ones. diverse_rule: 'mean' or 'nearest', see `diversity`. seed: of the
-    split, and of synthetic sounds. progress(done, total) is called after each file. The result does not depend on `workers`.
+    or instruments to keep. pitch: estimate it where neither labels nor names give one (except for drums). pitch_names: how pitches
+    in names are read, see `labels.pitch_names`; without `pitch`, 'auto' reads them as 'c4'. count: clips of a synthetic corpus.
+    diverse: number of clips to keep, the most diverse ones. diverse_rule: 'mean' or 'nearest', see `diversity`. seed: of the split,
+    and of synthetic sounds. progress(done, total) is called after each file. The result does not depend on `workers`.
 
     Bad files are skipped and listed in skipped.jsonl. Raises CorpusError (no usable sound, an unusable table), OutputExistsError,
     ConfigError, TimbrespaceError (full disk, no permission, an output folder that is refused).
@@ -67,12 +70,14 @@ def prepare(
     out, text = Path(out), str(source)
     folder = None if text.startswith(SYNTHETIC_PREFIX) else Path(source)
     check_selection(layout, only, count, diverse, diverse_rule, synthetic_name=text if folder is None else None)
+    check_mode(pitch_names)
     check_output(folder, out, force=force)
     job = _Job(clip_format, LabelFilter(only), store_stft=store_stft, progress=progress)
     if folder is None:
         results = _synthetic_results(job, text, rules, seed=seed, count=count, compare=diverse is not None)
     else:
-        results = _folder_results(job, folder, rules, layout, pitch=pitch, compare=diverse is not None, workers=workers)
+        mode = "c4" if pitch_names == "auto" and not pitch else pitch_names
+        results = _folder_results(job, folder, rules, layout, pitch=pitch, pitch_names=mode, compare=diverse is not None, workers=workers)
     name = text if folder is None else folder.resolve().name or "folder"
     with new_folder(out, force=force) as partial_out:
         _write_clips(results, partial_out, job)
@@ -87,7 +92,10 @@ def prepare(
             keep_most_diverse(partial_out, draft, diverse, diverse_rule, store_stft=store_stft)
         options = {"cut": cut, "segment_seconds": segment_seconds, "rules": dict(rules or {}), "seed": seed, "layout": layout}
         options |= {"only": list(only), "pitch": pitch, "count": count, "diverse": diverse, "diverse_rule": diverse_rule}
+        options |= {"pitch_names": pitch_names}
         head: dict[str, Any] = {"sample_rate": sample_rate, "channels": channels, "source": name, "layout": job.layout, "options": options}
+        if job.name_votes:
+            head["pitch_names"] = [vote.as_dict() for vote in job.name_votes]
         if store_stft:
             np.save(partial_out / names.STFT_OFFSETS, np.array(draft.stft_offsets, dtype="<i8"))
             head["stft"] = {"n_fft": STFT_SIZE, "hop": STFT_HOP, "window": "hann, periodic", "centred": True, "padding": "zeros"}
@@ -98,7 +106,10 @@ def prepare(
 
 @dataclass
 class _Job:
-    """The state of one run of `prepare`. total: number of files. layout: whose tables were read."""
+    """The state of one run of `prepare`. total: number of files. layout: whose tables were read.
+
+    name_votes: how pitches in names are read.
+    """
 
     clip_format: ClipFormat
     filter: LabelFilter
@@ -107,6 +118,7 @@ class _Job:
     draft: Draft = field(default_factory=Draft)
     total: int = 0
     layout: str = "folder"
+    name_votes: list[NameVote] = field(default_factory=list)
 
 
 def _synthetic_results(
@@ -118,7 +130,15 @@ def _synthetic_results(
 
 
 def _folder_results(
-    job: _Job, folder: Path, rules: Mapping[str, str] | None, layout: str, *, pitch: bool, compare: bool, workers: int | None
+    job: _Job,
+    folder: Path,
+    rules: Mapping[str, str] | None,
+    layout: str,
+    *,
+    pitch: bool,
+    pitch_names: str,
+    compare: bool,
+    workers: int | None,
 ) -> Iterator[UnitResult]:
     """Finds the files, collects their labels, and prepares the accepted ones; others are not read."""
     draft = job.draft
@@ -127,7 +147,10 @@ def _folder_results(
     job.layout = tables.layout
     draft.skipped += tables.problems
     files = [(path, file) for path, file in files if file not in tables.refused]
-    draft.labels = labels = collect_labels([file for _, file in files], tables, rules, root=folder.resolve().name or "folder")
+    labels = collect_labels([file for _, file in files], tables, rules, root=folder.resolve().name or "folder")
+    readable = {file: path for path, file in files}
+    labels, job.name_votes = check_pitch_names(labels, tables, readable, mode=pitch_names, workers=workers)
+    draft.labels = labels
     accepted = [(path, file) for path, file in files if job.filter.accepts(labels[file])]
     job.filter.check_seen(folder)
     if job.filter.only:

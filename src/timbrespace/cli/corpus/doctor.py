@@ -24,6 +24,12 @@ def doctor(
         str,
         typer.Option("--layout", help="auto | folder | table | musicnet | nsynth | urbansound8k | esc50: whose tables give the labels."),
     ] = "auto",
+    pitch_names: Annotated[
+        str,
+        typer.Option(
+            "--pitch-names", help="auto | c4 | c3 | c5 | off: compare notes in names with the sound, or read them by this middle C."
+        ),
+    ] = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print the whole report as JSON and nothing else.")] = False,
 ) -> None:
     """Examine a folder of sounds: counts, lengths, damage, duplicates, silence, categories, and what to do about each."""
@@ -32,7 +38,7 @@ def doctor(
 
     rules = parse_rules(rule)
     with progress_bar("examining", quiet=json) as progress:
-        report = examine_folder(folder, rules=rules, layout=layout, progress=progress)
+        report = examine_folder(folder, rules=rules, layout=layout, pitch_names=pitch_names, progress=progress)
     if json:
         print_json(report.as_dict())
         return
@@ -64,6 +70,8 @@ def _print(report: Report, console: Console) -> None:
     if report.instruments and report.instruments != report.categories:
         table.add_row("instruments", _line(dict(list(report.instruments.items())[: 2 * _LISTED])))
     table.add_row("pitches", _line(report.pitches) or "none")
+    for vote in report.pitch_names:
+        table.add_row("", escape(vote["text"]))
     if report.layout != "folder":
         table.add_row("layout", f"{report.layout}; labels are read from its tables")
     console.print(table)

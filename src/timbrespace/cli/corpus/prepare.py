@@ -43,6 +43,12 @@ def prepare(
         list[str] | None, typer.Option("--only", metavar="NAME", help="Keep only this category or instrument; repeatable.")
     ] = None,
     pitch: Annotated[bool, typer.Option("--pitch/--no-pitch", help="Estimate the pitch where neither labels nor names give it.")] = True,
+    pitch_names: Annotated[
+        str,
+        typer.Option(
+            "--pitch-names", help="auto | c4 | c3 | c5 | off: compare notes in names with the sound, or read them by this middle C."
+        ),
+    ] = "auto",
     count: Annotated[int | None, typer.Option("--count", help="Number of clips of a synthetic corpus.", show_default=False)] = None,
     diverse: Annotated[
         int | None, typer.Option("--diverse", metavar="N", help="Keep only the N most diverse clips.", show_default=False)
@@ -75,6 +81,7 @@ def prepare(
             layout=layout,
             only=only or (),
             pitch=pitch,
+            pitch_names=pitch_names,
             count=count,
             diverse=diverse,
             diverse_rule=diverse_rule,
@@ -106,6 +113,8 @@ def _print(corpus: Corpus, skipped: list[dict[str, str]], took: float) -> None:
         console.print(f"instruments: {_counts(head['instruments'])}")
     pitches = head["pitches"]
     console.print(f"pitches: {pitches['labelled']} labelled, {pitches['estimated']} estimated, none for {pitches['none']}")
+    for vote in head.get("pitch_names", ()):
+        console.print(escape(vote["text"]))
     if head["left_out"]:
         console.print(f"left out by the selection: {head['left_out']}, listed in {escape(str(corpus.path / 'left_out.jsonl'))}")
     for row in skipped[:_LISTED]:

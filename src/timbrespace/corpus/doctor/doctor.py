@@ -1,4 +1,7 @@
-"""Examines a folder of sounds without changing it: what it holds, what is wrong, and what to do. Needs no PyTorch."""
+"""Examines a folder of sounds without changing it: what it holds, what is wrong, and what to do.
+
+It loads PyTorch only if names hold pitches, which are compared with the sound.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,7 @@ from timbrespace.corpus.fingerprint import near_pairs
 from timbrespace.corpus.grouping import connected_components
 from timbrespace.corpus.labels.categories import DRUM_CATEGORIES
 from timbrespace.corpus.labels.collect import collect_labels
+from timbrespace.corpus.labels.pitch_names import check_mode, check_pitch_names
 from timbrespace.corpus.labels.readers.labels import FileLabels
 from timbrespace.corpus.labels.readers.registry import read_labels
 from timbrespace.corpus.sources import ClipFormat, SourceUnit, prepare_unit, relative_name
@@ -32,18 +36,20 @@ def doctor(
     *,
     rules: dict[str, str] | None = None,
     layout: str = "auto",
+    pitch_names: str = "auto",
     workers: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """The report of all sound files below `folder`. Bad files are findings, not errors.
 
-    rules: name pattern -> category. layout: see `prepare`. progress(done, total) is called after each file.
+    rules: name pattern -> category. layout, pitch_names: see `prepare`. progress(done, total) is called after each file.
 
     Raises CorpusError if there is no sound file or a table cannot be read, AudioFileError if the folder cannot be opened, ConfigError
     for a layout that is unknown or not found.
     """
     started = time.perf_counter()
     folder = Path(folder)
+    check_mode(pitch_names)
     problems: list[tuple[Path, str]] = []
     paths = find_audio(folder, problems=problems)
     if not paths and not problems:
@@ -60,6 +66,8 @@ def doctor(
             progress(len(files), len(paths))
     readable = [one for one in files if one.reason is None]
     usable = [one for one in readable if not one.silent]
+    sounds = {one.file: one.path for one in usable}
+    labels_by_file, votes = check_pitch_names(labels_by_file, tables, sounds, mode=pitch_names, workers=workers)
     labels = [labels_by_file[one.file] for one in usable]
     exact, near = _duplicates(usable)
     lengths = np.array([one.seconds for one in readable])
@@ -82,6 +90,7 @@ def doctor(
         layout=tables.layout,
         instruments=_counts(one.instrument for one in labels if one.instrument is not None),
         pitches=_counts(_pitch_source(one) for one in labels),
+        pitch_names=[vote.as_dict() for vote in votes],
         tables=tables.problems,
         remarks=[{"file": one.file, "kind": remark.kind, "text": remark.text} for one in readable for remark in one.remarks],
     )

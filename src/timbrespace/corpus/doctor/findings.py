@@ -131,6 +131,7 @@ def find_problems(report: Report, files: list[FileReport]) -> list[Finding]:
             out.append(Finding(check.level, check.kind, len(names), check.what, check.do, names[:_SHOWN]))
     out += _duplicates("exact", report.exact_duplicates, "are exact copies of others", "remove the copies: each counts twice in training")
     out += _duplicates("near", report.near_duplicates, "are nearly the same as others", "nothing: prepare keeps them in one split")
+    out += _pitch_names(report)
     out += _counts(report)
     return sorted(out, key=lambda one: LEVELS.index(one.level))
 
@@ -141,6 +142,24 @@ def _duplicates(kind: Literal["exact", "near"], sets: list[list[str]], what: str
     extra = sum(len(files) - 1 for files in sets)
     level: Literal["advice", "note"] = "advice" if kind == "exact" else "note"
     return [Finding(level, kind, extra, f"{what} ({len(sets)} sets)", do, [" = ".join(files) for files in sets[:_SHOWN]])]
+
+
+def _pitch_names(report: Report) -> list[Finding]:
+    """Findings about pitches in names that the sound does not confirm as written."""
+    out: list[Finding] = []
+    choose = "--pitch-names c4, c3 or c5 reads them by this name of middle C without comparing, off reads none"
+    for vote in report.pitch_names:
+        if not vote["used"]:
+            do = f"nothing: pitches are estimated from the sound (except of drums); {choose}"
+            out.append(Finding("note", "names without pitch", vote["files"], f"have a name that looks like a pitch; {vote['text']}", do))
+        elif vote["octaves"]:
+            do = f"nothing: prepare corrects the octave; {choose}"
+            out.append(Finding("note", "octave of names", vote["files"], f"have a pitch in their name; {vote['text']}", do))
+        if vote["contradicted"]:
+            names = vote["contradicted"]
+            do = f"nothing: prepare uses the pitch of the sound; {choose}"
+            out.append(Finding("note", "pitch contradicted", len(names), "have another pitch than their name says", do, names[:_SHOWN]))
+    return out
 
 
 def _counts(report: Report) -> list[Finding]:

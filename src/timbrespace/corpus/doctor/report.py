@@ -30,7 +30,8 @@ class Report:
     """What `doctor` found in a folder.
 
     total_seconds, lengths: s. exact_duplicates, near_duplicates: sets of file names. layout: whose tables were read. pitches: number
-    of files whose pitch is 'labelled' (by tables or names), 'to be estimated', or that are 'drums'. tables: {"file", "reason"} of
+    of files whose pitch is 'labelled' (by tables or names), 'to be estimated', or that are 'drums'. pitch_names: how pitches in
+    names are read, see `labels.pitch_names.NameVote`. tables: {"file", "reason"} of
     table lines that cannot be used. remarks: {"file", "kind", "text"} of files that are nevertheless read. prepare_seconds: estimated
     time of `prepare`.
     """
@@ -51,6 +52,7 @@ class Report:
     layout: str = "folder"
     instruments: dict[str, int] = field(default_factory=dict)
     pitches: dict[str, int] = field(default_factory=dict)
+    pitch_names: list[dict[str, Any]] = field(default_factory=list)
     tables: list[dict[str, str]] = field(default_factory=list)
     remarks: list[dict[str, str]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 from functools import lru_cache
 
 from timbrespace.corpus.labels import vocabulary
@@ -37,22 +38,45 @@ def _midi(match: re.Match[str]) -> float:
     return float(12 * (int(match[3]) + 1) + _SEMITONES[match[1].lower()] + shift)
 
 
+@dataclass(frozen=True, slots=True)
+class PitchReading:
+    """One way to read a pitch in a file name.
+
+    kind: 'note' (C3), 'number' (060_085), 'drum' (C1 in the name of a drum). pitch: MIDI number. velocity: of 'number' only.
+    """
+
+    kind: str
+    pitch: float
+    velocity: int | None = None
+
+
+def pitch_readings(stem: str, *, is_drum: bool = False) -> tuple[PitchReading, ...]:
+    """All ways to read a pitch in a file name without suffix, the most explicit first; see `pitch_and_velocity`."""
+    stem, out = plain(stem), []
+    both = _PITCH_VELOCITY.search(stem)
+    if both and int(both[1]) <= 127 and 1 <= int(both[2]) <= 127 and not is_drum:
+        out.append(PitchReading("number", float(both[1]), int(both[2])))
+    notes = [match for match in _NOTE.finditer(stem) if not is_drum or match[1].isupper()]
+    if notes:
+        out.append(PitchReading("drum" if is_drum else "note", _midi(notes[-1])))
+    return tuple(out)
+
+
+def named_velocity(stem: str) -> int | None:
+    """The velocity (1 … 127) that a file name without suffix marks as such ('v100', 'vel 64'), or None."""
+    velocity = _VELOCITY.search(plain(stem))
+    return int(velocity[1]) if velocity and 1 <= int(velocity[1]) <= 127 else None
+
+
 def pitch_and_velocity(stem: str, *, is_drum: bool = False) -> tuple[float | None, int | None]:
     """Pitch (MIDI number) and velocity (1 … 127) in a file name without suffix, or None.
 
     'violin_060_085' is pitch 60, velocity 85; 'Pad C3' pitch 48; 'piano_A#4_v100' both; the 01 of 'Kick 01' is neither.
-    In drum names only capital note names count: 'snare-b1' is a second snare.
+    In drum names only capital note names count: 'snare-b1' is a second snare. `pitch_names` compares these with the sound.
     """
-    stem = plain(stem)
-    both = _PITCH_VELOCITY.search(stem)
-    if both and int(both[1]) <= 127 and 1 <= int(both[2]) <= 127 and not is_drum:
-        return float(both[1]), int(both[2])
-    velocity = _VELOCITY.search(stem)
-    notes = [match for match in _NOTE.finditer(stem) if not is_drum or match[1].isupper()]
-    return (
-        _midi(notes[-1]) if notes else None,
-        int(velocity[1]) if velocity and 1 <= int(velocity[1]) <= 127 else None,
-    )
+    readings = pitch_readings(stem, is_drum=is_drum)
+    velocity = readings[0].velocity if readings else None
+    return readings[0].pitch if readings else None, named_velocity(stem) if velocity is None else velocity
 
 
 def layer_key(stem: str, *, is_drum: bool = False) -> tuple[str, bool]:
