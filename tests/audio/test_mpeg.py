@@ -96,3 +96,18 @@ def test_another_sound_behind_an_mp3_is_mentioned(tmp_path):
     for first in (make.mp3(SOUND, announced=False), make.mp3(SOUND)):
         for second in (other, make.wav(SOUND)):
             assert "extra" in read(put(tmp_path, "x.mp3", first + second))[0]
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_a_part_of_an_mp3_is_that_part_of_the_whole(tmp_path, announced):
+    t = np.arange(10 * make.RATE) / make.RATE
+    sound = 0.5 * np.sin(2 * np.pi * (200 * t + 90 * t * t)) * (1 + np.sin(2 * np.pi * 0.3 * t)) / 2
+    data = make.mp3(
+        np.round(sound[:, None] * 32767).astype(np.int16), announced=announced
+    )  # needs few bits, so that frames borrow from many
+    path = put(tmp_path, "x.mp3", data)
+    info = files.probe(path)
+    whole, _ = files.read_array(path, info=info)
+    for start in (1, 500, 44_100, 123_457, 300_000):
+        part, _ = files.read_array(path, start=start, frames=30_000, info=info)
+        assert np.abs(part - whole[:, start : start + 30_000]).max() < 1e-6

@@ -65,6 +65,9 @@ _NAMED = (  # need PyAV, or are refused with what they are and what to do
 )
 AUDIO_SUFFIXES: frozenset[str] = frozenset(_READ + _NAMED)
 SUBTYPES = ("PCM_16", "PCM_24", "FLOAT")
+_MPEG_PREROLL = (
+    32 * 1152
+)  # samples; frames of MP3 need bits of those before them, which are missing after a seek (soundfile seeks after a read)
 _LOG = logging.getLogger(__name__)
 _SYSTEM_FOLDERS = frozenset(
     (
@@ -223,7 +226,11 @@ def _read_blocks(
             if start or info.decoder == "PyAV":
                 file.seek(start)
             while missing > 0:
-                block = file.read(min(missing, _BLOCK), dtype="float32", always_2d=True)
+                position = start + expected - missing
+                preroll = min(position, _MPEG_PREROLL) if info.subtype.startswith("MPEG") else 0
+                if preroll:
+                    file.seek(position - preroll)
+                block = file.read(preroll + min(missing, _BLOCK), dtype="float32", always_2d=True)[preroll:]
                 if not len(block):
                     break
                 missing -= len(block)
