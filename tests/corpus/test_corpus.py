@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hits import RATE, hit, save
-from timbrespace.audio.trim import STORED_PEAK, Segment, bounds, dc_offset, make_clip
+from timbrespace.audio.offset import dc_offset
+from timbrespace.audio.trim import STORED_PEAK, Segment, bounds, make_clip
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.cutting import cut_audio, onsets

@@ -1,4 +1,4 @@
-"""Makes clips of audio: onset and end, DC offset, fades, peak normalisation.
+"""Makes clips of audio: onset and end, fades, peak normalisation.
 
 Arrays are `(channels, time)` float32; thresholds are relative to the loudest sample.
 """
@@ -18,7 +18,6 @@ _END = 1e-4  # -80 dB
 _BEFORE_SECONDS = 0.001  # kept before the onset, faded in
 _AFTER_SECONDS = 0.005  # kept after the end, faded out
 _CUT_FADE_SECONDS = 0.010
-_SHORTEST_FOR_DC = 0.050  # s; the mean of a shorter sound is part of the sound, not an offset
 
 
 @dataclass(frozen=True)
@@ -29,21 +28,6 @@ class Segment:
     end: int
     fade_in: int = 0
     fade_out: int = 0
-
-
-def dc_offset(audio: np.ndarray, rate: int) -> np.ndarray:
-    """DC offset of each channel, `(channels,)`; zero unless it is over -60 dBFS and over 1 % of the peak.
-
-    It is the median of the means of eight equal parts, so that the asymmetric waveform of a decaying hit is not an offset.
-    """
-    channels, time = audio.shape
-    if time < 8 or time < _SHORTEST_FOR_DC * rate:
-        return np.zeros(channels, np.float32)
-    part = time // 8
-    means = audio[:, : part * 8].reshape(channels, 8, part).mean(axis=2, dtype=np.float64)
-    offset = np.median(means, axis=1)
-    peak = np.abs(audio).max(axis=1)
-    return np.where((np.abs(offset) > 1e-3) & (np.abs(offset) > 0.01 * peak), offset, 0.0).astype(np.float32)
 
 
 def bounds(audio: np.ndarray, rate: int) -> tuple[int, int]:

@@ -11,7 +11,8 @@ import numpy as np
 
 from timbrespace.audio.containers.base import Remark
 from timbrespace.audio.files import AudioInfo, probe, read_array, resample_array
-from timbrespace.audio.trim import SILENT_PEAK, dc_offset, make_clip
+from timbrespace.audio.offset import remove_offset
+from timbrespace.audio.trim import SILENT_PEAK, make_clip
 from timbrespace.contracts import AudioFileError, TimbrespaceError
 from timbrespace.corpus.cutting import cut_audio
 from timbrespace.corpus.fingerprint import fingerprint
@@ -150,11 +151,9 @@ def extract_clips(
         audio, level = audio / np.float32(peak), 20 * np.log10(peak)
     else:
         level = 0.0
+    audio = remove_offset(audio, rate)  # before the rate changes: resampling rings where an offset starts
     audio = resample_array(audio, rate, clip_format.sample_rate)
     rate = clip_format.sample_rate
-    offset = dc_offset(audio, rate)
-    if offset.any():
-        audio = audio - offset[:, None]
     peak = float(np.abs(audio).max())
     if peak < SILENT_PEAK:
         return []

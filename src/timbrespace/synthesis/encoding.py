@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from timbrespace.audio.files import resample
+from timbrespace.audio.offset import remove_offset
 from timbrespace.audio.trim import bounds, shorten
 from timbrespace.contracts import ShapeError, check_audio
 from timbrespace.synthesis import sequences
@@ -32,7 +33,9 @@ def longest_length(contents: InstrumentContents) -> int | None:
 
 
 def trim_to_onset(contents: InstrumentContents, audio: Tensor, sample_rate: int | None) -> tuple[Tensor, int]:
-    """Returns audio `(channels, time)` at the instrument's rate, from onset to end, cut to `longest_length`; and the onset in samples.
+    """Returns audio `(channels, time)` from onset to end, cut to `longest_length`; and the onset in samples.
+
+    The audio has the instrument's rate and no DC offset.
 
     sample_rate: of `audio` in Hz, if not the instrument's. Raises ShapeError for another shape, wrong channels, or silence.
     """
@@ -40,7 +43,8 @@ def trim_to_onset(contents: InstrumentContents, audio: Tensor, sample_rate: int 
         found = tuple(audio.shape) if isinstance(audio, Tensor) else type(audio)
         raise ShapeError(f"a sound must be a tensor (channels, time), not {found}")
     check_audio(audio[None], channels=contents.channels)
-    audio, rate = audio.detach().cpu().float(), contents.sample_rate
+    rate = contents.sample_rate
+    audio = torch.from_numpy(remove_offset(audio.detach().cpu().float().numpy(), sample_rate or rate))
     if sample_rate is not None and sample_rate != rate:
         audio = resample(audio, sample_rate, rate)
     start, end = bounds(audio.numpy(), rate)

@@ -10,7 +10,8 @@ import numpy as np
 
 from timbrespace.audio.containers.base import Remark
 from timbrespace.audio.files import AudioInfo, probe, read_array
-from timbrespace.audio.trim import SILENT_PEAK, bounds, dc_offset
+from timbrespace.audio.offset import dc_offset, remove_offset
+from timbrespace.audio.trim import SILENT_PEAK, bounds
 from timbrespace.contracts import TimbrespaceError
 from timbrespace.corpus.fingerprint import fingerprint
 from timbrespace.corpus.sources import reason_of
@@ -97,10 +98,11 @@ def _examine(path: Path, file: str, info: AudioInfo) -> FileReport:
             energy += float(np.vdot(audio, audio))
             mono_energy += float(np.vdot(mono, mono)) / info.channels
         if not len(print_) and block_peak >= SILENT_PEAK:
+            offset = float(np.abs(dc_offset(audio, rate)).max())
+            audio = remove_offset(audio, rate)
             onset, _ = bounds(audio, rate)
             lead = start / rate + onset / rate
             print_ = fingerprint(audio[:, max(0, onset - rate // 1000) :], rate)
-            offset = float(np.abs(dc_offset(audio, rate)).max())
         peak = max(peak, block_peak)
     return FileReport(
         path,
