@@ -124,7 +124,7 @@ def _rests(channel: np.ndarray, peak: float, rate: int) -> list[_Rest]:
             last += 1
         if last - first < _REST:
             break
-        rest = _level(means[first:last], float(np.median((highest - lowest)[first:last])), first, last, block, peak)
+        rest = _level(means[first:last], (highest - lowest)[first:last], first, last, block, peak)
         if rests and not rest.sure:
             break
         if rests:
@@ -144,10 +144,10 @@ def _rests(channel: np.ndarray, peak: float, rate: int) -> list[_Rest]:
     return rests
 
 
-def _level(means: np.ndarray, noise: float, first: int, last: int, block: int, peak: float) -> _Rest:
+def _level(means: np.ndarray, ranges: np.ndarray, first: int, last: int, block: int, peak: float) -> _Rest:
     """The rest of blocks first … last with the means `means`; not sure if its level does not settle, as of a recovering capacitor.
 
-    noise: range of the samples of a block. A level within it, such as half a bit of 16, is no offset.
+    ranges: of the samples of each block. A level within them, such as half a bit of 16, is no offset.
     """
     rest = _Rest(first * block, last * block, 0.0)
     middle = (np.arange(first, last) + 0.5) * block - 0.5
@@ -156,7 +156,9 @@ def _level(means: np.ndarray, noise: float, first: int, last: int, block: int, p
         residual = np.abs(means - (level + slope * middle)).max()
         if residual <= _QUIET * peak / 2 and abs(slope) * (last - first) * block > _DRIFT * peak:
             return rest._replace(level=float(level), slope=float(slope))
-    outer = means[: max(_REST, len(means) // 2)]  # away from the sound, which may still fade
+    noise = float(np.median(ranges[:_REST]))
+    louder = ranges > 2 * noise + _SMALLEST * peak
+    outer = means[: max(_REST, int(np.argmax(louder)) if louder.any() else len(means) // 2)]  # without the end of the sound
     level = float(np.median(outer))
     half = len(outer) // 2
     trend = abs(float(outer[:half].mean() - outer[half:].mean()))
