@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from timbrespace.corpus.labels.categories import categorise, category_of_folder, category_of_name
+from timbrespace.corpus.labels.categories import categorise, category_of_folder, category_of_name, folder_kind, naming_folder
 from timbrespace.corpus.labels.names import layer_key, pitch_and_velocity
 
 
@@ -61,9 +61,46 @@ def test_rules_then_folders_then_names_then_class_folders():
     assert categorise(files, root="Toms") == ["kick", "snare", "kick", "tom"]
     classes = [f"{folder}/{n}.wav" for folder in ("Dry Ice", "Rust") for n in range(4)]
     assert categorise(classes) == ["dry ice"] * 4 + ["rust"] * 4
-    assert categorise([*classes, "loose.wav"]) == [None] * 9
+    assert categorise([*classes, "loose.wav"]) == ["dry ice"] * 4 + ["rust"] * 4 + [None]
     short = ["kit/bd_01.wav", "kit/sd_01.wav", "kit/ft_01.wav", "kit/mc_cb.wav", "else/ft_01.wav"]
     assert categorise(short) == ["kick", "snare", "tom", "cowbell", None]
+
+
+@pytest.mark.parametrize(
+    ("folder", "kind"),
+    [("casio", "casio"), ("01 - Insects", "insects"), ("Dry_Ice", "dry ice"), ("Звери", "звери"), ("8-bit toys", "8-bit toys")]
+    + [(name, None) for name in ("samples", "wav", "One Shots", "Kit 03", "Vol 1", "2019", "120 bpm", "loops_90BPM", "A", "C minor")]
+    + [(name, None) for name in ("Sound Pack", "May 2020", "24bit 48kHz", "rr1", "___", "takes")],
+)
+def test_a_folder_name_tells_a_category_or_nothing(folder, kind):
+    assert folder_kind(folder) == kind
+
+
+def test_the_innermost_telling_folder_is_the_category_where_no_word_is_known():
+    files = [
+        f"lib/{folder}/{sub}{n}.wav" for folder in ("casio", "insect", "Kit 03", "speech") for sub in ("wav/", "120 bpm/") for n in range(2)
+    ]
+    assert categorise(files, root="My Library") == ["casio"] * 4 + ["insect"] * 4 + [None] * 4 + ["speech"] * 4
+    assert categorise([*files, "lib/casio/kick.wav", "lib/casio/Snares/9.wav"])[-2:] == ["kick", "snare"]
+    nested = ["lib/toys/robot/1.wav", "lib/toys/robot/2.wav", "lib/toys/3.wav", "lib/toys/4.wav", "x.wav"]
+    assert categorise(nested) == ["robot", "robot", "toys", "toys", None]
+    assert categorise(files, rules={"*/casio/*": "keys"})[:5] == ["keys"] * 4 + ["insect"]
+    many = [f"{chr(97 + i // 26)}{chr(97 + i % 26)}x/{n}.wav" for i in range(90) for n in range(3)]
+    assert categorise(many) == [file.partition("/")[0] for file in many]
+
+
+def test_kits_common_folders_and_folders_of_one_file_are_no_categories():
+    kit = [f"Thunder/{name}.wav" for name in ("kick 1", "kick 2", "snare 1", "zap", "bloop")]
+    other = [f"Lightning/{name}.wav" for name in ("kick 1", "hat 2", "snare 1", "zap", "bloop")]
+    assert categorise([*kit, *other])[3:5] == [None, None]
+    assert categorise([f"my things/{n}.wav" for n in range(9)]) == [None] * 9
+    assert categorise([f"{name}/1.wav" for name in ("rain", "sea", "fire", "hail")]) == [None] * 4
+
+
+def test_which_folder_a_category_is_named_after():
+    assert naming_folder("lib/01 Casio/wav/x.wav", "casio") == "01 Casio"
+    assert naming_folder("Kicks/x.wav", "kicks") is None
+    assert naming_folder("lib/Casio/kick.wav", "kick") is None
 
 
 @pytest.mark.parametrize(

@@ -130,3 +130,18 @@ def test_doctor_changes_nothing(mess):
     before = {path: path.stat().st_mtime_ns for path in mess.rglob("*")}
     doctor(mess)
     assert before == {path: path.stat().st_mtime_ns for path in mess.rglob("*")}
+
+
+def test_categories_from_folders_are_listed_with_the_way_to_change_them(tmp_path, capsys):
+    for i in range(6):
+        path = tmp_path / "lib" / ("casio", "insect")[i % 2] / f"{i}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(path, hit(0.2 + 0.05 * i, seed=i), RATE)
+    report = doctor(tmp_path / "lib")
+    assert report.folder_categories == report.categories == {"casio": 3, "insect": 3}
+    (finding,) = (one for one in report.findings if one.kind == "folder categories")
+    assert "--rule 'NAME=casio/*'" in finding.do
+    assert "casio 3, insect 3" in finding.do
+    assert doctor(tmp_path / "lib", rules={"casio/*": "keys"}).folder_categories == {"insect": 3}
+    assert main(["doctor", str(tmp_path / "lib")]) == 0
+    assert "have the name of their folder as category" in capsys.readouterr().out

@@ -20,7 +20,7 @@ from timbrespace.corpus.doctor.findings import find_problems
 from timbrespace.corpus.doctor.report import Report
 from timbrespace.corpus.fingerprint import near_pairs
 from timbrespace.corpus.grouping import connected_components
-from timbrespace.corpus.labels.categories import DRUM_CATEGORIES
+from timbrespace.corpus.labels.categories import DRUM_CATEGORIES, naming_folder
 from timbrespace.corpus.labels.collect import collect_labels
 from timbrespace.corpus.labels.pitch_names import check_mode, check_pitch_names
 from timbrespace.corpus.labels.readers.labels import FileLabels
@@ -82,6 +82,11 @@ def doctor(
         sample_rates=_counts(str(one.rate) for one in readable),
         channels=_counts(str(one.channels) for one in readable),
         categories=dict(categories.most_common()),
+        folder_categories=_counts(
+            one.category
+            for file, one in zip(usable, labels, strict=True)
+            if one.category and file.file not in tables.files and naming_folder(file.file, one.category)
+        ),
         uncategorised=len(usable) - categories.total(),
         unreadable=[{"file": relative_name(path, folder), "reason": reason} for path, reason in problems]
         + [{"file": one.file, "reason": one.reason} for one in files if one.reason is not None],

@@ -170,6 +170,12 @@ def _counts(report: Report) -> list[Finding]:
     elif report.usable < _FEW_FILES:
         do = "training works, but new sounds stay close to these; 50 or more give variety"
         out.append(Finding("advice", "few", report.usable, "can be used, which is few", do))
+    if report.folder_categories:
+        table = ", ".join(f"{kind} {count}" for kind, count in list(report.folder_categories.items())[:_SHOWN])
+        more = f" and {len(report.folder_categories) - _SHOWN} more" if len(report.folder_categories) > _SHOWN else ""
+        do = f"nothing, or prepare with rules, as in --rule 'NAME={next(iter(report.folder_categories))}/*'; by folder: {table}{more}"
+        count = sum(report.folder_categories.values())
+        out.append(Finding("note", "folder categories", count, "have the name of their folder as category", do))
     if report.uncategorised:
         do = "sort them into folders named by category, or use --rule, as in --rule 'kick=*bd*'; training works without categories too"
         out.append(Finding("note", "uncategorised", report.uncategorised, "have no category in their folder or file name", do))

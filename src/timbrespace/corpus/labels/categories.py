@@ -1,7 +1,8 @@
-"""The category of a file: from the user's rules, then folder names, then its own name, then class-like folders.
+"""The category of a file: from the user's rules, then folder names, then its own name, then other folders.
 
 A folder name gives a category if it is a known word, except for fillers, or ends in one; the nearest such folder wins over the file's
-name. Within a name a drum wins over an instrument, an instrument over a general word, and the last of equals ('Synth Bass' is a bass).
+name. Where no word is known, the nearest folder with a telling name is the category, see `folder_kind`. Within a name a drum wins over
+an instrument, an instrument over a general word, and the last of equals ('Synth Bass' is a bass).
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 
 from timbrespace.corpus.labels import vocabulary
-from timbrespace.corpus.labels.values import folder_category
+from timbrespace.corpus.labels.values import clean_category, folder_category
 
 DRUM_CATEGORIES = frozenset(vocabulary.DRUMS) | frozenset(vocabulary.DRUMS_GENERAL)
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _CLASS_FOLDERS = (2, 64)  # least and most class folders of a corpus
 _CLASS_FILES = 3  # least files in each of them
+_ORDINAL = re.compile(r"^(?:\d+[ _.)]+|\d\d+-)[ -]*(?=\D)")  # '01 Casio' is casio; '8-bit toys' stays
+_KIT_FILES, _KIT_SHARE = 2, 0.2  # least number and share of files with known words in a folder that is a kit
+_FILES_PER_FOLDER = 2  # least mean number of files in folders that are categories
 
 
 @lru_cache(maxsize=1)
@@ -108,11 +112,57 @@ def categorise(files: Sequence[str], *, rules: Mapping[str, str] | None = None, 
     known = [folder or name for folder, name in zip(foldered, named, strict=True)]
     classes = _class_folders(paths, known)
     short = _short_drum_names(paths, known)
+    sorted_in = _sorted_in(paths, [ruled[i] or known[i] or short[i] for i in range(len(paths))])
     root_kind = category_of_folder(root) if root else None
     for i, path in enumerate(paths):
-        by_class = folder_category(path.parent.name) if classes else None
-        out[i] = ruled[i] or foldered[i] or (by_class or known[i] if classes else known[i] or short[i]) or root_kind
+        by_class = folder_kind(path.parent.name) if classes else None
+        out[i] = ruled[i] or foldered[i] or (by_class or known[i] if classes else known[i] or short[i]) or root_kind or sorted_in[i]
     return out
+
+
+@lru_cache(maxsize=4096)
+def folder_kind(name: str) -> str | None:
+    """A folder name as a category: lower case, without an ordinal in front; None if it tells nothing.
+
+    Telling nothing: numbers, years, single letters, and names with only words such as samples, one shots, wav, loops, 120 bpm, or with
+    kit, pack, vol.
+    """
+    parts = [part for part in parts_of(name) if not part.isdigit()]
+    telling = [part for part in parts if len(part) > 1 and part not in vocabulary.FILLERS | vocabulary.NOT_TELLING]
+    other_script = any(letter.isalpha() and letter > "\u024f" for letter in name)  # Greek, Cyrillic, Chinese …
+    if not (telling or other_script) or vocabulary.NOT_A_CLASS & set(parts):
+        return None
+    return clean_category(folder_category(_ORDINAL.sub("", name)))
+
+
+def naming_folder(file: str, category: str | None) -> str | None:
+    """The folder of a relative posix path whose own name is its `category`; None if the category is a known word or from elsewhere."""
+    folders = reversed(PurePosixPath(unicodedata.normalize("NFC", file)).parts[:-1])
+    return next((part for part in folders if category and folder_kind(part) == category and not category_of_folder(part)), None)
+
+
+def _sorted_in(paths: Sequence[PurePosixPath], known: Sequence[str | None]) -> list[str | None]:
+    """The category of each path from its innermost folder with a telling name; None where there is none.
+
+    A folder that holds all files, or that is a kit (several of its files have known words), is no category. Nor are folders that hold
+    one file each.
+    """
+    total, words = Counter[PurePosixPath](), Counter[PurePosixPath]()
+    for path, kind in zip(paths, known, strict=True):
+        total.update(path.parents)
+        words.update(path.parents if kind else ())
+    telling = {
+        folder: kind
+        for folder, count in total.items()
+        if count < len(paths)
+        and not (words[folder] >= _KIT_FILES and words[folder] >= _KIT_SHARE * count)
+        and (kind := folder_kind(folder.name))
+    }
+    chosen = [next((folder for folder in path.parents if folder in telling), None) for path in paths]
+    used = Counter(folder for folder in chosen if folder is not None)
+    if used.total() < _FILES_PER_FOLDER * len(used):
+        return [None] * len(paths)
+    return [None if folder is None else telling[folder] for folder in chosen]
 
 
 def category_by_rule(path: PurePosixPath, rules: Mapping[str, str]) -> str | None:

@@ -112,3 +112,15 @@ FILLERS = _listed(
     new old vintage live studio single singles multi raw best"""
 )
 NOT_A_CLASS = _listed("""kit kits drumkit drumkits pack packs vol volume library collection edition construction""")
+# Folder names of only these, fillers, numbers and single letters are no category.
+NOT_TELLING = _listed(
+    """audio music file files folder folders recording recordings record rec take takes session sessions project projects bank banks
+    disc disk cd part parts set sets series loop loops data dataset train training test testing validation valid val eval fold
+    misc miscellaneous other others various unsorted sorted stuff temp tmp untitled unnamed all more extra extras bonus free
+    bpm tempo key min maj minor major khz hz bit kbps sr bits ogg oga opus wave caf rex mid midi ep lp ver version
+    rr vel velocity layer layers
+    soft softer softest loud louder loudest hard harder hardest medium med mid quiet left right short long low high
+    jan feb mar apr jun jul aug sep oct nov dec january february march april may june july august september october november december
+    contents content export exports exported bounce bounces render renders rendered source sources raw original originals
+    downloads download desktop documents backup copy category categories class classes type types by producer artist label"""
+)
