@@ -13,10 +13,12 @@ import numpy as np
 import soundfile
 
 from timbrespace.atomic import write_bytes
+from timbrespace.audio.containers.base import Remark
 from timbrespace.audio.containers.inspection import inspect
 from timbrespace.audio.decoding.levels import impossible_samples
 from timbrespace.audio.decoding.open import AudioInfo, describe, open_sound
-from timbrespace.audio.resampling import HIGHEST_RATE, LOWEST_RATE, mix, resample, resample_array
+from timbrespace.audio.resampling import HIGHEST_RATE, LOWEST_RATE, mix, mix_weighted, resample, resample_array
+from timbrespace.audio.speakers import ChannelEnergies, mix_weights
 from timbrespace.contracts import AudioFileError, ConfigError, ShapeError
 
 if TYPE_CHECKING:
@@ -75,6 +77,8 @@ _SYSTEM_FOLDERS = frozenset(
         *("@eadir", "@recycle", "@tmp", "@recently-snapshot", "found.000"),
     )
 )
+INVERTED = "one channel is nearly the inverse of the other and they would cancel in mono; one is inverted for the mix"
+CANCELLING = "the channels cancel in mono; only the loudest one is used"
 _BLOCK = 1 << 22  # frames read at once: long files with many channels are mixed block by block
 
 
@@ -197,30 +201,41 @@ def read_array(
 ) -> tuple[np.ndarray, int]:
     """As `read`, without PyTorch and resampling: `((channels, time) float32 in C order, rate in Hz)`.
 
-    start, frames: the part to read, in samples; None: to the end. info: the result of `probe`, if it is known. If the channels cancel
-    in mono, the result is the loudest channel. Raises AudioFileError.
+    start, frames: the part to read, in samples; None: to the end. info: the result of `probe`, if it is known. Raises AudioFileError.
     """
+    audio, rate, _ = read_mixed(path, channels=channels, start=start, frames=frames, info=info)
+    return audio, rate
+
+
+def read_mixed(
+    path: Path | str, *, channels: int | None = None, start: int = 0, frames: int | None = None, info: AudioInfo | None = None
+) -> tuple[np.ndarray, int, Remark | None]:
+    """As `read_array`, with a remark if the channels cancel in mono, so that they were mixed in another way (see `audio.speakers`)."""
     path = Path(path)
     info = info or probe(path)
     expected = max(0, min(info.frames - start, info.frames if frames is None else frames))
-    audio, energy = _read_blocks(path, info, start, expected, channels, only=None)
-    if channels == 1 and info.channels > 1 and float(np.vdot(audio, audio)) < 1e-3 * energy.max():
-        audio, _ = _read_blocks(path, info, start, expected, 1, only=int(energy.argmax()))
+    weights = mix_weights(info.speakers, channels) if info.speakers and channels else None
+    audio, energies = _read_blocks(path, info, start, expected, channels, weights)
+    remark = None
+    if channels == 1 and info.channels > 1:
+        rescue = energies.rescue(np.full(info.channels, 1 / info.channels) if weights is None else weights[0])
+        if rescue is not None:
+            audio, _ = _read_blocks(path, info, start, expected, 1, rescue[None])
+            remark = Remark("inverted", INVERTED if info.channels == 2 else CANCELLING)
     reason = impossible_samples(audio)
     if reason:
         raise AudioFileError(f"{path}: {reason}")
-    return audio, info.sample_rate
+    return audio, info.sample_rate, remark
 
 
 def _read_blocks(
-    path: Path, info: AudioInfo, start: int, expected: int, channels: int | None, *, only: int | None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Audio `(channels, time)` and the energy of each source channel, which is 0 unless channels are mixed.
+    path: Path, info: AudioInfo, start: int, expected: int, channels: int | None, weights: np.ndarray | None
+) -> tuple[np.ndarray, ChannelEnergies]:
+    """Audio `(channels, time)` and the energies of the source channels, which are measured only if they are mixed to mono.
 
-    start, expected: the part to read, in samples. only: a single source channel.
+    start, expected: the part to read, in samples. weights: `(channels, source channels)` of the mix; None: as `mix`.
     """
-    blocks, energy, missing = [], np.zeros(info.channels), expected
-    mixing = info.channels > 1 and channels == 1 and only is None
+    blocks, energies, missing = [], ChannelEnergies(info.channels), expected
     try:
         with open_sound(path, info) as file:
             if start or info.decoder == "PyAV":
@@ -234,17 +249,16 @@ def _read_blocks(
                 if not len(block):
                     break
                 missing -= len(block)
-                if mixing:
-                    with np.errstate(over="ignore", invalid="ignore"):
-                        energy += np.einsum("tc,tc->c", block, block)
-                blocks.append(np.ascontiguousarray(block[:, only : only + 1].T) if only is not None else mix(block.T, channels))
+                if info.channels > 1 and channels == 1:
+                    energies.add(block)
+                blocks.append(mix(block.T, channels) if weights is None else mix_weighted(block.T, weights))
     except OSError as error:
         raise AudioFileError(f"{path}: cannot be opened: {error.strerror or error}") from None
     except (soundfile.SoundFileError, RuntimeError, ValueError, MemoryError) as error:
         raise AudioFileError(f"{path}: damaged ({_library_reason(error)}); get a complete copy of it") from None
     if missing:
         raise AudioFileError(f"{path}: truncated: {expected - missing} of {expected} frames could be read; get a complete copy of it")
-    return (blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)), energy
+    return (blocks[0] if len(blocks) == 1 else np.concatenate(blocks, axis=1)), energies
 
 
 def _library_reason(error: Exception) -> str:

@@ -39,6 +39,17 @@ def mix(audio: np.ndarray, channels: int | None) -> np.ndarray:
     return out
 
 
+def mix_weighted(audio: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Weighted sums of channels: `(any, time) -> (channels, time)` float32. weights: `(channels, any)`."""
+    out = np.zeros((len(weights), audio.shape[1]), np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for row, sums in zip(weights, out, strict=True):
+            for weight, source in zip(row, audio, strict=True):
+                if weight:  # an unused channel may hold infinite samples
+                    sums += np.float32(weight) * source
+    return out
+
+
 def resample(audio: Tensor, from_rate: int, to_rate: int) -> Tensor:
     """Audio `(..., time)` resampled from `from_rate` to `to_rate` Hz with soxr (HQ); its length is round(time · to / from), at least 1."""
     import torch

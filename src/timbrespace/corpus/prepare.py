@@ -209,7 +209,8 @@ def _write_clips(results: Iterable[UnitResult], folder: Path, job: _Job) -> None
                 draft.left_out.append(_other_category(result.file))
             if result.reason:
                 draft.skipped.append({"file": result.file, "reason": result.reason})
-            draft.remarks += [{"file": result.file, "kind": one.kind, "text": one.text} for one in result.remarks]
+            remarks = [{"file": result.file, "kind": one.kind, "text": one.text} for one in result.remarks]
+            draft.remarks += [remark for remark in remarks if remark not in draft.remarks[-8:]]  # once for all units of a file
             done += result.last
             if job.progress is not None and result.last:
                 job.progress(done, job.total or done)

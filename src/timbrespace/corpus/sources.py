@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from timbrespace.audio.containers.base import Remark
-from timbrespace.audio.files import AudioInfo, probe, read_array, resample_array
+from timbrespace.audio.files import AudioInfo, probe, read_mixed, resample_array
 from timbrespace.audio.offset import remove_offset
 from timbrespace.audio.trim import SILENT_PEAK, make_clip
 from timbrespace.contracts import AudioFileError, TimbrespaceError
@@ -68,7 +68,7 @@ class PreparedClip:
 class UnitResult:
     """The clips of one unit, or the reason why there are none. `name` and `labels` are set for synthetic clips only.
 
-    remarks: of the file, with its last unit.
+    remarks: of the file, with its last unit, and of the mix of this unit.
     """
 
     file: str
@@ -126,7 +126,7 @@ def prepare_unit(unit: SourceUnit, clip_format: ClipFormat) -> UnitResult:
     if info is None:
         return UnitResult(unit.file, reason=unit.reason, last=unit.last)
     try:
-        audio, rate = read_array(unit.path, channels=clip_format.channels, start=unit.start, frames=unit.frames, info=info)
+        audio, rate, remark = read_mixed(unit.path, channels=clip_format.channels, start=unit.start, frames=unit.frames, info=info)
         clips = extract_clips(audio, rate, clip_format, offset_s=unit.start / rate, pitch=unit.pitch, compare=unit.compare)
     except TimbrespaceError as error:
         return UnitResult(unit.file, reason=reason_of(error, unit.path), last=unit.last)
@@ -134,7 +134,8 @@ def prepare_unit(unit: SourceUnit, clip_format: ClipFormat) -> UnitResult:
         return UnitResult(unit.file, reason="too long for the memory of this machine; cut it into shorter files", last=unit.last)
     if not clips:
         return UnitResult(unit.file, reason="all silence", last=unit.last)
-    return UnitResult(unit.file, clips, None, info.sample_rate, info.channels, last=unit.last, remarks=info.remarks if unit.last else ())
+    remarks = (info.remarks if unit.last else ()) + ((remark,) if remark else ())
+    return UnitResult(unit.file, clips, None, info.sample_rate, info.channels, last=unit.last, remarks=remarks)
 
 
 def extract_clips(

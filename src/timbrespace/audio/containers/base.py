@@ -16,7 +16,8 @@ _BLOCK = 1 << 20  # bytes read at once
 class Remark:
     """An oddity of a file that is nevertheless read.
 
-    kind: 'streamed' (the header has no length), 'extra' (the file contains more than its header says) or 'cut' (the end may be missing).
+    kind: 'streamed' (the header has no length), 'extra' (the file contains more than its header says), 'cut' (the end may be missing) or
+    'inverted' (channels cancel in mono).
     """
 
     kind: str

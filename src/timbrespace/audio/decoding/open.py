@@ -14,6 +14,7 @@ import soundfile
 
 from timbrespace.audio.containers.base import Header, Part, Remark
 from timbrespace.audio.containers.file_view import FileView
+from timbrespace.audio.speakers import Speakers, speakers_of, usual_speakers
 from timbrespace.contracts import AudioFileError
 
 CONVERT = "convert it to WAV or FLAC"
@@ -25,7 +26,7 @@ class AudioInfo:
     """Properties of a sound file before it is decoded: `sample_rate` in Hz, `frames` samples per channel.
 
     remarks: oddities of the file, see `containers.base.Remark`. parts: what libsndfile reads instead of the file; None: the file.
-    decoder: 'libsndfile' or 'PyAV'.
+    decoder: 'libsndfile' or 'PyAV'. speakers: of three to eight channels, see `audio.speakers`; None: unknown.
     """
 
     sample_rate: int
@@ -36,6 +37,7 @@ class AudioInfo:
     remarks: tuple[Remark, ...] = ()
     parts: tuple[Part, ...] | None = None
     decoder: str = "libsndfile"
+    speakers: Speakers | None = None
 
     @property
     def seconds(self) -> float:
@@ -57,14 +59,21 @@ def describe(path: Path, header: Header) -> AudioInfo:
     """Properties of a file according to its header and decoder. Raises AudioFileError, OSError, and the errors of soundfile."""
     if header.codec is not None:
         return _described_by_av(path, header)
+    speakers = None
     if header.parts is None:
         head = soundfile.info(_name(path))
+        if head.channels > 2:
+            with soundfile.SoundFile(_name(path)) as file:
+                speakers = speakers_of(file)
     else:
         with FileView(path, header.parts) as view:
             head = soundfile.info(view)
+        if head.channels > 2:
+            with FileView(path, header.parts) as view, soundfile.SoundFile(view) as file:
+                speakers = speakers_of(file)
     frames = head.frames if header.frames is None else min(head.frames, header.frames)
     name = header.format if header.parts is not None and header.format else head.format
-    return AudioInfo(head.samplerate, head.channels, frames, name, head.subtype, header.remarks, header.parts)
+    return AudioInfo(head.samplerate, head.channels, frames, name, head.subtype, header.remarks, header.parts, speakers=speakers)
 
 
 def _described_by_av(path: Path, header: Header) -> AudioInfo:
@@ -75,7 +84,7 @@ def _described_by_av(path: Path, header: Header) -> AudioInfo:
         rate, channels, frames, codec = measure(path)
     except ImportError:
         raise AudioFileError(f"{path}: {header.codec} needs another decoder; {INSTALL}") from None
-    return AudioInfo(rate, channels, frames, header.format, codec, header.remarks, decoder="PyAV")
+    return AudioInfo(rate, channels, frames, header.format, codec, header.remarks, decoder="PyAV", speakers=usual_speakers(channels))
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import numpy as np
 from timbrespace.audio.containers.base import Remark
 from timbrespace.audio.files import AudioInfo, probe, read_array
 from timbrespace.audio.offset import dc_offset, remove_offset
+from timbrespace.audio.speakers import ChannelEnergies, mix_weights
 from timbrespace.audio.trim import SILENT_PEAK, bounds
 from timbrespace.contracts import TimbrespaceError
 from timbrespace.corpus.fingerprint import fingerprint
@@ -19,7 +20,6 @@ from timbrespace.corpus.sources import reason_of
 _BLOCK_SECONDS = 60.0  # read at a time, so that memory does not grow with the length of a file
 _FULL_SCALE = 0.98
 _CLIPPED_RUN, _CLIPPED_SAMPLES = 3, 8  # equal samples in a row at the peak that are a run; samples in runs that are clipping
-_CANCELS = 1e-3  # a mono sum with less than this share of the channels' energy
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def examine_file(path: Path, file: str) -> FileReport:
 def _examine(path: Path, file: str, info: AudioInfo) -> FileReport:
     digest = hashlib.blake2b(f"{info.sample_rate} {info.channels}".encode(), digest_size=16)
     step = round(_BLOCK_SECONDS * info.sample_rate)
-    peak, clipped, lead, energy, mono_energy = 0.0, 0, 0.0, 0.0, 0.0
+    peak, clipped, lead, energies = 0.0, 0, 0.0, ChannelEnergies(info.channels)
     offset, print_ = 0.0, np.zeros(0, np.float32)
     for start in range(0, info.frames, step):
         audio, rate = read_array(path, start=start, frames=min(step, info.frames - start), info=info)
@@ -94,9 +94,7 @@ def _examine(path: Path, file: str, info: AudioInfo) -> FileReport:
         if block_peak >= _FULL_SCALE and block_peak >= peak:
             clipped += sum(_flat_samples(channel, high, low) for channel in audio)
         if info.channels > 1:
-            mono = audio.sum(axis=0, dtype=np.float32)
-            energy += float(np.vdot(audio, audio))
-            mono_energy += float(np.vdot(mono, mono)) / info.channels
+            energies.add(audio.T)
         if not len(print_) and block_peak >= SILENT_PEAK:
             offset = float(np.abs(dc_offset(audio, rate)).max())
             audio = remove_offset(audio, rate)
@@ -104,6 +102,8 @@ def _examine(path: Path, file: str, info: AudioInfo) -> FileReport:
             lead = start / rate + onset / rate
             print_ = fingerprint(audio[:, max(0, onset - rate // 1000) :], rate)
         peak = max(peak, block_peak)
+    mix = mix_weights(info.speakers, 1) if info.speakers else None
+    weights = np.full(info.channels, 1 / info.channels) if mix is None else mix[0]
     return FileReport(
         path,
         file,
@@ -112,7 +112,7 @@ def _examine(path: Path, file: str, info: AudioInfo) -> FileReport:
         clipped=clipped >= _CLIPPED_SAMPLES,
         offset=offset,
         lead_seconds=lead,
-        cancels=energy > 0 and mono_energy < _CANCELS * energy,
+        cancels=info.channels > 1 and energies.rescue(weights) is not None,
         digest=digest.digest(),
         fingerprint=print_,
     )

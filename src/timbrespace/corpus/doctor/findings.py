@@ -73,7 +73,7 @@ _CHECKS = (
         "advice",
         lambda one: one.cancels and not one.silent,
         "cancel when mixed to mono",
-        "prepare uses their loudest channel; invert the polarity of one channel, or prepare with --channels 2",
+        "nothing: prepare inverts one of two channels, and uses the loudest of more; --channels 2 keeps both as they are",
     ),
     _Check(
         "dull",
