@@ -2,7 +2,7 @@
 
 import sys
 
-from timbrespace.cli.main import main
+from timbrespace.cli.entry import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

@@ -25,7 +25,8 @@ _STALE_SECONDS = 3600.0  # a partial file older than this is from a killed run
 
 def disk_error(error: OSError, path: Path) -> TimbrespaceError:
     """The error for the user after an operating system error while writing `path`: it says what to do."""
-    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+    short_write = error.errno is None and "requested and" in str(error)  # what NumPy says where fewer bytes were written than wanted
+    if short_write or error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
         return TimbrespaceError(f"no room left on the disk while writing {path}; free some space or choose another disk with --out")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
         return TimbrespaceError(f"no permission to write {path}; choose another folder with --out")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -14,8 +15,10 @@ from collections.abc import Callable
 import pytest
 
 import timbrespace
+from timbrespace.cli import entry
 from timbrespace.cli import main as front
-from timbrespace.contracts import ConfigError
+from timbrespace.cli.common import text
+from timbrespace.contracts import ConfigError, TimbrespaceError
 
 
 @pytest.fixture
@@ -135,6 +138,84 @@ def test_a_reader_that_leaves_is_no_error() -> None:
     os.close(writer)
     assert result.returncode == 1
     assert result.stderr == ""
+
+
+_WITHOUT_STREAMS = """
+import os, sys
+from timbrespace.cli.main import main
+for name in sys.argv[1].split(","):
+    setattr(sys, name, None)
+code = main(sys.argv[2:])
+os._exit(code)
+"""
+
+
+@pytest.mark.parametrize("missing", ["stdout", "stderr", "stdin,stdout,stderr"])
+@pytest.mark.parametrize(("words", "code"), [(["presets"], 0), (["doctor", "no such folder"], 2)])
+def test_missing_streams_are_no_error(missing: str, words: list[str], code: int) -> None:
+    result = subprocess.run([sys.executable, "-c", _WITHOUT_STREAMS, missing, *words], capture_output=True, text=True, check=False)
+    assert result.returncode == code
+    assert "Traceback" not in result.stderr
+    assert "bug" not in result.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
+@pytest.mark.parametrize("redirection", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_error(redirection: str) -> None:
+    command = f'"{sys.executable}" -m timbrespace presets {redirection}'
+    result = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
+class Interrupting(types.ModuleType):
+    """A module during whose import Ctrl-C is pressed."""
+
+    def __getattr__(self, name: str) -> object:
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("moment", ["importing", "running"])
+def test_ctrl_c_outside_main_shows_no_traceback(moment: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(*arguments: object) -> int:
+        raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    if moment == "importing":
+        monkeypatch.setitem(sys.modules, "timbrespace.cli.main", Interrupting("timbrespace.cli.main"))
+    else:
+        monkeypatch.setattr(front, "main", interrupted)
+    try:
+        assert entry.run() == 130
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_a_decimal_comma_is_refused_with_the_number_as_it_is_written(verb: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
+    def trial(speed: float = 1.0) -> None: ...
+
+    verb(trial)
+    assert front.main(["try", "--speed", "0,3"]) == 2
+    assert "write 0.3 with a point" in capsys.readouterr().err
+
+
+def test_control_characters_of_an_error_are_not_sent_to_the_terminal(verb: Callable[..., None], capsys: pytest.CaptureFixture[str]) -> None:
+    verb(raising(TimbrespaceError("a\x1b[31m\x07b\u202e.wav: damaged")))
+    assert front.main(["try"]) == 2
+    assert capsys.readouterr().err == "error: a\\x1b[31m\\x07b\\u202e.wav: damaged\n"
+
+
+def test_commands_are_quoted_for_the_shell() -> None:
+    words = ["timbrespace", "train", "My $nare; rm", "it's", "plain.corpus"]
+    assert shlex.split(text.command_line(*words)) == words
+
+
+def test_long_lists_of_skipped_files_end_with_where_the_rest_is() -> None:
+    rows = [{"file": f"{i}\n.wav", "reason": "empty"} for i in range(30)]
+    lines = text.skipped_lines(rows, rest="--json lists all", most=20)
+    assert lines[0] == "skipped 0\\n.wav: empty"
+    assert lines[20:] == ["… and 10 more were skipped; --json lists all"]
 
 
 def test_help_is_light() -> None:

@@ -168,4 +168,7 @@ def test_a_recipe_excludes_other_sources(tmp_path: Path, tiny: Tiny, capsys: pyt
     arguments = ["generate", str(tiny.file), "--out", str(tmp_path / "out"), "--recipe", "x.json", "--rate", "48000", "--category", "kick"]
     assert main(arguments) == 2
     assert "--category, --rate cannot be given with --recipe" in capsys.readouterr().err
+    for words in (["-n", "16"], ["--seed", "0"], ["--level", "peak"], ["--temperature", "1.0"]):  # also where they repeat the default
+        assert main([*arguments[:6], *words]) == 2
+        assert f"{words[0]} cannot be given with --recipe" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

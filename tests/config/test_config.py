@@ -217,3 +217,9 @@ def test_building_takes_the_settings() -> None:
     with pytest.raises(ConfigError, match="coefficients is 40"):
         small = build_representation({"name": "bands", "bands": 8, "n_fft": 64, "hop": 32}, sample_rate=44_100, channels=1)
         build_model({**config.model, "steps": 2, "attack": 1}, representation=small, samples=40)
+
+
+@pytest.mark.parametrize("change", ["training.learning_rate=0,3", "model.dims=1,5", "training.kl=-0,3e-4"])
+def test_a_decimal_comma_is_refused_with_the_number_as_it_is_written(change: str) -> None:
+    with pytest.raises(ConfigError, match="decimal comma"):
+        load_preset("oneshot", changes=[change])

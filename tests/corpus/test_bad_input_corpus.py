@@ -321,3 +321,22 @@ def test_killed_between_the_two_renames(good, tmp_path):
     with pytest.raises(OutputExistsError):
         prepare(good, tmp_path / "c")
     assert Corpus.open(tmp_path / "c").fingerprint == fingerprint
+
+
+def test_a_source_that_vanishes_while_it_is_read_is_an_error(good, tmp_path):
+    def vanish(done, total):
+        shutil.rmtree(good, ignore_errors=True)
+
+    with pytest.raises(CorpusError, match="vanished while it was read"):
+        prepare(good, tmp_path / "c", workers=1, progress=vanish)
+    assert not (tmp_path / "c").exists()
+
+
+def test_large_sets_of_equal_files_are_named_briefly(tmp_path, capsys):
+    (tmp_path / "in").mkdir()
+    for i in range(40):
+        soundfile.write(tmp_path / "in" / f"{'k' * 60} {i}.wav", hit() if i else 0.5 * hit(), RATE)
+    assert main(["doctor", str(tmp_path / "in")]) == 0
+    out = capsys.readouterr().out
+    assert "k 10.wav = " in out or "k 1.wav = " in out
+    assert max(map(len, out.splitlines())) < 400

@@ -13,9 +13,11 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from types import FrameType
 
 from timbrespace import __version__
+from timbrespace.cli.common.text import decimal_comma_advice, printable
 from timbrespace.contracts import TimbrespaceError
 
 # verb -> (module:function, its line in `timbrespace --help`). A new verb is its file and one line here.
@@ -44,6 +46,7 @@ _NO_PERMISSION = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command line, by default the arguments of this process, and returns its exit code. Bad input raises no exception."""
+    _replace_missing_streams()
     _make_printing_safe()
     _let_threads_sleep()
     words = list(sys.argv[1:] if arguments is None else arguments)
@@ -52,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             code = _dispatch(words)
             sys.stdout.flush()  # a closed pipe is noticed here, not at interpreter exit
         except BaseException as error:
-            code = _explain(error)
+            code = _explain(error, words)
     return code
 
 
@@ -113,8 +116,11 @@ def _unknown_verb(word: str) -> str:
     return f"there is no {kind} '{word}'; {hint}The verbs are {', '.join(VERBS)} (`timbrespace --help`)."
 
 
-def _explain(error: BaseException) -> int:
-    """Prints the error message on stderr and returns the exit code; the traceback is printed only if DEBUG_VARIABLE is set."""
+def _explain(error: BaseException, words: Sequence[str] = ()) -> int:
+    """Prints the error message on stderr and returns the exit code; the traceback is printed only if DEBUG_VARIABLE is set.
+
+    words: the command line.
+    """
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 0 if error.code is None else 1
     if isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and error.errno == errno.EPIPE):
@@ -127,7 +133,7 @@ def _explain(error: BaseException) -> int:
     if isinstance(error, TimbrespaceError):
         return _say(f"error: {error}", 2)
     if hasattr(error, "format_message") and hasattr(error, "show"):  # Typer's own: an unknown option, a missing argument
-        return _say(_usage_error(error), 2)
+        return _say(_usage_error(error, words), 2)
     if isinstance(error, OSError):
         return _say(f"error: {_os_error(error)}", 2)
     if isinstance(error, MemoryError):
@@ -142,10 +148,11 @@ def _explain(error: BaseException) -> int:
     )
 
 
-def _usage_error(error: BaseException) -> str:
+def _usage_error(error: BaseException, words: Sequence[str]) -> str:
     context = getattr(error, "ctx", None)
     command = f"; see `{context.command_path} --help`" if context is not None else ""
-    return f"error: {error.format_message().strip().rstrip('.')}{command}"  # type: ignore[attr-defined]
+    message = error.format_message().strip().rstrip(".")  # type: ignore[attr-defined]
+    return f"error: {message}{decimal_comma_advice(words)}{command}"
 
 
 def _os_error(error: OSError) -> str:
@@ -159,7 +166,7 @@ def _os_error(error: OSError) -> str:
 
 def _say(message: str, code: int) -> int:
     with contextlib.suppress(OSError, ValueError):
-        print(message, file=sys.stderr, flush=True)
+        print("\n".join(printable(line) for line in message.split("\n")), file=sys.stderr, flush=True)
     return code
 
 
@@ -177,6 +184,14 @@ def _let_threads_sleep() -> None:
     By default they spin, and any other busy program on the machine then slows small matrix products tenfold (LOG.md, 2026-11-21).
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def _replace_missing_streams() -> None:
+    """Gives standard streams that are missing or closed a null device: cron, services and windowed Python may have none."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None or stream.closed:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115  # until the process ends
 
 
 def _make_printing_safe() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ def load_preset(name: str | Path = "oneshot", *, changes: Iterable[str] = (), **
         key, equals, value = change.partition("=")
         if not equals or not key.strip():
             raise ConfigError(f"{change!r} is not key=value; for instance model.dims=16")
-        _set(content, modern_key(key.strip().split(".")), _parse(value, where=change), whole=key.strip())
+        _set(content, modern_key(key.strip().split(".")), parse_value(value, where=change), whole=key.strip())
     for key, value in training.items():
         if value is not None:
             _set(content, ["training", key], value, whole=f"training.{key}")
@@ -71,7 +72,10 @@ def read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
-def _parse(value: str, *, where: str) -> Any:
+def parse_value(value: str, *, where: str) -> Any:
+    """The value of `KEY=VALUE` as YAML reads it. where: the whole text, for the error. Raises ConfigError, also for a decimal comma."""
+    if re.fullmatch(r"\s*[+-]?\d+,\d+(e[+-]?\d+)?\s*", value, re.IGNORECASE):
+        raise ConfigError(f"{where[:60]!r} has a decimal comma; write {value.strip().replace(',', '.')} with a point")
     try:
         return yaml.safe_load(value)
     except (yaml.YAMLError, ValueError, RecursionError):

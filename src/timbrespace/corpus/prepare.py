@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,6 +28,7 @@ from timbrespace.corpus.synthetic.registry import SYNTHETIC_PREFIX, recipe_of
 from timbrespace.corpus.synthetic_source import synthetic_units
 from timbrespace.corpus.writer import ArrayWriter, check_output, new_folder
 from timbrespace.parallel import ordered_map
+from timbrespace.paths import is_folder
 
 STFT_SIZE, STFT_HOP = 1024, 256  # samples; of the optional stored STFT
 Progress = Callable[[int, int], None]
@@ -82,6 +84,8 @@ def prepare(
     with new_folder(out, force=force) as partial_out:
         _write_clips(results, partial_out, job)
         draft = job.draft
+        if folder is not None:
+            _check_still_there(folder, job)
         job.filter.check_seen(source)
         if not draft.clips:
             reasons = "; ".join(f"{row['file']}: {row['reason']}" for row in draft.skipped[:3])
@@ -119,6 +123,7 @@ class _Job:
     total: int = 0
     layout: str = "folder"
     name_votes: list[NameVote] = field(default_factory=list)
+    files: dict[str, Path] = field(default_factory=dict)  # relative name -> path
 
 
 def _synthetic_results(
@@ -156,7 +161,7 @@ def _folder_results(
     if job.filter.only:
         kept = {file for _, file in accepted}
         draft.left_out += [_other_category(file) for _, file in files if file not in kept]
-    job.total = len(accepted)
+    job.total, job.files = len(accepted), {file: path for path, file in accepted}
     units = folder_units(
         accepted,
         job.clip_format,
@@ -164,6 +169,13 @@ def _folder_results(
         compare=lambda file: compare or labels[file].group is None,
     )
     return ordered_map(partial(prepare_unit, clip_format=job.clip_format), units, workers=workers)
+
+
+def _check_still_there(folder: Path, job: _Job) -> None:
+    """Raises CorpusError if the folder, or more than half of its files, vanished while they were read: a corpus would be a part of it."""
+    gone = [row["file"] for row in job.draft.skipped if row["file"] in job.files and not os.path.lexists(job.files[row["file"]])]
+    if not is_folder(folder) or len(gone) > len(job.files) / 2:
+        raise CorpusError(f"{folder} vanished while it was read; check that its drive is connected, and start again")
 
 
 def _needs_pitch(file: str, labels: FileLabels, tables: CorpusLabels) -> bool:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from timbrespace.config.aliases import REPRESENTATIONS as OLD_NAMES
 from timbrespace.config.build import build_representation
+from timbrespace.config.presets import parse_value
 from timbrespace.contracts import ConfigError
 from timbrespace.representation.registry import REPRESENTATIONS
 
@@ -28,10 +27,7 @@ def parse_settings(name: str | None, changes: Sequence[str] | None) -> dict[str,
         key = key.removeprefix("representation.")
         if not equals or not key or key == "name":
             raise ConfigError(f"--set is {change[:60]!r}, it must be KEY=VALUE; for instance --set bands=64")
-        try:
-            settings[key] = yaml.safe_load(value)
-        except (yaml.YAMLError, ValueError, RecursionError):
-            raise ConfigError(f"the value of --set {change[:60]!r} is not valid YAML; write for instance --set bands=64") from None
+        settings[key] = parse_value(value, where=f"--set {change}")
     return settings
 
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from timbrespace.corpus.doctor.report import Report
 
-_LISTED = 12  # skipped files and categories shown on screen; --json has all
+_LISTED = 12  # notes and categories shown on screen; --json has all
+_LONGEST = 200  # letters of a name on screen
 
 
 def doctor(
@@ -51,10 +52,11 @@ def _print(report: Report, console: Console) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from timbrespace.cli.common.text import printable, skipped_lines
+
     lengths = report.lengths
-    console.print(
-        f"[bold]{escape(report.folder)}[/bold]: {report.files} sound files, {report.usable} usable, {report.total_seconds:.0f} s in all"
-    )
+    counts = f"{report.files} sound files, {report.usable} usable, {report.total_seconds:.0f} s in all"
+    console.print(f"[bold]{escape(printable(report.folder))}[/bold]: {counts}")
     table = Table.grid(padding=(0, 2))
     if lengths:
         line = (
@@ -77,16 +79,14 @@ def _print(report: Report, console: Console) -> None:
     console.print(table)
     colours = {"problem": "red", "advice": "yellow", "note": "cyan"}
     for finding in report.findings:
-        first = f" [dim]({escape(finding.files[0])}{' …' if finding.count > 1 else ''})[/dim]" if finding.files else ""
+        first = f" [dim]({escape(_shown(finding.files[0]))}{' …' if finding.count > 1 else ''})[/dim]" if finding.files else ""
         console.print(f"[{colours[finding.level]}]{finding.level:8}[/]{finding.count:6} {escape(finding.what)}{first}")
         console.print(f"{'':15}→ {escape(finding.do)}")
-    for row in report.unreadable[:_LISTED]:
-        console.print(f"[red]skipped[/red] {escape(row['file'])}: {escape(row['reason'])}", soft_wrap=True)
-    if len(report.unreadable) > _LISTED:
-        console.print(f"… and {len(report.unreadable) - _LISTED} more; --json lists all")
+    for line in skipped_lines(report.unreadable, rest="--json lists all"):
+        console.print(escape(line), style="red", soft_wrap=True)
     oddities = [row for row in report.remarks if row["kind"] != "streamed"]
     for row in oddities[:_LISTED]:
-        console.print(f"[yellow]note[/yellow] {escape(row['file'])}: {escape(row['text'])}", soft_wrap=True)
+        console.print(f"[yellow]note[/yellow] {escape(printable(row['file']))}: {escape(printable(row['text']))}", soft_wrap=True)
     if len(oddities) > _LISTED:
         console.print(f"… and {len(oddities) - _LISTED} more; --json lists all")
     console.print(
@@ -98,4 +98,13 @@ def _print(report: Report, console: Console) -> None:
 def _line(counts: dict[str, int]) -> str:
     from rich.markup import escape
 
-    return ", ".join(f"{escape(name)} {count}" for name, count in counts.items())
+    from timbrespace.cli.common.text import printable
+
+    return ", ".join(f"{escape(printable(name))} {count}" for name, count in counts.items())
+
+
+def _shown(names: str) -> str:
+    """The first name of a finding, at most 200 letters: it may be a set of thousands of equal files."""
+    from timbrespace.cli.common.text import printable
+
+    return printable(names if len(names) <= _LONGEST else f"{names[:_LONGEST]}…")

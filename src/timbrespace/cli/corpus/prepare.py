@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from timbrespace.corpus.corpus import Corpus
 
-_LISTED = 20  # skipped files shown on screen; all are in skipped.jsonl and in --json
+_LISTED = 20  # notes shown on screen; all are in remarks.jsonl and in --json
 
 
 def prepare(
@@ -103,6 +103,8 @@ def _print(corpus: Corpus, skipped: list[dict[str, str]], took: float) -> None:
     from rich.console import Console
     from rich.markup import escape
 
+    from timbrespace.cli.common.text import command_line, printable, skipped_lines
+
     console, head = Console(highlight=False, soft_wrap=True), corpus.head
     splits = ", ".join(f"{count} {name}" for name, count in head["splits"].items())
     console.print(f"[bold]{len(corpus)} clips[/bold] ({splits}), {corpus.sample_rate} Hz, {corpus.channels} channel(s), in {took:.1f} s")
@@ -117,22 +119,22 @@ def _print(corpus: Corpus, skipped: list[dict[str, str]], took: float) -> None:
         console.print(escape(vote["text"]))
     if head["left_out"]:
         console.print(f"left out by the selection: {head['left_out']}, listed in {escape(str(corpus.path / 'left_out.jsonl'))}")
-    for row in skipped[:_LISTED]:
-        console.print(f"[yellow]skipped[/yellow] {escape(row['file'])}: {escape(row['reason'])}")
-    if len(skipped) > _LISTED:
-        console.print(f"… and {len(skipped) - _LISTED} more, all in {escape(str(corpus.path / 'skipped.jsonl'))}")
+    for line in skipped_lines(skipped, rest=f"all are in {corpus.path / 'skipped.jsonl'}"):
+        console.print(escape(line), style="yellow")
     oddities = [row for row in corpus.remarks() if row["kind"] != "streamed"]
     for row in oddities[:_LISTED]:
-        console.print(f"[yellow]note[/yellow] {escape(row['file'])}: {escape(row['text'])}")
+        console.print(f"[yellow]note[/yellow] {escape(printable(row['file']))}: {escape(printable(row['text']))}")
     if len(oddities) > _LISTED:
         console.print(f"… and {len(oddities) - _LISTED} more, all in {escape(str(corpus.path / 'remarks.jsonl'))}")
-    console.print(f"Next: timbrespace train {escape(str(corpus.path))} --out instrument.safetensors")
+    console.print(escape(f"Next: {command_line('timbrespace', 'train', corpus.path, '--out', 'instrument.safetensors')}"))
 
 
 def _counts(counts: dict[str, Any]) -> str:
     """'kick 5, snare 3', the most frequent first; thirty at most."""
     from rich.markup import escape
 
+    from timbrespace.cli.common.text import printable
+
     rows = sorted(counts.items(), key=lambda row: -row[1])
     more = f", {len(rows) - 30} more" if len(rows) > 30 else ""
-    return (", ".join(f"{escape(name)} {count}" for name, count in rows[:30]) or "none") + more
+    return (", ".join(f"{escape(printable(name))} {count}" for name, count in rows[:30]) or "none") + more

@@ -7,6 +7,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from timbrespace.cli.common.corpus import print_json
+from timbrespace.cli.common.text import printable, skipped_lines
 from timbrespace.contracts import TimbrespaceError
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def print_clips(
         _print_skipped(skipped)
         for row in rows[:_LISTED]:
             shape = " × ".join(map(str, row["shape"]))
-            print(f"{row['name']}  {row['seconds']:.2f} s  {shape}{_errors(row) if outputs.roundtrip else ''}")
+            print(f"{printable(row['name'])}  {row['seconds']:.2f} s  {shape}{_errors(row) if outputs.roundtrip else ''}")
         if len(rows) > _LISTED:
             print(f"… and {len(rows) - _LISTED} more")
         if outputs.roundtrip and len(rows) > 1:
@@ -82,10 +83,8 @@ def print_decoded(written: list[dict[str, Any]], skipped: list[dict[str, str]], 
 
 def _print_skipped(skipped: list[dict[str, str]]) -> None:
     """Prints a line per file that was left out."""
-    for row in skipped[:_LISTED]:
-        print(f"skipped {row['file']}: {row['reason']}")
-    if len(skipped) > _LISTED:
-        print(f"… and {len(skipped) - _LISTED} more were skipped; --json prints all")
+    for line in skipped_lines(skipped, rest="--json prints all"):
+        print(line)
 
 
 def _errors(row: dict[str, Any]) -> str:

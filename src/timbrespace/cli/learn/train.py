@@ -11,6 +11,7 @@ from timbrespace.cli.common.options import Force, Json
 from timbrespace.cli.learn.options import Changes, Channels, Device, Epochs, Minutes, Precision, Preset, Source, TrainingSeed
 
 if TYPE_CHECKING:
+    from timbrespace.corpus.corpus import Corpus
     from timbrespace.synthesis.instrument import Instrument
     from timbrespace.training.options import TrainOptions
 
@@ -65,6 +66,7 @@ def train(
 def _train(source: str, out: Path, options: TrainOptions, *, page: Path | None, json: bool) -> None:
     """Trains, and prints the card; of several processes only the first one prints."""
     import time
+    from dataclasses import replace
 
     from timbrespace.cli.common.page import TrainingPage
     from timbrespace.cli.learn.progress import showing_progress
@@ -73,32 +75,51 @@ def _train(source: str, out: Path, options: TrainOptions, *, page: Path | None, 
     from timbrespace.training.train import train as run
 
     page_writer = None if page is None else TrainingPage(page, force=options.force)
+    skipped: list[dict[str, str]] = []
     start = time.perf_counter()
     with showing_progress(quiet=json or not is_first()) as show:
         callbacks = TrainingCallbacks(on_progress=show) if page_writer is None else page_writer.callbacks(show)
-        instrument = run(source, out, options, callbacks=callbacks)
+        write_page = callbacks.on_finish
+
+        def on_finish(instrument: Instrument, corpus: Corpus) -> None:
+            skipped.extend(corpus.skipped())  # the corpus may be in the working folder, which is deleted next
+            write_page(instrument, corpus)
+
+        instrument = run(source, out, options, callbacks=replace(callbacks, on_finish=on_finish))
     if is_first():
-        _print_result(instrument, out, seconds=time.perf_counter() - start, json=json)
+        _print_result(instrument, out, skipped, seconds=time.perf_counter() - start, json=json)
 
 
-def _print_result(instrument: Instrument, out: Path, *, seconds: float, json: bool) -> None:
-    """Prints the card and the next command."""
+def _print_result(instrument: Instrument, out: Path, skipped: list[dict[str, str]], *, seconds: float, json: bool) -> None:
+    """Prints the card, the files that were passed over, and the next command."""
     from timbrespace.cli.common.corpus import print_json
+    from timbrespace.cli.common.text import command_line, printable, skipped_lines
     from timbrespace.cli.report.info import card_lines
 
     megabytes = out.stat().st_size / 1e6
     if json:
-        print_json({"instrument": str(out), "file_mb": round(megabytes, 2), "seconds": round(seconds, 1), "card": instrument.card})
+        print_json(
+            {
+                "instrument": str(out),
+                "file_mb": round(megabytes, 2),
+                "seconds": round(seconds, 1),
+                "card": instrument.card,
+                "skipped": skipped,
+            }
+        )
         return
     print("\n".join(card_lines(instrument.card)))
-    print(f"{out} ({megabytes:.1f} MB) in {seconds:.0f} s")
-    print(f"Next: timbrespace generate {out} -n 32 --out new")
+    for line in skipped_lines(skipped, rest="`timbrespace doctor FOLDER --json` lists all"):
+        print(line)
+    print(f"{printable(out)} ({megabytes:.1f} MB) in {seconds:.0f} s")
+    print(f"Next: {command_line('timbrespace', 'generate', out, '-n', 32, '--out', 'new')}")
 
 
 def _find_lr(source: str, out: Path | None, options: TrainOptions, *, json: bool) -> None:
     """Runs the learning-rate range test, prints its table, and draws the curve if there is a path for it."""
     from timbrespace.atomic import check_absent
     from timbrespace.cli.common.corpus import print_json
+    from timbrespace.cli.common.text import command_line
     from timbrespace.cli.learn.progress import showing_progress
     from timbrespace.tuning.learning_rate import draw, find_lr
 
@@ -116,4 +137,6 @@ def _find_lr(source: str, out: Path | None, options: TrainOptions, *, json: bool
     if picture is not None:
         print(picture)
     if curve.steepest is not None:
-        print(f"Next: timbrespace train {source} --set training.learning_rate={curve.steepest:.2g} --out X.safetensors")
+        preset = [] if options.preset == "oneshot" else ["--preset", options.preset]
+        change = f"training.learning_rate={curve.steepest:.2g}"
+        print(f"Next: {command_line('timbrespace', 'train', source, *preset, '--set', change, '--out', 'X.safetensors')}")

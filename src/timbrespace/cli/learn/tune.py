@@ -47,6 +47,7 @@ def tune(
     import sys
 
     from timbrespace.cli.common.corpus import print_json
+    from timbrespace.cli.common.text import command_line
     from timbrespace.parallel import keep_freed_memory
     from timbrespace.training.options import TrainOptions
     from timbrespace.tuning.options import TuneOptions
@@ -68,4 +69,4 @@ def tune(
     print("\n".join(result.lines))
     print("written: " + ", ".join(str(path) for path in result.files))
     if result.best is not None:
-        print(f"Next: timbrespace train {source} --preset {result.best} --out X.safetensors")
+        print(f"Next: {command_line('timbrespace', 'train', source, '--preset', result.best, '--out', 'X.safetensors')}")

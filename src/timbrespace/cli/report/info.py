@@ -31,6 +31,7 @@ def info(
     """Show an instrument: corpus, training, reconstruction beside control rows, categories; or strip it for sharing."""
     from timbrespace.cli.common.corpus import print_json
     from timbrespace.cli.common.options import check_not_inputs
+    from timbrespace.cli.common.text import printable
     from timbrespace.synthesis.instrument import Instrument
 
     opened = Instrument.load(instrument)
@@ -58,11 +59,11 @@ def info(
         return
     for name, value in summary.items():
         if name != "settings":
-            print(f"{name.replace('_', ' '):<22}{', '.join(map(str, value)) if isinstance(value, list) else value}")
+            print(f"{name.replace('_', ' '):<22}{printable(', '.join(map(str, value)) if isinstance(value, list) else value)}")
     for line in card_lines(opened.card):
-        print(line)
+        print(printable(line))
     if sounds and clips:
-        print("\n".join(clips.names))
+        print("\n".join(map(printable, clips.names)))
 
 
 def card_lines(card: dict[str, Any]) -> list[str]:

@@ -120,6 +120,7 @@ def _write_extras(sounds: list[Sound], paths: Sequence[Path], options: BatchOpti
 def _print_sounds(sounds: Sequence[Sound], paths: Sequence[Path], *, as_json: bool, extras: dict[str, str]) -> None:
     """Prints one line a sound, copies of training sounds marked, then the extras; or all of it as JSON."""
     from timbrespace.cli.common.corpus import print_json
+    from timbrespace.cli.common.text import printable
 
     if as_json:
         rows: list[dict[str, Any]] = [
@@ -130,9 +131,9 @@ def _print_sounds(sounds: Sequence[Sound], paths: Sequence[Path], *, as_json: bo
         print_json({"sounds": rows, **extras})
         return
     for sound, path in zip(sounds, paths, strict=True):
-        novelty = "" if sound.novelty is None else f"  novelty {sound.novelty:.2f}  nearest {sound.nearest}"
-        print(f"{path}  {sound.seconds:.2f} s{novelty}{'  COPY' if sound.is_copy else ''}")
+        novelty = "" if sound.novelty is None else f"  novelty {sound.novelty:.2f}  nearest {printable(sound.nearest)}"
+        print(f"{printable(path)}  {sound.seconds:.2f} s{novelty}{'  COPY' if sound.is_copy else ''}")
     copies = sum(sound.is_copy for sound in sounds)
     print(f"{len(sounds)} sounds" + (f", {copies} of them copies of a training sound (marked)" if copies else ""))
     for label, value in extras.items():
-        print(f"{label}: {value}")
+        print(f"{label}: {printable(value)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,6 +15,10 @@ from timbrespace.cli.sounds.batch import BatchOptions, write_batch
 if TYPE_CHECKING:
     from timbrespace.synthesis.instrument import Instrument
     from timbrespace.synthesis.sound import Sound
+
+
+_IN_RECIPE = {"near": "--near", "category": "--category", "pitch": "--pitch", "condition": "--condition", "rate": "--rate"}
+_IN_RECIPE |= {"seconds": "--seconds", "count": "-n", "seed": "--seed", "level": "--level", "temperature": "--temperature"}
 
 
 @expand_option_groups
@@ -37,19 +42,11 @@ def generate(
     seed: Seed = 0,
     *,
     options: BatchOptions,
+    context: typer.Context,
 ) -> None:
     """Make new sounds that belong to the family the instrument learned, each with its recipe and its nearest training sound."""
     if recipe is not None:
-        _refuse_beside_recipe(
-            {
-                "--near": near,
-                "--category": category,
-                "--pitch": pitch,
-                "--condition": condition,
-                "--rate": options.rate,
-                "--seconds": seconds,
-            }
-        )
+        _refuse_beside_recipe(context)
     conditions = _conditions(condition or [])
 
     def make(opened: Instrument, **render: Any) -> list[Sound]:
@@ -63,11 +60,11 @@ def generate(
     write_batch(options, instrument, make, task="generating", inputs=[path for path in (near, recipe) if path])
 
 
-def _refuse_beside_recipe(options: dict[str, object]) -> None:
-    """Raises ConfigError for options that a recipe holds itself."""
+def _refuse_beside_recipe(context: typer.Context) -> None:
+    """Raises ConfigError for options on the command line whose values a recipe holds itself, also if they repeat the default."""
     from timbrespace.contracts import ConfigError
 
-    given = [name for name, value in options.items() if value is not None]
+    given = [option for name, option in _IN_RECIPE.items() if getattr(context.get_parameter_source(name), "name", "DEFAULT") != "DEFAULT"]
     if given:
         raise ConfigError(f"{', '.join(given)} cannot be given with --recipe, which holds these values; leave one of them out")
 
@@ -81,6 +78,8 @@ def _conditions(pairs: list[str]) -> dict[str, str | float]:
         name, equals, value = (part.strip() for part in pair.partition("="))
         if not equals or not name or not value:
             raise ConfigError(f"--condition {pair!r} is not NAME=VALUE; for instance category=kick; `info` lists the conditions")
+        if re.fullmatch(r"[+-]?\d+,\d+", value):
+            raise ConfigError(f"--condition {pair!r} has a decimal comma; write {name}={value.replace(',', '.')} with a point")
         if name in conditions:
             raise ConfigError(f"--condition {name} is given twice; give it once")
         conditions[name] = value

@@ -24,6 +24,7 @@ def reconstruct(
     from timbrespace.audio.files import write
     from timbrespace.cli.common.corpus import print_json, progress_bar
     from timbrespace.cli.common.options import check_not_inputs, check_outputs, open_instrument
+    from timbrespace.cli.common.text import skipped_lines
     from timbrespace.contracts import TimbrespaceError
     from timbrespace.outputs import output_paths
 
@@ -61,8 +62,8 @@ def reconstruct(
     if json:
         print_json({"written": written, "skipped": skipped, "longer_than_the_model": cut, "longest_seconds": longest})
     else:
-        for row in skipped:
-            print(f"skipped {row['file']}: {row['reason']}")
+        for line in skipped_lines(skipped, rest="--json lists all"):
+            print(line)
         if cut and longest is not None:
             print(f"{len(cut)} files are longer than the {longest:.2f} s that this model encodes; silence follows")
         print(f"{len(written)} sounds in {out}")

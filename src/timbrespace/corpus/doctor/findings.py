@@ -15,7 +15,7 @@ _QUIET_PEAK = 10 ** (-30 / 20)
 _LEAD_SECONDS = 0.05
 _DULL_RATE = 32_000  # Hz
 _FEW_FILES, _FEW_IN_CATEGORY = 8, 3
-_SHOWN = 20  # file names kept with a finding
+_SHOWN, _SHOWN_OF_SET = 20, 4  # file names kept with a finding, and of a set of equal files
 
 
 class _Check(NamedTuple):
@@ -141,7 +141,12 @@ def _duplicates(kind: Literal["exact", "near"], sets: list[list[str]], what: str
         return []
     extra = sum(len(files) - 1 for files in sets)
     level: Literal["advice", "note"] = "advice" if kind == "exact" else "note"
-    return [Finding(level, kind, extra, f"{what} ({len(sets)} sets)", do, [" = ".join(files) for files in sets[:_SHOWN]])]
+    return [Finding(level, kind, extra, f"{what} ({len(sets)} sets)", do, [_joined(files) for files in sets[:_SHOWN]])]
+
+
+def _joined(files: list[str]) -> str:
+    """'a.wav = b.wav'; of a large set the first files and the number of all: the report lists the sets whole elsewhere."""
+    return " = ".join(files[:_SHOWN_OF_SET]) + (f" = … ({len(files)} files)" if len(files) > _SHOWN_OF_SET else "")
 
 
 def _pitch_names(report: Report) -> list[Finding]:

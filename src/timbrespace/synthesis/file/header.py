@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from timbrespace.contracts import InstrumentFileError
-from timbrespace.synthesis.file.layout import FORMAT, KEY, LARGEST_FILE, VERSION
+from timbrespace.synthesis.file.layout import CHECKSUM, FORMAT, KEY, LARGEST_FILE, VERSION
 
 
 def read_header(path: Path) -> dict[str, Any]:
@@ -43,9 +45,31 @@ def parse_header(path: Path, data: bytes) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, RecursionError):
         raise InstrumentFileError(f"{path} is not a timbrespace instrument; give a file made by `timbrespace train`") from None
     version = header.get("version")
+    if isinstance(version, int) and not isinstance(version, bool) and version > VERSION:
+        raise InstrumentFileError(
+            f"{path} was made by a newer version of timbrespace (instrument version {version!r:.40}, this release reads {VERSION}); "
+            "update timbrespace: pip install --upgrade timbrespace"
+        )
     if version != VERSION or isinstance(version, bool):
         raise InstrumentFileError(f"{path} is of instrument version {version!r:.40}, this release reads {VERSION}; train it again")
     return dict(header)
+
+
+def checksum_of(header: Mapping[str, Any], data: bytes) -> str:
+    """The checksum of an instrument file: of its JSON header without the key "checksum", and of the bytes of all tensors.
+
+    data: the bytes of the file, or of the same tensors with other metadata.
+    """
+    rest = {name: value for name, value in header.items() if name != CHECKSUM}
+    digest = hashlib.blake2b(json.dumps(rest).encode(), digest_size=16)
+    digest.update(memoryview(data)[8 + int.from_bytes(data[:8], "little") :])
+    return digest.hexdigest()
+
+
+def check_checksum(header: Mapping[str, Any], data: bytes) -> None:
+    """Raises InstrumentFileError if the file is not what was written. Files of earlier versions have no checksum."""
+    if CHECKSUM in header and header[CHECKSUM] != checksum_of(header, data):
+        raise InstrumentFileError("its checksum does not fit: some bytes have changed since it was written; copy it again from a backup")
 
 
 def is_plain(value: Any, *, depth: int = 16) -> bool:

@@ -20,7 +20,7 @@ from timbrespace.model.base import Model
 from timbrespace.representation.base import Representation
 from timbrespace.representation.normalisation import Normalised
 from timbrespace.synthesis.file.contents import InstrumentContents, TrainingClips
-from timbrespace.synthesis.file.header import integer_in, is_plain, labels_in, parse_header, read_bytes
+from timbrespace.synthesis.file.header import check_checksum, integer_in, is_plain, labels_in, parse_header, read_bytes
 from timbrespace.synthesis.file.layout import (
     CLIPS,
     EMBEDDING_FEATURES,
@@ -45,7 +45,9 @@ def read_instrument(path: Path) -> InstrumentContents:
         raise InstrumentFileError(f"{path} is damaged or not an instrument file ({error}); train it again or copy it again") from None
     header = parse_header(path, data)
     try:
-        return _contents(header, tensors)
+        contents = _contents(header, tensors)
+        check_checksum(header, data)  # last: a fault with a name is better advice
+        return contents
     except TimbrespaceError as error:
         raise InstrumentFileError(f"{path}: {error}") from None
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError, OverflowError, RecursionError) as error:

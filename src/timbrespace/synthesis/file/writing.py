@@ -12,14 +12,28 @@ from torch import Tensor
 from timbrespace.atomic import write_bytes
 from timbrespace.representation.normalisation import Normalised
 from timbrespace.synthesis.file.contents import InstrumentContents
-from timbrespace.synthesis.file.layout import CLIPS, FORMAT, HALF_PRECISION, KEY, MODEL, NORMALISATION, SPACE, TRAJECTORIES, VERSION
+from timbrespace.synthesis.file.header import checksum_of
+from timbrespace.synthesis.file.layout import (
+    CHECKSUM,
+    CLIPS,
+    FORMAT,
+    HALF_PRECISION,
+    KEY,
+    MODEL,
+    NORMALISATION,
+    SPACE,
+    TRAJECTORIES,
+    VERSION,
+)
 
 
 def write_instrument(contents: InstrumentContents, path: Path, *, force: bool = False) -> None:
     """Writes the file, whole or not at all. Raises OutputExistsError, TimbrespaceError."""
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _tensors(contents).items()}
-    header = json.dumps(_header(contents), ensure_ascii=False, allow_nan=False)
-    write_bytes(path, save_tensors(tensors, metadata={KEY: header}), force=force)
+    header = _header(contents)
+    header[CHECKSUM] = checksum_of(json.loads(json.dumps(header, allow_nan=False)), save_tensors(tensors))  # as it will be read
+    text = json.dumps(header, ensure_ascii=False, allow_nan=False)
+    write_bytes(path, save_tensors(tensors, metadata={KEY: text}), force=force)
 
 
 def _tensors(contents: InstrumentContents) -> dict[str, Tensor]:

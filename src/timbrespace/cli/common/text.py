@@ -1,0 +1,45 @@
+"""Text for the terminal: names without control characters, commands for the shell, lists of skipped files."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import unicodedata
+from collections.abc import Mapping, Sequence
+
+_LISTED = 20  # lines on screen
+_DIRECTIONS = frozenset("\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+def printable(text: object) -> str:
+    """The text with control characters, and characters that change the direction of writing, as escapes such as \\x1b."""
+    return "".join(
+        letter.encode("unicode_escape").decode() if unicodedata.category(letter) == "Cc" or letter in _DIRECTIONS else letter
+        for letter in str(text)
+    )
+
+
+def command_line(*words: object) -> str:
+    """A command as one line for a shell: words with spaces or other special characters are quoted."""
+    return printable(" ".join(shlex.quote(str(word)) for word in words))
+
+
+def skipped_lines(rows: Sequence[Mapping[str, str]], *, rest: str, most: int = _LISTED) -> list[str]:
+    """A line for each file that was passed over, 'skipped FILE: REASON'; after `most` of them a line that says where the `rest` is."""
+    lines = [f"skipped {printable(row['file'])}: {printable(row['reason'])}" for row in rows[:most]]
+    return lines + ([f"… and {len(rows) - most} more were skipped; {rest}"] if len(rows) > most else [])
+
+
+def shortened_list(names: Sequence[str], *, most: int = 3, width: int = 60) -> str:
+    """'a, b, c … (40 in all)': at most `most` names, each at most `width` letters."""
+    shown = ", ".join(name if len(name) <= width else f"{name[: width - 1]}…" for name in map(printable, names[:most]))
+    return shown + (f" … ({len(names)} in all)" if len(names) > most else "")
+
+
+def decimal_comma_advice(words: Sequence[str]) -> str:
+    """'; write 0.3 with a point, not 0,3' if a word of the command line is a number with a decimal comma, else nothing."""
+    for word in words:
+        number = re.fullmatch(r"(?:--[\w-]+=)?([+-]?\d+),(\d+)", word)
+        if number:
+            return f"; write {number[1]}.{number[2]} with a point, not {number[1]},{number[2]}"
+    return ""
