@@ -266,3 +266,10 @@ def test_a_full_disk_is_told_in_one_sentence(tmp_path):
         temporary.write_bytes(b"half")
         raise OSError(28, "No space left on device")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), OSError("1024 requested and 96 written")])
+def test_a_full_disk_is_named_also_where_numpy_hides_it(error, tmp_path):
+    with pytest.raises(TimbrespaceError, match="no room left on the disk"), atomic.replacing(tmp_path / "x.npy"):
+        raise error
+    assert not list(tmp_path.iterdir())
