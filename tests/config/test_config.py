@@ -14,8 +14,8 @@ from timbrespace.config.presets import load_preset, presets
 from timbrespace.config.schema import Training
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
-from timbrespace.training import train as training
 from timbrespace.training.losses import total
+from timbrespace.training.options import TrainOptions
 from tiny import SMALL, Tiny, fix_plan
 
 BOMB = "description: x\na0: &a0 [lol, lol, lol, lol, lol, lol, lol, lol, lol]\n" + "".join(
@@ -81,9 +81,9 @@ def test_minutes_given_count_over_a_presets_epochs(tmp_path: Path) -> None:
     asked = load_preset(preset, minutes=0.5).training
     assert (asked.minutes, asked.epochs) == (0.5, None)
     assert load_preset(preset, epochs=3).training.epochs == 3
-    by_hand = training._config(load_preset(preset), (), minutes=0.5, epochs=None).training
+    by_hand = TrainOptions(preset=load_preset(preset), minutes=0.5).config().training
     assert (by_hand.minutes, by_hand.epochs) == (0.5, None)
-    assert training._config(load_preset(preset), (), minutes=None, epochs=None).training.epochs == 250
+    assert TrainOptions(preset=load_preset(preset)).config().training.epochs == 250
 
 
 @pytest.mark.parametrize(

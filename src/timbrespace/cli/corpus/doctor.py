@@ -73,7 +73,7 @@ def _print(report: Report, console: Console) -> None:
         table.add_row("instruments", _line(dict(list(report.instruments.items())[: 2 * _LISTED])))
     table.add_row("pitches", _line(report.pitches) or "none")
     for vote in report.pitch_names:
-        table.add_row("", escape(vote["text"]))
+        table.add_row("", escape(printable(vote["text"])))
     if report.layout != "folder":
         table.add_row("layout", f"{report.layout}; labels are read from its tables")
     console.print(table)
