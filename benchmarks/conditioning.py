@@ -126,7 +126,7 @@ def pitches(given: argparse.Namespace, without: tuple[int, ...] = ()) -> str:
 
 
 def _pitch_row(name: str, sounds: Sequence[Any], asked: Sequence[float], instrument: Any) -> list[str]:
-    from timbrespace.audio.pitch import estimate_midi
+    from timbrespace.audio.pitch_estimation import estimate_midi
 
     found = [estimate_midi(audio.numpy(), instrument.sample_rate)[0] for audio in sounds]
     errors = np.array([abs(pitch - note) for pitch, note in zip(found, asked, strict=True) if pitch is not None])

@@ -13,7 +13,8 @@ import soundfile
 import torch
 
 from specs import feature_spec
-from timbrespace.audio.pitch import estimate_midi, estimate_pitch
+from timbrespace.audio.pitch import estimate_pitch
+from timbrespace.audio.pitch_estimation import estimate_midi
 from timbrespace.config.presets import load_preset
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus

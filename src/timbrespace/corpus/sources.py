@@ -12,6 +12,7 @@ import numpy as np
 from timbrespace.audio.containers.base import Remark
 from timbrespace.audio.files import AudioInfo, probe, read_mixed, resample_array
 from timbrespace.audio.offset import remove_offset
+from timbrespace.audio.pitch_estimation import estimate_midi
 from timbrespace.audio.trim import SILENT_PEAK, make_clip
 from timbrespace.contracts import AudioFileError, TimbrespaceError
 from timbrespace.corpus.cutting import cut_audio
@@ -158,8 +159,6 @@ def extract_clips(
     peak = float(np.abs(audio).max())
     if peak < SILENT_PEAK:
         return []
-    if pitch:
-        from timbrespace.audio.pitch import estimate_midi  # late: it loads PyTorch
     segments = cut_audio(audio, rate, cut=clip_format.cut, segment_seconds=clip_format.segment_seconds)
     clips = []
     for segment in segments:

@@ -15,7 +15,7 @@ import soundfile
 import torch
 
 import timbrespace
-from timbrespace.audio.pitch import estimate_midi
+from timbrespace.audio.pitch_estimation import estimate_midi
 from timbrespace.contracts import ConfigError, CorpusError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.format import FIELDS, READABLE

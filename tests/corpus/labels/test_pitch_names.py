@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -157,3 +159,13 @@ def test_doctor_and_prepare_say_what_was_decided(tmp_path, capsys):
     assert line in capsys.readouterr().out
     assert main(["doctor", str(tmp_path / "lib"), "--pitch-names", "c4"]) == 0
     assert line not in capsys.readouterr().out
+
+
+def test_comparing_names_needs_no_torch(tmp_path):
+    for midi in (60, 64, 67):
+        write_tone(tmp_path / "lib" / f"Pad {name_of(midi, 3)}.wav", midi)
+    code = (
+        "import sys; from timbrespace.corpus.doctor.doctor import doctor; from timbrespace.corpus.prepare import prepare; "
+        "assert doctor(sys.argv[1]).pitch_names[0]['octaves'] == 1; prepare(sys.argv[1], sys.argv[2]); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "lib"), str(tmp_path / "corpus")], check=True)

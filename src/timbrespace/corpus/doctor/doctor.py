@@ -1,7 +1,4 @@
-"""Examines a folder of sounds without changing it: what it holds, what is wrong, and what to do.
-
-It loads PyTorch only if names hold pitches, which are compared with the sound.
-"""
+"""Examines a folder of sounds without changing it: what it holds, what is wrong, and what to do. Needs no PyTorch."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from timbrespace.audio.files import probe, read_array
+from timbrespace.audio.pitch_estimation import estimate_midi
 from timbrespace.contracts import ConfigError, TimbrespaceError
 from timbrespace.corpus.labels.categories import DRUM_CATEGORIES
 from timbrespace.corpus.labels.names import PitchReading, named_velocity, pitch_readings
@@ -142,8 +143,6 @@ def _estimate(files: set[str], paths: Mapping[str, Path], *, workers: int | None
 
 
 def _estimate_file(file: str, *, paths: Mapping[str, Path]) -> Estimate:
-    from timbrespace.audio.pitch import estimate_midi  # late: it loads PyTorch
-
     try:
         info = probe(paths[file])
         audio, rate = read_array(paths[file], channels=1, frames=min(info.frames, round(_SECONDS * info.sample_rate)), info=info)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from timbrespace.audio.pitch import estimate_midi
+from timbrespace.audio.pitch_estimation import estimate_midi
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.labels.descriptors import DESCRIPTORS, clip_label, measure_descriptor
 from timbrespace.model.conditioning.base import Conditioning, ConditionValues, Fixed

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from timbrespace.audio.pitch import estimate_midi, refine_midi
+from timbrespace.audio.pitch import refine_midi
+from timbrespace.audio.pitch_estimation import estimate_midi
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.model.conditioning.base import Conditioning, ConditionValues, Fixed
