@@ -122,6 +122,33 @@ def test_chords_loops_and_bank_numbers_are_as_their_sound(tmp_path):
         assert found[name][0] == pytest.approx(49 + i, abs=0.2), name
 
 
+def test_libraries_with_different_names_for_middle_c(tmp_path):
+    for midi in range(50, 74, 3):
+        write_tone(tmp_path / "lib" / "Live" / f"Pad {name_of(midi, 3)}.wav", midi)
+        write_tone(tmp_path / "lib" / "Other" / f"Pad {name_of(midi, 4)}.wav", midi)
+    found = pitches(tmp_path / "lib", tmp_path / "corpus")
+    for midi in range(50, 74, 3):
+        assert found[f"Live/Pad {name_of(midi, 3)}"] == found[f"Other/Pad {name_of(midi, 4)}"] == (midi, None, None)
+    (vote,) = doctor(tmp_path / "lib", workers=1).pitch_names
+    assert (vote["agree"], vote["another_octave"]) == (16, 0)
+    assert "in Live one octave up" in vote["text"] or "in Other as written" in vote["text"]
+
+
+def test_notes_beyond_the_range_of_the_estimator_keep_their_names(tmp_path):
+    for midi in [*range(21, 45, 3), *range(84, 109, 3)]:
+        write_tone(tmp_path / "lib" / f"Key {name_of(midi)}.wav", midi)
+    assert [row[0] for row in sorted(pitches(tmp_path / "lib", tmp_path / "c").values(), key=lambda row: row[0])] == [
+        *range(21, 45, 3),
+        *range(84, 109, 3),
+    ]
+
+
+def test_a_tempo_an_octave_from_the_sound_is_no_pitch(tmp_path):
+    for i in range(1, 6):
+        write_tone(tmp_path / "lib" / f"Lead_096_00{i}.wav", 84)
+    assert {row[1] for row in pitches(tmp_path / "lib", tmp_path / "corpus").values()} == {None}
+
+
 def test_the_user_decides(tmp_path):
     for midi in (60, 64, 67):
         write_tone(tmp_path / "lib" / f"Pad {name_of(midi)}.wav", midi)
@@ -152,7 +179,7 @@ def test_workers_and_bad_files_change_nothing(tmp_path):
 def test_doctor_and_prepare_say_what_was_decided(tmp_path, capsys):
     for midi in range(50, 60):
         write_tone(tmp_path / "lib" / f"Pad {name_of(midi, 3)}.wav", midi)
-    line = "note names read one octave up (middle C is C3): 10 of 10 agree"
+    line = "note names read one octave up (middle C is C3): 10 of 10 agree with the sound"
     assert main(["doctor", str(tmp_path / "lib")]) == 0
     assert line in capsys.readouterr().out
     assert main(["prepare", str(tmp_path / "lib"), "--out", str(tmp_path / "corpus")]) == 0

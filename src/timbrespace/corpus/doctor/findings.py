@@ -157,7 +157,7 @@ def _pitch_names(report: Report) -> list[Finding]:
         if not vote["used"]:
             do = f"nothing: pitches are estimated from the sound (except of drums); {choose}"
             out.append(Finding("note", "names without pitch", vote["files"], f"have a name that looks like a pitch; {vote['text']}", do))
-        elif vote["octaves"]:
+        elif vote["octaves"] or vote["by_folder"]:
             do = f"nothing: prepare corrects the octave; {choose}"
             out.append(Finding("note", "octave of names", vote["files"], f"have a pitch in their name; {vote['text']}", do))
         if vote["contradicted"]:

@@ -6,6 +6,7 @@ tempos, chords, or pads of a sampler. So the pitch of up to 60 files of each kin
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -26,7 +27,8 @@ _OCTAVES = {"c4": 0, "c3": 1, "c5": -1}  # added to note names, by the name of m
 _SAMPLE = 60  # files of each kind whose pitch is estimated first
 _SECONDS = 3.0  # analysed of each file
 _AGREES, _CONTRADICTS = 0.7, 1.0  # semitones between name and sound, whatever the octave
-_RANGE = (28.0, 99.0)  # MIDI numbers whose octave the estimator knows
+_RANGE = (28.0, 93.0)  # MIDI numbers whose octave the estimator knows
+_MIXED = 0.1  # share of files in another octave from which each folder is decided by itself
 _MAJORITY = 0.6  # of the agreeing files that must have the same octave
 _FEW, _SURE = 3, 0.85  # below so many files, all must agree and be estimated with this confidence
 _LEAST = {"note": 0.2, "number": 0.2, "drum": 0.5}  # least share of files whose sound agrees, unvoiced ones included
@@ -39,27 +41,37 @@ Estimate = tuple[float | None, float]
 class NameVote:
     """What was decided about one kind of names: 'note' (C3), 'number' (060_100), 'drum' (C1 in the name of a drum).
 
-    files: with such a name. estimated: of these, files with an estimated pitch. agree: of these, files whose name fits, with `octaves`
-    added. used: whether the names count. contradicted: files of a kind in use whose own sound contradicts; their estimate counts.
+    files: with such a name. estimated: of these, files with an estimated pitch. agree: of these, files whose name fits, with octaves
+    added. another_octave: of these, files that fit but for the octave; their names count. octaves: added to the names; by_folder: in
+    folders where it is another number. used: whether the names count. contradicted: files of a kind in use whose own sound contradicts;
+    their estimate counts.
     """
 
     kind: str
     files: int
     estimated: int
     agree: int
+    another_octave: int
     octaves: int
     used: bool
+    by_folder: dict[str, int] = field(default_factory=dict)
     contradicted: list[str] = field(default_factory=list)
 
     @property
     def text(self) -> str:
         """The decision in one line, such as 'note names read one octave up (middle C is C3): 118 of 120 agree'."""
-        agree = f"{self.agree} of {self.estimated} agree" if self.estimated else "no pitch could be estimated"
+        agree = f"{self.agree} of {self.estimated} agree with the sound" if self.estimated else "no pitch could be estimated"
         if not self.used:
-            return f"{_WHAT[self.kind]} are not read as pitches: {agree} with the sound"
-        how = {0: "as written", 1: "one octave up", -1: "one octave down"}[self.octaves]
+            return f"{_WHAT[self.kind]} are not read as pitches: {agree}"
+        how = {0: "as written", 1: "one octave up", -1: "one octave down"}
         middle = f" (middle C is C{4 - self.octaves})" if self.kind == "note" else ""
-        return f"{_WHAT[self.kind]} read {how}{middle}: {agree}"
+        folders = "".join(f", in {folder or 'the folder itself'} {how[octaves]}" for folder, octaves in self.by_folder.items())
+        apart = f", {self.another_octave} of them in another octave" if self.another_octave else ""
+        return f"{_WHAT[self.kind]} read {how[self.octaves]}{middle}{folders}: {agree}{apart}"
+
+    def octaves_of(self, file: str) -> int:
+        """The octaves that are added to the name of `file`."""
+        return self.by_folder.get(_folder(file), self.octaves)
 
     def as_dict(self) -> dict[str, Any]:
         """The fields and the text, ready for JSON."""
@@ -151,28 +163,39 @@ def _estimate_file(file: str, *, paths: Mapping[str, Path]) -> Estimate:
         return None, 0.0
 
 
+def _folder(file: str) -> str:
+    return file.rpartition("/")[0]
+
+
 def _distance(reading: PitchReading, midi: float) -> float:
     """Semitones between a name and a sound, whatever the octave; more than an octave apart counts as a contradiction, 12.
 
-    Beyond the range of the estimator two octaves are allowed.
+    Beyond the range of the estimator, which finds a multiple of the period or of the frequency there, up to the fourth.
     """
-    apart = midi - reading.pitch
-    most = 12 if _RANGE[0] <= reading.pitch <= _RANGE[1] else 24
-    return abs((apart + 6) % 12 - 6) if abs(apart) <= most + _CONTRADICTS else 12.0
+    if _RANGE[0] <= reading.pitch <= _RANGE[1]:
+        apart = midi - reading.pitch
+        return abs((apart + 6) % 12 - 6) if abs(apart) <= 12 + _CONTRADICTS else 12.0
+    sign = 1 if reading.pitch < _RANGE[0] else -1
+    return min(abs(reading.pitch + sign * 12 * math.log2(k) - midi) for k in range(1, 5))
 
 
 def _is_doubtful(kind: str, files: Mapping[str, PitchReading], estimates: Mapping[str, Estimate]) -> bool:
-    """Whether names of a kind in use are contradicted in the sample: then all of them are compared."""
+    """Whether names of a kind in use are contradicted in the sample, or octaves are mixed: then all of them are compared."""
     vote = _vote(kind, files, estimates)
-    return vote.used and bool(vote.contradicted)
+    return vote.used and (bool(vote.contradicted) or vote.another_octave > _MIXED * vote.agree or bool(vote.by_folder))
 
 
 def _contradicts(reading: PitchReading, estimate: Estimate) -> bool:
     return estimate[0] is not None and _distance(reading, estimate[0]) > _CONTRADICTS
 
 
-def _octaves(files: Mapping[str, PitchReading], estimates: Mapping[str, Estimate]) -> int:
-    """Octaves that the names are to be raised by, -1 … 1; 0 without a clear majority."""
+def _is_another_octave(reading: PitchReading, estimate: Estimate) -> bool:
+    in_range = _RANGE[0] <= reading.pitch <= _RANGE[1]
+    return estimate[0] is not None and in_range and abs(estimate[0] - reading.pitch) > 6 and not _contradicts(reading, estimate)
+
+
+def _octaves(files: Mapping[str, PitchReading], estimates: Mapping[str, Estimate], *, default: int = 0, few: int = 0) -> int:
+    """Octaves that the names are to be raised by, -1 … 1; `default` without a clear majority or with fewer than `few` voters."""
     counted: Counter[int] = Counter()
     sure = True
     for file, reading in files.items():
@@ -181,23 +204,39 @@ def _octaves(files: Mapping[str, PitchReading], estimates: Mapping[str, Estimate
             counted[round((midi - reading.pitch) / 12)] += 1
             sure = sure and confidence >= _SURE
     voters = counted.total()
-    if not voters:
-        return 0
+    if not voters or voters < few:
+        return default
     octaves, most = counted.most_common(1)[0]
     needed = _MAJORITY * voters if voters >= _FEW else voters if sure else voters + 1
-    return octaves if most >= needed else 0
+    return octaves if most >= needed else default
 
 
 def _vote(kind: str, files: Mapping[str, PitchReading], estimates: Mapping[str, Estimate]) -> NameVote:
     """The decision about one kind of names."""
-    octaves = _octaves(files, estimates)
+    is_number = kind == "number"  # MIDI numbers have one octave only
+    octaves = 0 if is_number else _octaves(files, estimates)
     looked = {file: estimates[file] for file in files if file in estimates}
     pitched = {file: one for file, one in looked.items() if one[0] is not None}
-    against = [file for file, one in pitched.items() if _contradicts(_shifted(files[file], octaves), one)]
+    by_folder: dict[str, int] = {}
+    apart = sum(_is_another_octave(_shifted(files[file], octaves), one) for file, one in pitched.items())
+    if apart > _MIXED * len(pitched) and not is_number:  # libraries with different names for middle C
+        folders: dict[str, dict[str, PitchReading]] = {}
+        for file, reading in files.items():
+            folders.setdefault(_folder(file), {})[file] = reading
+        own = {folder: _octaves(inside, estimates, default=octaves, few=_FEW) for folder, inside in folders.items()}
+        by_folder = {folder: one for folder, one in sorted(own.items()) if one != octaves}
+    read = {file: _shifted(files[file], by_folder.get(_folder(file), octaves)) for file in pitched}
+    against = [file for file, one in pitched.items() if _contradicts(read[file], one)]
+    apart = sum(_is_another_octave(read[file], one) for file, one in pitched.items())
     agree = len(pitched) - len(against)
     few = len(looked) < _FEW and kind == "note"
     used = agree >= len(against) and (agree >= _LEAST[kind] * len(looked) or (few and not against))
-    return NameVote(kind, len(files), len(pitched), agree, octaves if used else 0, used, sorted(against) if used else [])
+    if is_number:
+        used = used and agree > 2 * apart
+        agree = agree if used else agree - apart
+    if not used:
+        return NameVote(kind, len(files), len(pitched), agree, apart, 0, used=False)
+    return NameVote(kind, len(files), len(pitched), agree, apart, octaves, True, by_folder, sorted(against))
 
 
 def _choose(
@@ -206,7 +245,7 @@ def _choose(
     """The first reading of a kind in use that the file's own sound does not contradict; or None."""
     for reading in readings:
         vote = votes[reading.kind]
-        shifted = _shifted(reading, vote.octaves)
+        shifted = _shifted(reading, vote.octaves_of(file))
         if vote.used and not (file in estimates and _contradicts(shifted, estimates[file])):
             return shifted
     return None
