@@ -145,7 +145,7 @@ def test_notes_beyond_the_range_of_the_estimator_keep_their_names(tmp_path):
 
 def test_a_tempo_an_octave_from_the_sound_is_no_pitch(tmp_path):
     for i in range(1, 6):
-        write_tone(tmp_path / "lib" / f"Lead_096_00{i}.wav", 84)
+        write_tone(tmp_path / "lib" / f"Lead_088_00{i}.wav", 76)
     assert {row[1] for row in pitches(tmp_path / "lib", tmp_path / "corpus").values()} == {None}
 
 
