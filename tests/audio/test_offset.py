@@ -103,6 +103,14 @@ def test_steps_of_the_offset_are_no_sound(sound):
         assert_same_clip(padded, reference)
 
 
+@pytest.mark.parametrize("sound", [hat, kick, sub, rectified])
+@pytest.mark.parametrize("samples", [1, 40, 500])
+def test_a_few_samples_of_padding_are_no_sound(sound, samples):
+    clean = in_file(sound(), 0.1, 0.5)
+    assert_same_clip(np.concatenate([clean + 0.002, np.zeros(samples)]), np.concatenate([clean, np.zeros(samples)]))
+    assert_same_clip(np.concatenate([np.zeros(samples), clean + 0.002]), np.concatenate([np.zeros(samples), clean]))
+
+
 @pytest.mark.parametrize("sound", [hat, kick, sub])
 def test_a_linear_drift_is_removed(sound):
     clean = in_file(sound(), 0.3)

@@ -160,6 +160,16 @@ def test_temperature_zero_gives_component_means(instrument: Instrument) -> None:
     assert torch.cdist(wild, instrument.space.means).min(1).values.mean() > torch.cdist(tame, instrument.space.means).min(1).values.mean()
 
 
+def test_a_dc_offset_changes_neither_latent_nor_reconstruction(instrument: Instrument, tiny: Tiny) -> None:
+    rate = instrument.sample_rate
+    sound = torch.nn.functional.pad(drum(3), (rate // 10, rate))
+    latent, reconstruction = instrument.encode(sound, rate), instrument.reconstruct(sound, rate)
+    for offset in (0.0003, -0.004):
+        assert torch.allclose(instrument.encode(sound + offset, rate).z, latent.z, atol=1e-3)
+        assert instrument.encode(sound + offset, rate).length == latent.length
+        assert instrument.reconstruct(sound + offset, rate).shape == reconstruction.shape
+
+
 def test_near_a_sound(instrument: Instrument) -> None:
     sound = drum(1)
     centre = instrument.encode(sound).z

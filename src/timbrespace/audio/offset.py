@@ -68,10 +68,10 @@ def _centre(audio: np.ndarray, rate: int) -> list[tuple[np.ndarray, float] | Non
 def _centre_channel(channel: np.ndarray, peak: float, rate: int) -> tuple[np.ndarray, float] | None:
     """As `_centre`, for one channel `(time,)`. peak: half the range of the loudest channel."""
     time = len(channel)
-    lead = _rests(channel, peak, rate)
+    lead = _padded_rests(channel, peak, rate)
     tail = [
         _Rest(time - rest.end, time - rest.start, rest.level + rest.slope * (time - 1), -rest.slope, rest.sure)
-        for rest in _rests(channel[::-1], peak, rate)
+        for rest in _padded_rests(channel[::-1], peak, rate)
     ]
     if not lead and not tail:
         mean = _mean_offset(channel)
@@ -105,6 +105,19 @@ def _rest_of_sound(channel: np.ndarray, lead: list[_Rest], tail: list[_Rest], pe
     if difference > _QUIET * peak and len(inside) >= 8 and abs(_mean_level(inside) - before.level) < 0.25 * difference:
         return before
     return after
+
+
+def _padded_rests(channel: np.ndarray, peak: float, rate: int) -> list[_Rest]:
+    """As `_rests`, also where zeros that are too few for a rest precede a rest at another level."""
+    zero = channel[: max(1, round(_REST * _BLOCK_SECONDS * rate))] == 0
+    if zero.all() or not zero[0]:
+        return _rests(channel, peak, rate)
+    pad = int(np.argmin(zero))
+    rests = _rests(channel[pad:], peak, rate)
+    if not rests or not rests[0].sure or not rests[0].end or abs(rests[0].level) <= max(_QUIET * peak, _LAST_BIT):
+        return _rests(channel, peak, rate)
+    moved = [rest._replace(start=rest.start + pad, end=rest.end + pad, level=rest.level - rest.slope * pad) for rest in rests]
+    return [_Rest(0, pad, 0.0), *moved]
 
 
 def _rests(channel: np.ndarray, peak: float, rate: int) -> list[_Rest]:
