@@ -11,6 +11,7 @@ import pytest
 import torch
 
 import timbrespace
+from timbrespace.audio.files import write
 from timbrespace.contracts import ConfigError, OutputExistsError, ShapeError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.synthesis.finish import finish
@@ -160,14 +161,27 @@ def test_temperature_zero_gives_component_means(instrument: Instrument) -> None:
     assert torch.cdist(wild, instrument.space.means).min(1).values.mean() > torch.cdist(tame, instrument.space.means).min(1).values.mean()
 
 
-def test_a_dc_offset_changes_neither_latent_nor_reconstruction(instrument: Instrument, tiny: Tiny) -> None:
+def test_a_dc_offset_changes_neither_latent_nor_reconstruction(instrument: Instrument) -> None:
     rate = instrument.sample_rate
     sound = torch.nn.functional.pad(drum(3), (rate // 10, rate))
-    latent, reconstruction = instrument.encode(sound, rate), instrument.reconstruct(sound, rate)
+    clean, reconstruction = instrument.encode(sound), instrument.reconstruct(sound)
     for offset in (0.0003, -0.004):
-        assert torch.allclose(instrument.encode(sound + offset, rate).z, latent.z, atol=1e-3)
-        assert instrument.encode(sound + offset, rate).length == latent.length
-        assert instrument.reconstruct(sound + offset, rate).shape == reconstruction.shape
+        encoded = instrument.encode(sound + offset)
+        assert torch.allclose(encoded.z, clean.z, atol=1e-3)
+        assert abs(encoded.length - clean.length) <= rate // 1000
+        found = instrument.reconstruct(sound + offset)
+        assert found.shape == reconstruction.shape
+        assert found.abs().max() == pytest.approx(float(reconstruction.abs().max()), rel=1e-3)
+        assert abs(int(found[0].nonzero()[0]) - int(reconstruction[0].nonzero()[0])) <= rate // 1000
+        assert abs(int(found[0].nonzero()[-1]) - int(reconstruction[0].nonzero()[-1])) <= rate // 1000
+
+
+def test_a_file_of_another_rate_is_read_without_its_offset(instrument: Instrument, tmp_path: Path) -> None:
+    rate = instrument.sample_rate * 3 // 2
+    sound = torch.nn.functional.pad(drum(3), (0, rate))
+    for name, offset in (("clean", 0.0), ("offset", 0.004)):
+        write(tmp_path / f"{name}.wav", sound + offset, rate, subtype="FLOAT")
+    assert torch.allclose(instrument.read(tmp_path / "offset.wav"), instrument.read(tmp_path / "clean.wav"), atol=1e-5)
 
 
 def test_near_a_sound(instrument: Instrument) -> None:

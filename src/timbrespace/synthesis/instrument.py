@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from timbrespace.audio.files import read as read_audio
+from timbrespace.audio.files import resample
+from timbrespace.audio.offset import remove_offset
 from timbrespace.contracts import ConfigError, Parameter
 from timbrespace.model.conditioning.base import ConditionValues
 from timbrespace.synthesis import encoding, request, sequences
@@ -99,8 +101,9 @@ class Instrument:
         return encoding.decode(self.contents, z, length=length, seed=seed, texture=texture)
 
     def read(self, path: Path | str) -> Tensor:
-        """Returns a sound file as `(channels, time)` at the instrument's rate and channels. Raises AudioFileError."""
-        return read_audio(Path(path), sample_rate=self.sample_rate, channels=self.channels)[0]
+        """Returns a sound file `(channels, time)` without DC offset, at the instrument's rate and channels. Raises AudioFileError."""
+        audio, rate = read_audio(Path(path), channels=self.channels)
+        return resample(torch.from_numpy(remove_offset(audio.numpy(), rate)), rate, self.sample_rate)
 
     def reconstruct(self, audio: Tensor, *, sample_rate: int | None = None, seed: int = 0) -> Tensor:
         """Returns `(channels, time)` encoded and decoded, with the same length, time grid and peak, at the instrument's rate.
