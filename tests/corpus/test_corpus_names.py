@@ -89,6 +89,11 @@ def test_the_innermost_telling_folder_is_the_category_where_no_word_is_known():
     assert categorise(many) == [file.partition("/")[0] for file in many]
 
 
+def test_a_known_word_in_a_file_name_wins_over_a_folder_without_one():
+    files = [f"{folder}/{name}.wav" for folder in ("Ember", "Quartz") for name in ("Pad 1", "x2", "x3", "x4", "x5", "x6")]
+    assert categorise(files) == ["pad", *["ember"] * 5, "pad", *["quartz"] * 5]
+
+
 def test_kits_common_folders_and_folders_of_one_file_are_no_categories():
     kit = [f"Thunder/{name}.wav" for name in ("kick 1", "kick 2", "snare 1", "zap", "bloop")]
     other = [f"Lightning/{name}.wav" for name in ("kick 1", "hat 2", "snare 1", "zap", "bloop")]

@@ -134,14 +134,15 @@ def test_doctor_changes_nothing(mess):
 
 def test_categories_from_folders_are_listed_with_the_way_to_change_them(tmp_path, capsys):
     for i in range(6):
-        path = tmp_path / "lib" / ("casio", "insect")[i % 2] / f"{i}.wav"
+        path = tmp_path / "lib" / "all" / ("01 Casio [old]", "insect")[i % 2] / f"{i}.wav"
         path.parent.mkdir(parents=True, exist_ok=True)
         soundfile.write(path, hit(0.2 + 0.05 * i, seed=i), RATE)
     report = doctor(tmp_path / "lib")
-    assert report.folder_categories == report.categories == {"casio": 3, "insect": 3}
+    assert report.folder_categories == report.categories == {"casio [old]": 3, "insect": 3}
+    assert report.folder == str(tmp_path / "lib")
     (finding,) = (one for one in report.findings if one.kind == "folder categories")
-    assert "--rule 'NAME=casio/*'" in finding.do
-    assert "casio 3, insect 3" in finding.do
-    assert doctor(tmp_path / "lib", rules={"casio/*": "keys"}).folder_categories == {"insect": 3}
+    assert "--rule 'NAME=*01 Casio [[]old]/*'" in finding.do
+    assert "casio [old] 3, insect 3" in finding.do
+    assert doctor(tmp_path / "lib", rules={"*01 Casio [[]old]/*": "keys"}).folder_categories == {"insect": 3}
     assert main(["doctor", str(tmp_path / "lib")]) == 0
     assert "have the name of their folder as category" in capsys.readouterr().out

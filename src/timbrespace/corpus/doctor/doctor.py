@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import shlex
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -69,6 +71,11 @@ def doctor(
     exact, near = _duplicates(usable)
     lengths = np.array([one.seconds for one in readable])
     categories = Counter(one.category for one in labels if one.category is not None)
+    sorted_in = {
+        (one.file, naming): own.category
+        for one, own in zip(usable, labels, strict=True)
+        if own.category and one.file not in tables.files and (naming := naming_folder(one.file, own.category))
+    }
     report = Report(
         folder=str(folder),
         files=len(files) + sum(path.suffix.lower() in AUDIO_SUFFIXES and not path.is_dir() for path, _ in problems),
@@ -79,11 +86,8 @@ def doctor(
         sample_rates=_counts(str(one.rate) for one in readable),
         channels=_counts(str(one.channels) for one in readable),
         categories=dict(categories.most_common()),
-        folder_categories=_counts(
-            one.category
-            for file, one in zip(usable, labels, strict=True)
-            if one.category and file.file not in tables.files and naming_folder(file.file, one.category)
-        ),
+        folder_categories=_counts(sorted_in.values()),
+        folder_rule=_rule_for(sorted_in),
         uncategorised=len(usable) - categories.total(),
         unreadable=[{"file": relative_name(path, folder), "reason": reason} for path, reason in problems]
         + [{"file": one.file, "reason": one.reason} for one in files if one.reason is not None],
@@ -100,6 +104,15 @@ def doctor(
     report.prepare_seconds = _estimate_prepare_seconds(usable)
     report.took_seconds = round(time.perf_counter() - started, 3)
     return report
+
+
+def _rule_for(sorted_in: dict[tuple[str, str], str]) -> str:
+    """A rule, quoted for the shell, that renames the largest category in `sorted_in`, {(file, folder): category}; '' if it is empty."""
+    if not sorted_in:
+        return ""
+    largest = Counter(sorted_in.values()).most_common(1)[0][0]
+    folder = next(folder for (_, folder), category in sorted_in.items() if category == largest)
+    return shlex.quote(f"NAME=*{glob.escape(folder)}/*")
 
 
 def _pitch_source(labels: FileLabels) -> str:

@@ -178,7 +178,7 @@ def _counts(report: Report) -> list[Finding]:
     if report.folder_categories:
         table = ", ".join(f"{kind} {count}" for kind, count in list(report.folder_categories.items())[:_SHOWN])
         more = f" and {len(report.folder_categories) - _SHOWN} more" if len(report.folder_categories) > _SHOWN else ""
-        do = f"nothing, or prepare with rules, as in --rule 'NAME={next(iter(report.folder_categories))}/*'; by folder: {table}{more}"
+        do = f"nothing, or prepare with rules, as in --rule {report.folder_rule}; by folder: {table}{more}"
         count = sum(report.folder_categories.values())
         out.append(Finding("note", "folder categories", count, "have the name of their folder as category", do))
     if report.uncategorised:

@@ -20,8 +20,6 @@ from timbrespace.corpus.labels.values import clean_category, folder_category
 
 DRUM_CATEGORIES = frozenset(vocabulary.DRUMS) | frozenset(vocabulary.DRUMS_GENERAL)
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
-_CLASS_FOLDERS = (2, 64)  # least and most class folders of a corpus
-_CLASS_FILES = 3  # least files in each of them
 _ORDINAL = re.compile(r"^(?:\d+[ _.)]+|\d\d+-)[ -]*(?=\D)")  # '01 Casio' is casio; '8-bit toys' stays
 _KIT_FILES, _KIT_SHARE = 2, 0.2  # least number and share of files with known words in a folder that is a kit
 _FILES_PER_FOLDER = 2  # least mean number of files in folders that are categories
@@ -110,13 +108,11 @@ def categorise(files: Sequence[str], *, rules: Mapping[str, str] | None = None, 
     foldered = [next((c for part in reversed(path.parts[:-1]) if (c := category_of_folder(part))), None) for path in paths]
     named = [category_of_name(path.stem) for path in paths]
     known = [folder or name for folder, name in zip(foldered, named, strict=True)]
-    classes = _class_folders(paths, known)
     short = _short_drum_names(paths, known)
     sorted_in = _sorted_in(paths, [ruled[i] or known[i] or short[i] for i in range(len(paths))])
     root_kind = category_of_folder(root) if root else None
-    for i, path in enumerate(paths):
-        by_class = folder_kind(path.parent.name) if classes else None
-        out[i] = ruled[i] or foldered[i] or (by_class or known[i] if classes else known[i] or short[i]) or root_kind or sorted_in[i]
+    for i in range(len(paths)):
+        out[i] = ruled[i] or foldered[i] or known[i] or short[i] or root_kind or sorted_in[i]
     return out
 
 
@@ -173,15 +169,6 @@ def category_by_rule(path: PurePosixPath, rules: Mapping[str, str]) -> str | Non
         if fnmatch.fnmatchcase(whole, plain) or fnmatch.fnmatchcase(name, plain) or fnmatch.fnmatchcase(path.stem.casefold(), plain):
             return category
     return None
-
-
-def _class_folders(paths: Sequence[PurePosixPath], known: Sequence[str | None]) -> bool:
-    """Whether folders are categories: few names have a category, and all files are in a few folders with several files each."""
-    if sum(kind is not None for kind in known) > 0.5 * len(paths):
-        return False
-    counts = Counter(str(path.parent) for path in paths)
-    few = _CLASS_FOLDERS[0] <= len(counts) <= _CLASS_FOLDERS[1]
-    return few and "." not in counts and min(counts.values()) >= _CLASS_FILES
 
 
 def _short_drum_names(paths: Sequence[PurePosixPath], known: Sequence[str | None]) -> list[str | None]:

@@ -121,6 +121,8 @@ NOT_TELLING = _listed(
     rr vel velocity layer layers
     soft softer softest loud louder loudest hard harder hardest medium med mid quiet left right short long low high
     jan feb mar apr jun jul aug sep oct nov dec january february march april may june july august september october november december
+    user users preset presets assets src res info pycache zoom media ste slow fast
+    cmin dmin emin fmin gmin amin bmin cmaj dmaj emaj fmaj gmaj amaj bmaj
     contents content export exports exported bounce bounces render renders rendered source sources raw original originals
     downloads download desktop documents backup copy category categories class classes type types by producer artist label"""
 )
