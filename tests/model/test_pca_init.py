@@ -383,7 +383,7 @@ def test_what_is_told_begins_as_where_such_sounds_lie() -> None:
     model.initialise(batch)
     with torch.no_grad():
         inside = model.inner.posterior(batch).mean
-        told = model.numbers(batch)
+        told = model.entries_of(batch)
         rest = model.posterior(batch).mean[:, :6]
         apart, left = (values[classes == 1].mean(0) - values[classes == 0].mean(0) for values in (inside, rest))
         low, high = model.inner.decode_raw(model.shift(told[:2]))
