@@ -47,9 +47,9 @@ class Training(BaseModel):
     batch: Annotated[int, Field(ge=1, le=65_536)] = 256
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 1.5e-3
     weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.01
-    variations: Annotated[int, Field(ge=0, le=256)] = 16  # augmented variations a clip; fewer if there are many clips
+    variations: Annotated[int, Field(ge=0, le=256)] = 16  # of each clip, 0: none; the count in use: `affordable_variations`
     synthesised: Annotated[int, Field(ge=0, le=100_000)] = 0  # synthesised sounds beside the corpus; 0: none
-    examples: Annotated[int, Field(ge=64, le=1_000_000)] = 12_000  # clips and variations that are encoded and kept, at most
+    examples: Annotated[int, Field(ge=64, le=1_000_000)] = 12_000  # clips and variations; limits the variations, keeps every clip
     augmentation: Augmentation = Augmentation()  # of the variations
     initialisation: Literal["pca", "random"] = "pca"  # of the weights: principal components of the sounds, or random numbers
     compiled: bool = False  # by torch.compile, which takes half a minute before the first step

@@ -122,7 +122,7 @@ class Model(nn.Module, ABC):
     def decode(self, z: Tensor, *, lengths: Tensor | None = None) -> Decoded:
         """Returns features `(batch, parts, bands, frames)` and lengths `(batch,)` in samples.
 
-        z: `(batch, dims)` or `(batch, dims, steps)`. lengths: used in place of the model's own.
+        z: `(batch, dims)` or `(batch, dims, steps)`. lengths: used in place of the model's own. Raises ShapeError for another shape of z.
         """
 
     def refine(self, features: Tensor, lengths: Tensor, z: Tensor) -> Tensor:
@@ -150,7 +150,8 @@ class Model(nn.Module, ABC):
     def prepare_features(self, features: Tensor, conditions: Tensor | None = None) -> Tensor:
         """Returns features `(batch, parts, bands, frames)` as training stores them, `(batch, …)`.
 
-        conditions: `(batch, conditions)`, NaN where unknown; only a model whose conditioning is `required` uses them.
+        conditions: `(batch, conditions)`, NaN where unknown; only a model whose conditioning is `required` uses them. Raises ShapeError for
+        features of another shape than `spec.shape`.
         """
 
     def fit_codec(self, batches: Callable[[], Iterator[Tensor]], *, rows: int, lengths: Tensor, seed: int) -> dict[str, Tensor] | None:
@@ -181,7 +182,10 @@ class Model(nn.Module, ABC):
 
     @abstractmethod
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Returns the losses, means over the batch: scalars `()`, but "kl" `(dims,)` in nats. Noise is drawn on the CPU."""
+        """Returns the losses, means over the batch: scalars `()`, but "kl" `(dims,)` in nats. Noise is drawn on the CPU.
+
+        Training calls the model of each of `stages`: a model with two stages is not called itself.
+        """
 
     @abstractmethod
     def evaluate(self, batch: Batch) -> Evaluation:

@@ -91,7 +91,7 @@ class Instrument:
         return encoding.encode(self.contents, encoding.trim_to_onset(self.contents, audio, sample_rate)[0])
 
     def decode(self, z: Tensor, *, length: int | None = None, seed: int = 0, texture: bool = False) -> Tensor:
-        """Decodes a latent `(dims,)` or `(dims, steps)` -> audio `(channels, length)` of peak 1, not finished.
+        """Decodes a latent `(dims,)` or `(dims, steps)` -> audio `(channels, length)` of peak 1, before level and fades, see `finish`.
 
         length: samples; None for the model's own length. A path with another number of steps is stretched to it.
         seed: of the initial phase, and of the noise. texture: add a silent background and a noise texture, as new sounds get them
@@ -142,7 +142,7 @@ class Instrument:
         near: a sound `(channels, time)` at the instrument's rate, to draw around instead. pitch: MIDI number (60 = C4), for an
         instrument of notes; None for notes of the corpus, or the note of `near`. seconds: length, for an instrument with a
         time-varying latent, see `sequences.SECONDS`; None for lengths of the corpus. conditions: name -> label or number, for an
-        instrument of the preset `conditional`, see the property `conditions`; those not given are drawn. level, out_rate: see `finish`.
+        instrument with conditions, see the property `conditions`; those not given are drawn. level, out_rate: see `finish`.
         progress: called with the number of sounds done and of all.
         Near-duplicates within the batch are drawn again. Raises ConfigError.
         """

@@ -135,7 +135,11 @@ class _Loop:
         update_average(self.averaged, self.model, step=self.step)
 
     def check(self) -> None:
-        """Evaluates the averaged parameters, keeps them if they are the best so far, and counts checks without improvement."""
+        """Evaluates the averaged parameters, keeps them if they are the best so far, and counts checks without improvement.
+
+        There are two kinds of best: `self.best`, the least moving average of the validation error, decides when training stops, because a
+        single check is noisy; `best_check`, the least error of a single check, decides which parameters are kept.
+        """
         errors, metrics = broadcast(self.fabric, self._evaluate)
         if not all(map(math.isfinite, errors)):
             raise DivergedError(self._divergence())

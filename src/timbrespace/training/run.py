@@ -63,7 +63,7 @@ class Prepared:
 class Encoded:
     """Training clips, variations and synthesised sounds: the dataset that encodes them, and the store with all its `rows` encoded.
 
-    clip_rows: rows of clips and variations; synthesised sounds follow them.
+    clip_rows: number of clips and variations; the rows of synthesised sounds follow them.
     """
 
     dataset: ClipDataset

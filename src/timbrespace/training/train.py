@@ -50,7 +50,7 @@ def train(
     workspace = Workspace(out)
     if not options.resume:
         check_source(source)
-    # With a working folder the log belongs to an interrupted run: `workspace.start` refuses it or resumes it.
+    # With a working folder the log belongs to an interrupted run. `workspace.start` resumes this run, or refuses to start another.
     check_absent(log_path(out), force=options.force or workspace.path.exists())
     with launch(fabric):
         first = fabric.is_global_zero

@@ -36,7 +36,9 @@ def generate(
     ] = None,
     condition: Annotated[
         list[str] | None,
-        typer.Option("--condition", metavar="NAME=VALUE", help="Condition, for instruments of the preset conditional; repeatable."),
+        typer.Option(
+            "--condition", metavar="NAME=VALUE", help="Condition, for instruments with conditions (`info` lists them); repeatable."
+        ),
     ] = None,
     recipe: Annotated[Path | None, typer.Option("--recipe", help="Make the one sound of this recipe (a JSON file) again.")] = None,
     seed: Seed = 0,

@@ -81,7 +81,7 @@ class ImageModel(Model):
         return {"reconstruction": self.likelihood.loss(output, batch.values).mean(), **self.bottleneck.losses(posterior)}
 
     def evaluate(self, batch: Batch) -> Evaluation:
-        """Returns errors and KL. An error is the root mean square over a sound's values, in dB or in % of full scale (source B's stdev)."""
+        """Returns errors and KL. An error is the root mean square over a sound's values, in dB, else 100 × the features' own unit."""
         posterior = self.posterior(batch)
         return Evaluation(self.errors(posterior.mean, batch.values), self.bottleneck.kl(posterior))
 

@@ -46,7 +46,8 @@ class Conditioning:
         """
         if wanted:
             raise ConfigError(
-                f"conditions {', '.join(wanted)} are asked for, and this instrument takes none; train one with --preset conditional"
+                f"conditions {', '.join(wanted)} are asked for, and this instrument takes none; train one with --preset conditional "
+                "or another preset that has model.conditions"
             )
         if pitch is not None:
             raise ConfigError(f"pitch is {pitch:g}, and this instrument was learned from sounds without a pitch; leave it out")

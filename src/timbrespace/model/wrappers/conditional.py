@@ -36,7 +36,7 @@ class Conditional(Model):
     the shift of their conditions, and the latent codes the rest. (With the shift at the decoder alone and condition dropout, the latent
     must code everything, and the decoder learns to ignore the conditions.)
 
-    inner: settings of the inner model, `name` and keys. conditions: names, whose labels and ranges training looks up in the corpus, or
+    inner: settings of the wrapped model, `name` and keys. conditions: names, whose labels and ranges training looks up in the corpus, or
     name -> labels or [lowest, highest]. condition_dropout: share of sounds without any condition in training, and the chance that any one
     condition is dropped. width: of the MLP. spec: of the features. build: makes the inner model.
     """

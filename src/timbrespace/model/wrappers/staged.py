@@ -32,9 +32,9 @@ class Staged(Model):
     matters to the sound hardly matters to the inner model. For the inner model they are features of one part, with a band a code value (and
     a frame a step, if codes vary in time).
 
-    outer, inner: settings of two models, `name` and keys. outer_share: of the time or epochs, for the outer model. joint: train both at
-    once instead, by the outer model's error and the losses of the inner bottleneck, without standardising the codes. max_parameters: of
-    the two. spec: of the features. build: makes the two.
+    outer, inner: settings of the first and the second model, `name` and keys. outer_share: of the time or epochs, for the outer model.
+    joint: train both at once instead, by the outer model's error and the losses of the inner bottleneck, without standardising the codes.
+    max_parameters: of the two. spec: of the features. build: makes the two.
     """
 
     mean: Tensor  # of each code value, of the codes' shape

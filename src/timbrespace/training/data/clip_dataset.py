@@ -1,4 +1,4 @@
-"""Training clips and their augmented variations as a PyTorch dataset: row number -> encoded features and length."""
+"""Examples, which are clips and their variations, as a PyTorch dataset: row number -> encoded features and length."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Clips(Protocol):
 class ClipDataset(Dataset[Item]):
     """Clips and their variations, encoded by a representation and prepared for a model.
 
-    Row = copy * clips + clip; copy 0 is the clip itself. Row r depends on `seed`, `augmentation` and r alone, so any row can be
-    encoded again, in any order. There is no last row: take a `Subset` with as many rows as are wanted.
+    A row is the number of an example: copy * clips + clip; copy 0 is the clip itself. Row r depends on `seed`, `augmentation` and r
+    alone, so any row can be encoded again, in any order. There is no last row: take a `Subset` with as many rows as are wanted.
 
     clips: indices in `corpus`. samples: longer clips are cut to this length.
     conditions: of the clips `(clips, conditions)`, see `Conditioning.of_clips`; None: the model uses none.

@@ -1,4 +1,4 @@
-"""Prepared features of all training sounds, as images on disk in half precision."""
+"""Prepared features of all examples, an image each, on disk in half precision."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ _CHUNKS_PER_NOTE = 8  # chunks between two writes of the note: a kill loses thes
 
 
 class ImageStore:
-    """Half-precision images `(rows, cells)` and lengths `(rows,)` in a folder, filled in order; filling resumes where it stopped."""
+    """Half-precision images `(rows, cells)`, a row an example, and lengths `(rows,)` in a folder.
+
+    The rows are filled in order; filling resumes where it stopped.
+    """
 
     def __init__(self, folder: Path, *, rows: int, cells: int):
         self.rows, self.cells = rows, cells

@@ -1,4 +1,4 @@
-"""Encoded sounds by batches of rows: in memory if they are small, from disk if they are large."""
+"""Encoded sounds (examples, validation clips) by batches of rows: in memory if they are small, from disk if they are large."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _INITIAL, _INITIAL_VALUES = 1_024, 2**25  # most sounds, and values in all, of t
 
 
 class Sounds(Protocol):
-    """Encoded sounds to learn from."""
+    """The examples that a stage learns from, or encoded validation clips; for a second stage, the codes of these."""
 
     def __len__(self) -> int:
-        """The number of sounds."""
+        """The number of examples."""
 
     def __getitem__(self, rows: Tensor) -> Batch:
         """The batch of `rows (n,)`."""

@@ -11,7 +11,7 @@ from torch.utils.data import ConcatDataset, Dataset, Subset
 from timbrespace.corpus.synthetic.variety import variety_clip
 from timbrespace.training.data.clip_dataset import ClipDataset, Item
 
-COPIES = 8  # rows of each synthesised sound: itself and seven variations
+COPIES = 8  # examples of each synthesised sound: itself and seven variations
 _SEED = 715_517  # differs from any seed a user is likely to choose, so no held-out synthetic clip is among these sounds
 
 
