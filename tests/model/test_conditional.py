@@ -77,6 +77,16 @@ def test_a_share_is_forgotten_of_each_and_of_all() -> None:
     assert torch.equal(conditions.dropped(numbers, share=0.0), numbers)
 
 
+def test_a_model_without_conditions_learns() -> None:
+    conditions = Conditions({})
+    assert conditions.dropped(torch.zeros(5, 0), share=0.5).shape == (5, 0)
+    batch = Batch(torch.rand(4, 1, 24, 1), torch.full((4,), 4_096))
+    model = small({})
+    model.initialise(batch)
+    assert all(torch.isfinite(loss).all() for loss in model(batch).values())
+    assert model.evaluate(batch).kl.shape == (model.dims,) == (3,)
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [

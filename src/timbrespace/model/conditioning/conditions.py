@@ -84,7 +84,7 @@ class Conditions:
     def dropped(self, entries: Tensor, *, share: float) -> Tensor:
         """Returns entries `(batch, size)` with a `share` of sounds, and of single conditions, set to 0. Drawn on the CPU."""
         keep = (torch.rand(len(entries), 1 + len(self.all)) >= share).to(entries)
-        widths = torch.tensor([condition.size for condition in self.all], device=entries.device)
+        widths = torch.tensor([condition.size for condition in self.all], dtype=torch.long, device=entries.device)
         return entries * keep[:, :1] * keep[:, 1:].repeat_interleave(widths, 1)
 
     def spread(self, entries: Tensor) -> Tensor:
