@@ -28,7 +28,7 @@ from timbrespace.corpus.corpus import Corpus
 from timbrespace.evaluation.disentanglement import Factors, beta_vae_score, factors_of, mutual_information_gap
 from timbrespace.model.base import Model
 from timbrespace.training.collapse import activity
-from timbrespace.training.data.encode import encode_clips, image_shape
+from timbrespace.training.data.encode import encode_clips
 from timbrespace.training.data.normalise import fit_normalisation
 from timbrespace.training.data.sounds import InMemory, batches_of, initial_batch
 from timbrespace.training.data.source import clip_samples
@@ -107,11 +107,9 @@ def corpus_table(name: str, betas: list[float], given: argparse.Namespace) -> st
 
 
 def _spectra(model: Model, corpus: Corpus, view: Any, samples: int) -> Spectra:
-    shape = image_shape(model, view, samples)
-
     def of(split: str) -> tuple[InMemory, list[int]]:
         clips = [i for i in corpus.indices(split) if corpus.audio(i).any()]
-        return encode_clips(model, corpus, clips, view, samples=samples, shape=shape), clips
+        return encode_clips(model, corpus, clips, view, samples=samples), clips
 
     (train, _), (held, _), (test, clips) = of("train"), of("validation"), of("test")
     return Spectra(train, held, test, factors_of(corpus, clips))

@@ -17,7 +17,7 @@ from lib.process import say
 from timbrespace.config.build import build_model, build_representation
 from timbrespace.config.schema import Config
 from timbrespace.corpus.corpus import Corpus
-from timbrespace.training.data.encode import encode_clips, image_shape
+from timbrespace.training.data.encode import encode_clips
 from timbrespace.training.data.sounds import InMemory, batches_of, initial_batch
 from timbrespace.training.data.source import clip_samples
 from timbrespace.training.loop import make_optimizer, update_average
@@ -53,11 +53,10 @@ class Comparison:
         self.samples = clip_samples(corpus, self.settings.seconds)
         self.view = build_representation(config.representation, sample_rate=corpus.sample_rate, channels=corpus.channels)
         model = self.new_model()
-        options = {"samples": self.samples, "shape": image_shape(model, self.view, self.samples)}
         clock = time.perf_counter()
-        self.sounds = encode_clips(model, corpus, corpus.indices("train"), self.view, **options)
+        self.sounds = encode_clips(model, corpus, corpus.indices("train"), self.view, samples=self.samples)
         self.encoding = time.perf_counter() - clock
-        self.held = encode_clips(model, corpus, corpus.indices("validation"), self.view, **options)
+        self.held = encode_clips(model, corpus, corpus.indices("validation"), self.view, samples=self.samples)
 
     def new_model(self) -> Any:
         """The staged model of the preset with the weights of seed 0."""

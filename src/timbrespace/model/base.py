@@ -166,7 +166,10 @@ class Model(nn.Module, ABC):
         """Sets the codec that `fit_codec` computed."""
 
     def compress(self, features: Tensor) -> Tensor:
-        """Returns the values of a Batch, `(batch, …)`, for prepared and stored features `(batch, cells)`. Here: reshaped only."""
+        """Returns the values of a Batch, `(batch, …)`, for prepared and stored features `(batch, cells)`. Here: reshaped only.
+
+        Without a codec it is computed for each batch, on the CPU and with the weights before training.
+        """
         return features.unflatten(1, self.spec.shape)
 
     def initialise(self, batch: Batch) -> None:

@@ -162,13 +162,11 @@ class TrainingRun:
         """Fits the linear codec of a model that has one, encodes the validation clips, and initialises the weights."""
         model, corpus, store = prepared.model, prepared.corpus, encoded.store
         self._progress("codec")(0, 0)
-        conditions, shape, seed = row_conditions(encoded.dataset, encoded.clip_rows, store.rows), prepared.shape, encoded.plan.seed
-        sounds = rank_zero_first(
-            self.fabric, lambda: learned_sounds(model, store, self.workspace, conditions=conditions, shape=shape, seed=seed)
-        )
+        conditions, seed = row_conditions(encoded.dataset, encoded.clip_rows, store.rows), encoded.plan.seed
+        sounds = rank_zero_first(self.fabric, lambda: learned_sounds(model, store, self.workspace, conditions=conditions, seed=seed))
         validation_clips = corpus.indices("validation") or prepared.clips
         samples = encoded.plan.samples
-        validation = encode_clips(model, corpus, validation_clips, prepared.representation, samples=samples, shape=prepared.shape)
+        validation = encode_clips(model, corpus, validation_clips, prepared.representation, samples=samples)
         if prepared.config.training.initialisation == "pca":
             model.initialise(initial_batch(sounds))
         return Sets(sounds, validation, validation_clips)

@@ -102,7 +102,7 @@ def fit_stages(
             model.to(fabric.device)
             codes = _Codes(stage.part.codes, sounds, fabric, workspace, on_check)
             store = codes.stored()
-            learned, held = OnDisk(store, codes.source.code_shape), codes.in_memory(validation)
+            learned, held = OnDisk(store, codes.shaped), codes.in_memory(validation)
             if settings.initialisation == "pca":
                 stage.model.cpu().initialise(initial_batch(learned))
         histories.append(
@@ -170,6 +170,10 @@ class _Codes:
         store = ImageStore(folder, rows=len(self.sounds), cells=math.prod(self.source.code_shape))
         store.fill(self._rows, progress=lambda done, total: self.on_check("codes", done, total, History()))
         return store
+
+    def shaped(self, rows: Tensor) -> Tensor:
+        """Stored codes `(n, values)` in the shape of a sound's codes, `(n, *code_shape)`."""
+        return rows.unflatten(1, self.source.code_shape)
 
     def _rows(self, rows: list[int]) -> tuple[Tensor, Tensor]:
         """Codes `(rows, values)` and lengths `(rows,)` in samples."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import torch
@@ -19,26 +20,24 @@ from timbrespace.training.workspace import Workspace
 _AT_ONCE = 256  # clips encoded together
 
 
-def learned_sounds(
-    model: Model, store: ImageStore, workspace: Workspace, *, conditions: Tensor | None, shape: tuple[int, ...], seed: int
-) -> Sounds:
-    """Returns stored sounds as the model learns them: compressed, in memory, by a codec in closed form; without one, from disk.
+def learned_sounds(model: Model, store: ImageStore, workspace: Workspace, *, conditions: Tensor | None, seed: int) -> Sounds:
+    """Returns stored sounds as the model learns them, see `Model.compress`: in memory with a codec in closed form; without one, from disk.
 
-    The codec is fitted once and kept in the working folder. conditions: of all rows, see `row_conditions`. shape: of one sound.
+    The codec is fitted once and kept in the working folder. conditions: of all rows, see `row_conditions`.
     """
     state = workspace.load("codec.pt")
     if state is None:
         state = model.fit_codec(store.batches, rows=store.rows, lengths=store.lengths, seed=seed)
         if state is None:
-            return OnDisk(store, shape, conditions)
+            # A copy compresses the rows: training moves the model to a device and changes its weights.
+            unchanged = model if type(model).compress is Model.compress else copy.deepcopy(model).requires_grad_(False)
+            return OnDisk(store, unchanged.compress, conditions)
         workspace.save("codec.pt", state)
     model.load_codec(state)
     return InMemory(torch.cat([model.compress(batch) for batch in store.batches()]), store.lengths, conditions)
 
 
-def encode_clips(
-    model: Model, corpus: Corpus, clips: list[int], representation: Representation, *, samples: int, shape: tuple[int, ...]
-) -> InMemory:
+def encode_clips(model: Model, corpus: Corpus, clips: list[int], representation: Representation, *, samples: int) -> InMemory:
     """Returns clips without variations, in the form that the model learns from."""
     conditions = model.conditioning.of_clips(corpus, clips)
     dataset = ClipDataset(corpus, clips, representation, model, samples=samples, seed=0, conditions=conditions)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -44,10 +44,13 @@ class InMemory:
 
 @dataclass(frozen=True)
 class OnDisk:
-    """The rows of an image store, each as a tensor of `shape`; memory does not grow with their number. conditions: `(n, conditions)`."""
+    """The rows of an image store; memory does not grow with their number.
+
+    values: stored rows `(n, cells)` -> values of a Batch `(n, …)`, on the CPU. conditions: `(n, conditions)`.
+    """
 
     store: ImageStore
-    shape: tuple[int, ...]
+    values: Callable[[Tensor], Tensor]
     conditions: Tensor | None = None
 
     def __len__(self) -> int:
@@ -55,7 +58,7 @@ class OnDisk:
 
     def __getitem__(self, rows: Tensor) -> Batch:
         conditions = None if self.conditions is None else self.conditions[rows]
-        return Batch(self.store.take(rows).unflatten(1, self.shape), self.store.lengths[rows], conditions)
+        return Batch(self.values(self.store.take(rows)), self.store.lengths[rows], conditions)
 
 
 def initial_batch(sounds: Sounds) -> Batch:
