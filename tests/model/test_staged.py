@@ -30,7 +30,7 @@ from timbrespace.training import stages
 from timbrespace.training import train as training
 from timbrespace.training.callbacks import Progress, TrainingCallbacks
 from timbrespace.training.data.sounds import InMemory
-from timbrespace.training.workspace import Workspace
+from timbrespace.training.workspace import Plan, Workspace
 from tiny import assert_same_tensors, interrupt_at, tensors_of, write_drums
 
 OUTER = {"name": "dense", "dims": 12, "encoder": [24], "decoder": [24], "sigmoid": False}
@@ -179,6 +179,18 @@ def test_both_models_must_be_given(tmp_path: Path) -> None:
 
 
 # --- the model ----------------------------------------------------------------------------------------------------------------------
+
+
+def test_stages_have_the_names_that_the_model_gives(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, plan = staged(), Plan("", {}, 0, 4_096, 0, steps=3, check_every=1, inner_steps=5, inner_check_every=2)
+    outer, inner = model.stages()
+    monkeypatch.setattr(model, "stages", lambda: [outer._replace(name="grains"), inner._replace(name="order")])
+    runs = stages.stages_of(model, settings().training, plan)
+    assert [(run.name, run.checkpoint, run.steps) for run in runs] == [("grains", "grains.pt", 3), ("train", "order.pt", 5)]
+    for refused in ([], [outer, inner, inner], [outer, outer], [inner], [outer, inner._replace(name="outer")]):
+        monkeypatch.setattr(model, "stages", lambda refused=refused: refused)
+        with pytest.raises(ConfigError, match="stages"):
+            stages.stages_of(model, settings().training, plan)
 
 
 def test_codes_are_brought_to_one_size_and_back() -> None:

@@ -30,8 +30,9 @@ class CodeSource(Protocol):
 class Stage(NamedTuple):
     """One stage of learning.
 
-    name: in progress reports and checkpoints. model: the model, or the part of it, that learns. share: of the time or epochs.
-    codes: makes the values that the stage learns, from what the stage before has learned; None: encoded sounds.
+    name: in the card, in the checkpoint's name where there are two stages, and in progress reports, where the last stage is "train".
+    model: the model, or the part of it, that learns. share: of the time or epochs. codes: makes the values that the stage learns, from
+    what the stage before has learned; None: encoded sounds. A model has one stage, or two of which the second has codes.
     """
 
     name: str

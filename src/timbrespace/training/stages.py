@@ -12,9 +12,9 @@ from lightning_fabric import Fabric
 from torch import Tensor
 
 from timbrespace.config.schema import Kl, Training
+from timbrespace.contracts import ConfigError
 from timbrespace.model.base import Batch, Model
-from timbrespace.model.stage import CodeSource
-from timbrespace.model.stage import Stage as ModelStage
+from timbrespace.model.stage import CodeSource, Stage
 from timbrespace.training.calibration import Cost, StepBudget
 from timbrespace.training.data.image_store import ImageStore
 from timbrespace.training.data.sounds import InMemory, OnDisk, Sounds, batches_of, initial_batch
@@ -33,11 +33,11 @@ OnCheck = Callable[[str, int, int, History], None]  # stage, step, steps, histor
 
 
 @dataclass(frozen=True)
-class Stage:
-    """One part of a training. name: in reports of progress. part: of the model. checkpoint: its file. steps, check_every: from the plan."""
+class StageRun:
+    """One stage of a training. name: in progress reports. part: of the model. checkpoint: its file. steps, check_every: from the plan."""
 
     name: str
-    part: ModelStage
+    part: Stage
     checkpoint: str
     settings: Training
     steps: int
@@ -49,16 +49,31 @@ class Stage:
         return self.part.model
 
 
-def stages_of(model: Model, settings: Training, plan: Plan) -> list[Stage]:
-    """The stages of a training, in order. The schedule of the KL is for the last one."""
-    parts = model.stages()
-    if len(parts) == 1:
-        return [Stage("train", parts[0], CHECKPOINT, settings, plan.steps, plan.check_every)]
+def stages_of(model: Model, settings: Training, plan: Plan) -> list[StageRun]:
+    """The stages of a training, in order. The last one is reported as "train"; the schedule of the KL is for it. Raises ConfigError."""
+    first, *rest = _checked_stages(model)
+    if not rest:
+        return [StageRun("train", first, CHECKPOINT, settings, plan.steps, plan.check_every)]
+    second = rest[0]
     without_kl = settings.model_copy(update={"kl": Kl()})
     return [
-        Stage("outer", parts[0], "outer.pt", without_kl, plan.steps, plan.check_every),
-        Stage("train", parts[1], "inner.pt", settings, plan.inner_steps, plan.inner_check_every),
+        StageRun(first.name, first, f"{first.name}.pt", without_kl, plan.steps, plan.check_every),
+        StageRun("train", second, f"{second.name}.pt", settings, plan.inner_steps, plan.inner_check_every),
     ]
+
+
+def _checked_stages(model: Model) -> list[Stage]:
+    """The stages in which a model learns: one, or two of which the second learns codes of the first. Raises ConfigError."""
+    stages = model.stages()
+    with_codes = [stage.codes is not None for stage in stages]
+    if with_codes not in ([False], [False, True]):
+        names = ", ".join(stage.name + " (codes)" * (stage.codes is not None) for stage in stages) or "none"
+        raise ConfigError(
+            f"the model {type(model).__name__} has {len(stages)} stages: {names}; allowed are one, or two of which the second learns codes"
+        )
+    if len({stage.name for stage in stages}) < len(stages):
+        raise ConfigError(f"both stages of the model {type(model).__name__} are named {stages[0].name!r}; give them two names")
+    return stages
 
 
 def stage_steps(
@@ -69,7 +84,7 @@ def stage_steps(
 
     measure: the cost of training a model, None where epochs count. budget: called when all costs are known.
     """
-    outer_stage, *rest = model.stages()
+    outer_stage, *rest = _checked_stages(model)
     if not rest:
         cost = measure(outer_stage.model, sounds, validation)
         return budget().steps(cost, after=cost.evaluation * _CLOSING * clip_count if cost else 0.0), (0, 0)
@@ -90,8 +105,9 @@ def fit_stages(
     """Trains `model` in place, stage by stage. Returns its history, and what the card says about two stages (empty for one).
 
     sounds, clip_count, validation, settings: as in `fit_model`. Resumes within any stage. on_check: called with the stage ("train"; of
-    two stages "outer", "codes", "train"), done, total and the history so far, which is empty for codes. In the history of two stages
-    the inner steps count on from the last outer one, with errors in another unit; its metric `stage` says which is which.
+    two stages the name of the first, such as "outer", then "codes", "train"), done, total and the history so far, which is empty for
+    codes. In the history of two stages the inner steps count on from the last outer one, with errors in another unit; its metric `stage`
+    says which is which.
     """
     learned, held, histories = sounds, validation, list[History]()
     stages = stages_of(model, settings, plan)
@@ -119,7 +135,7 @@ def fit_stages(
     return concatenated(histories), card
 
 
-def _reporter(stage: Stage, earlier: list[History], on_check: OnCheck) -> Callable[[int, int, History], None]:
+def _reporter(stage: StageRun, earlier: list[History], on_check: OnCheck) -> Callable[[int, int, History], None]:
     """Reports a check of a stage, with the history of the stages before it."""
     before = list(earlier)
 
@@ -207,7 +223,7 @@ class _Renamed:
 
 def _card(
     model: Model,
-    stages: list[Stage],
+    stages: list[StageRun],
     histories: list[History],
     sounds: Sounds,
     validation: Sounds,
@@ -220,14 +236,14 @@ def _card(
     train, *_ = evaluate(model, sounds, min(clip_count, _CARD_SOUNDS), device)
     held, *_ = evaluate(model, validation, len(validation), device)
     (outer, inner), parts, best = histories, {}, 0
-    for name, stage, history in zip(("outer", "inner"), stages, histories, strict=True):
+    for stage, history in zip(stages, histories, strict=True):
         best = best_check(history, first=settled_step(stage.settings.kl, steps=stage.steps))
-        parts[name] = {
+        parts[stage.part.name] = {
             "parameters": sum(p.numel() for p in stage.model.parameters()),
             "steps": history.step[-1],
             "steps_planned": stage.steps,
             "best_step": history.step[best],
-            "unit": stage.model.unit if name == "outer" else "% of the codes' deviation",
+            "unit": stage.model.unit if stage.part.codes is None else "% of the codes' deviation",
             "train_error": round(history.train[best], 3),
             "validation_error": round(history.validation[best], 3),
         }

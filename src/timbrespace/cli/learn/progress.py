@@ -13,11 +13,15 @@ _STAGES = {
     "prepare": "preparing",
     "encode": "encoding variations",
     "codec": "linear codec",
-    "outer": "training the outer model",
     "codes": "encoding codes",
     "train": "training",
     "finish": "map and card",
 }
+
+
+def _label(stage: str) -> str:
+    """Returns the words for a stage, such as "encoding variations"; for a model's own, "training the outer model"."""
+    return _STAGES.get(stage, f"training the {stage} model")
 
 
 @contextmanager
@@ -43,7 +47,7 @@ def _line_per_stage() -> Callable[[Progress], None]:
     def show(progress: Progress) -> None:
         if progress.stage not in seen:
             seen.add(progress.stage)
-            print(_STAGES[progress.stage] + " …", file=sys.stderr, flush=True)
+            print(_label(progress.stage) + " …", file=sys.stderr, flush=True)
         if progress.advice:
             print(f"Warning: {progress.advice}", file=sys.stderr, flush=True)
 
@@ -66,10 +70,10 @@ def _progress_bar() -> Iterator[Callable[[Progress], None]]:
             if stage not in tasks:
                 for task in tasks.values():
                     bars.stop_task(task)
-                tasks[stage] = bars.add_task(_STAGES[stage], total=None)
+                tasks[stage] = bars.add_task(_label(stage), total=None)
             if progress.advice:
                 bars.console.print(f"Warning: {progress.advice}", markup=False, highlight=False)
             errors = "".join(f"  {name} {value:.2f} {progress.unit}" for name, value in progress.metrics.items())
-            bars.update(tasks[stage], completed=progress.done, total=progress.total or None, description=_STAGES[stage] + errors)
+            bars.update(tasks[stage], completed=progress.done, total=progress.total or None, description=_label(stage) + errors)
 
         yield show
