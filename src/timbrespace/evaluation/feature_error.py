@@ -57,7 +57,7 @@ def feature_errors(instrument: Instrument, sounds: Sequence[Tensor], *, round_tr
 
 def floor_of(instrument: Instrument) -> float:
     """Returns the floor of the model's levels, in dB under the loudest cell."""
-    return float(getattr(instrument.model, "floor", None) or getattr(instrument.representation, "floor", None) or DEEPEST_DB)
+    return float(getattr(instrument.model, "floor", None) or instrument.representation.floor or DEEPEST_DB)
 
 
 def latents(instrument: Instrument, sounds: Sequence[Tensor]) -> Tensor:

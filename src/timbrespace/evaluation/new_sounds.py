@@ -45,7 +45,7 @@ def reference_points(instrument: Instrument, corpus: Corpus, *, most: int | None
 def compare_artefacts(instrument: Instrument, corpus: Corpus, made: Sequence[Tensor]) -> dict[str, dict[str, float]]:
     """Returns the artefact metrics of new sounds `(channels, time)` and of the held-out clips, see `artefacts.artefact_metrics`."""
     view: Any = getattr(instrument.representation, "view", instrument.representation)
-    hop = int(getattr(view, "hop", _STUTTER_HOP))
+    hop = int(view.hop)
     real = real_sounds(instrument, corpus, HELD_OUT)
     return artefact_metrics(made, real, sample_rate=corpus.sample_rate, hop=hop if hop >= _SHORTEST_HOP else _STUTTER_HOP)
 

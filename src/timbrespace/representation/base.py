@@ -26,14 +26,18 @@ class Representation(ABC):
 
     sample_rate: of the audio, Hz. channels: 1, or 2 for stereo.
 
-    A subclass sets `parts` and `bands`, and implements `frames`, `_encode` and `_decode`; `axes` gives its parts, bands and frames names
-    and units. Arguments are checked here, before `_encode` and `_decode`. Keyword arguments of its constructor that are annotated with a
-    pydantic `Field` are keys of a preset; the constructor checks them against the annotation and raises ConfigError.
+    A subclass sets `parts` and `bands`, and `floor`, `hop` or `block` where it has them. It implements `frames`, `_encode` and `_decode`;
+    `axes` gives its parts, bands and frames names and units. Arguments are checked here, before `_encode` and `_decode`. Keyword arguments
+    of its constructor that are annotated with a pydantic `Field` are keys of a preset; the constructor checks them against the annotation
+    and raises ConfigError.
     """
 
     parts: int
     bands: int
     decibels: bool = False  # whether features are levels in dB with a floor `floor` dB under the sound's loudest cell
+    floor: float = 0.0  # of levels in dB: dB under the sound's loudest cell that are kept
+    hop: int = 0  # samples between frames; 0 for a view without such a hop
+    block: int = 1  # samples of audio in a frame, for a view of plain samples
     exact: bool = False  # whether decoding gives the same samples, with a signal-to-noise ratio of 120 dB or better in float32
 
     def __init__(self, *, sample_rate: int = SAMPLE_RATE, channels: int = 1):
@@ -86,9 +90,9 @@ class Representation(ABC):
             samples=samples,
             sample_rate=self.sample_rate,
             frames_of=self.frames,
-            kind=FeatureKind(self.values(), type(self).__name__, block=getattr(self, "block", 1)),
-            floor=getattr(self, "floor", None) if self.decibels else None,
-            hop=getattr(self, "hop", None),
+            kind=FeatureKind(self.values(), type(self).__name__, block=self.block),
+            floor=(self.floor or None) if self.decibels else None,
+            hop=self.hop or None,
             centres=tuple(float(hertz) for hertz in axes.centres) if axes.band_unit == "Hz" else None,
         )
 

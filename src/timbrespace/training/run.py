@@ -47,7 +47,7 @@ from timbrespace.training.workspace import Plan, Workspace
 class Prepared:
     """The corpus, its training clips, the settings with every "auto" resolved, the fitted representation and the untrained model.
 
-    shape: of one sound in the form the model learns from.
+    stored_shape: of one sound in the image store, see `Model.prepare_features`.
     """
 
     corpus: Corpus
@@ -55,7 +55,7 @@ class Prepared:
     config: Config
     representation: Representation
     model: Model
-    shape: tuple[int, ...]
+    stored_shape: tuple[int, ...]
     plan: Plan
 
 
@@ -108,7 +108,7 @@ class TrainingRun:
             prepared = self.prepare()
         with self._timed("encode"):
             encoded = self.encode(prepared)
-        with self._timed("codec"):
+        with self._timed("codec"):  # the card's word for this step, with or without a codec
             sets = self.initialise(prepared, encoded)
         with self._timed("train"):
             fitted = self.fit(prepared, encoded, sets)
@@ -131,8 +131,8 @@ class TrainingRun:
             torch.manual_seed(plan.seed)
             model = build_model(config.model, representation=representation, samples=plan.samples)
         fit_normalisation(representation, corpus, model)
-        shape = image_shape(model, representation, plan.samples)
-        return Prepared(corpus, clips, config, representation, model, shape, plan)
+        stored_shape = image_shape(model, representation, plan.samples)
+        return Prepared(corpus, clips, config, representation, model, stored_shape, plan)
 
     def encode(self, prepared: Prepared) -> Encoded:
         """Encodes the training clips, their variations and synthesised sounds; the plan now says how many."""
@@ -150,7 +150,7 @@ class TrainingRun:
             folder = cached_folder(self.options.encoded, clips, rows=rows, fingerprint=corpus.fingerprint)
 
         def filled() -> ImageStore:
-            store = ImageStore(folder, rows=rows, cells=math.prod(prepared.shape))
+            store = ImageStore(folder, rows=rows, cells=math.prod(prepared.stored_shape))
             with Pool(torch.get_num_threads()) as pool:
                 store.fill(lambda some: encode_rows(dataset, some, pool), progress=self._progress("encode"))
             clips.keep_measured(folder, clip_rows)
@@ -161,7 +161,8 @@ class TrainingRun:
     def initialise(self, prepared: Prepared, encoded: Encoded) -> Sets:
         """Fits the linear codec of a model that has one, encodes the validation clips, and initialises the weights."""
         model, corpus, store = prepared.model, prepared.corpus, encoded.store
-        self._progress("codec")(0, 0)
+        has_codec = type(model).fit_codec is not Model.fit_codec
+        self._progress("codec" if has_codec else "weights")(0, 0)
         conditions, seed = row_conditions(encoded.dataset, encoded.clip_rows, store.rows), encoded.plan.seed
         sounds = rank_zero_first(self.fabric, lambda: learned_sounds(model, store, self.workspace, conditions=conditions, seed=seed))
         validation_clips = corpus.indices("validation") or prepared.clips

@@ -13,6 +13,7 @@ _STAGES = {
     "prepare": "preparing",
     "encode": "encoding variations",
     "codec": "linear codec",
+    "weights": "first weights",
     "codes": "encoding codes",
     "train": "training",
     "finish": "map and card",

@@ -72,7 +72,7 @@ def _train(source: str, out: Path, options: TrainOptions, *, page: Path | None, 
     from timbrespace.cli.learn.progress import showing_progress
     from timbrespace.training.callbacks import TrainingCallbacks
     from timbrespace.training.distributed import is_first
-    from timbrespace.training.train import train as run
+    from timbrespace.training.train import train as train_instrument
 
     page_writer = None if page is None else TrainingPage(page, force=options.force)
     skipped: list[dict[str, str]] = []
@@ -85,7 +85,7 @@ def _train(source: str, out: Path, options: TrainOptions, *, page: Path | None, 
             skipped.extend(corpus.skipped())  # the corpus may be in the working folder, which is deleted next
             write_page(instrument, corpus)
 
-        instrument = run(source, out, options, callbacks=replace(callbacks, on_finish=on_finish))
+        instrument = train_instrument(source, out, options, callbacks=replace(callbacks, on_finish=on_finish))
     if is_first():
         _print_result(instrument, out, skipped, seconds=time.perf_counter() - start, json=json)
 

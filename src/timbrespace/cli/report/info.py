@@ -36,7 +36,7 @@ def info(
 
     opened = Instrument.load(instrument)
     clips = opened.contents.clips
-    hop = opened.model.stride * getattr(getattr(opened.representation, "view", opened.representation), "hop", 0)
+    hop = opened.model.stride * getattr(opened.representation, "view", opened.representation).hop
     timing = {"steps_a_second": round(opened.sample_rate / hop, 2) if hop else None, "takes_any_length": opened.longest is None}
     summary: dict[str, Any] = {
         "file_mb": round(instrument.stat().st_size / 1e6, 2),

@@ -17,8 +17,8 @@ ConditionValues = Mapping[str, str | float]  # condition -> label or number
 class Fixed(NamedTuple):
     """What a request fixes of the latents of new sounds.
 
-    last: value of the last entry, or a function from the value that was drawn to the one used; the other entries follow it by their
-    correlation. entries: values by place from the end, -1 being the last.
+    last: the wanted value of the last entry, or a function that moves the drawn value to the one used; the other entries are drawn given
+    it. entries: values by place from the end, -1 being the last.
     """
 
     last: float | Callable[[float], float] | None = None
