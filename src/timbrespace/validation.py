@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import reprlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -15,6 +15,15 @@ from pydantic.fields import FieldInfo
 from timbrespace.contracts import ConfigError
 
 FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, strict=False)
+
+
+class UnknownSettingError(ConfigError):
+    """A key that is not a setting. key: whole, with its section; known: the keys of that section."""
+
+    def __init__(self, key: str, known: Sequence[str], advice: str = ""):
+        super().__init__(f"{key} is not a setting{advice}; known here are {', '.join(known)}")
+        self.key, self.known = key, known
+
 
 _SHORT = reprlib.Repr()  # a few nested YAML aliases can expand to gigabytes: values are never shown in full
 _SHORT.maxlevel, _SHORT.maxdict, _SHORT.maxlist, _SHORT.maxstring = 2, 4, 4, 60
@@ -61,7 +70,11 @@ def config_error(error: ValidationError | TypeError, prefix: str, schema: type[B
         return ConfigError(f"{path} is not given, and has no default")
     if first["type"] == "extra_forbidden":
         known = _fields_at(schema, location[:-1])
-        return ConfigError(f"{path} is not a setting; known here are {', '.join(known)}")
+        value = first["input"]
+        while isinstance(value, Mapping) and len(value) == 1:
+            key, value = next(iter(value.items()))
+            path += f".{key}"
+        return UnknownSettingError(path, list(known))
     field = _fields_at(schema, location[:-1]).get(str(location[-1])) if location else None
     allowed = _allowed(field) if field is not None else None
     if field is None or allowed is None:

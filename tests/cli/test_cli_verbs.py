@@ -263,3 +263,24 @@ def test_train_refuses_a_path_without_sounds(shell: Shell, tmp_path: Path) -> No
     write_drums(tmp_path / "one", 1)
     assert "too few" in shell("train", tmp_path / "one", "--out", tmp_path / "x.safetensors", "--force", code=2)
     assert not (tmp_path / "x.safetensors").exists()
+
+
+def test_the_rule_that_doctor_advises_works_for_train(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fix_plan(monkeypatch)
+    folder = tmp_path / "in"
+    for index, path in enumerate(sorted(write_drums(tmp_path / "drums", 12, seconds=0.1).rglob("*.wav"))):
+        folder.mkdir(exist_ok=True)
+        path.rename(folder / f"{'qq' if index % 2 else 'zz'}{index:02d}.wav")
+    assert "train with --rule" in shell("doctor", folder)
+    words = ["train", folder, "--minutes", 0.0125, "--device", "cpu", *SET]
+    shell(*words, "--out", tmp_path / "x.safetensors", "--rule", "gong=qq*", "--rule", "bell=zz*", "--pitch-names", "off")
+    assert timbrespace.load(tmp_path / "x.safetensors").card["corpus"]["categories"] == {"bell": 6, "gong": 6}
+    out = tmp_path / "y.safetensors"
+    assert "is not NAME=PATTERN" in shell(*words, "--out", out, "--rule", "gong", code=2)
+    assert "pitch_names is" in shell(*words, "--out", out, "--pitch-names", "c9", code=2)
+    shell("prepare", folder, "--out", tmp_path / "made.corpus")
+    assert "is a prepared corpus; give it to `timbrespace prepare`" in shell(
+        "train", tmp_path / "made.corpus", "--out", out, "--rule", "gong=qq*", code=2
+    )
+    assert not out.exists()
+    assert not out.with_name("y.training").exists()

@@ -223,3 +223,23 @@ def test_building_takes_the_settings() -> None:
 def test_a_decimal_comma_is_refused_with_the_number_as_it_is_written(change: str) -> None:
     with pytest.raises(ConfigError, match="decimal comma"):
         load_preset("oneshot", changes=[change])
+
+
+@pytest.mark.parametrize(
+    ("change", "preset", "words"),
+    [
+        ("attack=2", "oneshot", "attack is not a setting (did you mean model.attack?); known here are description"),
+        ("dims=3", "oneshot", "did you mean model.dims?"),
+        ("modle.dims=3", "oneshot", "modle.dims is not a setting (did you mean model.dims?)"),
+        ("model.dimz=3", "oneshot", "did you mean model.dims?"),
+        ("model.learning_rate=0.1", "oneshot", "did you mean training.learning_rate?"),
+        ("training.kl_weight=0.1", "oneshot", "training.kl_weight is not a setting"),
+        ("codes=3", "vq", "did you mean model.codebook_size?"),
+        ("free_bits=1", "oneshot", "did you mean training.kl.free_bits?"),
+        ("model.codebook_size=3", "oneshot", "is not a setting of this preset (model.codebook_size is one of the model vq)"),
+    ],
+)
+def test_an_unknown_key_suggests_the_one_meant(change: str, preset: str, words: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        load_preset(preset, changes=[change])
+    assert words in str(raised.value)

@@ -10,6 +10,8 @@ from pydantic import ValidationError
 from timbrespace.config.aliases import modernised
 from timbrespace.config.schema import Config
 from timbrespace.config.settings import fill, named, nested_models, settings_of
+from timbrespace.config.suggest import with_suggestion
+from timbrespace.contracts import ConfigError
 from timbrespace.model.base import Model
 from timbrespace.model.registry import MODELS
 from timbrespace.model.wrappers.nested import errors_named
@@ -21,16 +23,24 @@ from timbrespace.validation import config_error
 
 
 def make_config(content: Mapping[str, Any]) -> Config:
-    """Returns a Config of a nested mapping, checked, with defaults filled in. Raises ConfigError."""
+    """Returns a Config of a nested mapping, checked, with defaults filled in. Raises ConfigError; an unknown key gets a suggestion."""
+    filled, modern = {}, modernised(content)
     try:
-        config = Config(**modernised(content))
-    except (ValidationError, TypeError) as error:
-        raise config_error(error, "", Config) from None
-    filled = {}
-    for kind, registry in (("representation", REPRESENTATIONS), ("model", MODELS)):
-        filled[kind] = fill(registry, getattr(config, kind), kind)
+        config = _checked(modern)
+        for kind, registry in (("representation", REPRESENTATIONS), ("model", MODELS)):
+            filled[kind] = fill(registry, getattr(config, kind), kind)
+    except ConfigError as error:
+        raise with_suggestion(error, modern) from None
     check_features(filled["model"], _kind_of(filled["representation"]))
     return config.model_copy(update=filled)
+
+
+def _checked(content: Mapping[str, Any]) -> Config:
+    """Returns a Config whose settings of representation and model are not yet checked. Raises ConfigError."""
+    try:
+        return Config(**content)
+    except (ValidationError, TypeError) as error:
+        raise config_error(error, "", Config) from None
 
 
 def build_representation(settings: Mapping[str, Any], *, sample_rate: int, channels: int) -> Representation:

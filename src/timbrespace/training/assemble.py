@@ -92,6 +92,8 @@ def training_card(
     best = best_check(history, first=settled_step(config.training.kl, steps=plan.steps))
     return {
         "minutes_asked": config.training.minutes,
+        "epochs_asked": config.training.epochs,
+        "patience": config.training.patience,
         "seed": plan.seed,
         "device": device,
         "threads": plan.threads,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from timbrespace.config.presets import load_preset
@@ -21,6 +22,7 @@ class TrainOptions:
     changes: `key=value` texts that override the preset, such as "model.dims=16".
     seed: a whole number from 0 to 2**32 - 1. device: auto, cpu, cuda or mps.
     channels: 1 mixes a folder of sounds to mono, 2 keeps stereo.
+    rules, pitch_names: how names of a folder of sounds are read, see `prepare`; a prepared corpus has its labels already.
     resume: continue an interrupted run from its last checkpoint, at most seconds old. force: replace existing files.
     precision: 32, 16-mixed (GPU only) or bf16-mixed.
     devices, nodes: devices of each machine, and machines, that share every batch; the program starts itself again for each device.
@@ -35,6 +37,8 @@ class TrainOptions:
     seed: int = 0
     device: str = "auto"
     channels: int = 1
+    rules: Mapping[str, str] = field(default_factory=dict)
+    pitch_names: str = "auto"
     resume: bool = False
     force: bool = False
     precision: str = "32"

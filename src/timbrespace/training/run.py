@@ -234,7 +234,7 @@ class TrainingRun:
     def _open_corpus(self) -> Corpus:
         """The corpus that the source is, or the one made from it in the working folder."""
         progress, options = self._progress("prepare"), self.options
-        return open_corpus(self.source, self.workspace, channels=options.channels, seed=options.seed, progress=progress)
+        return open_corpus(self.source, self.workspace, options, progress=progress)
 
     def _first_plan(self, corpus: Corpus, config: Config) -> Plan:
         """A new plan without counts; or the stored one of a resumed run. Raises ConfigError if that is another run."""

@@ -12,7 +12,7 @@ from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.callbacks import StopTraining, TrainingCallbacks
-from timbrespace.training.data.source import check_source
+from timbrespace.training.data.source import check_labels, check_source
 from timbrespace.training.distributed import check_batch, check_compiler, launch, make_fabric, rank_zero_only
 from timbrespace.training.log import TensorBoard, log_path
 from timbrespace.training.options import TrainOptions
@@ -47,6 +47,7 @@ def train(
     check_batch(config.training.batch, processes=options.devices * options.nodes)
     if config.training.compiled:
         check_compiler(fabric)
+    check_labels(source, options)
     workspace = Workspace(out)
     if not options.resume:
         check_source(source)

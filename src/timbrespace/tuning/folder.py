@@ -14,7 +14,8 @@ from timbrespace.atomic import check_absent, disk_error, write_json
 from timbrespace.contracts import OutputExistsError
 from timbrespace.corpus.corpus import Corpus, is_corpus
 from timbrespace.corpus.prepare import prepare
-from timbrespace.training.data.source import origin_of
+from timbrespace.training.data.source import check_labels, check_same_labels, origin_of
+from timbrespace.training.options import TrainOptions
 
 RESULTS = ("trials.csv", "best.yaml", "history.png", "curves.png", "slices.png", "importance.png", "search.json")
 _STALE_SECONDS = 6 * 3600.0  # age at which a working folder is taken for one of a killed search
@@ -35,9 +36,10 @@ class SearchFolder:
             for name in RESULTS:
                 check_absent(self.path / name, force=force)
 
-    def open_corpus(self, source: Path | str | Corpus, *, channels: int, seed: int, force: bool) -> Corpus:
+    def open_corpus(self, source: Path | str | Corpus, options: TrainOptions) -> Corpus:
         """The corpus of all trials: `source`, or the one prepared from it in this folder. Raises OutputExistsError, CorpusError."""
-        origin = origin_of(source, channels)
+        check_labels(source, options)
+        origin, force = origin_of(source, options.channels), options.force
         if isinstance(source, Corpus):
             return source
         if origin is None:
@@ -46,9 +48,14 @@ class SearchFolder:
         if is_corpus(corpus) and known not in (None, origin) and not force:
             raise OutputExistsError(f"{self.path} holds a search on {known}; give another --out, or --force to start again")
         if force or known is None or not is_corpus(corpus):
-            prepare(source, corpus, channels=channels, seed=seed, force=True)
+            prepare(
+                source, corpus, channels=options.channels, seed=options.seed, rules=options.rules, pitch_names=options.pitch_names,
+                force=True,
+            )  # fmt: skip
             self.add_to_note(source=origin)
-        return Corpus.open(corpus)
+        opened = Corpus.open(corpus)
+        check_same_labels(opened, options, self.path)
+        return opened
 
     def make(self, *, force: bool, own_database: bool, differences: Callable[[], list[list[str]]]) -> None:
         """Makes the folder, and removes what killed searches left.

@@ -44,7 +44,7 @@ class Search:
         self.url = options.storage or default_url(out)
         self.folder = SearchFolder(out)
         self.folder.check(force=training.force)
-        corpus = self.folder.open_corpus(source, channels=training.channels, seed=training.seed, force=training.force)
+        corpus = self.folder.open_corpus(source, training)
         identity = self._identity(corpus)
         self.folder.make(
             force=training.force, own_database=options.storage is None, differences=lambda: other_studies(self.url, identity)

@@ -16,6 +16,13 @@ OutFolder = Annotated[Path, typer.Option("--out", help="Folder to write to.", sh
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Random seed; the same seed gives the same sounds.")]
 Level = Annotated[str, typer.Option("--level", help="Level of the sounds: peak (-1 dBFS) | loudness (-16 LKFS) | keep.")]
 Subtype = Annotated[str, typer.Option("--format", help="Sample format of the WAV files: PCM_16 | PCM_24 | FLOAT.")]
+Rules = Annotated[
+    list[str] | None, typer.Option("--rule", metavar="NAME=PATTERN", help="Category by file name, such as 'kick=*bd*'; repeatable.")
+]
+PitchNames = Annotated[
+    str,
+    typer.Option("--pitch-names", help="auto | c4 | c3 | c5 | off: compare notes in names with the sound, or read them by this middle C."),
+]
 Rate = Annotated[int | None, typer.Option("--rate", help="Sample rate in Hz; by default that of the instrument.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from timbrespace.cli.common.options import PitchNames, Rules
+
 if TYPE_CHECKING:
     from timbrespace.corpus.corpus import Corpus
 
@@ -32,9 +34,7 @@ def prepare(
         ),
     ] = "auto",
     segment_seconds: Annotated[float, typer.Option("--segment-seconds", help="Length of a segment in s.")] = 2.0,
-    rule: Annotated[
-        list[str] | None, typer.Option("--rule", metavar="NAME=PATTERN", help="Category by file name, such as 'kick=*bd*'; repeatable.")
-    ] = None,
+    rule: Rules = None,
     layout: Annotated[
         str,
         typer.Option("--layout", help="auto | folder | table | musicnet | nsynth | urbansound8k | esc50: whose tables give the labels."),
@@ -43,12 +43,7 @@ def prepare(
         list[str] | None, typer.Option("--only", metavar="NAME", help="Keep only this category or instrument; repeatable.")
     ] = None,
     pitch: Annotated[bool, typer.Option("--pitch/--no-pitch", help="Estimate the pitch where neither labels nor names give it.")] = True,
-    pitch_names: Annotated[
-        str,
-        typer.Option(
-            "--pitch-names", help="auto | c4 | c3 | c5 | off: compare notes in names with the sound, or read them by this middle C."
-        ),
-    ] = "auto",
+    pitch_names: PitchNames = "auto",
     count: Annotated[int | None, typer.Option("--count", help="Number of clips of a synthetic corpus.", show_default=False)] = None,
     diverse: Annotated[
         int | None, typer.Option("--diverse", metavar="N", help="Keep only the N most diverse clips.", show_default=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from timbrespace.cli.common.options import Force, Json
+from timbrespace.cli.common.options import Force, Json, PitchNames, Rules
 from timbrespace.cli.learn.options import Changes, Channels, Device, Epochs, Minutes, Precision, Preset, Source, TrainingSeed
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ def train(
     epochs: Epochs = None,
     changes: Changes = None,
     channels: Channels = 1,
+    rule: Rules = None,
+    pitch_names: PitchNames = "auto",
     device: Device = "auto",
     seed: TrainingSeed = 0,
     precision: Precision = "32",
@@ -46,6 +48,7 @@ def train(
 
     if devices * nodes > 1:  # before PyTorch is imported: it warns of a flag that only some models need
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
+    from timbrespace.cli.common.corpus import parse_rules
     from timbrespace.contracts import ConfigError
     from timbrespace.parallel import keep_freed_memory
     from timbrespace.training.options import TrainOptions
@@ -54,6 +57,7 @@ def train(
     options = TrainOptions(
         preset=preset, minutes=minutes, epochs=epochs, changes=tuple(changes or ()), seed=seed, device=device, channels=channels,
         resume=resume, force=force, precision=precision, devices=devices, nodes=nodes, tensorboard=tensorboard,
+        rules=parse_rules(rule), pitch_names=pitch_names,
     )  # fmt: skip
     if find_lr:
         _find_lr(source, out, options, json=json)
@@ -95,7 +99,9 @@ def _print_result(instrument: Instrument, out: Path, skipped: list[dict[str, str
     from timbrespace.cli.common.corpus import print_json
     from timbrespace.cli.common.text import command_line, printable, skipped_lines
     from timbrespace.cli.report.info import card_lines
+    from timbrespace.report.advice import advice_lines
 
+    advice = advice_lines(instrument.card, instrument.contents.settings)
     megabytes = out.stat().st_size / 1e6
     if json:
         print_json(
@@ -104,11 +110,12 @@ def _print_result(instrument: Instrument, out: Path, skipped: list[dict[str, str
                 "file_mb": round(megabytes, 2),
                 "seconds": round(seconds, 1),
                 "card": instrument.card,
+                "advice": advice,
                 "skipped": skipped,
             }
         )
         return
-    print("\n".join(card_lines(instrument.card)))
+    print("\n".join(map(printable, [*card_lines(instrument.card), *advice])))
     for line in skipped_lines(skipped, rest="`timbrespace doctor FOLDER --json` lists all"):
         print(line)
     print(f"{printable(out)} ({megabytes:.1f} MB) in {seconds:.0f} s")

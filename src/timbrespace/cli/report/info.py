@@ -32,6 +32,7 @@ def info(
     from timbrespace.cli.common.corpus import print_json
     from timbrespace.cli.common.options import check_not_inputs
     from timbrespace.cli.common.text import printable
+    from timbrespace.report.advice import advice_lines
     from timbrespace.synthesis.instrument import Instrument
 
     opened = Instrument.load(instrument)
@@ -55,12 +56,13 @@ def info(
         opened.save(strip, strip=True, force=force)
         summary["stripped"] = strip
     if json:
+        summary["advice"] = advice_lines(opened.card, opened.contents.settings)
         print_json(summary | {"card": opened.card} | ({"sounds": list(clips.names)} if sounds and clips else {}))
         return
     for name, value in summary.items():
         if name != "settings":
             print(f"{name.replace('_', ' '):<22}{printable(', '.join(map(str, value)) if isinstance(value, list) else value)}")
-    for line in card_lines(opened.card):
+    for line in [*card_lines(opened.card), *advice_lines(opened.card, opened.contents.settings)]:
         print(printable(line))
     if sounds and clips:
         print("\n".join(map(printable, clips.names)))

@@ -178,15 +178,15 @@ def _counts(report: Report) -> list[Finding]:
     if report.folder_categories:
         table = ", ".join(f"{kind} {count}" for kind, count in list(report.folder_categories.items())[:_SHOWN])
         more = f" and {len(report.folder_categories) - _SHOWN} more" if len(report.folder_categories) > _SHOWN else ""
-        do = f"nothing, or prepare with rules, as in --rule {report.folder_rule}; by folder: {table}{more}"
+        do = f"nothing, or prepare or train with rules, as in --rule {report.folder_rule}; by folder: {table}{more}"
         count = sum(report.folder_categories.values())
         out.append(Finding("note", "folder categories", count, "have the name of their folder as category", do))
     if report.uncategorised:
-        do = "sort them into folders named by category, or use --rule, as in --rule 'kick=*bd*'; training works without categories too"
+        do = "sort them into folders named by category, or prepare or train with --rule 'kick=*bd*'; training works without categories too"
         out.append(Finding("note", "uncategorised", report.uncategorised, "have no category in their folder or file name", do))
     rare = [kind for kind, count in report.categories.items() if count < _FEW_IN_CATEGORY]
     if rare:
-        do = f"merge them into others with --rule, or add more: {', '.join(rare[:8])}"
+        do = f"merge them into others with --rule (of prepare and train), or add more: {', '.join(rare[:8])}"
         out.append(
             Finding("note", "rare categories", int(np.sum([report.categories[kind] for kind in rare])), "are in categories of 1 or 2", do)
         )

@@ -14,9 +14,11 @@ from timbrespace.config.aliases import modernised
 from timbrespace.config.schema import Config
 from timbrespace.contracts import ConfigError, CorpusError
 from timbrespace.corpus.corpus import Corpus, is_corpus
+from timbrespace.corpus.labels.pitch_names import check_mode
 from timbrespace.corpus.prepare import prepare
 from timbrespace.corpus.synthetic.registry import SYNTHETIC_PREFIX
 from timbrespace.paths import is_folder
+from timbrespace.training.options import TrainOptions
 from timbrespace.training.workspace import Plan, Workspace
 from timbrespace.validation import shortened
 
@@ -24,9 +26,12 @@ FEWEST_CLIPS = 2
 
 
 def open_corpus(
-    source: Path | str | Corpus, workspace: Workspace, *, channels: int, seed: int, progress: Callable[[int, int], None]
+    source: Path | str | Corpus, workspace: Workspace, options: TrainOptions, *, progress: Callable[[int, int], None]
 ) -> Corpus:
-    """The corpus that a source is, or the one prepared from it in the workspace. Raises CorpusError for fewer than 2 clips."""
+    """The corpus that a source is, or the one prepared from it in the workspace.
+
+    Raises CorpusError for fewer than 2 clips, ConfigError if a resumed run has other rules than the interrupted one.
+    """
     if isinstance(source, Corpus):
         corpus = source
     elif is_corpus(source):
@@ -34,8 +39,12 @@ def open_corpus(
     else:
         folder = workspace.path / "corpus"
         if not is_corpus(folder):
-            prepare(source, folder, channels=channels, seed=seed, progress=progress)
+            prepare(
+                source, folder, channels=options.channels, seed=options.seed, rules=options.rules, pitch_names=options.pitch_names,
+                progress=progress,
+            )  # fmt: skip
         corpus = Corpus.open(folder)
+        check_same_labels(corpus, options, workspace.path)
     if len(corpus) < FEWEST_CLIPS:
         raise CorpusError(
             f"{len(corpus)} clip is too few to train on, at least {FEWEST_CLIPS} are needed; 50 or more give an instrument worth playing"
@@ -61,6 +70,30 @@ def check_source(source: Path | str | Corpus) -> None:
     """Raises AudioFileError if the source is a folder that does not exist, before anything is written."""
     if not isinstance(source, Corpus) and not str(source).startswith(SYNTHETIC_PREFIX) and not is_folder(Path(source)):
         find_audio(source)
+
+
+def check_labels(source: Path | str | Corpus, options: TrainOptions) -> None:
+    """Raises ConfigError if rules or `pitch_names` are given for a prepared corpus, which has its labels already."""
+    check_mode(options.pitch_names)
+    given = ("--rule", "rules") if options.rules else ("--pitch-names", "pitch_names") if options.pitch_names != "auto" else None
+    if given and (isinstance(source, Corpus) or is_corpus(source)):
+        name = source.path if isinstance(source, Corpus) else source
+        raise ConfigError(
+            f"{given[0]} ({given[1]}) is for a folder of sounds, and {name} is a prepared corpus; "
+            "give it to `timbrespace prepare`, or train on the folder"
+        )
+
+
+def check_same_labels(corpus: Corpus, options: TrainOptions, folder: Path) -> None:
+    """Raises ConfigError if the corpus that an earlier run prepared in `folder` was made with other rules than those given now."""
+    stored = corpus.head["options"]
+    choices: tuple[tuple[str, Any, Any], ...] = (("rules", dict(options.rules), {}), ("pitch_names", options.pitch_names, "auto"))
+    for name, given, default in choices:
+        if given not in (default, stored.get(name, default)):
+            raise ConfigError(
+                f"{name} of the run in {folder} are {stored.get(name, default)}, not {given}; "
+                "resume without them, or start again with --force"
+            )
 
 
 def with_stored_length(config: Config, plan: Plan) -> Config:
