@@ -22,7 +22,7 @@ class Progress:
 
     stage: "prepare", "encode", "codec" (of a model without a codec "weights"), "train" or "finish"; with two stages also the name of the
     first, such as "outer", and "codes". done, total: of the stage's work.
-    metrics: of the last check: "train" and "validation", errors in `unit`. epoch: passes over all sounds so far.
+    metrics: of the last check: "train" and "validation", errors in `unit`. epoch: passes over all examples so far.
     advice: a warning with a remedy, or None.
     """
 

@@ -17,7 +17,7 @@ class TrainOptions:
 
     preset: a name, the path of a YAML file, or a Config.
     minutes: of work in all. A short calibration turns them into steps and stores these, so that a resumed run equals an unbroken one.
-    epochs: instead of minutes, passes over all sounds and variations. They do not depend on the speed of the machine: two runs with the
+    epochs: instead of minutes, passes over all examples. They do not depend on the speed of the machine: two runs with the
         same seed give the same instrument. Either of the two overrides the preset.
     changes: `key=value` texts that override the preset, such as "model.dims=16".
     seed: a whole number from 0 to 2**32 - 1. device: auto, cpu, cuda or mps.

@@ -12,7 +12,8 @@ Source = Annotated[
 Preset = Annotated[str, typer.Option("--preset", help="Preset name or .yaml file; `timbrespace presets` lists the names.")]
 Minutes = Annotated[float | None, typer.Option("--minutes", help="Time for each training; the preset's minutes if not given.")]
 Epochs = Annotated[
-    float | None, typer.Option("--epochs", help="Passes over all sounds and variations, instead of minutes; repeatable to the bit.")
+    float | None,
+    typer.Option("--epochs", help="Passes over all examples (sounds and variations), instead of minutes; repeatable to the bit."),
 ]
 Changes = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; repeatable.")]
 Channels = Annotated[int, typer.Option("--channels", help="1 mixes a folder to mono, 2 keeps stereo.")]
