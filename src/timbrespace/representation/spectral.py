@@ -9,7 +9,7 @@ from pydantic import Field
 from torch import Tensor
 
 from timbrespace.audio.stft import spectra
-from timbrespace.contracts import ConfigError
+from timbrespace.contracts import SAMPLE_RATE, ConfigError
 from timbrespace.representation.axes import CHANNELS, MIDDLE_SIDE, Axes, Part, linear_bins, name_parts
 from timbrespace.representation.base import Representation
 from timbrespace.representation.phase.projection import Projection
@@ -73,6 +73,25 @@ class Spectral(Representation):
         ]
         audio = from_mid_side(torch.stack(channels))
         return refine(audio, features, encode=self._encode, decibels=self.decibels, steps=self.refine)
+
+
+class ComplexSpectral(Spectral):
+    """Base of the representations that keep the phase of the STFT, and so are exact: two parts for every channel.
+
+    A full-scale sine has the magnitude n_fft / 4.
+
+    Args:
+        n_fft: window, samples.
+        hop: samples between frames, a divisor of n_fft, at most a quarter of it.
+        sample_rate: Hz.
+        channels: 1 or 2.
+    """
+
+    exact = True
+
+    def __init__(self, *, n_fft: Window = 1024, hop: Hop = 256, sample_rate: int = SAMPLE_RATE, channels: int = 1):
+        super().__init__(n_fft=n_fft, hop=hop, overlap=4, sample_rate=sample_rate, channels=channels)
+        self.bands, self.parts = self.bins, 2 * channels
 
 
 def check_grid(n_fft: int, hop: int, *, overlap: int) -> None:

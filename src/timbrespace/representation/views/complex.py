@@ -6,28 +6,15 @@ import torch
 from torch import Tensor
 
 from timbrespace.audio.stft import istft
-from timbrespace.contracts import SAMPLE_RATE
 from timbrespace.representation.axes import Axes, Part
-from timbrespace.representation.spectral import Hop, Spectral, Window, interleave
+from timbrespace.representation.spectral import ComplexSpectral, interleave
 
 
-class Complex(Spectral):
+class Complex(ComplexSpectral):
     """Real and imaginary part of the STFT: parts = 2 × channels (left real, left imaginary, right real, right imaginary). Exact.
 
-    A full-scale sine has the magnitude n_fft / 4.
-
-    Args:
-        n_fft: window, samples.
-        hop: samples between frames, a divisor of n_fft, at most a quarter of it.
-        sample_rate: Hz.
-        channels: 1 or 2.
+    Arguments: see `ComplexSpectral`.
     """
-
-    exact = True
-
-    def __init__(self, *, n_fft: Window = 1024, hop: Hop = 256, sample_rate: int = SAMPLE_RATE, channels: int = 1):
-        super().__init__(n_fft=n_fft, hop=hop, overlap=4, sample_rate=sample_rate, channels=channels)
-        self.bands, self.parts = self.bins, 2 * channels
 
     def axes(self, length: int) -> Axes:
         """Returns bins in Hz, frames centred on multiples of the hop."""

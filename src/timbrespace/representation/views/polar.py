@@ -8,31 +8,18 @@ import torch
 from torch import Tensor
 
 from timbrespace.audio.stft import istft
-from timbrespace.contracts import SAMPLE_RATE
 from timbrespace.representation.axes import Axes, Part, phase_part
-from timbrespace.representation.spectral import Hop, Spectral, Window, interleave, to_polar
+from timbrespace.representation.spectral import ComplexSpectral, interleave, to_polar
 
 _STEPS_PER_TURN = 2**24  # phases are rounded to this grid: differences of two of them are exact in single precision
 _SPARE_BITS = 8  # of an int32, above the 24 of a turn
 
 
-class Polar(Spectral):
+class Polar(ComplexSpectral):
     """Magnitude and phase of the STFT: parts = 2 × channels (left magnitude, left phase, right …). Exact.
 
-    A full-scale sine has the magnitude n_fft / 4. Phase is in rad, -π to π.
-
-    Args:
-        n_fft: window, samples.
-        hop: samples between frames, a divisor of n_fft, at most a quarter of it.
-        sample_rate: Hz.
-        channels: 1 or 2.
+    Phase is in rad, -π to π. Arguments: see `ComplexSpectral`.
     """
-
-    exact = True
-
-    def __init__(self, *, n_fft: Window = 1024, hop: Hop = 256, sample_rate: int = SAMPLE_RATE, channels: int = 1):
-        super().__init__(n_fft=n_fft, hop=hop, overlap=4, sample_rate=sample_rate, channels=channels)
-        self.bands, self.parts = self.bins, 2 * channels
 
     def axes(self, length: int) -> Axes:
         """Returns bins in Hz, frames centred on multiples of the hop."""
