@@ -126,7 +126,7 @@ def trained(model: Model, spectra: Spectra, config: Config, *, beta: float, warm
     )
     steps = max(1, round(epochs * len(spectra.train) / settings.batch))
     fit_model(
-        model, spectra.train, clip_count=len(spectra.train), validation=spectra.held, settings=settings, steps=steps,
+        model, spectra.train, checked=torch.arange(len(spectra.train)), validation=spectra.held, settings=settings, steps=steps,
         check_every=max(10, steps // 20), seed=seed, fabric=make_fabric("cpu"), checkpoints=NullCheckpoints(),
     )  # fmt: skip
     return model.eval()
@@ -138,7 +138,7 @@ def measured(model: Model, spectra: Spectra, *, seed: int) -> tuple[list[str], n
     found = [(model.posterior(batch).mean.mean(2), model.evaluate(batch).errors) for batch in batches_of(spectra.test, len(spectra.test))]
     z = torch.cat([mean for mean, _ in found])
     errors = torch.cat([each for _, each in found]).numpy()
-    used = activity(model, spectra.test, clip_count=len(spectra.test))
+    used = activity(model, spectra.test, checked=torch.arange(len(spectra.test)))
     scores = beta_vae_score(z, spectra.factors, seed=seed), mutual_information_gap(z, spectra.factors)
     units = f"{sum(used.kl):.1f}", f"{used.active} of {model.dims}"
     return [f"{errors.mean():.1f}", f"{np.median(errors):.1f}", *units, *(f"{score:.2f}" for score in scores)], errors

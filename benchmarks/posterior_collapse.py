@@ -70,7 +70,8 @@ def fit(model: Any, sounds: Sounds, held: Sounds, steps: int, *, rate: float, kl
     )  # type: ignore[arg-type]
     fabric = Fabric(accelerator="cpu", devices=1)
     fit_model(
-        model, sounds, clip_count=len(sounds), validation=held, settings=settings, steps=steps, check_every=max(10, steps // 20), seed=0,
+        model, sounds, checked=torch.arange(len(sounds)), validation=held, settings=settings, steps=steps,
+        check_every=max(10, steps // 20), seed=0,
         fabric=fabric, checkpoints=NullCheckpoints(),
     )  # fmt: skip
 
@@ -113,7 +114,7 @@ def main(arguments: list[str] | None = None) -> None:
         model.eval()
         with torch.no_grad():
             found, seen = evaluate(model, test, len(test), CPU), evaluate(model, train, len(train), CPU)
-        used = activity(model, train, clip_count=len(train))
+        used = activity(model, train, checked=torch.arange(len(train)))
         plain = inner.get("bottleneck") == "plain"
         units, nats = ("–", "–") if plain else (f"{used.active} of {DIMS}", f"{sum(used.kl):.1f}")
         rows.append([name, units, nats, f"{seen[0]:.2f}", f"{found[0]:.2f}", "yes" if used.collapsed else "no"])

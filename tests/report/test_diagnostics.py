@@ -150,7 +150,7 @@ def test_two_stages_have_a_chart_each() -> None:
     text = render_diagnostics(Diagnostics("x", {"training": {"unit": "%", "curve": curve, "overfit_ratio": 1.4}}, "%", 44_100, "held-out"))
     assert text.count("<figcaption>Error, stage") == 2
     assert "of the codes" in text
-    assert "over 1.3" in text
+    assert "over 1.14" in text
 
 
 def test_factors_of_a_toy_corpus_have_boxes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,7 +93,7 @@ def lesson() -> dict[str, Any]:
     coefficients = torch.cat([curve, curve.square() - 1, torch.sin(3 * curve), 0.1 * torch.randn(80, 1)], 1) * model.scale
     lengths = torch.randint(256, 30 * 256, (80,))
     return {
-        "model": model, "sounds": InMemory(coefficients[:60], lengths[:60]), "clip_count": 60,
+        "model": model, "sounds": InMemory(coefficients[:60], lengths[:60]), "checked": torch.arange(60),
         "validation": InMemory(coefficients[60:], lengths[60:]), "seed": 0,
         "fabric": Fabric(accelerator="cpu", devices=1), "checkpoints": NullCheckpoints(),
     }  # fmt: skip
@@ -136,7 +136,10 @@ def test_patience_counts_from_the_first_step(lesson: dict[str, Any]) -> None:
 def test_stops_early_and_keeps_the_best(lesson: dict[str, Any]) -> None:
     lesson["sounds"] = InMemory(lesson["sounds"].values[:6], lesson["sounds"].lengths[:6])  # so few are learned by heart
     history = fit_model(
-        **lesson | {"clip_count": 6}, settings=Training(batch=8, learning_rate=1e-2, patience=4, weight_decay=0), steps=5000, check_every=10
+        **lesson | {"checked": torch.arange(6)},
+        settings=Training(batch=8, learning_rate=1e-2, patience=4, weight_decay=0),
+        steps=5000,
+        check_every=10,
     )
     assert history.step[-1] < 5000
     model = lesson["model"].eval()

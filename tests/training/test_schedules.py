@@ -110,7 +110,7 @@ def lesson(**model: Any) -> dict[str, Any]:
     values = 0.5 * (torch.randn(80, 3) @ torch.randn(3, 24)).unflatten(1, (1, 8, 3))
     sounds = InMemory(values, torch.full((80,), 100))
     return {
-        "model": built, "sounds": sounds, "clip_count": 80, "validation": sounds, "seed": 0,
+        "model": built, "sounds": sounds, "checked": torch.arange(80), "validation": sounds, "seed": 0,
         "fabric": Fabric(accelerator="cpu", devices=1), "checkpoints": NullCheckpoints(),
     }  # fmt: skip
 
@@ -118,7 +118,7 @@ def lesson(**model: Any) -> dict[str, Any]:
 def learned(settings: Training, *, steps: int = 200, **model: Any) -> tuple[Dense, History, Activity]:
     given = lesson(**model)
     history = fit_model(**given, settings=settings, steps=steps, check_every=20)
-    return given["model"].eval(), history, activity(given["model"].eval(), given["sounds"], clip_count=80)
+    return given["model"].eval(), history, activity(given["model"].eval(), given["sounds"], checked=torch.arange(80))
 
 
 def settings(**kl: Any) -> Training:
@@ -167,7 +167,7 @@ def test_active_units_are_counted() -> None:
         last.weight[:6] = 0
         last.weight[:2, 0] = 1
         last.bias[:6] = 5.0  # far from 0, but the same for every sound
-    found = activity(model, sounds, clip_count=80)
+    found = activity(model, sounds, checked=torch.arange(80))
     means = model.posterior(sounds[torch.arange(80)]).mean
     assert found.variance == pytest.approx(means.var(0, correction=0).tolist(), abs=1e-5)
     assert found.active == 2
@@ -181,6 +181,6 @@ def test_active_units_are_counted() -> None:
 def test_an_autoencoder_without_noise_never_collapses() -> None:
     model = Dense(feature_spec(1, 2, 2, samples=9), dims=4, bottleneck="plain", encoder=(), decoder=())
     silence = InMemory(torch.zeros(3, 1, 2, 2), torch.full((3,), 9))
-    found = activity(model, silence, clip_count=3)
+    found = activity(model, silence, checked=torch.arange(3))
     assert found.active == 0
     assert found.advice() is None

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from timbrespace.training.history import OVERFIT_LIMIT
+
 
 class CardRow(NamedTuple):
     """A row of the card: what was measured, its value, and a sentence that explains it."""
@@ -22,7 +24,7 @@ def card_rows(card: dict[str, Any]) -> list[CardRow]:
     if training:
         seconds = sum((training.get("seconds") or {}).values())
         seed = f"{training.get('steps')} steps, seed {training.get('seed')}"
-        overfit = "validation error over training error; over 1.3 the model fits its training clips better than other sounds"
+        overfit = f"validation error over training error; over {OVERFIT_LIMIT} the model fits its training clips better than other sounds"
         rows.append(CardRow("Training", f"{seconds:.0f} s on {training.get('device')}", seed))
         rows.append(CardRow("Overfit ratio", f"{training.get('overfit_ratio')}", overfit))
     for name, row in (reconstruction.get("rows") or {}).items():

@@ -15,7 +15,8 @@ from timbrespace.report.card import card_rows
 from timbrespace.report.charts import box_chart
 from timbrespace.report.spectrogram import spectrogram_png
 from timbrespace.report.templates import render
-from timbrespace.report.training_charts import OVERFIT_LIMIT, training_charts
+from timbrespace.report.training_charts import training_charts
+from timbrespace.training.history import OVERFIT_LIMIT
 
 _LONGEST_PICTURE = 2.0  # s
 

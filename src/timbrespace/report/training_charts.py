@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 from timbrespace.report.charts import Chart, Line, bar_chart, line_chart
+from timbrespace.training.history import OVERFIT_LIMIT, overfit_ratio
 
-OVERFIT_LIMIT = 1.3  # validation error over training error; above it the model fits its training clips better than other sounds
 _UNUSED_NATS = 0.01  # a latent dimension with less KL than this carries no information about a sound
 _DIMS = 256  # in a chart, at most
 
@@ -44,7 +44,7 @@ def _curve_charts(training: dict[str, Any], curve: dict[str, list[float]], *, kl
         mark = (float(best), f"best, step {best:,}") if isinstance(best, int) and len(stages) == 1 else None
         errors = [Line("training clips", x, train, 0), Line("validation", x, validation, 1)]
         charts.append(line_chart(f"Error{suffix}", errors, unit=unit, mark=mark))
-        ratios = [b / a if a > 0 else math.nan for a, b in zip(train, validation, strict=True)]
+        ratios = [overfit_ratio(a, b) or math.nan for a, b in zip(train, validation, strict=True)]
         level = (OVERFIT_LIMIT, f"{OVERFIT_LIMIT}: overfitting")
         charts.append(line_chart(f"Overfit ratio{suffix}", [Line("validation over training", x, ratios, 2)], unit="×", level=level))
         if stage == stages[-1] and any(curve["kl"][k] > 0 for k in checks):

@@ -20,7 +20,7 @@ from timbrespace.synthesis.instrument import Instrument
 from timbrespace.synthesis.map_layout import fit_positions
 from timbrespace.synthesis.novelty import novelty_unit
 from timbrespace.training.data.sounds import Sounds, batches_of
-from timbrespace.training.history import History, best_check
+from timbrespace.training.history import History, best_check, overfit_ratio
 from timbrespace.training.losses import settled_step
 from timbrespace.training.workspace import Plan
 
@@ -107,7 +107,7 @@ def training_card(
         "unit": unit,
         "train_error": round(history.train[best], 3),
         "validation_error": round(history.validation[best], 3),
-        "overfit_ratio": round(history.validation[best] / max(history.train[best], 1e-9), 3),
+        "overfit_ratio": overfit_ratio(history.train[best], history.validation[best]),
         "kl_nats": round(history.kl[best], 2),
         "metrics": {name: round(values[best], 3) for name, values in history.metrics.items()},
         "curve": {name: [round(value, 3) for value in values] for name, values in history.columns().items()},

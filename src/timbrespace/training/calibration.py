@@ -99,8 +99,8 @@ def measure_cost(model: Model, sounds: Sounds, validation: Sounds, settings: Tra
     for steps in (_FIRST_STEPS, *[_RUN_STEPS] * _RUNS):
         start = time.perf_counter()
         fit_model(
-            copy.deepcopy(model), sounds, clip_count=1, validation=one_sound, settings=settings, steps=steps, check_every=steps, seed=seed,
-            fabric=fabric, checkpoints=NullCheckpoints(),
+            copy.deepcopy(model), sounds, checked=torch.arange(1), validation=one_sound, settings=settings, steps=steps,
+            check_every=steps, seed=seed, fabric=fabric, checkpoints=NullCheckpoints(),
         )  # fmt: skip
         times.append((time.perf_counter() - start) / steps)
         (end_of_next,), _ = broadcast(fabric, lambda: ([time.perf_counter() - started + _RUN_STEPS * times[-1]], {}))

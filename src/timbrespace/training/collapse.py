@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from timbrespace.model.base import Model
 from timbrespace.training.data.sounds import Sounds, batches_of
 
 _ACTIVE = 0.01  # variance of the posterior's mean over sounds (Burda et al. 2016)
-_SOUNDS = 1_024  # evaluated, at most
 
 
 @dataclass(frozen=True)
@@ -47,9 +47,9 @@ class Activity:
 
 
 @torch.no_grad()
-def activity(model: Model, sounds: Sounds, *, clip_count: int) -> Activity:
-    """How a trained model uses its latent, over the first `clip_count` sounds, 1,024 at most."""
-    batches = [(model.posterior(batch).mean, model.evaluate(batch).kl) for batch in batches_of(sounds, min(clip_count, _SOUNDS))]
+def activity(model: Model, sounds: Sounds, *, checked: Tensor) -> Activity:
+    """How a trained model uses its latent, over the sounds of the rows `checked (n,)`."""
+    batches = [(model.posterior(batch).mean, model.evaluate(batch).kl) for batch in batches_of(sounds, checked)]
     means = torch.cat([mean for mean, _ in batches])
     kl = sum(nats * len(mean) for mean, nats in batches) / len(means)
     variance = means.transpose(0, 1).flatten(1).var(1, correction=0)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+OVERFIT_LIMIT = 1.14  # of the overfit ratio: source B's 1.3 is of squared errors, and 1.3 ** 0.5 is 1.14
 _SPOILT = 2.0  # times the error before the first step
 
 
@@ -55,6 +56,15 @@ def best_check(history: History, *, first: float = 0.0) -> int:
     best = min(trained, key=history.validation.__getitem__)
     better = history.validation[late[0]] * (_SPOILT if any(history.kl) else 1.0) < history.validation[best]
     return late[0] if better and not history.step[late[0]] else best
+
+
+def overfit_ratio(train: float, validation: float) -> float | None:
+    """The validation error divided by the training error, to three digits; None if the training error is 0 or the ratio not finite.
+
+    Both are root mean square errors. Above OVERFIT_LIMIT the model fits its training clips better than other sounds.
+    """
+    ratio = validation / train if train > 0 else math.inf
+    return round(ratio, 3) if math.isfinite(ratio) else None
 
 
 def concatenated(stages: Sequence[History]) -> History:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import torch
 from lightning_fabric import Fabric
-from torch import nn
+from torch import Tensor, nn
 
 from timbrespace.config.schema import Training
 from timbrespace.contracts import TimbrespaceError
@@ -60,7 +60,7 @@ def fit_model(
     model: Model,
     sounds: Sounds,
     *,
-    clip_count: int,
+    checked: Tensor,
     validation: Sounds,
     settings: Training,
     steps: int,
@@ -72,15 +72,16 @@ def fit_model(
 ) -> History:
     """Trains `model` in place, leaves it with the averaged parameters that were best on `validation`, and returns all checks.
 
-    sounds: clips and variations; the first `clip_count` are the unvaried training clips. Batch, noise and dropout of a step depend on
-    (seed, step) alone. With `settings.initialisation` "pca" the first check comes before the first step, see `best_check`. Training stops
-    early when the moving average of the validation error has not improved for `settings.patience` checks. Neither that nor the search
-    for the best state begins before the KL's schedule has settled. checkpoints: a stored one is resumed. on_check: called with step,
-    steps and the history after every check. With several processes each one learns from its slice of the batch.
+    sounds: clips and variations. checked: rows `(n,)` of the training clips that every check evaluates, see `sample_clips`. Batch, noise
+    and dropout of a step depend on (seed, step) alone. With `settings.initialisation` "pca" the first check comes before the first step,
+    see `best_check`. Training stops early when the moving average of the validation error has not improved for `settings.patience`
+    checks. Neither that nor the search for the best state begins before the KL's schedule has settled. checkpoints: a stored one is
+    resumed. on_check: called with step, steps and the history after every check. With several processes each one learns from its slice of
+    the batch.
 
     Raises DivergedError when the loss is no longer finite.
     """
-    loop = _Loop(model, sounds, clip_count, validation, settings, steps, seed, fabric, checkpoints, on_check)
+    loop = _Loop(model, sounds, checked, validation, settings, steps, seed, fabric, checkpoints, on_check)
     loop.restore()
     if not loop.step and settings.initialisation == "pca":
         loop.check()
@@ -99,10 +100,10 @@ class _Loop:
     """The state of `fit_model`: the model, its moving average, the optimizer, the history and the best state so far."""
 
     def __init__(
-        self, model: Model, sounds: Sounds, clip_count: int, validation: Sounds, settings: Training, steps: int, seed: int, fabric: Fabric,
+        self, model: Model, sounds: Sounds, checked: Tensor, validation: Sounds, settings: Training, steps: int, seed: int, fabric: Fabric,
         checkpoints: Checkpoints, on_check: Callable[[int, int, History], None],
     ):  # fmt: skip
-        self.model, self.sounds, self.clip_count, self.validation = model, sounds, clip_count, validation
+        self.model, self.sounds, self.checked, self.validation = model, sounds, checked, validation
         self.settings, self.steps, self.seed, self.fabric = settings, steps, seed, fabric
         self.checkpoints, self.on_check = checkpoints, on_check
         optimizer = make_optimizer(model, settings, device=fabric.device)
@@ -159,7 +160,7 @@ class _Loop:
     def _evaluate(self) -> tuple[tuple[float, float, float], dict[str, float]]:
         """Mean errors on training clips and validation clips, KL in nats a sound, and the model's other metrics."""
         device = self.fabric.device
-        train, kl, metrics = evaluate(self.averaged, self.sounds, min(self.clip_count, CHECKED_CLIPS), device)
+        train, kl, metrics = evaluate(self.averaged, self.sounds, self.checked, device)
         validation, *_ = evaluate(self.averaged, self.validation, len(self.validation), device)
         return (train, validation, kl), metrics
 
@@ -244,14 +245,17 @@ def update_average(averaged: nn.Module, model: nn.Module, *, step: int) -> None:
     torch._foreach_lerp_(list(averaged.parameters()), [p.detach() for p in model.parameters()], 1 - decay)
 
 
-def evaluate(model: Model, sounds: Sounds, count: int, device: torch.device) -> tuple[float, float, dict[str, float]]:
-    """Mean error in the model's unit, KL in nats a sound, and the model's other metrics, over the first `count` sounds.
+def evaluate(model: Model, sounds: Sounds, rows: int | Tensor, device: torch.device) -> tuple[float, float, dict[str, float]]:
+    """Mean error in the model's unit, KL in nats a sound, and the model's other metrics, over sounds.
+
+    rows: of these sounds `(n,)`, or a number of sounds, the first ones.
 
     Errors and KL are means over sounds; other metrics are means over batches of `batches_of`, weighted by their sizes.
     """
+    count = rows if isinstance(rows, int) else len(rows)
     errors, kl, metrics = [], 0.0, dict[str, float]()
     with torch.no_grad():
-        for batch in batches_of(sounds, count):
+        for batch in batches_of(sounds, rows):
             evaluation, share = model.evaluate(batch.to(device)), len(batch.lengths) / count
             errors.append(evaluation.errors)
             kl += float(evaluation.kl.sum()) * share

@@ -39,6 +39,7 @@ from timbrespace.training.log import TensorBoard, log_path, write_log
 from timbrespace.training.loop import CHECKED_CLIPS
 from timbrespace.training.losses import settled_step
 from timbrespace.training.options import TrainOptions
+from timbrespace.training.sample import CARD_CLIPS, sample_clips
 from timbrespace.training.stages import fit_stages, stage_steps
 from timbrespace.training.workspace import Plan, Workspace
 
@@ -57,6 +58,11 @@ class Prepared:
     model: Model
     stored_shape: tuple[int, ...]
     plan: Plan
+
+    @property
+    def categories(self) -> list[str | None]:
+        """The category of each training clip."""
+        return [self.corpus.clips[i].category for i in self.clips]
 
 
 @dataclass(frozen=True)
@@ -194,7 +200,7 @@ class TrainingRun:
             self.callbacks.on_progress(Progress(stage, step, steps, metrics, unit=unit, epoch=step * epochs_per_step))
 
         history, stages = fit_stages(
-            model, sets.sounds, clip_count=len(prepared.clips), validation=sets.validation, settings=settings, plan=plan,
+            model, sets.sounds, categories=prepared.categories, validation=sets.validation, settings=settings, plan=plan,
             fabric=self.fabric, workspace=self.workspace, on_check=on_check,
         )  # fmt: skip
         return Fitted(history, stages, plan)
@@ -203,7 +209,7 @@ class TrainingRun:
         """Assembles the instrument with its map and card, and writes it; processes other than the first load it."""
         model, history, plan, started = prepared.model, fitted.history, fitted.plan, time.monotonic()
         clip_count = len(prepared.clips)
-        latent_use = activity(model.cpu().eval(), sets.sounds, clip_count=clip_count)
+        latent_use = activity(model.cpu().eval(), sets.sounds, checked=sample_clips(prepared.categories, CARD_CLIPS, seed=plan.seed))
         best = best_check(history, first=settled_step(prepared.config.training.kl, steps=plan.steps))
         errors = {name: fitted.stages.get(f"{name}_error", getattr(history, name)[best]) for name in ("train", "validation")}
         self.callbacks.on_progress(Progress("finish", metrics=errors, unit=model.unit, advice=latent_use.advice()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,14 +19,14 @@ from timbrespace.training.calibration import Cost, StepBudget
 from timbrespace.training.data.image_store import ImageStore
 from timbrespace.training.data.sounds import InMemory, OnDisk, Sounds, batches_of, initial_batch
 from timbrespace.training.distributed import rank_zero_first
-from timbrespace.training.history import History, best_check, concatenated
-from timbrespace.training.loop import CHECKPOINT, Checkpoints, evaluate, fit_model
+from timbrespace.training.history import History, best_check, concatenated, overfit_ratio
+from timbrespace.training.loop import CHECKED_CLIPS, CHECKPOINT, Checkpoints, evaluate, fit_model
 from timbrespace.training.losses import settled_step
+from timbrespace.training.sample import CARD_CLIPS, sample_clips
 from timbrespace.training.workspace import Plan, Workspace
 
 _CODING, _CLOSING = 2, 3  # passes of every sound, and of every clip, through the model after training: about
 _STATISTICS_SOUNDS = 4_096  # evenly spread, at most
-_CARD_SOUNDS = 1_024  # training clips evaluated for the card, at most
 _LARGEST = 6e4  # the largest number that half precision holds, about
 
 OnCheck = Callable[[str, int, int, History], None]  # stage, step, steps, history
@@ -99,17 +99,18 @@ def stage_steps(
 
 
 def fit_stages(
-    model: Model, sounds: Sounds, *, clip_count: int, validation: Sounds, settings: Training, plan: Plan, fabric: Fabric,
+    model: Model, sounds: Sounds, *, categories: Sequence[str | None], validation: Sounds, settings: Training, plan: Plan, fabric: Fabric,
     workspace: Workspace, on_check: OnCheck,
 ) -> tuple[History, dict[str, Any]]:  # fmt: skip
     """Trains `model` in place, stage by stage. Returns its history, and what the card says about two stages (empty for one).
 
-    sounds, clip_count, validation, settings: as in `fit_model`. Resumes within any stage. on_check: called with the stage ("train"; of
-    two stages the name of the first, such as "outer", then "codes", "train"), done, total and the history so far, which is empty for
-    codes. In the history of two stages the inner steps count on from the last outer one, with errors in another unit; its metric `stage`
-    says which is which.
+    sounds, validation, settings: as in `fit_model`. categories: of the training clips, the first rows of `sounds`. Resumes within any
+    stage. on_check: called with the stage ("train"; of two stages the name of the first, such as "outer", then "codes", "train"), done,
+    total and the history so far, which is empty for codes. In the history of two stages the inner steps count on from the last outer
+    one, with errors in another unit; its metric `stage` says which is which.
     """
     learned, held, histories = sounds, validation, list[History]()
+    checked = sample_clips(categories, CHECKED_CLIPS, seed=plan.seed)
     stages = stages_of(model, settings, plan)
     store: ImageStore | None = None
     for stage in stages:
@@ -123,7 +124,7 @@ def fit_stages(
                 stage.model.cpu().initialise(initial_batch(learned))
         histories.append(
             fit_model(
-                stage.model, learned, clip_count=clip_count, validation=held, settings=stage.settings, steps=stage.steps,
+                stage.model, learned, checked=checked, validation=held, settings=stage.settings, steps=stage.steps,
                 check_every=stage.check_every, seed=plan.seed, fabric=fabric, checkpoints=_Renamed(workspace, stage.checkpoint),
                 on_check=_reporter(stage, histories, on_check),
             )
@@ -131,7 +132,9 @@ def fit_stages(
     if store is None:
         return histories[0], {}
     store.close()
-    card = _card(model, stages, histories, sounds, validation, clip_count=clip_count, device=fabric.device)
+    card = _card(
+        model, stages, histories, sounds, validation, checked=sample_clips(categories, CARD_CLIPS, seed=plan.seed), device=fabric.device
+    )
     return concatenated(histories), card
 
 
@@ -228,12 +231,12 @@ def _card(
     sounds: Sounds,
     validation: Sounds,
     *,
-    clip_count: int,
+    checked: Tensor,
     device: torch.device,
 ) -> dict[str, Any]:
     """Errors from sound to sound through both parts; and the steps and errors of each stage, in that stage's unit."""
     model.eval()
-    train, *_ = evaluate(model, sounds, min(clip_count, _CARD_SOUNDS), device)
+    train, *_ = evaluate(model, sounds, checked, device)
     held, *_ = evaluate(model, validation, len(validation), device)
     (outer, inner), parts, best = histories, {}, 0
     for stage, history in zip(stages, histories, strict=True):
@@ -253,7 +256,7 @@ def _card(
         "stopped_early": any(history.step[-1] < stage.steps for stage, history in zip(stages, histories, strict=True)),
         "train_error": round(train, 3),
         "validation_error": round(held, 3),
-        "overfit_ratio": round(held / max(train, 1e-9), 3),
+        "overfit_ratio": overfit_ratio(train, held),
         "best_step": outer.step[-1] + inner.step[best],
         "kl_nats": round(inner.kl[best], 2),
         "metrics": {name: round(values[best], 3) for name, values in inner.metrics.items()},

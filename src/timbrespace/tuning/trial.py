@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -19,6 +18,7 @@ from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.training.callbacks import Progress, StopTraining, TrainingCallbacks
 from timbrespace.training.data.source import clip_samples
+from timbrespace.training.history import overfit_ratio
 from timbrespace.training.log import log_path
 from timbrespace.training.loop import DivergedError
 from timbrespace.training.options import TrainOptions
@@ -136,9 +136,8 @@ class _TrialRun:
     def _store_metrics(self) -> float | None:
         """The overfit ratio, None unless errors are above 0; stored with all metrics in the study."""
         self.metrics["seconds"] = round(time.perf_counter() - self.started, 1)
-        ratio = None
-        if self.metrics.get("train", 0.0) > 0 and math.isfinite(self.metrics["validation"] / self.metrics["train"]):
-            ratio = self.metrics["validation"] / self.metrics["train"]
+        ratio = overfit_ratio(self.metrics["train"], self.metrics["validation"]) if "train" in self.metrics else None
+        if ratio is not None:
             self.trial.set_user_attr("overfit_ratio", ratio)
         for name, stored in (("validation", "error"), ("train", "train_error"), ("epochs", "epochs"), ("seconds", "seconds")):
             if name in self.metrics:

@@ -1,0 +1,31 @@
+"""The training clips that a check evaluates: a sample that is like the whole corpus."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+CARD_CLIPS = 1_024  # training clips evaluated once, for the card, at most
+
+
+def sample_clips(categories: Sequence[str | None], most: int, *, seed: int) -> Tensor:
+    """Rows `(n,)` of a stratified sample of the training clips, ascending; all rows if there are at most `most`.
+
+    The clips are sorted by category, within a category in the order of the corpus, and cut into `most` equal parts. The sample has one
+    random clip of each part. So every category has its share of the sample to within one clip, and the sample is spread evenly over the
+    corpus (whose neighbours often share an instrument or a factor of synthesis). The result depends on the arguments alone: the random
+    numbers of PyTorch are not used.
+
+    categories: of each training clip, in the order of the rows. most: clips in the sample. seed: of the training.
+    """
+    count = len(categories)
+    if count <= most:
+        return torch.arange(count)
+    by_category = sorted(range(count), key=lambda row: (categories[row] or "", row))
+    generator = random.Random(seed)
+    bounds = [part * count // most for part in range(most + 1)]
+    return torch.tensor(sorted(by_category[generator.randrange(low, high)] for low, high in pairwise(bounds)))
