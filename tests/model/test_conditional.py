@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import Field
 from torch import Tensor
 
 from shell import Shell
@@ -23,9 +25,13 @@ from timbrespace.corpus.labels.descriptors import DESCRIPTORS, measure_descripto
 from timbrespace.corpus.prepare import prepare
 from timbrespace.evaluation import card
 from timbrespace.model.base import Batch
+from timbrespace.model.clip.base import ImageModel
+from timbrespace.model.clip.dense import Dense
 from timbrespace.model.conditioning.conditions import Conditions
-from timbrespace.model.conditioning.labels import clip_values
-from timbrespace.model.wrappers.conditional import Conditional
+from timbrespace.model.conditioning.labels import LabelConditioning, clip_values
+from timbrespace.model.registry import MODELS
+from timbrespace.model.wrappers.conditional import Conditional, Values
+from timbrespace.representation.spec import FeatureSpec
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.data import clip_dataset
 from timbrespace.training.data.clip_dataset import ClipDataset
@@ -195,10 +201,35 @@ def test_latents_hold_what_is_known_for_certain() -> None:
 
 
 def test_a_model_that_learns_in_its_own_way_is_refused() -> None:
-    with pytest.raises(ConfigError, match="allowed are dense, conv, conv-vae, raw, recurrent-clip"):
+    with pytest.raises(ConfigError, match=r"model\.inner\.name is 'vq', which has losses of its own"):
         small({"category": KINDS}, name="vq", patch=1, prior=4, width=4)
-    with pytest.raises(ConfigError, match=r"model\.inner"):
-        make_config({"representation": {"name": "bands"}, "model": {"name": "conditional", "conditions": [], "inner": {"name": "oneshot"}}})
+    plain = [name for name, family in MODELS.items() if issubclass(family, ImageModel) and family.forward is ImageModel.forward]
+    assert "dense" in plain
+    for name in ("vq", "oneshot"):
+        with pytest.raises(ConfigError, match=f"model.inner.name is '{name}', allowed are {', '.join(plain)}$"):
+            make_config({"representation": {"name": "bands"}, "model": {"name": "conditional", "conditions": [], "inner": {"name": name}}})
+
+
+class Labelled(Dense):
+    """A family with conditions of its own."""
+
+    def __init__(self, spec: FeatureSpec, *, dims: int = 3, conditions: Annotated[list[str] | dict[str, Values], Field()] = {}):  # noqa: B006
+        super().__init__(spec, dims=dims, encoder=(4,), decoder=(4,))
+        self.conditioning = LabelConditioning(Conditions(conditions if isinstance(conditions, dict) else {"velocity": [0.0, 127.0]}))
+
+
+def test_a_model_with_conditions_of_its_own_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(MODELS, "labelled", Labelled)
+
+    def labelled(own: object) -> None:
+        inner = {"name": "labelled", "conditions": own}
+        make_model({"name": "conditional", "inner": inner, "conditions": {"category": KINDS}}, feature_spec(1, 24, 1, samples=4_096))
+
+    for own in (["category"], {"category": KINDS}):
+        with pytest.raises(ConfigError, match=r"model\.inner\.conditions are given to 'labelled'"):
+            labelled(own)
+    with pytest.raises(ConfigError, match=r"model\.inner\.name is 'labelled', which has conditions of its own \(velocity\)"):
+        labelled([])
 
 
 # --- from sounds to sounds --------------------------------------------------------------------------------------------------

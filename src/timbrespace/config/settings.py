@@ -9,7 +9,6 @@ from typing import Any
 from pydantic import BaseModel, ValidationError, create_model
 
 from timbrespace.contracts import ConfigError
-from timbrespace.model.clip.base import ImageModel
 from timbrespace.model.wrappers.nested import Nested
 from timbrespace.representation.base import Representation
 from timbrespace.representation.normaliser import Kind
@@ -43,8 +42,7 @@ def fill(registry: Mapping[str, Any], settings: Mapping[str, Any], kind: str) ->
     except (ValidationError, TypeError) as error:
         raise config_error(error, f"{kind}.", schema) from None
     for key, nested in nested_models(schema).items():
-        # Nested models are models of whole clips and have no nested models, so settings cannot be nested without end.
-        inside = {n: family for n, family in registry.items() if issubclass(family, ImageModel)}
+        inside = {n: family for n, family in registry.items() if nested.accepts(family)}
         given = filled[key]
         known = settings_of(named(inside, given.get("name"), f"{kind}.{key}")).model_fields
         defaults = {name: value for name, value in nested.defaults.items() if name in known}

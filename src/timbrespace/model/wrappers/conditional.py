@@ -16,7 +16,7 @@ from timbrespace.model.conditioning.conditions import Conditions
 from timbrespace.model.conditioning.labels import LabelConditioning
 from timbrespace.model.parts.pca import regression
 from timbrespace.model.parts.pca_init import into, room
-from timbrespace.model.wrappers.nested import Build, Nested, errors_named
+from timbrespace.model.wrappers.nested import Build, Nested, errors_named, has_plain_losses
 from timbrespace.representation.spec import FeatureSpec
 
 _INITIAL_DROPOUT = 0.3  # of any one condition, in the regression that initialises the shift
@@ -45,7 +45,7 @@ class Conditional(Model):
         self,
         spec: FeatureSpec,
         *,
-        inner: Annotated[dict[str, Any], Nested(features=True)],
+        inner: Annotated[dict[str, Any], Nested(features=True, plain_losses=True)],
         conditions: Annotated[list[str] | dict[str, Values], Field(max_length=32)],
         condition_dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1,
         width: Annotated[int, Field(ge=1, le=4_096)] = 128,
@@ -53,16 +53,28 @@ class Conditional(Model):
     ):
         super().__init__(spec)
         with errors_named("inner"):
-            self.inner = build(inner, spec)
-        if type(self.inner).forward is not ImageModel.forward:
-            raise ConfigError(
-                "model.inner has losses of its own and cannot be conditioned; allowed are dense, conv, conv-vae, raw, recurrent-clip"
-            )
+            self.inner = self._inner_of(inner, spec, build)
         self.conditions = Conditions(conditions if isinstance(conditions, dict) else {})
         self.conditioning = LabelConditioning(self.conditions)
         self.dims, self.condition_dropout = self.inner.dims + self.conditions.size, condition_dropout
         layers = (nn.Linear(self.conditions.inputs, width), nn.GELU(), nn.Linear(width, self.inner.dims)) if self.conditions.size else ()
         self.place = nn.Sequential(*layers)
+
+    @staticmethod
+    def _inner_of(settings: dict[str, Any], spec: FeatureSpec, build: Build) -> ImageModel:
+        """Returns the inner model. Raises ConfigError where it has losses or conditions of its own."""
+        name = settings.get("name")
+        if settings.get("conditions"):  # before building: a list of names is not resolved here
+            raise ConfigError(f"model.conditions are given to {name!r}; a conditional model has them in its own key `conditions` only")
+        inner = build(settings, spec)
+        if not has_plain_losses(type(inner)):
+            raise ConfigError(f"model.name is {name!r}, which has losses of its own and cannot be conditioned; take a family without")
+        if inner.conditioning.names:
+            known = ", ".join(inner.conditioning.names)
+            raise ConfigError(
+                f"model.name is {name!r}, which has conditions of its own ({known}) and cannot be conditioned; train it alone"
+            )
+        return inner
 
     def initialise(self, batch: Batch) -> None:
         """Initialises the inner model, then the shift by regression of its latents on the conditions; the latent codes the rest."""

@@ -16,12 +16,16 @@ class Nested:
 
     A model with such an argument also has the argument `build: Build`, which makes the model of the settings.
 
-    features: whether the nested model learns features of sound; False: values made from them, such as codes. defaults: of the nested
-    model's settings, in place of its constructor's.
+    features: whether the nested model learns features of sound; False: values made from them, such as codes. plain_losses: whether the
+    nested model must have the losses of `ImageModel`. defaults: of the nested model's settings, in place of its constructor's.
     """
 
-    def __init__(self, *, features: bool, **defaults: Any):
-        self.features, self.defaults = features, defaults
+    def __init__(self, *, features: bool, plain_losses: bool = False, **defaults: Any):
+        self.features, self.plain_losses, self.defaults = features, plain_losses, defaults
+
+    def accepts(self, family: type) -> bool:
+        """Whether a family can be the nested model: one of whole clips, without nested models, so settings cannot be nested without end."""
+        return issubclass(family, ImageModel) and (not self.plain_losses or has_plain_losses(family))
 
 
 class Build(Protocol):
@@ -29,6 +33,11 @@ class Build(Protocol):
 
     def __call__(self, settings: Mapping[str, Any], spec: FeatureSpec) -> ImageModel:
         """Returns the model. Raises ConfigError."""
+
+
+def has_plain_losses(family: type) -> bool:
+    """Whether the losses of a family are those of `ImageModel`, so that another model can compute them from its parts."""
+    return getattr(family, "forward", None) is ImageModel.forward
 
 
 @contextmanager
