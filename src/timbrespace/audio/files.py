@@ -17,8 +17,8 @@ from timbrespace.audio.containers.base import Remark
 from timbrespace.audio.containers.inspection import inspect
 from timbrespace.audio.decoding.levels import impossible_samples
 from timbrespace.audio.decoding.open import AudioInfo, describe, open_sound
+from timbrespace.audio.decoding.speakers import ChannelEnergies, mix_weights
 from timbrespace.audio.resampling import HIGHEST_RATE, LOWEST_RATE, mix, mix_weighted, resample, resample_array
-from timbrespace.audio.speakers import ChannelEnergies, mix_weights
 from timbrespace.contracts import AudioFileError, ConfigError, ShapeError
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ def read_array(
 def read_mixed(
     path: Path | str, *, channels: int | None = None, start: int = 0, frames: int | None = None, info: AudioInfo | None = None
 ) -> tuple[np.ndarray, int, Remark | None]:
-    """As `read_array`, with a remark if the channels cancel in mono, so that they were mixed in another way (see `audio.speakers`)."""
+    """As `read_array`, with a remark if the channels cancel in mono, so they were mixed in another way (see `decoding.speakers`)."""
     path = Path(path)
     info = info or probe(path)
     expected = max(0, min(info.frames - start, info.frames if frames is None else frames))

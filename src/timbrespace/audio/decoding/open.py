@@ -14,7 +14,7 @@ import soundfile
 
 from timbrespace.audio.containers.base import Header, Part, Remark
 from timbrespace.audio.containers.file_view import FileView
-from timbrespace.audio.speakers import Speakers, speakers_of, usual_speakers
+from timbrespace.audio.decoding.speakers import Speakers, speakers_of, usual_speakers
 from timbrespace.contracts import AudioFileError
 
 CONVERT = "convert it to WAV or FLAC"
@@ -26,7 +26,7 @@ class AudioInfo:
     """Properties of a sound file before it is decoded: `sample_rate` in Hz, `frames` samples per channel.
 
     remarks: oddities of the file, see `containers.base.Remark`. parts: what libsndfile reads instead of the file; None: the file.
-    decoder: 'libsndfile' or 'PyAV'. speakers: of three to eight channels, see `audio.speakers`; None: unknown.
+    decoder: 'libsndfile' or 'PyAV'. speakers: of three to eight channels, see `audio.decoding.speakers`; None: unknown.
     """
 
     sample_rate: int

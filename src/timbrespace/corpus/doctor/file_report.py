@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from timbrespace.audio.containers.base import Remark
+from timbrespace.audio.decoding.speakers import ChannelEnergies, mix_weights
 from timbrespace.audio.files import AudioInfo, probe, read_array
 from timbrespace.audio.offset import dc_offset, remove_offset
-from timbrespace.audio.speakers import ChannelEnergies, mix_weights
 from timbrespace.audio.trim import SILENT_PEAK, bounds
 from timbrespace.contracts import TimbrespaceError
 from timbrespace.corpus.fingerprint import fingerprint

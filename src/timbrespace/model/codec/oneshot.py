@@ -10,10 +10,10 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from timbrespace.audio.companding import compand
 from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.model.base import Batch, Decoded
 from timbrespace.model.codec.linear import LinearCodecVAE, unknown
-from timbrespace.model.parts.likelihood import compand
 from timbrespace.model.parts.masked_error import ImageError
 from timbrespace.model.parts.pitch import HarmonicAxis
 from timbrespace.model.parts.timegrid import averaging, interpolation, step_edges

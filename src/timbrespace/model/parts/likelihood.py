@@ -10,6 +10,7 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
+from timbrespace.audio.companding import compand
 from timbrespace.contracts import ConfigError
 
 Kind = Annotated[Literal["squared", "mean squared", "absolute", "gaussian", "sigma", "bernoulli", "mu-law", "stft"], Field()]
@@ -18,7 +19,6 @@ WAVEFORMS = ("mu-law", "stft")  # for samples of audio only
 _HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
 _LOG_DEVIATION = (-7.0, 3.0)
 _UNLIKELY, _SMALLEST, _FAINT = 0.005, 1e-3, 0.1  # probability; deviation; of the mean deviation
-_MU = 255.0
 _WINDOWS = (512, 1024, 2048)  # samples; hop a quarter of each
 _SILENCE = 1e-2  # magnitude that counts as none: 82 to 94 dB under a sine of full scale
 
@@ -98,11 +98,6 @@ class Likelihood(nn.Module):
 def logits(probabilities: Tensor) -> Tensor:
     """Returns logits of probabilities of any shape, clamped to 0.005…0.995."""
     return probabilities.clamp(_UNLIKELY, 1 - _UNLIKELY).logit_()
-
-
-def compand(audio: Tensor, *, mu: float = _MU) -> Tensor:
-    """Returns samples or amplitudes companded by mu-law, sign(x) · ln(1 + mu |x|) / ln(1 + mu), of the same shape; 1 stays 1."""
-    return audio.sign() * torch.log1p(mu * audio.abs()) / math.log1p(mu)
 
 
 def spectral_loss(found: Tensor, wanted: Tensor) -> Tensor:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
 from torch import Tensor
 
+from timbrespace.audio.companding import compand_magnitude, expand_magnitude
 from timbrespace.audio.stft import power_spectrogram
 from timbrespace.contracts import SAMPLE_RATE
 from timbrespace.representation.axes import Axes, Part
@@ -64,12 +64,12 @@ class Magnitude(Spectral):
         """`(batch, channels, time) -> (batch, parts, bins, frames)`."""
         magnitude = safe_sqrt(power_spectrogram(to_mid_side(audio), n_fft=self.n_fft, hop=self.hop)) / self._full_scale
         magnitude = torch.where(magnitude >= self._threshold(magnitude), magnitude, 0.0)
-        return torch.log1p(self.mu * magnitude) / math.log1p(self.mu) if self.mu else magnitude
+        return compand_magnitude(magnitude, mu=self.mu) if self.mu else magnitude
 
     def _decode(self, features: Tensor, *, length: int, seed: int) -> Tensor:
         """`(parts, bins, frames) -> (channels, length)`."""
         values = features.clamp_min(0)
-        magnitude = torch.expm1(values * math.log1p(self.mu)) / self.mu if self.mu else values
+        magnitude = expand_magnitude(values, mu=self.mu) if self.mu else values
         magnitude = torch.where(magnitude >= self._threshold(magnitude) * _ROUNDING, magnitude, 0.0) * self._full_scale
         return self._recover_audio(magnitude, features, length=length, seed=seed)
 
