@@ -93,6 +93,14 @@ def test_tiny_splits():
     assert assign_splits(["a"] * 20, [None] * 20) == ["train"] * 16 + ["validation"] * 2 + ["test"] * 2
 
 
+def test_a_single_group_is_split_by_sound_where_sounds_repeat() -> None:
+    assert assign_splits(["a"] * 8, [None] * 8, sounds=[0, 1, 2, 3, 0, 1, 2, 3]) == (["train"] * 3 + ["validation"]) * 2
+    assert assign_splits(["a"] * 8, [None] * 8, sounds=[0] * 8) == ["train"] * 8
+    assert assign_splits(["a"] * 20, [None] * 20, sounds=list(range(20))) == assign_splits(["a"] * 20, [None] * 20)
+    splits = assign_splits(["a"] * 40, [None] * 40, sounds=[i // 2 for i in range(40)])
+    assert splits == ["train"] * 32 + ["validation"] * 4 + ["test"] * 4
+
+
 def test_many_numbered_files_are_no_layers():
     few = [("d", *layer_key(f"Snare_{i}")) for i in range(4)]
     many = [("d", *layer_key(f"Kick {i:02d}")) for i in range(40)]

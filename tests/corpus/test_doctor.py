@@ -146,3 +146,21 @@ def test_categories_from_folders_are_listed_with_the_way_to_change_them(tmp_path
     assert doctor(tmp_path / "lib", rules={"*01 Casio [[]old]/*": "keys"}).folder_categories == {"insect": 3}
     assert main(["doctor", str(tmp_path / "lib")]) == 0
     assert "have the name of their folder as category" in capsys.readouterr().out
+
+
+def test_repeats_leave_few_different_sounds(tmp_path):
+    for k in range(8):
+        soundfile.write(tmp_path / f"{'abcdefgh'[k]}.wav", hit(seed=k % 4), RATE)
+    findings = {one.kind: one for one in doctor(tmp_path).findings}
+    assert findings["few"].count == 4
+    assert findings["few"].what.startswith("different sounds among 8 files")
+    assert "one sound" not in findings
+
+
+def test_one_sound_in_many_files_is_a_problem(tmp_path):
+    for name in "abcdefgh":
+        soundfile.write(tmp_path / f"{name}.wav", hit(seed=0), RATE)
+    findings = {one.kind: one for one in doctor(tmp_path).findings}
+    assert findings["one sound"].level == "problem"
+    assert "1 sound among 8 files" in findings["one sound"].what
+    assert "few" not in findings

@@ -16,7 +16,7 @@ from timbrespace.contracts import ConfigError, OutputExistsError, ShapeError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.synthesis.finish import finish
 from timbrespace.synthesis.instrument import Instrument
-from timbrespace.synthesis.novelty import nearest_sounds, novelty_unit
+from timbrespace.synthesis.novelty import COPY_DB, count_different, nearest_sounds, novelty_unit, repeats_of
 from timbrespace.synthesis.sound import Sound
 from tiny import RATE, Tiny, drum
 
@@ -304,10 +304,11 @@ def test_training_sounds_are_copies_of_themselves(instrument: Instrument, tiny: 
     own = [corpus.audio(i) for i in corpus.indices("train")]
     for index, found in enumerate(nearest_sounds(own, RATE, embeddings=clips.embeddings, unit=unit)):
         assert found.index == index
+        assert found.novelty is not None
         assert found.novelty < 0.02
         assert found.is_copy
     held = [corpus.audio(i) for i in corpus.indices("validation") + corpus.indices("test")]
-    far = [found.novelty for found in nearest_sounds(held, RATE, embeddings=clips.embeddings, unit=unit)]
+    far = [found.novelty or 0.0 for found in nearest_sounds(held, RATE, embeddings=clips.embeddings, unit=unit)]
     assert sorted(far)[(len(far) - 1) // 2] == pytest.approx(1.0, abs=0.01)  # that is what the unit means
     assert nearest_sounds([], RATE, embeddings=clips.embeddings, unit=unit) == []
 
@@ -323,8 +324,40 @@ def test_a_copy_is_marked(instrument: Instrument, tiny: Tiny, monkeypatch: pytes
 def test_the_unit_of_novelty() -> None:
     training = torch.tensor([[0.0], [10.0], [11.0]])
     assert novelty_unit(torch.tensor([[2.0], [13.0], [15.0]]), training) == 2.0
-    assert novelty_unit(training[:0], training) == 1.0
-    assert novelty_unit(training[:2], training) == pytest.approx(1e-3)  # never nought
+    assert novelty_unit(training[:0], training) is None
+    assert novelty_unit(training[:2], training) is None
+    assert novelty_unit(torch.tensor([[10.0], [10.05], [13.0], [13.0], [16.0], [16.0]]), training) == 2.0  # of 13 and 16, once each
+
+
+def test_novelty_has_no_unit_where_sounds_repeat() -> None:
+    one_sound = torch.tensor([[5.0], [5.0], [5.5]])
+    assert novelty_unit(torch.tensor([[20.0]]), one_sound) is None
+    far_apart = torch.tensor([[0.0], [0.3], [10.0], [20.0], [20.2]])
+    assert novelty_unit(far_apart[:1] + 0.5, far_apart) is None  # nearly a training sound
+    dense = torch.arange(0, 40, 0.4)[:, None]
+    assert novelty_unit(dense[::7] + 0.3, dense) is not None  # as near as training sounds are to each other
+
+
+def test_equal_points_repeat_in_large_corpora() -> None:
+    training = torch.randn(1_200, 68, generator=torch.Generator().manual_seed(0)) * 8 + 30
+    assert repeats_of(training[:40], training) == 40
+    assert count_different(torch.cat([training, training[:700]])) == 1_200
+    assert novelty_unit(training[:40], training) is None
+    held_out = torch.cat([training[:40] + 5, training[:300]])
+    assert novelty_unit(held_out, training) == novelty_unit(held_out[:40], training)
+
+
+def test_copies_are_found_without_a_unit(instrument: Instrument, tiny: Tiny) -> None:
+    clips, corpus = instrument.contents.clips, Corpus.open(tiny.corpus)
+    assert clips is not None
+    own = [corpus.audio(corpus.indices("train")[0])]
+    noise = [torch.randn(1, RATE // 4, generator=torch.Generator().manual_seed(0)) * torch.linspace(1, 0, RATE // 4)]
+    same, other = nearest_sounds([*own, *noise], RATE, embeddings=clips.embeddings, unit=None)
+    assert same.novelty is None
+    assert other.novelty is None
+    assert same.is_copy
+    assert not other.is_copy
+    assert other.distance > COPY_DB
 
 
 def test_positions_on_the_map(instrument: Instrument) -> None:

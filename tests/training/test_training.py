@@ -8,11 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 
+from timbrespace.audio.embedding import embedding
+from timbrespace.cli.main import main
+from timbrespace.cli.report.info import card_lines
 from timbrespace.config.presets import load_preset
 from timbrespace.contracts import ConfigError, CorpusError
 from timbrespace.corpus.corpus import Corpus
+from timbrespace.report.card import card_rows
+from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training import train as training
 from timbrespace.training.data.source import clip_samples
 from tiny import SMALL, Tiny, assert_same_tensors, drum, quick_train, tensors_of, write_drums
@@ -37,12 +43,64 @@ def test_one_clip_is_too_few(tmp_path: Path) -> None:
     assert not (tmp_path / "x.safetensors").exists()
 
 
-def test_one_sound_many_times(tmp_path: Path, fixed: None) -> None:
+def test_one_sound_many_times_is_too_few(tmp_path: Path) -> None:
     write_drums(tmp_path / "in", 1)
     for k in range(12):
         shutil.copy(tmp_path / "in" / "kick" / "kick 001.wav", tmp_path / "in" / "kick" / f"copy {k:02d}.wav")
+    with pytest.raises(CorpusError, match="all 13 clips hold the same sound, at least 2 different sounds are needed"):
+        quick_train(tmp_path / "in", tmp_path / "x.safetensors")
+    assert not (tmp_path / "x.safetensors").exists()
+
+
+def test_the_same_sounds_in_two_folders_are_held_out_together(tmp_path: Path, fixed: None) -> None:
+    for folder in "ab":
+        for k in range(4):  # names of layers of one hit: all are one group
+            (tmp_path / "in" / folder).mkdir(parents=True, exist_ok=True)
+            soundfile.write(tmp_path / "in" / folder / f"k{k}.wav", drum(k).numpy().T, 44_100)
     trained = quick_train(tmp_path / "in", tmp_path / "x.safetensors")
-    assert torch.isfinite(trained.generate(1)[0].audio).all()
+    clips, unit = trained.contents.clips, trained.contents.novelty_unit
+    assert clips is not None
+    assert len(clips.names) == 6
+    held_out = embedding([drum(int(next(iter({"0", "1", "2", "3"} - {name[-1] for name in clips.names}))))])
+    assert unit == pytest.approx(float(torch.cdist(held_out, clips.embeddings).min()), rel=0.2)
+    assert "repeats" not in trained.card["reconstruction"]
+    assert trained.card["expect"].startswith("4 different sounds among 8; 4 sounds are very few")
+    assert max(sound.novelty or 0 for sound in trained.generate(8)) < 50
+
+
+def test_two_sounds_that_repeat_give_no_novelty(tmp_path: Path, fixed: None, capsys: pytest.CaptureFixture[str]) -> None:
+    write_drums(tmp_path / "in", 2)
+    for path in sorted((tmp_path / "in").rglob("*.wav")):
+        for k in range(3):
+            shutil.copy(path, path.with_name(f"{path.stem} {'xyz'[k]}.wav"))
+    trained = quick_train(tmp_path / "in", tmp_path / "x.safetensors")
+    card = trained.card["new_sounds"]
+    assert trained.contents.novelty_unit is None
+    assert card["novelty_median"] is None
+    assert "too few different sounds" in card["novelty_reason"]
+    assert any("novelty cannot be told (too few different sounds" in line for line in card_lines(trained.card))
+    assert ("Novelty", "cannot be told", card["novelty_reason"]) in card_rows(trained.card)
+    opened = Instrument.load(tmp_path / "x.safetensors").generate(1)[0]
+    assert opened.novelty is None
+    assert opened.nearest is not None
+    assert main(["generate", str(tmp_path / "x.safetensors"), "-n", "1", "--out", str(tmp_path / "new")]) == 0
+    printed = capsys.readouterr().out
+    assert "novelty –  nearest" in printed
+    assert "novelty cannot be told: too few different sounds" in printed
+
+
+def test_held_out_sounds_that_repeat_training_sounds_are_counted(tmp_path: Path, fixed: None) -> None:
+    folder = write_drums(tmp_path / "in", 6)
+    rows = [f"{path.relative_to(folder)},train" for path in sorted(folder.rglob("*.wav"))]
+    for k, path in enumerate(sorted(folder.rglob("*.wav"))[:2]):
+        shutil.copy(path, folder / f"held {k}.wav")
+        rows.append(f"held {k}.wav,validation")
+    (folder / "timbrespace.csv").write_text("file,split\n" + "\n".join(rows) + "\n")
+    trained = quick_train(folder, tmp_path / "x.safetensors")
+    assert trained.card["reconstruction"]["repeats"] == trained.card["reconstruction"]["sounds"] == 2
+    assert "of which 2 repeat a training sound" in "\n".join(card_lines(trained.card))
+    assert trained.card["new_sounds"]["novelty_median"] is None
+    assert trained.card["expect"].startswith("6 different sounds among 8; ")
 
 
 def test_stereo_is_learned(tmp_path: Path, fixed: None) -> None:

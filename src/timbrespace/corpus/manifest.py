@@ -58,8 +58,10 @@ def build_manifest(draft: Draft, *, seed: int) -> list[ClipInfo]:
     files = [clip.file for clip in draft.clips]
     names = _clip_names(draft, files)
     labels = [draft.labels[file] for file in files]
-    groups = list(names) if draft.separate else _groups(draft, names)
-    splits = assign_splits(groups, [one.category for one in labels], seed=seed, given=[one.split for one in labels])
+    repeats = _near_duplicates(draft)
+    groups = list(names) if draft.separate else _groups(draft, names, repeats)
+    sounds = connected_components(len(files), repeats).tolist()
+    splits = assign_splits(groups, [one.category for one in labels], seed=seed, given=[one.split for one in labels], sounds=sounds)
     out = []
     for i, (clip, own) in enumerate(zip(draft.clips, labels, strict=True)):
         pitch, more = (None, {}) if own.labels_at is None else own.labels_at(clip.start_s, clip.seconds)
@@ -111,8 +113,11 @@ def _clip_names(draft: Draft, files: Sequence[str]) -> list[str]:
     return names
 
 
-def _groups(draft: Draft, names: Sequence[str]) -> list[str]:
-    """The group of each clip, named after its first clip. Clips in different given splits are never grouped."""
+def _groups(draft: Draft, names: Sequence[str], repeats: np.ndarray) -> list[str]:
+    """The group of each clip, named after its first clip. Clips in different given splits are never grouped.
+
+    repeats `(n, 2)`: pairs of near-duplicates.
+    """
     files = [clip.file for clip in draft.clips]
     labels = [draft.labels[file] for file in files]
     pairs = file_pairs(files)
@@ -122,7 +127,7 @@ def _groups(draft: Draft, names: Sequence[str]) -> list[str]:
             members[own.group, own.split].append(i)
     for rows in members.values():
         pairs += pairwise(rows)
-    edges = [np.array(pairs, dtype=np.int64).reshape(-1, 2), _near_duplicates(draft)]
+    edges = [np.array(pairs, dtype=np.int64).reshape(-1, 2), repeats]
     if not draft.names:
         edges.append(_layers(files, labels))
     joined = np.concatenate(edges)

@@ -15,6 +15,7 @@ from timbrespace.evaluation.distribution import nearest
 from timbrespace.evaluation.reconstruction import reconstruction_table
 from timbrespace.evaluation.rows import linear_path, reconstructions, silence, true_features
 from timbrespace.synthesis.instrument import Instrument
+from timbrespace.synthesis.novelty import NO_UNIT, count_different, repeats_of
 
 _SOUNDS = 32  # that the card measures; benchmarks measure all
 _SPLITS_IN_ORDER = ("test", "validation", "train")
@@ -38,9 +39,11 @@ def make_card(instrument: Instrument, corpus: Corpus, *, training: dict[str, Any
         "silence": silence(originals),
     }
     table = reconstruction_table(rows, originals, sample_rate=corpus.sample_rate)
+    different = _count_different(instrument, corpus)
     start = time.perf_counter()
     sounds = instrument.generate(_SOUNDS, seed=seed)
     seconds = time.perf_counter() - start
+    repeats = _repeats(instrument, corpus, originals) if split != "train" else 0
     novelty = sorted(sound.novelty for sound in sounds if sound.novelty is not None)
     return {
         "made_with": f"timbrespace {__version__}, torch {torch.__version__}",
@@ -56,21 +59,25 @@ def make_card(instrument: Instrument, corpus: Corpus, *, training: dict[str, Any
         "reconstruction": {
             "on": split,
             "sounds": len(originals),
+            **({"repeats": repeats} if repeats else {}),
             "rows": {name: {key: _rounded(value["mean"]) for key, value in row.items()} for name, row in table.items()},
         },
         "new_sounds": {
             "sounds": len(sounds),
             "novelty_median": novelty[len(novelty) // 2] if novelty else None,
+            **({} if novelty else {"novelty_reason": NO_UNIT}),
             "copies": sum(sound.is_copy for sound in sounds),
             "seconds_each": round(seconds / len(sounds), 4),
             "times_real_time": round(sum(sound.seconds for sound in sounds) / seconds, 1),
         },
-        "expect": expectation(len(corpus)),
+        "expect": expectation(len(corpus), different=different),
     }
 
 
-def expectation(clips: int) -> str:
-    """Returns one sentence about what a corpus of `clips` sounds allows."""
+def expectation(clips: int, *, different: int | None = None) -> str:
+    """Returns one sentence about what a corpus of `clips` sounds allows. different: how many of them repeat no other; default: all."""
+    if different is not None and different < clips:
+        return f"{different} different sounds among {clips}; {expectation(different)}"
     if clips < 20:
         return f"{clips} sounds are very few: expect blends and close relatives of them; 50 or more give real variety"
     if clips < 50:
@@ -88,6 +95,28 @@ def _nearest_training(instrument: Instrument, corpus: Corpus, originals: list[Te
     index, _ = nearest(embedding(originals, sample_rate=corpus.sample_rate), clips.embeddings)
     training = corpus.indices("train")
     return [corpus.audio(training[int(i)]) for i in index]
+
+
+def _repeats(instrument: Instrument, corpus: Corpus, originals: list[Tensor]) -> int:
+    """How many of the originals repeat a training sound."""
+    clips = instrument.contents.clips
+    return 0 if clips is None else repeats_of(_rounded_embedding(originals, corpus), clips.embeddings)
+
+
+def _count_different(instrument: Instrument, corpus: Corpus) -> int:
+    """How many sounds of the corpus differ from each other."""
+    clips = instrument.contents.clips
+    held_out = corpus.indices("validation") + corpus.indices("test")
+    parts = [] if clips is None else [clips.embeddings]
+    for start in range(0, len(held_out), _SOUNDS):
+        audio = [corpus.audio(i)[:, : instrument.contents.samples] for i in held_out[start : start + _SOUNDS]]
+        parts.append(_rounded_embedding(audio, corpus))
+    return count_different(torch.cat(parts))
+
+
+def _rounded_embedding(audio: list[Tensor], corpus: Corpus) -> Tensor:
+    """Embeddings, rounded to half precision like those of the training sounds."""
+    return embedding(audio, sample_rate=corpus.sample_rate).half().float()
 
 
 def _held_out(corpus: Corpus) -> tuple[str, list[int]]:

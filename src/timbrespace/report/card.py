@@ -29,12 +29,14 @@ def card_rows(card: dict[str, Any]) -> list[CardRow]:
         rows.append(CardRow("Overfit ratio", f"{training.get('overfit_ratio')}", overfit))
     for name, row in (reconstruction.get("rows") or {}).items():
         clips = f"{reconstruction.get('sounds')} clips of the {reconstruction.get('on')} split"
+        clips += f" ({reconstruction['repeats']} repeat a training clip)" if reconstruction.get("repeats") else ""
         rows.append(CardRow(f"Error, {name}", f"{row.get('log_mel_db')} dB", f"log-mel error on {clips}, WAV to WAV; lower is better"))
     if new_sounds:
-        novelty = "median; 0 is a copy, 1 as far from the training clips as real sounds outside the training set"
+        reason = new_sounds.get("novelty_reason")
+        novelty = reason or "median; 0 is a copy, 1 as far from the training clips as real sounds outside the training set"
         copies = f"{new_sounds.get('copies')} of {new_sounds.get('sounds')}"
         speed = f"{new_sounds.get('times_real_time')} × real time"
-        rows.append(CardRow("Novelty", f"{new_sounds.get('novelty_median')}", novelty))
+        rows.append(CardRow("Novelty", "cannot be told" if reason else f"{new_sounds.get('novelty_median')}", novelty))
         rows.append(CardRow("Copies", copies, "new sounds too close to a training clip to be called new"))
         rows.append(CardRow("Speed", speed, "making new sounds, on the machine that trained the instrument"))
     if card.get("expect"):

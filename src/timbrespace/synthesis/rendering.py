@@ -70,7 +70,7 @@ def _names(requests: Sequence[RenderRequest], notes: Sequence[int | None], *, nu
 
 def _nearest(contents: InstrumentContents, audio: list[Tensor], rate: int) -> list[Nearest] | list[None]:
     """The nearest training sound of each; None for all where the instrument is stripped."""
-    if contents.clips is None or contents.novelty_unit is None:
+    if contents.clips is None:
         return [None] * len(audio)
     return nearest_sounds(audio, rate, embeddings=contents.clips.embeddings, unit=contents.novelty_unit)
 

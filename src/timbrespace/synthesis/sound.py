@@ -19,7 +19,9 @@ class Sound:
     name: file name without suffix. audio: `(channels, time)`. sample_rate: Hz. recipe: plain JSON values that `Instrument.replay`
     renders again. nearest: name of the nearest training sound. novelty: distance to it over the median distance of held-out real
     sounds to theirs (0: a copy, about 1: as new as a held-out sound). is_copy: novelty is under `novelty.COPY`. The three are
-    None, None and False for an instrument stripped of its training sounds. root_note: MIDI number where the pitch is clear.
+    None, None and False for an instrument stripped of its training sounds. Where the sounds of the corpus repeat, so that novelty has no
+    unit, novelty is None, and is_copy: the nearest training sound is within `novelty.COPY_DB`.
+    root_note: MIDI number where the pitch is clear.
     latent: `(dims,)` or `(dims, steps)`.
     """
 

@@ -83,7 +83,9 @@ def card_lines(card: dict[str, Any]) -> list[str]:
             lines.append(f"latent                {training['active_units']} of {len(kl)} dimensions active")
     if reconstruction:
         lines.append(
-            f"reconstruction        on {reconstruction.get('sounds')} sounds of the {reconstruction.get('on')} split, mean over sounds:"
+            f"reconstruction        on {reconstruction.get('sounds')} sounds of the {reconstruction.get('on')} split"
+            + (f", of which {reconstruction['repeats']} repeat a training sound" if reconstruction.get("repeats") else "")
+            + ", mean over sounds:"
         )
         rows = _group(reconstruction, "rows")
         measures = next((list(_group(rows, name)) for name in rows), [])
@@ -91,8 +93,10 @@ def card_lines(card: dict[str, Any]) -> list[str]:
         for name in rows:
             lines.append(f"  {name:<24}" + "".join(f"{_number(_group(rows, name).get(measure)):>12}" for measure in measures))
     if new_sounds:
+        reason = new_sounds.get("novelty_reason")
+        novelty = f"median novelty {new_sounds.get('novelty_median')} (1: as new as held-out real sounds)"
         lines.append(
-            f"new sounds            median novelty {new_sounds.get('novelty_median')} (1: as new as held-out real sounds), "
+            f"new sounds            {f'novelty cannot be told ({reason})' if reason else novelty}, "
             f"{new_sounds.get('copies')} copies of {new_sounds.get('sounds')}, {new_sounds.get('times_real_time')} x real time"
         )
     if card.get("expect"):

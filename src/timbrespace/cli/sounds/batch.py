@@ -121,6 +121,7 @@ def _print_sounds(sounds: Sequence[Sound], paths: Sequence[Path], *, as_json: bo
     """Prints one line a sound, copies of training sounds marked, then the extras; or all of it as JSON."""
     from timbrespace.cli.common.corpus import print_json
     from timbrespace.cli.common.text import printable
+    from timbrespace.synthesis.novelty import COPY_DB, NO_UNIT
 
     if as_json:
         rows: list[dict[str, Any]] = [
@@ -131,9 +132,12 @@ def _print_sounds(sounds: Sequence[Sound], paths: Sequence[Path], *, as_json: bo
         print_json({"sounds": rows, **extras})
         return
     for sound, path in zip(sounds, paths, strict=True):
-        novelty = "" if sound.novelty is None else f"  novelty {sound.novelty:.2f}  nearest {printable(sound.nearest)}"
+        number = "–" if sound.novelty is None else f"{sound.novelty:.2f}"
+        novelty = "" if sound.nearest is None else f"  novelty {number}  nearest {printable(sound.nearest)}"
         print(f"{printable(path)}  {sound.seconds:.2f} s{novelty}{'  COPY' if sound.is_copy else ''}")
     copies = sum(sound.is_copy for sound in sounds)
     print(f"{len(sounds)} sounds" + (f", {copies} of them copies of a training sound (marked)" if copies else ""))
+    if any(sound.nearest is not None and sound.novelty is None for sound in sounds):
+        print(f"novelty cannot be told: {NO_UNIT}; a sound within {COPY_DB:g} dB of a training sound is marked as a copy")
     for label, value in extras.items():
         print(f"{label}: {printable(value)}")

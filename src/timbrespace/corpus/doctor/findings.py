@@ -170,8 +170,17 @@ def _pitch_names(report: Report) -> list[Finding]:
 def _counts(report: Report) -> list[Finding]:
     """Findings about too few files, missing categories and rare categories."""
     out = []
+    exact_repeats = sum(len(files) - 1 for files in report.exact_duplicates)
+    different = report.usable - exact_repeats - sum(len(files) - 1 for files in report.near_duplicates)
     if report.usable < 2:
         out.append(Finding("problem", "too few", report.usable, "can be used", "training needs at least 2 sounds; add more"))
+    elif report.usable - exact_repeats < 2:
+        what = f"can be used, and all hold the same sound: 1 sound among {report.usable} files"
+        out.append(Finding("problem", "one sound", report.usable, what, "training needs at least 2 different sounds; add others"))
+    elif different < min(report.usable, _FEW_FILES):
+        what = f"different sound{'s' if different > 1 else ''} among {report.usable} files, which is few: the others repeat them"
+        do = "new sounds stay close to these, and novelty may not be measurable; add other sounds: 50 or more give variety"
+        out.append(Finding("advice", "few", different, what, do))
     elif report.usable < _FEW_FILES:
         do = "training works, but new sounds stay close to these; 50 or more give variety"
         out.append(Finding("advice", "few", report.usable, "can be used, which is few", do))

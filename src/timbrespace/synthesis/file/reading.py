@@ -76,6 +76,8 @@ def _contents(header: dict[str, Any], tensors: Tensors) -> InstrumentContents:
     novelty_unit = header.get("novelty_unit")
     if novelty_unit is not None and not (isinstance(novelty_unit, (int, float)) and 0 < novelty_unit < 1e6):
         raise InstrumentFileError(f"novelty_unit is {novelty_unit!r:.40}; the file is damaged")
+    if novelty_unit is not None and novelty_unit <= 1e-3:  # the least value of earlier versions, where held-out sounds repeat
+        novelty_unit = None
     card = header.get("card")
     return InstrumentContents(
         representation=representation,

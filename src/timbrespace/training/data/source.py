@@ -9,6 +9,7 @@ from typing import Any
 
 from lightning_fabric import Fabric
 
+from timbrespace.audio.embedding import embedding
 from timbrespace.audio.files import find_audio
 from timbrespace.config.aliases import modernised
 from timbrespace.config.schema import Config
@@ -18,6 +19,7 @@ from timbrespace.corpus.labels.pitch_names import check_mode
 from timbrespace.corpus.prepare import prepare
 from timbrespace.corpus.synthetic.registry import SYNTHETIC_PREFIX
 from timbrespace.paths import is_folder
+from timbrespace.synthesis.novelty import REPEAT_DB
 from timbrespace.training.options import TrainOptions
 from timbrespace.training.workspace import Plan, Workspace
 from timbrespace.validation import shortened
@@ -30,7 +32,7 @@ def open_corpus(
 ) -> Corpus:
     """The corpus that a source is, or the one prepared from it in the workspace.
 
-    Raises CorpusError for fewer than 2 clips, ConfigError if a resumed run has other rules than the interrupted one.
+    Raises CorpusError for fewer than 2 different sounds, ConfigError if a resumed run has other rules than the interrupted one.
     """
     if isinstance(source, Corpus):
         corpus = source
@@ -49,7 +51,20 @@ def open_corpus(
         raise CorpusError(
             f"{len(corpus)} clip is too few to train on, at least {FEWEST_CLIPS} are needed; 50 or more give an instrument worth playing"
         )
+    if _is_one_sound(corpus):
+        raise CorpusError(
+            f"all {len(corpus)} clips hold the same sound, at least {FEWEST_CLIPS} different sounds are needed; add others: "
+            "50 or more give an instrument worth playing"
+        )
     return corpus
+
+
+def _is_one_sound(corpus: Corpus) -> bool:
+    """Whether every clip repeats the first one. Reading stops at the first clip that does not."""
+    first = embedding([corpus.audio(0)], sample_rate=corpus.sample_rate)
+    return all(
+        bool((embedding([corpus.audio(i)], sample_rate=corpus.sample_rate) - first).norm() < REPEAT_DB) for i in range(1, len(corpus))
+    )
 
 
 def clip_samples(corpus: Corpus, seconds: float | None = None) -> int:
