@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
 import timbrespace
 from shell import Shell
+from timbrespace.cli.main import main
 from timbrespace.corpus.corpus import Corpus
 from tiny import RATE, SMALL, Tiny, drum, fix_plan, hashes, write_drums
 
@@ -284,3 +286,64 @@ def test_the_rule_that_doctor_advises_works_for_train(shell: Shell, tmp_path: Pa
     )
     assert not out.exists()
     assert not out.with_name("y.training").exists()
+
+
+def test_anonymous_sounds_name_no_training_sound(shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
+    clips = timbrespace.load(tiny.file).contents.clips
+    assert clips is not None
+    stems = {name.rpartition("/")[2] for name in clips.names}
+    words = ["-n", 3, "--seed", 2, "--kit", "--page"]
+    text = shell("generate", tiny.file, *words, "--out", tmp_path / "named")
+    assert any(stem in text for stem in stems)
+    text = shell("generate", tiny.file, *words, "--out", tmp_path / "new", "--anonymous")
+    assert "nearest training sound" in text
+    text += shell("vary", tiny.file, tiny.sound, "-n", 2, "--out", tmp_path / "varied", "--anonymous", "--page")
+    text += shell("morph", tiny.file, tiny.sound, tiny.other, "--steps", 2, "--out", tmp_path / "morphed", "--anonymous")
+    written = [path for folder in ("new", "varied", "morphed") for path in (tmp_path / folder).rglob("*")]
+    text += "".join(path.read_text(encoding="utf-8") for path in written if path.suffix in (".json", ".html", ".sfz", ".dspreset"))
+    new_names = {path.stem for path in (tmp_path / "new").glob("*.wav")}  # "kick 001" may be both
+    for stem in stems - new_names:
+        assert stem not in text + " ".join(path.name for path in written), stem
+    for name in clips.names:
+        assert name not in text
+    for name in wavs(tmp_path / "named"):
+        assert (tmp_path / "named" / name).read_bytes() == (tmp_path / "new" / name).read_bytes()
+    recipe = next((tmp_path / "named").glob("*.json"))
+    assert "--anonymous cannot be given with --recipe" in shell(
+        "generate", tiny.file, "--recipe", recipe, "--anonymous", "--out", tmp_path / "again", code=2
+    )
+
+
+def test_a_stripped_instrument_gives_the_same_sounds(shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
+    shell("info", tiny.file, "--strip", tmp_path / "bare.safetensors")
+    whole, bare = timbrespace.load(tiny.file), timbrespace.load(tmp_path / "bare.safetensors")
+    kept = {label for label, own in zip(whole.space.labels, bare.space.labels, strict=True) if label == own}
+    for one, other in zip(whole.generate(8, seed=5), bare.generate(8, seed=5), strict=True):
+        if one.category in kept:
+            assert (one.audio == other.audio).all()
+            assert one.name == other.name
+    one, other = whole.vary(whole.read(tiny.sound), 1, seed=1)[0], bare.vary(bare.read(tiny.sound), 1, seed=1)[0]
+    assert (one.audio == other.audio).all()
+
+
+def test_a_sound_of_a_kind_never_learned_is_said(shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
+    words = "this instrument never learned anything like it: novelty "
+    strange, rate = tmp_path / "whistle.wav", RATE
+    soundfile.write(strange, 0.5 * np.sin(2 * np.pi * 3000 * np.arange(2 * rate) / rate), rate)
+    bare = tmp_path / "bare.safetensors"
+    shell("info", tiny.file, "--strip", bare)
+    for number, line in enumerate((
+        ["generate", "FILE", "-n", 1, "--near", strange], ["vary", "FILE", strange, "-n", 1],
+        ["morph", "FILE", strange, tiny.sound, "--steps", 2], ["reconstruct", "FILE", strange, tiny.sound],
+    )):  # fmt: skip
+        typed = [tiny.file if word == "FILE" else word for word in line]
+        assert main([str(word) for word in [*typed, "--out", tmp_path / f"a{number}"]]) == 0
+        error = shell.capsys.readouterr().err
+        assert error.count(words) == 1, error
+        assert f"{strange}: {words}" in error
+        (row,) = shell.json(*typed, "--out", tmp_path / f"b{number}")["unlike"]
+        assert row["file"] == str(strange)
+        assert row["novelty"] > 2.5
+        typed = [bare if word == "FILE" else word for word in line]
+        assert shell.json(*typed, "--out", tmp_path / f"c{number}")["unlike"] == []
+    assert shell.json("vary", tiny.file, tiny.sound, "-n", 1, "--out", tmp_path / "known")["unlike"] == []

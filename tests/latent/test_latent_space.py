@@ -160,3 +160,21 @@ def test_an_anonymous_space_has_no_component_of_a_single_sound() -> None:
     assert space.anonymous(40).draw(np.random.default_rng(0))[0].isfinite().all()
     few = LatentSpace.fit(latents[:2], [None, None])
     assert few.anonymous(2) is few  # nothing would be left
+
+
+def test_an_anonymous_space_draws_other_components_as_before() -> None:
+    latents = torch.randn(40, 4, generator=torch.Generator().manual_seed(0)) * 0.3
+    for last, kinds in ((4, ["gong", "bell", "bell", None]), (1, ["gong"])):  # merged, and too few to be merged
+        space = LatentSpace.fit(latents, [*["kick"] * 20, *["snare"] * (20 - last), *kinds])
+        shared = space.anonymous(40)
+        same = 0
+        for seed in range(60):
+            (one, kind), (other, shared_kind) = (some.draw(np.random.default_rng(seed)) for some in (space, shared))
+            if kind in ("kick", "snare"):
+                assert torch.equal(one, other)
+                assert kind == shared_kind
+                same += 1
+            else:
+                assert shared_kind in (None, "kick", "snare")
+                assert not torch.equal(one, other)
+        assert same > 40

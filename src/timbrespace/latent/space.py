@@ -86,25 +86,28 @@ class LatentSpace:
     def anonymous(self, clips: int, *, fewest: int = 3) -> LatentSpace:
         """Returns the space without components of fewer than `fewest` of its `clips` sounds, because the mean of one sound is that sound.
 
-        Those components are merged into one without a category, whose covariance is the pooled one plus that of their means. Where
-        they have fewer than `fewest` sounds together they are dropped, unless there are no others.
+        Each of them becomes the component of all of them together: without a category, its covariance the pooled one plus that of
+        their means. Where they have fewer than `fewest` sounds together, each becomes the heaviest of the other components, unless
+        there are no others. Weights and order stay, so that every other component is drawn with the same seeds as before.
         """
         counts = self.weights.double() * clips
         small = counts < fewest - 0.5
         if not bool(small.any()) or (bool(small.all()) and float(counts.sum()) < fewest - 0.5):
             return self
-        parts = [getattr(self, name)[~small] for name in ("weights", "means", "factors")]
-        labels = [label for label, is_small in zip(self.labels, small.tolist(), strict=True) if not is_small]
+        label: str | None
         if float(counts[small].sum()) >= fewest - 0.5:
             shares = (counts[small] / counts[small].sum()).float()
             mean = shares @ self.means[small]
             centred = self.means[small] - mean
             covariance = self.shared @ self.shared.T + (centred * shares[:, None]).T @ centred
-            joined = (self.weights[small].sum()[None], mean[None], torch.linalg.cholesky(covariance)[None])
-            parts = [torch.cat(pair) for pair in zip(parts, joined, strict=True)]
-            labels.append(None)
-        weights, means, factors = parts
-        return LatentSpace(weights / weights.sum(), means, factors, self.shared, tuple(labels), self.axes, self.centre)
+            factor, label = torch.linalg.cholesky(covariance), None
+        else:
+            heaviest = int(self.weights.masked_fill(small, -1.0).argmax())
+            mean, factor, label = self.means[heaviest], self.factors[heaviest], self.labels[heaviest]
+        means = torch.where(small[:, None], mean, self.means)
+        factors = torch.where(small[:, None, None], factor, self.factors)
+        labels = tuple(label if is_small else own for own, is_small in zip(self.labels, small.tolist(), strict=True))
+        return LatentSpace(self.weights, means, factors, self.shared, labels, self.axes, self.centre)
 
     def draw(
         self,

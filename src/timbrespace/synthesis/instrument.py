@@ -22,6 +22,7 @@ from timbrespace.synthesis.file.reading import read_instrument
 from timbrespace.synthesis.file.writing import write_instrument
 from timbrespace.synthesis.finish import Level
 from timbrespace.synthesis.map_layout import interpolate_positions
+from timbrespace.synthesis.novelty import Nearest, nearest_sounds
 from timbrespace.synthesis.rendering import Progress, render
 from timbrespace.synthesis.sound import Sound
 
@@ -59,6 +60,32 @@ class Instrument:
             space = self.space if contents.clips is None else self.space.anonymous(len(contents.clips.names))
             contents = replace(contents, clips=None, space=space, card=_shared_card(self.card, space.categories))
         write_instrument(contents, Path(path), force=force)
+
+    def anonymous(self) -> Instrument:
+        """Returns the instrument without the names of its training sounds: they are numbered, "training sound 17".
+
+        Categories of one or two sounds lose their name, as in a stripped file. Sounds, novelty and map stay, so its recipes and pages
+        can be shared. Like a stripped instrument it gives the same sounds for the same seed, unless it has such categories.
+        """
+        contents = self.contents
+        if contents.clips is None:
+            return self
+        space = self.space.anonymous(len(contents.clips.names))
+        names = tuple(f"training sound {number}" for number in range(1, len(contents.clips.names) + 1))
+        categories = tuple(name if name in space.categories else None for name in contents.clips.categories)
+        clips = replace(contents.clips, names=names, categories=categories)
+        return Instrument(replace(contents, clips=clips, space=space, card=_shared_card(self.card, space.categories)))
+
+    def novelty(self, audio: Tensor, *, sample_rate: int | None = None) -> Nearest | None:
+        """Returns the nearest training sound of a given sound `(channels, time)` and the distance to it, None for a stripped instrument.
+
+        sample_rate: Hz, if not the instrument's. Raises ShapeError.
+        """
+        contents = self.contents
+        if contents.clips is None or contents.novelty_unit is None:
+            return None
+        sound = encoding.trim_to_onset(contents, audio, sample_rate)[0][:, : contents.samples]
+        return nearest_sounds([sound], self.sample_rate, embeddings=contents.clips.embeddings, unit=contents.novelty_unit)[0]
 
     @property
     def dims(self) -> int:

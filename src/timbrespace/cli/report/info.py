@@ -17,13 +17,18 @@ _MEASURES = {
     "grain_db": "grain dB",
 }
 
+_STRIP_HELP = (
+    "Write the instrument without names, latents and features of the training sounds. Recipes and pages that the unstripped one made "
+    "hold names; make those with generate --anonymous."
+)
+
 
 def info(
     instrument: InstrumentPath,
     sounds: Annotated[bool, typer.Option("--sounds", help="Also list the names of the training sounds.")] = False,
     strip: Annotated[
         str | None,
-        typer.Option("--strip", metavar="FILE", help="Write the instrument without names, latents and features of the training sounds."),
+        typer.Option("--strip", metavar="FILE", help=_STRIP_HELP),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the stripped file if it exists.")] = False,
     json: Json = False,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from timbrespace.cli.common.options import Force, Json, Level, OutFolder, Rate, Subtype
+from timbrespace.cli.sounds.given import print_unlike, unlike_sounds
 from timbrespace.export.registry import EXPORTERS
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from timbrespace.synthesis.sound import Sound
 
 _KIT_HELP = f"Also write the batch as a kit for samplers: {', '.join(exporter.title for exporter in EXPORTERS.values())}."
+
+_ANONYMOUS_HELP = "For sharing: recipes, page, kit and printed lines number the training sounds instead of naming them."
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class BatchOptions:
     kit: Annotated[bool, typer.Option("--kit", help=_KIT_HELP)] = False
     reel: Annotated[bool, typer.Option("--reel", help="Also write all sounds one after another into reel.wav.")] = False
     page: Annotated[bool, typer.Option("--page", help="Also write index.html: players, spectrograms, the map, the card.")] = False
+    anonymous: Annotated[bool, typer.Option("--anonymous", help=_ANONYMOUS_HELP)] = False
     level: Level = "peak"
     subtype: Subtype = "PCM_24"
     rate: Rate = None
@@ -41,11 +45,13 @@ def write_batch(
     *,
     task: str,
     inputs: Sequence[Path] = (),
+    given: Sequence[Path] = (),
 ) -> None:
     """Opens the instrument at `path`, renders a batch with it, writes and prints the result. Outputs are checked before any work.
 
     make: called with the instrument and the keyword arguments level, out_rate and progress; returns the sounds. task: label of the
-    progress bar. inputs: further files that `make` reads; no output replaces one.
+    progress bar. inputs: further files that `make` reads; no output replaces one. given: those of them that are sounds; it is printed
+    where the instrument never learned anything like one.
     Raises TimbrespaceError.
     """
     from timbrespace.cli.common.corpus import progress_bar
@@ -54,10 +60,16 @@ def write_batch(
     check_outputs(options.out, subtype=options.subtype)
     _check_extras(options, path)
     instrument = open_instrument(path)
+    if options.anonymous:
+        instrument = instrument.anonymous()
+    unlike = unlike_sounds(instrument, given)
+    if not options.json:
+        print_unlike(unlike)
     with progress_bar(task, quiet=options.json) as progress:
         sounds = make(instrument, level=options.level, out_rate=options.rate, progress=progress)
     paths = _save_sounds(sounds, options, inputs=[*inputs, path])
-    _print_sounds(sounds, paths, as_json=options.json, extras=_write_extras(sounds, paths, options, instrument, path))
+    extras = _write_extras(sounds, paths, options, instrument, path)
+    _print_sounds(sounds, paths, as_json=options.json, extras=extras, unlike=unlike)
 
 
 def _kit_name(path: Path) -> str:
@@ -117,7 +129,9 @@ def _write_extras(sounds: list[Sound], paths: Sequence[Path], options: BatchOpti
     return extras
 
 
-def _print_sounds(sounds: Sequence[Sound], paths: Sequence[Path], *, as_json: bool, extras: dict[str, str]) -> None:
+def _print_sounds(
+    sounds: Sequence[Sound], paths: Sequence[Path], *, as_json: bool, extras: dict[str, str], unlike: list[dict[str, Any]]
+) -> None:
     """Prints one line a sound, copies of training sounds marked, then the extras; or all of it as JSON."""
     from timbrespace.cli.common.corpus import print_json
     from timbrespace.cli.common.text import printable
@@ -129,7 +143,7 @@ def _print_sounds(sounds: Sequence[Sound], paths: Sequence[Path], *, as_json: bo
             | {"is_copy": s.is_copy, "root_note": s.root_note}
             for s, path in zip(sounds, paths, strict=True)
         ]
-        print_json({"sounds": rows, **extras})
+        print_json({"sounds": rows, "unlike": unlike, **extras})
         return
     for sound, path in zip(sounds, paths, strict=True):
         number = "–" if sound.novelty is None else f"{sound.novelty:.2f}"

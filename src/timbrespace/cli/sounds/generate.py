@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _IN_RECIPE = {"near": "--near", "category": "--category", "pitch": "--pitch", "condition": "--condition", "rate": "--rate"}
 _IN_RECIPE |= {"seconds": "--seconds", "count": "-n", "seed": "--seed", "level": "--level", "temperature": "--temperature"}
+_IN_RECIPE |= {"anonymous": "--anonymous"}  # a recipe holds names
 
 
 @expand_option_groups
@@ -59,7 +60,9 @@ def generate(
             pitch=pitch, seconds=seconds, conditions=conditions, **render,
         )  # fmt: skip
 
-    write_batch(options, instrument, make, task="generating", inputs=[path for path in (near, recipe) if path])
+    write_batch(
+        options, instrument, make, task="generating", inputs=[path for path in (near, recipe) if path], given=[near] if near else []
+    )
 
 
 def _refuse_beside_recipe(context: typer.Context) -> None:

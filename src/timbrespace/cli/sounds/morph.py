@@ -22,11 +22,12 @@ def morph(
     options: BatchOptions,
 ) -> None:
     """Interpolate from one sound to another, through others if given, and write every step."""
-    name = f"{files[0].stem} to {files[-1].stem}"
+    name = "morph" if options.anonymous else f"{files[0].stem} to {files[-1].stem}"
     write_batch(
         options,
         instrument,
         lambda opened, **render: opened.morph([opened.read(file) for file in files], steps, seed=seed, name=name, **render),
         task="morphing",
         inputs=files,
+        given=files,
     )

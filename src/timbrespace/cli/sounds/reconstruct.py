@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -25,6 +25,7 @@ def reconstruct(
     from timbrespace.cli.common.corpus import print_json, progress_bar
     from timbrespace.cli.common.options import check_not_inputs, check_outputs, open_instrument
     from timbrespace.cli.common.text import skipped_lines
+    from timbrespace.cli.sounds.given import print_unlike, unlike
     from timbrespace.contracts import TimbrespaceError
     from timbrespace.outputs import output_paths
 
@@ -35,13 +36,14 @@ def reconstruct(
     for _, target in jobs:
         check_absent(target, force=force)
     opened = open_instrument(instrument)
-    written, cut = [], []
+    written, cut, strange = [], [], list[dict[str, Any]]()
     skipped = [{"file": str(path), "reason": reason} for path, reason in problems]
     with progress_bar("reconstructing", quiet=json) as progress:
         for done, (path, target) in enumerate(jobs):
             try:
                 audio = opened.read(path)
                 reconstruction = opened.reconstruct(audio, seed=seed)
+                row = unlike(opened, path, audio)
             except TimbrespaceError as error:
                 skipped.append({"file": str(path), "reason": str(error).removeprefix(f"{path}: ")})
                 continue
@@ -56,14 +58,16 @@ def reconstruct(
                 skipped.append({"file": str(path), "reason": str(error)})
             else:
                 written.append(str(target))
+                strange += [row] if row is not None else []
                 if opened.longest is not None and audio.shape[-1] > opened.longest:
                     cut.append(str(path))
     longest = None if opened.longest is None else opened.longest / opened.sample_rate
     if json:
-        print_json({"written": written, "skipped": skipped, "longer_than_the_model": cut, "longest_seconds": longest})
+        print_json({"written": written, "skipped": skipped, "longer_than_the_model": cut, "longest_seconds": longest, "unlike": strange})
     else:
         for line in skipped_lines(skipped, rest="--json lists all"):
             print(line)
+        print_unlike(strange)
         if cut and longest is not None:
             print(f"{len(cut)} files are longer than the {longest:.2f} s that this model encodes; silence follows")
         print(f"{len(written)} sounds in {out}")

@@ -26,7 +26,10 @@ def vary(
     write_batch(
         options,
         instrument,
-        lambda opened, **render: opened.vary(opened.read(file), count, amount=amount, seed=seed, name=file.stem, **render),
+        lambda opened, **render: opened.vary(
+            opened.read(file), count, amount=amount, seed=seed, name="sound" if options.anonymous else file.stem, **render
+        ),
         task="varying",
         inputs=[file],
+        given=[file],
     )
