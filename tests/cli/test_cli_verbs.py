@@ -13,6 +13,7 @@ import timbrespace
 from shell import Shell
 from timbrespace.cli.main import main
 from timbrespace.corpus.corpus import Corpus
+from timbrespace.synthesis.novelty import Nearest
 from tiny import RATE, SMALL, Tiny, drum, fix_plan, hashes, write_drums
 
 SET = [word for change in SMALL for word in ("--set", change)]
@@ -347,3 +348,10 @@ def test_a_sound_of_a_kind_never_learned_is_said(shell: Shell, tiny: Tiny, tmp_p
         typed = [bare if word == "FILE" else word for word in line]
         assert shell.json(*typed, "--out", tmp_path / f"c{number}")["unlike"] == []
     assert shell.json("vary", tiny.file, tiny.sound, "-n", 1, "--out", tmp_path / "known")["unlike"] == []
+
+
+def test_repeats_among_held_out_sounds_make_no_sound_strange() -> None:
+    assert Nearest(0, 3.6).is_unlike(4.0)
+    assert not Nearest(0, 2.4).is_unlike(4.0)
+    assert not Nearest(0, 900.0).is_unlike(1e-3)  # 0.9 dB from a training sound
+    assert Nearest(0, 9000.0).is_unlike(1e-3)

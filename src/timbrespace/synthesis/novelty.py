@@ -15,7 +15,9 @@ REPEAT_DB = 0.1  # nearer embeddings are of the same sound: more than rounding t
 NO_UNIT = "too few different sounds: none is held out that the training sounds do not repeat"
 _BLOCK = 512  # points compared with all earlier ones at a time
 
-UNLIKE = 2.5  # of a given sound: above it, it is of a kind never learned; synthetic held-out drums reach 2.35, kicks for snares 3.8
+UNLIKE = (
+    2.5  # of a given sound: above it, it is of a kind never learned; held-out synthetic drums reach 2.35, kicks for snares have 3.3 to 5.3
+)
 
 
 @dataclass(frozen=True)
@@ -34,10 +36,12 @@ class Nearest:
         """Whether the sound is too near to a training sound to be new."""
         return self.distance < COPY_DB if self.novelty is None else self.novelty < COPY
 
-    @property
-    def is_unlike(self) -> bool:
-        """Whether the sound is too far from every training sound to be of a kind that the instrument learned."""
-        return self.novelty > UNLIKE
+    def is_unlike(self, unit: float) -> bool:
+        """Whether the sound is too far from every training sound to be of a kind that the instrument learned. unit: see `novelty_unit`.
+
+        A unit under 1 dB counts as 1 dB: it is near 0 where held-out sounds repeat training sounds.
+        """
+        return self.novelty * min(1.0, unit) > UNLIKE
 
 
 def nearest_sounds(audio: list[Tensor], sample_rate: int, *, embeddings: Tensor, unit: float | None) -> list[Nearest]:

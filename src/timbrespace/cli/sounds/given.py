@@ -23,8 +23,10 @@ def unlike_sounds(instrument: Instrument, files: Sequence[Path]) -> list[dict[st
 
 def unlike(instrument: Instrument, file: Path, audio: Tensor) -> dict[str, Any] | None:
     """Returns {"file", "novelty"} if the sound `(channels, time)` of a file is unlike all that the instrument learned, else None."""
-    nearest = instrument.novelty(audio)
-    return {"file": str(file), "novelty": nearest.novelty} if nearest is not None and nearest.is_unlike else None
+    nearest, unit = instrument.novelty(audio), instrument.contents.novelty_unit
+    if nearest is None or unit is None or not nearest.is_unlike(unit):
+        return None
+    return {"file": str(file), "novelty": nearest.novelty}
 
 
 def print_unlike(rows: Sequence[dict[str, Any]]) -> None:
