@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from timbrespace.report.advice import advice_lines
+from timbrespace.training.history import OVERFIT_LIMIT
 
 TRAINING = {"minutes_asked": 2.0, "epochs_asked": None, "patience": 12, "seconds": {"prepare": 10.0, "train": 60.0}, "overfit_ratio": 1.1}
 
@@ -30,7 +31,7 @@ def test_an_early_stop_says_why() -> None:
 
 def test_an_overfit_ratio_says_what_it_means_and_what_to_do() -> None:
     (line,) = lines({"overfit_ratio": 2.9})
-    assert "overfit ratio 2.9, over 1.3" in line
+    assert f"overfit ratio 2.9, over {OVERFIT_LIMIT}" in line
     assert "more sounds help most" in line
     assert "model.dims=16" in line
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from timbrespace.report.training_charts import OVERFIT_LIMIT
+from timbrespace.training.history import OVERFIT_LIMIT
 
 _FEW_TEST_SOUNDS = 5  # of which a mean says little
 
