@@ -179,6 +179,7 @@ def test_encoding_a_batch_in_pieces_gives_the_same_features(name: str, monkeypat
     torch.testing.assert_close(pieces, alone, rtol=1e-4, atol=1e-4)
 
 
+# Settings that make a view small. One that is not listed is tested with its defaults.
 SMALL: dict[str, dict[str, Any]] = {
     "bands": {"n_fft": 64, "hop": 16, "bands": 20, "floor": 120.0}, "log-stft": {"n_fft": 64, "hop": 16, "floor": 120.0},
     "mel": {"n_fft": 64, "hop": 16, "bands": 8, "floor": 120.0}, "complex": {"n_fft": 64, "hop": 16}, "polar": {"n_fft": 64, "hop": 16},
@@ -187,11 +188,11 @@ SMALL: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", sorted(SMALL))
+@pytest.mark.parametrize("name", NAMES)
 def test_gradients_of_encode_are_right(name: str) -> None:
-    view = REPRESENTATIONS[name](**SMALL[name])
+    view = REPRESENTATIONS[name](**SMALL.get(name, {}))
     audio = torch.randn(1, 1, 100, generator=torch.Generator().manual_seed(1), dtype=torch.float64).requires_grad_(True)
-    parts = slice(0, 1) if name == "polar" else slice(None)  # phases jump where they turn over
+    parts = [k for k, part in enumerate(view.axes(100).parts) if part.kind != "cyclic"]  # phases jump where they turn over
     assert torch.autograd.gradcheck(lambda x: view.encode(x)[:, parts], audio, fast_mode=True)
 
 
