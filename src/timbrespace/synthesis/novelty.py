@@ -41,7 +41,7 @@ class Nearest:
 
         A unit under 1 dB counts as 1 dB: it is near 0 where held-out sounds repeat training sounds.
         """
-        return self.novelty * min(1.0, unit) > UNLIKE
+        return self.novelty is not None and self.novelty * min(1.0, unit) > UNLIKE
 
 
 def nearest_sounds(audio: list[Tensor], sample_rate: int, *, embeddings: Tensor, unit: float | None) -> list[Nearest]:
