@@ -24,7 +24,7 @@ from timbrespace.training.data import image_store
 from timbrespace.training.data.clip_dataset import ClipDataset, encode_rows
 from timbrespace.training.data.image_store import ImageStore
 from timbrespace.training.data.sounds import InMemory
-from timbrespace.training.history import History, best_check
+from timbrespace.training.history import History, best_check, learned_errors
 from timbrespace.training.loop import evaluate, fit_model
 from tiny import SMALL, Tiny
 
@@ -123,6 +123,24 @@ def test_the_check_before_the_first_step_counts_fully_only_without_a_kl() -> Non
     assert best_check(replace(seen, validation=[2.0, 6.0, 5.0])) == 0  # learning has spoilt it
     assert best_check(replace(seen, validation=[2.0, 6.0, 5.0]), first=5) == 2  # where the KL's schedule had not settled
     assert best_check(History([0], [3.0], [4.0], [30.0])) == 0
+
+
+@pytest.mark.parametrize(
+    ("steps", "validation", "first", "error"),
+    [
+        ([0, 10, 20, 30, 40], [4.0, 3.0, 3.5, 3.2, 3.4], 0, 3.0),  # better than before the first step: the best check
+        ([0, 10, 20, 30, 40], [4.0, 4.1, 5.0, 6.0, 7.0], 0, 6.0),  # not better: the last three checks
+        ([0, 10], [4.0, 9.0], 0, 9.0),
+        ([0, 10, 20], [4.0, 4.0, 8.0], 0, 6.0),
+        ([10, 20, 30], [5.0, 6.0, 7.0], 0, 5.0),  # nothing before the first step
+        ([0, 10, 20, 30], [4.0, 1.0, 3.0, 2.0], 15, 2.0),  # the KL's schedule settles at step 15
+        ([0, 10], [4.0, 3.0], 99, 3.0),
+        ([0], [4.0], 0, 4.0),
+    ],
+)
+def test_learned_errors_leave_out_the_start(steps: list[int], validation: list[float], first: float, error: float) -> None:
+    history = History(steps, [value / 2 for value in validation], validation, [1.0] * len(steps))
+    assert learned_errors(history, first=first) == (error / 2, error)
 
 
 def test_patience_counts_from_the_first_step(lesson: dict[str, Any]) -> None:

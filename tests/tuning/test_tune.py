@@ -20,6 +20,7 @@ from timbrespace.config.presets import load_preset
 from timbrespace.config.schema import Config
 from timbrespace.contracts import ConfigError, OutputExistsError, TimbrespaceError
 from timbrespace.corpus.corpus import Corpus
+from timbrespace.training import history as history_module
 from timbrespace.training.callbacks import Progress, TrainingCallbacks
 from timbrespace.training.loop import DivergedError
 from timbrespace.training.options import TrainOptions
@@ -268,6 +269,22 @@ def test_a_real_search_from_the_command_line(shell: Shell, tiny: Tiny, tmp_path:
     assert f"--preset {tmp_path / 's' / 'best.yaml'}" in text
     again = tune(tiny.folder, tmp_path / "t", preset="dense", epochs=2, device="cpu", ranges=RANGES, changes=SMALL, trials=2)
     assert [row["objective"] for row in again.table] == [row["objective"] for row in report["trials"]]  # to the bit
+
+
+def test_a_rate_that_only_spoils_its_start_loses(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large rate spoils the model. Training keeps the state before the first step; the objective is the error of what was learned."""
+    monkeypatch.setattr(history_module, "_SPOILT", 1.1)
+    found = search(
+        tiny, tmp_path / "s", sampler="grid", ranges=("training.batch=16", "training.learning_rate=1e-4,1.0"), trials=2, epochs=1,
+        changes=("model.encoder=[8]", "model.decoder=[8]", "model.dims=3", "training.variations=2"),
+    )  # fmt: skip
+    careful, spoilt = sorted(found.table, key=lambda row: float(row["training.learning_rate"]))
+    assert spoilt["objective"] == spoilt["error"] > 1.1 * spoilt["start_error"]
+    assert careful["start_error"] == spoilt["start_error"]
+    assert careful["error"] < spoilt["error"]
+    assert found.best is not None
+    assert load_preset(found.best).training.learning_rate == 1e-4
+    assert {"start", "learned"} <= set(found.lines[0].split())
 
 
 @pytest.mark.slow

@@ -23,7 +23,9 @@ class Progress:
     stage: "prepare", "encode", "codec" (of a model without a codec "weights"), "train" or "finish"; with two stages also the name of the
     first, such as "outer", and "codes". done, total: of the stage's work.
     metrics: of the last check: "train" and "validation", errors in `unit`. epoch: passes over all examples so far.
-    advice: a warning with a remedy, or None.
+    learned: in stage "finish", the "train" and "validation" errors of what was learned, see `learned_errors`; and of a model with one
+        stage that was initialised from data the validation error "start" before the first step. Other than `metrics`, they are not of
+        the state that is kept, which can be that before the first step. advice: a warning with a remedy, or None.
     """
 
     stage: str
@@ -33,6 +35,7 @@ class Progress:
     unit: str = "dB"
     advice: str | None = None
     epoch: float = 0.0
+    learned: dict[str, float] = field(default_factory=dict)
 
 
 class StopTraining(Exception):  # noqa: N818 - a request, not an error

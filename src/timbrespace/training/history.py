@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 OVERFIT_LIMIT = 1.14  # of the overfit ratio: source B's 1.3 is of squared errors, and 1.3 ** 0.5 is 1.14
+_LAST_CHECKS = 3  # averaged, for a training that did not improve on its start
 _SPOILT = 2.0  # times the error before the first step
 
 
@@ -56,6 +57,21 @@ def best_check(history: History, *, first: float = 0.0) -> int:
     best = min(trained, key=history.validation.__getitem__)
     better = history.validation[late[0]] * (_SPOILT if any(history.kl) else 1.0) < history.validation[best]
     return late[0] if better and not history.step[late[0]] else best
+
+
+def learned_errors(history: History, *, first: float = 0.0) -> tuple[float, float]:
+    """Training and validation error of what a stage learned from step `first` on; the state before the first step does not count.
+
+    They are the errors of the check with the least validation error, if that is less than before the first step, or if there was no
+    check then. Otherwise they are means of the last three checks: the best check of such a training is often its first one, where a
+    small learning rate has changed little, so that it says how little the training did and not where it leads.
+    """
+    trained = [k for k, step in enumerate(history.step) if step and step >= first] or [len(history.step) - 1]
+    best = min(trained, key=history.validation.__getitem__)
+    started = history.step[0] == 0 and len(history.step) > 1
+    counted = trained[-_LAST_CHECKS:] if started and not history.validation[best] < history.validation[0] else [best]
+    train, validation = (sum(values[k] for k in counted) / len(counted) for values in (history.train, history.validation))
+    return train, validation
 
 
 def overfit_ratio(train: float, validation: float) -> float | None:

@@ -89,10 +89,11 @@ class Sets:
 
 @dataclass(frozen=True)
 class Fitted:
-    """All checks of the training. stages: the card's part on two stages, empty for one."""
+    """All checks of the training. stages: the card's part on two stages, empty for one. learned: see `Progress`."""
 
     history: History
     stages: dict[str, Any]
+    learned: dict[str, float]
     plan: Plan
 
 
@@ -199,11 +200,11 @@ class TrainingRun:
             unit = "%" if stage == "train" and plan.inner_steps else model.unit
             self.callbacks.on_progress(Progress(stage, step, steps, metrics, unit=unit, epoch=step * epochs_per_step))
 
-        history, stages = fit_stages(
+        history, stages, learned = fit_stages(
             model, sets.sounds, categories=prepared.categories, validation=sets.validation, settings=settings, plan=plan,
             fabric=self.fabric, workspace=self.workspace, on_check=on_check,
         )  # fmt: skip
-        return Fitted(history, stages, plan)
+        return Fitted(history, stages, learned, plan)
 
     def finish(self, prepared: Prepared, sets: Sets, fitted: Fitted) -> Instrument:
         """Assembles the instrument with its map and card, and writes it; processes other than the first load it."""
@@ -212,7 +213,7 @@ class TrainingRun:
         latent_use = activity(model.cpu().eval(), sets.sounds, checked=sample_clips(prepared.categories, CARD_CLIPS, seed=plan.seed))
         best = best_check(history, first=settled_step(prepared.config.training.kl, steps=plan.steps))
         errors = {name: fitted.stages.get(f"{name}_error", getattr(history, name)[best]) for name in ("train", "validation")}
-        self.callbacks.on_progress(Progress("finish", metrics=errors, unit=model.unit, advice=latent_use.advice()))
+        self.callbacks.on_progress(Progress("finish", metrics=errors, unit=model.unit, advice=latent_use.advice(), learned=fitted.learned))
         written: list[Instrument] = []
 
         def write() -> None:

@@ -19,7 +19,7 @@ from timbrespace.training.calibration import Cost, StepBudget
 from timbrespace.training.data.image_store import ImageStore
 from timbrespace.training.data.sounds import InMemory, OnDisk, Sounds, batches_of, initial_batch
 from timbrespace.training.distributed import rank_zero_first
-from timbrespace.training.history import History, best_check, concatenated, overfit_ratio
+from timbrespace.training.history import History, best_check, concatenated, learned_errors, overfit_ratio
 from timbrespace.training.loop import CHECKED_CLIPS, CHECKPOINT, Checkpoints, evaluate, fit_model
 from timbrespace.training.losses import settled_step
 from timbrespace.training.sample import CARD_CLIPS, sample_clips
@@ -101,8 +101,9 @@ def stage_steps(
 def fit_stages(
     model: Model, sounds: Sounds, *, categories: Sequence[str | None], validation: Sounds, settings: Training, plan: Plan, fabric: Fabric,
     workspace: Workspace, on_check: OnCheck,
-) -> tuple[History, dict[str, Any]]:  # fmt: skip
-    """Trains `model` in place, stage by stage. Returns its history, and what the card says about two stages (empty for one).
+) -> tuple[History, dict[str, Any], dict[str, float]]:  # fmt: skip
+    """Trains `model` in place, stage by stage. Returns its history, what the card says about two stages (empty for one), and
+    the errors `learned` of `Progress`.
 
     sounds, validation, settings: as in `fit_model`. categories: of the training clips, the first rows of `sounds`. Resumes within any
     stage. on_check: called with the stage ("train"; of two stages the name of the first, such as "outer", then "codes", "train"), done,
@@ -130,12 +131,12 @@ def fit_stages(
             )
         )  # fmt: skip
     if store is None:
-        return histories[0], {}
+        return histories[0], {}, _learned(stages, histories, {})
     store.close()
     card = _card(
         model, stages, histories, sounds, validation, checked=sample_clips(categories, CARD_CLIPS, seed=plan.seed), device=fabric.device
     )
-    return concatenated(histories), card
+    return concatenated(histories), card, _learned(stages, histories, card)
 
 
 def _reporter(stage: StageRun, earlier: list[History], on_check: OnCheck) -> Callable[[int, int, History], None]:
@@ -146,6 +147,24 @@ def _reporter(stage: StageRun, earlier: list[History], on_check: OnCheck) -> Cal
         on_check(stage.name, step, steps, concatenated([*before, history]))
 
     return report
+
+
+def _learned(stages: list[StageRun], histories: list[History], card: dict[str, Any]) -> dict[str, float]:
+    """The errors of what was learned. Of two stages, those from sound to sound, times learned error by kept error of each stage."""
+    kept, learned = [], []
+    for stage, history in zip(stages, histories, strict=True):
+        first = settled_step(stage.settings.kl, steps=stage.steps)
+        best = best_check(history, first=first)
+        kept.append((history.train[best], history.validation[best]))
+        learned.append(learned_errors(history, first=first))
+    if not card:
+        start = {"start": histories[0].validation[0]} if histories[0].step[0] == 0 else {}
+        return {"train": learned[0][0], "validation": learned[0][1]} | start
+    errors = {"train": card["train_error"], "validation": card["validation_error"]}
+    for before, after in zip(kept, learned, strict=True):
+        for name, one, other in zip(errors, before, after, strict=True):
+            errors[name] *= other / one if one > 0 else 1.0
+    return errors
 
 
 def _ones(count: int, shape: tuple[int, ...]) -> InMemory:

@@ -25,7 +25,7 @@ class TuneOptions:
     prune: which trials end early: median, threshold, both or none. factor: of threshold: a trial ends if it is this many times worse
         than the best at the same epoch.
     limit: trainable parameters; larger models are refused untrained.
-    overfit: weight w in the objective: validation error · (1 + w · max(0, validation / train - 1)).
+    overfit: weight w in the objective: learned validation error · (1 + w · max(0, validation / train - 1)).
     storage: the URL of a database that several machines share, see `open_study`; by default a file in the output folder.
     study: its name there; by default it follows from the settings, so that the same command finds it again.
     """

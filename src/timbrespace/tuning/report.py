@@ -24,7 +24,7 @@ from timbrespace.tuning.ranges import Range
 
 STATES = {TrialState.COMPLETE: "complete", TrialState.PRUNED: "pruned", TrialState.RUNNING: "running", TrialState.FAIL: "interrupted"}
 _PRINTED_ROWS = 10
-METRICS = ("error", "train_error", "overfit_ratio", "epochs", "seconds", "parameters")
+METRICS = ("error", "start_error", "train_error", "overfit_ratio", "epochs", "seconds", "parameters")
 
 
 def rows(study: Study, ranges: Sequence[Range]) -> list[dict[str, Any]]:
@@ -53,10 +53,11 @@ def lines(table: Sequence[dict[str, Any]], ranges: Sequence[Range], *, unit: str
     """Lines of text for a person: the best trials, the number of trials in each state, and reasons of refusal."""
     if not table:
         return ["no trial yet"]
-    head = ["trial", "state", f"objective ({unit})", "overfit", "parameters", *(part.key for part in ranges)]
+    head = ["trial", "state", f"objective ({unit})", "start", "learned", "overfit", "parameters", *(part.key for part in ranges)]
     body = [
         [
-            str(row["trial"]), row["state"], _short(row["objective"]), _short(row["overfit_ratio"]), _short(row["parameters"]),
+            str(row["trial"]), row["state"], _short(row["objective"]), _short(row["start_error"]), _short(row["error"]),
+            _short(row["overfit_ratio"]), _short(row["parameters"]),
             *(_short(row[part.key]) for part in ranges),
         ]
         for row in table[:_PRINTED_ROWS]

@@ -114,6 +114,7 @@ class Search:
             "ranges": [part.describe() for part in self.ranges],
             "limit": self.options.limit,
             "overfit": self.options.overfit,
+            "objective": "learned error",  # earlier studies also counted the state before the first step
         }
 
     def _values(self, params: dict[str, Any]) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def objective(trial: Trial, settings: TrialSettings) -> float:
 
 
 class _TrialRun:
-    """The training of one trial; `metrics` are those of its newest check."""
+    """The training of one trial; `metrics` are those of its newest check, in the end those of what it learned."""
 
     def __init__(self, trial: Trial, settings: TrialSettings):
         self.trial, self.settings = trial, settings
@@ -118,7 +118,7 @@ class _TrialRun:
             if self.trial.should_prune():
                 raise StopTraining
         elif progress.stage == "finish":
-            self.metrics.update(progress.metrics)
+            self.metrics.update(progress.metrics | progress.learned)  # what was learned, also if the start is kept
             self.finished = True
             self.settings.units[:] = [progress.unit]
             self.trial.set_user_attr("unit", progress.unit)
@@ -139,7 +139,13 @@ class _TrialRun:
         ratio = overfit_ratio(self.metrics["train"], self.metrics["validation"]) if "train" in self.metrics else None
         if ratio is not None:
             self.trial.set_user_attr("overfit_ratio", ratio)
-        for name, stored in (("validation", "error"), ("train", "train_error"), ("epochs", "epochs"), ("seconds", "seconds")):
+        for name, stored in (
+            ("validation", "error"),
+            ("start", "start_error"),
+            ("train", "train_error"),
+            ("epochs", "epochs"),
+            ("seconds", "seconds"),
+        ):
             if name in self.metrics:
                 self.trial.set_user_attr(stored, self.metrics[name])
         return ratio
