@@ -52,6 +52,17 @@ def test_one_sound_many_times_is_too_few(tmp_path: Path) -> None:
     assert not (tmp_path / "x.safetensors").exists()
 
 
+@pytest.mark.parametrize("variant", ["gain", "noise"])
+def test_variants_of_one_sound_are_too_few(variant: str, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    hiss = torch.randn(6, 11_025, generator=torch.Generator().manual_seed(0))
+    for k in range(6):
+        audio = drum(0)[0] * (0.15 * (k + 1)) if variant == "gain" else drum(0)[0] + 1e-5 * hiss[k, : drum(0).shape[1]]
+        soundfile.write(tmp_path / "in" / f"{'abcdef'[k]}.wav", audio.numpy(), 44_100)
+    with pytest.raises(CorpusError, match="all 6 clips hold the same sound"):
+        quick_train(tmp_path / "in", tmp_path / "x.safetensors")
+
+
 def test_the_same_sounds_in_two_folders_are_held_out_together(tmp_path: Path, fixed: None) -> None:
     for folder in "ab":
         for k in range(4):  # names of layers of one hit: all are one group

@@ -19,7 +19,7 @@ from timbrespace.corpus.labels.pitch_names import check_mode
 from timbrespace.corpus.prepare import prepare
 from timbrespace.corpus.synthetic.registry import SYNTHETIC_PREFIX
 from timbrespace.paths import is_folder
-from timbrespace.synthesis.novelty import REPEAT_DB
+from timbrespace.synthesis.novelty import COPY_DB
 from timbrespace.training.options import TrainOptions
 from timbrespace.training.workspace import Plan, Workspace
 from timbrespace.validation import shortened
@@ -60,11 +60,9 @@ def open_corpus(
 
 
 def _is_one_sound(corpus: Corpus) -> bool:
-    """Whether every clip repeats the first one. Reading stops at the first clip that does not."""
+    """Whether every clip is the first one or a near-duplicate of it: within 1 dB. Reading stops at the first clip that does not."""
     first = embedding([corpus.audio(0)], sample_rate=corpus.sample_rate)
-    return all(
-        bool((embedding([corpus.audio(i)], sample_rate=corpus.sample_rate) - first).norm() < REPEAT_DB) for i in range(1, len(corpus))
-    )
+    return all(bool((embedding([corpus.audio(i)], sample_rate=corpus.sample_rate) - first).norm() < COPY_DB) for i in range(1, len(corpus)))
 
 
 def clip_samples(corpus: Corpus, seconds: float | None = None) -> int:
