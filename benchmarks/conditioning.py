@@ -104,7 +104,7 @@ def classes(given: argparse.Namespace) -> str:
 
 def pitches(given: argparse.Namespace, without: tuple[int, ...] = ()) -> str:
     """Table: how often the estimated pitch is the one asked for. without: pitch classes that are removed from the training sounds."""
-    rows, rng = [], np.random.default_rng(given.seed)
+    rows, rng = list[list[str]](), np.random.default_rng(given.seed)
     for preset in given.presets.split(","):
         bench = _bench(given, "notes", preset)
         if without:

@@ -83,7 +83,7 @@ def _librosa(magnitude: Tensor, n_fft: int, hop: int, length: int) -> Tensor:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # librosa warns about sounds shorter than a window
-        options = {"n_iter": 32, "momentum": 0.0, "n_fft": n_fft, "hop_length": hop, "length": length, "random_state": 0}
+        options: dict[str, Any] = {"n_iter": 32, "momentum": 0.0, "n_fft": n_fft, "hop_length": hop, "length": length, "random_state": 0}
         return torch.from_numpy(librosa.griffinlim(magnitude.numpy(), pad_mode="constant", **options))
 
 
@@ -220,10 +220,10 @@ def main() -> None:
         sys.exit(f"no usable sound in {', '.join(empty)}; name folders of sound files")
     more = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("librosa", "numba"))
     counts = ", ".join(f"{len(sounds)} sounds of {name}" for name, sounds in sets.items())
-    options = " ".join(sys.argv[1:])
+    words = " ".join(sys.argv[1:])
     for folder in arguments.folders:  # private folders are not named
-        options = options.replace(str(folder), folder.resolve().name)
-    print(f"{stamp(f'python benchmarks/phase.py {options}')} {more}; {counts}, {SECONDS} s at most.\n")
+        words = words.replace(str(folder), folder.resolve().name)
+    print(f"{stamp(f'python benchmarks/phase.py {words}')} {more}; {counts}, {SECONDS} s at most.\n")
     for hop in arguments.hops if not arguments.bands else arguments.hops[:1]:
         say(f"hop {hop}")
         if arguments.bands:

@@ -22,7 +22,7 @@ from lib.page import stamp, table
 from lib.process import say
 from timbrespace.audio.trim import pad_and_normalise, shorten
 from timbrespace.config.build import build_model, build_representation, make_config
-from timbrespace.config.schema import Training
+from timbrespace.config.schema import Kl, Training, Weights
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
 from timbrespace.model.wrappers.staged import Staged
@@ -66,8 +66,8 @@ def staged(inner: dict[str, Any], samples: int, rate: int) -> Staged:
 
 def fit(model: Any, sounds: Sounds, held: Sounds, steps: int, *, rate: float, kl: dict[str, Any]) -> None:
     settings = Training(
-        initialisation="random", batch=BATCH, learning_rate=rate, weight_decay=0.0, patience=1_000, weights={"kl": 1.0}, kl=kl
-    )  # type: ignore[arg-type]
+        initialisation="random", batch=BATCH, learning_rate=rate, weight_decay=0.0, patience=1_000, weights=Weights(kl=1.0), kl=Kl(**kl)
+    )
     fabric = Fabric(accelerator="cpu", devices=1)
     fit_model(
         model, sounds, checked=torch.arange(len(sounds)), validation=held, settings=settings, steps=steps,

@@ -97,7 +97,9 @@ def measured(given: argparse.Namespace, sizes: list[int], models: list[str]) -> 
             counts = [f"{card['kl_nats']:.1f}", f"{card['active_units']} of {dims}", str(card["steps"])]
             row = [f"`{preset}`, {dims} latents", *_errors(instrument, sets, plain), *counts]
             if preset == "pitch-synchronous":
-                linear = _errors(linear_path(instrument), sets, plain)
+                without_networks = linear_path(instrument)
+                assert without_networks is not None
+                linear = _errors(without_networks, sets, plain)
                 rows.append([f"`pitch-synchronous`, {dims} latents, linear path alone", *linear, *["–"] * 3])
                 say("  ".join(rows[-1]))
             rows.append(row)

@@ -54,7 +54,7 @@ def measure(bench: Bench) -> str:
             with_refinement(plain, one_shot(first).refinement_steps), originals
         )
         for seed, instrument in enumerate(instruments):
-            rows["linear path alone" + _seed(seed)] = reconstructions(linear_path(instrument), originals)
+            rows["linear path alone" + _seed(seed)] = reconstructions(_linear(instrument), originals)
         rows["true features"] = true_features(first, originals)
         rows |= dict(reversed(control_rows(originals, training, sample_rate=corpus.sample_rate).items()))
         wavs = markdown_table(reconstruction_table(rows, originals, sample_rate=corpus.sample_rate))
@@ -95,6 +95,13 @@ def codec_errors(instrument: Instrument, originals: list[Tensor], *, how: str) -
         return torch.stack(list(pool.map(one, originals)))
 
 
+def _linear(instrument: Instrument) -> Instrument:
+    """Returns the instrument without its networks."""
+    linear = linear_path(instrument)
+    assert linear is not None, "a model without a linear codec"
+    return linear
+
+
 def _features_table(instruments: dict[str, Instrument], plain: Instrument, originals: list[Tensor]) -> str:
     first = next(iter(instruments.values()))
     model = one_shot(first)
@@ -102,7 +109,7 @@ def _features_table(instruments: dict[str, Instrument], plain: Instrument, origi
     found["plain PCA"] = feature_errors(plain, originals)
     found["encoder alone"] = feature_errors(with_refinement(first, 0), originals)
     found["plain PCA, refined"] = feature_errors(with_refinement(plain, model.refinement_steps), originals)
-    found["linear path alone"] = feature_errors(linear_path(first), originals)
+    found["linear path alone"] = feature_errors(_linear(first), originals)
     found[f"linear codec, all {model.coefficients} coefficients"] = codec_errors(first, originals, how="codec")
     found[f"coarse time axis alone, {model.steps} steps"] = codec_errors(first, originals, how="time")
     found["mean of the training features"] = codec_errors(plain, originals, how="mean")

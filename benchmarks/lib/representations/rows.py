@@ -64,7 +64,14 @@ class LibraryLog(LogStft):
     def _recover_audio(self, magnitude: Tensor, features: Tensor, *, length: int, **_: Any) -> Tensor:
         import librosa
 
-        options = {"n_iter": 32, "momentum": 0.0, "n_fft": self.n_fft, "hop_length": self.hop, "length": length, "random_state": 0}
+        options: dict[str, Any] = {
+            "n_iter": 32,
+            "momentum": 0.0,
+            "n_fft": self.n_fft,
+            "hop_length": self.hop,
+            "length": length,
+            "random_state": 0,
+        }
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # librosa warns about sounds shorter than a window
             return from_mid_side(torch.from_numpy(librosa.griffinlim(magnitude.numpy(), pad_mode="constant", **options)))

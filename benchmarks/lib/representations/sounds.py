@@ -35,7 +35,7 @@ def collect(folder: Path, *, sounds: int, pieces: int, seed: int = 0) -> dict[st
 
 
 def _clips(folder: Path, *, count: int, seconds: float, seed: int) -> list[Tensor]:
-    files, clips = find_audio(folder), []
+    files, clips = find_audio(folder), list[Tensor]()
     for index in torch.randperm(len(files), generator=torch.Generator().manual_seed(seed)).tolist():
         if len(clips) == count:
             break

@@ -149,7 +149,7 @@ def _claims(stored: Stored) -> list[tuple[str, str, str, bool | None]]:
     }
     claims.append(_worst("encode, 1024/256 views, one thread", "≥ 500 × real time", fast, lambda x: x >= 500, min, lambda x: f"{x:.0f}"))
     many = stored.get("scale/clips")
-    spent = many["prepare_s"] + many["encode_s"] if many else None
+    spent = many["prepare_s"] + many["encode_s"] if many else 0.0
     short = None if many is None or many["files"] < 1000 else spent < 60
     claims.append(("1,000 clips prepared and encoded", "< 60 s", "" if many is None else f"{many['files']:,}: {spent:.1f} s", short))
     runs = stored.get("scale/memory", {}).get("runs")
