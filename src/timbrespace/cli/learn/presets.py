@@ -29,5 +29,7 @@ def presets(
     elif json:
         print_json(shipped())
     else:
-        for preset, description in shipped().items():
-            print(f"{preset:<16}{description}")
+        listed = shipped()
+        width = max(map(len, listed)) + 2
+        for preset, description in listed.items():
+            print(f"{preset:<{width}}{description}")
