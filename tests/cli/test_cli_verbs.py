@@ -351,7 +351,7 @@ def test_a_sound_of_a_kind_never_learned_is_said(shell: Shell, tiny: Tiny, tmp_p
 
 
 def test_repeats_among_held_out_sounds_make_no_sound_strange() -> None:
-    assert Nearest(0, 3.6).is_unlike(4.0)
-    assert not Nearest(0, 2.4).is_unlike(4.0)
-    assert not Nearest(0, 900.0).is_unlike(1e-3)  # 0.9 dB from a training sound
-    assert Nearest(0, 9000.0).is_unlike(1e-3)
+    assert Nearest(0, 14.4, 3.6).is_unlike
+    assert not Nearest(0, 9.6, 2.4).is_unlike
+    assert not Nearest(0, 0.9, 900.0).is_unlike
+    assert not Nearest(0, 14.4, None).is_unlike

@@ -77,12 +77,12 @@ class Instrument:
         return Instrument(replace(contents, clips=clips, space=space, card=_shared_card(self.card, space.categories)))
 
     def novelty(self, audio: Tensor, *, sample_rate: int | None = None) -> Nearest | None:
-        """Returns the nearest training sound of a given sound `(channels, time)` and the distance to it, None for a stripped instrument.
+        """Returns the nearest training sound of a given sound `(channels, time)` and the distance to it.
 
-        sample_rate: Hz, if not the instrument's. Raises ShapeError.
+        None for a stripped instrument. sample_rate: Hz, if not the instrument's. Raises ShapeError.
         """
         contents = self.contents
-        if contents.clips is None or contents.novelty_unit is None:
+        if contents.clips is None:
             return None
         sound = encoding.trim_to_onset(contents, audio, sample_rate)[0][:, : contents.samples]
         return nearest_sounds([sound], self.sample_rate, embeddings=contents.clips.embeddings, unit=contents.novelty_unit)[0]

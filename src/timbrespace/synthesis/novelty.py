@@ -12,12 +12,10 @@ from timbrespace.audio.embedding import embedding
 COPY = 0.25  # a sound of less novelty is a copy: four times nearer to a training sound than held-out sounds are
 COPY_DB = 1.0  # a sound nearer than this to a training sound is a copy where novelty has no unit
 REPEAT_DB = 0.1  # nearer embeddings are of the same sound: more than rounding to half precision or 16 bits moves them
+# A given sound above it is of a kind never learned: held-out synthetic drums reach 2.35, kicks for an instrument of snares have 3.3 to 5.3.
+UNLIKE = 2.5
 NO_UNIT = "too few different sounds: none is held out that the training sounds do not repeat"
 _BLOCK = 512  # points compared with all earlier ones at a time
-
-UNLIKE = (
-    2.5  # of a given sound: above it, it is of a kind never learned; held-out synthetic drums reach 2.35, kicks for snares have 3.3 to 5.3
-)
 
 
 @dataclass(frozen=True)
@@ -36,12 +34,10 @@ class Nearest:
         """Whether the sound is too near to a training sound to be new."""
         return self.distance < COPY_DB if self.novelty is None else self.novelty < COPY
 
-    def is_unlike(self, unit: float) -> bool:
-        """Whether the sound is too far from every training sound to be of a kind that the instrument learned. unit: see `novelty_unit`.
-
-        A unit under 1 dB counts as 1 dB: it is near 0 where held-out sounds repeat training sounds.
-        """
-        return self.novelty is not None and self.novelty * min(1.0, unit) > UNLIKE
+    @property
+    def is_unlike(self) -> bool:
+        """Whether the sound is too far from every training sound to be of a kind that the instrument learned, and not within 2.5 dB."""
+        return self.novelty is not None and self.novelty > UNLIKE and self.distance > UNLIKE
 
 
 def nearest_sounds(audio: list[Tensor], sample_rate: int, *, embeddings: Tensor, unit: float | None) -> list[Nearest]:

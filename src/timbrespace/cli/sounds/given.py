@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def unlike_sounds(instrument: Instrument, files: Sequence[Path]) -> list[dict[str, Any]]:
-    """Returns {"file", "novelty"} for each file whose novelty is above `novelty.UNLIKE`; none for a stripped instrument.
+    """Returns {"file", "novelty"} for each file whose novelty is above `novelty.UNLIKE`.
 
-    Raises AudioFileError, ShapeError.
+    None for a stripped instrument, or where novelty has no unit. Raises AudioFileError, ShapeError.
     """
     rows = (unlike(instrument, file, instrument.read(file)) for file in dict.fromkeys(files))
     return [row for row in rows if row is not None]
@@ -23,10 +23,8 @@ def unlike_sounds(instrument: Instrument, files: Sequence[Path]) -> list[dict[st
 
 def unlike(instrument: Instrument, file: Path, audio: Tensor) -> dict[str, Any] | None:
     """Returns {"file", "novelty"} if the sound `(channels, time)` of a file is unlike all that the instrument learned, else None."""
-    nearest, unit = instrument.novelty(audio), instrument.contents.novelty_unit
-    if nearest is None or unit is None or not nearest.is_unlike(unit):
-        return None
-    return {"file": str(file), "novelty": nearest.novelty}
+    nearest = instrument.novelty(audio)
+    return {"file": str(file), "novelty": nearest.novelty} if nearest is not None and nearest.is_unlike else None
 
 
 def print_unlike(rows: Sequence[dict[str, Any]]) -> None:
