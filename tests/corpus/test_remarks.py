@@ -84,6 +84,7 @@ def test_reconstruct_lists_every_file_that_it_passed_over(folder, tmp_path, caps
         longest=None,
         sample_rate=44100,
         read=lambda path: read(path, sample_rate=44100, channels=1)[0],
+        novelty=lambda audio: None,
         reconstruct=lambda audio, seed: torch.zeros_like(audio) + np.float32(0.5),
     )
     monkeypatch.setattr(options, "open_instrument", lambda path: instrument)

@@ -95,8 +95,8 @@ def test_ranges_from_yaml(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("model.dmis=4..8", "dmis is not a setting; known here are dims"),
-        ("nothing.at.all=4..8", "nothing is not a setting"),
+        ("model.dmis=4..8", "dmis is not a setting (did you mean model.dims?); known here are dims"),
+        ("nothing.at.all=4..8", "nothing.at.all is not a setting"),
         ("model.dims=0..8", "model.dims is 0"),
         ("training.learning_rate=0.1..50", "learning_rate is 50"),
         ("model.name=dense,dnese", "'dnese', allowed are"),

@@ -30,17 +30,25 @@ def with_suggestion(error: ConfigError, content: Mapping[str, Any]) -> ConfigErr
 
 
 def suggestions(key: str, keys: list[str]) -> list[str]:
-    """Returns those of `keys` that a mistyped key may mean, best first: the same last part, also by its old name, or nearly the same."""
-    last = key.rpartition(".")[2]
+    """Returns those of `keys` that a mistyped key may mean, best first.
+
+    The same last part counts most, also by its old name; then nearly the same one in the same group, then anywhere.
+    """
+    group, _, last = key.rpartition(".")
+    keys = [known for known in keys if not key.startswith(f"{known}.")]  # the groups that the key was looked up in
     modern = {last, *(modern_key([section, last])[-1] for section in ("representation", "model", "training"))}
     same = [known for known in keys if known.rpartition(".")[2] in modern]
     if same:
         return same[:_MOST]
+    names = [known.rpartition(".")[2] for known in keys if known.rpartition(".")[0] == group]
+    in_group = [f"{group}.{name}" if group else name for name in get_close_matches(last, names, n=1, cutoff=0.7)]
+    if in_group:
+        return in_group
     by_last: dict[str, list[str]] = {}
     for known in keys:
         by_last.setdefault(known.rpartition(".")[2], []).append(known)
     near_last = [known for name in get_close_matches(last, by_last, n=_MOST, cutoff=0.75) for known in by_last[name]]
-    return list(dict.fromkeys([*get_close_matches(key, keys, n=1, cutoff=0.75), *near_last]))[:_MOST]
+    return list(dict.fromkeys(near_last))[:_MOST]
 
 
 def keys_of(content: Mapping[str, Any]) -> Iterator[str]:
