@@ -132,7 +132,10 @@ def test_nested_settings_are_filled_in() -> None:
 @pytest.mark.parametrize(
     ("model", "words"),
     [
-        ({"outer": {"name": "dense", "dimz": 3}}, "model.outer.dimz is not a setting (did you mean model.outer.dims?); known here are dims, encoder"),
+        (
+            {"outer": {"name": "dense", "dimz": 3}},
+            "model.outer.dimz is not a setting (did you mean model.outer.dims?); known here are dims, encoder",
+        ),
         ({"outer": {"name": "dense", "dims": 0}}, "model.outer.dims is 0"),
         ({"outer": {"name": "staged", "outer": OUTER, "inner": INNER}}, "model.outer.name is 'staged', allowed are dense"),
         ({"inner": {"name": "oneshot"}}, "model.inner.name is 'oneshot', allowed are dense"),
@@ -146,7 +149,10 @@ def test_nested_settings_are_filled_in() -> None:
         ({"inner": [INNER]}, "model.inner is"),
         ({"inner": {"name": "dense", "frames": 9}}, "model.inner.frames is not a setting"),
         ({"inner": {"name": "dense", "build": 9}}, "model.inner.build is not a setting"),
-        ({"inner": {"name": "dense", "layers": {"depht": 3}}}, "model.inner.layers.depht is not a setting (did you mean model.inner.layers.depth?); known here are depth, ratio"),
+        (
+            {"inner": {"name": "dense", "layers": {"depht": 3}}},
+            "model.inner.layers.depht is not a setting (did you mean model.inner.layers.depth?); known here are depth, ratio",
+        ),
         ({"inner": {"name": "dense", "layers": {"depth": 99}}}, "model.inner.layers.depth is 99"),
         ({"inner": {"name": "dense", "layers": {"ratio": 0}}}, "model.inner.layers.ratio is 0"),
         ({"inner": {"name": "dense", "layers": 3}}, "model.inner.layers is 3"),

@@ -322,5 +322,7 @@ def test_too_many_numbers_are_refused() -> None:
     assert vq(patch=5, frames=360, codebooks=4).dims == 864
     with pytest.raises(ConfigError, match=r"model\.codebook_size is .*numbers from 2"):
         load_preset("vq", changes=["model.codebook_size=1"])
-    with pytest.raises(ConfigError, match=r"model\.bottleneck is not a setting of this preset .*; known here are patch, codebooks, codebook_size"):
+    with pytest.raises(
+        ConfigError, match=r"model\.bottleneck is not a setting of this preset .*; known here are patch, codebooks, codebook_size"
+    ):
         load_preset("vq", changes=["model.bottleneck=plain"])
