@@ -89,15 +89,15 @@ def test_two_sounds_that_repeat_give_no_novelty(tmp_path: Path, fixed: None, cap
     assert trained.contents.novelty_unit is None
     assert card["novelty_median"] is None
     assert "too few different sounds" in card["novelty_reason"]
-    assert any("novelty cannot be told (too few different sounds" in line for line in card_lines(trained.card))
-    assert ("Novelty", "cannot be told", card["novelty_reason"]) in card_rows(trained.card)
+    assert any("novelty cannot be measured (too few different sounds" in line for line in card_lines(trained.card))
+    assert ("Novelty", "cannot be measured", card["novelty_reason"]) in card_rows(trained.card)
     opened = Instrument.load(tmp_path / "x.safetensors").generate(1)[0]
     assert opened.novelty is None
     assert opened.nearest is not None
     assert main(["generate", str(tmp_path / "x.safetensors"), "-n", "1", "--out", str(tmp_path / "new")]) == 0
     printed = capsys.readouterr().out
     assert "novelty –  nearest" in printed
-    assert "novelty cannot be told: too few different sounds" in printed
+    assert "novelty cannot be measured: too few different sounds" in printed
 
 
 def test_held_out_sounds_that_repeat_training_sounds_are_counted(tmp_path: Path, fixed: None) -> None:

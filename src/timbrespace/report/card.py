@@ -36,7 +36,7 @@ def card_rows(card: dict[str, Any]) -> list[CardRow]:
         novelty = reason or "median; 0 is a copy, 1 as far from the training clips as real sounds outside the training set"
         copies = f"{new_sounds.get('copies')} of {new_sounds.get('sounds')}"
         speed = f"{new_sounds.get('times_real_time')} × real time"
-        rows.append(CardRow("Novelty", "cannot be told" if reason else f"{new_sounds.get('novelty_median')}", novelty))
+        rows.append(CardRow("Novelty", "cannot be measured" if reason else f"{new_sounds.get('novelty_median')}", novelty))
         rows.append(CardRow("Copies", copies, "new sounds too close to a training clip to be called new"))
         rows.append(CardRow("Speed", speed, "making new sounds, on the machine that trained the instrument"))
     if card.get("expect"):

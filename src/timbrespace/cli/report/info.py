@@ -101,7 +101,7 @@ def card_lines(card: dict[str, Any]) -> list[str]:
         reason = new_sounds.get("novelty_reason")
         novelty = f"median novelty {new_sounds.get('novelty_median')} (1: as new as held-out real sounds)"
         lines.append(
-            f"new sounds            {f'novelty cannot be told ({reason})' if reason else novelty}, "
+            f"new sounds            {f'novelty cannot be measured ({reason})' if reason else novelty}, "
             f"{new_sounds.get('copies')} copies of {new_sounds.get('sounds')}, {new_sounds.get('times_real_time')} x real time"
         )
     if card.get("expect"):

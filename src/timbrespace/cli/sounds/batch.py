@@ -152,6 +152,6 @@ def _print_sounds(
     copies = sum(sound.is_copy for sound in sounds)
     print(f"{len(sounds)} sounds" + (f", {copies} of them copies of a training sound (marked)" if copies else ""))
     if any(sound.nearest is not None and sound.novelty is None for sound in sounds):
-        print(f"novelty cannot be told: {NO_UNIT}; a sound within {COPY_DB:g} dB of a training sound is marked as a copy")
+        print(f"novelty cannot be measured: {NO_UNIT}; a sound within {COPY_DB:g} dB of a training sound is marked as a copy")
     for label, value in extras.items():
         print(f"{label}: {printable(value)}")

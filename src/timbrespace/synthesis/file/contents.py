@@ -34,7 +34,7 @@ class InstrumentContents:
 
     settings: config of representation and model. sample_rate: Hz. samples: length of the longest clip. card: metrics of the instrument.
     clips: None for a stripped instrument. novelty_unit: median embedding distance of held-out sounds to their nearest training sound,
-    None where it cannot be told, see `novelty.novelty_unit`.
+    None where it cannot be measured, see `novelty.novelty_unit`.
     trajectories: for a model with a time-varying latent; `space` is then a density over their coordinates, see `Trajectories`.
     """
 
