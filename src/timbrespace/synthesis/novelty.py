@@ -58,7 +58,7 @@ def novelty_unit(held_out: Tensor, training: Tensor) -> float | None:
     Sounds that repeat do not count: a held-out sound within 0.1 dB of a training sound or of an earlier held-out sound. None where
 
     - no held-out sound is left;
-    - all training sounds are within 1 dB of one another;
+    - all training sounds are within 1 dB of the first one;
     - the unit is under 1 dB and under a quarter of the median distance between training sounds that differ by 1 dB or more: the
       held-out sounds would be copies themselves.
     """

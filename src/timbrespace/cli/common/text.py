@@ -30,12 +30,6 @@ def skipped_lines(rows: Sequence[Mapping[str, str]], *, rest: str, most: int = _
     return lines + ([f"… and {len(rows) - most} more were skipped; {rest}"] if len(rows) > most else [])
 
 
-def shortened_list(names: Sequence[str], *, most: int = 3, width: int = 60) -> str:
-    """'a, b, c … (40 in all)': at most `most` names, each at most `width` letters."""
-    shown = ", ".join(name if len(name) <= width else f"{name[: width - 1]}…" for name in map(printable, names[:most]))
-    return shown + (f" … ({len(names)} in all)" if len(names) > most else "")
-
-
 def decimal_comma_advice(words: Sequence[str]) -> str:
     """'; write 0.3 with a point, not 0,3' if a word of the command line is a number with a decimal comma, else nothing."""
     for word in words:
