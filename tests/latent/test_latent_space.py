@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 
 from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.latent.paths import line
 from timbrespace.latent.space import LatentSpace
+from timbrespace.noise import Noise, Purpose
 
 
 def two_kinds(count: int = 600) -> tuple[torch.Tensor, list[str | None]]:
@@ -20,8 +20,8 @@ def two_kinds(count: int = 600) -> tuple[torch.Tensor, list[str | None]]:
 
 
 def draws(space: LatentSpace, count: int, **options: object) -> tuple[torch.Tensor, list[str | None]]:
-    rng = np.random.default_rng(1)
-    found = [space.draw(rng, **options) for _ in range(count)]  # type: ignore[arg-type]
+    noise = Noise(1, Purpose.LATENT)
+    found = [space.draw(noise, **options) for _ in range(count)]  # type: ignore[arg-type]
     return torch.stack([z for z, _ in found]), [label for _, label in found]
 
 
@@ -110,10 +110,10 @@ def test_fit_and_draw_are_deterministic() -> None:
 def test_around_has_the_pooled_spread() -> None:
     points, kinds = two_kinds()
     space = LatentSpace.fit(points, kinds)
-    rng = np.random.default_rng(0)
+    noise = Noise(0, Purpose.LATENT)
     centre = torch.tensor([1.0, 2.0, 3.0])
-    assert torch.equal(space.around(centre, rng, amount=0.0), centre)
-    near = torch.stack([space.around(centre, rng, amount=1.0) for _ in range(3000)])
+    assert torch.equal(space.around(centre, noise, amount=0.0), centre)
+    near = torch.stack([space.around(centre, noise, amount=1.0) for _ in range(3000)])
     torch.testing.assert_close(near.mean(0), centre, rtol=0, atol=0.1)
     covariance = space.shared @ space.shared.T
     torch.testing.assert_close(torch.cov(near.T), covariance, rtol=0.2, atol=0.05)
@@ -157,7 +157,7 @@ def test_an_anonymous_space_has_no_component_of_a_single_sound() -> None:
     assert float(open_space.weights.sum()) == pytest.approx(1, abs=1e-5)
     nearest = torch.cdist(open_space.means, latents).min()
     assert float(torch.cdist(space.means, latents).min()) < 1e-4 < float(nearest)
-    assert space.anonymous(40).draw(np.random.default_rng(0))[0].isfinite().all()
+    assert space.anonymous(40).draw(Noise(0, Purpose.LATENT))[0].isfinite().all()
     few = LatentSpace.fit(latents[:2], [None, None])
     assert few.anonymous(2) is few  # nothing would be left
 
@@ -169,7 +169,7 @@ def test_an_anonymous_space_draws_other_components_as_before() -> None:
         shared = space.anonymous(40)
         same = 0
         for seed in range(60):
-            (one, kind), (other, shared_kind) = (some.draw(np.random.default_rng(seed)) for some in (space, shared))
+            (one, kind), (other, shared_kind) = (some.draw(Noise(seed, Purpose.LATENT)) for some in (space, shared))
             if kind in ("kick", "snare"):
                 assert torch.equal(one, other)
                 assert kind == shared_kind

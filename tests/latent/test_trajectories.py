@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from timbrespace.latent.trajectories import POINTS, Trajectories, resample_path, restore_path, stretch_path, stretch_positions
+from timbrespace.noise import Noise, Purpose
 
 
 def test_resampling_keeps_slow_changes_and_looks_closely_at_the_onset() -> None:
@@ -44,13 +45,13 @@ def test_new_paths_have_the_corpus_envelopes(clips: int) -> None:
     assert trajectories.mean.shape == (2, POINTS)
     assert space.means.shape[1] == len(trajectories.scale) + 1
     for _ in range(5):
-        coordinates, label = space.draw(rng)
+        coordinates, label = space.draw(Noise(0, Purpose.LATENT))
         assert label == "a"
         path = trajectories.path(coordinates)
         assert path[0, 0] > path[0, 16] > path[0, -1]  # it decays as all paths of the corpus
         assert path[1].abs().max() < 0.1
         assert 1 <= trajectories.length(coordinates) <= 1.51 * max(lengths)
-    assert torch.equal(trajectories.around(paths[0], rng, amount=0.0), paths[0])
-    moved = trajectories.around(paths[0], np.random.default_rng(1), amount=1.0) - paths[0]
+    assert torch.equal(trajectories.around(paths[0], Noise(0, Purpose.LATENT), amount=0.0), paths[0])
+    moved = trajectories.around(paths[0], Noise(1, Purpose.LATENT), amount=1.0) - paths[0]
     assert moved.abs().max() > 0
     assert moved.diff(dim=1).abs().max() < moved.abs().max()  # slow

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -23,6 +22,7 @@ from timbrespace.model.clip.conv1d import Raw
 from timbrespace.model.clip.conv2d import Conv
 from timbrespace.model.clip.conv_vae import ConvVAE
 from timbrespace.model.parts.conv_layers import fit, layers_of, mirrored, sizes
+from timbrespace.noise import Noise, Purpose
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.losses import total
 from timbrespace.training.train import train
@@ -286,14 +286,14 @@ def test_a_long_code_is_drawn_along_its_principal_axes() -> None:
     assert space.axes.shape[1] == 700
     assert space.factors.numel() < 700 * 700
     torch.testing.assert_close(space.axes @ space.axes.T, torch.eye(len(space.axes)), atol=1e-5, rtol=0)
-    rng = np.random.default_rng(0)
-    drawn = torch.stack([space.draw(rng, category="high")[0] for _ in range(400)])
+    noise = Noise(0, Purpose.LATENT)
+    drawn = torch.stack([space.draw(noise, category="high")[0] for _ in range(400)])
     high = points[torch.tensor([kind == "high" for kind in kinds])]
     assert float((drawn.mean(0) - high.mean(0)).norm()) < 1.0
     assert float((drawn - drawn.mean(0)).norm(dim=1).mean()) == pytest.approx(float((high - high.mean(0)).norm(dim=1).mean()), rel=0.15)
-    near = torch.stack([space.around(points[0], rng, amount=1.0) for _ in range(100)])
+    near = torch.stack([space.around(points[0], noise, amount=1.0) for _ in range(100)])
     assert 0 < float((near - points[0]).norm(dim=1).mean()) < 10
-    assert torch.equal(space.around(points[0], rng, amount=0.0), points[0])
+    assert torch.equal(space.around(points[0], noise, amount=0.0), points[0])
 
 
 @pytest.mark.parametrize("clips", [1, 2, 5])
@@ -301,10 +301,10 @@ def test_few_sounds_of_a_long_code(clips: int) -> None:
     points, kinds = wide(clips)
     for some in (points, points[:1].expand(clips, -1)):
         space = LatentSpace.fit(some, kinds)
-        drawn = space.draw(np.random.default_rng(0))[0]
+        drawn = space.draw(Noise(0, Purpose.LATENT))[0]
         assert drawn.shape == (700,)
         assert torch.isfinite(drawn).all()
-        assert torch.isfinite(space.anonymous(clips).draw(np.random.default_rng(0))[0]).all()
+        assert torch.isfinite(space.anonymous(clips).draw(Noise(0, Purpose.LATENT))[0]).all()
 
 
 # --- from sounds to sounds ---------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ from timbrespace.latent.space import LatentSpace
 from timbrespace.model.base import Posterior, kl_to_normal
 from timbrespace.model.codec.oneshot import OneShot
 from timbrespace.model.parts.pitch import HarmonicAxis, cubic, pitch_features
+from timbrespace.noise import Noise, Purpose
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.data.conditions import with_notes
 from tiny import RATE, Tiny, fix_plan, quick_train
@@ -204,11 +205,11 @@ def test_the_rest_of_a_point_follows_its_pitch() -> None:
     pitch = rng.standard_normal(4000)
     points = torch.tensor(np.stack([0.8 * pitch + 0.6 * rng.standard_normal(4000), pitch], 1), dtype=torch.float32)
     space = LatentSpace.fit(points, [None] * 4000)
-    drawn = torch.stack([space.draw(np.random.default_rng(k), last=1.5)[0] for k in range(800)])
+    drawn = torch.stack([space.draw(Noise(k, Purpose.LATENT), last=1.5)[0] for k in range(800)])
     assert (drawn[:, 1] == 1.5).all()
     assert float(drawn[:, 0].mean()) == pytest.approx(1.2, abs=0.12)
     assert float(drawn[:, 0].std()) == pytest.approx(0.6, abs=0.12)
-    snapped = torch.stack([space.draw(np.random.default_rng(k), last=round)[0] for k in range(50)])
+    snapped = torch.stack([space.draw(Noise(k, Purpose.LATENT), last=round)[0] for k in range(50)])
     assert torch.equal(snapped[:, 1], snapped[:, 1].round())
     assert len(snapped[:, 1].unique()) > 2
 
@@ -216,8 +217,8 @@ def test_the_rest_of_a_point_follows_its_pitch() -> None:
 def test_a_pitch_picks_the_kinds_that_reach_it() -> None:
     points = torch.cat([torch.randn(60, 2) * 0.1 + torch.tensor([5.0, -2.0]), torch.randn(60, 2) * 0.1 + torch.tensor([-5.0, 2.0])])
     space = LatentSpace.fit(points, ["low"] * 60 + ["high"] * 60)
-    assert {space.draw(np.random.default_rng(k), last=2.0)[1] for k in range(20)} == {"high"}
-    assert space.draw(np.random.default_rng(0), category="low", last=40.0)[1] == "low"  # far from all: still an answer
+    assert {space.draw(Noise(k, Purpose.LATENT), last=2.0)[1] for k in range(20)} == {"high"}
+    assert space.draw(Noise(0, Purpose.LATENT), category="low", last=40.0)[1] == "low"  # far from all: still an answer
 
 
 # --- an instrument of notes -----------------------------------------------------------------------------------------------

@@ -6,7 +6,6 @@ import math
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -21,6 +20,7 @@ from timbrespace.model.base import Batch
 from timbrespace.model.clip.vq import VectorQuantised, overlapped
 from timbrespace.model.parts.code_prior import CodePrior
 from timbrespace.model.parts.codebook import Codebook
+from timbrespace.noise import Noise, Purpose
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training import train as training
 from timbrespace.training.losses import total
@@ -260,14 +260,14 @@ def taught() -> CodePrior:
 
 def test_the_prior_knows_what_goes_together() -> None:
     prior, vectors = taught(), torch.eye(4).expand(4, 4, 4)
-    drawn = {tuple(prior.draw(vectors, torch.zeros(4, 4), np.random.default_rng(k), temperature=1.0).tolist()) for k in range(40)}
+    drawn = {tuple(prior.draw(vectors, torch.zeros(4, 4), Noise(k, Purpose.LATENT), temperature=1.0).tolist()) for k in range(40)}
     assert {(0, 1, 2, 3), (3, 2, 1, 0)} <= drawn
     assert len(drawn) <= 6
     shifted = torch.zeros(4, 4)
     shifted[0, 3] = 3.0  # evidence for the second one
-    cold = [prior.draw(vectors, shifted, np.random.default_rng(k), temperature=0.0).tolist() for k in range(5)]
+    cold = [prior.draw(vectors, shifted, Noise(k, Purpose.LATENT), temperature=0.0).tolist() for k in range(5)]
     assert cold == [[3, 2, 1, 0]] * 5
-    hot = {tuple(prior.draw(vectors, shifted, np.random.default_rng(k), temperature=50.0).tolist()) for k in range(40)}
+    hot = {tuple(prior.draw(vectors, shifted, Noise(k, Purpose.LATENT), temperature=50.0).tolist()) for k in range(40)}
     assert len(hot) > 25
 
 
@@ -279,13 +279,13 @@ def test_draws_are_codes_near_the_point() -> None:
     z = model.posterior(sounds()).mean[0]
     with torch.no_grad():
         model.codebook.spread.fill_(1e-6)  # nothing else is near
-    drawn = model.draw(z + 1e-4, np.random.default_rng(0), temperature=1.0)
+    drawn = model.draw(z + 1e-4, Noise(0, Purpose.LATENT), temperature=1.0)
     torch.testing.assert_close(drawn, z)
     with torch.no_grad():
         model.codebook.spread.fill_(1e6)  # all are near: the prior alone
-    others = [model.draw(z, np.random.default_rng(k), temperature=1.0) for k in range(3)]
+    others = [model.draw(z, Noise(k, Purpose.LATENT), temperature=1.0) for k in range(3)]
     assert not torch.equal(others[0], others[1])
-    assert torch.equal(others[2], model.draw(z, np.random.default_rng(2), temperature=1.0))
+    assert torch.equal(others[2], model.draw(z, Noise(2, Purpose.LATENT), temperature=1.0))
     torch.testing.assert_close(model.project(torch.stack(others)), torch.stack(others))
 
 

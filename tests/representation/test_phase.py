@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from timbrespace.audio.stft import stft
+from timbrespace.noise import initial_phases
 from timbrespace.representation.phase.recover import griffin_lim
 from tiny import drum
 
@@ -39,7 +40,7 @@ def slow(magnitude: np.ndarray, *, length: int, iterations: int, momentum: float
         padded = np.pad(audio, (half, half + N_FFT))
         return np.stack([np.fft.rfft(padded[k * HOP : k * HOP + N_FFT] * window) for k in range(frames)], axis=1)
 
-    phase = torch.rand((frames, magnitude.shape[0]), generator=torch.Generator().manual_seed(seed)).double().numpy().T * 2 * np.pi
+    phase = initial_phases(seed, frames=frames, bins=magnitude.shape[0]).T
     spectrum, before = magnitude * np.exp(1j * phase), None
     for _ in range(iterations):
         now = forward(inverse(spectrum))

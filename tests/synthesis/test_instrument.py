@@ -103,6 +103,12 @@ def test_recipes_render_the_same_sound(verb: str, instrument: Instrument) -> Non
         {"level": None},
         {"category": 3},
         {"category": ["a"]},
+        {"render_version": 1},
+        {"render_version": 3},
+        {"render_version": "2"},
+        {"render_version": True},
+        {"engine": "native"},
+        {"engine": None},
         {"asked": 3},
         {"asked": None},
         {"asked": [1]},
@@ -112,9 +118,17 @@ def test_invalid_recipes_are_refused(change: dict[str, Any], instrument: Instrum
     recipe = instrument.generate(1)[0].recipe
     with pytest.raises((ConfigError, ShapeError)):
         instrument.replay(recipe | change)
-    for key in change:
+    for key in set(change) - {"render_version", "engine"}:
         with pytest.raises(ConfigError, match="not a recipe"):
             instrument.replay({name: value for name, value in recipe.items() if name != key})
+
+
+def test_recipes_say_what_rendered_them(instrument: Instrument) -> None:
+    recipe = instrument.generate(1)[0].recipe
+    assert (recipe["engine"], recipe["render_version"]) == ("torch", 2)
+    old = {key: value for key, value in recipe.items() if key not in ("engine", "render_version")}
+    with pytest.raises(ConfigError, match=r"render version 1, of an older release; this release renders version 2"):
+        instrument.replay(old)
 
 
 def test_names_in_recipes_cannot_leave_their_folder(instrument: Instrument, tmp_path: Path) -> None:

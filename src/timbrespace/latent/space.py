@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from timbrespace.contracts import ConfigError
+from timbrespace.noise import Noise
 
 _CLIPS_A_COMPONENT = 6  # least mean number of clips of a component
 _MOST_COMPONENTS = 96
@@ -111,7 +112,7 @@ class LatentSpace:
 
     def draw(
         self,
-        rng: np.random.Generator,
+        noise: Noise,
         *,
         category: str | None = None,
         temperature: float = 1.0,
@@ -138,10 +139,10 @@ class LatentSpace:
             spread = self.factors[:, coordinates].double().norm(dim=2).numpy() + _NEAR_SPREAD
             log = (-0.5 * ((values - self.means[:, coordinates].double().numpy()) / spread) ** 2 - np.log(spread)).sum(1)
             weights = weights * np.exp(np.where(weights > 0, log - log[weights > 0].max(), -np.inf))
-        component = int(rng.choice(len(weights), p=weights / weights.sum()))
-        noise = torch.from_numpy(rng.standard_normal(self.means.shape[1]).astype(np.float32))
+        component = noise.choice(weights)
+        offset = torch.from_numpy(noise.normal(self.means.shape[1]).astype(np.float32))
         factor = self.factors[component]
-        point = self.means[component] + temperature * (factor @ noise)
+        point = self.means[component] + temperature * (factor @ offset)
         if last is not None:
             value = last(float(point[-1])) if callable(last) else float(last)
             shared = factor @ factor[-1]  # covariance of every coordinate with the last
@@ -150,10 +151,10 @@ class LatentSpace:
         point = self._to_latent(point)
         return point if self.centre is None else self.centre + point, self.labels[component]
 
-    def around(self, point: Tensor, rng: np.random.Generator, *, amount: float) -> Tensor:
+    def around(self, point: Tensor, noise: Noise, *, amount: float) -> Tensor:
         """Returns a point `(dims,)` near `point (dims,)`, offset by `amount` times the pooled spread."""
-        noise = torch.from_numpy(rng.standard_normal(len(self.shared)).astype(np.float32))
-        return point + amount * self._to_latent(self.shared @ noise)
+        offset = torch.from_numpy(noise.normal(len(self.shared)).astype(np.float32))
+        return point + amount * self._to_latent(self.shared @ offset)
 
     def _to_latent(self, direction: Tensor) -> Tensor:
         """A direction `(axes,)` along the principal axes as `(dims,)`; unchanged where there are no axes."""

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from timbrespace.latent.space import LatentSpace
+from timbrespace.noise import Noise
 
 POINTS = 32  # of a resampled path, whatever its number of steps
 COMPONENTS = 32  # principal components, at most
@@ -83,10 +84,10 @@ class Trajectories:
         mean, deviation, longest = self.lengths.tolist()
         return max(1, round(2 ** min(float(coordinates[-1]) * deviation + mean, longest)))
 
-    def around(self, path: Tensor, rng: np.random.Generator, *, amount: float) -> Tensor:
+    def around(self, path: Tensor, noise: Noise, *, amount: float) -> Tensor:
         """Returns a path near `path (dims, steps)`: offset by `amount` times the spread of the corpus, partly changing over time."""
-        noise = torch.from_numpy(rng.standard_normal((len(path), 1 + _KNOTS)).astype(np.float32))
-        offset = self.spread @ noise
+        drawn = torch.from_numpy(noise.normal(len(path), 1 + _KNOTS).astype(np.float32))
+        offset = self.spread @ drawn
         return path + amount * (offset[:, :1] + _WANDERING * interpolate_path(offset[:, 1:], torch.linspace(0, 1, path.shape[1])))
 
 

@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,6 +14,7 @@ from timbrespace.contracts import ConfigError
 from timbrespace.model.conditioning.base import Conditioning
 from timbrespace.model.parts.likelihood import WAVEFORMS
 from timbrespace.model.stage import Stage
+from timbrespace.noise import Noise
 from timbrespace.representation.spec import FeatureKind, FeatureSpec
 
 
@@ -140,7 +140,7 @@ class Model(nn.Module, ABC):
         """Returns the nearest latents to `z (batch, dims, …)` that the decoder has learned: within bounds, or of a codebook."""
         return z
 
-    def draw(self, z: Tensor, rng: np.random.Generator, *, temperature: float) -> Tensor:
+    def draw(self, z: Tensor, noise: Noise, *, temperature: float) -> Tensor:
         """Returns a new latent near a point `z (dims, …)` that was drawn from the latent space. Here: `project`."""
         return self.project(z[None])[0]
 

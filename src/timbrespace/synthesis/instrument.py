@@ -15,7 +15,7 @@ from timbrespace.audio.files import resample
 from timbrespace.audio.offset import remove_offset
 from timbrespace.contracts import ConfigError, Parameter
 from timbrespace.model.conditioning.base import ConditionValues
-from timbrespace.synthesis import encoding, request, sequences
+from timbrespace.synthesis import encoding, recipe, request, sequences
 from timbrespace.synthesis.encoding import EncodedSound
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.file.reading import read_instrument
@@ -214,9 +214,9 @@ class Instrument:
         requests = request.interpolate(self.contents, [self.encode(sound) for sound in sounds], steps, seed=seed, name=name)
         return render(self.contents, requests, level=level, out_rate=out_rate, progress=progress)
 
-    def replay(self, recipe: dict[str, Any]) -> Sound:
-        """Returns the sound of a recipe again. Raises ConfigError when it is not a recipe of this instrument."""
-        one, level, out_rate = request.from_recipe(self.contents, recipe)
+    def replay(self, values: dict[str, Any]) -> Sound:
+        """Returns the sound of a recipe (`Sound.recipe`) again. Raises ConfigError when it is not a recipe of this instrument."""
+        one, level, out_rate = recipe.from_recipe(self.contents, values)
         return render(self.contents, [one], level=level, out_rate=out_rate, numbered=False)[0]
 
     def map_positions(self, sounds: Sequence[Sound]) -> Tensor:

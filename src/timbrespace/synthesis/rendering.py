@@ -14,7 +14,8 @@ from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.finish import Level, finish
 from timbrespace.synthesis.names import safe_name, unique_names
 from timbrespace.synthesis.novelty import Nearest, nearest_sounds
-from timbrespace.synthesis.request import RenderRequest, to_recipe
+from timbrespace.synthesis.recipe import to_recipe
+from timbrespace.synthesis.request import RenderRequest
 from timbrespace.synthesis.sound import Sound
 
 Progress = Callable[[int, int], None]
@@ -83,9 +84,8 @@ def _sound(
     nearest_name = contents.clips.names[nearest.index] if contents.clips and nearest else None
     novelty = nearest.novelty if nearest else None
     recipe: dict[str, Any] = {
-        "timbrespace": "recipe", "name": name, "asked": request.recipe, "category": request.category, "phase_seed": request.seed,
-        "level": level, "sample_rate": rate, **to_recipe(contents, request), "root_note": note,
-        "nearest": nearest_name, "novelty": novelty,
+        "timbrespace": "recipe", "name": name, "asked": request.recipe, **to_recipe(contents, request), "level": level,
+        "sample_rate": rate, "root_note": note, "nearest": nearest_name, "novelty": novelty,
     }  # fmt: skip
     return Sound(
         name=name,

@@ -1,4 +1,4 @@
-"""Render requests for new sounds, variations and interpolations, and for recipes of earlier sounds."""
+"""Render requests for new sounds, variations and interpolations."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from timbrespace.contracts import ConfigError
 from timbrespace.latent.paths import line
 from timbrespace.model.conditioning.base import ConditionValues, Fixed
+from timbrespace.noise import Noise, Purpose, seed_of
 from timbrespace.synthesis import sequences
 from timbrespace.synthesis.encoding import EncodedSound
 from timbrespace.synthesis.file.contents import InstrumentContents
@@ -20,7 +19,6 @@ from timbrespace.synthesis.file.contents import InstrumentContents
 _TRIES = 20  # draws, after which a sound near another of its batch is accepted
 _DUPLICATE = 0.15  # sounds of a batch nearer than this share of the usual spread are duplicates
 _LEAST_TEMPERATURE = 0.05  # of that spread
-_LONGEST_SECONDS = 3_600.0  # of a recipe
 
 
 class RenderRequest(NamedTuple):
@@ -87,7 +85,7 @@ def draw(contents: InstrumentContents, count: int, options: DrawOptions, *, seed
         recipe = {
             "verb": "generate", "seed": seed, "index": index, "asked_category": category, "temperature": options.temperature, **extras,
         }  # fmt: skip
-        requests.append(RenderRequest(drawn.z, drawn.category or "sound", drawn.category, recipe, mix_seed(seed, index), drawn.length))
+        requests.append(RenderRequest(drawn.z, drawn.category or "sound", drawn.category, recipe, seed_of(seed, index), drawn.length))
     return requests
 
 
@@ -95,11 +93,11 @@ def vary(contents: InstrumentContents, centre: EncodedSound, count: int, *, amou
     """Returns requests for `count` variations of one sound. amount: in units of the corpus's spread. name: stem of the new names."""
     requests = []
     for index in range(count):
-        z = contents.model.project(_around(contents, centre.z, np.random.default_rng([seed, index]), amount=amount)[None])[0]
+        z = contents.model.project(_around(contents, centre.z, Noise(seed, Purpose.VARIATION, index), amount=amount)[None])[0]
         _keep_known(contents, z, centre.z)
         recipe = {"verb": "vary", "seed": seed, "index": index, "amount": amount, "of": name}
         length = centre.length if contents.model.time_varying else None
-        requests.append(RenderRequest(z, f"{name} varied", None, recipe, mix_seed(seed, index), length))
+        requests.append(RenderRequest(z, f"{name} varied", None, recipe, seed_of(seed, index), length))
     return requests
 
 
@@ -114,38 +112,7 @@ def interpolate(contents: InstrumentContents, corners: Sequence[EncodedSound], s
     else:
         points = [(z, None) for z in line(torch.stack([corner.z for corner in corners]), steps)]
     asked = {"verb": "morph", "seed": seed, "steps": steps, "of": name}
-    return [RenderRequest(z, name, None, {**asked, "index": index}, mix_seed(seed, 0), length) for index, (z, length) in enumerate(points)]
-
-
-def from_recipe(contents: InstrumentContents, recipe: dict[str, Any]) -> tuple[RenderRequest, Any, int]:
-    """Returns the request of a recipe, its level and its rate in Hz. Raises ConfigError unless it is a recipe of this instrument."""
-    try:
-        if contents.model.time_varying:
-            z, length = sequences.path_from_text(recipe["latent"]), int(recipe["length"])
-        else:
-            z, length = torch.tensor([float(value) for value in recipe["latent"]], dtype=torch.float32), None
-        request = RenderRequest(z, str(recipe["name"]), recipe["category"], dict(recipe["asked"]), int(recipe["phase_seed"]), length)
-        level, out_rate = recipe["level"], int(recipe["sample_rate"])
-        fits = isinstance(level, str) and (request.category is None or isinstance(request.category, str))
-    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
-        raise ConfigError(f"this is not a recipe: {type(error).__name__} {error!s:.80}; give the JSON file beside a rendered WAV") from None
-    if len(z) != contents.model.dims or not z.numel() or not torch.isfinite(z).all() or not fits or not 0 <= request.seed < 2**63:
-        raise ConfigError(f"the recipe does not fit this instrument: {len(z)} latent values, {contents.model.dims} expected")
-    if length is not None and not 1 <= length <= _LONGEST_SECONDS * contents.sample_rate:
-        raise ConfigError(f"the recipe's length is {length} samples, allowed is 1 to {_LONGEST_SECONDS:g} s")
-    return request, level, out_rate
-
-
-def to_recipe(contents: InstrumentContents, request: RenderRequest) -> dict[str, Any]:
-    """Returns the latent of a request as plain JSON values, for a recipe."""
-    if contents.model.time_varying:
-        return {"latent": sequences.path_to_text(request.z), "length": request.length}
-    return {"latent": [float(value) for value in request.z]}
-
-
-def mix_seed(seed: int, index: int) -> int:
-    """Returns one seed below 2**63 made of two numbers, well mixed."""
-    return int(np.random.SeedSequence([seed, index]).generate_state(1, np.uint64)[0] >> 1)
+    return [RenderRequest(z, name, None, {**asked, "index": index}, seed_of(seed, 0), length) for index, (z, length) in enumerate(points)]
 
 
 def _draw_distinct(
@@ -160,12 +127,12 @@ def _draw_distinct(
     factor = space.shared if centre is None or not model.time_varying else sequences.trajectories_of(contents).spread
     spread = float(factor.diagonal().mean()) * max(options.temperature, _LEAST_TEMPERATURE) * factor.shape[1] ** 0.5
     for attempt in range(_TRIES):
-        rng = np.random.default_rng([seed, index, attempt])
+        noise = Noise(seed, Purpose.LATENT, index, attempt)
         if centre is None:
-            drawn = _draw_new(contents, rng, options, category=category, fixed=fixed)
+            drawn = _draw_new(contents, noise, options, category=category, fixed=fixed)
         else:
-            drawn = _draw_near(contents, rng, options, centre, category=category, fixed=fixed)
-        z = model.draw(drawn.z, rng, temperature=options.temperature)
+            drawn = _draw_near(contents, noise, options, centre, category=category, fixed=fixed)
+        z = model.draw(drawn.z, noise, temperature=options.temperature)
         for coordinate, value in fixed.entries.items():
             z[coordinate] = value
         coordinates = drawn.coordinates if model.time_varying and centre is None else z.mean(1) if model.time_varying else z
@@ -175,22 +142,22 @@ def _draw_distinct(
 
 
 def _draw_new(
-    contents: InstrumentContents, rng: np.random.Generator, options: DrawOptions, *, category: str | None, fixed: Fixed
+    contents: InstrumentContents, noise: Noise, options: DrawOptions, *, category: str | None, fixed: Fixed
 ) -> _Draw:  # fmt: skip
     """One draw from the density of the corpus."""
     model = contents.model
-    point, label = contents.space.draw(rng, category=category, temperature=options.temperature, last=fixed.last, near=fixed.entries)
+    point, label = contents.space.draw(noise, category=category, temperature=options.temperature, last=fixed.last, near=fixed.entries)
     if not model.time_varying:
         return _Draw(point, point, None, label)
     return _Draw(point, *sequences.path_at(contents, point, options.length), label)
 
 
 def _draw_near(
-    contents: InstrumentContents, rng: np.random.Generator, options: DrawOptions, centre: EncodedSound, *, category: str | None,
+    contents: InstrumentContents, noise: Noise, options: DrawOptions, centre: EncodedSound, *, category: str | None,
     fixed: Fixed,
 ) -> _Draw:  # fmt: skip
     """One draw around a given sound, which keeps its pitch and its conditions unless others are asked for."""
-    z = _around(contents, centre.z, rng, amount=options.temperature)
+    z = _around(contents, centre.z, noise, amount=options.temperature)
     _keep_known(contents, z, centre.z)
     if isinstance(fixed.last, float):
         z[-1] = fixed.last
@@ -206,7 +173,7 @@ def _keep_known(contents: InstrumentContents, z: Tensor, given: Tensor) -> None:
         z[-known:] = given[-known:]
 
 
-def _around(contents: InstrumentContents, z: Tensor, rng: np.random.Generator, *, amount: float) -> Tensor:
+def _around(contents: InstrumentContents, z: Tensor, noise: Noise, *, amount: float) -> Tensor:
     """A latent near `z`, `(dims,)` or `(dims, steps)`. amount: in units of the corpus's spread."""
     space = sequences.trajectories_of(contents) if contents.model.time_varying else contents.space
-    return space.around(z, rng, amount=amount)
+    return space.around(z, noise, amount=amount)

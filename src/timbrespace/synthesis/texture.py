@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from timbrespace.noise import Noise, Purpose
 from timbrespace.representation.base import Representation
 
 KNEE_DB, RATIO = -60.0, 2.0  # downward expansion; dB under the loudest cell
@@ -47,7 +48,7 @@ def with_fewer_iterations(representation: Representation) -> Representation:
 
 def grain(representation: Representation, *, length: int, seed: int) -> Tensor:
     """Returns the level of white noise relative to its mean power, in dB: `(1, parts, bands, frames)` for `length` samples."""
-    noise = torch.randn(1, representation.channels, length, generator=torch.Generator().manual_seed(seed))
+    noise = torch.from_numpy(Noise(seed, Purpose.GRAIN).normal(1, representation.channels, length)).float()
     level = representation.encode(noise)
     return (level - 10 * torch.log10((10 ** (level / 10)).mean((2, 3), keepdim=True))).clamp_min(_DEEPEST_GRAIN_DB)
 

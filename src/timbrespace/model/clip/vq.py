@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -19,6 +18,7 @@ from timbrespace.model.parts.codebook import Codebook
 from timbrespace.model.parts.likelihood import Kind as LikelihoodKind
 from timbrespace.model.parts.pca import evenly, principal, regression
 from timbrespace.model.parts.pca_init import as_latents
+from timbrespace.noise import Noise
 from timbrespace.representation.spec import FeatureSpec
 
 _MOST_NUMBERS = 1_024
@@ -126,7 +126,7 @@ class VectorQuantised(ImageModel):
         return self._codes(self._indices(z))
 
     @torch.no_grad()
-    def draw(self, z: Tensor, rng: np.random.Generator, *, temperature: float) -> Tensor:
+    def draw(self, z: Tensor, noise: Noise, *, temperature: float) -> Tensor:
         """Returns codes `(dims,)` near a point `z (dims,)` that are likely by the prior.
 
         Distances count relative to the quantisation error of the encoder's outputs. temperature: 0 gives the likeliest code at each
@@ -136,7 +136,7 @@ class VectorQuantised(ImageModel):
         book = self.codebook
         evidence = -book.distances(z.unflatten(0, self.grid)) / (2 * book.spread.clamp_min(1e-9)[:, None])
         vectors = book.vectors.repeat(runs, 1, 1)
-        indices = self.prior.draw(vectors, evidence.flatten(0, 1), rng, temperature=temperature)
+        indices = self.prior.draw(vectors, evidence.flatten(0, 1), noise, temperature=temperature)
         return self._codes(indices.view(runs, -1))[0]
 
     def posterior(self, batch: Batch) -> Posterior:

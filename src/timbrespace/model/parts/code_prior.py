@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from timbrespace.noise import Noise
+
 
 class CodePrior(nn.Module):
     """Probabilities of `size` codes at each of `positions`, given the codes (`code_dims` numbers each) at the positions before."""
@@ -25,7 +27,7 @@ class CodePrior(nn.Module):
         return functional.cross_entropy(logits.flatten(0, 1), indices.flatten())
 
     @torch.no_grad()
-    def draw(self, vectors: Tensor, evidence: Tensor, rng: np.random.Generator, *, temperature: float) -> Tensor:
+    def draw(self, vectors: Tensor, evidence: Tensor, noise: Noise, *, temperature: float) -> Tensor:
         """Returns one sequence of indices `(positions,)`, drawn with these probabilities times exp(`evidence (positions, size)`).
 
         vectors: codes of each position `(positions, size, code_dims)`. temperature: divides the logits; 0 gives the likeliest code.
@@ -34,8 +36,8 @@ class CodePrior(nn.Module):
         for position in range(len(evidence)):
             out, state = self.memory((self.previous(before) + self.position[position])[None, None], state)
             logits = functional.log_softmax(self.output(out[0, 0]), 0) + evidence[position]
-            noise = torch.from_numpy(rng.gumbel(size=len(logits)).astype(np.float32)).to(logits)
-            index = int((logits + temperature * noise).argmax())
+            gumbel = torch.from_numpy(noise.gumbel(len(logits)).astype(np.float32)).to(logits)
+            index = int((logits + temperature * gumbel).argmax())
             indices.append(index)
             before = vectors[position, index]
         return torch.tensor(indices, device=vectors.device)

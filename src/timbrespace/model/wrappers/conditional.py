@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -17,6 +16,7 @@ from timbrespace.model.conditioning.labels import LabelConditioning
 from timbrespace.model.parts.pca import regression
 from timbrespace.model.parts.pca_init import into, room
 from timbrespace.model.wrappers.nested import Build, Nested, errors_named, has_plain_losses
+from timbrespace.noise import Noise
 from timbrespace.representation.spec import FeatureSpec
 
 _INITIAL_DROPOUT = 0.3  # of any one condition, in the regression that initialises the shift
@@ -111,7 +111,7 @@ class Conditional(Model):
         """Returns `z (batch, dims)` unchanged: conditions may be between two labels."""
         return z
 
-    def draw(self, z: Tensor, rng: np.random.Generator, *, temperature: float) -> Tensor:
+    def draw(self, z: Tensor, noise: Noise, *, temperature: float) -> Tensor:
         """Returns `z (dims,)` with conditions of a single sound, see `Conditions.settled`."""
         return torch.cat([z[: self.inferred_dims], self.conditions.settled(z[self.inferred_dims :])])
 

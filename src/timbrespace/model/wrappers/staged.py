@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated, Any
 
-import numpy as np
 import torch
 from pydantic import Field
 from torch import Tensor
@@ -15,6 +14,7 @@ from timbrespace.model.base import Batch, Decoded, Evaluation, Model, Posterior
 from timbrespace.model.clip.base import ImageModel
 from timbrespace.model.stage import Stage
 from timbrespace.model.wrappers.nested import Build, Nested, errors_named
+from timbrespace.noise import Noise
 from timbrespace.representation.spec import FeatureKind, FeatureSpec
 
 _LEAST = 1e-6  # least deviation by which codes are divided
@@ -124,9 +124,9 @@ class Staged(Model):
         """Returns `z (batch, dims)` projected by the inner model."""
         return self.inner.project(z)
 
-    def draw(self, z: Tensor, rng: np.random.Generator, *, temperature: float) -> Tensor:
+    def draw(self, z: Tensor, noise: Noise, *, temperature: float) -> Tensor:
         """Returns a latent `(dims,)` near `z (dims,)`, drawn by the inner model."""
-        return self.inner.draw(z, rng, temperature=temperature)
+        return self.inner.draw(z, noise, temperature=temperature)
 
     def prepare_features(self, features: Tensor, conditions: Tensor | None = None) -> Tensor:
         """Returns features as the outer model stores them, `(batch, …)`."""

@@ -79,11 +79,13 @@ def integrate_phase(
     """
     import numpy as np
 
+    from timbrespace.noise import initial_phases
+
     check_grid(magnitude, n_fft=n_fft, hop=hop)
     check_tolerance(tolerance)
     gamma = gamma_of(window, n_fft=n_fft)
     values = magnitude.detach().T.to("cpu", torch.float32).contiguous().numpy()  # frames first: a frame is contiguous memory
-    phase = np.random.default_rng(seed).uniform(0, 2 * math.pi, values.shape)
+    phase = initial_phases(seed, frames=values.shape[0], bins=values.shape[1])
     loudest = float(values.max())
     if loudest > 0:
         from timbrespace.representation.phase import pghi_kernels  # late: loads numba and compiles

@@ -13,7 +13,6 @@ the magnitudes of the bins, which are an estimate then.
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import torch
@@ -111,8 +110,10 @@ def iterate(magnitude: Tensor, phase: Tensor, grid: StftGrid, *, method: Method,
 
 def random_phase(magnitude: Tensor, *, seed: int) -> Tensor:
     """Returns uniform phases in rad, `(bins, frames)` like `magnitude`. Drawn on the CPU, so that every device starts alike."""
-    rng = torch.Generator().manual_seed(seed)
-    return torch.rand(magnitude.T.shape, generator=rng, dtype=torch.float32).to(magnitude).T * (2 * math.pi)
+    from timbrespace.noise import initial_phases
+
+    bins, frames = magnitude.shape
+    return torch.from_numpy(initial_phases(seed, frames=frames, bins=bins)).to(magnitude).T
 
 
 def griffin_lim(

@@ -56,7 +56,9 @@ class PhaseStream:
         """Returns to the initial state, also of the random phases."""
         import numpy as np
 
-        self._rng = np.random.default_rng(self.seed)
+        from timbrespace.noise import Noise, Purpose
+
+        self._noise = Noise(self.seed, Purpose.PHASE)
         self._levels: list[np.ndarray] = []  # log magnitudes (bins,): up to two frames with a phase, then up to one without
         self._solved = 0  # how many of them have a phase
         self._phase = np.zeros(self.bins)  # of the last frame that has one
@@ -104,7 +106,7 @@ class PhaseStream:
         else:
             change = 0.5 * (3 * level - 4 * past[-1] + past[-2])
         along_frames = phase_step_per_frame(level[None], n_fft=self.n_fft, hop=self.hop, gamma=self.gamma)[0]
-        phase = np.stack([self._phase, self._rng.uniform(0, 2 * math.pi, self.bins)])
+        phase = np.stack([self._phase, self._noise.uniform(self.bins) * (2 * math.pi)])
         min_level = max(float(level.max()), float(previous.max())) + math.log(max(self.tolerance, _MIN_MAGNITUDE))
         pghi_kernels.integrate_frame(
             np.stack([previous, level]),
