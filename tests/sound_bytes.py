@@ -105,13 +105,24 @@ def streamed_flac(audio: np.ndarray) -> bytes:
 
 
 def ogg_pages(packets: list[bytes], granules: list[int], *, serial: int = 7, end: bool = True) -> bytes:
-    """An Ogg stream with a packet on each page (checksums are left 0)."""
+    """An Ogg stream with a packet on each page."""
     out = b""
     for number, (packet, granule) in enumerate(zip(packets, granules, strict=True)):
         table = bytes([255] * (len(packet) // 255) + [len(packet) % 255])
         flags = (2 if number == 0 else 0) | (4 if end and number == len(packets) - 1 else 0)
-        out += b"OggS\0" + bytes([flags]) + struct.pack("<qIIIB", granule, serial, number, 0, len(table)) + table + packet
+        page = b"OggS\0" + bytes([flags]) + struct.pack("<qIIIB", granule, serial, number, 0, len(table)) + table + packet
+        out += patched(page, 22, struct.pack("<I", ogg_checksum(page)))
     return out
+
+
+def ogg_checksum(page: bytes) -> int:
+    """The remainder of a page, with zeros for its checksum, modulo the polynomial 0x04C11DB7, bit by bit."""
+    remainder = 0
+    for byte in page:
+        remainder ^= byte << 24
+        for _ in range(8):
+            remainder = (remainder << 1 ^ 0x04C11DB7 if remainder >> 31 else remainder << 1) & 0xFFFFFFFF
+    return remainder
 
 
 def flac_in_ogg(audio: np.ndarray, *, announced: bool = True) -> bytes:

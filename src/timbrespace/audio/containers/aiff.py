@@ -8,9 +8,9 @@ from timbrespace.audio.containers.base import NO_LENGTH, TWO_LENGTHS, Chunk, Hea
 
 _WIDTHS = {b"NONE": 0, b"twos": 0, b"sowt": 0, b"raw ": 1, b"fl32": 4, b"FL32": 4, b"fl64": 8, b"FL64": 8, b"in24": 3, b"in32": 4,
            b"ulaw": 1, b"ULAW": 1, b"alaw": 1, b"ALAW": 1}  # fmt: skip
-_BY_LIBSNDFILE = {*_WIDTHS, b"23ni", b"42n1", b"ima4", b"GSM ", b"DWVW", b"\0\0\0\0"}
+_BY_LIBSNDFILE = {*_WIDTHS, b"23ni", b"42n1", b"ima4", b"GSM ", b"\0\0\0\0"}
 _CODECS = {b"MAC3": "MACE 3:1", b"MAC6": "MACE 6:1", b"QDMC": "QDesign Music", b"QDM2": "QDesign Music 2", b"Qclp": "Qualcomm PureVoice",
-           b".mp3": "MP3", b"sdx2": "SDX2 ADPCM", b"G722": "G.722", b"G726": "G.726", b"agsm": "GSM"}  # fmt: skip
+           b".mp3": "MP3", b"sdx2": "SDX2 ADPCM", b"G722": "G.722", b"G726": "G.726", b"agsm": "GSM", b"DWVW": "DWVW"}  # fmt: skip
 _SOX_UNKNOWN = 0x7F000000
 
 
@@ -65,7 +65,7 @@ def _judge(source: Source, name: str, common: bytes, sound: Chunk) -> Header:
     if codec not in _BY_LIBSNDFILE:
         known = _CODECS.get(codec, f"codec {codec.decode('latin-1')!r}")
         return Header(name, codec=f"{known} in AIFF-C", remarks=tuple(remarks))
-    return Header(name, remarks=tuple(remarks), parts=rebuilt(common, body, name, block) if remarks else None)
+    return Header(name, remarks=tuple(remarks), parts=rebuilt(common, body, name, block) if remarks or sound.unpadded else None)
 
 
 def rebuilt(common: bytes, body: tuple[int, int], name: str, block: int) -> tuple[Part, ...]:

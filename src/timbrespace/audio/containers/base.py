@@ -10,6 +10,13 @@ Part = bytes | tuple[int, int]
 """A part of a file for the decoder: bytes that replace those of the file, or (start, stop) in the file."""
 
 _BLOCK = 1 << 20  # bytes read at once
+_COMMON_CHUNKS = frozenset(
+    (
+        *(b"fmt ", b"data", b"fact", b"LIST", b"cue ", b"smpl", b"inst", b"bext", b"iXML", b"acid", b"JUNK", b"PEAK", b"id3 ", b"ID3 "),
+        *(b"COMM", b"SSND", b"MARK", b"INST", b"NAME", b"AUTH", b"ANNO", b"(c) ", b"FVER", b"APPL", b"COMT", b"CHAN"),
+        *(b"VHDR", b"BODY", b"CHRS"),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -43,15 +50,24 @@ class Header:
 
 
 class Source:
-    """A file of `size` bytes for random access; small neighbouring reads need one access to the file."""
+    """A file of `size` bytes for random access; small neighbouring reads need one access to the file.
 
-    def __init__(self, file: BinaryIO, size: int, suffix: str = "") -> None:
-        self.size = size
+    offset: the bytes before position 0, which are not part of the file's container.
+    """
+
+    def __init__(self, file: BinaryIO, size: int, suffix: str = "", *, offset: int = 0) -> None:
+        self.offset = offset
+        self.size = size - offset
         self.suffix = suffix
         self._file = file
         self._start = 0
+        file.seek(offset)
         self._block = file.read(4096)
         self.head = self._block
+
+    def behind(self, start: int) -> Source:
+        """The file as it would be if it began at `start`."""
+        return Source(self._file, self.offset + self.size, self.suffix, offset=self.offset + start)
 
     def read(self, start: int, count: int) -> bytes:
         """At most `count` bytes from `start`; fewer at the end of the file."""
@@ -60,7 +76,7 @@ class Source:
             return self._block[at : at + count]
         if start + count <= len(self.head):
             return self.head[start : start + count]
-        self._file.seek(start)
+        self._file.seek(start + self.offset)
         if count >= _BLOCK:
             return self._file.read(count)
         near = 0 <= start - self._start <= 2 * max(len(self._block), 65_536)  # a walk through the file
@@ -82,11 +98,15 @@ class Source:
 
 @dataclass(frozen=True)
 class Chunk:
-    """A chunk of a container: `length` bytes from `start`, according to its header."""
+    """A chunk of a container: `length` bytes from `start`, according to its header.
+
+    unpadded: whether a chunk before it has an odd length and no padding byte, which libsndfile does not expect.
+    """
 
     name: bytes
     start: int
     length: int
+    unpadded: bool = False
 
     @property
     def stop(self) -> int:
@@ -96,13 +116,23 @@ class Chunk:
 
 def chunks(source: Source, position: int, order: str) -> Iterator[Chunk]:
     """Yields the chunks of a RIFF (order 'little') or IFF ('big') file from `position`, each padded to an even length."""
+    unpadded = False
     while position + 8 <= source.size:
         head = source.read(position, 8)
         if head == bytes(8):  # reserved space that was never written
             return
-        chunk = Chunk(head[:4], position + 8, int.from_bytes(head[4:], "little" if order == "little" else "big"))
+        chunk = Chunk(head[:4], position + 8, int.from_bytes(head[4:], "little" if order == "little" else "big"), unpadded)
         yield chunk
-        position = chunk.stop + (chunk.length & 1)
+        position = _after(source, chunk)
+        unpadded = unpadded or (chunk.length & 1 == 1 and position == chunk.stop)
+
+
+def _after(source: Source, chunk: Chunk) -> int:
+    """The position of the next chunk: after a padding byte if the length is odd, which some programs do not write."""
+    if not chunk.length & 1:
+        return chunk.stop
+    near = source.read(chunk.stop, 5)
+    return chunk.stop if near[:4] in _COMMON_CHUNKS and near[1:] not in _COMMON_CHUNKS else chunk.stop + 1
 
 
 def follows(source: Source, position: int, order: str) -> str | None:
@@ -118,8 +148,9 @@ def follows(source: Source, position: int, order: str) -> str | None:
             return None
         if not all(32 <= letter < 127 for letter in head[:4]):
             return f"{rest} bytes follow the sound; they are not read"
-        length = int.from_bytes(head[4:8], "little" if order == "little" else "big")
-        position += 8 + length + (length & 1)
+        if head[:4] in (b"data", b"SSND", b"BODY"):
+            return "a second block of sound follows; it is not read"
+        position = _after(source, Chunk(head[:4], position + 8, int.from_bytes(head[4:8], "little" if order == "little" else "big")))
     return None
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from timbrespace.audio.containers.base import Header, Source, promised
+from timbrespace.audio.containers.base import Header, Remark, Source, promised
 
 _BEGINNINGS = (
     (b"MAC ", "APE", "Monkey's Audio"), (b"wvpk", "WavPack", "WavPack"), (b"TTA1", "TTA", "True Audio"), (b"TTA2", "TTA", "True Audio"),
@@ -26,6 +26,7 @@ _NO_SOUND = (
 _MP4_CODECS = {
     b"mp4a": "AAC", b"alac": "ALAC", b"ac-3": "AC-3", b"ec-3": "E-AC-3", b"Opus": "Opus", b"fLaC": "FLAC", b"samr": "AMR", b".mp3": "MP3",
     b"ima4": "IMA4", b"sowt": "PCM", b"twos": "PCM", b"lpcm": "PCM",
+    b"in24": "PCM", b"in32": "PCM", b"fl32": "PCM", b"fl64": "PCM", b"ulaw": "µ-law", b"alaw": "A-law",
 }  # fmt: skip
 _LOCKED = (b"drms", b"enca")
 
@@ -50,7 +51,8 @@ def inspect_foreign(source: Source) -> Header | None:
 
 def _mp4(source: Source) -> Header:
     """The header of an MP4 file. Its box `moov`, at the start or at the end, has the codec."""
-    position, table = 0, None
+    position, table, sound = 0, None, False
+    remarks: tuple[Remark, ...] = ()
     while position + 8 <= source.size:
         head = source.read(position, 16)
         length, name = int.from_bytes(head[:4], "big"), head[4:8]
@@ -58,10 +60,15 @@ def _mp4(source: Source) -> Header:
             length = int.from_bytes(head[8:16], "big")
         if length == 0:
             length = source.size - position
-        if length < 8:
-            break
-        if position + length > source.size:
+        if length < 8 or position + length > source.size:
+            if table is not None and sound:  # all that is needed came before
+                if any(source.read(position, 65_536)):
+                    remarks = (Remark("extra", f"{source.size - position} bytes follow the sound; they are not read"),)
+                break
+            if length < 8:
+                break
             return Header("M4A", damage=promised("bytes", position + length, source.size))
+        sound = sound or name == b"mdat"
         if name == b"moov":
             table = position, length
         position += length
@@ -75,4 +82,4 @@ def _mp4(source: Source) -> Header:
     if any(codec in _LOCKED for codec in codecs):
         return Header("M4A", damage="is copy-protected", advice="use a copy without protection")
     known = [_MP4_CODECS[codec] for codec in codecs if codec in _MP4_CODECS]
-    return Header("M4A", codec=f"{known[0] if known else 'an unknown codec'} in MP4")
+    return Header("M4A", codec=f"{known[0] if known else 'an unknown codec'} in MP4", remarks=remarks)

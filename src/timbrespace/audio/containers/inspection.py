@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 from timbrespace.audio.containers.aiff import inspect_aiff
@@ -34,6 +35,16 @@ def inspect(path: Path) -> Header:
 
 
 def _inspect(source: Source) -> Header:
+    tags = after_tags(source, 0)
+    if 0 < tags < source.size:  # some programs put an ID3 tag in front of anything
+        header = _by_magic(source.behind(tags))
+        if header is not None:
+            return _shifted(header, tags, source.size)
+    return _by_magic(source) or _others(source)
+
+
+def _by_magic(source: Source) -> Header | None:
+    """The header of a container that its first bytes name; None for others."""
     head = source.head
     if head[:4] in (b"RIFF", b"RF64", b"RIFX", b"BW64") and len(head) >= 12:
         return inspect_riff(source)
@@ -47,6 +58,19 @@ def _inspect(source: Source) -> Header:
         return inspect_au(source)
     if head[:4] == b"OggS":
         return inspect_ogg(source)
+    return None
+
+
+def _shifted(header: Header, offset: int, size: int) -> Header:
+    """The header of a container that begins at `offset` of a file of `size` bytes."""
+    parts = header.parts if header.parts is not None else ((0, size - offset),)
+    moved = tuple(part if isinstance(part, bytes) else (part[0] + offset, part[1] + offset) for part in parts)
+    return replace(header, parts=None if header.codec is not None else moved)
+
+
+def _others(source: Source) -> Header:
+    """The header of FLAC and MPEG streams, behind tags or not, and of all that is rarer."""
+    head = source.head
     start = after_tags(source, 0)
     if source.read(start, 4) == b"fLaC":
         return inspect_flac(source, start)

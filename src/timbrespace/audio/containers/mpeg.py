@@ -18,6 +18,9 @@ _KBITS = {
 _KBITS[2, 1] = _KBITS[2, 2]
 _SEARCHED = 1 << 18  # bytes in which the first frame is searched
 _REMAINS = 4096  # bytes at the end that are too few for a sound
+_LEAST = 0.2  # share of the bytes that must be in frames; fewer are accidental
+ID3 = b"ID3\x04\0\0\0\0\0\x0a" + bytes(10)
+"""An empty tag. In front of the frames it keeps libsndfile from looking first for a resource fork beside the file (`._x.mp3`)."""
 _CUT = Remark("cut", "the header has no length and the last frame is cut: the end may be missing")
 
 
@@ -67,6 +70,8 @@ def inspect_mpeg(source: Source, start: int = 0, stop: int | None = None) -> Hea
     """The header of an MPEG audio stream between `start` and `stop`, or None. Raises OSError."""
     stop = source.size if stop is None else stop
     tagged = after_tags(source, start)
+    if tagged >= stop:  # a tag with a wrong size
+        tagged = start
     at = _first_frame(source, tagged, min(stop, tagged + _SEARCHED))
     if at is None:
         return None
@@ -77,6 +82,8 @@ def inspect_mpeg(source: Source, start: int = 0, stop: int | None = None) -> Hea
     announced, tag = _announced(source, at, first) if first.size else (None, b"")
     begin = at + first.size if tag else at
     walk = _walk(source, begin, stop, first, free, limit=announced)
+    if at > tagged and sum(end - begun for begun, end in walk.ranges) < _LEAST * (stop - at):
+        return None
     if announced:
         if walk.skipped and walk.frames < announced:
             there = f"it has {walk.frames} of {announced} frames"
@@ -89,8 +96,11 @@ def inspect_mpeg(source: Source, start: int = 0, stop: int | None = None) -> Hea
             remarks = (Remark("extra", "more sound follows the announced length; it is not read"),)
         remarks += _remarks_on_rest(walk)
         if tag == b"VBRI":  # libsndfile does not know it and would estimate
-            return Header(name, remarks=remarks, parts=(_info_frame(source.read(at, 4), walk.frames), *walk.ranges))
-        return Header(name, remarks=remarks, parts=None if whole and start == 0 else ((at, begin), *walk.ranges))
+            return Header(name, remarks=remarks, parts=(ID3, _info_frame(source.read(at, 4), walk.frames), *walk.ranges))
+        if whole and start == 0:
+            begun = at if tagged == start else start
+            return Header(name, remarks=remarks, parts=None if tagged > start else (ID3, (begun, source.size)))
+        return Header(name, remarks=remarks, parts=(ID3, (at, begin), *walk.ranges))
     if not walk.frames:
         return Header(name, damage="truncated: there is no whole frame of sound in it")
     remarks = (_CUT if walk.cut else NO_LENGTH,)
@@ -99,9 +109,9 @@ def inspect_mpeg(source: Source, start: int = 0, stop: int | None = None) -> Hea
     if walk.second:
         remarks += (Remark("extra", "a second file is appended; both are read as one sound"),)
     remarks += _remarks_on_rest(walk)
-    parts: tuple[Part, ...] = tuple(walk.ranges)
+    parts: tuple[Part, ...] = (ID3, *walk.ranges)
     if first.layer == 1:
-        parts = (_info_frame(source.read(at, 4), walk.frames), *parts)
+        parts = (ID3, _info_frame(source.read(at, 4), walk.frames), *walk.ranges)
     return Header(name, frames=walk.frames * first.samples, remarks=remarks, parts=parts)
 
 

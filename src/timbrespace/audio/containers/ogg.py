@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, field
 
 from timbrespace.audio.containers.base import NO_LENGTH, Header, Part, Remark, Source
@@ -23,6 +24,7 @@ class _Stream:
     number: int = 0
     granule: int = 0
     missing: int = 0
+    damaged: int = 0
     ended: bool = False
 
 
@@ -57,8 +59,19 @@ def inspect_ogg(source: Source) -> Header:
         elif serial in streams:
             started = True
             _follow(streams[serial], source, head, (payload, payload + length))
+            streams[serial].damaged += _checksum(source.read(at, payload + length - at)) != int.from_bytes(head[22:26], "little")
         at = payload + length
     return _judge(streams, stop, cut=cut, chained=chained, rest=rest)
+
+
+_REVERSED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+
+
+def _checksum(page: bytes) -> int:
+    """The checksum of a page, in which its own four bytes count as zeros: that of zlib on bits in reverse order, begun with 0."""
+    data = (page[:22] + bytes(4) + page[26:]).translate(_REVERSED)
+    crc = zlib.crc32(data, 0xFFFFFFFF) ^ 0xFFFFFFFF
+    return int.from_bytes(crc.to_bytes(4, "little").translate(_REVERSED), "big")
 
 
 def _follow(stream: _Stream, source: Source, head: bytes, payload: tuple[int, int]) -> None:
@@ -85,6 +98,8 @@ def _judge(streams: dict[bytes, _Stream], stop: int, *, cut: bool, chained: bool
         return Header("OGG", damage="truncated: the last Ogg page is cut and the end of the stream is missing")
     if not stream.ended:
         return Header("OGG", damage="truncated: the end of the Ogg stream is missing")
+    if stream.damaged:  # the decoder would leave them out, or fill them with anything
+        return Header("OGG", damage=f"damaged: the checksum of {stream.damaged} of its Ogg pages is wrong")
     if stream.missing:
         return Header("OGG", damage=f"damaged: {stream.missing} Ogg pages are missing in its middle")
     remarks: tuple[Remark, ...] = ()

@@ -12,13 +12,18 @@ import numpy as np
 
 from timbrespace.contracts import AudioFileError
 
-_SLACK = 0.25  # s; announced lengths count the samples that a decoder skips at the start
+_SLACK = 0.1  # s; announced lengths count the samples that a decoder skips at the start
+_ESTIMATED = frozenset(
+    ("aac", "ac3", "eac3", "dts", "dtshd", "amr", "mp3", "truehd", "mlp", "loas")
+)  # raw streams: FFmpeg guesses their length
 _PADDING = 4096  # samples; what an encoder adds to fill its last packet
 _LOCAL = threading.local()
 
 
-def measure(path: Path) -> tuple[int, int, int, str]:
-    """Sample rate in Hz, channels, samples per channel and codec of a file, which is decoded because lengths in headers are estimates.
+def measure(path: Path) -> tuple[int, int, int, str, bool]:
+    """Sample rate in Hz, channels, samples per channel, codec, and whether the length is in the header.
+
+    The file is decoded, because lengths in headers may be inexact.
 
     Raises AudioFileError if it cannot be decoded, is damaged or truncated, or contains no sound; ImportError without PyAV.
     """
@@ -32,15 +37,14 @@ def measure(path: Path) -> tuple[int, int, int, str]:
         raise AudioFileError(
             f"{path}: truncated: the header says {announced:.2f} s, the file has {present:.2f} s; get a complete copy of it"
         )
-    return reader.rate, reader.channels, frames, reader.codec
+    return reader.rate, reader.channels, frames, reader.codec, announced is not None
 
 
 class AvReader:
     """Reads a sound file with PyAV from start to end; `read` and `seek` are as in soundfile."""
 
     def __init__(self, path: Path) -> None:
-        import av
-
+        av = _pyav()
         av.logging.set_level(av.logging.PANIC)
         self.path = path
         self.version = _version(path)
@@ -57,7 +61,9 @@ class AvReader:
             self.codec = str(stream.codec_context.name).upper()
             self.announced_seconds = float(stream.duration * stream.time_base) if stream.duration and stream.time_base else None
             if self.announced_seconds is None and container.duration and "matroska" in container.format.name:
-                self.announced_seconds = container.duration / 1_000_000  # of raw streams it is an estimate
+                self.announced_seconds = container.duration / 1_000_000
+            if container.format.name in _ESTIMATED:
+                self.announced_seconds = None
             self.announced_frames = int(stream.duration or 0) if stream.time_base == Fraction(1, self.rate or 1) else 0
             self._blocks = self._decode(container, stream)
         except (av.FFmpegError, ValueError, LookupError) as error:
@@ -83,8 +89,9 @@ class AvReader:
             for frame in container.decode(stream):
                 if frame.sample_rate != self.rate or len(frame.layout.channels) != self.channels:
                     raise AudioFileError(f"{self.path}: changes its sample rate or channels within the file; convert it to WAV or FLAC")
+                block = _floats(frame, self.channels)
                 started = True
-                yield _floats(frame, self.channels)
+                yield block
         except (FFmpegError, ValueError) as error:
             if not started:
                 raise AudioFileError(f"{self.path}: FFmpeg cannot decode it ({_reason(error)}); convert it to WAV or FLAC") from None
@@ -115,6 +122,15 @@ class AvReader:
             missing -= len(piece)
         self.position += frames - missing
         return np.concatenate(pieces) if pieces else np.zeros((0, self.channels), np.float32)
+
+
+def _pyav() -> Any:
+    """The package PyAV. Raises ImportError if it is missing, or another package has its name."""
+    import av
+
+    if not hasattr(av, "open") or not hasattr(av, "logging"):
+        raise ImportError("the package `av` is not PyAV")
+    return av
 
 
 def _floats(frame: Any, channels: int) -> np.ndarray:

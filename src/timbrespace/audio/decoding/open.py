@@ -12,13 +12,16 @@ from typing import Protocol
 import numpy as np
 import soundfile
 
-from timbrespace.audio.containers.base import Header, Part, Remark
+from timbrespace.audio.containers.base import NO_LENGTH, Header, Part, Remark
 from timbrespace.audio.containers.file_view import FileView
 from timbrespace.audio.decoding.speakers import Speakers, speakers_of, usual_speakers
 from timbrespace.contracts import AudioFileError
 
 CONVERT = "convert it to WAV or FLAC"
 INSTALL = f"install PyAV, which reads it (pip install 'timbrespace[decoders]'), or {CONVERT}"
+MAYBE = f"{CONVERT}, or install PyAV, which may read it (pip install 'timbrespace[decoders]')"
+_UNSURE = tuple("codec|-bit|DWVW|PureVoice|RealAudio|OptimFROG|Theora|CELT|Dirac|AAC in WAV|Vorbis in WAV|Opus in WAV".split("|"))
+"""Words in names of codecs that FFmpeg does not read in every case."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +84,12 @@ def _described_by_av(path: Path, header: Header) -> AudioInfo:
     from timbrespace.audio.decoding.ffmpeg import measure
 
     try:
-        rate, channels, frames, codec = measure(path)
+        rate, channels, frames, codec, has_length = measure(path)
     except ImportError:
-        raise AudioFileError(f"{path}: {header.codec} needs another decoder; {INSTALL}") from None
-    return AudioInfo(rate, channels, frames, header.format, codec, header.remarks, decoder="PyAV", speakers=usual_speakers(channels))
+        advice = header.advice or (MAYBE if any(word in (header.codec or "") for word in _UNSURE) else INSTALL)
+        raise AudioFileError(f"{path}: {header.codec} needs another decoder; {advice}") from None
+    remarks = header.remarks if has_length or NO_LENGTH in header.remarks else (NO_LENGTH, *header.remarks)
+    return AudioInfo(rate, channels, frames, header.format, codec, remarks, decoder="PyAV", speakers=usual_speakers(channels))
 
 
 @contextmanager
