@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,8 +21,8 @@ from timbrespace.contracts import AudioFileError
 CONVERT = "convert it to WAV or FLAC"
 INSTALL = f"install PyAV, which reads it (pip install 'timbrespace[decoders]'), or {CONVERT}"
 MAYBE = f"{CONVERT}, or install PyAV, which may read it (pip install 'timbrespace[decoders]')"
-_UNSURE = tuple("codec|-bit|DWVW|PureVoice|RealAudio|OptimFROG|Theora|CELT|Dirac|AAC in WAV|Vorbis in WAV|Opus in WAV".split("|"))
-"""Words in names of codecs that FFmpeg does not read in every case."""
+# Names of codecs that FFmpeg does not read in every case.
+_UNSURE = re.compile("codec|-bit|DWVW|PureVoice|RealAudio|OptimFROG|Theora|CELT|Dirac|AAC in WAV|Vorbis in WAV|Opus in WAV")
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def _described_by_av(path: Path, header: Header) -> AudioInfo:
     try:
         rate, channels, frames, codec, has_length = measure(path)
     except ImportError:
-        advice = header.advice or (MAYBE if any(word in (header.codec or "") for word in _UNSURE) else INSTALL)
+        advice = header.advice or (MAYBE if _UNSURE.search(header.codec or "") else INSTALL)
         raise AudioFileError(f"{path}: {header.codec} needs another decoder; {advice}") from None
     remarks = header.remarks if has_length or NO_LENGTH in header.remarks else (NO_LENGTH, *header.remarks)
     return AudioInfo(rate, channels, frames, header.format, codec, remarks, decoder="PyAV", speakers=usual_speakers(channels))
