@@ -15,7 +15,7 @@ from timbrespace.evaluation.distribution import nearest
 from timbrespace.evaluation.reconstruction import reconstruction_table
 from timbrespace.evaluation.rows import linear_path, reconstructions, silence, true_features
 from timbrespace.synthesis.instrument import Instrument
-from timbrespace.synthesis.novelty import NO_UNIT, count_different, repeats_of
+from timbrespace.synthesis.novelty import NO_UNIT, clip_embeddings, count_different, repeats_of
 
 _SOUNDS = 32  # that the card measures; benchmarks measure all
 _SPLITS_IN_ORDER = ("test", "validation", "train")
@@ -108,10 +108,7 @@ def _count_different(instrument: Instrument, corpus: Corpus) -> int:
     clips = instrument.contents.clips
     held_out = corpus.indices("validation") + corpus.indices("test")
     parts = [] if clips is None else [clips.embeddings]
-    for start in range(0, len(held_out), _SOUNDS):
-        audio = [corpus.audio(i)[:, : instrument.contents.samples] for i in held_out[start : start + _SOUNDS]]
-        parts.append(_rounded_embedding(audio, corpus))
-    return count_different(torch.cat(parts))
+    return count_different(torch.cat([*parts, clip_embeddings(corpus, held_out, samples=instrument.contents.samples)]))
 
 
 def _rounded_embedding(audio: list[Tensor], corpus: Corpus) -> Tensor:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from timbrespace.contracts import ConfigError
+from timbrespace.model.parts.streamed_pca import principal_components
 from timbrespace.noise import Noise
 
 _CLIPS_A_COMPONENT = 6  # least mean number of clips of a component
@@ -17,6 +18,8 @@ _MOST_COMPONENTS = 96
 _HALF_SHRUNK = 32.0  # clips of a component whose covariance is shrunk half-way to the pooled one
 _NEAR_SPREAD = 0.2  # least spread of a coordinate that `near` names: a known condition still has neighbours
 _MOST_AXES = 256  # longer latents (a plain autoencoder's code has thousands of numbers) are described along their principal axes
+_MOST_EXACT = 2_048  # such latents; of more of them the axes are computed in batches, without their matrix in double precision
+_BATCH = 512  # latents in double precision at a time, of these
 
 
 @dataclass(frozen=True)
@@ -51,10 +54,8 @@ class LatentSpace:
         latents: `(clips, dims)`, one clip or more. categories: one a clip. A component of n clips keeps the share n / (n + 32) of
         its own covariance.
         """
-        points = latents.double().numpy()
-        axes, centre = _principal_axes(points) if points.shape[1] > _MOST_AXES else (None, None)
-        if axes is not None:
-            points = (points - centre) @ axes.T
+        axes, centre = _principal_axes(latents) if latents.shape[1] > _MOST_AXES else (None, None)
+        points = latents.double().numpy() if axes is None or centre is None else _along(latents, axes, centre)
         groups = [
             (label, points[[c == label for c in categories]]) for label in sorted(set(categories), key=lambda c: (c is None, c or ""))
         ]
@@ -156,17 +157,37 @@ class LatentSpace:
         offset = torch.from_numpy(noise.normal(len(self.shared)).astype(np.float32))
         return point + amount * self._to_latent(self.shared @ offset)
 
+    def coordinates(self, latents: Tensor) -> Tensor:
+        """Returns latents `(n, dims)` as the space describes them, `(n, axes)` along its principal axes; the same without axes."""
+        if self.axes is None or self.centre is None:
+            return latents
+        return torch.from_numpy(_along(latents, self.axes.double().numpy(), self.centre.double().numpy())).float()
+
     def _to_latent(self, direction: Tensor) -> Tensor:
         """A direction `(axes,)` along the principal axes as `(dims,)`; unchanged where there are no axes."""
         return direction if self.axes is None else direction @ self.axes
 
 
-def _principal_axes(points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Principal axes `(axes, dims)` of points `(n, dims)`, at most n or 256, and their mean `(dims,)`."""
+def _principal_axes(latents: Tensor) -> tuple[np.ndarray, np.ndarray]:
+    """Principal axes `(axes, dims)` of latents `(n, dims)`, at most n or 256, and their mean `(dims,)`.
+
+    Of more than 2,048 latents by subspace iteration over batches of all of them (`principal_components`), without a decomposition of
+    the whole matrix.
+    """
+    if len(latents) > _MOST_EXACT:
+        mean, basis, deviations = principal_components(lambda: iter(latents.split(_BATCH)), rows=len(latents), count=_MOST_AXES)
+        return basis[: max(1, int((deviations > 0).sum()))].double().numpy(), mean.double().numpy()
+    points = latents.double().numpy()
     centre = points.mean(0)
     _, spread, axes = np.linalg.svd(points - centre, full_matrices=False)
     rank = max(1, int((spread > 1e-6 * spread[0]).sum())) if spread[0] > 0 else 1
     return axes[: min(rank, _MOST_AXES)], centre
+
+
+def _along(latents: Tensor, axes: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """Latents `(n, dims)` along axes `(axes, dims)` from `centre (dims,)`: `(n, axes)` in double precision."""
+    size = _BATCH if len(latents) > _MOST_EXACT else _MOST_EXACT
+    return np.concatenate([(some.double().numpy() - centre) @ axes.T for some in latents.split(size)])
 
 
 def _clusters(points: np.ndarray, *, total: int, seed: int) -> list[np.ndarray]:

@@ -52,9 +52,11 @@ class Trajectories:
 
         paths: latents `(dims, steps)`, one a clip; lengths: in samples; categories: one a clip.
         """
-        points = torch.stack([resample_path(path.double()) for path in paths])
+        points = torch.zeros(len(paths), len(paths[0]), POINTS, dtype=torch.float64)
+        for row, path in enumerate(paths):
+            points[row] = resample_path(path.double())
         mean = points.mean(0)
-        centred = (points - mean).flatten(1)
+        centred = points.sub_(mean).flatten(1)
         fitted = centred[torch.linspace(0, len(centred) - 1, min(len(centred), _MOST_FITTED)).long()]
         _, singular, rows = torch.linalg.svd(fitted, full_matrices=False)
         explained = singular.square().cumsum(0) / singular.square().sum().clamp_min(1e-20)

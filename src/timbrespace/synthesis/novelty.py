@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from timbrespace.audio.embedding import embedding
+from timbrespace.audio.embedding import EMBEDDING_DIMS, embedding
+from timbrespace.corpus.corpus import Corpus
+from timbrespace.parallel import Pool
 
 COPY = 0.25  # a sound of less novelty is a copy: four times nearer to a training sound than held-out sounds are
 COPY_DB = 1.0  # a sound nearer than this to a training sound is a copy where novelty has no unit
@@ -15,7 +18,9 @@ REPEAT_DB = 0.1  # nearer embeddings are of the same sound: more than rounding t
 # A given sound above it is of a kind never learned: held-out synthetic drums reach 2.35, kicks for an instrument of snares have 3.3 to 5.3.
 UNLIKE = 2.5
 NO_UNIT = "too few different sounds: none is held out that the training sounds do not repeat"
-_BLOCK = 512  # points compared with all earlier ones at a time
+_BATCH = 4  # clips that a thread embeds at a time: each takes some 6 MB
+_DISTANCES = 2**22  # held at a time, so that memory does not grow with the square of the number of sounds
+_FEWEST_ROWS = 32  # of a block: with fewer, `torch.cdist` computes in another way
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,24 @@ class Nearest:
         return self.novelty is not None and self.novelty > UNLIKE and self.distance > UNLIKE
 
 
+def clip_embeddings(corpus: Corpus, clips: list[int], *, samples: int) -> Tensor:
+    """Returns embeddings `(clips, features)` of clips of a corpus, rounded to half precision like those in an instrument file.
+
+    samples: longer clips are cut to it. Memory does not grow with the number of clips, apart from the result.
+    """
+    points = torch.zeros(len(clips), EMBEDDING_DIMS)
+
+    def embed(start: int) -> None:
+        audio = [corpus.audio(i)[:, :samples] for i in clips[start : start + _BATCH]]
+        # Into place: small results kept by threads pin the large blocks that are freed around them (4 GB for 10,000 clips).
+        points[start : start + _BATCH] = embedding(audio, sample_rate=corpus.sample_rate).half().float()
+
+    with Pool() as pool:
+        for _ in pool.map(embed, range(0, len(clips), _BATCH)):
+            pass
+    return points
+
+
 def nearest_sounds(audio: list[Tensor], sample_rate: int, *, embeddings: Tensor, unit: float | None) -> list[Nearest]:
     """Returns the nearest training sound of each sound.
 
@@ -47,8 +70,7 @@ def nearest_sounds(audio: list[Tensor], sample_rate: int, *, embeddings: Tensor,
     """
     if not audio:
         return []
-    distances = torch.cdist(embedding(audio, sample_rate=sample_rate).float(), embeddings)
-    values, indices = distances.min(1)
+    values, indices = _nearest(embedding(audio, sample_rate=sample_rate), embeddings)
     return [Nearest(int(i), float(v), None if unit is None else round(float(v) / unit, 3)) for v, i in zip(values, indices, strict=True)]
 
 
@@ -67,8 +89,8 @@ def novelty_unit(held_out: Tensor, training: Tensor) -> float | None:
     held_out = held_out[_first_of_each(held_out, REPEAT_DB)]
     if not len(held_out):
         return None
-    distances = torch.cdist(held_out, training).min(1).values
-    distances = distances[_exact_distances(held_out, training).min(1).values >= REPEAT_DB]
+    distances = _nearest(held_out, training)[0]
+    distances = distances[_nearest(held_out, training, exact=True)[0] >= REPEAT_DB]
     if not len(distances):
         return None
     unit = float(distances.median())
@@ -81,7 +103,7 @@ def novelty_unit(held_out: Tensor, training: Tensor) -> float | None:
 
 def repeats_of(points: Tensor, training: Tensor) -> int:
     """Returns how many embeddings `(m, features)` are within 0.1 dB of a training embedding `(n, features)`."""
-    return int((_exact_distances(points, training).min(1).values < REPEAT_DB).sum()) if len(points) and len(training) else 0
+    return int((_nearest(points, training, exact=True)[0] < REPEAT_DB).sum()) if len(points) and len(training) else 0
 
 
 def count_different(points: Tensor) -> int:
@@ -94,16 +116,39 @@ def _exact_distances(a: Tensor, b: Tensor) -> Tensor:
     return torch.cdist(a, b, compute_mode="donot_use_mm_for_euclid_dist")
 
 
+def _nearest(points: Tensor, others: Tensor, *, exact: bool = False) -> tuple[Tensor, Tensor]:
+    """Distance to the nearest of `others (n, features)` and its index, `(m,)` each, of points `(m, features)`, m and n ≥ 1.
+
+    exact: see `_exact_distances`.
+    """
+    values, indices = torch.empty(len(points)), torch.empty(len(points), dtype=torch.int64)
+    for rows in _blocks(len(points), len(others)):
+        distances = _exact_distances(points[rows], others) if exact else torch.cdist(points[rows], others)
+        values[rows], indices[rows] = distances.min(1)
+    return values, indices
+
+
+def _blocks(rows: int, columns: int) -> Iterator[slice]:
+    """Slices of `rows` whose distances to `columns` points are few enough to be held."""
+    size = max(_FEWEST_ROWS, _DISTANCES // max(1, columns))
+    for start in range(0, rows, size):
+        yield slice(start, min(start + size, rows))
+
+
 def _to_neighbours(points: Tensor) -> Tensor:
     """Distance of every point to its nearest other point: `(n, features) -> (n,)`, n ≥ 2."""
-    return torch.cdist(points, points).fill_diagonal_(float("inf")).min(1).values
+    nearest = torch.empty(len(points))
+    for rows in _blocks(len(points), len(points)):
+        distances = torch.cdist(points[rows], points)
+        distances[torch.arange(len(distances)), torch.arange(rows.start, rows.start + len(distances))] = float("inf")
+        nearest[rows] = distances.min(1).values
+    return nearest
 
 
 def _first_of_each(points: Tensor, threshold: float) -> Tensor:
     """Indices of the points `(n, features)` that are not nearer than `threshold` to an earlier one."""
     kept = torch.ones(len(points), dtype=torch.bool)
-    for start in range(0, len(points), _BLOCK):  # bounded memory for large corpora
-        rows = points[start : start + _BLOCK]
-        near = _exact_distances(rows, points[: start + len(rows)]) < threshold
-        kept[start : start + len(rows)] = ~near.tril(start - 1).any(1)
+    for rows in _blocks(len(points), len(points)):
+        near = _exact_distances(points[rows], points[: rows.stop]) < threshold
+        kept[rows] = ~near.tril(rows.start - 1).any(1)
     return kept.nonzero()[:, 0]

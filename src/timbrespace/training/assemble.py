@@ -7,24 +7,23 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from timbrespace.audio.embedding import embedding
 from timbrespace.config.schema import Config
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.latent.space import LatentSpace
 from timbrespace.latent.trajectories import Trajectories
 from timbrespace.model.base import Model
-from timbrespace.parallel import Pool
 from timbrespace.representation.base import Representation
 from timbrespace.synthesis.file.contents import InstrumentContents, TrainingClips
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.synthesis.map_layout import fit_positions
-from timbrespace.synthesis.novelty import novelty_unit
+from timbrespace.synthesis.novelty import clip_embeddings, novelty_unit
 from timbrespace.training.data.sounds import Sounds, batches_of
 from timbrespace.training.history import History, best_check, overfit_ratio
 from timbrespace.training.losses import settled_step
 from timbrespace.training.workspace import Plan
 
-_BATCH = 16  # clips embedded, or encoded as trajectories, at a time
+_BATCH = 16  # clips encoded as trajectories at a time
+_MOST_IN_FULL = 2_048  # latents mapped by all of their numbers
 
 
 def make_instrument(
@@ -38,13 +37,14 @@ def make_instrument(
         latent_paths, lengths = _latent_paths(model, sounds, representation, clips=len(clips))
         latents = torch.stack([path.mean(1) for path in latent_paths])
         trajectories, space = Trajectories.fit(latent_paths, lengths, categories, seed=seed)
+        mapped = latents
     else:
-        with torch.no_grad():
-            latents = torch.cat([model.posterior(batch).mean for batch in batches_of(sounds, len(clips))])
+        latents = _latents(model, sounds, clips=len(clips))
         space = LatentSpace.fit(latents, categories, seed=seed)
-    held_out = corpus.indices("validation") + corpus.indices("test")
-    embeddings = _embeddings(corpus, clips, samples=samples)
-    held_out_embeddings = _embeddings(corpus, held_out, samples=samples) if held_out else embeddings[:0]
+        # Many long latents are mapped by their principal axes: a decomposition of the whole matrix would take too much memory.
+        mapped = latents if len(clips) <= _MOST_IN_FULL else space.coordinates(latents)
+    embeddings = clip_embeddings(corpus, clips, samples=samples)
+    held_out_embeddings = clip_embeddings(corpus, corpus.indices("validation") + corpus.indices("test"), samples=samples)
     contents = InstrumentContents(
         representation=representation,
         model=model.requires_grad_(False),
@@ -54,12 +54,26 @@ def make_instrument(
         channels=corpus.channels,
         samples=samples,
         clips=TrainingClips(
-            tuple(corpus.clips[i].name for i in clips), tuple(categories), latents, embeddings, fit_positions(latents, seed=seed)
+            tuple(corpus.clips[i].name for i in clips),
+            tuple(categories),
+            latents,
+            embeddings,
+            fit_positions(mapped, seed=seed),
         ),
         novelty_unit=novelty_unit(held_out_embeddings, embeddings),
         trajectories=trajectories,
     )
     return Instrument(contents)
+
+
+@torch.no_grad()
+def _latents(model: Model, sounds: Sounds, *, clips: int) -> Tensor:
+    """Latents `(clips, dims)` of the first `clips` sounds."""
+    latents, done = torch.zeros(clips, model.dims), 0
+    for batch in batches_of(sounds, clips):
+        latents[done : done + len(batch.lengths)] = model.posterior(batch).mean
+        done += len(batch.lengths)
+    return latents
 
 
 @torch.no_grad()
@@ -72,17 +86,6 @@ def _latent_paths(model: Model, sounds: Sounds, representation: Representation, 
             paths.append(path[:, : -(-representation.frames(length) // model.stride)].clone())
             lengths.append(length)
     return paths, lengths
-
-
-def _embeddings(corpus: Corpus, clips: list[int], *, samples: int) -> Tensor:
-    """Embeddings `(clips, features)` of clips, rounded to half precision like in the instrument file; few clips are in memory at a time."""
-
-    def embedded(start: int) -> Tensor:
-        audio = [corpus.audio(i)[:, :samples] for i in clips[start : start + _BATCH]]
-        return embedding(audio, sample_rate=corpus.sample_rate).float()
-
-    with Pool() as pool:
-        return torch.cat(list(pool.map(embedded, range(0, len(clips), _BATCH)))).half().float()
 
 
 def training_card(

@@ -174,7 +174,7 @@ class TrainingRun:
         sounds = rank_zero_first(self.fabric, lambda: learned_sounds(model, store, self.workspace, conditions=conditions, seed=seed))
         validation_clips = corpus.indices("validation") or prepared.clips
         samples = encoded.plan.samples
-        validation = encode_clips(model, corpus, validation_clips, prepared.representation, samples=samples)
+        validation = encode_clips(model, corpus, validation_clips, prepared.representation, samples=samples, folder=self.workspace.path)
         if prepared.config.training.initialisation == "pca":
             model.initialise(initial_batch(sounds))
         return Sets(sounds, validation, validation_clips)

@@ -17,7 +17,7 @@ from timbrespace.model.base import Batch, Model
 from timbrespace.model.stage import CodeSource, Stage
 from timbrespace.training.calibration import Cost, StepBudget
 from timbrespace.training.data.image_store import ImageStore
-from timbrespace.training.data.sounds import InMemory, OnDisk, Sounds, batches_of, initial_batch
+from timbrespace.training.data.sounds import InMemory, OnDisk, Sounds, batches_of, initial_batch, table
 from timbrespace.training.distributed import rank_zero_first
 from timbrespace.training.history import History, best_check, concatenated, learned_errors, overfit_ratio
 from timbrespace.training.loop import CHECKED_CLIPS, CHECKPOINT, Checkpoints, evaluate, fit_model
@@ -220,8 +220,12 @@ class _Codes:
 
     def in_memory(self, sounds: Sounds) -> InMemory:
         """The codes of other sounds."""
-        batches = [self._encode_batch(batch) for batch in batches_of(sounds, len(sounds))]
-        return InMemory(torch.cat([batch.values for batch in batches]), torch.cat([batch.lengths for batch in batches]))
+        values, lengths, done = torch.zeros(0), torch.zeros(len(sounds), dtype=torch.int64), 0
+        for batch in map(self._encode_batch, batches_of(sounds, len(sounds))):
+            rows = slice(done, done + len(batch.lengths))
+            values = values if done else table((len(sounds), *batch.values.shape[1:]), self.workspace.path)
+            values[rows], lengths[rows], done = batch.values, batch.lengths, rows.stop
+        return InMemory(values, lengths)
 
     @torch.no_grad()
     def _encode_batch(self, batch: Batch) -> Batch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -14,10 +15,10 @@ from timbrespace.parallel import Pool
 from timbrespace.representation.base import Representation
 from timbrespace.training.data.clip_dataset import ClipDataset, encode_rows
 from timbrespace.training.data.image_store import ImageStore
-from timbrespace.training.data.sounds import InMemory, OnDisk, Sounds
+from timbrespace.training.data.sounds import InMemory, OnDisk, Sounds, table
 from timbrespace.training.workspace import Workspace
 
-_AT_ONCE = 256  # clips encoded together
+_AT_ONCE, _AT_ONCE_VALUES = 256, 2**23  # clips, and values in all, encoded together
 
 
 def learned_sounds(model: Model, store: ImageStore, workspace: Workspace, *, conditions: Tensor | None, seed: int) -> Sounds:
@@ -34,20 +35,29 @@ def learned_sounds(model: Model, store: ImageStore, workspace: Workspace, *, con
             return OnDisk(store, unchanged.compress, conditions)
         workspace.save("codec.pt", state)
     model.load_codec(state)
-    return InMemory(torch.cat([model.compress(batch) for batch in store.batches()]), store.lengths, conditions)
+    values, done = torch.zeros(0), 0
+    for batch in map(model.compress, store.batches()):
+        values = values if done else table((store.rows, *batch.shape[1:]), workspace.path)
+        values[done : done + len(batch)] = batch
+        done += len(batch)
+    return InMemory(values, store.lengths, conditions)
 
 
-def encode_clips(model: Model, corpus: Corpus, clips: list[int], representation: Representation, *, samples: int) -> InMemory:
-    """Returns clips without variations, in the form that the model learns from."""
+def encode_clips(
+    model: Model, corpus: Corpus, clips: list[int], representation: Representation, *, samples: int, folder: Path | None = None
+) -> InMemory:  # fmt: skip
+    """Returns clips without variations, in the form that the model learns from. folder: for large ones, see `table`."""
     conditions = model.conditioning.of_clips(corpus, clips)
     dataset = ClipDataset(corpus, clips, representation, model, samples=samples, seed=0, conditions=conditions)
-    values, lengths = [], []
+    values, lengths = torch.zeros(0), torch.zeros(len(clips), dtype=torch.int64)
+    size = max(1, min(_AT_ONCE, _AT_ONCE_VALUES // math.prod(image_shape(model, representation, samples))))
     with Pool(torch.get_num_threads()) as pool:
-        for start in range(0, len(clips), _AT_ONCE):
-            features, some = encode_rows(dataset, list(range(start, min(start + _AT_ONCE, len(clips)))), pool)
-            values.append(model.compress(features))
-            lengths.append(some)
-    return InMemory(torch.cat(values), torch.cat(lengths), dataset.row_conditions(len(clips)))
+        for start in range(0, len(clips), size):
+            features, some = encode_rows(dataset, list(range(start, min(start + size, len(clips)))), pool)
+            batch = model.compress(features)
+            values = values if start else table((len(clips), *batch.shape[1:]), folder)
+            values[start : start + len(batch)], lengths[start : start + len(batch)] = batch, some
+    return InMemory(values, lengths, dataset.row_conditions(len(clips)))
 
 
 def row_conditions(dataset: ClipDataset, clip_rows: int, rows: int) -> Tensor | None:
