@@ -6,7 +6,7 @@ import io
 import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,44 +39,42 @@ __all__ = [
     "write",
 ]
 
-_READ = (
-    *(".wav", ".wave", ".bwf", ".bw64", ".rf64", ".w64", ".aif", ".aiff", ".aifc", ".caf", ".au", ".snd", ".voc", ".8svx", ".svx"),
-    *(".sph", ".nist", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".mpga"),
+
+def _listed(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_READ = _listed(
+    """.wav .wave .bwf .bw64 .rf64 .w64 .aif .aiff .aifc .caf .au .snd .voc .8svx .svx .iff .amb .sph .nist .flac .ogg .oga .opus
+    .mp3 .mp2 .mpga"""
 )
-_NAMED = (  # need PyAV, or are refused with what they are and what to do
-    *(
-        ".m4a",
-        ".m4b",
-        ".m4p",
-        ".m4r",
-        ".3ga",
-        ".aac",
-        ".adts",
-        ".wma",
-        ".asf",
-        ".ape",
-        ".wv",
-        ".tta",
-        ".tak",
-        ".ofr",
-        ".mpc",
-        ".spx",
-        ".ac3",
+_NAMED = _listed(  # need PyAV, or are refused with what they are and what to do
+    """.m4a .m4b .m4p .m4r .3ga .aac .adts .wma .asf .ape .wv .tta .tak .ofr .mpc .spx .ac3 .eac3 .dts .amr .mka .weba .dsf .dff .ra
+    .shn .rex .rx2 .rcy"""
+)
+AUDIO_SUFFIXES = _READ | _NAMED
+# Files that may hold sounds but are not opened, by their suffix, and what to do about them.
+UNOPENED: dict[str, str] = {
+    **dict.fromkeys(_listed(".zip .rar .7z .tar .tgz .gz .bz2 .xz"), "is an archive; unpack it to use the sounds in it"),
+    **dict.fromkeys(
+        _listed(".mp4 .m4v .mov .mkv .webm .avi .3gp .3g2 .mpg .mpeg .flv .wmv"),
+        "is a video file; convert its sound to WAV or FLAC to use it",
     ),
-    *(".eac3", ".dts", ".amr", ".mka", ".weba", ".dsf", ".dff", ".ra", ".shn", ".rex", ".rx2", ".rcy"),
-)
-AUDIO_SUFFIXES: frozenset[str] = frozenset(_READ + _NAMED)
+    **dict.fromkeys(
+        _listed(".sf2 .sf3 .gig .dls .nkx .ncw .ens .sxt"), "is an instrument of a sampler; export its sounds as WAV to use them"
+    ),
+    **dict.fromkeys(
+        _listed(".sd2 .ircam .sf .paf .xi .sds .avr .pvf .gsm .vox .mmf .wve .oma .aa .aax"),
+        "is in a format that is not read; convert it to WAV or FLAC",
+    ),
+    **dict.fromkeys(_listed(".part .crdownload .download"), "is an incomplete download; download it again"),
+}
 SUBTYPES = ("PCM_16", "PCM_24", "FLOAT")
-_MPEG_PREROLL = (
-    32 * 1152
-)  # samples; frames of MP3 need bits of those before them, which are missing after a seek (soundfile seeks after a read)
+_MPEG_PREROLL = 32 * 1152  # samples; frames of MP3 need bits of those before them, which a seek leaves out (soundfile seeks after a read)
 _LOG = logging.getLogger(__name__)
-_SYSTEM_FOLDERS = frozenset(
-    (
-        *("#recycle", "#snapshot", "$recycle.bin", "recycler", "recycled", "system volume information", "lost+found", "__macosx"),
-        *("@eadir", "@recycle", "@tmp", "@recently-snapshot", "found.000"),
-    )
-)
+_SYSTEM_FOLDERS = _listed(
+    "#recycle #snapshot $recycle.bin recycler recycled lost+found __macosx @eadir @recycle @tmp @recently-snapshot found.000"
+) | {"system volume information"}
 INVERTED = "one channel is nearly the inverse of the other and they would cancel in mono; one is inverted for the mix"
 CANCELLING = "the channels cancel in mono; only the loudest one is used"
 _BLOCK = 1 << 22  # frames read at once: long files with many channels are mixed block by block
@@ -85,9 +83,9 @@ _BLOCK = 1 << 22  # frames read at once: long files with many channels are mixed
 def find_audio(folder: Path | str, *, problems: list[tuple[Path, str]] | None = None) -> list[Path]:
     """All sound files below `folder`, sorted by relative path, without hidden files and folders.
 
-    Files are found by suffix. Links to folders are followed, and each real folder is visited once, so that loops end. What is passed
-    over is appended to `problems` as (path, reason): folders that cannot be opened, links that lead to a folder that was visited
-    already or nowhere, and folders of the system such as `#recycle`.
+    Files are found by suffix. Links to folders are followed after all other folders, and each real folder is visited once, so that
+    loops end. What is passed over is appended to `problems` as (path, reason): folders that cannot be opened, links that lead to a
+    folder that was visited already or nowhere, folders of the system such as `#recycle`, and files of UNOPENED.
     Raises AudioFileError if `folder` is missing, not a folder, or cannot be opened.
     """
     folder = Path(folder)
@@ -105,12 +103,17 @@ def is_system_folder(name: str) -> bool:
     return name.casefold() in _SYSTEM_FOLDERS or name.startswith(".Trash")
 
 
+def suffix_of(path: Path) -> str:
+    """The suffix of a file in lower case; dots and spaces behind it do not count."""
+    return PurePath(path.name.rstrip(" .")).suffix.lower()
+
+
 def _walk(top: Path, files: list[Path], problems: list[tuple[Path, str]]) -> None:
     """Appends the sound files below `top` to `files`, and what is passed over to `problems`. Not recursive: folders may be deep."""
     visited: dict[str, Path] = {}  # real path -> the path by which it was visited
-    waiting = [top]
-    while waiting:
-        folder = waiting.pop()
+    waiting, links = [top], list[Path]()
+    while waiting or links:
+        folder = waiting.pop() if waiting else links.pop(0)
         try:
             real = os.path.realpath(folder)
             if real in visited:
@@ -136,10 +139,16 @@ def _walk(top: Path, files: list[Path], problems: list[tuple[Path, str]]) -> Non
                 if entry.is_dir():
                     if is_system_folder(entry.name):
                         problems.append((path, "a folder of the system (trash, thumbnails, indexes); move sounds out of it to use them"))
+                    elif entry.is_symlink():
+                        links.append(path)
                     else:
                         inner.append(path)
-                elif path.suffix.lower() in AUDIO_SUFFIXES:
-                    files.append(path)  # also a broken link: it is reported when it is opened
+                else:
+                    suffix = suffix_of(path)
+                    if suffix in AUDIO_SUFFIXES:
+                        files.append(path)  # also a broken link: it is reported when it is opened
+                    elif suffix in UNOPENED:
+                        problems.append((path, UNOPENED[suffix]))
             except OSError as error:
                 problems.append((path, f"cannot be examined: {error.strerror or error}"))
         waiting += reversed(inner)

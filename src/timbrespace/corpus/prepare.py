@@ -22,7 +22,7 @@ from timbrespace.corpus.labels.readers.labels import CorpusLabels, FileLabels
 from timbrespace.corpus.labels.readers.registry import read_labels
 from timbrespace.corpus.manifest import Draft, DraftClip, build_manifest
 from timbrespace.corpus.selection import LabelFilter, check_format, check_selection, keep_most_diverse
-from timbrespace.corpus.sources import ClipFormat, PreparedClip, UnitResult, folder_units, prepare_unit, relative_name
+from timbrespace.corpus.sources import ClipFormat, PreparedClip, UnitResult, folder_units, named_files, prepare_unit, relative_name
 from timbrespace.corpus.summary import write_summary
 from timbrespace.corpus.synthetic.registry import SYNTHETIC_PREFIX, recipe_of
 from timbrespace.corpus.synthetic_source import synthetic_units
@@ -198,7 +198,7 @@ def _find_files(folder: Path, draft: Draft) -> list[tuple[Path, str]]:
         more = f" ({problems[0][0].name}: {problems[0][1]})" if problems else ""
         raise CorpusError(f"there are no sound files in {folder}{more}; give a folder with WAV, AIFF, FLAC, OGG or MP3 files")
     draft.skipped += [{"file": relative_name(path, folder), "reason": reason} for path, reason in problems]
-    return [(path, relative_name(path, folder)) for path in paths]
+    return named_files(paths, folder)
 
 
 def _write_clips(results: Iterable[UnitResult], folder: Path, job: _Job) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -92,6 +92,21 @@ def relative_name(path: Path, folder: Path) -> str:
     """The posix path of `path` relative to `folder`, as text; bytes that are not UTF-8 and other systems' path signs are replaced."""
     text = os.fsencode(path.relative_to(folder).as_posix()).decode("utf-8", "replace").replace("\\", "_")
     return text.replace(":", "_", 1) if text[1:3] == ":/" else text
+
+
+def named_files(paths: Iterable[Path], folder: Path) -> list[tuple[Path, str]]:
+    """(path, relative name) of files; where two names are equal as text, ' (2)' and so on is added to the stem of the later ones."""
+    out, taken = [], set[str]()
+    for path in paths:
+        name = file = relative_name(path, folder)
+        head, dot, suffix = name.rpartition(".")
+        count = 1
+        while file in taken:
+            count += 1
+            file = f"{head} ({count}){dot}{suffix}"
+        taken.add(file)
+        out.append((path, file))
+    return out
 
 
 def folder_units(

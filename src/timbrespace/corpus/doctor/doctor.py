@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from timbrespace.audio.files import AUDIO_SUFFIXES, find_audio
+from timbrespace.audio.files import AUDIO_SUFFIXES, UNOPENED, find_audio, suffix_of
 from timbrespace.contracts import CLIP_SECONDS, SAMPLE_RATE, CorpusError
 from timbrespace.corpus.corpus import is_corpus
 from timbrespace.corpus.doctor.file_report import FileReport, examine_file
@@ -24,8 +24,9 @@ from timbrespace.corpus.labels.collect import collect_labels
 from timbrespace.corpus.labels.pitch_names import check_mode, check_pitch_names
 from timbrespace.corpus.labels.readers.labels import FileLabels
 from timbrespace.corpus.labels.readers.registry import read_labels
-from timbrespace.corpus.sources import ClipFormat, SourceUnit, prepare_unit, relative_name
+from timbrespace.corpus.sources import ClipFormat, SourceUnit, named_files, prepare_unit, relative_name
 from timbrespace.parallel import ordered_map
+from timbrespace.paths import is_folder
 
 _TIMED_FILES = 12  # prepared to measure the speed
 
@@ -55,14 +56,15 @@ def doctor(
         if is_corpus(folder):
             raise CorpusError(f"{folder} is a prepared corpus, not a folder of sounds; give it to `timbrespace train` as it is")
         raise CorpusError(f"there are no sound files in {folder}; give a folder with WAV, AIFF, FLAC, OGG or MP3 files")
-    names = [relative_name(path, folder) for path in paths]
+    named = named_files(paths, folder)
+    names = [file for _, file in named]
     tables = read_labels(folder, frozenset(names), layout=layout)
     labels_by_file = collect_labels(names, tables, rules, root=folder.resolve().name)
     files: list[FileReport] = []
-    for file in ordered_map(lambda path: examine_file(path, relative_name(path, folder)), paths, workers=workers):
+    for file in ordered_map(lambda pair: examine_file(*pair), named, workers=workers):
         files.append(file)
         if progress is not None:
-            progress(len(files), len(paths))
+            progress(len(files), len(named))
     readable = [one for one in files if one.reason is None]
     usable = [one for one in readable if not one.silent]
     sounds = {one.file: one.path for one in usable}
@@ -78,7 +80,7 @@ def doctor(
     }
     report = Report(
         folder=str(folder),
-        files=len(files) + sum(path.suffix.lower() in AUDIO_SUFFIXES and not path.is_dir() for path, _ in problems),
+        files=len(files) + sum(suffix_of(path) in AUDIO_SUFFIXES and not is_folder(path) for path, _ in problems),
         usable=len(usable),
         total_seconds=round(float(lengths.sum()), 3),
         lengths=_statistics(lengths),
@@ -89,8 +91,11 @@ def doctor(
         folder_categories=_counts(sorted_in.values()),
         folder_rule=_rule_for(sorted_in),
         uncategorised=len(usable) - categories.total(),
-        unreadable=[{"file": relative_name(path, folder), "reason": reason} for path, reason in problems]
-        + [{"file": one.file, "reason": one.reason} for one in files if one.reason is not None],
+        unreadable=sorted(
+            [{"file": relative_name(path, folder), "reason": reason} for path, reason in problems]
+            + [{"file": one.file, "reason": one.reason} for one in files if one.reason is not None],
+            key=lambda row: row["reason"] in UNOPENED.values(),
+        ),
         exact_duplicates=exact,
         near_duplicates=near,
         layout=tables.layout,

@@ -98,6 +98,11 @@ def _examine(path: Path, file: str, info: AudioInfo) -> FileReport:
         if not len(print_) and block_peak >= SILENT_PEAK:
             offset = float(np.abs(dc_offset(audio, rate)).max())
             audio = remove_offset(audio, rate)
+            if info.frames <= step:  # as in `prepare`, in which a constant level is silence
+                block_peak = float(np.abs(audio).max())
+                if block_peak < SILENT_PEAK:
+                    peak = block_peak
+                    break
             onset, _ = bounds(audio, rate)
             lead = start / rate + onset / rate
             print_ = fingerprint(audio[:, max(0, onset - rate // 1000) :], rate)

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from timbrespace.audio.files import UNOPENED
 from timbrespace.contracts import LONGEST_CLIP_SECONDS
 from timbrespace.corpus.doctor.file_report import FileReport
 from timbrespace.corpus.doctor.report import LEVELS, Finding, Report
@@ -116,11 +117,14 @@ _CHECKS = (
 def find_problems(report: Report, files: list[FileReport]) -> list[Finding]:
     """All findings about a folder, problems first. files: the reports of all its files."""
     out: list[Finding] = []
-    if report.unreadable:
-        names = [row["file"] for row in report.unreadable]
-        out.append(
-            Finding("problem", "unreadable", len(names), "are passed over", "nothing else stops; the reasons are listed", names[:_SHOWN])
-        )
+    others = [row["file"] for row in report.unreadable if row["reason"] in UNOPENED.values()]
+    names = [row["file"] for row in report.unreadable if row["reason"] not in UNOPENED.values()]
+    if names:
+        do = "nothing else stops; the reasons are listed"
+        out.append(Finding("problem", "unreadable", len(names), "are passed over", do, names[:_SHOWN]))
+    if others:
+        do = "nothing, unless you need the sounds in them; the reasons are listed"
+        out.append(Finding("note", "unopened", len(others), "may hold sounds but are not opened", do, others[:_SHOWN]))
     if report.tables:
         names = [f"{row['file']}: {row['reason']}" for row in report.tables]
         do = "they are left out; add the missing files or repair the lines, or read the folder without tables (--layout folder)"

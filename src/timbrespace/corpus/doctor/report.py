@@ -30,7 +30,8 @@ class Report:
     """What `doctor` found in a folder.
 
     total_seconds, lengths: s. folder_categories: number of files by category, of categories that are the name of a folder and no known
-    word; folder_rule: a rule that renames the largest. exact_duplicates, near_duplicates: sets of file names. layout: whose tables were
+    word; folder_rule: a rule that renames the largest. unreadable: {"file", "reason"} of all that is
+    passed over. exact_duplicates, near_duplicates: sets of file names. layout: whose tables were
     read. pitches: number of files whose pitch is 'labelled' (by tables or names), 'to be estimated', or that are 'drums'. pitch_names:
     how pitches in names are read, see `labels.pitch_names.NameVote`. tables: {"file", "reason"} of table lines that cannot be used.
     remarks: {"file", "kind", "text"} of files that are nevertheless read. prepare_seconds: estimated time of `prepare`.
