@@ -30,6 +30,13 @@ def skipped_lines(rows: Sequence[Mapping[str, str]], *, rest: str, most: int = _
     return lines + ([f"… and {len(rows) - most} more were skipped; {rest}"] if len(rows) > most else [])
 
 
+def remark_lines(rows: Sequence[Mapping[str, str]], *, rest: str, most: int = 12) -> list[str]:
+    """A line for each oddity of a file that was read, 'note FILE: TEXT'; files without a length are whole and not listed."""
+    oddities = [row for row in rows if row["kind"] != "streamed"]
+    lines = [f"note {printable(row['file'])}: {printable(row['text'])}" for row in oddities[:most]]
+    return lines + ([f"… and {len(oddities) - most} more notes; {rest}"] if len(oddities) > most else [])
+
+
 def decimal_comma_advice(words: Sequence[str]) -> str:
     """'; write 0.3 with a point, not 0,3' if a word of the command line is a number with a decimal comma, else nothing."""
     for word in words:

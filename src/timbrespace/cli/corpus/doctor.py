@@ -52,7 +52,7 @@ def _print(report: Report, console: Console) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from timbrespace.cli.common.text import printable, skipped_lines
+    from timbrespace.cli.common.text import printable, remark_lines, skipped_lines
 
     lengths = report.lengths
     counts = f"{report.files} sound files, {report.usable} usable, {report.total_seconds:.0f} s in all"
@@ -82,13 +82,10 @@ def _print(report: Report, console: Console) -> None:
         first = f" [dim]({escape(_shown(finding.files[0]))}{' …' if finding.count > 1 else ''})[/dim]" if finding.files else ""
         console.print(f"[{colours[finding.level]}]{finding.level:8}[/]{finding.count:6} {escape(finding.what)}{first}")
         console.print(f"{'':15}→ {escape(finding.do)}")
-    for line in skipped_lines(report.unreadable, rest="--json lists all"):
+    for line in skipped_lines([*report.unreadable, *report.tables], rest="--json lists all"):
         console.print(escape(line), style="red", soft_wrap=True)
-    oddities = [row for row in report.remarks if row["kind"] != "streamed"]
-    for row in oddities[:_LISTED]:
-        console.print(f"[yellow]note[/yellow] {escape(printable(row['file']))}: {escape(printable(row['text']))}", soft_wrap=True)
-    if len(oddities) > _LISTED:
-        console.print(f"… and {len(oddities) - _LISTED} more; --json lists all")
+    for line in remark_lines(report.remarks, rest="--json lists all"):
+        console.print(escape(line), style="yellow", soft_wrap=True)
     console.print(
         f"Examined in {report.took_seconds:.1f} s. prepare needs about {report.prepare_seconds:.0f} s on this machine, "
         f"train {report.train_minutes:g} minutes by default (--minutes)."

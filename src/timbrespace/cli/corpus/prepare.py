@@ -12,8 +12,6 @@ from timbrespace.cli.common.options import PitchNames, Rules
 if TYPE_CHECKING:
     from timbrespace.corpus.corpus import Corpus
 
-_LISTED = 20  # notes shown on screen; all are in remarks.jsonl and in --json
-
 
 def prepare(
     source: Annotated[
@@ -98,7 +96,7 @@ def _print(corpus: Corpus, skipped: list[dict[str, str]], took: float) -> None:
     from rich.console import Console
     from rich.markup import escape
 
-    from timbrespace.cli.common.text import command_line, printable, skipped_lines
+    from timbrespace.cli.common.text import command_line, remark_lines, skipped_lines
 
     console, head = Console(highlight=False, soft_wrap=True), corpus.head
     splits = ", ".join(f"{count} {name}" for name, count in head["splits"].items())
@@ -116,11 +114,8 @@ def _print(corpus: Corpus, skipped: list[dict[str, str]], took: float) -> None:
         console.print(f"left out by the selection: {head['left_out']}, listed in {escape(str(corpus.path / 'left_out.jsonl'))}")
     for line in skipped_lines(skipped, rest=f"all are in {corpus.path / 'skipped.jsonl'}"):
         console.print(escape(line), style="yellow")
-    oddities = [row for row in corpus.remarks() if row["kind"] != "streamed"]
-    for row in oddities[:_LISTED]:
-        console.print(f"[yellow]note[/yellow] {escape(printable(row['file']))}: {escape(printable(row['text']))}")
-    if len(oddities) > _LISTED:
-        console.print(f"… and {len(oddities) - _LISTED} more, all in {escape(str(corpus.path / 'remarks.jsonl'))}")
+    for line in remark_lines(corpus.remarks(), rest=f"all are in {corpus.path / 'remarks.jsonl'}"):
+        console.print(escape(line))
     console.print(escape(f"Next: {command_line('timbrespace', 'train', corpus.path, '--out', 'instrument.safetensors')}"))
 
 

@@ -73,6 +73,7 @@ def _train(source: str, out: Path, options: TrainOptions, *, page: Path | None, 
     from dataclasses import replace
 
     from timbrespace.cli.common.page import TrainingPage
+    from timbrespace.cli.common.text import remark_lines
     from timbrespace.cli.learn.progress import showing_progress
     from timbrespace.training.callbacks import TrainingCallbacks
     from timbrespace.training.distributed import is_first
@@ -80,6 +81,7 @@ def _train(source: str, out: Path, options: TrainOptions, *, page: Path | None, 
 
     page_writer = None if page is None else TrainingPage(page, force=options.force)
     skipped: list[dict[str, str]] = []
+    notes: list[str] = []
     start = time.perf_counter()
     with showing_progress(quiet=json or not is_first()) as show:
         callbacks = TrainingCallbacks(on_progress=show) if page_writer is None else page_writer.callbacks(show)
@@ -87,15 +89,19 @@ def _train(source: str, out: Path, options: TrainOptions, *, page: Path | None, 
 
         def on_finish(instrument: Instrument, corpus: Corpus) -> None:
             skipped.extend(corpus.skipped())  # the corpus may be in the working folder, which is deleted next
+            notes.extend(vote["text"] for vote in corpus.head.get("pitch_names", ()))
+            notes.extend(remark_lines(corpus.remarks(), rest="`timbrespace doctor FOLDER --json` lists all"))
             write_page(instrument, corpus)
 
         instrument = train_instrument(source, out, options, callbacks=replace(callbacks, on_finish=on_finish))
     if is_first():
-        _print_result(instrument, out, skipped, seconds=time.perf_counter() - start, json=json)
+        _print_result(instrument, out, skipped, notes, seconds=time.perf_counter() - start, json=json)
 
 
-def _print_result(instrument: Instrument, out: Path, skipped: list[dict[str, str]], *, seconds: float, json: bool) -> None:
-    """Prints the card, the files that were passed over, and the next command."""
+def _print_result(
+    instrument: Instrument, out: Path, skipped: list[dict[str, str]], notes: list[str], *, seconds: float, json: bool
+) -> None:
+    """Prints the card, notes about the corpus, the files that were passed over, and the next command."""
     from timbrespace.cli.common.corpus import print_json
     from timbrespace.cli.common.text import command_line, printable, skipped_lines
     from timbrespace.cli.report.info import card_lines
@@ -112,10 +118,11 @@ def _print_result(instrument: Instrument, out: Path, skipped: list[dict[str, str
                 "card": instrument.card,
                 "advice": advice,
                 "skipped": skipped,
+                "notes": notes,
             }
         )
         return
-    print("\n".join(map(printable, [*card_lines(instrument.card), *advice])))
+    print("\n".join(map(printable, [*card_lines(instrument.card), *advice, *notes])))
     for line in skipped_lines(skipped, rest="`timbrespace doctor FOLDER --json` lists all"):
         print(line)
     print(f"{printable(out)} ({megabytes:.1f} MB) in {seconds:.0f} s")

@@ -128,7 +128,8 @@ def find_problems(report: Report, files: list[FileReport]) -> list[Finding]:
     if report.tables:
         names = [f"{row['file']}: {row['reason']}" for row in report.tables]
         do = "they are left out; add the missing files or repair the lines, or read the folder without tables (--layout folder)"
-        out.append(Finding("problem", "tables", len(names), f"of the {report.layout} tables cannot be used", do, names[:_SHOWN]))
+        what = f"of the {report.layout} tables cannot be used as they are"
+        out.append(Finding("problem", "tables", len(names), what, do, names[:_SHOWN]))
     for check in _CHECKS:
         names = [one.file for one in files if check.applies(one)]
         if names:

@@ -27,10 +27,15 @@ class RowError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a table. where: its place, such as 'meta/esc50.csv line 7'. values: text by column."""
+    """One line of a table. where: its place, such as 'meta/esc50.csv line 7'. values: text by column.
+
+    mark: what separates the columns. extra: values behind the last column.
+    """
 
     where: str
     values: dict[str, str]
+    mark: str = ","
+    extra: tuple[str, ...] = ()
 
     def text(self, column: str) -> str:
         """The text in a column without surrounding blanks; '' if there is none."""
@@ -79,7 +84,8 @@ def rows(path: Path, *, name: str, columns: tuple[str, ...]) -> Iterator[Row]:
             lines = csv.reader(file, delimiter=mark)
             for values in lines:
                 if any(value.strip() for value in values):
-                    yield Row(f"{name} line {lines.line_num + 1}", dict(zip(heading, values, strict=False)))
+                    where, extra = f"{name} line {lines.line_num + 1}", tuple(values[len(heading) :])
+                    yield Row(where, dict(zip(heading, values, strict=False)), mark, extra)
     except (csv.Error, UnicodeError) as error:
         raise CorpusError(f"{name} is not a readable table ({error}); repair it, or use the layout 'folder'") from None
     except OSError as error:
