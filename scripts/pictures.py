@@ -23,7 +23,7 @@ PICTURES = ROOT / "docs" / "pictures"
 KINDS = ("kick", "snare", "hat", "cymbal", "tom")
 EACH = 4  # real sounds, and new ones, of each kind
 SECONDS, LOWEST_DB = 0.8, -70
-COLOURS = 64  # of a stored PNG
+COLOURS = 256  # of a stored PNG; with fewer, the small dots of categories become grey
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -104,7 +104,7 @@ def screenshot(page: Path) -> bytes:
 
     with sync_playwright() as tools:
         browser = tools.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        window = browser.new_page(viewport={"width": 1100, "height": 820})
+        window = browser.new_page(viewport={"width": 1100, "height": 1000})
         window.goto(page.resolve().as_uri())
         window.wait_for_timeout(1_500)
         picture = window.screenshot()
@@ -116,7 +116,7 @@ def store(png: bytes, name: str) -> None:
     """Writes a PNG with few colours, so that it is small."""
     from PIL import Image
 
-    picture = Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS)
+    picture = Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE)
     picture.save(PICTURES / name, optimize=True)
     print(f"{name}: {(PICTURES / name).stat().st_size / 1000:.0f} kB")
 

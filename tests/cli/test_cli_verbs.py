@@ -203,7 +203,9 @@ def test_info(shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
     assert bare.read_bytes() == before
     shell("info", tiny.file, "--strip", bare, "--force")
     assert shell.json("info", bare, "--sounds")["training_sounds_named"] == 0
-    assert shell.json("generate", bare, "-n", 1, "--out", tmp_path / "new")["sounds"][0]["novelty"] is None
+    (row,) = shell.json("generate", bare, "-n", 1, "--out", tmp_path / "new")["sounds"]
+    assert row["novelty"] is None
+    assert row["novelty_reason"] == "the instrument was stripped of its training sounds"
 
 
 def test_presets(shell: Shell) -> None:

@@ -62,8 +62,8 @@ def test_a_box_is_drawn_at_its_quartiles() -> None:
 
 def test_bars_below_the_level_are_grey() -> None:
     svg = bar_chart("KL", [3.0, 1.5, 0.001], unit="nats", level=(0.01, "0.01 nats or more")).svg
-    bars = re.findall(r'<title>([^<]*)</title>\s*<path d="([^"]*)"[^>]*fill: var\(--c(\d)\)', svg)
-    assert [(title, colour) for title, _, colour in bars] == [("1: 3 nats", "0"), ("2: 1.5 nats", "0"), ("3: 0.001 nats", "9")]
+    bars = re.findall(r'<title>([^<]*)</title>\s*<path d="([^"]*)"[^>]*fill: var\(--c(\d+)\)', svg)
+    assert [(title, colour) for title, _, colour in bars] == [("1: 3 nats", "0"), ("2: 1.5 nats", "0"), ("3: 0.001 nats", "12")]
     heights = [max(ys) - min(ys) for _, path, _ in bars if (ys := [float(y) for y in re.findall(r"[ML] [\d.]+ ([\d.]+)", path)])]
     assert heights[0] == pytest.approx(2 * heights[1], abs=0.1)
 

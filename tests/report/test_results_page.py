@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 import struct
 import zlib
 from collections.abc import Callable, Iterator
@@ -17,17 +16,21 @@ from urllib.parse import unquote
 import numpy as np
 import pytest
 
+from browser import opened
 from timbrespace.contracts import ConfigError, OutputExistsError, ShapeError
 from timbrespace.report import spectrogram
-from timbrespace.report.card import CardRow
-from timbrespace.report.results_page import ResultsPage, SoundTile, render_results_page, write_results_page
+from timbrespace.report.card import CardRow, CardView
+from timbrespace.report.results_page import ResultsPage, SoundTile, category_colours, render_results_page, write_results_page
 from timbrespace.report.spectrogram import draw_spectrogram
+from timbrespace.report.verdicts import FRESH, Verdict
+from timbrespace.synthesis.novelty import COPY, UNLIKE
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\" onclick='alert(3)' \u202e\x00&amp;"
 VOID = {"meta", "link", "img", "input", "br", "path", "circle"}
+SCREENS = [(360, 740), (820, 1100), (1280, 900)]
 
 
 class Reader(HTMLParser):
@@ -86,7 +89,7 @@ def page(tmp_path: Path, tone: Callable[..., Tensor]) -> tuple[Path, ResultsPage
         reel=sound("reel", "reel"),
         reel_marks=[(0.0, "snare 1"), (0.7, HOSTILE)],
         corpus=[(0.5, 0.5, "a/b", "snare"), (1.0, -1.0, HOSTILE, None), (math.nan, 0.0, "lost", "snare")],
-        card=[CardRow("Clips", "2", HOSTILE)],
+        card=CardView([Verdict(HOSTILE, HOSTILE, HOSTILE, "good")], [CardRow("Clips", "2", HOSTILE)], advice=[HOSTILE]),
         steps=[(HOSTILE, 1.5), ("Train", 120.0)],
         made_with=HOSTILE,
     )
@@ -135,16 +138,27 @@ def test_a_name_with_a_colon_is_no_scheme() -> None:
     assert 'data-src="./javascript%3Aalert%281%29"' in render_results_page(page)
 
 
+def test_the_words_of_novelty_are_explained_with_their_limits() -> None:
+    text = render_results_page(ResultsPage("x", sounds=[SoundTile("a", "a.wav", 1.0, novelty=0.4, nearest="b", brightness=999.7)]))
+    assert "familiar 0.40" in text
+    assert "1.0 kHz" in text
+    for words in (f"<b>Copy</b>: under {COPY}.", f"<b>Familiar</b>: under {FRESH},", f"<b>Far out</b>: over {UNLIKE},"):
+        assert words in text
+    assert "built-in" not in text
+
+
 def test_empty_parts_are_left_out() -> None:
     reader = Reader(render_results_page(ResultsPage("nothing yet")))
     assert not [tag for tag, _ in reader.elements if tag == "section"]
 
 
-def test_many_categories_share_the_last_colour() -> None:
+def test_many_categories_share_grey() -> None:
     corpus = [(0.0, float(k), f"clip {k}", f"kind {k}") for k in range(25)]
     text = render_results_page(ResultsPage("x", corpus=corpus))
-    assert "c9" in text
-    assert 'class="dot c10"' not in text
+    assert 'class="dot c11"' in text
+    assert text.count('class="dot c12"') == 25 - 12, "all others are grey"
+    assert 'class="dot c13"' not in text
+    assert category_colours(ResultsPage("x", corpus=[(0.0, 0.0, "a", None), (0.0, 0.0, "b", "kick")])) == {"kick": 0, "": 12}
 
 
 def test_an_existing_page_is_kept(page: tuple[Path, ResultsPage]) -> None:
@@ -218,22 +232,8 @@ def test_an_empty_sound_has_no_picture(tmp_path: Path) -> None:
 @pytest.fixture
 def browser_page(page: tuple[Path, ResultsPage]) -> Iterator[Any]:
     """The page, opened from disk in headless Chromium; skipped where Playwright or Chromium is missing."""
-    sync_api = pytest.importorskip("playwright.sync_api")
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("no Chromium here")
-    arguments = ["--no-sandbox", "--mute-audio", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=arguments)
-        tab = browser.new_page()
-        trouble: list[str] = []
-        tab.on("console", lambda message: trouble.append(message.text))
-        tab.on("pageerror", lambda error: trouble.append(str(error)))
-        tab.on("dialog", lambda dialog: (trouble.append("a dialog opened"), dialog.dismiss()))
-        tab.goto(page[0].as_uri())
+    with opened(page[0]) as tab:
         yield tab
-        assert trouble == []
-        browser.close()
 
 
 def test_clicking_and_keys_play(browser_page: Any) -> None:
@@ -283,6 +283,8 @@ def test_filters_rows_and_the_reel(browser_page: Any) -> None:
     assert tab.locator("[data-row]").get_attribute("aria-pressed") == "false"
 
 
-def test_it_fits_a_narrow_screen(browser_page: Any) -> None:
-    browser_page.set_viewport_size({"width": 360, "height": 740})
-    assert browser_page.evaluate("document.documentElement.scrollWidth") <= 360
+@pytest.mark.parametrize(("width", "height"), SCREENS)
+def test_it_fits_the_screen(browser_page: Any, width: int, height: int) -> None:
+    browser_page.set_viewport_size({"width": width, "height": height})
+    browser_page.evaluate("document.querySelectorAll('details').forEach((fold) => { fold.open = true })")
+    assert browser_page.evaluate("document.documentElement.scrollWidth") <= width

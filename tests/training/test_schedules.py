@@ -9,11 +9,12 @@ import torch
 from lightning_fabric import Fabric
 
 from specs import feature_spec
-from timbrespace.cli.report.info import card_lines
+from timbrespace.cli.report.info import figure_lines
 from timbrespace.config.presets import load_preset
 from timbrespace.config.schema import Kl, Training
 from timbrespace.contracts import ConfigError
 from timbrespace.model.clip.dense import Dense
+from timbrespace.report.card import card_view
 from timbrespace.training.collapse import Activity, activity
 from timbrespace.training.data.sounds import InMemory
 from timbrespace.training.history import History, best_check
@@ -175,7 +176,7 @@ def test_active_units_are_counted() -> None:
     card = found.card()
     assert card["active_units"] == 2
     assert card["kl_per_dimension"] == pytest.approx(model.evaluate(sounds[torch.arange(80)]).kl.tolist(), abs=1e-3)
-    assert any("2 of 6 dimensions active" in line for line in card_lines({"training": card}))
+    assert any("2 of 6 dimensions active" in line for line in figure_lines(card_view({"training": card})))
 
 
 def test_an_autoencoder_without_noise_never_collapses() -> None:

@@ -13,11 +13,11 @@ import torch
 
 from timbrespace.audio.embedding import embedding
 from timbrespace.cli.main import main
-from timbrespace.cli.report.info import card_lines
+from timbrespace.cli.report.info import card_lines, figure_lines
 from timbrespace.config.presets import load_preset
 from timbrespace.contracts import ConfigError, CorpusError
 from timbrespace.corpus.corpus import Corpus
-from timbrespace.report.card import card_rows
+from timbrespace.report.card import card_rows, card_view
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training import train as training
 from timbrespace.training.data.source import clip_samples
@@ -89,7 +89,7 @@ def test_two_sounds_that_repeat_give_no_novelty(tmp_path: Path, fixed: None, cap
     assert trained.contents.novelty_unit is None
     assert card["novelty_median"] is None
     assert "too few different sounds" in card["novelty_reason"]
-    assert any("novelty cannot be measured (too few different sounds" in line for line in card_lines(trained.card))
+    assert any("how new they are cannot be measured (too few different sounds" in line for line in card_lines(trained.card))
     assert ("Novelty", "cannot be measured", card["novelty_reason"]) in card_rows(trained.card)
     opened = Instrument.load(tmp_path / "x.safetensors").generate(1)[0]
     assert opened.novelty is None
@@ -109,7 +109,7 @@ def test_held_out_sounds_that_repeat_training_sounds_are_counted(tmp_path: Path,
     (folder / "timbrespace.csv").write_text("file,split\n" + "\n".join(rows) + "\n")
     trained = quick_train(folder, tmp_path / "x.safetensors")
     assert trained.card["reconstruction"]["repeats"] == trained.card["reconstruction"]["sounds"] == 2
-    assert "of which 2 repeat a training sound" in "\n".join(card_lines(trained.card))
+    assert "of which 2 repeat a training sound" in "\n".join(figure_lines(card_view(trained.card)))
     assert trained.card["new_sounds"]["novelty_median"] is None
     assert trained.card["expect"].startswith("6 different sounds among 8; ")
 

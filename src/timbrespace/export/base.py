@@ -71,6 +71,11 @@ class Exporter(ABC):
                 self._compare(temporary, path, zones)
         return paths
 
+    def unfit(self, name: str) -> str:
+        """Returns the characters of a file name that the format cannot hold, "" if it can hold the name."""
+        unfit = sorted(set(name) & set(self.forbidden))
+        return " ".join(unfit) or ("control characters" if _UNWRITABLE.search(name) else "")
+
     def _check(self, folder: Path, entry: KitEntry) -> None:
         """Raises ConfigError for an entry whose file cannot be named in this format."""
         path = PurePosixPath(entry.file.as_posix())
@@ -78,9 +83,7 @@ class Exporter(ABC):
             raise ConfigError(f"{entry.file} must be inside the kit's folder and given relative to it")
         if not (folder / entry.file).is_file():
             raise ConfigError(f"{entry.file} is not in {folder}; write the sounds first, then the kit")
-        unfit = sorted(set(str(path)) & set(self.forbidden))
-        if unfit or _UNWRITABLE.search(str(path)):
-            found = " ".join(unfit) or "control characters"
+        if found := self.unfit(str(path)):
             raise ConfigError(f"the file name {str(path)!r} holds {found}, which {self.title} cannot; rename the file")
 
     def _compare(self, written: Path, path: Path, zones: Sequence[Zone]) -> None:

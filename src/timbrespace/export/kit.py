@@ -46,19 +46,25 @@ class Zone:
 
 @dataclass(frozen=True)
 class Kit:
-    """A named set of sounds in one folder. name: of the files that an exporter writes, without suffix."""
+    """A named set of sounds in or below one folder. name: of the files that an exporter writes, without suffix."""
 
     name: str
     entries: tuple[KitEntry, ...]
 
 
-def make_kit(sounds: Sequence[Sound], paths: Sequence[Path], *, name: str) -> Kit:
-    """Returns the kit of rendered sounds whose WAV files `paths` are in one folder.
+def make_kit(sounds: Sequence[Sound], paths: Sequence[Path], *, name: str, folder: Path | None = None) -> Kit:
+    """Returns the kit of rendered sounds whose WAV files `paths` are in one folder, or in and below `folder`.
 
     One known drum makes the whole batch a drum kit, one key a sound: a kick has a pitch too, but belongs on a pad.
     """
     entries = [
-        KitEntry(file=Path(path.name), category=sound.category, root_note=sound.root_note, seconds=sound.seconds, label=sound.name)
+        KitEntry(
+            file=Path(path.name) if folder is None else path.relative_to(folder),
+            category=sound.category,
+            root_note=sound.root_note,
+            seconds=sound.seconds,
+            label=sound.name,
+        )
         for sound, path in zip(sounds, paths, strict=True)
     ]
     if any(entry.kind is not None for entry in entries):

@@ -6,7 +6,7 @@ from typing import Any
 
 from timbrespace.training.history import OVERFIT_LIMIT
 
-_FEW_TEST_SOUNDS = 5  # of which a mean says little
+FEW_TEST_SOUNDS = 5  # of which a mean says little
 
 
 def advice_lines(card: dict[str, Any], settings: dict[str, Any] | None = None) -> list[str]:
@@ -53,10 +53,10 @@ def overfitting(training: dict[str, Any], model: dict[str, Any]) -> str:
 def few_test_sounds(reconstruction: dict[str, Any]) -> str:
     """Returns how far a card that was measured on a few sounds can be trusted, "" for one of enough sounds."""
     count, split = reconstruction.get("sounds"), reconstruction.get("on")
-    if not isinstance(count, int) or count >= _FEW_TEST_SOUNDS:
+    if not isinstance(count, int) or count >= FEW_TEST_SOUNDS:
         return ""
     sounds = f"{count} {split} sound{'' if count == 1 else 's'}"
     return (
         f"the card rests on {sounds}: its errors depend on the chance of which; judge by ear with `timbrespace reconstruct`. "
-        f"A tenth of the sounds is kept for the test, so from {10 * _FEW_TEST_SOUNDS} sounds on it rests on {_FEW_TEST_SOUNDS} or more"
+        f"A tenth of the sounds is kept for the test, so from {10 * FEW_TEST_SOUNDS} sounds on it rests on {FEW_TEST_SOUNDS} or more"
     )

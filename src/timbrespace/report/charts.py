@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from timbrespace.report.templates import printable
+from timbrespace.report.templates import COLOURS, GREY, printable
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _WIDTH, _HEIGHT, _BOX_HEIGHT = 5.6, 2.6, 0.26  # inches; the SVG has 72 units an inch
 _LOG_RATIO = 8.0  # an axis is logarithmic if its largest value is more than this times its smallest
 _LONGEST_NAME = 26  # characters
-_SERIES = [f"#0000b{number}" for number in range(10)]
+_SERIES = [f"#0000b{number:x}" for number in range(COLOURS + 1)]
 _SOFT, _INK, _GRID, _ACCENT = "#0000a0", "#0000a1", "#0000a2", "#0000a3"
 _VARIABLES = {colour: f"var(--c{number})" for number, colour in enumerate(_SERIES)}
 _VARIABLES |= {_SOFT: "var(--soft)", _INK: "var(--ink)", _GRID: "var(--line)", _ACCENT: "var(--accent)"}
@@ -55,7 +55,7 @@ _STYLE: dict[Any, Any] = {
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a chart: its name, its x and y values, and the number of its colour, 0 to 9."""
+    """A line of a chart: its name, its x and y values, and the number of its colour, 0 to 12."""
 
     name: str
     x: Sequence[float]
@@ -101,7 +101,7 @@ def bar_chart(title: str, values: Sequence[float], *, unit: str, level: tuple[fl
     """Returns one bar per value, numbered from 1. level: a threshold and its name; bars below it are grey."""
 
     def draw(axes: Axes) -> None:
-        colours = [_SERIES[0 if level is None or value >= level[0] else 9] for value in values]
+        colours = [_SERIES[0 if level is None or value >= level[0] else GREY] for value in values]
         bars = axes.bar(range(1, len(values) + 1), values, color=colours, label=None if level is None else printable(level[1]))
         for number, (bar, value) in enumerate(zip(bars, values, strict=True), 1):
             bar.set_gid(_tooltip(f"{number}: {_number(value)} {unit}"))
@@ -177,7 +177,7 @@ def _chart(title: str, draw: Callable[[Axes], None], *, height: float = _HEIGHT)
     body = re.sub(r"(?<=px; )font-family: [^;]*; ", "", body)
     body = re.sub(r'<g id="tooltip:([^"]*)">', r"<g><title>\1</title>", body)
     body = re.sub(r'<g id="[a-z0-9._]*"', "<g", body)  # every chart has the same ids, a page must not
-    body = re.sub(r"(?<=: )#0000[ab][0-9]", lambda found: _VARIABLES[found[0]], body)
+    body = re.sub(r"(?<=: )#0000[ab][0-9a-f]", lambda found: _VARIABLES[found[0]], body)
     start = f'<svg viewBox="0 0 {72 * _WIDTH:g} {72 * height:g}" role="img" aria-label="{escape(printable(title))}">'
     return Chart(title, Markup(start + body))  # matplotlib escapes text, and the title is escaped here
 

@@ -11,10 +11,10 @@ import soundfile
 from torch import Tensor
 
 from timbrespace import __version__
-from timbrespace.report.card import card_rows
+from timbrespace.report.card import card_view
 from timbrespace.report.charts import box_chart
 from timbrespace.report.spectrogram import spectrogram_png
-from timbrespace.report.templates import render
+from timbrespace.report.templates import COLOURS, render
 from timbrespace.report.training_charts import training_charts
 from timbrespace.training.history import OVERFIT_LIMIT
 
@@ -63,7 +63,7 @@ def render_diagnostics(diagnostics: Diagnostics) -> str:
     page = {
         "title": diagnostics.title,
         "about": "How the training went, which sounds have large errors, and how reconstructions sound.",
-        "card": card_rows(diagnostics.card),
+        "card": card_view(diagnostics.card),
         "steps": list((training.get("seconds") or {}).items()),
         "made_with": f"timbrespace {__version__}",
     }
@@ -79,7 +79,8 @@ def render_diagnostics(diagnostics: Diagnostics) -> str:
         reconstructions=[_tiles(comparison, diagnostics.sample_rate) for comparison in diagnostics.reconstructions],
         worst=[_tiles(comparison, diagnostics.sample_rate) for comparison in diagnostics.worst],
         styles=["page.css", "diagnostics.css"],
-        script_data={"dots": [], "marks": []},
+        scripts=["page.js"],
+        script_data={"dots": [], "marks": [], "colours": COLOURS + 1},
     )
 
 

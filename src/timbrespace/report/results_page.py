@@ -6,17 +6,20 @@ and script inside it.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from timbrespace.atomic import write_text
-from timbrespace.report.card import CardRow
+from timbrespace.report.card import CardView
 from timbrespace.report.spectrogram import height_of
-from timbrespace.report.templates import printable, render
+from timbrespace.report.templates import COLOURS, GREY, printable, render
+from timbrespace.report.verdicts import FRESH, novelty_word
+from timbrespace.synthesis.novelty import COPY, UNLIKE
 
-COLOURS = 10  # categories with a colour of their own; the rarer ones share the last, grey
 _FREQUENCY_MARKS = ((100, "100 Hz"), (1_000, "1 kHz"), (10_000, "10 k"))
 
 
@@ -26,7 +29,10 @@ class SoundTile:
 
     file, picture: paths relative to the page's folder ("/" between parts, no URL quoting). seconds: length of the sound. span: time
     that the picture's width shows (s), default `seconds`. novelty: distance to the nearest training sound, 1 = as far as a real sound
-    outside the training set. x, y: its place on the map, in the same units as the corpus points.
+    outside the training set. x, y: its place on the map, in the same units as the corpus points. brightness: Hz. recipe: path of its
+    JSON file. pack: path of a script that holds both files, see `report.packs`.
+
+    Of a reconstruction: original, original_picture: paths; original_seconds: length; error: dB; verdict: "close", "fair", "far" or "".
     """
 
     name: str
@@ -40,6 +46,19 @@ class SoundTile:
     span: float | None = None
     x: float | None = None
     y: float | None = None
+    brightness: float | None = None
+    recipe: str | None = None
+    pack: str | None = None
+    original: str | None = None
+    original_picture: str | None = None
+    original_seconds: float = 0.0
+    error: float | None = None
+    verdict: str = ""
+
+    @property
+    def word(self) -> str:
+        """What its figure means: of a reconstruction its verdict, else how new it is."""
+        return self.verdict if self.original else novelty_word(self.novelty, is_copy=self.is_copy)
 
     @property
     def picture_seconds(self) -> float:
@@ -51,18 +70,24 @@ class SoundTile:
 class ResultsPage:
     """Everything that the page shows; a section without data is left out.
 
-    about: one sentence under the title. reel: one file with all new sounds; reel_marks: (start in s, name) of each sound in it.
-    corpus: (x, y, name, category) of the training sounds. steps: (name, seconds) of the work that made the page.
+    about: one sentence under the title. heading, noun: what the sounds are, as in "Variations", "variation". lead: a sentence under the
+    heading. identity: of this batch, under which the browser keeps favourites; by default that of its names. reel: one file with all new
+    sounds; reel_marks: (start in s, name) of each sound in it. corpus: (x, y, name, category) of the training sounds. steps: (name,
+    seconds) of the work that made the page.
     """
 
     title: str
     about: str = "New sounds from a folder of sounds: each one was made by an instrument that learned from the clips on the map."
+    heading: str = "New sounds"
+    noun: str = "new sound"
+    lead: str = ""
+    identity: str = ""
     sounds: list[SoundTile] = field(default_factory=list)
     morphs: list[list[SoundTile]] = field(default_factory=list)
     reel: SoundTile | None = None
     reel_marks: list[tuple[float, str]] = field(default_factory=list)
     corpus: list[tuple[float, float, str, str | None]] = field(default_factory=list)
-    card: list[CardRow] = field(default_factory=list)
+    card: CardView = field(default_factory=CardView)
     steps: list[tuple[str, float]] = field(default_factory=list)
     made_with: str = ""
 
@@ -84,35 +109,53 @@ def render_results_page(page: ResultsPage) -> str:
     in_corpus = Counter(category or "" for *_, category in page.corpus)
     in_sounds = Counter(sound.category or "" for sound in page.sounds)
     legend = sorted(in_corpus | in_sounds, key=lambda category: (colours[category], category))
+    sounds = page.sounds
+    has = {
+        "novelty": any(sound.novelty is not None for sound in sounds),
+        "nearest": any(sound.nearest for sound in sounds),
+        "error": any(sound.error is not None for sound in sounds),
+        "words": any(sound.verdict for sound in sounds),
+        "brightness": any(sound.brightness is not None for sound in sounds),
+        "recipe": any(sound.recipe for sound in sounds),
+        "original": any(sound.original for sound in sounds),
+    }
     return render(
         "results.html",
         page=page,
         colours=colours,
         morphs=[row for row in page.morphs if row],
-        sound_counts=dict(sorted(in_sounds.items())),
+        sound_counts=dict(sorted(in_sounds.items(), key=lambda item: (not item[0], item[0]))),
         corpus_counts={category: in_corpus[category] for category in legend},
         spots=spots,
         frequency_marks=[(100 * height_of(frequency), text) for frequency, text in _FREQUENCY_MARKS],
-        styles=["page.css"],
-        script_data={"dots": dots, "marks": [[_rounded(start), printable(name)] for start, name in page.reel_marks]},
+        has=has,
+        limits={"copy": COPY, "fresh": FRESH, "unlike": UNLIKE},
+        styles=["page.css", "gallery.css"],
+        scripts=["page.js", "download.js", "gallery.js"],
+        script_data={
+            "dots": dots,
+            "marks": [[_rounded(start), printable(name)] for start, name in page.reel_marks],
+            "identity": page.identity or _digest(sound.file for sound in sounds),
+            "title": printable(page.title),
+            "colours": COLOURS + 1,
+        },
     )
 
 
 def category_colours(page: ResultsPage) -> dict[str, int]:
-    """Returns a colour number for each category, the most frequent first; those beyond COLOURS share the last. "" is no category."""
+    """Returns a colour number for each category, the most frequent first; those beyond COLOURS are grey. "" is no category, grey too."""
     counts = Counter(category or "" for category in [point[3] for point in page.corpus] + [sound.category for sound in page.sounds])
-    ordered = sorted(counts, key=lambda category: (-counts[category], category))
-    last = len(ordered) if len(ordered) <= COLOURS else COLOURS - 1
-    return {category: min(rank, last) for rank, category in enumerate(ordered)}
+    ordered = sorted(counts, key=lambda category: (not category, -counts[category], category))
+    return {category: min(rank, GREY) if category else GREY for rank, category in enumerate(ordered)}
 
 
-def _map_positions(page: ResultsPage, colours: dict[str, int]) -> tuple[list[tuple[SoundTile, float, float]], list[list[object]]]:
-    """Positions on the map, 0 to 1 with y downwards: new sounds as (sound, x, y), corpus as [x, y, name, category, colour]."""
-    new = [(sound, sound.x, sound.y) for sound in page.sounds if sound.x is not None and sound.y is not None]
-    new = [(sound, x, y) for sound, x, y in new if math.isfinite(x) and math.isfinite(y)]
+def _map_positions(page: ResultsPage, colours: dict[str, int]) -> tuple[list[tuple[SoundTile, int, float, float]], list[list[object]]]:
+    """Positions on the map, 0 to 1 with y downwards: new sounds as (sound, index, x, y), corpus as [x, y, name, category, colour]."""
+    new = [(sound, k, sound.x, sound.y) for k, sound in enumerate(page.sounds) if sound.x is not None and sound.y is not None]
+    new = [(sound, k, x, y) for sound, k, x, y in new if math.isfinite(x) and math.isfinite(y)]
     old = [point for point in page.corpus if math.isfinite(point[0]) and math.isfinite(point[1])]
-    xs = [x for _, x, _ in new] + [point[0] for point in old]
-    ys = [y for _, _, y in new] + [point[1] for point in old]
+    xs = [x for _, _, x, _ in new] + [point[0] for point in old]
+    ys = [y for _, _, _, y in new] + [point[1] for point in old]
 
     def position(x: float, y: float) -> tuple[float, float]:
         return round(_share(x, xs), 4), round(1.0 - _share(y, ys), 4)
@@ -120,7 +163,12 @@ def _map_positions(page: ResultsPage, colours: dict[str, int]) -> tuple[list[tup
     dots: list[list[object]] = [
         [*position(x, y), printable(name), printable(category or ""), colours[category or ""]] for x, y, name, category in old
     ]
-    return [(sound, *position(x, y)) for sound, x, y in new], dots
+    return [(sound, k, *position(x, y)) for sound, k, x, y in new], dots
+
+
+def _digest(names: Iterable[str]) -> str:
+    """A short name of a list of file names."""
+    return hashlib.sha256("\0".join(names).encode("utf-8", errors="surrogatepass")).hexdigest()[:16]
 
 
 def _share(value: float, values: list[float]) -> float:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
+COLOURS = 12  # of static/page.css that can be told apart, also by people with colour-blindness; tests/report/test_colours.py
+GREY = COLOURS  # the number of the colour after them
+
 # Control characters, lone surrogates, marks that turn the reading direction, and the two code points that are no characters.
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 
@@ -44,6 +47,11 @@ def relative_url(path: str) -> str:
 def sound_length(seconds: float) -> str:
     """Returns the length of a sound as text, in ms below one second."""
     return f"{seconds * 1000:.0f} ms" if seconds < 0.9995 else f"{seconds:.1f} s"
+
+
+def hertz(frequency: float) -> str:
+    """Returns a frequency in Hz as text: "440 Hz", "2.3 kHz"."""
+    return f"{frequency:.0f} Hz" if frequency < 999.5 else f"{frequency / 1000:.1f} kHz"
 
 
 def duration(seconds: float) -> str:
@@ -77,7 +85,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {function.__name__: function for function in (clock, duration, relative_url, sound_length, static)}
+    environment.filters |= {function.__name__: function for function in (clock, duration, hertz, relative_url, sound_length, static)}
     environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
     return environment
 

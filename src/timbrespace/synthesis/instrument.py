@@ -21,6 +21,7 @@ from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.file.reading import read_instrument
 from timbrespace.synthesis.file.writing import write_instrument
 from timbrespace.synthesis.finish import Level
+from timbrespace.synthesis.kinds import Kind, kind_of
 from timbrespace.synthesis.map_layout import interpolate_positions
 from timbrespace.synthesis.novelty import Nearest, nearest_sounds
 from timbrespace.synthesis.rendering import Progress, render
@@ -86,6 +87,14 @@ class Instrument:
             return None
         sound = encoding.trim_to_onset(contents, audio, sample_rate)[0][:, : contents.samples]
         return nearest_sounds([sound], self.sample_rate, embeddings=contents.clips.embeddings, unit=contents.novelty_unit)[0]
+
+    def kind_of(self, audio: Tensor, *, file: Path | str = "") -> Kind | None:
+        """Returns the category of a given sound `(channels, time)` at the instrument's rate, None if it is not known.
+
+        By the name in `file`, else by the nearest training sounds, see `kinds.kind_of`.
+        """
+        sound = encoding.trim_to_onset(self.contents, audio, None)[0][:, : self.contents.samples]
+        return kind_of(self.contents, sound, file=file)
 
     @property
     def dims(self) -> int:
@@ -156,6 +165,7 @@ class Instrument:
         category: str | None = None,
         temperature: float = 1.0,
         near: Tensor | None = None,
+        near_file: Path | str = "",
         pitch: float | None = None,
         seconds: float | None = None,
         conditions: ConditionValues | None = None,
@@ -166,7 +176,8 @@ class Instrument:
         """Returns new sounds of the same family, drawn from the density of the corpus in the latent space.
 
         category: one of `categories`, or None for all in the proportions of the corpus. temperature: see TEMPERATURE.
-        near: a sound `(channels, time)` at the instrument's rate, to draw around instead. pitch: MIDI number (60 = C4), for an
+        near: a sound `(channels, time)` at the instrument's rate, to draw around instead; without `category` the sounds are named by
+        its kind, see `kind_of`, to which near_file, its path, may point. pitch: MIDI number (60 = C4), for an
         instrument of notes; None for notes of the corpus, or the note of `near`. seconds: length, for an instrument with a
         time-varying latent, see `sequences.SECONDS`; None for lengths of the corpus. conditions: name -> label or number, for an
         instrument with conditions, see the property `conditions`; those not given are drawn. level, out_rate: see `finish`.
@@ -180,7 +191,8 @@ class Instrument:
         _check_seed(seed)
         length = sequences.requested_length(self.contents, seconds)
         centre = None if near is None else self.encode(near)
-        options = request.DrawOptions(category, temperature, centre, length, pitch, conditions)
+        kind = self.kind_of(near, file=near_file) if near is not None and category is None else None
+        options = request.DrawOptions(category, temperature, centre, length, pitch, conditions, kind)
         requests = request.draw(self.contents, count, options, seed=seed)
         return render(self.contents, requests, level=level, out_rate=out_rate, progress=progress)
 

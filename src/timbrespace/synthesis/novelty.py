@@ -17,6 +17,7 @@ COPY_DB = 1.0  # a sound nearer than this to a training sound is a copy where no
 REPEAT_DB = 0.1  # nearer embeddings are of the same sound: more than rounding to half precision or 16 bits moves them
 # A given sound above it is of a kind never learned: held-out synthetic drums reach 2.35, kicks for an instrument of snares have 3.3 to 5.3.
 UNLIKE = 2.5
+STRIPPED = "the instrument was stripped of its training sounds"
 NO_UNIT = "too few different sounds: none is held out that the training sounds do not repeat"
 _BATCH = 4  # clips that a thread embeds at a time: each takes some 6 MB
 _DISTANCES = 2**22  # held at a time, so that memory does not grow with the square of the number of sounds
@@ -72,6 +73,12 @@ def nearest_sounds(audio: list[Tensor], sample_rate: int, *, embeddings: Tensor,
         return []
     values, indices = _nearest(embedding(audio, sample_rate=sample_rate), embeddings)
     return [Nearest(int(i), float(v), None if unit is None else round(float(v) / unit, 3)) for v, i in zip(values, indices, strict=True)]
+
+
+def neighbours(audio: Tensor, sample_rate: int, *, embeddings: Tensor, count: int) -> list[int]:
+    """Returns the indices of the `count` training sounds nearest to a sound `(channels, time)`, nearest first; all if fewer."""
+    distances = torch.cdist(embedding([audio], sample_rate=sample_rate).float(), embeddings)[0]
+    return distances.topk(min(count, len(distances)), largest=False).indices.tolist()
 
 
 def novelty_unit(held_out: Tensor, training: Tensor) -> float | None:

@@ -38,7 +38,7 @@ def render(
         raw = decode(contents, request.z, length=request.length, seed=request.seed, texture=True)
         audio = finish(raw, contents.sample_rate, level=level, out_rate=rate)
         note = contents.model.conditioning.note_of(request.z)
-        return audio, _root_note(audio, rate) if note is None else note
+        return audio, root_note(audio, rate) if note is None else note
 
     rendered: list[tuple[Tensor, int | None]] = []
     with Pool() as pool:
@@ -54,8 +54,8 @@ def render(
     ]
 
 
-def _root_note(audio: Tensor, rate: int) -> int | None:
-    """MIDI number of a sound's pitch, None where it is not clear."""
+def root_note(audio: Tensor, rate: int) -> int | None:
+    """Returns the MIDI number of the pitch of a sound `(channels, time)`, None where it is not clear. rate: Hz."""
     hertz, confidence = estimate_pitch(audio.mean(0), rate, high=min(_HIGHEST_PITCH, rate / 4))
     return None if hertz is None or confidence < PITCHED else round(hz_to_midi(hertz))
 

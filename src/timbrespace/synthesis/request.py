@@ -15,6 +15,7 @@ from timbrespace.noise import Noise, Purpose, seed_of
 from timbrespace.synthesis import sequences
 from timbrespace.synthesis.encoding import EncodedSound
 from timbrespace.synthesis.file.contents import InstrumentContents
+from timbrespace.synthesis.kinds import Kind
 
 _TRIES = 20  # draws, after which a sound near another of its batch is accepted
 _DUPLICATE = 0.15  # sounds of a batch nearer than this share of the usual spread are duplicates
@@ -41,7 +42,7 @@ class DrawOptions:
     """Options of new sounds.
 
     category: None for all of them. temperature: factor of the spread. centre: a sound to draw around. length: in samples. pitch: MIDI
-    number. conditions: name -> label or number. None leaves a choice to the corpus.
+    number. conditions: name -> label or number. None leaves a choice to the corpus. kind: of `centre`; the sounds are named by it.
     """
 
     category: str | None = None
@@ -50,11 +51,13 @@ class DrawOptions:
     length: int | None = None
     pitch: float | None = None
     conditions: ConditionValues | None = None
+    kind: Kind | None = None
 
     def recipe(self, sample_rate: int) -> dict[str, Any]:
         """The optional parts that are given, as plain JSON values."""
         values: dict[str, Any] = {} if self.length is None else {"seconds": self.length / sample_rate}
         values |= {} if self.pitch is None else {"pitch": self.pitch}
+        values |= {} if self.kind is None else {"kind": self.kind._asdict()}
         return values | ({"conditions": dict(self.conditions)} if self.conditions else {})
 
 
@@ -85,7 +88,8 @@ def draw(contents: InstrumentContents, count: int, options: DrawOptions, *, seed
         recipe = {
             "verb": "generate", "seed": seed, "index": index, "asked_category": category, "temperature": options.temperature, **extras,
         }  # fmt: skip
-        requests.append(RenderRequest(drawn.z, drawn.category or "sound", drawn.category, recipe, seed_of(seed, index), drawn.length))
+        label = drawn.category or (options.kind.category if options.kind else None)
+        requests.append(RenderRequest(drawn.z, label or "sound", label, recipe, seed_of(seed, index), drawn.length))
     return requests
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from timbrespace.cli.common.options import PitchNames, Rules
+from timbrespace.wording import counted
 
 if TYPE_CHECKING:
     from timbrespace.corpus.corpus import Corpus
@@ -100,7 +101,8 @@ def _print(corpus: Corpus, skipped: list[dict[str, str]], took: float) -> None:
 
     console, head = Console(highlight=False, soft_wrap=True), corpus.head
     splits = ", ".join(f"{count} {name}" for name, count in head["splits"].items())
-    console.print(f"[bold]{len(corpus)} clips[/bold] ({splits}), {corpus.sample_rate} Hz, {corpus.channels} channel(s), in {took:.1f} s")
+    channels = counted(corpus.channels, "channel")
+    console.print(f"[bold]{counted(len(corpus), 'clip')}[/bold] ({splits}), {corpus.sample_rate} Hz, {channels}, in {took:.1f} s")
     if head["layout"] not in ("folder", "synthetic"):
         console.print(f"labels: from the tables of the layout {head['layout']}")
     console.print(f"categories: {_counts(head['categories'])}" + (f", none for {head['uncategorised']}" if head["uncategorised"] else ""))

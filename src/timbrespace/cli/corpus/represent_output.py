@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from timbrespace.cli.common.corpus import print_json
 from timbrespace.cli.common.text import printable, skipped_lines
 from timbrespace.contracts import TimbrespaceError
+from timbrespace.wording import counted
 
 if TYPE_CHECKING:
     from timbrespace.features.represent import Outputs
@@ -54,7 +55,7 @@ def print_clips(
         if outputs.picture and rows:
             print(f"pictures: {outputs.pixels_per_second:g} pixels per second")
         if rows:
-            print(f"{len(rows)} sounds as {settings['name']} (parts × bands × frames) in {out}")
+            print(f"{counted(len(rows), 'sound')} as {settings['name']} (parts × bands × frames) in {out}")
     if not rows:
         raise TimbrespaceError("none of the sounds could be represented; the reasons are printed above")
 
@@ -76,7 +77,7 @@ def print_decoded(written: list[dict[str, Any]], skipped: list[dict[str, str]], 
         print_json({"sounds": written, "skipped": skipped})
     else:
         _print_skipped(skipped)
-        print(f"{len(written)} sounds in {out}")
+        print(f"{counted(len(written), 'sound')} in {out}")
     if not written:
         raise TimbrespaceError("none of the arrays could be decoded; the reasons are printed above")
 

@@ -127,6 +127,7 @@ def _print_result(
         print(line)
     print(f"{printable(out)} ({megabytes:.1f} MB) in {seconds:.0f} s")
     print(f"Next: {command_line('timbrespace', 'generate', out, '-n', 32, '--out', 'new')}")
+    print(f"The figures of the card: {command_line('timbrespace', 'info', out)}")
 
 
 def _find_lr(source: str, out: Path | None, options: TrainOptions, *, json: bool) -> None:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from timbrespace.cli.common.options import InstrumentPath, Json
 
-_MEASURES = {
-    "log_mel_db": "log-mel dB",
-    "sound_db": "sound dB",
-    "attack_ms": "attack ms",
-    "decay_percent": "decay %",
-    "grain_db": "grain dB",
-}
+if TYPE_CHECKING:
+    from timbrespace.report.card import CardView
 
 _STRIP_HELP = (
     "Write the instrument without names, latents and features of the training sounds. Recipes and pages that the unstripped one made "
@@ -33,11 +28,11 @@ def info(
     force: Annotated[bool, typer.Option("--force", help="Replace the stripped file if it exists.")] = False,
     json: Json = False,
 ) -> None:
-    """Show an instrument: corpus, training, reconstruction beside control rows, categories; or strip it for sharing."""
+    """Show an instrument: what it can do in words, then the figures of its card and what they mean; or strip it for sharing."""
     from timbrespace.cli.common.corpus import print_json
     from timbrespace.cli.common.options import check_not_inputs
     from timbrespace.cli.common.text import printable
-    from timbrespace.report.advice import advice_lines
+    from timbrespace.report.card import card_view
     from timbrespace.synthesis.instrument import Instrument
 
     opened = Instrument.load(instrument)
@@ -60,61 +55,39 @@ def info(
         check_not_inputs([Path(strip)], [instrument])
         opened.save(strip, strip=True, force=force)
         summary["stripped"] = strip
+    view = card_view(opened.card, opened.contents.settings)
     if json:
-        summary["advice"] = advice_lines(opened.card, opened.contents.settings)
+        summary["in_words"] = [line._asdict() for line in view.words]
+        summary["advice"] = view.advice
         print_json(summary | {"card": opened.card} | ({"sounds": list(clips.names)} if sounds and clips else {}))
         return
+    for line in [*card_lines(opened.card), *view.advice, "", "Parts"]:
+        print(printable(line))
     for name, value in summary.items():
         if name != "settings":
-            print(f"{name.replace('_', ' '):<22}{printable(', '.join(map(str, value)) if isinstance(value, list) else value)}")
-    for line in [*card_lines(opened.card), *advice_lines(opened.card, opened.contents.settings)]:
+            print(f"  {name.replace('_', ' '):<24}{printable(', '.join(map(str, value)) if isinstance(value, list) else value)}")
+    print()
+    for line in figure_lines(view):
         print(printable(line))
     if sounds and clips:
         print("\n".join(map(printable, clips.names)))
 
 
 def card_lines(card: dict[str, Any]) -> list[str]:
-    """Returns the card as lines of text. Parts that it lacks are left out: a card may be of an earlier version."""
-    lines = []
-    corpus, training, reconstruction, new_sounds = (_group(card, name) for name in ("corpus", "training", "reconstruction", "new_sounds"))
-    if corpus:
-        lines.append(f"corpus                {corpus.get('clips')} clips, {corpus.get('minutes')} min, {corpus.get('skipped')} skipped")
-    if training:
-        lines.append(
-            f"training              {training.get('steps')} steps on {training.get('images')} sounds and variations, "
-            f"validation {training.get('validation_error')} {training.get('unit')}, overfit ratio {training.get('overfit_ratio')}"
-        )
-        if isinstance(training.get("active_units"), int) and isinstance(kl := training.get("kl_per_dimension"), list):
-            lines.append(f"latent                {training['active_units']} of {len(kl)} dimensions active")
-    if reconstruction:
-        lines.append(
-            f"reconstruction        on {reconstruction.get('sounds')} sounds of the {reconstruction.get('on')} split"
-            + (f", of which {reconstruction['repeats']} repeat a training sound" if reconstruction.get("repeats") else "")
-            + ", mean over sounds:"
-        )
-        rows = _group(reconstruction, "rows")
-        measures = next((list(_group(rows, name)) for name in rows), [])
-        lines.append(" " * 26 + "".join(f"{_MEASURES.get(measure, measure):>12}" for measure in measures))
-        for name in rows:
-            lines.append(f"  {name:<24}" + "".join(f"{_number(_group(rows, name).get(measure)):>12}" for measure in measures))
-    if new_sounds:
-        reason = new_sounds.get("novelty_reason")
-        novelty = f"median novelty {new_sounds.get('novelty_median')} (1: as new as held-out real sounds)"
-        lines.append(
-            f"new sounds            {f'novelty cannot be measured ({reason})' if reason else novelty}, "
-            f"{new_sounds.get('copies')} copies of {new_sounds.get('sounds')}, {new_sounds.get('times_real_time')} x real time"
-        )
-    if card.get("expect"):
-        lines.append(f"expect                {card['expect']}")
+    """Returns the card in words, a line each. Parts that it lacks are left out: a card may be of an earlier version."""
+    from timbrespace.report.verdicts import verdicts
+
+    return [f"{about + ':':<38}{word}{': ' if word and text else ''}{text}" for about, word, text, _ in verdicts(card)]
+
+
+def figure_lines(view: CardView) -> list[str]:
+    """Returns the figures of a card as lines of text, with what their rows and columns mean."""
+    lines = ["Figures"]
+    lines += [f"  {row.label:<24}{row.value}  ({row.hint})" for row in view.figures]
+    if view.table:
+        lines.append(f"  Errors of imitations, {view.table_of}; smaller is better")
+        lines.append(" " * 26 + "".join(f"{f'{column.heading} {column.unit}'.strip():>12}" for column in view.columns))
+        lines += [f"  {row.name:<24}" + "".join(f"{value:>12}" for value in row.values) for row in view.table]
+        lines += ["  What the columns mean"] + [f"    {column.heading + ':':<24}{column.meaning}" for column in view.columns]
+        lines += ["  What the rows mean"] + [f"    {row.name + ':':<24}{row.meaning}" for row in view.table if row.meaning]
     return lines
-
-
-def _number(value: object) -> str:
-    """Two digits, or a dash for a value that is not a number."""
-    return f"{value:.2f}" if isinstance(value, (int, float)) else "–"
-
-
-def _group(values: dict[str, Any], name: str) -> dict[str, Any]:
-    """A part of the card; empty where a foreign file holds another type."""
-    group = values.get(name)
-    return group if isinstance(group, dict) else {}

@@ -30,6 +30,7 @@ def demo(
     from timbrespace.report.results import Morph, Results, write_results
     from timbrespace.training.callbacks import TrainingCallbacks
     from timbrespace.training.train import train
+    from timbrespace.wording import counted
 
     _renew(out)
     steps: list[tuple[str, float]] = []
@@ -44,7 +45,7 @@ def demo(
 
     with progress_bar("preparing", quiet=False) as progress:
         corpus = prepare(source, out / "corpus", seed=seed, progress=progress)
-    finish_step(f"prepared {len(corpus)} clips" if not source.startswith("synthetic:") else f"synthesised {len(corpus)} clips")
+    finish_step(f"{'synthesised' if source.startswith('synthetic:') else 'prepared'} {counted(len(corpus), 'clip')}")
     with showing_progress(quiet=False) as show:
         instrument = train(
             corpus, out / "instrument.safetensors", minutes=minutes, seed=seed, callbacks=TrainingCallbacks(on_progress=show)
@@ -52,17 +53,18 @@ def demo(
     finish_step("trained the instrument")
     with progress_bar("generating", quiet=False) as progress:
         sounds = instrument.generate(count, seed=seed, progress=progress)
-    finish_step(f"made {count} new sounds")
+    finish_step(f"made {counted(count, 'new sound')}")
     morphs = []
     for a, b in _pairs(corpus, seed=seed):
         start_name, end_name = (corpus.clips[i].name.rpartition("/")[2] for i in (a, b))
         row = instrument.morph([corpus.audio(a), corpus.audio(b)], _MORPH_STEPS, seed=seed, name=f"{start_name} to {end_name}")
         morphs.append(Morph(start_name, end_name, row))
-    finish_step(f"made {len(morphs)} morphs")
+    finish_step(f"made {counted(len(morphs), 'morph')}")
     for folder, batch in (("sounds", sounds), ("morphs", [step for morph in morphs for step in morph.steps])):
         for sound in batch:
             sound.save(out / folder)
-    about = f"New sounds by an instrument that learned from {len(corpus)} clips in a few minutes. Click to listen; hover over the map."
+    learned = counted(len(corpus), "clip")
+    about = f"New sounds by an instrument that learned from {learned} in a few minutes. Click to listen; hover over the map."
     title = "timbrespace demo" if source.startswith("synthetic:") else f"timbrespace: {Path(source).resolve().name}"
     page = write_results(Results(title, about, instrument, sounds, morphs, steps), out)
     finish_step("wrote sounds and page")
@@ -79,7 +81,7 @@ def _renew(out: Path) -> None:
 
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / _MARK).is_file())):
         raise OutputExistsError(f"{out} exists and was not made by the demo; choose another folder with --out")
-    for name in ("corpus", "sounds", "morphs", "pictures", "instrument.training"):
+    for name in ("corpus", "sounds", "morphs", "pictures", "index_files", "instrument.training"):
         if (out / name).is_dir():
             shutil.rmtree(out / name)
     for name in ("index.html", "reel.wav", "instrument.safetensors", "instrument.log.jsonl"):

@@ -10,6 +10,7 @@ import typer
 
 from timbrespace.cli.common.option_groups import expand_option_groups
 from timbrespace.cli.common.options import InstrumentPath, Seed
+from timbrespace.cli.common.text import printable
 from timbrespace.cli.sounds.batch import BatchOptions, write_batch
 
 if TYPE_CHECKING:
@@ -57,12 +58,15 @@ def generate(
             return [opened.replay(_read_recipe(recipe))]
         return opened.generate(
             count, seed=seed, category=category, temperature=temperature, near=None if near is None else opened.read(near),
-            pitch=pitch, seconds=seconds, conditions=conditions, **render,
+            near_file=near or "", pitch=pitch, seconds=seconds, conditions=conditions, **render,
         )  # fmt: skip
 
-    write_batch(
+    sounds = write_batch(
         options, instrument, make, task="generating", inputs=[path for path in (near, recipe) if path], given=[near] if near else []
     )
+    kind = sounds[0].recipe["asked"].get("kind") if near else None
+    if kind and not options.json:
+        print(f"called {printable(kind['category'])}, the kind of {printable(near)} by {kind['by']}; --category chooses another")
 
 
 def _refuse_beside_recipe(context: typer.Context) -> None:

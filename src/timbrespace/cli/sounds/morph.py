@@ -28,6 +28,8 @@ def morph(
         instrument,
         lambda opened, **render: opened.morph([opened.read(file) for file in files], steps, seed=seed, name=name, **render),
         task="morphing",
+        heading="Steps of the morph",
+        noun="step",
         inputs=files,
         given=files,
     )

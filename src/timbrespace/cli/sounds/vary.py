@@ -30,6 +30,8 @@ def vary(
             opened.read(file), count, amount=amount, seed=seed, name="sound" if options.anonymous else file.stem, **render
         ),
         task="varying",
+        heading="Variations",
+        noun="variation",
         inputs=[file],
         given=[file],
     )

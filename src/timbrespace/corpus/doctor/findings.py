@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from timbrespace.audio.files import UNOPENED
 from timbrespace.contracts import LONGEST_CLIP_SECONDS
 from timbrespace.corpus.doctor.file_report import FileReport
 from timbrespace.corpus.doctor.report import LEVELS, Finding, Report
+from timbrespace.wording import counted, predicate, pronouns
 
 _QUIET_PEAK = 10 ** (-30 / 20)
 _LEAD_SECONDS = 0.05
@@ -74,7 +76,7 @@ _CHECKS = (
         "advice",
         lambda one: one.cancels and not one.silent,
         "cancel when mixed to mono",
-        "nothing: prepare inverts one of two channels, and uses the loudest of more; --channels 2 keeps both as they are",
+        "nothing: prepare inverts one of two channels, and uses the loudest of more; --channels 2 keeps both unchanged",
     ),
     _Check(
         "dull",
@@ -134,19 +136,26 @@ def find_problems(report: Report, files: list[FileReport]) -> list[Finding]:
         names = [one.file for one in files if check.applies(one)]
         if names:
             out.append(Finding(check.level, check.kind, len(names), check.what, check.do, names[:_SHOWN]))
-    out += _duplicates("exact", report.exact_duplicates, "are exact copies of others", "remove the copies: each counts twice in training")
-    out += _duplicates("near", report.near_duplicates, "are nearly the same as others", "nothing: prepare keeps them in one split")
+    copies, alike = (
+        ("is an exact copy of another", "are exact copies of others"),
+        ("is nearly the same as another", "are nearly the same as others"),
+    )
+    out += _duplicates("exact", report.exact_duplicates, copies, "remove the copies: each counts twice in training")
+    out += _duplicates("near", report.near_duplicates, alike, "nothing: prepare keeps such files in one split")
     out += _pitch_names(report)
     out += _counts(report)
+    out = [replace(one, what=predicate(one.count, one.what), do=pronouns(one.count, one.do)) for one in out]
     return sorted(out, key=lambda one: LEVELS.index(one.level))
 
 
-def _duplicates(kind: Literal["exact", "near"], sets: list[list[str]], what: str, do: str) -> list[Finding]:
+def _duplicates(kind: Literal["exact", "near"], sets: list[list[str]], what: tuple[str, str], do: str) -> list[Finding]:
     if not sets:
         return []
     extra = sum(len(files) - 1 for files in sets)
     level: Literal["advice", "note"] = "advice" if kind == "exact" else "note"
-    return [Finding(level, kind, extra, f"{what} ({len(sets)} sets)", do, [_joined(files) for files in sets[:_SHOWN]])]
+    return [
+        Finding(level, kind, extra, f"{what[extra > 1]} ({counted(len(sets), 'set')})", do, [_joined(files) for files in sets[:_SHOWN]])
+    ]
 
 
 def _joined(files: list[str]) -> str:
@@ -201,7 +210,7 @@ def _counts(report: Report) -> list[Finding]:
     rare = [kind for kind, count in report.categories.items() if count < _FEW_IN_CATEGORY]
     if rare:
         do = f"merge them into others with --rule (of prepare and train), or add more: {', '.join(rare[:8])}"
-        out.append(
-            Finding("note", "rare categories", int(np.sum([report.categories[kind] for kind in rare])), "are in categories of 1 or 2", do)
-        )
+        count = int(np.sum([report.categories[kind] for kind in rare]))
+        what = "is the only one of its category" if count == 1 else "are in categories of 1 or 2"
+        out.append(Finding("note", "rare categories", count, what, do))
     return out

@@ -2,6 +2,7 @@
 (() => {
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
   const data = JSON.parse(document.getElementById("data").textContent);
+  const page = (window.timbrespace = { data, all });  // what the other scripts of the page use
   const audio = new Audio();
   const trouble = document.querySelector(".trouble");
   let current = "";      // data-src of what plays
@@ -18,7 +19,7 @@
       const box = player.closest("[data-reel]");
       if (box) box.classList.toggle("playing", mine);
     }
-    for (const button of all("[data-row]")) button.setAttribute("aria-pressed", on && button === rowButton);
+    for (const button of all("[data-row], [data-play-shown]")) button.setAttribute("aria-pressed", on && button === rowButton);
   };
   const start = (src, from = 0) => {
     if (src !== current) { audio.src = src; current = src; }
@@ -30,6 +31,8 @@
     requestAnimationFrame(follow);
   };
   const stop = () => { queue = []; rowButton = null; audio.pause(); show(); };
+  // Plays sounds one after another; button shows that they play.
+  const playAll = (sources, button) => { queue = sources; rowButton = button; if (queue.length) start(queue.shift()); };
   const follow = () => {
     const at = audio.currentTime;
     for (const player of all(".play.playing")) {
@@ -55,9 +58,7 @@
       const again = rowButton === row;
       stop();
       if (!again) {
-        queue = all(".play", row.closest(".morph")).map((step) => step.dataset.src);
-        rowButton = row;
-        start(queue.shift());
+        playAll(all(".play", row.closest("[data-sequence]")).map((step) => step.dataset.src), row);
       }
     }
   });
@@ -65,7 +66,7 @@
     if (event.key === "Escape") stop();
     const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
     const group = event.target.closest && event.target.closest("[data-keys]");
-    if (!step || !group) return;
+    if (!step || !group || event.ctrlKey || event.metaKey || event.altKey) return;
     const stops = all("button.play", group).filter((button) => button.offsetParent !== null);
     const next = stops[stops.indexOf(event.target) + step];
     if (next) { event.preventDefault(); next.focus(); }
@@ -98,13 +99,6 @@
     });
   }
 
-  // --- the gallery's filter --------------------------------------------------------------------------------------
-  const filters = all("[data-filter], [data-filter-all]");
-  for (const chip of filters) chip.addEventListener("click", () => {
-    for (const other of filters) other.setAttribute("aria-pressed", other === chip);
-    for (const card of all(".sound")) card.hidden = chip.dataset.filter !== undefined && card.dataset.category !== chip.dataset.filter;
-  });
-
   // --- the map ---------------------------------------------------------------------------------------------------
   const map = document.querySelector("[data-map]");
   if (map) {
@@ -116,7 +110,7 @@
       canvas.width = width * ratio; canvas.height = height * ratio;
       pen.setTransform(ratio, 0, 0, ratio, 0, 0);
       const style = getComputedStyle(document.documentElement);
-      const colours = Array.from({ length: 10 }, (_, i) => style.getPropertyValue("--c" + i));
+      const colours = Array.from({ length: data.colours }, (_, i) => style.getPropertyValue("--c" + i));
       const radius = dots.length > 2000 ? 2.2 : dots.length > 600 ? 3 : 3.8;
       if (line) {
         pen.strokeStyle = style.getPropertyValue("--ink"); pen.lineWidth = 1.5; pen.setLineDash([4, 4]);
@@ -184,6 +178,11 @@
     root.dataset.theme = dark ? "light" : "dark";
     try { localStorage.setItem("theme", root.dataset.theme); } catch (error) { /* storage is off: the choice lasts for this visit */ }
     document.dispatchEvent(new Event("themechange"));
+  });
+  Object.assign(page, {
+    start, stop, playAll, trouble,
+    playing: () => (audio.paused ? "" : current),
+    isRow: (button) => rowButton === button && !audio.paused,
   });
   show();
 })();

@@ -1,0 +1,37 @@
+"""Pages in headless Chromium, opened from disk."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+_ARGUMENTS = ["--no-sandbox", "--mute-audio", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+
+
+@contextmanager
+def opened(path: Path, *, width: int = 1100, height: int = 800, scheme: str = "light", dialogs: bool = False) -> Iterator[Any]:
+    """Yields a tab that shows the page; fails if it printed to the console, raised an error, or, without `dialogs`, opened a dialog.
+
+    dialogs: accept them. Skips the test where Playwright or Chromium is missing.
+    """
+    sync_api = pytest.importorskip("playwright.sync_api")
+    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if program is None:
+        pytest.skip("no Chromium here")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=_ARGUMENTS)
+        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True)
+        tab = context.new_page()
+        trouble: list[str] = []
+        tab.on("console", lambda message: trouble.append(message.text))
+        tab.on("pageerror", lambda error: trouble.append(str(error)))
+        tab.on("dialog", lambda dialog: dialog.accept() if dialogs else (trouble.append("a dialog opened"), dialog.dismiss()))
+        tab.goto(path.as_uri())
+        yield tab
+        assert trouble == []
+        browser.close()
