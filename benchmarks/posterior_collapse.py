@@ -27,9 +27,9 @@ from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
 from timbrespace.model.wrappers.staged import Staged
 from timbrespace.training.collapse import activity
+from timbrespace.training.data.codes import code_statistics
 from timbrespace.training.data.sounds import InMemory, Sounds
 from timbrespace.training.loop import NullCheckpoints, evaluate, fit_model
-from timbrespace.training.stages import code_statistics
 
 DIMS, BATCH, CPU = 7, 32, torch.device("cpu")
 SQUARED, MEAN, SIGMA = {"likelihood": "squared"}, {"likelihood": "mean squared"}, {"likelihood": "sigma"}

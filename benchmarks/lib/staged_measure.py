@@ -17,11 +17,11 @@ from lib.process import say
 from timbrespace.config.build import build_model, build_representation
 from timbrespace.config.schema import Config
 from timbrespace.corpus.corpus import Corpus
+from timbrespace.training.data.codes import code_statistics
 from timbrespace.training.data.encode import encode_clips
 from timbrespace.training.data.sounds import InMemory, batches_of, initial_batch
 from timbrespace.training.data.source import clip_samples
 from timbrespace.training.loop import make_optimizer, update_average
-from timbrespace.training.stages import code_statistics
 
 ROUNDS, STEPS = 9, 4  # steps of each way in each round
 EVALUATIONS = 12  # of the validation clips, each way

@@ -27,8 +27,8 @@ from timbrespace.model.sequence.recurrent import Recurrent, pass_on
 from timbrespace.model.wrappers.conditional import Conditional
 from timbrespace.model.wrappers.staged import Staged
 from timbrespace.representation.normalisation import Normalised
+from timbrespace.training.data.codes import code_statistics
 from timbrespace.training.data.sounds import InMemory, initial_batch
-from timbrespace.training.stages import code_statistics
 
 RATE, SAMPLES = 44_100, 22_050
 

@@ -29,6 +29,7 @@ from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training import stages
 from timbrespace.training import train as training
 from timbrespace.training.callbacks import Progress, TrainingCallbacks
+from timbrespace.training.data.codes import code_statistics
 from timbrespace.training.data.sounds import InMemory
 from timbrespace.training.workspace import Plan, Workspace
 from tiny import assert_same_tensors, interrupt_at, tensors_of, write_drums
@@ -206,7 +207,7 @@ def test_codes_are_brought_to_one_size_and_back() -> None:
         model.outer.encoder[-1].bias += 3.0
         model.outer.encoder[-1].weight[0] *= 50
         model.outer.encoder[-1].weight[1] *= 0  # a code that never moves
-    model.set_codes(*stages.code_statistics(model, sounds, device=torch.device("cpu")))
+    model.set_codes(*code_statistics(model, sounds, device=torch.device("cpu")))
     batch = sounds[torch.arange(300)]
     with torch.no_grad():
         raw = model.outer.posterior(batch).mean
@@ -224,7 +225,7 @@ def test_the_inner_model_begins_as_principal_components_of_the_codes() -> None:
     sounds = InMemory(torch.rand(300, 1, 256, 16), torch.full((300,), 4_096))
     batch = sounds[torch.arange(300)]
     model.initialise(batch)
-    model.set_codes(*stages.code_statistics(model, sounds, device=torch.device("cpu")))
+    model.set_codes(*code_statistics(model, sounds, device=torch.device("cpu")))
     with torch.no_grad():
         codes = model.codes(batch)
     drawn = model.inner.evaluate(codes).errors.mean().item()

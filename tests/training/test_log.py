@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 
-from timbrespace.contracts import ConfigError, OutputExistsError
+from timbrespace.contracts import ConfigError, CorpusError, OutputExistsError, TimbrespaceError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.training.callbacks import Progress, StopTraining, TrainingCallbacks
 from timbrespace.training.history import History
@@ -115,6 +115,16 @@ def test_tensorboard(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert [step for kind, name, step in seen if (kind, name) == ("scalar", "validation")] == steps
     for kind in ("audio", "image"):
         assert {f"{group}/0" for group in ("original", "reconstruction", "new")} <= {name for what, name, _ in seen if what == kind}
+    seen.clear()
+    (tmp_path / "empty").mkdir()
+    options: dict[str, Any] = {"device": "cpu", "tensorboard": tmp_path / "new" / "board"}
+    with pytest.raises(CorpusError, match="no sound files"):
+        train(tmp_path / "empty", tmp_path / "y.safetensors", **options)
+    assert seen == []  # a training that never began writes nothing
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(TimbrespaceError, match=r"file is a file; give another one to --tensorboard"):
+        train(tiny.corpus, tmp_path / "y.safetensors", **options | {"tensorboard": tmp_path / "file" / "board"})
+    assert not (tmp_path / "y.training").exists()
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
     with pytest.raises(ConfigError, match=r"timbrespace\[tensorboard\]"):
         TensorBoard(tmp_path)

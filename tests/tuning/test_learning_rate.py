@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -87,10 +88,46 @@ def test_at_the_command_line(shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
     assert (tmp_path / "x.lr.png").read_bytes().startswith(b"\x89PNG")
     assert [p.name for p in tmp_path.iterdir()] == ["x.lr.png"]  # nothing is trained
     assert "exists already" in shell(*words, "--out", tmp_path / "x.safetensors", code=2)
+    following = shlex.split(text.splitlines()[-1])
+    assert following[:6] == ["Next:", "timbrespace", "train", str(tiny.corpus), "--preset", "dense"]
+    rate = float(text.split("steepest descent: ")[1].split()[0])
+    assert [f"training.learning_rate={rate:.2g}" == word for word in following].count(True) == 1
+    assert [word for word in following if "=" in word][:-1] == [*SMALL, "training.initialisation=random"]
+    assert following[-4:] == ["--device", "cpu", "--out", str(tmp_path / "x.safetensors")]
     report = shell.json(*words)
+    assert report["skipped"] == []
     assert len(report["rates"]) == len(report["losses"]) > 20
     assert report["rates"] == sorted(report["rates"])
     assert hashes(tiny.corpus) == before
     assert "--out is missing" in shell("train", tiny.corpus, code=2)
     with pytest.raises(ConfigError, match="at least 20"):
         find_lr(tiny.corpus, steps=3)
+
+
+def test_the_next_command_keeps_what_was_given(shell: Shell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And is one that trains: the only difference is the rate."""
+    from timbrespace.tuning import learning_rate
+
+    found = Curve([1e-3, 1e-2], [1.0, 0.5], 2e-3, None, [{"file": "a\x1b.wav", "reason": "empty"}])
+    monkeypatch.setattr(learning_rate, "find_lr", lambda *_, **__: found)
+    words = [
+        "train",
+        "my sounds",
+        "--preset",
+        "mine.yaml",
+        "--epochs",
+        20,
+        "--set",
+        "training.learning_rate=1",
+        "--set",
+        "model.encoder=[8]",
+    ]
+    words += ["--channels", 2, "--rule", "gong=*qq*", "--pitch-names", "off", "--device", "cpu", "--seed", 7, "--precision", "bf16-mixed"]
+    lines = shell(*words, "--find-lr").splitlines()
+    assert lines[-1] == (
+        "Next: timbrespace train 'my sounds' --preset mine.yaml --epochs 20 --set 'model.encoder=[8]' --set training.learning_rate=0.002 "
+        "--channels 2 --rule 'gong=*qq*' --pitch-names off --device cpu --seed 7 --precision bf16-mixed --out X.safetensors"
+    )
+    assert "skipped a\\x1b.wav: empty" in lines
+    plain = shell("train", "s", "--minutes", 0.5, "--find-lr").splitlines()[-1]
+    assert plain == "Next: timbrespace train s --minutes 0.5 --set training.learning_rate=0.002 --out X.safetensors"

@@ -30,7 +30,7 @@ from timbrespace.tuning import trial as tune_trial
 from timbrespace.tuning.pruners import LAST_MARK, mark
 from timbrespace.tuning.result import TuneResult
 from timbrespace.tuning.tune import tune
-from tiny import Tiny, hashes
+from tiny import Tiny, hashes, write_drums
 
 SMALL = ("model.encoder=[8]", "model.decoder=[8]", "training.batch=16")
 RANGES = ("model.dims=2..8:int:log", "training.learning_rate=1e-3..1e-1:log")
@@ -225,7 +225,7 @@ def test_storages_that_cannot_be_reached_are_an_error(url: str, words: str, tiny
         ({"trials": 0}, "trials is 0, at least 1"),
         ({"ranges": (), "preset": None}, "nothing to search"),
         ({"sampler": "best"}, "allowed are tpe, gp, grid, random"),
-        ({"prune": "all"}, "prune is 'all', allowed are median, threshold, both, none"),
+        ({"prune": "all"}, "prune is 'all', allowed are median, trend, threshold, both, none"),
         ({"factor": 1.0}, "must be above 1"),
         ({"limit": 0.0}, "limit is 0"),
         ({"overfit": math.nan}, "overfit is nan"),
@@ -266,9 +266,48 @@ def test_a_real_search_from_the_command_line(shell: Shell, tiny: Tiny, tmp_path:
     assert all((tmp_path / "s" / f"{name}.png").read_bytes().startswith(b"\x89PNG") for name in ("history", "curves", "slices"))
     text = shell(*words, "--trials", 3)
     assert "3 trials: 3 complete" in text
-    assert f"--preset {tmp_path / 's' / 'best.yaml'}" in text
+    assert f"train {tiny.folder} --preset {tmp_path / 's' / 'best.yaml'} --device cpu --out X.safetensors" in text
     again = tune(tiny.folder, tmp_path / "t", preset="dense", epochs=2, device="cpu", ranges=RANGES, changes=SMALL, trials=2)
     assert [row["objective"] for row in again.table] == [row["objective"] for row in report["trials"]]  # to the bit
+
+
+def test_names_are_read_and_bad_files_listed_as_in_train(shell: Shell, tmp_path: Path, pretended: list[Config]) -> None:
+    folder = write_drums(tmp_path / "sounds", 6, seconds=0.05)
+    (folder / "broken.wav").write_text("no sound")
+    (folder / "odd [1].aiff").write_bytes(b"FORM")
+    words = ["tune", folder, "--preset", "dense", "--epochs", 2, "--range", "model.dims=2,3", "--trials", 1, "--prune", "trend"]
+    rules = ["--rule", "gong=*kick*", "--pitch-names", "off", "--seed", 3]
+    text = shell(*words, *rules, "--out", tmp_path / "s")
+    assert "skipped broken.wav: " in text
+    assert "skipped odd [1].aiff: " in text
+    corpus = Corpus.open(tmp_path / "s" / "corpus")
+    assert "gong" in corpus.categories
+    assert corpus.head["options"]["pitch_names"] == "off"
+    assert f"--preset {tmp_path / 's' / 'best.yaml'} --rule 'gong=*kick*' --pitch-names off --seed 3 --out X.safetensors" in text
+    report = shell.json(*words, *rules, "--out", tmp_path / "s")
+    assert report["skipped"] == corpus.skipped()
+    assert len(report["skipped"]) == 2
+    assert "rules of the run" in shell(*words, "--rule", "bell=*kick*", "--seed", 3, "--out", tmp_path / "s", code=2)
+    assert "is not NAME=PATTERN" in shell(*words, "--rule", "gong", "--out", tmp_path / "t", code=2)
+    assert "is a prepared corpus" in shell("tune", corpus.path, *words[2:], "--rule", "a=b", "--out", tmp_path / "t", code=2)
+    assert not (tmp_path / "t").exists()
+
+
+def test_a_search_that_never_began_leaves_nothing(shell: Shell, tmp_path: Path, pretended: list[Config]) -> None:
+    """So that the corrected command is not refused because of the wrong one."""
+    (tmp_path / "empty").mkdir()
+    one = write_drums(tmp_path / "one", 1, seconds=0.05)
+    words = ["--preset", "dense", "--epochs", 2, "--range", "model.dims=2,3", "--trials", 1, "--out", tmp_path / "results" / "s"]
+    for source, reason in ((tmp_path / "empty", "no sound files"), (one, "too few"), (tmp_path / "nowhere", "does not exist")):
+        assert reason in shell("tune", source, *words, code=2)
+        assert not (tmp_path / "results").exists()
+    sounds = write_drums(tmp_path / "sounds", 6, seconds=0.05)
+    assert "cannot be reached" in shell("tune", sounds, *words, "--storage", "rubbish", code=2)
+    assert not (tmp_path / "results").exists()
+    assert "1 trials" in shell("tune", sounds, *words)
+    before = hashes(tmp_path / "results")
+    assert "holds a search on" in shell("tune", one, *words, code=2)  # a search that is there stays
+    assert hashes(tmp_path / "results") == before
 
 
 def test_a_rate_that_only_spoils_its_start_loses(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

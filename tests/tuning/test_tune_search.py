@@ -15,7 +15,7 @@ from optuna.trial import FixedTrial, TrialState, create_trial
 from timbrespace.config.presets import load_preset, presets
 from timbrespace.contracts import ConfigError
 from timbrespace.training.options import TrainOptions
-from timbrespace.tuning.pruners import LAST_MARK, ThresholdPruner, epoch_of, make_pruner, mark
+from timbrespace.tuning.pruners import LAST_MARK, ThresholdPruner, epoch_of, expected_error, make_pruner, mark
 from timbrespace.tuning.ranges import Range, cells, parse_range, parse_space
 from timbrespace.tuning.samplers import Grid, make_sampler
 from timbrespace.tuning.space import check_space, read_space, search_ranges, settings_with
@@ -225,6 +225,37 @@ def test_a_trial_worse_than_the_median_is_pruned() -> None:
     assert not pruned("median", others, {1: 8.0, 2: 4.0, 4: 3.0})
     assert not pruned("median", others[:3], {1: 8.0, 2: 7.0, 4: 6.0})  # too few to compare with
     assert not pruned("none", others, {1: 8.0, 2: 7.0, 4: 6.0})
+
+
+@pytest.mark.parametrize("power", [0.0, 0.5, 1.5])
+def test_a_power_law_is_extrapolated_exactly(power: float) -> None:
+    """Its error over the marks is a straight line, so that the expected error is its value at the last mark."""
+    errors = {epoch: 7.0 * epoch_of(mark(epoch)) ** -power for epoch in (1, 2, 4, 8)}
+    assert expected_error(curve(errors, last=100.0)) == pytest.approx(7.0 * epoch_of(mark(100.0)) ** -power, rel=1e-9)
+
+
+def test_only_the_last_slope_counts_and_a_rise_is_no_slope() -> None:
+    flat = curve({1: 90.0, 2: 9.0, 3.5: 5.0, 8: 5.0}, last=100.0)
+    assert expected_error(flat) == 5.0
+    assert expected_error(curve({1: 3.0, 2: 4.0, 4: 5.0, 8: 6.0})) == 6.0
+    assert expected_error(curve({1: -3.0, 2: -4.0, 4: -5.0})) == -5.0
+    assert expected_error(curve({1: 8.0, 2: 4.0}, last=2.0)) == 4.0  # at its end
+    assert expected_error(curve({3: 4.0})) == 4.0
+
+
+def test_a_trial_that_falls_fast_lives_by_its_rate_of_change() -> None:
+    """All are behind the median at epoch 8. Those that fall as the power law of the others, or faster, may catch up; others may not."""
+    others = [curve({1: 8.0 + k, 2: 4.0 + k, 4: 3.0 + k, 8: 2.5 + k, 100: 2.0 + k}) for k in range(4)]  # ends: 2, 3, 4, 5; median 3.5
+    slow, fast = {1: 9.0, 2: 8.6, 4: 8.3, 8: 8.0}, {1: 64.0, 2: 32.0, 4: 16.0, 8: 8.0}
+    just = {epoch: 3.4 * (epoch_of(mark(100.0)) / epoch_of(mark(epoch))) ** 0.4 for epoch in (1, 2, 4, 8)}
+    missed = {epoch: 3.6 * (epoch_of(mark(100.0)) / epoch_of(mark(epoch))) ** 0.4 for epoch in (1, 2, 4, 8)}
+    for errors in (slow, fast, just, missed):
+        assert pruned("median", others, errors)
+    assert [pruned("trend", others, errors) for errors in (slow, fast, just, missed)] == [True, False, False, True]
+    assert not pruned("trend", others, {1: 8.0, 2: 4.0, 4: 3.0, 8: 2.0})  # ahead of the median: its slope does not matter
+    assert not pruned("trend", others[:3], slow)  # too few to compare with
+    running = [curve({1: 8.0, 2: 4.0, 4: 3.0, 8: 2.5}, state=TrialState.RUNNING) for _ in range(5)]
+    assert not pruned("trend", running, slow)
 
 
 def test_choices_stored_as_text_are_restored() -> None:

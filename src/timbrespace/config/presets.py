@@ -32,7 +32,23 @@ def load_preset(name: str | Path = "oneshot", *, changes: Iterable[str] = (), **
     """
     from timbrespace.config.build import make_config  # imports PyTorch, which a list of presets does not need
 
-    content = modernised(read_yaml(_path(name)))
+    content = preset_content(name)
+    apply_changes(content, changes, **training)
+    return make_config(content)
+
+
+def is_shipped(name: str | Path) -> bool:
+    """Whether a preset is one of the package, not a file of the user's."""
+    return Path(name).suffix not in (".yaml", ".yml")
+
+
+def preset_content(name: str | Path) -> dict[str, Any]:
+    """Returns what a preset says, with old names replaced and not checked. Raises ConfigError."""
+    return modernised(read_yaml(_path(name)))
+
+
+def apply_changes(content: dict[str, Any], changes: Iterable[str], **training: Any) -> None:
+    """Changes the content of a preset in place; changes, training: as for `load_preset`. Raises ConfigError."""
     for change in changes:
         key, equals, value = change.partition("=")
         if not equals or not key.strip():
@@ -43,13 +59,11 @@ def load_preset(name: str | Path = "oneshot", *, changes: Iterable[str] = (), **
             _set(content, ["training", key], value, whole=f"training.{key}")
     if training.get("minutes") is not None and training.get("epochs") is None:
         _set(content, ["training", "epochs"], None, whole="training.epochs")  # which would count instead
-    return make_config(content)
 
 
 def _path(name: str | Path) -> Path:
-    path = Path(name)
-    if path.suffix in (".yaml", ".yml"):
-        return path
+    if not is_shipped(name):
+        return Path(name)
     names = sorted(file.stem for file in PRESETS.glob("*.yaml"))
     current = OLD_PRESETS.get(str(name), str(name))
     if current not in names:

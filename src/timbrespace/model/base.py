@@ -39,16 +39,19 @@ class Batch(NamedTuple):
     """What a model learns from: `values (batch, …)`, see `Model.compress`, and true `lengths (batch,)` in samples.
 
     conditions: of the sounds, `(batch, conditions)`, NaN where unknown, see `Conditioning`; None: all are unknown.
+    codes: of the sounds, `(batch, *code_shape)`, where they are known already, see `CodeSource.codes`; None: not known.
     """
 
     values: Tensor
     lengths: Tensor
     conditions: Tensor | None = None
+    codes: Tensor | None = None
 
     def to(self, device: torch.device) -> Batch:
         """Returns the batch on `device`."""
         conditions = None if self.conditions is None else self.conditions.to(device)
-        return Batch(self.values.to(device), self.lengths.to(device), conditions)
+        codes = None if self.codes is None else self.codes.to(device)
+        return Batch(self.values.to(device), self.lengths.to(device), conditions, codes)
 
 
 class Evaluation(NamedTuple):
@@ -178,6 +181,10 @@ class Model(nn.Module, ABC):
     def stages(self) -> list[Stage]:
         """Returns the stages in which the model learns."""
         return [Stage("train", self)]
+
+    def use_outer(self, outer: Model) -> None:
+        """Takes the weights of a trained model for the first of two stages; they no longer change. Raises ConfigError if there is none."""
+        raise ConfigError(f"a model of {len(self.stages())} stage has no outer model that could be trained before; take one in two stages")
 
     @abstractmethod
     def posterior(self, batch: Batch) -> Posterior:

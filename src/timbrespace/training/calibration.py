@@ -94,7 +94,8 @@ def measure_cost(model: Model, sounds: Sounds, validation: Sounds, settings: Tra
 
     Slow models get fewer runs, down to the very short one alone.
     """
-    one_sound, times = InMemory(*validation[torch.arange(1)]), list[float]()
+    one, times = validation[torch.arange(1)], list[float]()
+    one_sound = InMemory(one.values, one.lengths, one.conditions)
     started, limit = time.perf_counter(), max(_RUNS_SECONDS, settings.minutes * 60 * _RUNS_SHARE)
     for steps in (_FIRST_STEPS, *[_RUN_STEPS] * _RUNS):
         start = time.perf_counter()
@@ -107,9 +108,14 @@ def measure_cost(model: Model, sounds: Sounds, validation: Sounds, settings: Tra
         if end_of_next > limit:
             break
     later = sorted(times[1:]) or times
+    return Cost(later[len(later) // 2], measure_evaluation(model, validation, settings, fabric))
+
+
+def measure_evaluation(model: Model, validation: Sounds, settings: Training, fabric: Fabric) -> float:
+    """Measured seconds to evaluate one sound, on a copy of the model."""
     count, start = min(len(validation), settings.batch), time.perf_counter()
     evaluate(copy.deepcopy(model).to(fabric.device).eval(), validation, count, fabric.device)
-    return Cost(later[len(later) // 2], (time.perf_counter() - start) / count)
+    return (time.perf_counter() - start) / count
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -44,13 +44,19 @@ class StopTraining(Exception):  # noqa: N818 - a request, not an error
 
 
 class TrainingContext(NamedTuple):
-    """A training before its first step: the model, the sounds it learns from, the sounds it is checked on, the settings, the devices."""
+    """A training before its first step: the model, the sounds it learns from, the sounds it is checked on, the settings, the devices.
+
+    skipped: files that the corpus does not contain, see `Corpus.skipped`. learner: with an outer model that was trained before, what is
+    trained: the inner model and the codes that it learns from. Else None, and the model itself learns from the sounds.
+    """
 
     model: Model
     sounds: Sounds
     validation: Sounds
     config: Config
     fabric: Fabric
+    skipped: Sequence[dict[str, str]] = ()
+    learner: tuple[Model, Sounds] | None = None
 
 
 @dataclass(frozen=True)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from timbrespace.atomic import disk_error, write_text
-from timbrespace.contracts import ConfigError
+from timbrespace.contracts import ConfigError, TimbrespaceError
 from timbrespace.training.history import History
 
 if TYPE_CHECKING:
@@ -36,15 +37,32 @@ class TensorBoard:
     """TensorBoard's files in `folder`: scalars at every check; sounds and their spectrograms at the end."""
 
     def __init__(self, folder: Path):
-        """Raises ConfigError if the package is not installed, TimbrespaceError if the folder cannot be written."""
+        """Raises ConfigError if the package is not installed, TimbrespaceError if the folder cannot be created.
+
+        Nothing is created before the first check: a training that fails earlier leaves nothing behind.
+        """
         try:
-            from torch.utils.tensorboard import SummaryWriter
+            import torch.utils.tensorboard  # noqa: F401 - only whether it is installed
         except ImportError:
             raise ConfigError("the package tensorboard is not installed; pip install 'timbrespace[tensorboard]'") from None
-        try:
-            self._writer = SummaryWriter(str(folder))
-        except OSError as error:
-            raise disk_error(error, folder) from error
+        self.folder = folder
+        there = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        if not there.is_dir() or not os.access(there, os.W_OK):
+            reason = "cannot be written" if there.is_dir() else "is a file"
+            raise TimbrespaceError(f"the folder for TensorBoard cannot be created: {there} {reason}; give another one to --tensorboard")
+        self._opened: Any = None
+
+    @property
+    def _writer(self) -> Any:
+        """The SummaryWriter, which creates the folder. Raises TimbrespaceError."""
+        if self._opened is None:
+            from torch.utils.tensorboard import SummaryWriter
+
+            try:
+                self._opened = SummaryWriter(str(self.folder))
+            except OSError as error:
+                raise disk_error(error, self.folder) from error
+        return self._opened
 
     def add_check(self, history: History) -> None:
         """Writes the newest check."""
@@ -67,7 +85,8 @@ class TensorBoard:
 
     def close(self) -> None:
         """Writes the rest and closes the files."""
-        self._writer.close()
+        if self._opened is not None:
+            self._opened.close()
 
 
 def _spectrogram(audio: Tensor) -> Tensor:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from timbrespace.config.presets import load_preset
 from timbrespace.config.schema import Config
 from timbrespace.contracts import ConfigError
+
+if TYPE_CHECKING:
+    from timbrespace.training.data.outer import TrainedOuter
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,8 @@ class TrainOptions:
     changes: `key=value` texts that override the preset, such as "model.dims=16".
     seed: a whole number from 0 to 2**32 - 1. device: auto, cpu, cuda or mps.
     channels: 1 mixes a folder of sounds to mono, 2 keeps stereo.
+    outer: an instrument file whose model, or the first of whose two, is the outer one of a model in two stages. It does not change: only
+        the inner model is trained. Representation, settings of the outer model and the longest clip are those of the file.
     rules, pitch_names: how names of a folder of sounds are read, see `prepare`; a prepared corpus has its labels already.
     resume: continue an interrupted run from its last checkpoint, at most seconds old. force: replace existing files.
     precision: 32, 16-mixed (GPU only) or bf16-mixed.
@@ -34,6 +40,7 @@ class TrainOptions:
     minutes: float | None = None
     epochs: float | None = None
     changes: tuple[str, ...] = ()
+    outer: Path | str | TrainedOuter | None = None
     seed: int = 0
     device: str = "auto"
     channels: int = 1
@@ -59,12 +66,29 @@ class TrainOptions:
                 f"changes ({', '.join(self.changes)}) go with a preset's name or file; to change a Config, make a new one with make_config"
             )
 
+    def trained_outer(self) -> TrainedOuter | None:
+        """The outer model that was trained before, read from its file. Raises InstrumentFileError, ConfigError."""
+        if not isinstance(self.outer, (str, Path)):
+            return self.outer
+        from timbrespace.training.data.outer import load_outer  # imports PyTorch
+
+        return load_outer(self.outer)
+
     def config(self) -> Config:
-        """The checked settings: the preset with minutes or epochs and `changes`. Raises ConfigError."""
+        """The checked settings: the preset with minutes or epochs and `changes`, and what `outer` fixes. Raises ConfigError."""
+        outer = self.trained_outer()
         if not isinstance(self.preset, Config):
-            return load_preset(self.preset, changes=self.changes, minutes=self.minutes, epochs=self.epochs)
+            if outer is None:
+                return load_preset(self.preset, changes=self.changes, minutes=self.minutes, epochs=self.epochs)
+            from timbrespace.config.outer import load_preset_with
+
+            return load_preset_with(outer.fixed, self.preset, changes=self.changes, minutes=self.minutes, epochs=self.epochs)
         from timbrespace.config.build import make_config  # imports PyTorch
 
+        if outer is not None:
+            from timbrespace.config.outer import check_agrees
+
+            check_agrees(self.preset, outer.fixed)
         given: dict[str, float | None] = {"epochs": None} if self.minutes is not None else {}
         given |= {name: value for name, value in (("minutes", self.minutes), ("epochs", self.epochs)) if value is not None}
         return make_config(self.preset.model_dump() | {"training": self.preset.training.model_dump() | given})

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -22,16 +21,25 @@ from timbrespace.parallel import Pool
 from timbrespace.representation.base import Representation
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.assemble import make_instrument, training_card
-from timbrespace.training.calibration import Cost, StepBudget, affordable_synthesised, affordable_variations, measure_cost
+from timbrespace.training.calibration import (
+    Cost,
+    StepBudget,
+    affordable_synthesised,
+    affordable_variations,
+    measure_cost,
+    measure_evaluation,
+)
 from timbrespace.training.callbacks import Progress, TrainingCallbacks, TrainingContext
 from timbrespace.training.collapse import activity
 from timbrespace.training.data.clip_dataset import ClipDataset, encode_rows
+from timbrespace.training.data.codes import CodeSets, WithCodes
 from timbrespace.training.data.conditions import resolved
 from timbrespace.training.data.encode import encode_clips, image_shape, learned_sounds, row_conditions
 from timbrespace.training.data.image_store import ImageStore, cached_folder
 from timbrespace.training.data.normalise import fit_normalisation
+from timbrespace.training.data.outer import TrainedOuter
 from timbrespace.training.data.sounds import Sounds, initial_batch
-from timbrespace.training.data.source import check_same, clip_samples, open_corpus, origin_of, with_stored_length
+from timbrespace.training.data.source import check_outer, check_same, clip_samples, open_corpus, origin_of, with_stored_length
 from timbrespace.training.data.synthesised import COPIES, concatenated, synthesised_dataset
 from timbrespace.training.distributed import device_text, rank_zero_first, rank_zero_only
 from timbrespace.training.history import History, best_check
@@ -40,8 +48,8 @@ from timbrespace.training.loop import CHECKED_CLIPS
 from timbrespace.training.losses import settled_step
 from timbrespace.training.options import TrainOptions
 from timbrespace.training.sample import CARD_CLIPS, sample_clips
-from timbrespace.training.stages import fit_stages, stage_steps
-from timbrespace.training.workspace import Plan, Workspace
+from timbrespace.training.stages import FittedStages, begin_inner, fit_stages, stage_steps, trained_card
+from timbrespace.training.workspace import Plan, StateFolder, Workspace
 
 
 @dataclass(frozen=True)
@@ -69,31 +77,34 @@ class Prepared:
 class Encoded:
     """Training clips, variations and synthesised sounds: the dataset that encodes them, and the store with all its `rows` encoded.
 
-    clip_rows: number of clips and variations; the rows of synthesised sounds follow them.
+    folder: of the store. clip_rows: number of clips and variations; the rows of synthesised sounds follow them.
     """
 
     dataset: ClipDataset
     store: ImageStore
+    folder: Path
     clip_rows: int
     plan: Plan
 
 
 @dataclass(frozen=True)
 class Sets:
-    """The sounds that the model learns from, and those that it is checked on, which are the clips `validation_clips`."""
+    """The sounds that the model learns from, and those that it is checked on, which are the clips `validation_clips`.
+
+    codes: of both, where the outer model was trained before.
+    """
 
     sounds: Sounds
     validation: Sounds
     validation_clips: list[int]
+    codes: CodeSets | None = None
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """All checks of the training. stages: the card's part on two stages, empty for one. learned: see `Progress`."""
+    """The result of the fit, and the plan with the number of steps."""
 
-    history: History
-    stages: dict[str, Any]
-    learned: dict[str, float]
+    result: FittedStages
     plan: Plan
 
 
@@ -106,6 +117,8 @@ class TrainingRun:
     ):  # fmt: skip
         self.source, self.out, self.options, self.config, self.fabric = source, out, options, config, fabric
         self.workspace, self.callbacks, self.tensorboard = workspace, callbacks, tensorboard
+        assert not isinstance(options.outer, (str, Path)), "`train` reads the file"
+        self.outer: TrainedOuter | None = options.outer
         self.resumed = workspace.has_plan()
         self.started, self.seconds = time.monotonic(), dict[str, float]()  # seconds of each step, for the card
 
@@ -121,6 +134,8 @@ class TrainingRun:
             fitted = self.fit(prepared, encoded, sets)
         instrument = self.finish(prepared, sets, fitted)
         encoded.store.close()
+        if sets.codes is not None:
+            sets.codes.store.close()
         if self.fabric.is_global_zero:
             self.workspace.remove()
         return instrument
@@ -130,14 +145,21 @@ class TrainingRun:
         corpus = rank_zero_first(self.fabric, self._open_corpus)
         clips = corpus.indices("train")
         config = resolved(self.config, corpus, clips)
-        representation = build_representation(config.representation, sample_rate=corpus.sample_rate, channels=corpus.channels)
+        if self.outer is None:
+            representation = build_representation(config.representation, sample_rate=corpus.sample_rate, channels=corpus.channels)
+        else:
+            check_outer(self.outer, corpus, config)
+            representation = self.outer.representation
         if self.resumed and self.options.minutes is None and self.options.epochs is None:
             config = with_stored_length(config, self.workspace.read_plan())
         plan = self._first_plan(corpus, config)
         with torch.random.fork_rng():
             torch.manual_seed(plan.seed)
             model = build_model(config.model, representation=representation, samples=plan.samples)
-        fit_normalisation(representation, corpus, model)
+        if self.outer is None:
+            fit_normalisation(representation, corpus, model)
+        else:
+            model.use_outer(self.outer.model)
         stored_shape = image_shape(model, representation, plan.samples)
         return Prepared(corpus, clips, config, representation, model, stored_shape, plan)
 
@@ -163,7 +185,7 @@ class TrainingRun:
             clips.keep_measured(folder, clip_rows)
             return store
 
-        return Encoded(clips, rank_zero_first(self.fabric, filled), clip_rows, plan)
+        return Encoded(clips, rank_zero_first(self.fabric, filled), folder, clip_rows, plan)
 
     def initialise(self, prepared: Prepared, encoded: Encoded) -> Sets:
         """Fits the linear codec of a model that has one, encodes the validation clips, and initialises the weights."""
@@ -177,12 +199,30 @@ class TrainingRun:
         validation = encode_clips(model, corpus, validation_clips, prepared.representation, samples=samples, folder=self.workspace.path)
         if prepared.config.training.initialisation == "pca":
             model.initialise(initial_batch(sounds))
-        return Sets(sounds, validation, validation_clips)
+        if self.outer is None:
+            return Sets(sounds, validation, validation_clips)
+        return self._with_codes(prepared, encoded, Sets(sounds, validation, validation_clips))
+
+    def _with_codes(self, prepared: Prepared, encoded: Encoded, sets: Sets) -> Sets:
+        """The sets with the codes of the outer model; a search makes these once for all trials, and no trial encodes a sound again."""
+        assert self.outer is not None
+        folder, searching = StateFolder(encoded.folder / f"codes-{self.outer.checksum}"), self.options.encoded is not None
+        if searching:
+            folder.path.mkdir(exist_ok=True)
+        codes = begin_inner(
+            prepared.model, sets.sounds, sets.validation, settings=prepared.config.training, fabric=self.fabric,
+            folder=folder if searching else self.workspace, keep=searching, progress=self._progress("codes"),
+        )  # fmt: skip
+        if searching:
+            sets = replace(sets, sounds=WithCodes(sets.sounds, codes.learned), validation=WithCodes(sets.validation, codes.validation))
+        return replace(sets, codes=codes)
 
     def fit(self, prepared: Prepared, encoded: Encoded, sets: Sets) -> Fitted:
         """Decides on the number of steps, unless the plan has it, and trains the model in place."""
         model, settings = prepared.model, prepared.config.training
-        self.callbacks.on_start(TrainingContext(model, sets.sounds, sets.validation, prepared.config, self.fabric))
+        learner = None if sets.codes is None else (model.stages()[-1].model, sets.codes.learned)
+        skipped = prepared.corpus.skipped()
+        self.callbacks.on_start(TrainingContext(model, sets.sounds, sets.validation, prepared.config, self.fabric, skipped, learner))
         plan = encoded.plan
         if not plan.steps:
             with_steps = self._with_steps(prepared, plan, sets)  # in all processes: they train together to measure the cost
@@ -197,23 +237,24 @@ class TrainingRun:
                 if self.tensorboard is not None:
                     self.tensorboard.add_check(history)
             metrics = {"train": history.train[-1], "validation": history.validation[-1]}
-            unit = "%" if stage == "train" and plan.inner_steps else model.unit
+            unit = model.stages()[-1].model.unit if stage == "train" else model.unit
             self.callbacks.on_progress(Progress(stage, step, steps, metrics, unit=unit, epoch=step * epochs_per_step))
 
-        history, stages, learned = fit_stages(
+        result = fit_stages(
             model, sets.sounds, categories=prepared.categories, validation=sets.validation, settings=settings, plan=plan,
-            fabric=self.fabric, workspace=self.workspace, on_check=on_check,
+            fabric=self.fabric, workspace=self.workspace, on_check=on_check, codes=sets.codes,
         )  # fmt: skip
-        return Fitted(history, stages, learned, plan)
+        return Fitted(result, plan)
 
     def finish(self, prepared: Prepared, sets: Sets, fitted: Fitted) -> Instrument:
         """Assembles the instrument with its map and card, and writes it; processes other than the first load it."""
-        model, history, plan, started = prepared.model, fitted.history, fitted.plan, time.monotonic()
-        clip_count = len(prepared.clips)
-        latent_use = activity(model.cpu().eval(), sets.sounds, checked=sample_clips(prepared.categories, CARD_CLIPS, seed=plan.seed))
+        model, plan, started = prepared.model, fitted.plan, time.monotonic()
+        (history, stages, learned), clip_count = fitted.result, len(prepared.clips)
+        checked = sample_clips(prepared.categories, CARD_CLIPS, seed=plan.seed)
+        latent_use = activity(model.cpu().eval(), sets.sounds, checked=checked)
         best = best_check(history, first=settled_step(prepared.config.training.kl, steps=plan.steps))
-        errors = {name: fitted.stages.get(f"{name}_error", getattr(history, name)[best]) for name in ("train", "validation")}
-        self.callbacks.on_progress(Progress("finish", metrics=errors, unit=model.unit, advice=latent_use.advice(), learned=fitted.learned))
+        errors = {name: stages.get(f"{name}_error", getattr(history, name)[best]) for name in ("train", "validation")}
+        self.callbacks.on_progress(Progress("finish", metrics=errors, unit=model.unit, advice=latent_use.advice(), learned=learned))
         written: list[Instrument] = []
 
         def write() -> None:
@@ -223,7 +264,10 @@ class TrainingRun:
             training = training_card(
                 prepared.config, plan, history, sounds=sets.sounds, clip_count=clip_count, device=device_text(self.fabric), unit=model.unit
             )
-            card = make_card(instrument, prepared.corpus, training=training | fitted.stages | latent_use.card(), seed=plan.seed)
+            if self.outer is not None:
+                before = trained_card(model, sets.sounds, sets.validation, checked=checked, device=torch.device("cpu"))
+                stages["stages"] = {name: {"file": self.outer.name} | part for name, part in before.items()} | stages["stages"]
+            card = make_card(instrument, prepared.corpus, training=training | stages | latent_use.card(), seed=plan.seed)
             self.seconds["finish"] = time.monotonic() - started
             card["training"]["seconds"] = {name: round(value, 1) for name, value in self.seconds.items()}
             instrument = Instrument(replace(instrument.contents, card=card))
@@ -248,19 +292,21 @@ class TrainingRun:
         origin = origin_of(self.source, self.options.channels)
         if self.resumed:
             plan = self.workspace.read_plan()
-            check_same(plan, corpus, config, self.options.seed, self.workspace, self.fabric, origin=origin)
+            checksum = None if self.outer is None else self.outer.checksum
+            check_same(plan, corpus, config, self.options.seed, self.workspace, self.fabric, origin=origin, outer=checksum)
             torch.set_num_threads(plan.threads)
             return plan
         return Plan(
             fingerprint=corpus.fingerprint,
             config=config.model_dump(mode="json"),
             seed=self.options.seed,
-            samples=clip_samples(corpus, config.training.seconds),
+            samples=clip_samples(corpus, config.training.seconds) if self.outer is None else self.outer.samples,
             variations=0,
             threads=torch.get_num_threads(),
             source=origin,
             precision=str(self.fabric.strategy.precision.precision),
             processes=self.fabric.world_size,
+            outer=None if self.outer is None else self.outer.checksum,
         )
 
     def _with_counts(self, plan: Plan, clips: ClipDataset, settings: Training, *, channels: int) -> Plan:
@@ -280,12 +326,18 @@ class TrainingRun:
                 return None
             return measure_cost(model, sounds, validation, settings, self.fabric, seed=plan.seed)
 
+        def evaluation(model: Model, sounds: Sounds) -> float:
+            return measure_evaluation(model, sounds, settings, self.fabric)
+
         def budget() -> StepBudget:
             checked = min(CHECKED_CLIPS, clip_count) + len(sets.validation)
-            return StepBudget(settings, images=len(sets.sounds), checked=checked, elapsed=time.monotonic() - self.started)
+            shared = ("encode", *(["codec"] if sets.codes is not None else [])) if self.options.encoded is not None else ()
+            # In a search the first trial encodes for all: if that counted, it would learn less than the others.
+            elapsed = time.monotonic() - self.started - sum(self.seconds[step] for step in shared)
+            return StepBudget(settings, images=len(sets.sounds), checked=checked, elapsed=elapsed)
 
         (steps, every), (inner, inner_every) = stage_steps(
-            prepared.model, sets.sounds, sets.validation, clip_count=clip_count, measure=cost, budget=budget
+            prepared.model, sets.sounds, sets.validation, clip_count=clip_count, measure=cost, evaluation=evaluation, budget=budget
         )
         return replace(plan, steps=steps, check_every=every, inner_steps=inner, inner_check_every=inner_every)
 

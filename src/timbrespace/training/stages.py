@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from lightning_fabric import Fabric
@@ -13,21 +12,18 @@ from torch import Tensor
 
 from timbrespace.config.schema import Kl, Training
 from timbrespace.contracts import ConfigError
-from timbrespace.model.base import Batch, Model
-from timbrespace.model.stage import CodeSource, Stage
+from timbrespace.model.base import Model
+from timbrespace.model.stage import Stage
 from timbrespace.training.calibration import Cost, StepBudget
-from timbrespace.training.data.image_store import ImageStore
-from timbrespace.training.data.sounds import InMemory, OnDisk, Sounds, batches_of, initial_batch, table
-from timbrespace.training.distributed import rank_zero_first
+from timbrespace.training.data.codes import CodeSets, encode_codes
+from timbrespace.training.data.sounds import InMemory, Sounds, initial_batch
 from timbrespace.training.history import History, best_check, concatenated, learned_errors, overfit_ratio
 from timbrespace.training.loop import CHECKED_CLIPS, CHECKPOINT, Checkpoints, evaluate, fit_model
 from timbrespace.training.losses import settled_step
 from timbrespace.training.sample import CARD_CLIPS, sample_clips
-from timbrespace.training.workspace import Plan, Workspace
+from timbrespace.training.workspace import Plan, StateFolder, Workspace
 
 _CODING, _CLOSING = 2, 3  # passes of every sound, and of every clip, through the model after training: about
-_STATISTICS_SOUNDS = 4_096  # evenly spread, at most
-_LARGEST = 6e4  # the largest number that half precision holds, about
 
 OnCheck = Callable[[str, int, int, History], None]  # stage, step, steps, history
 
@@ -49,12 +45,25 @@ class StageRun:
         return self.part.model
 
 
+class FittedStages(NamedTuple):
+    """The checks of all stages; what the card says about two stages, empty for one; the errors `learned` of `Progress`."""
+
+    history: History
+    card: dict[str, Any]
+    learned: dict[str, float]
+
+
 def stages_of(model: Model, settings: Training, plan: Plan) -> list[StageRun]:
-    """The stages of a training, in order. The last one is reported as "train"; the schedule of the KL is for it. Raises ConfigError."""
+    """The stages that a training has to do, in order. The last one is reported as "train"; the schedule of the KL is for it.
+
+    Raises ConfigError.
+    """
     first, *rest = _checked_stages(model)
     if not rest:
         return [StageRun("train", first, CHECKPOINT, settings, plan.steps, plan.check_every)]
     second = rest[0]
+    if first.trained:
+        return [StageRun("train", second, f"{second.name}.pt", settings, plan.steps, plan.check_every)]
     without_kl = settings.model_copy(update={"kl": Kl()})
     return [
         StageRun(first.name, first, f"{first.name}.pt", without_kl, plan.steps, plan.check_every),
@@ -78,13 +87,20 @@ def _checked_stages(model: Model) -> list[Stage]:
 
 def stage_steps(
     model: Model, sounds: Sounds, validation: Sounds, *, clip_count: int,
-    measure: Callable[[Model, Sounds, Sounds], Cost | None], budget: Callable[[], StepBudget],
+    measure: Callable[[Model, Sounds, Sounds], Cost | None], evaluation: Callable[[Model, Sounds], float], budget: Callable[[], StepBudget],
 ) -> tuple[tuple[int, int], tuple[int, int]]:  # fmt: skip
-    """Steps and steps between checks of the first stage and of the second; 0 and 0 if there is no second.
+    """Steps and steps between checks of the first stage to do and of the second; 0 and 0 if there is no second.
 
-    measure: the cost of training a model, None where epochs count. budget: called when all costs are known.
+    measure: the cost of training a model, None where epochs count. evaluation: seconds to evaluate a sound by a trained model.
+    budget: called when all costs are known.
     """
     outer_stage, *rest = _checked_stages(model)
+    if outer_stage.trained:
+        codes = rest[0].codes
+        assert codes is not None
+        inner = measure(rest[0].model, _ones(len(sounds), codes.code_shape), _ones(len(validation), codes.code_shape))
+        closing = evaluation(model, validation) * _CLOSING * clip_count if inner else 0.0
+        return budget().steps(inner, after=closing), (0, 0)
     if not rest:
         cost = measure(outer_stage.model, sounds, validation)
         return budget().steps(cost, after=cost.evaluation * _CLOSING * clip_count if cost else 0.0), (0, 0)
@@ -98,31 +114,47 @@ def stage_steps(
     return both.steps(outer, share=outer_stage.share, after=after), both.steps(inner, share=inner_stage.share, after=after)
 
 
+def begin_inner(
+    model: Model, sounds: Sounds, validation: Sounds, *, settings: Training, fabric: Fabric, folder: StateFolder,
+    progress: Callable[[int, int], None], keep: bool = False,
+) -> CodeSets:  # fmt: skip
+    """The codes that the second stage of a model learns, made by the first, which is trained; initialises the model of that stage.
+
+    folder, keep, progress: as in `encode_codes`.
+    """
+    stage = model.stages()[-1]
+    assert stage.codes is not None
+    model.to(fabric.device)
+    codes = encode_codes(stage.codes, sounds, validation, fabric=fabric, folder=folder, keep=keep, progress=progress)
+    if settings.initialisation == "pca":
+        stage.model.cpu().initialise(initial_batch(codes.learned))
+    return codes
+
+
 def fit_stages(
     model: Model, sounds: Sounds, *, categories: Sequence[str | None], validation: Sounds, settings: Training, plan: Plan, fabric: Fabric,
-    workspace: Workspace, on_check: OnCheck,
-) -> tuple[History, dict[str, Any], dict[str, float]]:  # fmt: skip
-    """Trains `model` in place, stage by stage. Returns its history, what the card says about two stages (empty for one), and
-    the errors `learned` of `Progress`.
+    workspace: Workspace, on_check: OnCheck, codes: CodeSets | None = None,
+) -> FittedStages:  # fmt: skip
+    """Trains `model` in place, stage by stage.
 
     sounds, validation, settings: as in `fit_model`. categories: of the training clips, the first rows of `sounds`. Resumes within any
     stage. on_check: called with the stage ("train"; of two stages the name of the first, such as "outer", then "codes", "train"), done,
     total and the history so far, which is empty for codes. In the history of two stages the inner steps count on from the last outer
-    one, with errors in another unit; its metric `stage` says which is which.
+    one, with errors in another unit; its metric `stage` says which is which. codes: of `begin_inner`, where the first stage was trained
+    before; then there is one history.
     """
     learned, held, histories = sounds, validation, list[History]()
     checked = sample_clips(categories, CHECKED_CLIPS, seed=plan.seed)
     stages = stages_of(model, settings, plan)
-    store: ImageStore | None = None
     for stage in stages:
         if stage.part.codes is not None:
-            stages[len(histories) - 1].model.requires_grad_(False).eval()
-            model.to(fabric.device)
-            codes = _Codes(stage.part.codes, sounds, fabric, workspace, on_check)
-            store = codes.stored()
-            learned, held = OnDisk(store, codes.shaped), codes.in_memory(validation)
-            if settings.initialisation == "pca":
-                stage.model.cpu().initialise(initial_batch(learned))
+            if codes is None:
+                stages[len(histories) - 1].model.requires_grad_(False).eval()
+                codes = begin_inner(
+                    model, sounds, validation, settings=settings, fabric=fabric, folder=workspace,
+                    progress=lambda done, total: on_check("codes", done, total, History()),
+                )  # fmt: skip
+            learned, held = codes.learned, codes.validation
         histories.append(
             fit_model(
                 stage.model, learned, checked=checked, validation=held, settings=stage.settings, steps=stage.steps,
@@ -130,13 +162,13 @@ def fit_stages(
                 on_check=_reporter(stage, histories, on_check),
             )
         )  # fmt: skip
-    if store is None:
-        return histories[0], {}, _learned(stages, histories, {})
-    store.close()
+    if codes is None:
+        return FittedStages(histories[0], {}, _learned(stages, histories, {}))
+    codes.store.close()
     card = _card(
         model, stages, histories, sounds, validation, checked=sample_clips(categories, CARD_CLIPS, seed=plan.seed), device=fabric.device
     )
-    return concatenated(histories), card, _learned(stages, histories, card)
+    return FittedStages(concatenated(histories), card, _learned(stages, histories, card))
 
 
 def _reporter(stage: StageRun, earlier: list[History], on_check: OnCheck) -> Callable[[int, int, History], None]:
@@ -172,68 +204,6 @@ def _ones(count: int, shape: tuple[int, ...]) -> InMemory:
     return InMemory(torch.ones(()).expand(count, *shape), torch.ones(count, dtype=torch.int64))
 
 
-@torch.no_grad()
-def code_statistics(source: CodeSource, sounds: Sounds, *, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of every code value, of the shape of a sound's codes, over up to 4,096 sounds spread over all."""
-    count = min(len(sounds), _STATISTICS_SOUNDS)
-    total = torch.zeros(source.code_shape, dtype=torch.float64)
-    squares = torch.zeros_like(total)
-    for batch in batches_of(sounds, torch.arange(count) * len(sounds) // count):
-        codes = source.raw_codes(batch.to(device)).cpu().double()
-        total += codes.sum(0)
-        squares += codes.square().sum(0)
-    mean = total / count
-    return mean.float(), (squares / count - mean.square()).clamp_min(0).sqrt().float()
-
-
-class _Codes:
-    """The codes that the trained outer model gives for `sounds`: what the inner model learns from."""
-
-    def __init__(self, source: CodeSource, sounds: Sounds, fabric: Fabric, workspace: Workspace, on_check: OnCheck):
-        self.source, self.sounds, self.fabric, self.workspace, self.on_check = source, sounds, fabric, workspace, on_check
-
-    def stored(self) -> ImageStore:
-        """The codes of all sounds on disk; fixes the statistics that standardise them first."""
-        return rank_zero_first(self.fabric, self._encode)
-
-    def _encode(self) -> ImageStore:
-        statistics = self.workspace.load("codes.pt")
-        if statistics is None:
-            mean, deviation = code_statistics(self.source, self.sounds, device=self.fabric.device)
-            statistics = {"mean": mean, "deviation": deviation}
-            self.workspace.save("codes.pt", statistics)
-        self.source.set_codes(statistics["mean"], statistics["deviation"])
-        folder = self.workspace.path / "codes"
-        folder.mkdir(exist_ok=True)
-        store = ImageStore(folder, rows=len(self.sounds), cells=math.prod(self.source.code_shape))
-        store.fill(self._rows, progress=lambda done, total: self.on_check("codes", done, total, History()))
-        return store
-
-    def shaped(self, rows: Tensor) -> Tensor:
-        """Stored codes `(n, values)` in the shape of a sound's codes, `(n, *code_shape)`."""
-        return rows.unflatten(1, self.source.code_shape)
-
-    def _rows(self, rows: list[int]) -> tuple[Tensor, Tensor]:
-        """Codes `(rows, values)` and lengths `(rows,)` in samples."""
-        batch = self._encode_batch(self.sounds[torch.tensor(rows)])
-        return batch.values.flatten(1), batch.lengths
-
-    def in_memory(self, sounds: Sounds) -> InMemory:
-        """The codes of other sounds."""
-        values, lengths, done = torch.zeros(0), torch.zeros(len(sounds), dtype=torch.int64), 0
-        for batch in map(self._encode_batch, batches_of(sounds, len(sounds))):
-            rows = slice(done, done + len(batch.lengths))
-            values = values if done else table((len(sounds), *batch.values.shape[1:]), self.workspace.path)
-            values[rows], lengths[rows], done = batch.values, batch.lengths, rows.stop
-        return InMemory(values, lengths)
-
-    @torch.no_grad()
-    def _encode_batch(self, batch: Batch) -> Batch:
-        """Sounds -> standardised codes `(batch, *code_shape)`, on the CPU."""
-        codes = self.source.codes(batch.to(self.fabric.device)).to(torch.device("cpu"))
-        return Batch(codes.values.clamp(-_LARGEST, _LARGEST), codes.lengths)
-
-
 class _Renamed:
     """The checkpoints of a stage under the name of that stage."""
 
@@ -261,7 +231,7 @@ def _card(
     model.eval()
     train, *_ = evaluate(model, sounds, checked, device)
     held, *_ = evaluate(model, validation, len(validation), device)
-    (outer, inner), parts, best = histories, {}, 0
+    parts, best = dict[str, Any](), 0
     for stage, history in zip(stages, histories, strict=True):
         best = best_check(history, first=settled_step(stage.settings.kl, steps=stage.steps))
         parts[stage.part.name] = {
@@ -274,14 +244,31 @@ def _card(
             "validation_error": round(history.validation[best], 3),
         }
     return {
-        "steps": outer.step[-1] + inner.step[-1],
+        "steps": sum(history.step[-1] for history in histories),
         "steps_planned": sum(stage.steps for stage in stages),
         "stopped_early": any(history.step[-1] < stage.steps for stage, history in zip(stages, histories, strict=True)),
         "train_error": round(train, 3),
         "validation_error": round(held, 3),
         "overfit_ratio": overfit_ratio(train, held),
-        "best_step": outer.step[-1] + inner.step[best],
-        "kl_nats": round(inner.kl[best], 2),
-        "metrics": {name: round(values[best], 3) for name, values in inner.metrics.items()},
+        "best_step": sum(history.step[-1] for history in histories[:-1]) + histories[-1].step[best],
+        "kl_nats": round(histories[-1].kl[best], 2),
+        "metrics": {name: round(values[best], 3) for name, values in histories[-1].metrics.items()},
         "stages": parts,
     }
+
+
+def trained_card(model: Model, sounds: Sounds, validation: Sounds, *, checked: Tensor, device: torch.device) -> dict[str, Any]:
+    """What the card says about a stage that was trained before: its own errors on these sounds, by the name of the stage; or nothing."""
+    parts = dict[str, Any]()
+    for stage in model.stages():
+        if stage.trained:
+            train, *_ = evaluate(stage.model, sounds, checked, device)
+            held, *_ = evaluate(stage.model, validation, len(validation), device)
+            parts[stage.name] = {
+                "parameters": sum(p.numel() for p in stage.model.parameters()),
+                "trained_before": True,
+                "unit": stage.model.unit,
+                "train_error": round(train, 3),
+                "validation_error": round(held, 3),
+            }
+    return parts

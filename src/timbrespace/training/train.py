@@ -42,6 +42,7 @@ def train(
     if out.suffix != ".safetensors":
         raise ConfigError(f"the instrument's file is {out.name!r}; its name must end in .safetensors")
     check_absent(out, force=options.force)
+    options = replace(options, outer=options.trained_outer())  # read once
     config = options.config()
     fabric = make_fabric(options.device, precision=options.precision, devices=options.devices, nodes=options.nodes)
     check_batch(config.training.batch, processes=options.devices * options.nodes)

@@ -25,7 +25,7 @@ class Plan:
     fingerprint: of the corpus; source: the folder or synthetic corpus it was made from, None for a prepared one.
     samples: the longest clip; longer ones are cut. variations: of each clip. synthesised: sounds added to the corpus.
     steps: of the optimiser; check_every: steps between two checks; inner_: of the second of two stages. 0: not known yet.
-    threads, precision, processes: the result depends on these, too.
+    threads, precision, processes: the result depends on these, too. outer: checksum of an outer model that was trained before.
     """
 
     fingerprint: str
@@ -42,13 +42,41 @@ class Plan:
     precision: str = "32-true"
     processes: int = 1
     synthesised: int = 0
+    outer: str | None = None
 
 
-class Workspace:
+class StateFolder:
+    """A folder with states of a training: tensors and plain values, each in a file of its own."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def save(self, name: str, state: dict[str, Any]) -> None:
+        """Stores tensors and plain values atomically: after a kill the previous state is still there."""
+        buffer = io.BytesIO()  # when torch.save writes to a full disk, its error does not say so
+        torch.save(state, buffer)
+        with replacing(self.path / name, force=True) as temporary, temporary.open("wb") as file:
+            file.write(buffer.getbuffer())
+            file.flush()
+            os.fsync(file.fileno())
+
+    def load(self, name: str) -> dict[str, Any] | None:
+        """The state that `save` stored, or None. Raises TimbrespaceError if it is damaged."""
+        path = self.path / name
+        if not path.exists():
+            return None
+        try:
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            return state
+        except Exception as error:  # torch raises many kinds for a damaged file
+            raise TimbrespaceError(f"{path} is damaged ({type(error).__name__}); start again with --force") from None
+
+
+class Workspace(StateFolder):
     """The folder `X.training/` beside `X.safetensors`: the plan, the encoded sounds, the last checkpoint."""
 
     def __init__(self, out: Path):
-        self.path = out.with_name(out.name.removesuffix(".safetensors") + ".training")
+        super().__init__(out.with_name(out.name.removesuffix(".safetensors") + ".training"))
         self._lock_file: BinaryIO | None = None
         self._new_parents: list[Path] = []
 
@@ -110,26 +138,6 @@ class Workspace:
     def write_plan(self, plan: Plan) -> None:
         """Stores the plan atomically."""
         write_json(self.path / "plan.json", asdict(plan), force=True)
-
-    def save(self, name: str, state: dict[str, Any]) -> None:
-        """Stores tensors and plain values atomically: after a kill the previous state is still there."""
-        buffer = io.BytesIO()  # when torch.save writes to a full disk, its error does not say so
-        torch.save(state, buffer)
-        with replacing(self.path / name, force=True) as temporary, temporary.open("wb") as file:
-            file.write(buffer.getbuffer())
-            file.flush()
-            os.fsync(file.fileno())
-
-    def load(self, name: str) -> dict[str, Any] | None:
-        """The state that `save` stored, or None. Raises TimbrespaceError if it is damaged."""
-        path = self.path / name
-        if not path.exists():
-            return None
-        try:
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-            return state
-        except Exception as error:  # torch raises many kinds for a damaged file
-            raise TimbrespaceError(f"{path} is damaged ({type(error).__name__}); start again with --force") from None
 
     def remove(self) -> None:
         """Deletes the folder. Raises TimbrespaceError if it holds files that training did not write."""

@@ -7,6 +7,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from timbrespace.atomic import check_absent, disk_error, write_json
 from timbrespace.contracts import OutputExistsError
 from timbrespace.corpus.corpus import Corpus, is_corpus
 from timbrespace.corpus.prepare import prepare
-from timbrespace.training.data.source import check_labels, check_same_labels, origin_of
+from timbrespace.training.data.source import check_labels, check_same_labels, check_trainable, origin_of
 from timbrespace.training.options import TrainOptions
 
 RESULTS = ("trials.csv", "best.yaml", "history.png", "curves.png", "slices.png", "importance.png", "search.json")
@@ -27,6 +28,7 @@ class SearchFolder:
 
     def __init__(self, path: Path):
         self.path, self.work = path, path / f"{_WORK}{secrets.token_hex(4)}"
+        self._missing = [folder for folder in (path, *path.absolute().parents) if not folder.exists()]
 
     def check(self, *, force: bool) -> None:
         """Raises OutputExistsError if the folder is a file, or holds files that no search wrote."""
@@ -40,10 +42,8 @@ class SearchFolder:
         """The corpus of all trials: `source`, or the one prepared from it in this folder. Raises OutputExistsError, CorpusError."""
         check_labels(source, options)
         origin, force = origin_of(source, options.channels), options.force
-        if isinstance(source, Corpus):
-            return source
-        if origin is None:
-            return Corpus.open(source)
+        if isinstance(source, Corpus) or origin is None:
+            return check_trainable(source if isinstance(source, Corpus) else Corpus.open(source))
         corpus, known = self.path / "corpus", self.note().get("source")
         if is_corpus(corpus) and known not in (None, origin) and not force:
             raise OutputExistsError(f"{self.path} holds a search on {known}; give another --out, or --force to start again")
@@ -55,7 +55,16 @@ class SearchFolder:
             self.add_to_note(source=origin)
         opened = Corpus.open(corpus)
         check_same_labels(opened, options, self.path)
-        return opened
+        return check_trainable(opened)
+
+    def discard(self) -> None:
+        """Removes the folder of a search that failed before it had a study, if this process created it. Raises nothing."""
+        if self._missing and not (self.path / "study.db").exists():
+            with suppress(OSError):
+                shutil.rmtree(self.path / "corpus", ignore_errors=True)
+                (self.path / "search.json").unlink(missing_ok=True)
+                for folder in self._missing:
+                    folder.rmdir()
 
     def make(self, *, force: bool, own_database: bool, differences: Callable[[], list[list[str]]]) -> None:
         """Makes the folder, and removes what killed searches left.

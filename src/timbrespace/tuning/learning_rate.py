@@ -6,7 +6,7 @@ import copy
 import math
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,12 +36,14 @@ class Curve:
 
     steepest: the rate at which the loss falls fastest over the logarithm of the rate; None if it never falls.
     diverged: the rate at which the loss was four times its least or not finite; None if there was none.
+    skipped: {"file", "reason"} of each file that the corpus does not contain.
     """
 
     rates: list[float]
     losses: list[float]
     steepest: float | None
     diverged: float | None
+    skipped: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def tenth(self) -> float | None:
@@ -86,7 +88,7 @@ def find_lr(
     curves: list[Curve] = []
 
     def on_start(context: TrainingContext) -> None:
-        curves.append(range_test(context, steps=steps, seed=options.seed))
+        curves.append(replace(range_test(context, steps=steps, seed=options.seed), skipped=list(context.skipped)))
         raise StopTraining
 
     callbacks = TrainingCallbacks(on_start=on_start, on_progress=on_progress)
@@ -101,7 +103,8 @@ def find_lr(
 def range_test(context: TrainingContext, *, steps: int, seed: int, low: float = LOW, high: float = HIGH) -> Curve:
     """Trains a copy of the model for up to `steps` steps while the rate rises exponentially from `low` to `high`."""
     settings, fabric = context.config.training, context.fabric
-    model = copy.deepcopy(context.model)
+    model, sounds = context.learner or (context.model, context.sounds)
+    model = copy.deepcopy(model)
     optimizer = make_optimizer(model, settings, device=fabric.device)
     module, optimizer = fabric.setup(model, optimizer)
     model.train()
@@ -115,7 +118,7 @@ def range_test(context: TrainingContext, *, steps: int, seed: int, low: float = 
             group["lr"] = rate
         with torch.random.fork_rng():
             torch.manual_seed((seed * 1_000_003 + step) % 2**63)
-            batch = context.sounds[torch.randint(len(context.sounds), (settings.batch,))].to(fabric.device)
+            batch = sounds[torch.randint(len(sounds), (settings.batch,))].to(fabric.device)
             loss = total(module(batch), weights)
         value = float(loss.detach())
         mean = _DECAY * mean + (1 - _DECAY) * value

@@ -22,7 +22,7 @@ class TuneOptions:
     ranges: texts such as "model.dims=4..64:int:log", see `parse_range`. space: a YAML file of ranges; `ranges` override it. Without
         either, the preset's section `tune` is searched.
     sampler: tpe (tree of Parzen estimators), gp (Gaussian process), grid or random.
-    prune: which trials end early: median, threshold, both or none. factor: of threshold: a trial ends if it is this many times worse
+    prune: which trials end early: median, trend, threshold, both or none. factor: of threshold: a trial ends if it is this many times worse
         than the best at the same epoch.
     limit: trainable parameters; larger models are refused untrained.
     overfit: weight w in the objective: learned validation error · (1 + w · max(0, validation / train - 1)).

@@ -1,8 +1,9 @@
-"""Which trials end early: Optuna's median rule and source B's threshold. Needs the extra `tune`."""
+"""Which trials end early: Optuna's median rule, source B's threshold, and the rate of change. Needs the extra `tune`."""
 
 from __future__ import annotations
 
 import math
+import statistics
 
 from optuna.pruners import BasePruner, MedianPruner
 from optuna.study import Study
@@ -10,7 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from timbrespace.contracts import ConfigError
 
-RULES = ("median", "threshold", "both", "none")
+RULES = ("median", "trend", "threshold", "both", "none")
 LAST_MARK = "last_mark"  # user attribute of a trial: the mark at which it will end
 _MARK_SPACING = math.log(1.1)  # from one mark to the next the number of epochs grows by a tenth
 _FIRST_EPOCH = 1e-3
@@ -28,11 +29,27 @@ def epoch_of(number: int) -> float:
     return _FIRST_EPOCH * math.exp(number * _MARK_SPACING)
 
 
+def expected_error(trial: FrozenTrial) -> float:
+    """The error of a trial at its end, if it goes on to fall as fast as it did while the epochs about doubled.
+
+    That is a power law of the epochs, a straight line over the marks. A rising error is expected to stay as it is; so is one of 0 or less
+    (a likelihood). Learning curves flatten, so that the true error is usually larger.
+    """
+    errors = trial.intermediate_values
+    now = max(errors)
+    before = max((number for number in errors if number <= now - _SLOPE_MARKS), default=min(errors))
+    if errors[now] <= 0 or errors[before] <= 0:
+        return errors[now]
+    slope = math.log(errors[now] / errors[before]) / max(1, now - before)
+    left = max(0, int(trial.user_attrs.get(LAST_MARK, now)) - now)
+    return errors[now] * math.exp(min(0.0, slope) * left)
+
+
 class ThresholdPruner(BasePruner):
     """Source B's rule: prunes a trial whose error is `factor` times the best error at the same epoch.
 
-    A trial whose error falls fast is kept: its slope while the epochs about doubled is extrapolated to its end, and must come within
-    the factor of the best error of all. Errors of 0 or less (likelihoods) are not compared.
+    A trial whose error falls fast is kept: its `expected_error` must come within the factor of the best error of all. Errors of 0 or less
+    (likelihoods) are not compared.
     """
 
     def __init__(self, factor: float = 3.0):
@@ -49,12 +66,8 @@ class ThresholdPruner(BasePruner):
         same_mark = [other[now] for other in others if now in other]
         if not same_mark or min(same_mark) <= 0 or errors[now] <= self.factor * min(same_mark):
             return False
-        before = max((number for number in errors if number <= now - _SLOPE_MARKS), default=min(errors))
-        slope = math.log(errors[now] / errors[before]) / max(1, now - before) if errors[before] > 0 else 0.0
-        left = max(0, int(trial.user_attrs.get(LAST_MARK, now)) - now)
-        expected = errors[now] * math.exp(min(0.0, slope) * left)
         best = min(value for other in others for value in other.values())
-        return expected > self.factor * max(best, 0.0)
+        return expected_error(trial) > self.factor * max(best, 0.0)
 
 
 class LateMedianPruner(BasePruner):
@@ -66,6 +79,25 @@ class LateMedianPruner(BasePruner):
     def prune(self, study: Study, trial: FrozenTrial) -> bool:
         """Whether to prune `trial` now."""
         return len(trial.intermediate_values) >= _FEWEST_MARKS and self._rule.prune(study, trial)
+
+
+class TrendPruner(BasePruner):
+    """Prunes a trial that another rule would prune, unless its error falls so fast that it may still catch up.
+
+    It may if its `expected_error` is not worse than the median of the least errors of complete trials. (Optuna's PatientPruner keeps every
+    trial that still improves, however slowly: most errors fall until the end.)
+    """
+
+    def __init__(self, rule: BasePruner):
+        self.rule = rule
+
+    def prune(self, study: Study, trial: FrozenTrial) -> bool:
+        """Whether to prune `trial` now."""
+        if not self.rule.prune(study, trial):
+            return False
+        complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+        least = [min(other.intermediate_values.values()) for other in complete if other.intermediate_values]
+        return bool(least) and expected_error(trial) > statistics.median(least)
 
 
 class AnyPruner(BasePruner):
@@ -80,7 +112,7 @@ class AnyPruner(BasePruner):
 
 
 def make_pruner(name: str, *, factor: float = 3.0) -> BasePruner:
-    """The pruner for `median`, `threshold` (source B's rule), `both` or `none`. Raises ConfigError."""
+    """The pruner for `median`, `trend`, `threshold` (source B's rule), `both` or `none`. Raises ConfigError."""
     if name not in RULES:
         raise ConfigError(f"prune is {name!r}, allowed are {', '.join(RULES)}")
     if not factor > 1:
@@ -88,6 +120,8 @@ def make_pruner(name: str, *, factor: float = 3.0) -> BasePruner:
     rules: list[BasePruner] = []
     if name in ("median", "both"):
         rules.append(LateMedianPruner())
+    if name == "trend":
+        rules.append(TrendPruner(LateMedianPruner()))
     if name in ("threshold", "both"):
         rules.append(ThresholdPruner(factor))
     return AnyPruner(*rules)

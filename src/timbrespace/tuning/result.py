@@ -9,9 +9,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class TuneResult:
-    """A row a trial (the best first), lines of text for a person, the file of the best preset or None, and all files written."""
+    """The result of a search.
+
+    table: a row a trial, the best first. lines: text for a person. best: the file of the best preset, or None. files: all files written.
+    skipped: {"file", "reason"} of each file that the corpus does not contain, see `Corpus.skipped`.
+    """
 
     table: list[dict[str, Any]]
     lines: list[str]
     best: Path | None
     files: list[Path]
+    skipped: list[dict[str, str]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from optuna.trial import FixedTrial, Trial, TrialState
 from timbrespace.config.schema import Config
 from timbrespace.contracts import ConfigError, TimbrespaceError
 from timbrespace.corpus.corpus import Corpus
+from timbrespace.training.data.outer import TrainedOuter
+from timbrespace.training.data.source import check_outer
 from timbrespace.training.options import TrainOptions
 from timbrespace.tuning import report
 from timbrespace.tuning.folder import SearchFolder
@@ -36,21 +39,31 @@ class Search:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         if isinstance(training.preset, Config):
             raise ConfigError("preset is a Config; a search needs the name or the file of a preset")
+        preset = training.preset
+        self.outer: TrainedOuter | None = training.trained_outer()
+        training = replace(training, outer=self.outer)  # read once
         self.options, self.training, self.on_trial = options, training, on_trial
-        self.ranges = search_ranges(training.preset, options.ranges, options.space)
+        self.ranges = search_ranges(preset, options.ranges, options.space)
         check_space(training, self.ranges)
         self.sampler = make_sampler(options.sampler, self.ranges, seed=training.seed)
         pruner = make_pruner(options.prune, factor=options.factor)
         self.url = options.storage or default_url(out)
         self.folder = SearchFolder(out)
         self.folder.check(force=training.force)
-        corpus = self.folder.open_corpus(source, training)
-        identity = self._identity(corpus)
-        self.folder.make(
-            force=training.force, own_database=options.storage is None, differences=lambda: other_studies(self.url, identity)
-        )  # fmt: skip
-        self.study = open_study(self.url, identity, name=options.study, sampler=self.sampler, pruner=pruner)
+        try:
+            corpus = self.folder.open_corpus(source, training)
+            if self.outer is not None:
+                check_outer(self.outer, corpus, training.config())
+            identity = self._identity(corpus)
+            self.folder.make(
+                force=training.force, own_database=options.storage is None, differences=lambda: other_studies(self.url, identity)
+            )  # fmt: skip
+            self.study = open_study(self.url, identity, name=options.study, sampler=self.sampler, pruner=pruner)
+        except BaseException:
+            self.folder.discard()
+            raise
         self.folder.add_to_note(study=self.study.study_name, storage=without_password(self.url), **identity)
+        self.skipped = corpus.skipped()
         self.trial_settings = TrialSettings(corpus, out, self.folder.work, self.ranges, options, training, on_trial)
         self._running: int | None = None  # number of the trial that runs
         self._written: int | None = None  # number of the trial in best.yaml
@@ -93,7 +106,7 @@ class Search:
             files.append(best)
         if plots:
             files += report.draw(self.study, self.ranges, out, unit=unit)
-        return TuneResult(table, report.lines(table, self.ranges, unit=unit), best, files)
+        return TuneResult(table, report.lines(table, self.ranges, unit=unit), best, files, self.skipped)
 
     def _objective(self, trial: Trial) -> float:
         self._running = trial.number
@@ -108,7 +121,8 @@ class Search:
 
     def _identity(self, corpus: Corpus) -> dict[str, Any]:
         """What makes two searches the same study."""
-        return {
+        outer = {} if self.outer is None else {"outer": self.outer.checksum}
+        return outer | {
             "corpus": corpus.fingerprint,
             "settings": settings_with(self.training, {}).model_dump(mode="json", exclude={"tune"}),
             "ranges": [part.describe() for part in self.ranges],

@@ -51,7 +51,8 @@ def open_study(url: str, identity: dict[str, Any], *, name: str | None, sampler:
             if stored is None:
                 study.set_user_attr(IDENTITY, identity)
             elif stored != json.loads(json.dumps(identity)):
-                different = ", ".join(key for key in identity if stored.get(key) != json.loads(json.dumps(identity[key])))
+                same = json.loads(json.dumps(identity))
+                different = ", ".join(key for key in {**same, **stored} if stored.get(key) != same.get(key))
                 raise ConfigError(
                     f"the study {name!r} in {without_password(url)} belongs to another search ({different} differ); "
                     "give another --study or --out"
@@ -71,14 +72,14 @@ def open_study(url: str, identity: dict[str, Any], *, name: str | None, sampler:
 
 
 def other_studies(url: str, identity: dict[str, Any]) -> list[list[str]]:
-    """For every other search in a storage, the keys of `identity` that differ."""
+    """For every other search in a storage, the keys that differ from those of `identity`."""
     try:
         summaries = optuna.get_all_study_summaries(storage=_storage(url), include_best_trial=False)
     except (sqlalchemy.exc.SQLAlchemyError, StorageInternalError):
         return []
     stored = [summary.user_attrs.get(IDENTITY, {}) for summary in summaries]
     same = json.loads(json.dumps(identity))
-    return [[key for key in same if one.get(key) != same[key]] for one in stored if one != same]
+    return [[key for key in {**same, **one} if one.get(key) != same.get(key)] for one in stored if one != same]
 
 
 def _storage(url: str) -> BaseStorage:

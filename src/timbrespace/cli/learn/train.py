@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from timbrespace.cli.common.options import Force, Json, PitchNames, Rules
-from timbrespace.cli.learn.options import Changes, Channels, Device, Epochs, Minutes, Precision, Preset, Source, TrainingSeed
+from timbrespace.cli.common.option_groups import expand_option_groups
+from timbrespace.cli.common.options import Force, Json
+from timbrespace.cli.learn.options import Source, TrainingFlags, print_skipped
 
 if TYPE_CHECKING:
     from timbrespace.corpus.corpus import Corpus
@@ -16,19 +17,11 @@ if TYPE_CHECKING:
     from timbrespace.training.options import TrainOptions
 
 
+@expand_option_groups
 def train(
     source: Source,
     out: Annotated[Path | None, typer.Option("--out", help="Instrument file to write (.safetensors).", show_default=False)] = None,
-    preset: Preset = "oneshot",
-    minutes: Minutes = None,
-    epochs: Epochs = None,
-    changes: Changes = None,
-    channels: Channels = 1,
-    rule: Rules = None,
-    pitch_names: PitchNames = "auto",
-    device: Device = "auto",
-    seed: TrainingSeed = 0,
-    precision: Precision = "32",
+    flags: TrainingFlags = TrainingFlags(),
     devices: Annotated[int, typer.Option("--devices", help="Devices of this machine that share every batch.")] = 1,
     nodes: Annotated[int, typer.Option("--num-nodes", help="Machines that share every batch.")] = 1,
     tensorboard: Annotated[Path | None, typer.Option("--tensorboard", metavar="DIR", help="Also write TensorBoard's files.")] = None,
@@ -48,19 +41,13 @@ def train(
 
     if devices * nodes > 1:  # before PyTorch is imported: it warns of a flag that only some models need
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
-    from timbrespace.cli.common.corpus import parse_rules
     from timbrespace.contracts import ConfigError
     from timbrespace.parallel import keep_freed_memory
-    from timbrespace.training.options import TrainOptions
 
     keep_freed_memory()
-    options = TrainOptions(
-        preset=preset, minutes=minutes, epochs=epochs, changes=tuple(changes or ()), seed=seed, device=device, channels=channels,
-        resume=resume, force=force, precision=precision, devices=devices, nodes=nodes, tensorboard=tensorboard,
-        rules=parse_rules(rule), pitch_names=pitch_names,
-    )  # fmt: skip
+    options = flags.options(resume=resume, force=force, devices=devices, nodes=nodes, tensorboard=tensorboard)
     if find_lr:
-        _find_lr(source, out, options, json=json)
+        _find_lr(source, out, options, flags, json=json)
     elif out is None:
         raise ConfigError("--out is missing; give the instrument's name, for instance --out drums.safetensors")
     else:
@@ -103,7 +90,7 @@ def _print_result(
 ) -> None:
     """Prints the card, notes about the corpus, the files that were passed over, and the next command."""
     from timbrespace.cli.common.corpus import print_json
-    from timbrespace.cli.common.text import command_line, printable, skipped_lines
+    from timbrespace.cli.common.text import command_line, printable
     from timbrespace.cli.report.info import card_lines
     from timbrespace.report.advice import advice_lines
 
@@ -123,14 +110,13 @@ def _print_result(
         )
         return
     print("\n".join(map(printable, [*card_lines(instrument.card), *advice, *notes])))
-    for line in skipped_lines(skipped, rest="`timbrespace doctor FOLDER --json` lists all"):
-        print(line)
+    print_skipped(skipped)
     print(f"{printable(out)} ({megabytes:.1f} MB) in {seconds:.0f} s")
     print(f"Next: {command_line('timbrespace', 'generate', out, '-n', 32, '--out', 'new')}")
     print(f"The figures of the card: {command_line('timbrespace', 'info', out)}")
 
 
-def _find_lr(source: str, out: Path | None, options: TrainOptions, *, json: bool) -> None:
+def _find_lr(source: str, out: Path | None, options: TrainOptions, flags: TrainingFlags, *, json: bool) -> None:
     """Runs the learning-rate range test, prints its table, and draws the curve if there is a path for it."""
     from timbrespace.atomic import check_absent
     from timbrespace.cli.common.corpus import print_json
@@ -146,12 +132,13 @@ def _find_lr(source: str, out: Path | None, options: TrainOptions, *, json: bool
     if picture is not None:
         draw(curve, picture, force=options.force)
     if json:
-        print_json(curve.report() | ({} if picture is None else {"picture": str(picture)}))
+        print_json(curve.report() | ({} if picture is None else {"picture": str(picture)}) | {"skipped": curve.skipped})
         return
     print("\n".join(curve.lines()))
+    print_skipped(curve.skipped)
     if picture is not None:
         print(picture)
     if curve.steepest is not None:
-        preset = [] if options.preset == "oneshot" else ["--preset", options.preset]
-        change = f"training.learning_rate={curve.steepest:.2g}"
-        print(f"Next: {command_line('timbrespace', 'train', source, *preset, '--set', change, '--out', 'X.safetensors')}")
+        target = out if out is not None and out.suffix == ".safetensors" else "X.safetensors"
+        words = flags.words(change=f"training.learning_rate={curve.steepest:.2g}")
+        print(f"Next: {command_line('timbrespace', 'train', source, *words, '--out', target)}")

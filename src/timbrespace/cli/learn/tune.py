@@ -7,14 +7,16 @@ from typing import Annotated
 
 import typer
 
+from timbrespace.cli.common.option_groups import expand_option_groups
 from timbrespace.cli.common.options import Force, Json, OutFolder
-from timbrespace.cli.learn.options import Changes, Channels, Device, Epochs, Minutes, Precision, Preset, Source, TrainingSeed
+from timbrespace.cli.learn.options import Source, TrainingFlags, print_skipped
 
 
+@expand_option_groups
 def tune(
     source: Source,
     out: OutFolder,
-    preset: Preset = "oneshot",
+    flags: TrainingFlags = TrainingFlags(),
     trials: Annotated[int, typer.Option("--trials", help="Trials in all; those of earlier runs count.")] = 20,
     ranges: Annotated[
         list[str] | None,
@@ -24,22 +26,17 @@ def tune(
         Path | None, typer.Option("--space", metavar="FILE", help="Ranges as YAML. Without it and --range: the preset's `tune` section.")
     ] = None,
     sampler: Annotated[str, typer.Option("--sampler", help="tpe | gp (Gaussian process) | grid | random.")] = "tpe",
-    prune: Annotated[str, typer.Option("--prune", help="Rule that ends trials early: median | threshold | both | none.")] = "median",
+    prune: Annotated[
+        str, typer.Option("--prune", help="Rule that ends trials early: median | trend | threshold | both | none.")
+    ] = "median",
     cut: Annotated[str | None, typer.Option("--cut", hidden=True, help="Old name of --prune.")] = None,
     factor: Annotated[float, typer.Option("--factor", help="threshold: this many times worse than the best at the same epoch.")] = 3.0,
-    minutes: Minutes = None,
-    epochs: Epochs = None,
-    changes: Changes = None,
     limit: Annotated[float | None, typer.Option("--limit", help="Parameters, for instance 20e6; larger models are refused.")] = None,
     overfit: Annotated[float, typer.Option("--overfit", help="Weight of validation / train - 1 in the objective.")] = 0.0,
     storage: Annotated[
         str | None, typer.Option("--storage", metavar="URL", help="Database that several machines share; DIR/study.db if not given.")
     ] = None,
     study: Annotated[str | None, typer.Option("--study", help="Name in the storage; follows from the settings if not given.")] = None,
-    channels: Channels = 1,
-    device: Device = "auto",
-    seed: TrainingSeed = 0,
-    precision: Precision = "32",
     force: Force = False,
     json: Json = False,
 ) -> None:
@@ -49,7 +46,6 @@ def tune(
     from timbrespace.cli.common.corpus import print_json
     from timbrespace.cli.common.text import command_line
     from timbrespace.parallel import keep_freed_memory
-    from timbrespace.training.options import TrainOptions
     from timbrespace.tuning.options import TuneOptions
     from timbrespace.tuning.tune import tune as run
 
@@ -58,15 +54,16 @@ def tune(
         trials=trials, ranges=tuple(ranges or ()), space=space, sampler=sampler, prune=cut or prune, factor=factor, limit=limit,
         overfit=overfit, storage=storage, study=study,
     )  # fmt: skip
-    training = TrainOptions(
-        preset=preset, minutes=minutes, epochs=epochs, changes=tuple(changes or ()), seed=seed, device=device, channels=channels,
-        precision=precision, force=force,
-    )  # fmt: skip
-    result = run(source, out, options, training, on_trial=lambda line: None if json else print(line, file=sys.stderr, flush=True))
+    result = run(
+        source, out, options, flags.options(force=force), on_trial=lambda line: None if json else print(line, file=sys.stderr, flush=True)
+    )
     if json:
-        print_json({"trials": result.table, "best": result.best and str(result.best), "files": [str(path) for path in result.files]})
+        files = [str(path) for path in result.files]
+        print_json({"trials": result.table, "best": result.best and str(result.best), "files": files, "skipped": result.skipped})
         return
     print("\n".join(result.lines))
+    print_skipped(result.skipped)
     print("written: " + ", ".join(str(path) for path in result.files))
     if result.best is not None:
-        print(f"Next: {command_line('timbrespace', 'train', source, '--preset', result.best, '--out', 'X.safetensors')}")
+        words = flags.words(preset=result.best)
+        print(f"Next: {command_line('timbrespace', 'train', source, *words, '--out', 'X.safetensors')}")

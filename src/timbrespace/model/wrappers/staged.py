@@ -52,7 +52,7 @@ class Staged(Model):
         build: Build,
     ):
         super().__init__(spec)
-        self.outer_share, self.joint = outer_share, joint
+        self.outer_share, self.joint, self._outer_is_trained = outer_share, joint, False
 
         def both() -> tuple[ImageModel, ImageModel]:
             with errors_named("outer"):
@@ -80,10 +80,21 @@ class Staged(Model):
         """Returns the outer model's stage, then the inner one's over its codes; one stage where both learn at once."""
         if self.joint:
             return super().stages()
-        return [Stage("outer", self.outer, self.outer_share), Stage("inner", self.inner, 1 - self.outer_share, codes=self)]
+        share = 0.0 if self._outer_is_trained else self.outer_share
+        return [Stage("outer", self.outer, share, trained=self._outer_is_trained), Stage("inner", self.inner, 1 - share, codes=self)]
+
+    def use_outer(self, outer: Model) -> None:
+        """Takes the weights of a trained model for the outer one; they no longer change. Raises ConfigError where both learn at once."""
+        if self.joint:
+            raise ConfigError("model.joint is true, so that both models learn at once; an outer model trained before needs joint false")
+        self.outer.load_state_dict(outer.state_dict())
+        self.outer.requires_grad_(False).eval()
+        self._outer_is_trained = True
 
     def initialise(self, batch: Batch) -> None:
         """Initialises the outer model, and of a joint training the inner one; else that is done when there are codes."""
+        if self._outer_is_trained:
+            return
         self.outer.initialise(batch)
         if self.joint:
             with torch.no_grad():
@@ -100,7 +111,9 @@ class Staged(Model):
         return self.outer.posterior(batch).mean.reshape(-1, *self.mean.shape)
 
     def codes(self, batch: Batch) -> Batch:
-        """Returns standardised codes `(batch, 1, code dims, code steps)` of a batch, for the inner model."""
+        """Returns standardised codes `(batch, 1, code dims, code steps)` of a batch, for the inner model: its own, if it has some."""
+        if batch.codes is not None:
+            return Batch(batch.codes, batch.lengths)
         return Batch(self.standardised(self.raw_codes(batch)), batch.lengths)
 
     def standardised(self, codes: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lightning_fabric import Fabric
 
@@ -23,6 +23,9 @@ from timbrespace.synthesis.novelty import COPY_DB
 from timbrespace.training.options import TrainOptions
 from timbrespace.training.workspace import Plan, Workspace
 from timbrespace.validation import shortened
+
+if TYPE_CHECKING:
+    from timbrespace.training.data.outer import TrainedOuter
 
 FEWEST_CLIPS = 2
 
@@ -47,6 +50,11 @@ def open_corpus(
             )  # fmt: skip
         corpus = Corpus.open(folder)
         check_same_labels(corpus, options, workspace.path)
+    return check_trainable(corpus)
+
+
+def check_trainable(corpus: Corpus) -> Corpus:
+    """Returns the corpus. Raises CorpusError for fewer than 2 different sounds."""
     if len(corpus) < FEWEST_CLIPS:
         raise CorpusError(
             f"{len(corpus)} clip is too few to train on, at least {FEWEST_CLIPS} are needed; 50 or more give an instrument worth playing"
@@ -85,6 +93,27 @@ def check_source(source: Path | str | Corpus) -> None:
         find_audio(source)
 
 
+def check_outer(outer: TrainedOuter, corpus: Corpus, config: Config) -> None:
+    """Raises ConfigError unless an outer model that was trained before can encode the clips of a corpus as the settings ask."""
+    if corpus.channels != outer.channels:
+        raise ConfigError(
+            f"the outer model {outer.name} is for {outer.channels} channel(s), and these sounds have {corpus.channels}; "
+            f"for a folder of sounds give --channels {outer.channels}, or train an outer model on these sounds"
+        )
+    if corpus.sample_rate != outer.sample_rate:
+        raise ConfigError(
+            f"the outer model {outer.name} is for {outer.sample_rate} Hz, and these sounds have {corpus.sample_rate} Hz; prepare them "
+            f"with --rate {outer.sample_rate}, or train an outer model on these sounds"
+        )
+    seconds = config.training.seconds
+    wanted = clip_samples(corpus, seconds)
+    if wanted > outer.samples or (seconds is not None and round(seconds * corpus.sample_rate) < outer.samples):
+        raise ConfigError(
+            f"training.seconds is {seconds if seconds is not None else 'not given'}, and the outer model {outer.name} is for clips of "
+            f"up to {outer.fixed.seconds:.6g} s; leave training.seconds out, or train an outer model with it"
+        )
+
+
 def check_labels(source: Path | str | Corpus, options: TrainOptions) -> None:
     """Raises ConfigError if rules or `pitch_names` are given for a prepared corpus, which has its labels already."""
     check_mode(options.pitch_names)
@@ -116,7 +145,9 @@ def with_stored_length(config: Config, plan: Plan) -> Config:
     return config.model_copy(update={"training": config.training.model_copy(update=length)})
 
 
-def check_same(plan: Plan, corpus: Corpus, config: Config, seed: int, workspace: Workspace, fabric: Fabric, *, origin: str | None) -> None:
+def check_same(
+    plan: Plan, corpus: Corpus, config: Config, seed: int, workspace: Workspace, fabric: Fabric, *, origin: str | None, outer: str | None
+) -> None:
     """Raises ConfigError if a resumed run differs from the interrupted one."""
     given_settings, stored_settings = config.model_dump(mode="json"), modernised(plan.config)
     if given_settings != stored_settings:
@@ -128,6 +159,7 @@ def check_same(plan: Plan, corpus: Corpus, config: Config, seed: int, workspace:
         ("source", origin, plan.source if origin is None or not _is_renamed(plan.source, origin) else origin),
         ("corpus", corpus.fingerprint, plan.fingerprint),
         ("seed", seed, plan.seed),
+        ("outer model (checksum)", outer, plan.outer),
         ("precision", str(fabric.strategy.precision.precision), plan.precision),
         ("devices", fabric.world_size, plan.processes),
     ):
