@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from command_values import check_values
 from timbrespace.cli.main import VERBS
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def parser_of(verb: str) -> click.Command:
 
 
 def complaint(command: str) -> str | None:
-    """The error message of the command line's parser for a documented command, or None; the command is not run."""
+    """The error message for a documented command, or None: its options, presets, settings and ranges exist. The command is not run."""
     words = shlex.split(command, comments=True)[1:]
     if not words or words == ["--help"]:
         return None
@@ -76,8 +77,8 @@ def complaint(command: str) -> str | None:
     if "--help" in words:
         return None
     try:
-        parser_of(words[0]).make_context(words[0], words[1:])
-    except Exception as error:  # Typer's own errors
+        check_values(words[0], parser_of(words[0]).make_context(words[0], words[1:]).params)
+    except Exception as error:  # Typer's own errors, and those of settings
         return str(getattr(error, "message", error)) or type(error).__name__
     return None
 
@@ -115,6 +116,18 @@ def test_words_in_code_are_options_that_exist(page: Path) -> None:
         assert verb in VERBS, command
         known = {option for parameter in parser_of(verb).params for option in parameter.opts} | {"--help"}
         assert {word for word in words if word.startswith("-")} <= known, command
+
+
+def test_every_command_about_the_sources_is_complete() -> None:
+    """The tables of docs/sources.md say what each source describes and which command does it."""
+    text = (ROOT / "docs" / "sources.md").read_text(encoding="utf-8")
+    inline = re.findall(r"`(timbrespace [^`\n]+)`", text)
+    assert len(inline) > 80
+    assert not {command: problem for command in inline if (problem := complaint(command))}
+    rows = [line for line in text.splitlines() if line.startswith("| ") and not line.startswith("| the source describes")]
+    assert all(line.count("|") - line.count("\\|") == 4 for line in rows), "three columns, no bar within a cell"
+    for title in ("A", "B", "C", "D", "E"):
+        assert f"## Source {title}: " in text
 
 
 def missing_names(text: str) -> list[str]:
@@ -173,6 +186,15 @@ def test_a_missing_file_would_be_found() -> None:
         "timbrespace generate x.safetensors --out new --loud",
         "timbrespace generate x.safetensors",
         "timbrespace train drums --out x.safetensors --minutes three",
+        "timbrespace train drums --out x.safetensors --preset denser",
+        "timbrespace train drums --out x.safetensors --preset dense --set model.dimz=3",
+        "timbrespace tune drums --out search --preset dense --range model.dimz=3..4",
+        "timbrespace tune drums --out search --preset raw",
+        "timbrespace tune drums --out search --preset dense --prune best",
+        "timbrespace represent drums --as bands --set colour=3 --out x",
+        "timbrespace prepare synthetic:whales --out x.corpus",
+        "timbrespace prepare drums --diverse 3 --diverse-rule best --out x.corpus",
+        "timbrespace prepare drums --rule kick --out x.corpus",
     ],
 )
 def test_a_wrong_command_would_be_found(command: str) -> None:
