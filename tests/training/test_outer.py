@@ -13,7 +13,7 @@ from shell import Shell
 from timbrespace.config.build import make_config
 from timbrespace.config.presets import load_preset
 from timbrespace.config.schema import Config
-from timbrespace.contracts import ConfigError, InstrumentFileError
+from timbrespace.contracts import ConfigError, InstrumentFileError, OutputExistsError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
 from timbrespace.model.wrappers.staged import Staged
@@ -222,6 +222,8 @@ def test_files_that_are_no_outer_model_are_refused(corpus: Corpus, outer: Path, 
     (tmp_path / "damaged.safetensors").write_bytes(data)
     with pytest.raises(InstrumentFileError, match=r"checksum does not fit"):
         learn(corpus, tmp_path / "x.safetensors", "staged", outer=tmp_path / "damaged.safetensors")
+    with pytest.raises(OutputExistsError, match=r"is itself the outer model and is never replaced"):
+        learn(corpus, outer, "staged", outer=outer, force=True)
     (tmp_path / "text.safetensors").write_text("no instrument")
     with pytest.raises(InstrumentFileError):
         learn(corpus, tmp_path / "x.safetensors", "staged", outer=tmp_path / "text.safetensors")

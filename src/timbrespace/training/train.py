@@ -8,7 +8,7 @@ from traceback import clear_frames
 from typing import Any
 
 from timbrespace.atomic import check_absent
-from timbrespace.contracts import ConfigError
+from timbrespace.contracts import ConfigError, OutputExistsError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.callbacks import StopTraining, TrainingCallbacks
@@ -42,6 +42,8 @@ def train(
     if out.suffix != ".safetensors":
         raise ConfigError(f"the instrument's file is {out.name!r}; its name must end in .safetensors")
     check_absent(out, force=options.force)
+    if isinstance(options.outer, (str, Path)) and Path(options.outer).resolve() == out.resolve():
+        raise OutputExistsError(f"{out} is itself the outer model and is never replaced; give another name with --out")
     options = replace(options, outer=options.trained_outer())  # read once
     config = options.config()
     fabric = make_fabric(options.device, precision=options.precision, devices=options.devices, nodes=options.nodes)
