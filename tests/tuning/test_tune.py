@@ -9,13 +9,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 
 pytest.importorskip("optuna")
 
 import optuna
 
 from shell import Shell
+from timbrespace.cli.learn.options import corpus_notes
 from timbrespace.config.presets import load_preset
 from timbrespace.config.schema import Config
 from timbrespace.contracts import ConfigError, OutputExistsError, TimbrespaceError
@@ -274,6 +277,8 @@ def test_a_real_search_from_the_command_line(shell: Shell, tiny: Tiny, tmp_path:
 def test_names_are_read_and_bad_files_listed_as_in_train(shell: Shell, tmp_path: Path, pretended: list[Config]) -> None:
     folder = write_drums(tmp_path / "sounds", 6, seconds=0.05)
     (folder / "broken.wav").write_text("no sound")
+    tone = np.sin(np.arange(4_410) * 0.05) * np.linspace(0.9, 0.0, 4_410)
+    soundfile.write(folder / "kick inverted.wav", np.stack([tone, -tone], 1), 44_100)
     (folder / "odd [1].aiff").write_bytes(b"FORM")
     words = ["tune", folder, "--preset", "dense", "--epochs", 2, "--range", "model.dims=2,3", "--trials", 1, "--prune", "trend"]
     rules = ["--rule", "gong=*kick*", "--pitch-names", "off", "--seed", 3]
@@ -287,6 +292,9 @@ def test_names_are_read_and_bad_files_listed_as_in_train(shell: Shell, tmp_path:
     report = shell.json(*words, *rules, "--out", tmp_path / "s")
     assert report["skipped"] == corpus.skipped()
     assert len(report["skipped"]) == 2
+    assert report["notes"] == corpus_notes(corpus)
+    assert any(note.startswith("note kick inverted.wav: ") for note in report["notes"])
+    assert all(note in text for note in report["notes"])
     assert "rules of the run" in shell(*words, "--rule", "bell=*kick*", "--seed", 3, "--out", tmp_path / "s", code=2)
     assert "is not NAME=PATTERN" in shell(*words, "--rule", "gong", "--out", tmp_path / "t", code=2)
     assert "is a prepared corpus" in shell("tune", corpus.path, *words[2:], "--rule", "a=b", "--out", tmp_path / "t", code=2)

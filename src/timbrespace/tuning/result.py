@@ -6,17 +6,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from timbrespace.corpus.corpus import Corpus
+
 
 @dataclass(frozen=True)
 class TuneResult:
     """The result of a search.
 
     table: a row a trial, the best first. lines: text for a person. best: the file of the best preset, or None. files: all files written.
-    skipped: {"file", "reason"} of each file that the corpus does not contain, see `Corpus.skipped`.
+    corpus: of all trials.
     """
 
     table: list[dict[str, Any]]
     lines: list[str]
     best: Path | None
     files: list[Path]
-    skipped: list[dict[str, str]]
+    corpus: Corpus

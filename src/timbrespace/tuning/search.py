@@ -63,7 +63,6 @@ class Search:
             self.folder.discard()
             raise
         self.folder.add_to_note(study=self.study.study_name, storage=without_password(self.url), **identity)
-        self.skipped = corpus.skipped()
         self.trial_settings = TrialSettings(corpus, out, self.folder.work, self.ranges, options, training, on_trial)
         self._running: int | None = None  # number of the trial that runs
         self._written: int | None = None  # number of the trial in best.yaml
@@ -106,7 +105,7 @@ class Search:
             files.append(best)
         if plots:
             files += report.draw(self.study, self.ranges, out, unit=unit)
-        return TuneResult(table, report.lines(table, self.ranges, unit=unit), best, files, self.skipped)
+        return TuneResult(table, report.lines(table, self.ranges, unit=unit), best, files, self.trial_settings.corpus)
 
     def _objective(self, trial: Trial) -> float:
         self._running = trial.number

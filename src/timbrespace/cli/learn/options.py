@@ -12,6 +12,7 @@ import typer
 from timbrespace.cli.common.options import PitchNames, Rules
 
 if TYPE_CHECKING:
+    from timbrespace.corpus.corpus import Corpus
     from timbrespace.training.options import TrainOptions
 
 Source = Annotated[
@@ -77,6 +78,14 @@ class TrainingFlags:
         words += [] if self.device == "auto" else ["--device", self.device]
         words += [] if self.seed == 0 else ["--seed", self.seed]
         return words + ([] if self.precision == "32" else ["--precision", self.precision])
+
+
+def corpus_notes(corpus: Corpus) -> list[str]:
+    """Lines about the files of a corpus: how notes in their names were read, and oddities of those that were read."""
+    from timbrespace.cli.common.text import remark_lines
+
+    votes = [vote["text"] for vote in corpus.head.get("pitch_names", ())]
+    return votes + remark_lines(corpus.remarks(), rest="`timbrespace doctor FOLDER --json` lists all")
 
 
 def print_skipped(skipped: Sequence[Mapping[str, str]]) -> None:

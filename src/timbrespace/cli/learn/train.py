@@ -9,7 +9,7 @@ import typer
 
 from timbrespace.cli.common.option_groups import expand_option_groups
 from timbrespace.cli.common.options import Force, Json
-from timbrespace.cli.learn.options import Source, TrainingFlags, print_skipped
+from timbrespace.cli.learn.options import Source, TrainingFlags, corpus_notes, print_skipped
 
 if TYPE_CHECKING:
     from timbrespace.corpus.corpus import Corpus
@@ -60,7 +60,6 @@ def _train(source: str, out: Path, options: TrainOptions, *, page: Path | None, 
     from dataclasses import replace
 
     from timbrespace.cli.common.page import TrainingPage
-    from timbrespace.cli.common.text import remark_lines
     from timbrespace.cli.learn.progress import showing_progress
     from timbrespace.training.callbacks import TrainingCallbacks
     from timbrespace.training.distributed import is_first
@@ -76,8 +75,7 @@ def _train(source: str, out: Path, options: TrainOptions, *, page: Path | None, 
 
         def on_finish(instrument: Instrument, corpus: Corpus) -> None:
             skipped.extend(corpus.skipped())  # the corpus may be in the working folder, which is deleted next
-            notes.extend(vote["text"] for vote in corpus.head.get("pitch_names", ()))
-            notes.extend(remark_lines(corpus.remarks(), rest="`timbrespace doctor FOLDER --json` lists all"))
+            notes.extend(corpus_notes(corpus))
             write_page(instrument, corpus)
 
         instrument = train_instrument(source, out, options, callbacks=replace(callbacks, on_finish=on_finish))

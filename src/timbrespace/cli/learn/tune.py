@@ -9,7 +9,7 @@ import typer
 
 from timbrespace.cli.common.option_groups import expand_option_groups
 from timbrespace.cli.common.options import Force, Json, OutFolder
-from timbrespace.cli.learn.options import Source, TrainingFlags, print_skipped
+from timbrespace.cli.learn.options import Source, TrainingFlags, corpus_notes, print_skipped
 
 
 @expand_option_groups
@@ -44,7 +44,7 @@ def tune(
     import sys
 
     from timbrespace.cli.common.corpus import print_json
-    from timbrespace.cli.common.text import command_line
+    from timbrespace.cli.common.text import command_line, printable
     from timbrespace.parallel import keep_freed_memory
     from timbrespace.tuning.options import TuneOptions
     from timbrespace.tuning.tune import tune as run
@@ -57,12 +57,13 @@ def tune(
     result = run(
         source, out, options, flags.options(force=force), on_trial=lambda line: None if json else print(line, file=sys.stderr, flush=True)
     )
+    skipped, notes = result.corpus.skipped(), corpus_notes(result.corpus)
     if json:
         files = [str(path) for path in result.files]
-        print_json({"trials": result.table, "best": result.best and str(result.best), "files": files, "skipped": result.skipped})
+        print_json({"trials": result.table, "best": result.best and str(result.best), "files": files, "skipped": skipped, "notes": notes})
         return
-    print("\n".join(result.lines))
-    print_skipped(result.skipped)
+    print("\n".join(map(printable, [*result.lines, *notes])))
+    print_skipped(skipped)
     print("written: " + ", ".join(str(path) for path in result.files))
     if result.best is not None:
         words = flags.words(preset=result.best)
