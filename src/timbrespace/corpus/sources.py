@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 
@@ -99,11 +99,11 @@ def named_files(paths: Iterable[Path], folder: Path) -> list[tuple[Path, str]]:
     out, taken = [], set[str]()
     for path in paths:
         name = file = relative_name(path, folder)
-        head, dot, suffix = name.rpartition(".")
+        suffix = PurePosixPath(name).suffix
         count = 1
         while file in taken:
             count += 1
-            file = f"{head} ({count}){dot}{suffix}"
+            file = f"{name.removesuffix(suffix)} ({count}){suffix}"
         taken.add(file)
         out.append((path, file))
     return out

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from timbrespace.atomic import check_absent, write_json
+from timbrespace.atomic import check_absent, is_name_too_long, write_json
 from timbrespace.audio.files import write
 from timbrespace.contracts import AudioFileError, CorpusError, FeatureFileError, ShapeError, TimbrespaceError
 from timbrespace.corpus.labels.values import is_relative_path
@@ -73,6 +73,10 @@ def represent_clips(
             return represent_clip(clip, base, view, settings, outputs)
         except (AudioFileError, CorpusError, FeatureFileError, ShapeError) as error:
             return {"file": file, "reason": str(error).removeprefix(f"{file}: ")}
+        except TimbrespaceError as error:
+            if not is_name_too_long(error):  # a full disk ends the run
+                raise
+            return {"file": file, "reason": str(error)}
         except MemoryError:
             return {"file": file, "reason": "too long for the memory of this machine; cut it into shorter files"}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from timbrespace.audio.resampling import HIGHEST_RATE, LOWEST_RATE
 from timbrespace.contracts import SAMPLE_RATE, ConfigError
 from timbrespace.corpus.corpus import Corpus, is_corpus
-from timbrespace.corpus.sources import relative_name
+from timbrespace.corpus.sources import named_files
 from timbrespace.corpus.synthetic.registry import SYNTHETIC_PREFIX, recipe_of
 from timbrespace.features.clips import Clip, clips_of_corpus, clips_of_files, clips_of_synthesiser
 from timbrespace.outputs import output_paths
@@ -78,7 +78,7 @@ def _files(paths: list[Path], out: Path, *, channels: int | None, rate: int | No
     problems: list[tuple[Path, str]] = []
     pairs = output_paths(paths, out, problems=problems)
     skipped = [{"file": str(path), "reason": reason} for path, reason in problems]
-    named = {relative_name(base, out): (path, base) for path, base in pairs}
+    named = {name: (path, base) for (path, base), (_, name) in zip(pairs, named_files([base for _, base in pairs], out), strict=True)}
     clips = list(clips_of_files([(path, name) for name, (path, _) in named.items()], channels=channels or 1, skipped=skipped))
     longest = max((clip.seconds or 0.0 for clip in clips), default=0.0)
     bases = {name: base for name, (_, base) in named.items()}

@@ -196,3 +196,25 @@ def test_comparing_names_needs_no_torch(tmp_path):
         "assert doctor(sys.argv[1]).pitch_names[0]['octaves'] == 1; prepare(sys.argv[1], sys.argv[2]); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "lib"), str(tmp_path / "corpus")], check=True)
+
+
+GERMAN = ("C", "Cis", "D", "Es", "E", "F", "Fis", "G", "As", "A", "B", "H")
+
+
+@pytest.mark.parametrize("middle", [3, 4])
+def test_german_names_have_b_for_b_flat_and_h_for_b(tmp_path, middle):
+    for midi in range(55, 73):
+        write_tone(tmp_path / "lib" / f"{midi} {GERMAN[midi % 12]}{midi // 12 - 5 + middle}.wav", midi)
+    found = pitches(tmp_path / "lib", tmp_path / "corpus")
+    assert [round(pitch) for _, (pitch, _, _) in sorted(found.items())] == list(range(55, 73))
+    assert sum(confidence is None for _, _, confidence in found.values()) == 16  # all but As, which is A sharp elsewhere
+    (vote,) = json.loads((tmp_path / "corpus" / "corpus.json").read_text())["pitch_names"]
+    assert vote["german"]
+    assert f"(middle C is C{middle}), B as B flat as in German: 16 of 18 agree" in vote["text"]
+
+
+def test_b_stays_b_where_the_sounds_are_b(tmp_path):
+    for midi in (59, 71, 83, 60, 62):
+        write_tone(tmp_path / "lib" / f"Pad {name_of(midi)}.wav", midi)
+    found = pitches(tmp_path / "lib", tmp_path / "corpus")
+    assert {name: pitch for name, (pitch, _, _) in found.items()} == {f"Pad {name_of(midi)}": midi for midi in (59, 71, 83, 60, 62)}

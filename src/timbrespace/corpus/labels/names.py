@@ -10,8 +10,8 @@ from functools import lru_cache
 from timbrespace.corpus.labels import vocabulary
 from timbrespace.corpus.labels.categories import parts_of
 
-_SEMITONES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
-_NOTE = re.compile(r"(?<![A-Za-z0-9])([A-Ga-g])(#|♯|b|♭|s)?([0-9])(?![A-Za-z0-9])")
+_SEMITONES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11, "h": 11}  # h: of German names, in which b is 10
+_NOTE = re.compile(r"(?<![A-Za-z0-9])([A-Ha-h])(#|♯|b|♭|is|es|s)?([0-9])(?![A-Za-z0-9])")
 _PITCH_VELOCITY = re.compile(r"[_\- ](\d{3})[_\- ](\d{3})$")
 _VELOCITY = re.compile(r"(?<![A-Za-z0-9])(?:v|vel|velocity)[_\- ]?(\d{2,3})(?![0-9A-Za-z])", re.IGNORECASE)
 _LAYER_TOKEN = re.compile(
@@ -28,13 +28,15 @@ def plain(text: str) -> str:
 
 
 def midi_note(name: str) -> float | None:
-    """MIDI number of a note name such as 'C3', 'A#4', 'Bb2' (C4 = 60, octaves 0 … 9), or None."""
+    """MIDI number of a note name such as 'C3', 'A#4', 'Bb2', in German 'H3', 'Fis4', 'Des2' (C4 = 60, octaves 0 … 9), or None."""
     match = _NOTE.fullmatch(name)
     return _midi(match) if match else None
 
 
 def _midi(match: re.Match[str]) -> float:
-    shift = {"#": 1, "♯": 1, "s": 1, "b": -1, "♭": -1}.get(match[2] or "", 0)
+    shift = {"#": 1, "♯": 1, "is": 1, "s": 1, "b": -1, "♭": -1, "es": -1}.get(match[2] or "", 0)
+    if match[0][:2].lower() == "es":  # German for E flat, not E sharp
+        shift = -1
     return float(12 * (int(match[3]) + 1) + _SEMITONES[match[1].lower()] + shift)
 
 
@@ -42,12 +44,14 @@ def _midi(match: re.Match[str]) -> float:
 class PitchReading:
     """One way to read a pitch in a file name.
 
-    kind: 'note' (C3), 'number' (060_085), 'drum' (C1 in the name of a drum). pitch: MIDI number. velocity: of 'number' only.
+    kind: 'note' (C3), 'number' (060_085), 'drum' (C1 in the name of a drum). pitch: MIDI number. velocity: of 'number' only. letter:
+    'B' of B without a sharp or flat, 'H' of German names (H, Fis, Des), otherwise ''.
     """
 
     kind: str
     pitch: float
     velocity: int | None = None
+    letter: str = ""
 
 
 def pitch_readings(stem: str, *, is_drum: bool = False) -> tuple[PitchReading, ...]:
@@ -58,7 +62,9 @@ def pitch_readings(stem: str, *, is_drum: bool = False) -> tuple[PitchReading, .
         out.append(PitchReading("number", float(both[1]), int(both[2])))
     notes = [match for match in _NOTE.finditer(stem) if not is_drum or match[1].isupper()]
     if notes:
-        out.append(PitchReading("drum" if is_drum else "note", _midi(notes[-1])))
+        written = notes[-1][0].upper()
+        letter = "H" if written[0] == "H" or written[1:3] in ("IS", "ES") else "B" if written[0] == "B" and not notes[-1][2] else ""
+        out.append(PitchReading("drum" if is_drum else "note", _midi(notes[-1]), letter=letter))
     return tuple(out)
 
 
@@ -99,7 +105,7 @@ def layer_key(stem: str, *, is_drum: bool = False) -> tuple[str, bool]:
     word = _TRAILING_WORD.search(stem)
     if word and word.start() > 0:
         return stem[: word.start()].casefold(), True
-    note = list(_NOTE.finditer(stem))
+    note = [match for match in _NOTE.finditer(stem) if match[1] not in "Hh"]  # 'Tom H1' is a high tom
     number = None if note and note[-1].end() == len(stem) else _TRAILING_NUMBER.search(stem)
     if number and stem[: number.start()].rstrip("_- .("):
         base = stem[: number.start()].rstrip("_- .(")

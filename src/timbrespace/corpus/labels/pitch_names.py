@@ -1,7 +1,8 @@
 """Notes in file names, compared with the sound: which octave a library means, and which names are not pitches at all.
 
-Libraries disagree about the name of middle C (MIDI 60): C4, C3 (Ableton, Logic, Cubase) or C5. Numbers and letters in names may also be
-tempos, chords, or pads of a sampler. So the pitch of up to 60 files of each kind of name is estimated, and the majority decides.
+Libraries disagree about the name of middle C (MIDI 60): C4, C3 (Ableton, Logic, Cubase) or C5; in German B is a semitone lower, and H
+is B. Numbers and letters in names may also be tempos, chords, or pads of a sampler. So the pitch of up to 60 files of each kind of name
+is estimated, and the majority decides.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ class NameVote:
     files: with such a name. estimated: of these, files with an estimated pitch. agree: of these, files whose name fits, with octaves
     added. another_octave: of these, files that fit but for the octave; their names count. octaves: added to the names; by_folder: in
     folders where it is another number. used: whether the names count. contradicted: files of a kind in use whose own sound contradicts;
-    their estimate counts.
+    their estimate counts. german: whether B is read a semitone lower.
     """
 
     kind: str
@@ -56,6 +57,7 @@ class NameVote:
     used: bool
     by_folder: dict[str, int] = field(default_factory=dict)
     contradicted: list[str] = field(default_factory=list)
+    german: bool = False
 
     @property
     def text(self) -> str:
@@ -67,7 +69,8 @@ class NameVote:
         middle = f" (middle C is C{4 - self.octaves})" if self.kind == "note" else ""
         folders = "".join(f", in {folder or 'the folder itself'} {how[octaves]}" for folder, octaves in self.by_folder.items())
         apart = f", {self.another_octave} of them in another octave" if self.another_octave else ""
-        return f"{_WHAT[self.kind]} read {how[self.octaves]}{middle}{folders}: {agree}{apart}"
+        german = ", B as B flat as in German" if self.german else ""
+        return f"{_WHAT[self.kind]} read {how[self.octaves]}{middle}{german}{folders}: {agree}{apart}"
 
     def octaves_of(self, file: str) -> int:
         """The octaves that are added to the name of `file`."""
@@ -104,9 +107,15 @@ def check_pitch_names(
             if file in paths:
                 kinds.setdefault(reading.kind, {})[file] = reading
     estimates = _estimate({file for files in kinds.values() for file in _sample(sorted(files))}, paths, workers=workers)
+    german = _is_german(kinds.get("note", {}), estimates)
+    if german:
+        readings = {file: tuple(map(_german, own)) for file, own in readings.items()}
+        kinds["note"] = {file: _german(reading) for file, reading in kinds["note"].items()}
     doubtful = {file for kind, files in kinds.items() if _is_doubtful(kind, files, estimates) for file in files}
     estimates |= _estimate(doubtful - set(estimates), paths, workers=workers)
     votes = {kind: _vote(kind, files, estimates) for kind, files in sorted(kinds.items())}
+    if german:
+        votes["note"] = replace(votes["note"], german=True)
     result = {file: _choose(file, own, votes, estimates) if file in paths else own[0] for file, own in readings.items()}
     return _with_readings(labels, tables, result), list(votes.values())
 
@@ -133,6 +142,22 @@ def _with_readings(
             velocity = listed.velocity
         out[file] = replace(labels[file], pitch=reading.pitch if reading else None, velocity=velocity)
     return out
+
+
+def _is_german(files: Mapping[str, PitchReading], estimates: Mapping[str, Estimate]) -> bool:
+    """Whether B is a semitone lower, as in German names: most sounds of the files with a B say so, and none is a B."""
+    apart = [
+        (estimates[file][0] - reading.pitch + 6) % 12 - 6  # type: ignore[operator]
+        for file, reading in files.items()
+        if reading.letter == "B" and estimates.get(file, (None, 0.0))[0] is not None
+    ]
+    lower, same = (sum(abs(one + step) < 0.5 for one in apart) for step in (1, 0))
+    enough = 1 if any(reading.letter == "H" for reading in files.values()) else _FEW
+    return lower >= max(enough, _MAJORITY * len(apart)) and not same
+
+
+def _german(reading: PitchReading) -> PitchReading:
+    return replace(reading, pitch=reading.pitch - 1) if reading.letter == "B" else reading
 
 
 def _shifted(reading: PitchReading, octaves: int) -> PitchReading:
