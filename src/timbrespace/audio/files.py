@@ -272,7 +272,7 @@ def _read_blocks(
 
 def _library_reason(error: Exception) -> str:
     text = getattr(error, "error_string", "") or str(error)
-    if text.startswith("File does not exist"):  # what libsndfile says of some files that it does not recognise
+    if text.startswith(("File does not exist", "Format not recognised")):  # what libsndfile says of files that it does not recognise
         text = "format not recognised"
     return text.strip().rstrip(".") or type(error).__name__
 

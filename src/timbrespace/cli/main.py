@@ -135,6 +135,9 @@ def _explain(error: BaseException, words: Sequence[str] = ()) -> int:
     if hasattr(error, "format_message") and hasattr(error, "show"):  # Typer's own: an unknown option, a missing argument
         return _say(_usage_error(error, words), 2)
     if isinstance(error, OSError):
+        if not _can_print():
+            _silence_stdout()
+            return _say(f"error: the output could not be printed: {error.strerror or error}", 2)
         return _say(f"error: {_os_error(error)}", 2)
     if isinstance(error, MemoryError):
         return _say("error: out of memory; close other programs, or do less at a time (fewer sounds, shorter clips)", 2)
@@ -168,6 +171,15 @@ def _say(message: str, code: int) -> int:
     with contextlib.suppress(OSError, ValueError):
         print("\n".join(printable(line) for line in message.split("\n")), file=sys.stderr, flush=True)
     return code
+
+
+def _can_print() -> bool:
+    """Whether what was printed so far reaches its destination, which may be a file on a full disk."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _silence_stdout() -> None:
