@@ -212,10 +212,19 @@ def test_commands_are_quoted_for_the_shell() -> None:
 
 
 def test_long_lists_of_skipped_files_end_with_where_the_rest_is() -> None:
-    rows = [{"file": f"{i}\n.wav", "reason": "empty"} for i in range(30)]
+    rows = [{"file": f"{i}\n.wav", "reason": f"cut {i}"} for i in range(30)]
     lines = text.skipped_lines(rows, rest="--json lists all", most=20)
-    assert lines[0] == "skipped 0\\n.wav: empty"
+    assert lines[0] == "skipped 0\\n.wav: cut 0"
     assert lines[20:] == ["… and 10 more were skipped; --json lists all"]
+
+
+def test_skipped_files_with_the_same_reason_are_named_in_one_line() -> None:
+    rows = [{"file": f"{i}.wav", "reason": "empty" if i % 2 else "cut"} for i in range(30)]
+    assert text.skipped_lines(rows[:3], rest="see x") == ["skipped 0.wav, 2.wav: cut", "skipped 1.wav: empty"]
+    cut, empty, rest = text.skipped_lines(rows, rest="see x")
+    assert cut == "skipped 0.wav, 2.wav, 4.wav, 6.wav, 8.wav, 10.wav, 12.wav, 14.wav and 7 more: cut"
+    assert empty.startswith("skipped 1.wav, 3.wav")
+    assert rest == "… and 14 more were skipped; see x"
 
 
 def test_help_is_light() -> None:

@@ -7,7 +7,7 @@ import shlex
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-_LISTED = 20  # lines on screen
+_LISTED, _NAMED = 20, 8  # lines on screen, and names of files with the same reason
 _DIRECTIONS = frozenset("\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -25,9 +25,21 @@ def command_line(*words: object) -> str:
 
 
 def skipped_lines(rows: Sequence[Mapping[str, str]], *, rest: str, most: int = _LISTED) -> list[str]:
-    """A line for each file that was passed over, 'skipped FILE: REASON'; after `most` of them a line that says where the `rest` is."""
-    lines = [f"skipped {printable(row['file'])}: {printable(row['reason'])}" for row in rows[:most]]
-    return lines + ([f"… and {len(rows) - most} more were skipped; {rest}"] if len(rows) > most else [])
+    """A line for each reason why files were passed over, 'skipped FILE, FILE: REASON'.
+
+    Of files with the same reason the first eight are named; after `most` lines one says how many are missing, and where the `rest` is.
+    """
+    files: dict[str, list[str]] = {}
+    for row in rows:
+        files.setdefault(row["reason"], []).append(printable(row["file"]))
+    lines, missing = [], 0
+    for reason, names in files.items():
+        shown = names[:_NAMED] if len(lines) < most else []
+        missing += len(names) - len(shown)
+        if shown:
+            more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
+            lines.append(f"skipped {', '.join(shown)}{more}: {printable(reason)}")
+    return lines + ([f"… and {missing} more were skipped; {rest}"] if missing else [])
 
 
 def remark_lines(rows: Sequence[Mapping[str, str]], *, rest: str, most: int = 12) -> list[str]:

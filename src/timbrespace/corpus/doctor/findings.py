@@ -88,7 +88,7 @@ _CHECKS = (
     _Check(
         "dc",
         "note",
-        lambda one: one.offset > 0,
+        lambda one: one.offset > 0 and not one.silent,
         "have a DC offset",
         "nothing: prepare removes it",
     ),
