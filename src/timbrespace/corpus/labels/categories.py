@@ -22,6 +22,7 @@ DRUM_CATEGORIES = frozenset(vocabulary.DRUMS) | frozenset(vocabulary.DRUMS_GENER
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _ORDINAL = re.compile(r"^(?:\d+[ _.)]+|\d\d+-)[ -]*(?=\D)")  # '01 Casio' is casio; '8-bit toys' stays
 _KIT_FILES, _KIT_SHARE = 2, 0.2  # least number and share of files with known words in a folder that is a kit
+_DRUM_FOLDERS = 2  # least number of folders of drums beside those with short names
 _FILES_PER_FOLDER = 2  # least mean number of files in folders that are categories
 
 
@@ -46,7 +47,7 @@ def _short() -> dict[str, str]:
 @lru_cache(maxsize=65536)
 def parts_of(name: str) -> tuple[str, ...]:
     """Lower-case parts of a name: split at separators, at digits and before capitals; accents are dropped."""
-    text = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+    text = "".join(c for c in unicodedata.normalize("NFKD", name.replace("ß", "ss")) if not unicodedata.combining(c))
     return tuple(part.lower() for part in _PART.findall(text))
 
 
@@ -82,7 +83,10 @@ def _matches(parts: Sequence[str]) -> list[tuple[int, str, int, int]]:
 
 @lru_cache(maxsize=4096)
 def category_of_folder(name: str) -> str | None:
-    """The category in a folder name: a known word with fillers only, or as its last word; or None. Kits and packs have none."""
+    """The category in a folder name: a known word with fillers only, as its last word, or as its first before qualifiers; or None.
+
+    Kits and packs have none.
+    """
     parts = [part for part in parts_of(name) if not part.isdigit()]
     if not parts or vocabulary.NOT_A_CLASS & set(parts):
         return None
@@ -92,7 +96,8 @@ def category_of_folder(name: str) -> str | None:
     covered = {i for _, _, start, stop in matches for i in range(start, stop)}
     rest = [part for i, part in enumerate(parts) if i not in covered and part not in vocabulary.FILLERS]
     meaningful = [i for i, part in enumerate(parts) if part not in vocabulary.FILLERS or i in covered]
-    if rest and meaningful[-1] not in covered:
+    qualified = meaningful[0] in covered and all(part in vocabulary.QUALIFIERS for part in rest)
+    if rest and meaningful[-1] not in covered and not qualified:
         return None
     return category_of_name(name)
 
@@ -108,12 +113,21 @@ def categorise(files: Sequence[str], *, rules: Mapping[str, str] | None = None, 
     foldered = [next((c for part in reversed(path.parts[:-1]) if (c := category_of_folder(part))), None) for path in paths]
     named = [category_of_name(path.stem) for path in paths]
     known = [folder or name for folder, name in zip(foldered, named, strict=True)]
-    short = _short_drum_names(paths, known)
+    short = [name or folder for name, folder in zip(_short_drum_names(paths, known), _short_folders(paths), strict=True)]
     sorted_in = _sorted_in(paths, [ruled[i] or known[i] or short[i] for i in range(len(paths))])
     root_kind = category_of_folder(root) if root else None
     for i in range(len(paths)):
         out[i] = ruled[i] or foldered[i] or known[i] or short[i] or root_kind or sorted_in[i]
     return out
+
+
+def _short_folders(paths: Sequence[PurePosixPath]) -> list[str | None]:
+    """Categories of files in folders with short drum names ('CH', 'OH', 'CP'), beside two folders of drums or more."""
+    drums: dict[PurePosixPath, set[PurePosixPath]] = defaultdict(set)
+    for folder in {path.parent for path in paths}:
+        if category_of_folder(folder.name) in DRUM_CATEGORIES:
+            drums[folder.parent].add(folder)
+    return [_short().get(path.parent.name.casefold()) if len(drums[path.parent.parent]) >= _DRUM_FOLDERS else None for path in paths]
 
 
 @lru_cache(maxsize=4096)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 # Category -> words. Plurals in -s are recognised; words of several parts match consecutive parts of a name.
 DRUMS: dict[str, str] = {
-    "kick": "kick, kik, kck, bd, bass drum, bassdrum, drum bass, kick drum, kickdrum, grosse caisse, bombo",
-    "snare": "snare, snr, sn, sd, snare drum, snaredrum, caisse claire, redoblante",
+    "kick": "kick, kik, kck, bd, bass drum, bassdrum, drum bass, kick drum, kickdrum, grosse caisse, bombo, "
+    "grosse trommel, grancassa, gran cassa, bumbo",
+    "snare": "snare, snr, sn, sd, snare drum, snaredrum, caisse claire, redoblante, kleine trommel, caja, caixa, rullante",
     "hat": "hat, hihat, hi hat, hh, chh, ohh, hhat, hht, closed hat, open hat, closedhat, openhat, closehat, openhihat, closehihat, "
     "closedhihat, pedalhihat, pedalhat, hhclosed, hhopen, hhpedal, hho, hhc, hhp, cymbal closed, cymbal open, cymbal pedal, charley",
     "tom": "tom, tomtom, floortom, floor tom, tomh, toml, tomm, rototom, tom1, tom2, tom3, tom4",
-    "clap": "clap, handclap, hand clap, clp",
-    "cymbal": "cymbal, cym, cymb, crash, ride, splash, china, crashride, ridebell, sizzle, gong, becken",
+    "clap": "clap, handclap, hand clap, clp, klatschen, palmas",
+    "cymbal": "cymbal, cym, cymb, crash, ride, splash, china, crashride, ridebell, sizzle, gong, becken, "
+    "cymbale, piatti, piatto, platillo, prato",
     "rim": "rim, rimshot, rim shot, rimclick, rim click, sidestick, side stick, cross stick, crossstick, xstick",
-    "cowbell": "cowbell, cow bell",
+    "cowbell": "cowbell, cow bell, kuhglocke, cencerro",
     "shaker": "shaker, shake, maraca, cabasa, caxixi, egg",
-    "tambourine": "tambourine, tamb, tambo, tamborine, pandeiro",
+    "tambourine": "tambourine, tamb, tambo, tamborine, pandeiro, schellenkranz, pandereta",
     "conga": "conga, tumba, quinto",
     "bongo": "bongo",
     "tabla": "tabla, dayan, bayan",
@@ -24,7 +26,7 @@ DRUMS: dict[str, str] = {
     "clave": "clave, claves",
     "cajon": "cajon",
     "timbale": "timbale",
-    "triangle": "triangle",
+    "triangle": "triangle, triangel",
     "guiro": "guiro",
     "snap": "snap, fingersnap, finger snap",
 }
@@ -40,23 +42,23 @@ DRUM_SHORT: dict[str, str] = {
     "cowbell": "cb",
 }
 NOTES: dict[str, str] = {
-    "guitar": "guitar, gtr, guit",
-    "bass": "bass, sub bass, subbass, bass guitar, basse",
+    "guitar": "guitar, gtr, guit, gitarre, gitarren, guitare, chitarra",
+    "bass": "bass, sub bass, subbass, bass guitar, basse, bajo, basso, baixo",
     "plucked": "plucked, pluck, pizz, pizzicato",
-    "bell": "bell, chime, glocken, tubular bell, carillon, music box",
-    "strings": "string, strings, str ensemble",
+    "bell": "bell, chime, glocken, tubular bell, carillon, music box, glocke, cloche, campana",
+    "strings": "string, strings, str ensemble, streicher, cordes, cuerdas, archi",
     "pad": "pad",
     "piano": "piano, pno, grand piano, klavier",
-    "brass": "brass",
+    "brass": "brass, blaser, cuivres, ottoni",
     "e-piano": "epiano, e piano, electric piano, rhodes, wurli, wurlitzer, elpiano",
     "wind": "wind, woodwind",
     "organ": "organ, hammond, orgue, orgel",
     "pulsing": "pulsing, pulse",
-    "vocal": "vocal, vox, voice, vocals, singing, voix",
+    "vocal": "vocal, vox, voice, vocals, singing, voix, stimme, stimmen, gesang, voz, voces, voce, voci",
     "lead": "lead",
     "arp": "arp, arpeggio",
     "choir": "choir, chorus, chor, choeur",
-    "violin": "violin, vln, violon, geige",
+    "violin": "violin, vln, violon, geige, violino",
     "viola": "viola, vla, bratsche",
     "cello": "cello, violoncello, vcl, violoncelle",
     "contrabass": "contrabass, double bass, doublebass, upright bass, contrebasse, kontrabass",
@@ -110,6 +112,11 @@ FILLERS = _listed(
     """sample samples one shot shots oneshot oneshots hit hits sound sounds wav wavs aif aiff flac mp3 drum drums
     acoustic electric electronic analog analogue digital dry wet clean processed mono stereo my the a of and
     new old vintage live studio single singles multi raw best"""
+)
+# Words behind a category that say which of its sounds: 'Hi-Hats Closed', 'Toms Low'.
+QUALIFIERS = _listed(
+    """closed close open pedal low lo high hi mid floor soft hard long short roll rolls tight loud quiet big small
+    geschlossen offen tief hoch"""
 )
 NOT_A_CLASS = _listed("""kit kits drumkit drumkits pack packs vol volume library collection edition construction""")
 # Folder names of only these, fillers, numbers and single letters are no category.
