@@ -11,6 +11,7 @@ import sys
 import time
 import types
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -204,6 +205,15 @@ def test_control_characters_of_an_error_are_not_sent_to_the_terminal(verb: Calla
     verb(raising(TimbrespaceError("a\x1b[31m\x07b\u202e.wav: damaged")))
     assert front.main(["try"]) == 2
     assert capsys.readouterr().err == "error: a\\x1b[31m\\x07b\\u202e.wav: damaged\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
+@pytest.mark.parametrize("words", [["--help"], ["presets"]])
+def test_output_that_cannot_be_printed_is_said_once(words: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-m", "timbrespace", *words], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == f"error: the output could not be printed: {os.strerror(errno.ENOSPC)}\n"
 
 
 def test_commands_are_quoted_for_the_shell() -> None:

@@ -154,6 +154,23 @@ def test_hostile_names(shell: Shell, tmp_path: Path) -> None:
     assert len(shell.json("represent", tmp_path / "o", "--back", "--out", tmp_path / "b")["sounds"]) == len(names) + 1
 
 
+def test_a_name_that_leaves_no_room_for_a_suffix_is_skipped(shell: Shell, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    wav(folder / f"{'n' * 251}.wav", drum(1, seconds=0.05))
+    wav(folder / "short.wav", drum(2, seconds=0.05))
+    output = shell.json("represent", folder, "--as", "mel", "--array", "--out", tmp_path / "o")
+    assert [row["name"] for row in output["sounds"]] == ["short"]
+    assert ["its name is too long" in row["reason"] for row in output["skipped"]] == [True]
+
+
+def test_names_that_are_equal_as_text_are_two_sounds(shell: Shell, tmp_path: Path) -> None:
+    for k, name in enumerate((b"a\xe9", b"a\xe8")):
+        wav(tmp_path / "in" / f"{os.fsdecode(name)}.wav", drum(k, seconds=0.05))
+    output = shell.json("represent", tmp_path / "in", "--as", "mel", "--array", "--out", tmp_path / "o")
+    assert [row["name"] for row in output["sounds"]] == ["a\ufffd", "a\ufffd (2)"]
+    assert len(list((tmp_path / "o").glob("*.npy"))) == 2
+
+
 def test_nothing_is_overwritten_and_no_input_touched(shell: Shell, tmp_path: Path) -> None:
     source = wav(tmp_path / "a.wav", drum(1))
     shell("represent", source, "--as", "mel", "--out", tmp_path / "o")

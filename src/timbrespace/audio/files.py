@@ -6,6 +6,7 @@ import io
 import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -202,7 +203,13 @@ def log_remarks(path: Path | str, info: AudioInfo) -> None:
     """Logs a warning where a part of the file is not read or may be missing."""
     for remark in info.remarks:
         if remark.kind != "streamed":
-            _LOG.warning("%s: %s", path, remark.text)
+            _warn_once(str(path), remark.text)
+
+
+@lru_cache(maxsize=4096)
+def _warn_once(path: str, text: str) -> None:
+    """Logs a warning about a file that is read several times, as the ends of a morph are."""
+    _LOG.warning("%s: %s", path, text)
 
 
 def read_array(

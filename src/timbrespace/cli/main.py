@@ -135,7 +135,7 @@ def _explain(error: BaseException, words: Sequence[str] = ()) -> int:
     if hasattr(error, "format_message") and hasattr(error, "show"):  # Typer's own: an unknown option, a missing argument
         return _say(_usage_error(error, words), 2)
     if isinstance(error, OSError):
-        if not _can_print():
+        if error.errno in _NO_ROOM and error.filename is None and not _can_print():
             _silence_stdout()
             return _say(f"error: the output could not be printed: {error.strerror or error}", 2)
         return _say(f"error: {_os_error(error)}", 2)
@@ -174,9 +174,9 @@ def _say(message: str, code: int) -> int:
 
 
 def _can_print() -> bool:
-    """Whether what was printed so far reaches its destination, which may be a file on a full disk."""
+    """Whether a line can be printed: stdout may be a file on a full disk."""
     try:
-        sys.stdout.flush()
+        print(flush=True)
     except (OSError, ValueError):
         return False
     return True
