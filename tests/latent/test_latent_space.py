@@ -160,6 +160,8 @@ def test_an_anonymous_space_has_no_component_of_a_single_sound() -> None:
     assert space.anonymous(40).draw(Noise(0, Purpose.LATENT))[0].isfinite().all()
     few = LatentSpace.fit(latents[:2], [None, None])
     assert few.anonymous(2) is few  # nothing would be left
+    assert open_space.means.is_contiguous()
+    assert open_space.factors.is_contiguous()  # as when read from a file, or products would round otherwise
 
 
 def test_an_anonymous_space_draws_other_components_as_before() -> None:

@@ -107,7 +107,7 @@ class LatentSpace:
             heaviest = int(self.weights.masked_fill(small, -1.0).argmax())
             mean, factor, label = self.means[heaviest], self.factors[heaviest], self.labels[heaviest]
         means = torch.where(small[:, None], mean, self.means)
-        factors = torch.where(small[:, None, None], factor, self.factors)
+        factors = torch.where(small[:, None, None], factor, self.factors).contiguous()  # as from a file: products round alike
         labels = tuple(label if is_small else own for own, is_small in zip(self.labels, small.tolist(), strict=True))
         return LatentSpace(self.weights, means, factors, self.shared, labels, self.axes, self.centre)
 

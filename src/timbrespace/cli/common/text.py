@@ -32,7 +32,7 @@ def skipped_lines(rows: Sequence[Mapping[str, str]], *, rest: str, most: int = _
     files: dict[str, list[str]] = {}
     for row in rows:
         files.setdefault(row["reason"], []).append(printable(row["file"]))
-    lines, missing = [], 0
+    lines, missing = list[str](), 0
     for reason, names in files.items():
         shown = names[:_NAMED] if len(lines) < most else []
         missing += len(names) - len(shown)
