@@ -46,6 +46,10 @@ class Spectral(Representation):
         """Returns 1 + samples // hop."""
         return 1 + samples // self.hop
 
+    def band_of_bin(self) -> Tensor | None:
+        """Returns the band of every bin of the STFT, `(bins,)` int64, rising; None where bands overlap or features are no levels."""
+        return None
+
     def _axes(self, length: int, *parts: Part, middle_side: bool = False, bands: dict[str, Any] | None = None) -> Axes:
         """Returns axes with `parts` for every channel. bands: arguments of `Axes` for bands; default: the bins of the STFT."""
         names = (MIDDLE_SIDE if middle_side else CHANNELS)[self.channels]

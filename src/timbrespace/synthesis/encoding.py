@@ -13,6 +13,7 @@ from timbrespace.audio.trim import bounds, shorten
 from timbrespace.contracts import ShapeError, check_audio
 from timbrespace.synthesis import sequences
 from timbrespace.synthesis.file.contents import InstrumentContents
+from timbrespace.synthesis.harmonic.note import render_new_note
 from timbrespace.synthesis.texture import add_noise_texture, with_fewer_iterations
 
 
@@ -78,6 +79,9 @@ def decode(contents: InstrumentContents, z: Tensor, *, length: int | None, seed:
         if length is None or not model.time_varying:
             length = min(contents.samples, int(decoded.lengths[0]))
         features = decoded.features[..., : representation.frames(length)]
+        if texture and contents.notes is not None:
+            audio = render_new_note(contents, features[0], z, length=length, seed=seed)
+            return audio / audio.abs().max().clamp_min(1e-9)
         if texture and model.noise_texture:
             features = add_noise_texture(features, representation, length=length, seed=seed)
             representation = with_fewer_iterations(representation)

@@ -14,6 +14,7 @@ from timbrespace.latent.trajectories import Trajectories
 from timbrespace.model.base import Model
 from timbrespace.representation.base import Representation
 from timbrespace.synthesis.file.contents import InstrumentContents, TrainingClips
+from timbrespace.synthesis.harmonic.note import fit_notes
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.synthesis.map_layout import fit_positions
 from timbrespace.synthesis.novelty import clip_embeddings, novelty_unit
@@ -62,6 +63,9 @@ def make_instrument(
         ),
         novelty_unit=novelty_unit(held_out_embeddings, embeddings),
         trajectories=trajectories,
+        notes=None
+        if model.time_varying
+        else fit_notes(corpus, clips, latents, conditioning=model.conditioning, representation=representation, samples=samples),
     )
     return Instrument(contents)
 

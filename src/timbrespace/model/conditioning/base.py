@@ -53,9 +53,14 @@ class Conditioning:
             raise ConfigError(f"pitch is {pitch:g}, and this instrument was learned from sounds without a pitch; leave it out")
         return Fixed()
 
-    def note_of(self, z: Tensor) -> int | None:
-        """Returns the nearest MIDI number of the pitch that a latent `(dims,)` holds; None without one."""
+    def pitch_of(self, z: Tensor) -> float | None:
+        """Returns the MIDI number of the pitch that a latent `(dims,)` holds; None without one."""
         return None
+
+    def note_of(self, z: Tensor) -> int | None:
+        """Returns the nearest whole MIDI number of the pitch that a latent `(dims,)` holds; None without one."""
+        pitch = self.pitch_of(z)
+        return None if pitch is None else round(pitch)
 
     def of_clips(self, corpus: Corpus, clips: Sequence[int]) -> Tensor | None:
         """Returns the conditions of clips `(clips, names)`, from the corpus's labels or measured; None without conditioning."""

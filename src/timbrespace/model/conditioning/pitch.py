@@ -52,9 +52,9 @@ class PitchConditioning(Conditioning):
         note = min(max(round(midi), round(self.axis.lowest)), round(self.axis.highest))
         return float(self.axis.standard(torch.tensor([float(note)])))
 
-    def note_of(self, z: Tensor) -> int | None:
-        """Returns the nearest MIDI number of the pitch that a latent `(dims,)` holds."""
-        return round(float(self.axis.midi(z[None, -1:])))
+    def pitch_of(self, z: Tensor) -> float | None:
+        """Returns the MIDI number of the pitch that a latent `(dims,)` holds."""
+        return float(self.axis.midi(z[None, -1:]))
 
     def of_clips(self, corpus: Corpus, clips: Sequence[int]) -> Tensor:
         """Returns MIDI numbers `(clips, 1)`, NaN where unknown. Labels give the key, an estimate its tuning."""

@@ -11,27 +11,12 @@ A binary max-heap holds the cells whose phase is known. The loudest is removed a
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-from numba import njit
+
+from timbrespace.compiled import compiled
 
 
-def _compiled(signature: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Returns a decorator that compiles for one signature at once; the machine code is cached on disk, or in memory if that fails."""
-
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        try:
-            compiled: Callable[..., Any] = njit(signature, cache=True, nogil=True)(function)
-        except (RuntimeError, OSError):  # no folder to write to; a full disk
-            compiled = njit(signature, nogil=True)(function)
-        return compiled
-
-    return decorate
-
-
-@_compiled("int64(float32[::1], int32[::1], int64, float32, int64)")
+@compiled("int64(float32[::1], int32[::1], int64, float32, int64)")
 def _push(keys: np.ndarray, cells: np.ndarray, size: int, key: float, cell: int) -> int:
     """Adds `cell` with `key` to a heap of `size` entries and returns the new size."""
     k = size
@@ -45,7 +30,7 @@ def _push(keys: np.ndarray, cells: np.ndarray, size: int, key: float, cell: int)
     return size + 1
 
 
-@_compiled("int64(float32[::1], int32[::1], int64)")
+@compiled("int64(float32[::1], int32[::1], int64)")
 def _pop(keys: np.ndarray, cells: np.ndarray, size: int) -> int:
     """Removes the entry with the largest key from a heap of `size` entries and returns its cell."""
     top = cells[0]
@@ -66,7 +51,7 @@ def _pop(keys: np.ndarray, cells: np.ndarray, size: int) -> int:
     return top
 
 
-@_compiled("void(float32[::1], int32[::1], boolean[::1], float32[::1], float32[::1], float64[::1], int64)")
+@compiled("void(float32[::1], int32[::1], boolean[::1], float32[::1], float32[::1], float64[::1], int64)")
 def integrate(
     level: np.ndarray,
     order: np.ndarray,
@@ -112,7 +97,7 @@ def integrate(
                 size = _push(keys, cells, size, level[before], before)
 
 
-@_compiled("void(float32[:, ::1], float32, float32[::1], float32[:, ::1], float64[:, ::1])")
+@compiled("void(float32[:, ::1], float32, float32[::1], float32[:, ::1], float64[:, ::1])")
 def integrate_frame(level: np.ndarray, min_level: float, along_bins: np.ndarray, along_frames: np.ndarray, phase: np.ndarray) -> None:
     """Integrates one new frame from the previous one: `phase[1]` in place.
 

@@ -58,6 +58,10 @@ class Bands(Spectral):
         self._widths = self.edges.diff()
         self._band_of_bin = torch.repeat_interleave(torch.arange(self.bands), self._widths)
 
+    def band_of_bin(self) -> Tensor:
+        """Returns the band of every bin of the STFT, `(bins,)` int64, rising."""
+        return self._band_of_bin
+
     def axes(self, length: int) -> Axes:
         """Returns bands in Hz, half a bin wider than their first and last bin; frames centred on multiples of the hop."""
         width, top = self.sample_rate / self.n_fft, self.sample_rate / 2

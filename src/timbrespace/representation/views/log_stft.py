@@ -48,6 +48,10 @@ class LogStft(Spectral):
         self.method, self.refine = method, refine
         self.bands, self.parts = self.bins, channels
 
+    def band_of_bin(self) -> Tensor:
+        """Returns the band of every bin of the STFT, `(bins,)` int64: every bin is a band."""
+        return torch.arange(self.bins)
+
     def axes(self, length: int) -> Axes:
         """Returns bins in Hz, frames centred on multiples of the hop."""
         return self._axes(length, level_part("0 dB is power 1"), middle_side=True)

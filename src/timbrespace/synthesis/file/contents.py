@@ -11,6 +11,7 @@ from timbrespace.latent.space import LatentSpace
 from timbrespace.latent.trajectories import Trajectories
 from timbrespace.model.base import Model
 from timbrespace.representation.base import Representation
+from timbrespace.synthesis.harmonic.traits import NoteModel
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class InstrumentContents:
     clips: None for a stripped instrument. novelty_unit: median embedding distance of held-out sounds to their nearest training sound,
     None where it cannot be measured, see `novelty.novelty_unit`.
     trajectories: for a model with a time-varying latent; `space` is then a density over their coordinates, see `Trajectories`.
+    notes: of an instrument of notes, see `harmonic.render`; None elsewhere, and in files of earlier versions.
     """
 
     representation: Representation
@@ -49,3 +51,4 @@ class InstrumentContents:
     clips: TrainingClips | None = None
     novelty_unit: float | None = None
     trajectories: Trajectories | None = None
+    notes: NoteModel | None = None

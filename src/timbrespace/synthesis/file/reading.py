@@ -28,10 +28,13 @@ from timbrespace.synthesis.file.layout import (
     MODEL,
     MOST_CELLS,
     NORMALISATION,
+    NOTES,
     SPACE,
     TRAJECTORIES,
     current_name,
 )
+from timbrespace.synthesis.harmonic.note import bin_layout
+from timbrespace.synthesis.harmonic.traits import TRAITS, NoteModel
 
 Tensors = dict[str, Tensor]
 
@@ -91,6 +94,7 @@ def _contents(header: dict[str, Any], tensors: Tensors) -> InstrumentContents:
         clips=None if header.get("clips") is None else _clips(header["clips"], model.dims, tensors),
         novelty_unit=novelty_unit,
         trajectories=trajectories,
+        notes=_notes(model, representation, tensors),
     )
 
 
@@ -127,6 +131,15 @@ def _model(settings: dict[str, Any], representation: Representation, samples: in
         raise InstrumentFileError(f"the model's tensors do not fit its settings (first: {odd[0][0]!r:.80}); the file is damaged")
     model.load_state_dict(state, assign=True)
     return model.eval().requires_grad_(False)
+
+
+def _notes(model: Model, representation: Representation, tensors: Tensors) -> NoteModel | None:
+    """The traits of notes; None where the file has none. Raises InstrumentFileError for a model of sounds without a pitch."""
+    if not any(name.startswith(NOTES) for name in tensors):
+        return None
+    if model.conditioning.pitch_of(torch.zeros(model.dims)) is None or bin_layout(representation) is None:
+        raise InstrumentFileError("it holds traits of notes, but its model knows no pitch or its view no bands; the file is damaged")
+    return NoteModel(_shaped(tensors, f"{NOTES}weights", (1 + model.dims, TRAITS)))
 
 
 def _trajectories(model: Model, tensors: Tensors) -> Trajectories | None:

@@ -21,6 +21,7 @@ from timbrespace.synthesis.file.layout import (
     KEY,
     MODEL,
     NORMALISATION,
+    NOTES,
     SPACE,
     TRAJECTORIES,
     VERSION,
@@ -47,6 +48,8 @@ def _tensors(contents: InstrumentContents) -> dict[str, Tensor]:
         tensors |= {f"{TRAJECTORIES}{name}": tensor for name, tensor in vars(contents.trajectories).items()}
     if isinstance(contents.representation, Normalised):
         tensors |= {f"{NORMALISATION}{name}": tensor for name, tensor in contents.representation.state().items()}
+    if contents.notes is not None:
+        tensors |= {f"{NOTES}weights": contents.notes.weights}
     if contents.clips is not None:
         clips = contents.clips
         tensors |= {

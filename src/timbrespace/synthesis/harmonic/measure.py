@@ -1,0 +1,131 @@
+"""Measures the traits of recorded notes, see `traits`."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import numpy as np
+
+from timbrespace.synthesis.harmonic.traits import LEAST_FLUTTER, LEAST_WANDER, TRAITS, ZONES, Values
+
+_PARTIALS = 8  # whose levels are followed
+_HALF_BAND = 35.0  # Hz on either side of a partial, at most 0.4 of the fundamental
+_RATE = 200.0  # Hz, of the followed levels and phases, about
+_SKIPPED = (0.08, 0.05)  # s at the start and at the end, where a note is not steady
+_TREND = 25  # values, 0.12 s: slower changes of the level are its envelope
+_QUIET_DB = 30.0  # under the loudest value: not followed below
+_WEAK_DB = 30.0  # under the strongest partial: not followed
+_FARTHEST = 60.0  # cents; phases of weak partials jump
+_MAIN_LOBE = 4.5  # bins on either side of a partial that a Blackman-Harris window spreads it over
+_BLACKMAN_HARRIS = (0.35875, -0.48829, 0.14128, -0.01168)
+
+
+def measure_note(audio: Values, sample_rate: int, hertz: float) -> Values:
+    """Returns the traits `(TRAITS,)` of a note `(time,)` with a fundamental within a third of a semitone of `hertz`.
+
+    Logarithms of: noise share of each zone, flutter in dB and wander in cents (both plus their least value), rate in Hz. NaN where a
+    trait cannot be measured: a zone without energy, partials too close together for the length of the note, a note under 0.3 s.
+    """
+    wave = np.asarray(audio, np.float64)
+    traits = np.full(TRAITS, math.nan)
+    followed = _follow(wave, sample_rate, hertz)
+    if followed is not None:
+        levels, cents, rate = followed
+        traits[-3] = math.log(_flutter(levels) + LEAST_FLUTTER)
+        middle = float(np.median(cents))
+        hertz *= 2 ** (middle / 1200)
+        swing = np.clip(cents - middle, -_FARTHEST, _FARTHEST)
+        traits[-2] = math.log(float(swing.std()) + LEAST_WANDER)
+        smooth = np.convolve(swing, np.ones(5) / 5, "same")
+        crossings = int((smooth[1:] * smooth[:-1] < 0).sum())
+        traits[-1] = math.log(max(0.5 * crossings / (len(swing) / rate), 0.5))
+    traits[:-3] = _noise_shares(wave, sample_rate, hertz)
+    return traits
+
+
+def _follow(wave: Values, rate: int, hertz: float) -> tuple[Values, Values, float] | None:
+    """Levels of the strong partials in dB `(partials, values)`, the pitch in cents from `hertz` `(values,)`, and values a second.
+
+    Each partial is moved to 0 Hz and filtered by a Hann-shaped band of its spectrum. None for a note that is too short or silent.
+    """
+    from scipy.fft import fft, ifft, next_fast_len
+
+    count = next_fast_len(len(wave))
+    spectrum = fft(wave, count)
+    seconds = count / rate
+    values = max(2, round(_RATE * seconds))
+    new_rate = values / seconds
+    half = min(0.4 * hertz, _HALF_BAND) * 1.5
+    reach = min(int(half * seconds), values // 2 - 1)
+    first, last = round(_SKIPPED[0] * new_rate), round((len(wave) / rate - _SKIPPED[1]) * new_rate)
+    if last - first < 0.15 * new_rate or reach < 1:
+        return None
+    offsets = np.arange(-reach, reach + 1)
+    taper = 0.5 + 0.5 * np.cos(np.pi * offsets / (reach + 1))
+    tracks = []
+    for number in range(1, _PARTIALS + 1):
+        centre = number * hertz * seconds
+        if centre + reach + 1 >= count / 2:
+            break
+        band = np.zeros(values, complex)
+        band[offsets] = spectrum[round(centre) + offsets] * taper
+        drift = (round(centre) - centre) / seconds  # Hz: bins do not fall on the partial
+        track = ifft(band)[first:last] * np.exp(2j * np.pi * drift * np.arange(first, last) / new_rate)
+        tracks.append(track)
+    if not tracks:
+        return None
+    power = np.array([float(np.square(np.abs(track)).mean()) for track in tracks])
+    if not power.max() > 0:
+        return None
+    strong = np.flatnonzero(power > power.max() * 10 ** (-_WEAK_DB / 10))
+    levels = np.array([20 * np.log10(np.abs(tracks[k]) + 1e-6 * math.sqrt(power.max())) for k in strong])
+    lead = 0 if strong[0] == 0 else int(power.argmax())
+    turns = np.diff(np.unwrap(np.angle(tracks[lead]))) * new_rate / (2 * math.pi) / ((lead + 1) * hertz)
+    level = levels[strong.tolist().index(lead)]
+    loud = (level > level.max() - _QUIET_DB)[1:]
+    cents = 1200 * np.log2(np.maximum(1 + turns[loud], 0.5))
+    return (levels, cents, new_rate) if len(cents) > 10 else None
+
+
+def _flutter(levels: Values) -> float:
+    """Median over partials of the deviation of their level `(partials, values)` from its trend, dB."""
+    weights = np.hanning(_TREND + 2)[1:-1]
+    weights /= weights.sum()
+    deviations = []
+    for level in levels:
+        trend = np.convolve(np.pad(level, _TREND // 2, mode="edge"), weights, "valid")
+        loud = level > level.max() - _QUIET_DB
+        if loud.sum() > 10:
+            deviations.append(float((level - trend)[loud].std()))
+    return float(np.median(deviations)) if deviations else 0.0
+
+
+def _noise_shares(wave: Values, rate: int, hertz: float) -> Values:
+    """Logarithm of the share of the power that is noise, in every zone; noise is what lies between the partials."""
+    shares = np.full(len(ZONES) - 1, math.nan)
+    size = 2_048
+    while size < 20 * rate / hertz and size < 16_384:
+        size *= 2
+    while size > len(wave) and size > 1_024:
+        size //= 2
+    if 0.5 * hertz * size / rate < _MAIN_LOBE + 1:
+        return shares
+    angle = 2 * math.pi * np.arange(size) / size
+    window = sum(weight * np.cos(k * angle) for k, weight in enumerate(_BLACKMAN_HARRIS))
+    padded = np.pad(wave, (0, max(0, size - len(wave))))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, size)[:: size // 4]
+    power = np.square(np.abs(np.fft.rfft(frames * window, axis=1)))
+    bins = np.fft.rfftfreq(size, 1 / rate)
+    number = np.round(bins / hertz)
+    between = (np.abs(bins - number * hertz) * size / rate > _MAIN_LOBE) & (number >= 1)
+    whole = float(power.sum())
+    for zone, (low, high) in enumerate(pairwise(ZONES)):
+        inside = (bins >= low) & (bins < high)
+        gaps = inside & between
+        total = float(power[:, inside].sum())
+        if total <= 1e-9 * whole or gaps.sum() < 3:
+            continue
+        noise = np.median(power[:, gaps], axis=1) / math.log(2) * inside.sum()  # the median of noise power is ln 2 of its mean
+        shares[zone] = math.log(min(max(float(np.minimum(noise, power[:, inside].sum(1)).sum()) / total, 1e-6), 1.0))
+    return shares
