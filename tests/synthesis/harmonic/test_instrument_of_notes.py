@@ -1,0 +1,78 @@
+"""An instrument of notes from end to end: the pitch asked for, the file, and files without traits of notes."""
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+import timbrespace
+from timbrespace.audio.files import write
+from timbrespace.audio.pitch import midi_to_hz, refine_pitch
+from timbrespace.contracts import InstrumentFileError
+from timbrespace.corpus.synthetic.registry import synthetic_clips
+from timbrespace.synthesis.harmonic.traits import TRAITS, NoteModel
+from timbrespace.synthesis.instrument import Instrument
+from tiny import Tiny
+
+SMALL = (
+    "training.synthesised=1",
+    "training.examples=64",
+    "training.variations=1",
+    "training.batch=16",
+    "model.dims=6",
+    "model.coefficients=24",
+)
+
+
+@pytest.fixture(scope="module")
+def notes(tmp_path_factory: pytest.TempPathFactory) -> Instrument:
+    folder = tmp_path_factory.mktemp("notes")
+    for clip in synthetic_clips("synthetic:notes", count=40):
+        write(folder / "sounds" / f"{clip.name}.wav", clip.audio, 44_100)
+    return timbrespace.train(folder / "sounds", folder / "notes.safetensors", epochs=2, changes=SMALL, seed=1, device="cpu")
+
+
+@pytest.mark.parametrize("pitch", [50.0, 60.0, 66.5])
+def test_new_notes_have_the_pitch_that_is_asked_for(notes: Instrument, pitch: float) -> None:
+    hertz = float(midi_to_hz(pitch))
+    for sound in notes.generate(4, seed=3, pitch=pitch):
+        found = refine_pitch(sound.audio.mean(0), sound.sample_rate, near=hertz)
+        assert abs(1200 * math.log2(found / hertz)) < 3.0  # cents
+
+
+def test_traits_are_fitted_saved_and_give_the_same_notes(notes: Instrument, tmp_path: Path) -> None:
+    assert notes.contents.notes is not None
+    assert tuple(notes.contents.notes.weights.shape) == (1 + notes.dims, TRAITS)
+    for strip in (False, True):
+        path = tmp_path / f"{strip}.safetensors"
+        notes.save(path, strip=strip)
+        again = Instrument.load(path)
+        assert torch.equal(again.generate(1, seed=5)[0].audio, notes.generate(1, seed=5)[0].audio)
+
+
+def test_a_file_without_traits_renders_as_before(notes: Instrument) -> None:
+    """As files of earlier versions: by a phase search, and of the same latents."""
+    old = Instrument(replace(notes.contents, notes=None))
+    one, other = old.generate(1, seed=5)[0], notes.generate(1, seed=5)[0]
+    assert one.latent is not None
+    assert other.latent is not None
+    assert torch.equal(one.latent, other.latent)
+    assert not torch.equal(one.audio, other.audio)
+
+
+def test_damaged_traits_are_refused(notes: Instrument, tmp_path: Path) -> None:
+    path = tmp_path / "bad.safetensors"
+    for weights in (torch.zeros(3, TRAITS), torch.full((1 + notes.dims, TRAITS), math.nan)):
+        bad = Instrument(replace(notes.contents, notes=NoteModel(weights)))
+        bad.save(path, force=True)
+        with pytest.raises(InstrumentFileError, match=r"notes\.weights"):
+            Instrument.load(path)
+
+
+def test_traits_of_notes_in_an_instrument_without_pitch_are_refused(tiny: Tiny, tmp_path: Path) -> None:
+    instrument = Instrument.load(tiny.file)
+    Instrument(replace(instrument.contents, notes=NoteModel(torch.zeros(1 + instrument.dims, TRAITS)))).save(tmp_path / "bad.safetensors")
+    with pytest.raises(InstrumentFileError, match="knows no pitch"):
+        Instrument.load(tmp_path / "bad.safetensors")
