@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hits import RATE, hit, save
+from timbrespace.corpus import fingerprint as fingerprints
 from timbrespace.corpus.fingerprint import fingerprint, near_pairs
 from timbrespace.corpus.grouping import connected_components, layer_pairs
 from timbrespace.corpus.labels.names import layer_key
@@ -41,6 +42,21 @@ def test_near_pairs_joins_what_comparing_all_would_join(seed, count):
     distance = np.linalg.norm(points[:, None] - points[None], axis=2)
     truth = np.argwhere(np.triu(distance < 1.0, 1))
     assert connected_components(count, near_pairs(points)).tolist() == connected_components(count, truth).tolist()
+
+
+def test_many_near_pairs_are_replaced_by_fewer_that_join_the_same(monkeypatch):
+    rng = np.random.default_rng(0)
+    points = (rng.normal(0, 0.05, (300, 30)) + 5.0 * rng.integers(0, 3, (300, 1))).astype(np.float32)  # three sounds a hundred times each
+    whole = near_pairs(points)
+    monkeypatch.setattr(fingerprints, "_MOST_PAIRS", 500)
+    monkeypatch.setattr(fingerprints, "_CANDIDATES", 400)
+    monkeypatch.setattr(fingerprints, "_COMPARED", 64)
+    few = near_pairs(points)
+    assert len(whole) > 10_000
+    assert len(few) < 1_000
+    components = connected_components(300, few).tolist()
+    assert components == connected_components(300, whole).tolist()
+    assert len(set(components)) == 3
 
 
 def test_fingerprint_ignores_level_and_rate_but_not_the_sound():

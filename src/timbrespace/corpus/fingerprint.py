@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
+
+from timbrespace.corpus.grouping import connected_components
 
 SECONDS = 0.5  # of the sound, from its onset
 NEAR_DB = 1.0  # RMS difference of two log-mel spectrograms below which they are near-duplicates
@@ -14,6 +18,8 @@ _BEGIN = 0.05  # of the peak
 _LOUD = 1e6  # peak over which squares overflow
 _LOW, _HIGH = 40.0, 10_000.0  # Hz; the range that MP3 at low bit rates keeps
 _SEARCHED = 8  # principal components in which candidates are searched
+_ROWS, _CANDIDATES, _COMPARED = 256, 2**18, 4_096  # clips whose candidates are searched together; candidates at a time; compared at a time
+_MOST_PAIRS = 2**21  # pairs of near-duplicates that are held
 
 
 @lru_cache(maxsize=32)
@@ -65,7 +71,9 @@ def fingerprint(clip: np.ndarray, rate: int) -> np.ndarray:
 def near_pairs(prints: np.ndarray, *, threshold: float = NEAR_DB) -> np.ndarray:
     """Pairs `(pairs, 2)` of rows of `prints (clips, dims)` closer than `threshold` dB; equal rows give a chain of pairs.
 
-    Candidates are found with a tree over a few principal components: a projection never lengthens a distance, so none is missed.
+    Candidates are found with a tree over a few principal components: a projection never lengthens a distance, so none is missed. They
+    are compared by blocks. Where nearly all clips sound alike, the pairs found are replaced by fewer that join the same clips, so that
+    memory does not grow with the square of the number of clips.
     """
     if len(prints) < 2:
         return np.zeros((0, 2), np.int64)
@@ -81,9 +89,28 @@ def near_pairs(prints: np.ndarray, *, threshold: float = NEAR_DB) -> np.ndarray:
         return chains
     centred = unique.astype(np.float64) - unique.mean(axis=0)
     _, vectors = np.linalg.eigh(centred.T @ centred)
-    candidates = cKDTree(centred @ vectors[:, -_SEARCHED:]).query_pairs(threshold, output_type="ndarray")
-    kept = [chains]
-    for part in np.array_split(candidates, max(1, len(candidates) // 20_000)):
-        close = np.linalg.norm(centred[part[:, 0]] - centred[part[:, 1]], axis=1) < threshold
-        kept.append(first[part[close]])
+    points = centred @ vectors[:, -_SEARCHED:]
+    tree, kept, close = cKDTree(points), [chains], np.zeros((0, 2), np.int64)
+    for block in _candidates(tree, points, threshold):
+        parts = np.array_split(block, max(1, len(block) // _COMPARED))
+        near = [part[np.linalg.norm(centred[part[:, 0]] - centred[part[:, 1]], axis=1) < threshold] for part in parts]
+        close = np.concatenate([close, *near])
+        if len(close) > _MOST_PAIRS:
+            components = connected_components(len(points), close)
+            joined = np.flatnonzero(components != np.arange(len(points)))
+            close = np.stack([components[joined], joined], axis=1)
+    kept.append(first[close])
     return np.concatenate(kept)
+
+
+def _candidates(tree: Any, points: np.ndarray, threshold: float) -> Iterator[np.ndarray]:
+    """Blocks of pairs `(some, 2)` of points within `threshold` in the projection, each pair once."""
+    start = 0
+    while start < len(points):
+        counts = tree.query_ball_point(points[start : start + _ROWS], threshold, return_length=True)
+        rows = max(1, int(np.searchsorted(np.cumsum(counts), _CANDIDATES)))
+        found = tree.query_ball_point(points[start : start + rows], threshold)
+        one = np.repeat(np.arange(start, start + len(found)), [len(others) for others in found])
+        other = np.concatenate(found).astype(np.int64)
+        yield np.stack([one, other], axis=1)[one < other]
+        start += len(found)
