@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from timbrespace.audio.pitch import PITCHED, estimate_pitch, hz_to_midi, note_name
+from timbrespace.mapped import Shelf
 from timbrespace.parallel import Pool
 from timbrespace.synthesis.encoding import decode
 from timbrespace.synthesis.file.contents import InstrumentContents
@@ -30,7 +31,7 @@ def render(
     """Returns the sounds of `requests`, in order.
 
     level, out_rate: see `finish`. progress: called with the number of sounds done and of all. numbered: names are stem, number and
-    note; else the stem is the name.
+    note; else the stem is the name. The audio of many sounds is kept in temporary files (`mapped.Shelf`). Raises TimbrespaceError.
     """
     rate = contents.sample_rate if out_rate is None else out_rate
 
@@ -41,9 +42,10 @@ def render(
         return audio, root_note(audio, rate) if note is None else note
 
     rendered: list[tuple[Tensor, int | None]] = []
+    shelf = Shelf()
     with Pool() as pool:
-        for result in pool.map(one, requests):
-            rendered.append(result)
+        for audio, note in pool.map(one, requests):
+            rendered.append((shelf.keep(audio), note))
             if progress is not None:
                 progress(len(rendered), len(requests))
     names = _names(requests, [note for _, note in rendered], numbered=numbered)

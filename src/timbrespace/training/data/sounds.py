@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import math
-import os
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from timbrespace.atomic import disk_error
+from timbrespace.mapped import mapped
 from timbrespace.model.base import Batch
 from timbrespace.training.data.image_store import ImageStore
 
-_PIECE = 2**20  # bytes written at a time
 _BATCH, _BATCH_VALUES = 256, 2**21  # most sounds, and values in all, of a batch without gradients: layers need a multiple of this memory
 _LARGEST_HELD = 2**25  # bytes of a table in memory; larger ones are files, so that memory does not grow with the corpus
 _INITIAL, _INITIAL_VALUES = 1_024, 2**25  # most sounds, and values in all, of the batch that initialises a model
@@ -74,19 +70,7 @@ def table(shape: tuple[int, ...], folder: Path | None) -> Tensor:
 
     folder: None for the system's folder for temporary files. Raises TimbrespaceError for a full disk.
     """
-    size = 4 * math.prod(shape)
-    if size <= _LARGEST_HELD:
-        return torch.zeros(shape)
-    try:
-        # Windows deletes no folder with an open file; its folder of temporary files is on a disk.
-        with tempfile.TemporaryFile(dir=None if os.name == "nt" else folder) as file:
-            zeros = bytes(_PIECE)
-            for start in range(0, size, _PIECE):  # written: through a map alone a full disk would end the process with a signal
-                file.write(zeros[: size - start])
-            file.flush()
-            return torch.from_numpy(np.memmap(file, np.float32, "r+", shape=shape))
-    except OSError as error:
-        raise disk_error(error, folder or Path(tempfile.gettempdir())) from error
+    return torch.zeros(shape) if 4 * math.prod(shape) <= _LARGEST_HELD else mapped(shape, folder)
 
 
 def initial_batch(sounds: Sounds) -> Batch:
