@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Do new sounds have the class or the pitch that was asked for? An independent classifier and the pitch estimator decide.
 
-    python benchmarks/conditioning.py SOUNDS [--parts classes,pitches,between] [--presets oneshot,conditional] [--minutes 3] [--out FILE]
+    python benchmarks/conditioning.py SOUNDS [--parts classes,pitches,between] [--presets oneshot,conditional] [--minutes 3] [--each 40]
+                                      [--notes 240] [--out FILE]
 
 Tables (docs/benchmarks/conditioning.md): accuracy of classes of drums, of pitches, and of pitches that no training sound has (between).
 SOUNDS is the folder that benchmarks/real_audio.py makes. Two ways are compared: `oneshot` draws latents from the density of the class and
@@ -28,7 +29,6 @@ from lib.process import say
 PRESETS = ("oneshot", "conditional")
 PARTS = ("classes", "pitches", "between")
 FEWEST_TRAINING, FEWEST_UNSEEN = 30, 5  # real sounds that a measured class has at least
-EACH, PITCHES = 40, 240  # new sounds for each class; new notes
 LEFT_OUT = (1, 6)  # pitch classes left out of training: C sharp, F sharp
 NEAR = 0.5  # semitones
 
@@ -45,11 +45,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--parts", default=",".join(PARTS), help="what to measure (default %(default)s)")
     parser.add_argument("--presets", default=",".join(PRESETS), help="presets to measure (default %(default)s)")
     parser.add_argument("--minutes", type=float, default=3.0, help="of training (default %(default)s)")
+    parser.add_argument("--each", type=int, default=40, help="new sounds for each class (default %(default)s)")
+    parser.add_argument("--notes", type=int, default=240, help="new notes (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, default=WORK / "conditioning", help="folder for corpora and instruments")
     parser.add_argument("--fresh", action="store_true", help="train again what an earlier run trained")
     add_out(parser, "conditioning.md")
     given = parser.parse_args(arguments)
+    if given.each < 1 or given.notes < 1 or given.minutes <= 0:
+        parser.error("--each and --notes must be 1 or more, --minutes above 0")
     wanted = [part.strip() for part in given.parts.split(",")]
     if unknown := [part for part in wanted if part not in PARTS]:
         parser.error(f"--parts: {unknown[0]!r} does not exist; the parts are {', '.join(PARTS)}")
@@ -60,7 +64,8 @@ def main(arguments: list[str] | None = None) -> None:
     }
     tables = [f"## {part.capitalize()}\n\n{measures[part](given)}" for part in PARTS if part in wanted]
     command = f"python benchmarks/conditioning.py SOUNDS --parts {','.join(wanted)} --presets {given.presets} --minutes {given.minutes:g}"
-    body = "\n\n".join([stamp(f"{command} --seed {given.seed}"), NOTE, *tables])
+    command += f" --each {given.each} --notes {given.notes} --seed {given.seed}"
+    body = "\n\n".join([stamp(command), NOTE, *tables])
     publish(body, given.out, "conditioning")
 
 
@@ -94,10 +99,10 @@ def classes(given: argparse.Namespace) -> str:
     ]
     for preset, own in benches.items():
         instrument = _instrument(own, given.seed)
-        made = {kind: instrument.generate(EACH, seed=given.seed + 1, category=kind) for kind in names}
+        made = {kind: instrument.generate(given.each, seed=given.seed + 1, category=kind) for kind in names}
         rows.append(row(f"`{preset}`, asked", *_new(made)))
         if instrument.conditions:
-            conditioned = {kind: _condition_only(instrument, kind, seed=given.seed + 2) for kind in names}
+            conditioned = {kind: _condition_only(instrument, kind, given.each, seed=given.seed + 2) for kind in names}
             rows.append(row(f"`{preset}`, condition only", *_new(conditioned)))
     return table(["sounds", "n", "right", *names], rows)
 
@@ -114,7 +119,7 @@ def pitches(given: argparse.Namespace, without: tuple[int, ...] = ()) -> str:
         known = [bench.corpus.clips[i].pitch for i in bench.corpus.indices("train")]
         low, high = np.quantile([pitch for pitch in known if pitch is not None], [0.02, 0.98]).round().astype(int)
         notes = [note for note in range(low, high + 1) if not without or note % 12 in without]
-        asked = [float(note) for note in rng.choice(notes, PITCHES)]
+        asked = [float(note) for note in rng.choice(notes, given.notes)]
         if not rows:
             held = bench.corpus.indices("validation") + bench.corpus.indices("test") if not without else bench.corpus.indices("train")
             real = [(clip, bench.corpus.audio(clip)) for clip in held if bench.corpus.clips[clip].pitch is not None]
@@ -132,7 +137,13 @@ def _pitch_row(name: str, sounds: Sequence[Any], asked: Sequence[float], instrum
     errors = np.array([abs(pitch - note) for pitch, note in zip(found, asked, strict=True) if pitch is not None])
     near = int((errors <= NEAR).sum())
     share = f"{100 * near / len(asked):.1f} %"
-    return [name, str(len(asked)), share, f"{100 * near / max(1, len(errors)):.1f} %", f"{100 * np.median(errors):.1f}"]
+    return [
+        name,
+        str(len(asked)),
+        share,
+        f"{100 * near / max(1, len(errors)):.1f} %",
+        f"{100 * np.median(errors):.1f}" if len(errors) else "–",
+    ]
 
 
 def _bench(given: argparse.Namespace, what: str, preset: str) -> Bench:
@@ -178,10 +189,10 @@ def _new(made: dict[str, list[Any]]) -> tuple[np.ndarray, np.ndarray]:
     return points.numpy(), np.array([kind for kind, each in made.items() for _ in each])
 
 
-def _condition_only(instrument: Any, kind: str, *, seed: int) -> list[Any]:
+def _condition_only(instrument: Any, kind: str, count: int, *, seed: int) -> list[Any]:
     """Sounds with latents drawn from the whole corpus and the condition of one class."""
     say(f"{kind}, condition only")
-    drawn = instrument.generate(EACH, seed=seed)
+    drawn = instrument.generate(count, seed=seed)
     sounds = []
     for sound in drawn:
         z = sound.latent.clone()
