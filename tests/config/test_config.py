@@ -41,6 +41,7 @@ def test_every_preset_goes_the_whole_way(name: str, tiny: Tiny, tmp_path: Path, 
     found = loaded.contents.settings["model"]
     model = load_preset(name).model
     decided = {"notes": None} if model.get("notes") == "auto" else {}  # drums have no pitch
+    decided |= {name: found[name] for name in ("unit", "level") if name in model}
     decided |= {"conditions": found["conditions"]} if isinstance(model.get("conditions"), list) else {}
     assert found == model | decided
     assert presets()[name]  # it says what it is for

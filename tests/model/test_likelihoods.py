@@ -13,7 +13,7 @@ from timbrespace.audio.companding import compand
 from timbrespace.config.build import build_model, build_representation, make_config
 from timbrespace.contracts import ConfigError
 from timbrespace.model.base import Posterior, kl_to_normal
-from timbrespace.model.parts.likelihood import KINDS, Likelihood, spectral_loss
+from timbrespace.model.parts.likelihood import FAITHFUL, KINDS, Likelihood, deviations_apart, spectral_loss
 
 SHAPE = (3, 2, 5, 7)  # sounds, parts, bands, frames
 
@@ -35,6 +35,30 @@ def test_gaussian_is_the_normal_density(wanted: torch.Tensor) -> None:
     assert torch.allclose(
         likelihood.loss(wild, wanted), -Normal(mean, torch.tensor(-7.0).exp()).log_prob(wanted).flatten(1).sum(1), rtol=1e-5
     )
+
+
+def test_a_faithful_mean_learns_as_with_one_variance_and_the_variances_from_its_residuals(wanted: torch.Tensor) -> None:
+    hidden, last = torch.randn(SHAPE[0], 4, requires_grad=True), torch.nn.Linear(4, 2 * math.prod(SHAPE[1:]))
+    output = deviations_apart(last, hidden).unflatten(1, (2 * SHAPE[1], *SHAPE[2:]))
+    assert torch.allclose(output, last(hidden).unflatten(1, (2 * SHAPE[1], *SHAPE[2:])), atol=1e-5)
+    likelihood = Likelihood(FAITHFUL)
+    mean, log_deviation = output.chunk(2, 1)
+    assert likelihood.outputs == 2
+    assert torch.equal(likelihood.mean(output), mean)
+    best = float((mean - wanted).detach().square().mean().sqrt())
+    parts = (Normal(mean, best), Normal(mean, log_deviation.exp()))
+    truth = sum(-part.log_prob(wanted).flatten(1).sum(1) for part in parts)
+    assert torch.allclose(likelihood.loss(output, wanted), truth, rtol=1e-5)
+
+    def gradients(loss: torch.Tensor) -> list[torch.Tensor]:
+        return list(torch.autograd.grad(loss, (hidden, last.weight), retain_graph=True))
+
+    (of_hidden, of_weights), half = gradients(likelihood.loss(output, wanted).sum()), math.prod(SHAPE[1:])
+    alone = gradients(-Normal(mean, best).log_prob(wanted).sum())
+    assert torch.allclose(of_hidden, alone[0], rtol=1e-4, atol=1e-5)  # nothing of the variances
+    assert torch.allclose(of_weights[:half], alone[1][:half], rtol=1e-4, atol=1e-5)
+    spread = gradients(-Normal(mean.detach(), log_deviation.exp()).log_prob(wanted).sum())[1]
+    assert torch.allclose(of_weights[half:], spread[half:], rtol=1e-4, atol=1e-4)
 
 
 def test_sigma_is_one_deviation_for_all_and_finds_it(wanted: torch.Tensor) -> None:

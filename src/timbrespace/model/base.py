@@ -175,6 +175,11 @@ class Model(nn.Module, ABC):
         """
         return features.unflatten(1, self.spec.shape)
 
+    @property
+    def storing(self) -> Model:
+        """The model whose `prepare_features` and `compress` are used: this one; of a wrapper, the one inside that sees the features."""
+        return self
+
     def initialise(self, batch: Batch) -> None:
         """Sets weights before the first step from training sounds, in closed form (PCA); a model without such a start stays as drawn."""
 

@@ -1,6 +1,6 @@
 """The toy corpora: spectra with known factors, to test whether a model recovers the factors.
 
-richness    Σ 1/n sin(2π n 220 t) over the active harmonics, the last growing from 0 to 1/n
+richness    Σ 1/n sin(2π n 220 t) from the sine alone on, harmonics entering one after another and growing to 1/n
 additive    a resonant low-pass after Σ sin(2π (2n + j) 110 t), n = 0…k
 fm          a resonant ladder after the sum of three FM pairs with the carriers 110 and 110 ± 11 j Hz
 
@@ -89,13 +89,17 @@ def _noisy(waves: Array, share: Array, indices: Sequence[int], *, seed: int) -> 
 
 
 def _richness(factors: dict[str, Array], rate: int) -> Array:
-    sines = np.sin(2 * np.pi * RICHNESS_HZ / rate * np.outer(np.arange(1, 51), np.arange(SIZE)))
-    waves = np.zeros((len(factors["growth"]), SIZE))
-    for k, n in enumerate(range(1, 51)):
-        if n * RICHNESS_HZ < rate / 2:
-            gain = np.where(factors["harmonic"] > n, 1.0, np.where(factors["harmonic"] == n, factors["growth"], 0.0)) / n
-            waves += gain[:, None] * sines[k]
-    return waves
+    harmonics = np.arange(1, FACTORS["richness"]["harmonic"][-1] + 1)
+    harmonics = harmonics[harmonics * RICHNESS_HZ < rate / 2]
+    growing, growth = factors["harmonic"][:, None], factors["growth"][:, None]
+    gains = np.where(growing > harmonics, 1.0, np.where(growing == harmonics, growth, 0.0)) / harmonics
+    return np.stack([gain @ _sines(len(harmonics), rate) for gain in gains])
+
+
+@lru_cache(maxsize=2)
+def _sines(count: int, rate: int) -> Array:
+    """The first harmonics of RICHNESS_HZ, `(count, SIZE)`."""
+    return np.sin(2 * np.pi * RICHNESS_HZ / rate * np.outer(np.arange(1, count + 1), np.arange(SIZE)))
 
 
 def _additive(factors: dict[str, Array], rate: int) -> Array:

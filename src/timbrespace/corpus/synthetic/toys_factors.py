@@ -12,7 +12,7 @@ VERSIONS = ("", "-normalised", "-noisy")
 # Slowest factor first: clip i of a corpus has the indices of i in an array of this shape, in C order.
 _CLEAN: dict[str, dict[str, tuple[float, ...]]] = {
     "richness": {
-        "harmonic": tuple(float(n) for n in range(1, 51)),  # the growing one; all below it are complete
+        "harmonic": tuple(float(n) for n in range(2, 52)),  # the growing one; all below it are complete
         "growth": tuple(k / 200 for k in range(200)),  # its share of 1/n
     },
     "additive": {

@@ -51,7 +51,7 @@ class ImageModel(Model):
 
     def encode(self, features: Tensor, lengths: Tensor, conditions: Tensor | None = None) -> Posterior:
         """Returns the Posterior `(batch, dims)` of features `(batch, parts, bands, frames)`, padded with silence to the longest clip."""
-        return self.posterior(Batch(self.prepare_features(features), lengths))
+        return self.posterior(Batch(self.compress(self.prepare_features(features).flatten(1)), lengths))
 
     def decode(self, z: Tensor, *, lengths: Tensor | None = None) -> Decoded:
         """Returns features `(batch, parts, bands, frames)` of latents `(batch, dims)`. lengths: of the longest clip by default."""

@@ -14,7 +14,8 @@ from timbrespace.audio.companding import compand
 from timbrespace.contracts import ConfigError
 
 Kind = Annotated[Literal["squared", "mean squared", "absolute", "gaussian", "sigma", "bernoulli", "mu-law", "stft"], Field()]
-KINDS = ("squared", "mean squared", "absolute", "gaussian", "sigma", "bernoulli", "mu-law", "stft")
+FAITHFUL = "faithful gaussian"
+KINDS = ("squared", "mean squared", "absolute", "gaussian", FAITHFUL, "sigma", "bernoulli", "mu-law", "stft")
 WAVEFORMS = ("mu-law", "stft")  # for samples of audio only
 _HALF_LOG_TAU = 0.5 * math.log(2 * math.pi)
 _LOG_DEVIATION = (-7.0, 3.0)
@@ -28,7 +29,11 @@ class Likelihood(nn.Module):
 
     - "squared": sum of squared errors (source B); "mean squared": mean of them (source C); "absolute": sum of absolute errors
     - "gaussian": negative log likelihood in nats, with mean *and* variance of each value decoded (source E); sum
-    - "sigma": the same with one learned variance for all values (sigma-VAE, Rybkin et al. 2021); sum
+    - "faithful gaussian": with mean and variance of each value, too. "gaussian" divides the gradient of a mean by its variance, so that the
+      loud values, whose variance is large, are hardly learned. Here the mean learns as with one variance for all values, the best of each
+      batch (Rybkin et al. 2021), and the variances learn from its residuals (Stirn et al. 2023, "Faithful heteroscedastic regression with
+      neural networks"); the model keeps their gradient from its other layers by `deviations_apart`; sum of both
+    - "sigma": negative log likelihood with one learned variance for all values (sigma-VAE, Rybkin et al. 2021); sum
     - "bernoulli": cross entropy of values in 0…1, with outputs as logits (source E); sum
     - "mu-law": squared errors of samples companded by mu-law, mu = 255, so that quiet samples count more; sum
     - "stft": multi-resolution STFT loss, independent of phase: spectral convergence plus the mean error of the natural logarithms of the
@@ -49,11 +54,11 @@ class Likelihood(nn.Module):
     @property
     def outputs(self) -> int:
         """Outputs of a decoder for each value."""
-        return 2 if self.kind == "gaussian" else 1
+        return 2 if self.kind in ("gaussian", FAITHFUL) else 1
 
     def mean(self, output: Tensor) -> Tensor:
         """Returns the expected values of a decoder's output: `(batch, outputs * parts, …) -> (batch, parts, …)`."""
-        if self.kind == "gaussian":
+        if self.outputs == 2:
             return output.chunk(2, 1)[0]
         return torch.sigmoid(output) if self.kind == "bernoulli" else output
 
@@ -86,6 +91,11 @@ class Likelihood(nn.Module):
             each = (output - wanted).abs()
         elif self.kind == "mu-law":
             each = (compand(output) - compand(wanted)).square()
+        elif self.kind == FAITHFUL:
+            mean, log_deviation = output.chunk(2, 1)
+            squares = (wanted - mean).square()
+            best = squares.detach().mean().clamp_min(_SMALLEST**2)
+            each = _negative_log(squares, 0.5 * best.log()) + _negative_log(squares.detach(), log_deviation.clamp(*_LOG_DEVIATION))
         elif self.kind in ("gaussian", "sigma"):
             mean, log_deviation = output.chunk(2, 1) if self.kind == "gaussian" else (output, self.log_deviation)
             log_deviation = log_deviation.clamp(*_LOG_DEVIATION)
@@ -93,6 +103,20 @@ class Likelihood(nn.Module):
         else:
             each = (output - wanted).square()
         return each.flatten(1).mean(1) if self.kind == "mean squared" else each.flatten(1).sum(1)
+
+
+def deviations_apart(last: nn.Linear, hidden: Tensor) -> Tensor:
+    """Returns the outputs `(…, 2 * values)` of a decoder's last layer for `hidden (…, width)`: means, and log deviations.
+
+    The deviations have no gradient to `hidden`.
+    """
+    (weight, spread), (bias, constant) = last.weight.chunk(2), last.bias.chunk(2)
+    return torch.cat([functional.linear(hidden, weight, bias), functional.linear(hidden.detach(), spread, constant)], -1)
+
+
+def _negative_log(squares: Tensor, log_deviation: Tensor) -> Tensor:
+    """Returns the negative log likelihood in nats of squared differences under Gaussians, of the shape of `squares`."""
+    return 0.5 * squares * torch.exp(-2 * log_deviation) + log_deviation + _HALF_LOG_TAU
 
 
 def logits(probabilities: Tensor) -> Tensor:

@@ -101,7 +101,7 @@ class Conditional(Model):
 
         conditions: `(batch, conditions)`, NaN where unknown; None: all are unknown.
         """
-        return self.posterior(Batch(self.prepare_features(features), lengths, conditions))
+        return self.posterior(Batch(self.compress(self.prepare_features(features).flatten(1)), lengths, conditions))
 
     def decode(self, z: Tensor, *, lengths: Tensor | None = None) -> Decoded:
         """Returns features `(batch, parts, bands, frames)` and lengths of latents `(batch, dims)`, decoded by the inner model."""
@@ -115,9 +115,22 @@ class Conditional(Model):
         """Returns `z (dims,)` with conditions of a single sound, see `Conditions.settled`."""
         return torch.cat([z[: self.inferred_dims], self.conditions.settled(z[self.inferred_dims :])])
 
+    @property
+    def storing(self) -> Model:
+        """The inner model."""
+        return self.inner.storing
+
+    def prepare_audio(self, audio: Tensor) -> Tensor:
+        """Returns a sound `(channels, time)` as the inner model prepares it."""
+        return self.inner.prepare_audio(audio)
+
     def prepare_features(self, features: Tensor, conditions: Tensor | None = None) -> Tensor:
         """Returns features as the inner model stores them, `(batch, …)`."""
         return self.inner.prepare_features(features)
+
+    def compress(self, features: Tensor) -> Tensor:
+        """Returns the values `(batch, …)` that the inner model learns, for stored features `(batch, cells)`."""
+        return self.inner.compress(features)
 
     def entries_of(self, batch: Batch) -> Tensor:
         """Returns the entries of a batch's conditions, `(batch, size)`."""
@@ -141,7 +154,7 @@ class Conditional(Model):
 
     def with_likely_labels(self, features: Tensor, lengths: Tensor, known: Tensor) -> Tensor:
         """Returns conditions `(batch, conditions)` with unknown labels replaced by the ones whose shift is nearest to the encoded sound."""
-        mean = self.inner.posterior(Batch(self.prepare_features(features), lengths)).mean
+        mean = self.inner.encode(features, lengths).mean
         known = known.clone()
         for k, condition in enumerate(self.conditions.all):
             if not condition.labels or not bool(known[:, k].isnan().any()):

@@ -127,7 +127,7 @@ class Staged(Model):
 
     def encode(self, features: Tensor, lengths: Tensor, conditions: Tensor | None = None) -> Posterior:
         """Returns the inner Posterior `(batch, dims)` of features `(batch, parts, bands, frames)`, padded to the longest clip."""
-        return self.posterior(Batch(self.prepare_features(features), lengths))
+        return self.posterior(Batch(self.compress(self.prepare_features(features).flatten(1)), lengths))
 
     def decode(self, z: Tensor, *, lengths: Tensor | None = None) -> Decoded:
         """Returns features `(batch, parts, bands, frames)` and lengths of inner latents `(batch, dims)`, decoded by both models."""
@@ -141,9 +141,22 @@ class Staged(Model):
         """Returns a latent `(dims,)` near `z (dims,)`, drawn by the inner model."""
         return self.inner.draw(z, noise, temperature=temperature)
 
+    @property
+    def storing(self) -> Model:
+        """The outer model."""
+        return self.outer.storing
+
+    def prepare_audio(self, audio: Tensor) -> Tensor:
+        """Returns a sound `(channels, time)` as the outer model prepares it."""
+        return self.outer.prepare_audio(audio)
+
     def prepare_features(self, features: Tensor, conditions: Tensor | None = None) -> Tensor:
         """Returns features as the outer model stores them, `(batch, …)`."""
         return self.outer.prepare_features(features)
+
+    def compress(self, features: Tensor) -> Tensor:
+        """Returns the values `(batch, …)` that the outer model learns, for stored features `(batch, cells)`."""
+        return self.outer.compress(features)
 
     def posterior(self, batch: Batch) -> Posterior:
         """Returns the inner Posterior `(batch, dims)` of a batch."""

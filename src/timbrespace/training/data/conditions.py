@@ -14,6 +14,7 @@ from timbrespace.corpus.labels.descriptors import DESCRIPTORS, LABEL_FIELDS, cli
 from timbrespace.model.conditioning.conditions import LOGARITHMIC
 from timbrespace.model.conditioning.labels import clip_values
 from timbrespace.model.parts.pitch import MARGIN
+from timbrespace.training.data.levels import with_levels
 
 LEAST_SHARE = 0.75  # of the training clips that have a pitch, from which a corpus is one of notes
 FEWEST_NOTE_CLIPS, FEWEST_NOTES = 16, 3
@@ -25,8 +26,9 @@ _LEAST = 1e-4  # Hz, s: the lowest end of a logarithmic range
 
 
 def resolved(config: Config, corpus: Corpus, clips: Sequence[int]) -> Config:
-    """Returns the settings with notes and conditions resolved from the training clips. Raises ConfigError."""
-    return with_conditions(with_notes(config, [corpus.clips[index].pitch for index in clips]), corpus, clips)
+    """Returns the settings with notes, conditions and levels resolved from the training clips. Raises ConfigError."""
+    with_known_notes = with_notes(config, [corpus.clips[index].pitch for index in clips])
+    return with_levels(with_conditions(with_known_notes, corpus, clips), corpus, clips)
 
 
 def with_notes(config: Config, pitches: Sequence[float | None]) -> Config:

@@ -31,7 +31,8 @@ def learned_sounds(model: Model, store: ImageStore, workspace: Workspace, *, con
         state = model.fit_codec(store.batches, rows=store.rows, lengths=store.lengths, seed=seed)
         if state is None:
             # A copy compresses the rows: training moves the model to a device and changes its weights.
-            unchanged = model if type(model).compress is Model.compress else copy.deepcopy(model).requires_grad_(False)
+            storing = model.storing
+            unchanged = storing if type(storing).compress is Model.compress else copy.deepcopy(storing).requires_grad_(False)
             return OnDisk(store, unchanged.compress, conditions)
         workspace.save("codec.pt", state)
     model.load_codec(state)
