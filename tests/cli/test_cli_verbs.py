@@ -191,6 +191,10 @@ def test_info(shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
     for word in ("24 clips", "silence", "nearest training sound", "linear path alone", "novelty", "kick", "24 sounds are few"):
         assert word in text, word
     report = shell.json("info", tiny.file, "--sounds")
+    opened = timbrespace.load(tiny.file)
+    assert report["parameters"] == sum(p.numel() for p in opened.model.parameters())
+    values = opened.model.spec.cells * opened.model.spec.frames
+    assert report["compression"] == pytest.approx(values / opened.dims, abs=0.01)
     assert report["dims"] == 6
     assert report["categories"] == timbrespace.load(tiny.file).categories
     assert len(report["sounds"]) == len(Corpus.open(tiny.corpus).indices("train"))

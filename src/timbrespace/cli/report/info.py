@@ -11,6 +11,7 @@ from timbrespace.cli.common.options import InstrumentPath, Json
 
 if TYPE_CHECKING:
     from timbrespace.report.card import CardView
+    from timbrespace.synthesis.instrument import Instrument
 
 _STRIP_HELP = (
     "Write the instrument without names, latents and features of the training sounds. Recipes and pages that the unstripped one made "
@@ -45,6 +46,8 @@ def info(
         "channels": opened.channels,
         "longest_seconds": round(opened.contents.samples / opened.sample_rate, 3),
         "dims": opened.dims,
+        "parameters": sum(parameter.numel() for parameter in opened.model.parameters()),
+        "compression": round(_values_per_number(opened), 2),
         **(timing if opened.model.time_varying else {}),
         "categories": opened.categories,
         **({"conditions": opened.conditions} if opened.conditions else {}),
@@ -71,6 +74,13 @@ def info(
         print(printable(line))
     if sounds and clips:
         print("\n".join(map(printable, clips.names)))
+
+
+def _values_per_number(instrument: Instrument) -> float:
+    """Feature values for each number of the latent: of the longest clip, or of the frames of one step where the latent varies in time."""
+    spec, model = instrument.model.spec, instrument.model
+    frames = model.stride if model.time_varying else spec.frames
+    return spec.parts * spec.bands * frames / max(1, model.inferred_dims)
 
 
 def card_lines(card: dict[str, Any]) -> list[str]:

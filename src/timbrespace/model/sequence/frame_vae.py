@@ -77,6 +77,7 @@ class FrameVAE(SequenceModel):
         """`(batch, dims, steps) -> (batch, likelihood.outputs * parts, bands, steps)`."""
         if self.likelihood.kind == FAITHFUL:
             *hidden, last = self.decoder
+            assert isinstance(last, nn.Linear)
             output = deviations_apart(last, nn.Sequential(*hidden)(z.mT))
         else:
             output = self.decoder(z.mT)
