@@ -35,6 +35,7 @@ class Representation(ABC):
     parts: int
     bands: int
     decibels: bool = False  # whether features are levels in dB with a floor `floor` dB under the sound's loudest cell
+    starts_near: bool = False  # whether decoding can start near a given sound: `Spectral.decode_from`
     floor: float = 0.0  # of levels in dB: dB under the sound's loudest cell that are kept
     hop: int = 0  # samples between frames; 0 for a view without such a hop
     block: int = 1  # samples of audio in a frame, for a view of plain samples

@@ -9,13 +9,14 @@ from pydantic import Field
 from torch import Tensor
 
 from timbrespace.audio.stft import spectra
-from timbrespace.contracts import SAMPLE_RATE, ConfigError
+from timbrespace.contracts import SAMPLE_RATE, ConfigError, ShapeError
 from timbrespace.representation.axes import CHANNELS, MIDDLE_SIDE, Axes, Part, linear_bins, name_parts
 from timbrespace.representation.base import Representation
 from timbrespace.representation.phase.projection import Projection
 from timbrespace.representation.phase.recover import recover_phase
 from timbrespace.representation.phase.refine import refine
-from timbrespace.representation.stereo import from_mid_side
+from timbrespace.representation.phase.start import Start, part_start
+from timbrespace.representation.stereo import from_mid_side, to_mid_side
 
 Window = Annotated[int, Field(ge=64, le=16_384)]
 Hop = Annotated[int, Field(ge=16, le=8_192)]
@@ -50,6 +51,26 @@ class Spectral(Representation):
         """Returns the band of every bin of the STFT, `(bins,)` int64, rising; None where bands overlap or features are no levels."""
         return None
 
+    def main_band_of_bin(self) -> Tensor:
+        """Returns the band that weighs most in every bin, `(bins,)`; -1 for none. Of views that can start near a given sound."""
+        bands = self.band_of_bin()
+        if bands is None:
+            raise NotImplementedError(f"{type(self).__name__} cannot start near a given sound")
+        return bands
+
+    def spectra_of(self, audio: Tensor) -> Tensor:
+        """Returns the STFT that the parts are made from: `(channels, time) -> complex (parts, frames, bins)`."""
+        return self._spectra(to_mid_side(audio[None]))[0]
+
+    def decode_from(self, features: Tensor, start: Start, *, length: int, seed: int) -> Tensor:
+        """Returns audio whose phase search starts near a given sound: levels in dB `(parts, bands, frames) -> (channels, length)`.
+
+        Of views with `starts_near`. Silence stays silent. Raises ShapeError.
+        """
+        if tuple(features.shape) != (self.parts, self.bands, self.frames(length)):
+            raise ShapeError(f"features are {tuple(features.shape)}, {length} samples need {(self.parts, self.bands, self.frames(length))}")
+        return self._decode(features, length=length, seed=seed, start=start)  # type: ignore[call-arg]
+
     def _axes(self, length: int, *parts: Part, middle_side: bool = False, bands: dict[str, Any] | None = None) -> Axes:
         """Returns axes with `parts` for every channel. bands: arguments of `Axes` for bands; default: the bins of the STFT."""
         names = (MIDDLE_SIDE if middle_side else CHANNELS)[self.channels]
@@ -62,19 +83,22 @@ class Spectral(Representation):
         return spectra(audio, n_fft=self.n_fft, hop=self.hop)
 
     def _recover_audio(
-        self, magnitude: Tensor, features: Tensor, *, length: int, seed: int, projections: list[Projection] | None = None
-    ) -> Tensor:
+        self, magnitude: Tensor, features: Tensor, *, length: int, seed: int, projections: list[Projection] | None = None,
+        start: Start | None = None,
+    ) -> Tensor:  # fmt: skip
         """Returns audio by phase retrieval: magnitudes `(channels, bins, frames) -> (channels, length)`. Silent channels stay silent.
 
         features: `(parts, bands, frames)` of the sound, the target of `refine` steps. projections: one per channel, for magnitudes that are
-        estimates (see `recover_phase`).
+        estimates (see `recover_phase`). start: where the search starts, see `decode_from`.
         """
         options: dict[str, Any] = {"n_fft": self.n_fft, "hop": self.hop, "length": length}
         options |= {"method": self.method, "iterations": self.iterations}
-        channels = [
-            recover_phase(channel, seed=seed + k, projection=projections[k] if projections else None, **options)
-            for k, channel in enumerate(magnitude)
-        ]
+        channels = []
+        for k, channel in enumerate(magnitude):
+            near = None if start is None else part_start(start, k, channel, band_of_bin=self.main_band_of_bin())
+            channels.append(
+                recover_phase(channel, seed=seed + k, projection=projections[k] if projections else None, start=near, **options)
+            )
         audio = from_mid_side(torch.stack(channels))
         return refine(audio, features, encode=self._encode, decibels=self.decibels, steps=self.refine)
 

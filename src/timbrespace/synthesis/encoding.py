@@ -40,6 +40,12 @@ def trim_to_onset(contents: InstrumentContents, audio: Tensor, sample_rate: int 
 
     sample_rate: of `audio` in Hz, if not the instrument's. Raises ShapeError for another shape, wrong channels, or silence.
     """
+    whole, start = from_onset(contents, audio, sample_rate)
+    return torch.from_numpy(shorten(whole.numpy(), longest_length(contents) or whole.shape[1], contents.sample_rate)), start
+
+
+def from_onset(contents: InstrumentContents, audio: Tensor, sample_rate: int | None = None) -> tuple[Tensor, int]:
+    """As `trim_to_onset`, but of any length: audio `(channels, time)` from onset to end, and the onset in samples."""
     if not isinstance(audio, Tensor) or audio.ndim != 2:
         found = tuple(audio.shape) if isinstance(audio, Tensor) else type(audio)
         raise ShapeError(f"a sound must be a tensor (channels, time), not {found}")
@@ -51,7 +57,7 @@ def trim_to_onset(contents: InstrumentContents, audio: Tensor, sample_rate: int 
     start, end = bounds(audio.numpy(), rate)
     if end <= start:
         raise ShapeError("the sound is silent; there is nothing to encode")
-    return torch.from_numpy(shorten(audio[:, start:end].numpy(), longest_length(contents) or end - start, rate)), start
+    return audio[:, start:end], start
 
 
 def encode(contents: InstrumentContents, audio: Tensor) -> EncodedSound:

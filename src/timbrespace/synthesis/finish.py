@@ -31,8 +31,8 @@ Wave = NDArray[np.float64]
 
 
 def finish(
-    audio: Tensor, sample_rate: int, *, level: Level = "peak", target_db: float | None = None, out_rate: int | None = None
-) -> Tensor:
+    audio: Tensor, sample_rate: int, *, level: Level = "peak", target_db: float | None = None, out_rate: int | None = None, trim: bool = True,
+) -> Tensor:  # fmt: skip
     """Returns one finished sound `(channels, new time)`, of the same type and device, at `out_rate` if given.
 
     audio: `(channels, time)`, any length ≥ 1, finite. DC offset and subsonics are removed by causal filters, so that nothing rings
@@ -40,7 +40,8 @@ def finish(
     jump gets a ramp of 0.25 ms *before* it; the samples of the attack do not change. Silence keeps its length.
 
     level: "peak" (target_db in dBFS, default -1), "loudness" (LKFS of the loudest 0.4 s, default -16; less where it would clip) or
-    "keep" (less only where it would clip).
+    "keep" (less only where it would clip). trim: False leaves start and end where they are: no
+    tail is cut, no ramp is put before, and only 3 ms are faded.
     Raises ShapeError, ConfigError.
     """
     import torch
@@ -54,9 +55,31 @@ def finish(
     wave = audio.detach().cpu().double().numpy()
     if not np.abs(wave).max(initial=0.0) > 0:
         return torch.zeros_like(audio)
-    wave = _fade_out(_cut_tail(_start_at_zero(_without_subsonics(wave, rate), rate)), rate)
+    wave = _without_subsonics(wave, rate)
+    wave = _fade_out(_cut_tail(_start_at_zero(wave, rate)), rate) if trim else _fade_out(wave, rate, share=0.0)
     wave *= _gain(wave, rate, level, target)
     return torch.from_numpy(wave).to(dtype=audio.dtype, device=audio.device)
+
+
+def set_level(
+    audio: Tensor, sample_rate: int, *, level: Level | None = None, target_db: float | None = None, out_rate: int | None = None
+) -> Tensor:
+    """Returns one sound `(channels, new time)` at `out_rate` and with a level, and otherwise as it is: not trimmed, filtered or faded.
+
+    level: as in `finish`; None: as it is. Raises ShapeError, ConfigError.
+    """
+    import torch
+
+    target = _check(audio, sample_rate, "keep" if level is None else level, target_db, out_rate)
+    rate = sample_rate
+    if out_rate is not None and out_rate != sample_rate:
+        from timbrespace.audio.files import resample
+
+        audio, rate = resample(audio, sample_rate, out_rate), out_rate
+    if level is None:
+        return audio
+    wave = audio.detach().cpu().double().numpy()
+    return torch.from_numpy(wave * _gain(wave, rate, level, target)).to(dtype=audio.dtype, device=audio.device)
 
 
 def _check(audio: Tensor, sample_rate: int, level: str, target_db: float | None, out_rate: int | None) -> float:
@@ -125,10 +148,10 @@ def _cut_tail(wave: Wave) -> Wave:
     return wave[:, : last + 2]  # one sample more, to be the zero at the end
 
 
-def _fade_out(wave: Wave, rate: int) -> Wave:
-    """A wave whose last twentieth (3 to 60 ms, at most a third) fades to zero."""
+def _fade_out(wave: Wave, rate: int, *, share: float = 0.05) -> Wave:
+    """A wave whose last twentieth (`share`; 3 to 60 ms, at most a third) fades to zero."""
     size = wave.shape[-1]
-    count = max(1, int(min(max(0.05 * size, 0.003 * rate), 0.06 * rate, size / 3)))
+    count = max(1, int(min(max(share * size, 0.003 * rate), 0.06 * rate, size / 3)))
     wave = wave.copy()
     wave[:, size - count :] *= 0.5 + 0.5 * np.cos(np.pi * np.arange(1, count + 1) / count)
     wave[:, -1] = 0.0

@@ -16,6 +16,9 @@ from timbrespace.audio.offset import remove_offset
 from timbrespace.contracts import ConfigError, Parameter
 from timbrespace.model.conditioning.base import ConditionValues
 from timbrespace.synthesis import encoding, recipe, request, sequences
+from timbrespace.synthesis.detail.finding import Sources
+from timbrespace.synthesis.detail.given import GivenSound, given_sound
+from timbrespace.synthesis.detail.source import Source, analyse, keeps_detail
 from timbrespace.synthesis.encoding import EncodedSound
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.file.reading import read_instrument
@@ -30,6 +33,7 @@ from timbrespace.synthesis.sound import Sound
 TEMPERATURE = Parameter("temperature", 0.0, 4.0, 1.0, help="spread of new sounds about the middle of their category; 0 gives the middles")
 AMOUNT = Parameter("amount", 0.0, 4.0, 0.3, help="distance of variations from the sound, in units of the corpus's spread")
 MOST_SOUNDS = 100_000
+Given = GivenSound | Tensor | Path | str  # a sound that a user gives: a file, or samples at the instrument's rate
 
 
 class Instrument:
@@ -164,24 +168,25 @@ class Instrument:
         seed: int = 0,
         category: str | None = None,
         temperature: float = 1.0,
-        near: Tensor | None = None,
+        near: Given | None = None,
         near_file: Path | str = "",
         pitch: float | None = None,
         seconds: float | None = None,
         conditions: ConditionValues | None = None,
-        level: Level = "peak",
+        level: Level | None = None,
         out_rate: int | None = None,
         progress: Progress | None = None,
     ) -> list[Sound]:
         """Returns new sounds of the same family, drawn from the density of the corpus in the latent space.
 
         category: one of `categories`, or None for all in the proportions of the corpus. temperature: see TEMPERATURE.
-        near: a sound `(channels, time)` at the instrument's rate, to draw around instead; without `category` the sounds are named by
+        near: a sound to draw around instead: a file, or samples `(channels, time)` at the instrument's rate; its detail is carried along
+        and fades with the temperature, and at 0 the result is the sound itself, see `vary`. Without `category` the sounds are named by
         its kind, see `kind_of`, to which near_file, its path, may point. pitch: MIDI number (60 = C4), for an
         instrument of notes; None for notes of the corpus, or the note of `near`. seconds: length, for an instrument with a
         time-varying latent, see `sequences.SECONDS`; None for lengths of the corpus. conditions: name -> label or number, for an
-        instrument with conditions, see the property `conditions`; those not given are drawn. level, out_rate: see `finish`.
-        progress: called with the number of sounds done and of all.
+        instrument with conditions, see the property `conditions`; those not given are drawn. level, out_rate: see `finish`; a level of
+        None is "peak", and with `near` the level of that sound. progress: called with the number of sounds done and of all.
         Near-duplicates within the batch are drawn again. Raises ConfigError.
         """
         _check_count(count)
@@ -190,46 +195,70 @@ class Instrument:
             raise ConfigError(f"category is {category!r}, this instrument has {', '.join(self.categories) or 'none'}")
         _check_seed(seed)
         length = sequences.requested_length(self.contents, seconds)
-        centre = None if near is None else self.encode(near)
-        kind = self.kind_of(near, file=near_file) if near is not None and category is None else None
+        centre = None if near is None else self._analysed(near)
+        file = near_file or (near if isinstance(near, str | Path) else "")
+        kind = self.kind_of(centre.given.audio, file=file) if centre is not None and category is None else None
         options = request.DrawOptions(category, temperature, centre, length, pitch, conditions, kind)
         requests = request.draw(self.contents, count, options, seed=seed)
         return render(self.contents, requests, level=level, out_rate=out_rate, progress=progress)
 
     def vary(
-        self, audio: Tensor, count: int = 8, *, amount: float = 0.3, seed: int = 0, name: str = "sound", level: Level = "peak",
+        self, sound: Given, count: int = 8, *, amount: float = 0.3, seed: int = 0, name: str | None = None, level: Level | None = None,
         out_rate: int | None = None, progress: Progress | None = None,
     ) -> list[Sound]:  # fmt: skip
-        """Returns variations of one sound `(channels, time)`.
+        """Returns variations of one sound: a file, or samples `(channels, time)` at the instrument's rate.
 
-        amount: see AMOUNT. name: stem of the new names. Others as in `generate`. Raises ConfigError, ShapeError.
+        Its detail is carried along and fades with the amount. At amount 0 the result is the sound itself, every sample as read; only a
+        `level` or `out_rate` changes it. amount: see AMOUNT. name: stem of the new names; None: the file's. level: None keeps the
+        level of the sound. Others as in `generate`. Raises ConfigError, ShapeError, AudioFileError.
         """
         _check_count(count)
         amount = AMOUNT.check(amount)
         _check_seed(seed)
-        requests = request.vary(self.contents, self.encode(audio), count, amount=amount, seed=seed, name=name)
+        source = self._analysed(sound)
+        requests = request.vary(self.contents, source, count, amount=amount, seed=seed, name=source.given.stem if name is None else name)
         return render(self.contents, requests, level=level, out_rate=out_rate, progress=progress)
 
     def morph(
-        self, sounds: Sequence[Tensor], steps: int = 8, *, seed: int = 0, name: str = "morph", level: Level = "peak",
+        self, sounds: Sequence[Given], steps: int = 8, *, seed: int = 0, name: str = "morph", level: Level | None = None,
         out_rate: int | None = None, progress: Progress | None = None,
     ) -> list[Sound]:  # fmt: skip
-        """Returns `steps` sounds interpolated from the first of `sounds` `(channels, time)` to the last, both ends included.
+        """Returns `steps` sounds from the first of `sounds` to the last, in even steps. The ends are the given sounds themselves.
 
-        Three sounds or more: through each of them. Time-varying latents are blended step by step, and their lengths too. All steps
-        have the same initial phase, so that only the timbre changes. Others as in `vary`. Raises ConfigError, ShapeError.
+        sounds: files, or samples `(channels, time)` at the instrument's rate. Their detail, lengths and levels fade into each other.
+        Three sounds or more: through each of them, if there are as many steps. Time-varying latents are blended step by step. Others
+        as in `vary`. Raises ConfigError, ShapeError, AudioFileError.
         """
         _check_count(steps)
         if len(sounds) < 2:
             raise ConfigError(f"a morph needs two sounds or more, not {len(sounds)}")
         _check_seed(seed)
-        requests = request.interpolate(self.contents, [self.encode(sound) for sound in sounds], steps, seed=seed, name=name)
+        requests = request.interpolate(self.contents, [self._analysed(sound) for sound in sounds], steps, seed=seed, name=name)
         return render(self.contents, requests, level=level, out_rate=out_rate, progress=progress)
 
-    def replay(self, values: dict[str, Any]) -> Sound:
-        """Returns the sound of a recipe (`Sound.recipe`) again. Raises ConfigError when it is not a recipe of this instrument."""
-        one, level, out_rate = recipe.from_recipe(self.contents, values)
+    def replay(self, values: dict[str, Any], *, sources: Sources | None = None) -> Sound:
+        """Returns the sound of a recipe (`Sound.recipe`) again.
+
+        sources: for a sound that was made from given ones: the folder that holds their files, or the sounds as they were given.
+        Raises ConfigError when it is not a recipe of this instrument, or when one of its sources is gone or changed.
+        """
+        one, level, out_rate = recipe.from_recipe(self.contents, values, sources)
         return render(self.contents, [one], level=level, out_rate=out_rate, numbered=False)[0]
+
+    @property
+    def keeps_detail(self) -> bool:
+        """Whether variations and morphs carry along what the latent of a given sound does not hold; else only amount 0 and the ends do."""
+        return keeps_detail(self.contents)
+
+    def given(self, path: Path | str, *, named: bool = True) -> GivenSound:
+        """Returns the sound in a file, as it is given to `vary`, `morph` and `generate`: every sample as read.
+
+        named: recipes hold the name of the file; else only its SHA-256. Raises AudioFileError.
+        """
+        return given_sound(self.contents, path, named=named)
+
+    def _analysed(self, sound: Given) -> Source:
+        return analyse(self.contents, given_sound(self.contents, sound))
 
     def map_positions(self, sounds: Sequence[Sound]) -> Tensor:
         """Returns positions `(n, 2)` of n sounds on the map of the training sounds. Raises ConfigError for a stripped instrument."""

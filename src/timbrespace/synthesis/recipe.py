@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
-
 from timbrespace.contracts import ConfigError
-from timbrespace.synthesis import sequences
+from timbrespace.synthesis.detail.finding import Sources, find_sources, source_entry
+from timbrespace.synthesis.detail.given import fingerprint, latent_from, latent_to
+from timbrespace.synthesis.detail.mix import Mix
+from timbrespace.synthesis.detail.source import analyse
 from timbrespace.synthesis.file.contents import InstrumentContents
+from timbrespace.synthesis.finish import Level
 from timbrespace.synthesis.request import RenderRequest
 
 ENGINE = "torch"  # what renders here; another engine's samples may differ in their last bits
@@ -19,33 +21,58 @@ _LONGEST_SECONDS = 3_600.0  # of a recipe
 
 def to_recipe(contents: InstrumentContents, request: RenderRequest) -> dict[str, Any]:
     """Returns what a recipe holds of a request, as plain JSON values."""
-    made = {"engine": ENGINE, "render_version": RENDER_VERSION, "category": request.category, "phase_seed": request.seed}
+    made = {
+        "engine": ENGINE, "render_version": RENDER_VERSION, "instrument": fingerprint(contents), "category": request.category,
+        "phase_seed": request.seed, "latent": latent_to(contents, request.z),
+    }  # fmt: skip
     if contents.model.time_varying:
-        return {**made, "latent": sequences.path_to_text(request.z), "length": request.length}
-    return {**made, "latent": [float(value) for value in request.z]}
+        made["length"] = request.length
+    if request.mix is not None:
+        mix = request.mix
+        made |= {"own_sound": mix.own is not None, "share": mix.share, "kept": mix.kept}
+        made["sources"] = [source_entry(contents, source) for source in mix.sources]
+    return made
 
 
-def from_recipe(contents: InstrumentContents, recipe: dict[str, Any]) -> tuple[RenderRequest, Any, int]:
+def from_recipe(
+    contents: InstrumentContents, recipe: dict[str, Any], sources: Sources | None = None
+) -> tuple[RenderRequest, Level | None, int]:
     """Returns the request of a recipe, its level and its rate in Hz.
 
-    Raises ConfigError unless it is a recipe of this instrument, engine and render version.
+    sources: the given sounds it was made from, or their folder. Raises ConfigError unless it is a recipe of this instrument, engine and
+    render version, and its sources are there, unchanged.
     """
     try:
-        if contents.model.time_varying:
-            z, length = sequences.path_from_text(recipe["latent"]), int(recipe["length"])
-        else:
-            z, length = torch.tensor([float(value) for value in recipe["latent"]], dtype=torch.float32), None
+        z = latent_from(contents, recipe["latent"])
+        length = int(recipe["length"]) if contents.model.time_varying else None
         request = RenderRequest(z, str(recipe["name"]), recipe["category"], dict(recipe["asked"]), int(recipe["phase_seed"]), length)
         level, out_rate = recipe["level"], int(recipe["sample_rate"])
-        fits = isinstance(level, str) and (request.category is None or isinstance(request.category, str))
+        fits = isinstance(level, str | None) and (request.category is None or isinstance(request.category, str))
+    except ConfigError:
+        raise
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
         raise ConfigError(f"this is not a recipe: {type(error).__name__} {error!s:.80}; give the JSON file beside a rendered WAV") from None
-    if len(z) != contents.model.dims or not z.numel() or not torch.isfinite(z).all() or not fits or not 0 <= request.seed < 2**63:
-        raise ConfigError(f"the recipe does not fit this instrument: {len(z)} latent values, {contents.model.dims} expected")
+    if not fits or not 0 <= request.seed < 2**63:
+        raise ConfigError("the recipe is damaged: its level, category or seed cannot be; give the JSON file as it was written")
     if length is not None and not 1 <= length <= _LONGEST_SECONDS * contents.sample_rate:
         raise ConfigError(f"the recipe's length is {length} samples, allowed is 1 to {_LONGEST_SECONDS:g} s")
     _check_version(recipe)
+    if "sources" in recipe:
+        request = request._replace(mix=_mix(contents, recipe, sources))
     return request, level, out_rate
+
+
+def _mix(contents: InstrumentContents, recipe: dict[str, Any], where: Sources | None) -> Mix:
+    """The given sounds of a recipe, as they were mixed. Raises ConfigError."""
+    share, kept = recipe.get("share"), recipe.get("kept")
+    if not all(isinstance(value, int | float) and 0 <= value <= 1 for value in (share, kept)):
+        raise ConfigError(
+            f"the recipe's share is {share!r:.40} and kept is {kept!r:.40}, allowed are 0 to 1; give the file as it was written"
+        )
+    if recipe.get("instrument") != fingerprint(contents):
+        raise ConfigError("the recipe is of another instrument, whose detail is not this one's; give the instrument that made the sound")
+    found = [analyse(contents, given) for given in find_sources(contents, recipe["sources"], where)]
+    return Mix(tuple(found), float(share), float(kept))  # type: ignore[arg-type]
 
 
 def _check_version(recipe: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from torch import Tensor
 from timbrespace.audio.pitch import PITCHED, estimate_pitch, hz_to_midi, note_name
 from timbrespace.mapped import Shelf
 from timbrespace.parallel import Pool
+from timbrespace.synthesis.detail.rendering import Rendered, render_mix
 from timbrespace.synthesis.encoding import decode
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.finish import Level, finish
@@ -25,41 +26,42 @@ _HIGHEST_PITCH = 2500.0  # Hz, of the estimate
 
 
 def render(
-    contents: InstrumentContents, requests: Sequence[RenderRequest], *, level: Level, out_rate: int | None,
+    contents: InstrumentContents, requests: Sequence[RenderRequest], *, level: Level | None, out_rate: int | None,
     progress: Progress | None = None, numbered: bool = True,
 ) -> list[Sound]:  # fmt: skip
     """Returns the sounds of `requests`, in order.
 
-    level, out_rate: see `finish`. progress: called with the number of sounds done and of all. numbered: names are stem, number and
-    note; else the stem is the name. The audio of many sounds is kept in temporary files (`mapped.Shelf`). Raises TimbrespaceError.
+    level, out_rate: see `finish`; level None: peak for new sounds, that of the given sounds for those made from them. progress: called
+    with the number of sounds done and of all. numbered: names are stem, number and note; else the stem is the name. The audio of many
+    sounds is kept in temporary files (`mapped.Shelf`). Raises TimbrespaceError.
     """
     rate = contents.sample_rate if out_rate is None else out_rate
 
-    def one(request: RenderRequest) -> tuple[Tensor, int | None]:
-        raw = decode(contents, request.z, length=request.length, seed=request.seed, texture=True)
-        audio = finish(raw, contents.sample_rate, level=level, out_rate=rate)
+    def one(request: RenderRequest) -> tuple[Rendered, int | None]:
+        if request.mix is None:
+            raw = decode(contents, request.z, length=request.length, seed=request.seed, texture=True)
+            rendered = Rendered(finish(raw, contents.sample_rate, level=level or "peak", out_rate=rate))
+        else:
+            options: dict[str, Any] = {"length": request.length, "seed": request.seed, "level": level, "out_rate": rate}
+            rendered = render_mix(contents, request.mix, request.z, **options)
         note = contents.model.conditioning.note_of(request.z)
-        return audio, root_note(audio, rate) if note is None else note
+        return rendered, root_note(rendered.measured, rate) if note is None else note
 
-    rendered: list[tuple[Tensor, int | None]] = []
+    rendered: list[tuple[Rendered, int | None]] = []
     shelf = Shelf()
     with Pool() as pool:
-        for audio, note in pool.map(one, requests):
-            rendered.append((shelf.keep(audio), note))
+        for sound, note in pool.map(one, requests):
+            rendered.append((sound._replace(audio=shelf.keep(sound.audio)), note))
             if progress is not None:
                 progress(len(rendered), len(requests))
     names = _names(requests, [note for _, note in rendered], numbered=numbered)
-    nearest = _nearest(contents, [audio for audio, _ in rendered], rate)
+    is_new = [request.mix is None or request.mix.own is None for request in requests]
+    found = iter(_nearest(contents, [sound.measured for (sound, _), new in zip(rendered, is_new, strict=True) if new], rate))
+    nearest = [next(found) if new else None for new in is_new]
     return [
-        _sound(contents, request, audio, note, name=name, rate=rate, level=level, nearest=near)
-        for request, (audio, note), name, near in zip(requests, rendered, names, nearest, strict=True)
+        _sound(contents, request, sound.audio, note, name=name, rate=rate, level=level, nearest=near)
+        for request, (sound, note), name, near in zip(requests, rendered, names, nearest, strict=True)
     ]
-
-
-def root_note(audio: Tensor, rate: int) -> int | None:
-    """Returns the MIDI number of the pitch of a sound `(channels, time)`, None where it is not clear. rate: Hz."""
-    hertz, confidence = estimate_pitch(audio.mean(0), rate, high=min(_HIGHEST_PITCH, rate / 4))
-    return None if hertz is None or confidence < PITCHED else round(hz_to_midi(hertz))
 
 
 def _names(requests: Sequence[RenderRequest], notes: Sequence[int | None], *, numbered: bool) -> list[str]:
@@ -79,7 +81,7 @@ def _nearest(contents: InstrumentContents, audio: list[Tensor], rate: int) -> li
 
 
 def _sound(
-    contents: InstrumentContents, request: RenderRequest, audio: Tensor, note: int | None, *, name: str, rate: int, level: Level,
+    contents: InstrumentContents, request: RenderRequest, audio: Tensor, note: int | None, *, name: str, rate: int, level: Level | None,
     nearest: Nearest | None,
 ) -> Sound:  # fmt: skip
     """A rendered sound with its recipe."""
@@ -98,6 +100,7 @@ def _sound(
         nearest=nearest_name,
         novelty=novelty,
         is_copy=bool(nearest and nearest.is_copy),
+        is_own=request.mix is not None and request.mix.own is not None,
         root_note=note,
         latent=request.z,
     )

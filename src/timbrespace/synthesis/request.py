@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from timbrespace.latent.paths import line
 from timbrespace.model.conditioning.base import ConditionValues, Fixed
 from timbrespace.noise import Noise, Purpose, seed_of
 from timbrespace.synthesis import sequences
+from timbrespace.synthesis.detail.mix import Mix, kept_at
+from timbrespace.synthesis.detail.path import SoundPath
+from timbrespace.synthesis.detail.source import Source
 from timbrespace.synthesis.encoding import EncodedSound
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.kinds import Kind
@@ -20,13 +22,14 @@ from timbrespace.synthesis.kinds import Kind
 _TRIES = 20  # draws, after which a sound near another of its batch is accepted
 _DUPLICATE = 0.15  # sounds of a batch nearer than this share of the usual spread are duplicates
 _LEAST_TEMPERATURE = 0.05  # of that spread
+_ALMOST = 1 - 1e-6  # of the detail: another note than the given sound's, with all that can be kept of it
 
 
 class RenderRequest(NamedTuple):
     """One sound to be rendered.
 
     z: latent, `(dims,)` or `(dims, steps)`. stem: of its name. recipe: what was asked, for the recipe beside the latent. seed: of phase
-    and noise. length: in samples; None where z holds it.
+    and noise. length: in samples; None where z holds it. mix: the given sounds it is made from; None for a new sound.
     """
 
     z: Tensor
@@ -35,23 +38,29 @@ class RenderRequest(NamedTuple):
     recipe: dict[str, Any]
     seed: int
     length: int | None = None
+    mix: Mix | None = None
 
 
 @dataclass(frozen=True)
 class DrawOptions:
     """Options of new sounds.
 
-    category: None for all of them. temperature: factor of the spread. centre: a sound to draw around. length: in samples. pitch: MIDI
+    category: None for all of them. temperature: factor of the spread. centre: a given sound to draw around. length: in samples. pitch: MIDI
     number. conditions: name -> label or number. None leaves a choice to the corpus. kind: of `centre`; the sounds are named by it.
     """
 
     category: str | None = None
     temperature: float = 1.0
-    centre: EncodedSound | None = None
+    centre: Source | None = None
     length: int | None = None
     pitch: float | None = None
     conditions: ConditionValues | None = None
     kind: Kind | None = None
+
+    @property
+    def is_centre(self) -> bool:
+        """Whether nothing is asked for that differs from the sound to draw around: the result is that sound."""
+        return self.centre is not None and not self.temperature and self.length is None and self.pitch is None and not self.conditions
 
     def recipe(self, sample_rate: int) -> dict[str, Any]:
         """The optional parts that are given, as plain JSON values."""
@@ -89,34 +98,42 @@ def draw(contents: InstrumentContents, count: int, options: DrawOptions, *, seed
             "verb": "generate", "seed": seed, "index": index, "asked_category": category, "temperature": options.temperature, **extras,
         }  # fmt: skip
         label = drawn.category or (options.kind.category if options.kind else None)
-        requests.append(RenderRequest(drawn.z, label or "sound", label, recipe, seed_of(seed, index), drawn.length))
+        mix = None if options.centre is None else Mix((options.centre,), kept=_kept(options, fixed))
+        requests.append(RenderRequest(drawn.z, label or "sound", label, recipe, seed_of(seed, index), drawn.length, mix))
     return requests
 
 
-def vary(contents: InstrumentContents, centre: EncodedSound, count: int, *, amount: float, seed: int, name: str) -> list[RenderRequest]:
+def _kept(options: DrawOptions, fixed: Fixed) -> float:
+    """How much detail of the sound to draw around is kept; at temperature 0 and with other wishes almost all."""
+    kept = kept_at(options.temperature)
+    return kept if options.is_centre and not fixed.entries else min(kept, _ALMOST)
+
+
+def vary(contents: InstrumentContents, centre: Source, count: int, *, amount: float, seed: int, name: str) -> list[RenderRequest]:
     """Returns requests for `count` variations of one sound. amount: in units of the corpus's spread. name: stem of the new names."""
     requests = []
+    given = centre.encoded
     for index in range(count):
-        z = contents.model.project(_around(contents, centre.z, Noise(seed, Purpose.VARIATION, index), amount=amount)[None])[0]
-        _keep_known(contents, z, centre.z)
+        z = given.z
+        if amount:
+            z = contents.model.project(_around(contents, z, Noise(seed, Purpose.VARIATION, index), amount=amount)[None])[0]
+            _keep_known(contents, z, given.z)
         recipe = {"verb": "vary", "seed": seed, "index": index, "amount": amount, "of": name}
-        length = centre.length if contents.model.time_varying else None
-        requests.append(RenderRequest(z, f"{name} varied", None, recipe, seed_of(seed, index), length))
+        length = given.length if contents.model.time_varying else None
+        mix = Mix((centre,), kept=kept_at(amount))
+        requests.append(RenderRequest(z, f"{name} varied", None, recipe, seed_of(seed, index), length, mix))
     return requests
 
 
-def interpolate(contents: InstrumentContents, corners: Sequence[EncodedSound], steps: int, *, seed: int, name: str) -> list[RenderRequest]:
+def interpolate(contents: InstrumentContents, corners: Sequence[Source], steps: int, *, seed: int, name: str) -> list[RenderRequest]:
     """Returns requests for `steps` sounds on the straight segments through `corners`, both ends included, with one seed for all."""
-    points: list[tuple[Tensor, int | None]]
-    if contents.model.time_varying:
-        positions = line(torch.arange(len(corners), dtype=torch.float64)[:, None], steps)[:, 0].tolist()
-        segments = [(min(int(position), len(corners) - 2), position) for position in positions]
-        ends = [(corner.z, corner.length) for corner in corners]
-        points = [sequences.blend(contents, ends[first], ends[first + 1], position - first) for first, position in segments]
-    else:
-        points = [(z, None) for z in line(torch.stack([corner.z for corner in corners]), steps)]
-    asked = {"verb": "morph", "seed": seed, "steps": steps, "of": name}
-    return [RenderRequest(z, name, None, {**asked, "index": index}, seed_of(seed, 0), length) for index, (z, length) in enumerate(points)]
+    path = SoundPath(contents, corners, seed=seed_of(seed, 0))
+    requests = []
+    for index, position in enumerate(path.even(steps)):
+        z, length = path.latent(position)
+        asked = {"verb": "morph", "seed": seed, "steps": steps, "of": name, "index": index, "position": position}
+        requests.append(RenderRequest(z, name, None, asked, path.seed, length, path.mix(position)))
+    return requests
 
 
 def _draw_distinct(
@@ -130,12 +147,15 @@ def _draw_distinct(
     model, space, centre = contents.model, contents.space, options.centre
     factor = space.shared if centre is None or not model.time_varying else sequences.trajectories_of(contents).spread
     spread = float(factor.diagonal().mean()) * max(options.temperature, _LEAST_TEMPERATURE) * factor.shape[1] ** 0.5
+    if centre is not None and options.is_centre and not fixed.entries:  # exempt from the search for near-duplicates
+        own = centre.encoded
+        return _Draw(own.z.mean(1) if model.time_varying else own.z, own.z, own.length if model.time_varying else None, category)
     for attempt in range(_TRIES):
         noise = Noise(seed, Purpose.LATENT, index, attempt)
         if centre is None:
             drawn = _draw_new(contents, noise, options, category=category, fixed=fixed)
         else:
-            drawn = _draw_near(contents, noise, options, centre, category=category, fixed=fixed)
+            drawn = _draw_near(contents, noise, options, centre.encoded, category=category, fixed=fixed)
         z = model.draw(drawn.z, noise, temperature=options.temperature)
         for coordinate, value in fixed.entries.items():
             z[coordinate] = value

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from timbrespace.atomic import check_absent, write_json
 from timbrespace.audio.files import write
+from timbrespace.synthesis.detail.given import sha256_of
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Sound:
     sounds to theirs (0: a copy, about 1: as new as a held-out sound). is_copy: novelty is under `novelty.COPY`. The three are
     None, None and False for an instrument stripped of its training sounds. Where the sounds of the corpus repeat, so that novelty has no
     unit, novelty is None, and is_copy: the nearest training sound is within `novelty.COPY_DB`.
+    is_own: the sound is one that was given, unchanged; nearest and novelty are then None.
     root_note: MIDI number where the pitch is clear.
     latent: `(dims,)` or `(dims, steps)`.
     """
@@ -33,6 +35,7 @@ class Sound:
     nearest: str | None = None
     novelty: float | None = None
     is_copy: bool = False
+    is_own: bool = False
     root_note: int | None = None
     latent: Tensor | None = None
 
@@ -51,5 +54,5 @@ class Sound:
         for target in (path, recipe):
             check_absent(target, force=force)
         write(path, self.audio, self.sample_rate, subtype=subtype, force=force)
-        write_json(recipe, self.recipe | {"file": path.name}, force=force)
+        write_json(recipe, self.recipe | {"file": path.name, "sha256": sha256_of(path)}, force=force)
         return path

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 InstrumentPath = Annotated[Path, typer.Argument(metavar="INSTRUMENT", help="Instrument file (.safetensors).", show_default=False)]
 OutFolder = Annotated[Path, typer.Option("--out", help="Folder to write to.", show_default=False)]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Random seed; the same seed gives the same sounds.")]
-Level = Annotated[str, typer.Option("--level", help="Level of the sounds: peak (-1 dBFS) | loudness (-16 LKFS) | keep.")]
+_LEVEL_HELP = "Level: peak (-1 dBFS) | loudness (-16 LKFS) | keep. Default: peak; for what is made from your sounds, their own."
+Level = Annotated[str | None, typer.Option("--level", help=_LEVEL_HELP, show_default=False)]
 Subtype = Annotated[str, typer.Option("--format", help="Sample format of the WAV files: PCM_16 | PCM_24 | FLOAT.")]
 Rules = Annotated[
     list[str] | None, typer.Option("--rule", metavar="NAME=PATTERN", help="Category by file name, such as 'kick=*bd*'; repeatable.")

@@ -11,7 +11,7 @@ import typer
 
 from timbrespace.cli.common.options import Force, Json, Level, OutFolder, Rate, Subtype
 from timbrespace.cli.sounds.extras import Extras, Kit, Page, Reel
-from timbrespace.cli.sounds.given import print_unlike, unlike_sounds
+from timbrespace.cli.sounds.given import print_no_detail, print_unlike, unlike_sounds
 
 if TYPE_CHECKING:
     from timbrespace.synthesis.sound import Sound
@@ -28,7 +28,7 @@ class BatchOptions:
     reel: Reel = False
     page: Page = False
     anonymous: Annotated[bool, typer.Option("--anonymous", help=_ANONYMOUS_HELP)] = False
-    level: Level = "peak"
+    level: Level = None
     subtype: Subtype = "PCM_24"
     rate: Rate = None
     force: Force = False
@@ -65,6 +65,8 @@ def write_batch(
     unlike = unlike_sounds(instrument, given)
     if not options.json:
         print_unlike(unlike)
+        if given and not instrument.keeps_detail:
+            print_no_detail(instrument)
     with progress_bar(task, quiet=options.json) as progress:
         sounds = make(instrument, level=options.level, out_rate=options.rate, progress=progress)
     paths = _save_sounds(sounds, options, inputs=[*inputs, path])
@@ -109,7 +111,7 @@ def _print_sounds(
     if as_json:
         rows: list[dict[str, Any]] = [
             {"file": str(path), "category": s.category, "seconds": round(s.seconds, 3), "nearest": s.nearest, "novelty": s.novelty}
-            | {"novelty_reason": novelty_reason(s), "is_copy": s.is_copy, "root_note": s.root_note}
+            | {"novelty_reason": novelty_reason(s), "is_copy": s.is_copy, "is_own": s.is_own, "root_note": s.root_note}
             for s, path in zip(sounds, paths, strict=True)
         ]
         print_json({"sounds": rows, "unlike": unlike, **extras})
@@ -117,10 +119,13 @@ def _print_sounds(
     for sound, path in zip(sounds, paths, strict=True):
         number = "–" if sound.novelty is None else f"{sound.novelty:.2f}"
         novelty = "" if sound.nearest is None else f"  novelty {number}  nearest {printable(sound.nearest)}"
-        print(f"{printable(path)}  {sound.seconds:.2f} s{novelty}{'  COPY' if sound.is_copy else ''}")
+        mark = "  your own sound" if sound.is_own else "  COPY" if sound.is_copy else ""
+        print(f"{printable(path)}  {sound.seconds:.2f} s{novelty}{mark}")
     copies = sum(sound.is_copy for sound in sounds)
+    own = sum(sound.is_own for sound in sounds)
     print(
         counted(len(sounds), "sound")
+        + (f", {own} of them your own, unchanged" if own else "")
         + (f", {copies} of them {'a copy' if copies == 1 else 'copies'} of a training sound (marked)" if copies else "")
     )
     if any(sound.nearest is not None and sound.novelty is None for sound in sounds):

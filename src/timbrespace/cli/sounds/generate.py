@@ -43,6 +43,9 @@ def generate(
         ),
     ] = None,
     recipe: Annotated[Path | None, typer.Option("--recipe", help="Make the one sound of this recipe (a JSON file) again.")] = None,
+    source: Annotated[
+        Path | None, typer.Option("--source", help="With --recipe: folder of the sounds it was made from; by default the recipe's own.")
+    ] = None,
     seed: Seed = 0,
     *,
     options: BatchOptions,
@@ -51,14 +54,19 @@ def generate(
     """Make new sounds that belong to the family the instrument learned, each with its recipe and its nearest training sound."""
     if recipe is not None:
         _refuse_beside_recipe(context)
+    elif source is not None:
+        from timbrespace.contracts import ConfigError
+
+        raise ConfigError(f"--source {source} is given without --recipe; it says where the sounds of a recipe are")
     conditions = _conditions(condition or [])
 
     def make(opened: Instrument, **render: Any) -> list[Sound]:
         if recipe is not None:
-            return [opened.replay(_read_recipe(recipe))]
+            return [opened.replay(_read_recipe(recipe), sources=recipe.parent if source is None else source)]
+        given = None if near is None else opened.given(near, named=not options.anonymous)
         return opened.generate(
-            count, seed=seed, category=category, temperature=temperature, near=None if near is None else opened.read(near),
-            near_file=near or "", pitch=pitch, seconds=seconds, conditions=conditions, **render,
+            count, seed=seed, category=category, temperature=temperature, near=given, near_file=near or "", pitch=pitch, seconds=seconds,
+            conditions=conditions, **render,
         )  # fmt: skip
 
     sounds = write_batch(

@@ -22,9 +22,28 @@ def unlike_sounds(instrument: Instrument, files: Sequence[Path]) -> list[dict[st
 
 
 def unlike(instrument: Instrument, file: Path, audio: Tensor) -> dict[str, Any] | None:
-    """Returns {"file", "novelty"} if the sound `(channels, time)` of a file is unlike all that the instrument learned, else None."""
-    nearest = instrument.novelty(audio)
+    """Returns {"file", "novelty"} if the sound `(channels, time)` of a file is unlike all that the instrument learned, else None.
+
+    Raises ShapeError for silence.
+    """
+    from timbrespace.contracts import ShapeError
+
+    try:
+        nearest = instrument.novelty(audio)
+    except ShapeError as error:  # silent
+        raise ShapeError(f"{file}: {error}") from None
     return {"file": str(file), "novelty": nearest.novelty} if nearest is not None and nearest.is_unlike else None
+
+
+def print_no_detail(instrument: Instrument) -> None:
+    """Prints on the error stream that an instrument carries no detail of given sounds along."""
+    import sys
+
+    print(
+        f"this instrument's view ({type(instrument.representation).__name__}) keeps no detail of your sounds: what is made from them "
+        "goes through the latent alone; unchanged sounds (amount or temperature 0, the ends of a morph) are your own",
+        file=sys.stderr,
+    )
 
 
 def print_unlike(rows: Sequence[dict[str, Any]]) -> None:

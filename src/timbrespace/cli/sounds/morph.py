@@ -26,7 +26,9 @@ def morph(
     write_batch(
         options,
         instrument,
-        lambda opened, **render: opened.morph([opened.read(file) for file in files], steps, seed=seed, name=name, **render),
+        lambda opened, **render: opened.morph(
+            [opened.given(file, named=not options.anonymous) for file in files], steps, seed=seed, name=name, **render
+        ),
         task="morphing",
         heading="Steps of the morph",
         noun="step",

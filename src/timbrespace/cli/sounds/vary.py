@@ -26,9 +26,7 @@ def vary(
     write_batch(
         options,
         instrument,
-        lambda opened, **render: opened.vary(
-            opened.read(file), count, amount=amount, seed=seed, name="sound" if options.anonymous else file.stem, **render
-        ),
+        lambda opened, **render: opened.vary(opened.given(file, named=not options.anonymous), count, amount=amount, seed=seed, **render),
         task="varying",
         heading="Variations",
         noun="variation",

@@ -26,6 +26,8 @@ from timbrespace.contracts import ConfigError, ShapeError
 if TYPE_CHECKING:
     import numpy as np
 
+    from timbrespace.representation.phase.start import PartStart
+
 TOLERANCE = 1e-4  # of the loudest cell, 80 dB; a smaller tolerance takes more time without audible difference
 _MIN_MAGNITUDE = 1e-10  # of the loudest cell; smaller magnitudes are clamped before the logarithm
 
@@ -69,12 +71,14 @@ def check_grid(magnitude: Tensor, *, n_fft: int, hop: int) -> None:
 
 
 def integrate_phase(
-    magnitude: Tensor, *, n_fft: int, hop: int, window: str | float = "hann", tolerance: float = TOLERANCE, seed: int = 0
-) -> Tensor:
+    magnitude: Tensor, *, n_fft: int, hop: int, window: str | float = "hann", tolerance: float = TOLERANCE, seed: int = 0,
+    start: PartStart | None = None,
+) -> Tensor:  # fmt: skip
     """Returns the phase of one sound in [0, 2π): `(bins, frames) -> (bins, frames)`, device and type of `magnitude`.
 
     n_fft, hop: of the STFT, samples; hop divides n_fft. The redundancy n_fft / hop should be 4 or more, 8 is better. window: see
     `gamma_of`. tolerance: cells under this share of the loudest one get a random phase. seed: of the random phases, drawn on the CPU.
+    start: phases that are known beforehand and are kept; the others are integrated from them.
     Raises ShapeError, ConfigError.
     """
     import numpy as np
@@ -98,10 +102,31 @@ def integrate_phase(
         order = cells[np.argsort(-values.reshape(-1)[cells], kind="stable")].astype(np.int32)
         known = np.ones(values.size, dtype=bool)
         known[order] = False
-        flat = phase.reshape(-1)
-        flat[order[0]] = 0.0
-        pghi_kernels.integrate(level.reshape(-1), order, known, along_bins.reshape(-1), along_frames.reshape(-1), flat, values.shape[1])
+        flat, seeds = phase.reshape(-1), np.empty(0, np.int32)
+        if start is not None:
+            seeds = _keep_known(phase, known.reshape(values.shape), start)
+        if len(order) and not known[order[0]]:
+            flat[order[0]] = 0.0
+        gradients = along_bins.reshape(-1), along_frames.reshape(-1)
+        pghi_kernels.integrate(level.reshape(-1), seeds, order, known, *gradients, flat, values.shape[1])
     return torch.from_numpy(phase % (2 * math.pi)).to(magnitude).T
+
+
+def _keep_known(phase: np.ndarray, known: np.ndarray, start: PartStart) -> np.ndarray:
+    """Sets the known phases in place, in `phase` and `known (frames, bins)`. Returns the known cells beside unknown ones, int32."""
+    import numpy as np
+
+    own, angle = start.known.T.cpu().numpy(), start.phase.T.cpu().numpy()
+    np.copyto(phase, angle, where=own)
+    own = own & ~known  # cells under the tolerance have a phase, and nothing is integrated from them
+    known |= own
+    unknown = ~known
+    beside = np.zeros_like(own)
+    beside[1:] |= unknown[:-1]
+    beside[:-1] |= unknown[1:]
+    beside[:, 1:] |= unknown[:, :-1]
+    beside[:, :-1] |= unknown[:, 1:]
+    return np.flatnonzero(own & beside).astype(np.int32)
 
 
 def phase_step_per_bin(level_change: np.ndarray, *, n_fft: int, hop: int, gamma: float) -> np.ndarray:

@@ -51,9 +51,10 @@ def _pop(keys: np.ndarray, cells: np.ndarray, size: int) -> int:
     return top
 
 
-@compiled("void(float32[::1], int32[::1], boolean[::1], float32[::1], float32[::1], float64[::1], int64)")
+@compiled("void(float32[::1], int32[::1], int32[::1], boolean[::1], float32[::1], float32[::1], float64[::1], int64)")
 def integrate(
     level: np.ndarray,
+    seeds: np.ndarray,
     order: np.ndarray,
     known: np.ndarray,
     along_bins: np.ndarray,
@@ -63,17 +64,23 @@ def integrate(
 ) -> None:
     """Integrates `phase` in place. All arrays but `order` are `(frames * bins,)`, with cell = frame * bins + bin.
 
-    level: log magnitude, the keys of the heap. order: cells to integrate, loudest first; a cell that no louder one has reached starts a
+    level: log magnitude, the keys of the heap. seeds: cells with a known phase, from which their neighbours are integrated first.
+    order: cells to integrate, loudest first; a cell that no louder one has reached starts a
     region and keeps its phase. known: True for cells that keep their phase; changed in place. along_bins, along_frames: gradient of the
     phase in rad per bin and rad per frame.
     """
     total = len(level)
-    keys, cells = np.empty(len(order) + 1, np.float32), np.empty(len(order) + 1, np.int32)
-    for start in order:
-        if known[start]:
-            continue
-        known[start] = True
-        size = _push(keys, cells, 0, level[start], start)
+    most = len(seeds) + len(order) + 1
+    keys, cells, size = np.empty(most, np.float32), np.empty(most, np.int32), 0
+    for seed in seeds:
+        size = _push(keys, cells, size, level[seed], seed)
+    for k in range(-1, len(order)):
+        if k >= 0:
+            start = order[k]
+            if known[start]:
+                continue
+            known[start] = True
+            size = _push(keys, cells, 0, level[start], start)
         while size > 0:
             cell = _pop(keys, cells, size)
             size -= 1

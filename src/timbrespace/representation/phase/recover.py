@@ -23,6 +23,7 @@ from timbrespace.representation.phase.griffin_lim import fast_griffin_lim
 from timbrespace.representation.phase.pghi import check_grid, integrate_phase
 from timbrespace.representation.phase.projection import Projection, StftGrid, project_to_bins
 from timbrespace.representation.phase.raar import raar
+from timbrespace.representation.phase.start import PartStart
 
 
 class Method(NamedTuple):
@@ -59,6 +60,7 @@ def recover_phase(
     momentum: float | None = None,
     seed: int = 0,
     projection: Projection | None = None,
+    start: PartStart | None = None,
 ) -> Tensor:
     """Returns audio `(..., length)` for the magnitudes of an STFT `(..., bins, frames)`. Each sound is independent and uses the same seed.
 
@@ -71,6 +73,7 @@ def recover_phase(
         seed: of the random phases.
         projection: for one sound `(bins, frames)` whose magnitudes are an estimate: the projection to what is known of it
             (`projection.project_to_bands`).
+        start: for one sound `(bins, frames)`: its own magnitudes and phases near a given sound, see `phase.start`.
 
     Silence stays silence. Raises ShapeError, ConfigError.
     """
@@ -86,9 +89,15 @@ def recover_phase(
         raise ShapeError(
             f"length is {length}, but {frames} frames at hop {hop} are {(frames - 1) * hop} to {frames * hop - 1} samples (at least 1)"
         )
+    if start is not None:
+        magnitude = start.magnitude
     if not bool(magnitude.any()):
         return magnitude.new_zeros(length)
-    phase = integrate_phase(magnitude, n_fft=n_fft, hop=hop, seed=seed) if settings.pghi else random_phase(magnitude, seed=seed)
+    if settings.pghi:
+        phase = integrate_phase(magnitude, n_fft=n_fft, hop=hop, seed=seed, start=start)
+    else:
+        phase = random_phase(magnitude, seed=seed)
+        phase = phase if start is None else torch.where(start.known, start.phase, phase)
     grid = StftGrid(n_fft=n_fft, hop=hop, length=length, like=magnitude)
     return iterate(magnitude, phase, grid, method=settings, projection=projection)
 

@@ -13,6 +13,7 @@ from timbrespace.contracts import SAMPLE_RATE, ConfigError
 from timbrespace.representation.axes import Axes, level_part
 from timbrespace.representation.levels import Floor, above_floor, to_level
 from timbrespace.representation.phase.projection import Projection, power_limits, project_to_bands
+from timbrespace.representation.phase.start import Start
 from timbrespace.representation.spectral import Hop, Iterations, PhaseMethod, Refine, Spectral, Window
 from timbrespace.representation.stereo import to_mid_side
 
@@ -34,6 +35,7 @@ class Bands(Spectral):
     """
 
     decibels = True
+    starts_near = True
 
     def __init__(
         self,
@@ -75,12 +77,12 @@ class Bands(Spectral):
         summed = power.new_zeros(*power.shape[:2], self.bands, power.shape[-1]).index_add_(2, self._band_of_bin.to(power.device), power)
         return to_level(summed / self._widths.to(power)[:, None], floor=self.floor)
 
-    def _decode(self, features: Tensor, *, length: int, seed: int) -> Tensor:
+    def _decode(self, features: Tensor, *, length: int, seed: int, start: Start | None = None) -> Tensor:
         """`(parts, bands, frames) -> (channels, length)`."""
         loudest = features.max()
         magnitude = torch.stack([self.magnitude(part, loudest=loudest) for part in features])
         projections = [self.projection(part, loudest=loudest) for part in features]
-        return self._recover_audio(magnitude, features, length=length, seed=seed, projections=projections)
+        return self._recover_audio(magnitude, features, length=length, seed=seed, projections=projections, start=start)
 
     def projection(self, level: Tensor, *, loudest: Tensor) -> Projection:
         """Returns the projection to band levels in dB `(bands, frames)`: the sum over each band, not its distribution over the bins."""

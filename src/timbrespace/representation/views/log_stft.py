@@ -10,6 +10,7 @@ from timbrespace.contracts import SAMPLE_RATE
 from timbrespace.representation.axes import Axes, level_part
 from timbrespace.representation.levels import Floor, above_floor, to_level
 from timbrespace.representation.phase.projection import power_limits, project_to_bands
+from timbrespace.representation.phase.start import Start
 from timbrespace.representation.spectral import Hop, Iterations, PhaseMethod, Refine, Spectral, Window
 from timbrespace.representation.stereo import to_mid_side
 
@@ -30,6 +31,7 @@ class LogStft(Spectral):
     """
 
     decibels = True
+    starts_near = True
 
     def __init__(
         self,
@@ -60,10 +62,10 @@ class LogStft(Spectral):
         """`(batch, channels, time) -> (batch, parts, bins, frames)` in dB."""
         return to_level(power_spectrogram(to_mid_side(audio), n_fft=self.n_fft, hop=self.hop), floor=self.floor)
 
-    def _decode(self, features: Tensor, *, length: int, seed: int) -> Tensor:
+    def _decode(self, features: Tensor, *, length: int, seed: int, start: Start | None = None) -> Tensor:
         """`(parts, bins, frames) -> (channels, length)`."""
         above = above_floor(features, loudest=features.max(), floor=self.floor)
         magnitude = torch.where(above, 10 ** (features / 20), 0.0)
         limits = (power_limits(level, above_floor=part) for level, part in zip(features, above, strict=True))
         projections = [project_to_bands(*both, gather=lambda power: power, spread=lambda ratio: ratio) for both in limits]
-        return self._recover_audio(magnitude, features, length=length, seed=seed, projections=projections)
+        return self._recover_audio(magnitude, features, length=length, seed=seed, projections=projections, start=start)

@@ -13,6 +13,7 @@ from timbrespace.contracts import SAMPLE_RATE, ConfigError
 from timbrespace.representation.axes import Axes, level_part
 from timbrespace.representation.levels import Floor, above_floor, to_level
 from timbrespace.representation.phase.projection import Projection, power_limits, project_to_bands
+from timbrespace.representation.phase.start import Start
 from timbrespace.representation.spectral import Hop, Iterations, PhaseMethod, Refine, Spectral, Window
 from timbrespace.representation.stereo import to_mid_side
 
@@ -38,6 +39,7 @@ class Mel(Spectral):
     """
 
     decibels = True
+    starts_near = True
 
     def __init__(
         self,
@@ -77,13 +79,18 @@ class Mel(Spectral):
         # Frames first, as in memory.
         return to_level((power.transpose(-1, -2) @ self.filters.to(power).T).transpose(-1, -2), floor=self.floor)
 
-    def _decode(self, features: Tensor, *, length: int, seed: int) -> Tensor:
+    def main_band_of_bin(self) -> Tensor:
+        """Returns the band that weighs most in every bin, `(bins,)`; -1 outside all."""
+        weights = self.filters
+        return torch.where(weights.amax(0) > 0, weights.argmax(0), -1)
+
+    def _decode(self, features: Tensor, *, length: int, seed: int, start: Start | None = None) -> Tensor:
         """`(parts, bands, frames) -> (channels, length)`."""
         loudest = features.max()
         above = above_floor(features, loudest=loudest, floor=self.floor)
         magnitude = self.magnitude(torch.where(above, features, -torch.inf))
         projections = [self._projection(level, above=part) for level, part in zip(features, above, strict=True)]
-        return self._recover_audio(magnitude, features, length=length, seed=seed, projections=projections)
+        return self._recover_audio(magnitude, features, length=length, seed=seed, projections=projections, start=start)
 
     def _projection(self, level: Tensor, *, above: Tensor) -> Projection:
         """Returns the projection to levels `(bands, frames)`; a bin follows its bands by their weights. above: of the floor."""

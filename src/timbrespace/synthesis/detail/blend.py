@@ -1,0 +1,66 @@
+"""Blends of residuals: in dB where they are alike, in power where only one sound has a partial or an event.
+
+Half of a partial of 40 dB is one of 20 dB in dB, which still sounds, though in neither sound: a ghost. In power it is 3 dB softer. What
+is under the decoded level (a silent background, gaps between partials) is blended in dB, so that nothing of a background is lifted.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_ALIKE_DB, _UNLIKE_DB = 6.0, 18.0  # difference of two residuals: blended in dB below, in power above
+_SMOOTH = 9  # cells of the slow part of a residual, in bands and frames
+_QUIET_DB, _LOUD_DB = -45.0, -35.0  # under the loudest cell: cells that may not, and may, be louder than in all given sounds
+_MARGIN_DB = 6.0
+_TAPER_SHARE, _TAPER_DB = 0.3, 30.0  # of the length, from the end
+_PER_DB = math.log(10) / 10
+
+
+def slow_part(residual: Tensor) -> Tensor:
+    """Returns the mean over 9 x 9 cells of `(parts, bands, frames)`, same shape; the rest is grain and single partials."""
+    if min(residual.shape[1:]) < 2:
+        return residual
+    return functional.avg_pool2d(residual[None], _SMOOTH, stride=1, padding=_SMOOTH // 2, count_include_pad=False)[0]
+
+
+def blend(a: Tensor, b: Tensor, share: float) -> Tensor:
+    """Returns the blend of two residuals in dB of any one shape. share: of `b`, 0 to 1."""
+    low = torch.lerp(a.clamp_max(0), b.clamp_max(0), share)
+    up, down = a.clamp_min(0), b.clamp_min(0)
+    even = torch.lerp(up, down, share)
+    if share in (0.0, 1.0):
+        return low + even
+    powers = torch.logaddexp(up * _PER_DB + math.log1p(-share), down * _PER_DB + math.log(share)) / _PER_DB
+    unlike = (((up - down).abs() - _ALIKE_DB) / (_UNLIKE_DB - _ALIKE_DB)).clamp(0, 1)
+    return low + torch.lerp(even, powers, unlike)
+
+
+def grain_gain(a: Tensor, b: Tensor, share: float) -> float:
+    """Returns the factor by which a blend of two fluctuations `a`, `b` in dB has to be raised to fluctuate as much as they do.
+
+    1 where they are the same, up to 1.41 half-way between independent ones.
+    """
+    power = float(a.square().sum() * b.square().sum()) ** 0.5
+    alike = min(max(float((a * b).sum()) / power, 0.0), 1.0) if power > 0 else 1.0
+    return ((1 - share) ** 2 + share**2 + 2 * share * (1 - share) * alike) ** -0.5
+
+
+def taper_end(levels: Tensor, share: float) -> Tensor:
+    """Returns levels in dB `(…, frames)` whose quiet cells fall off towards the end, so that a background does not end straight.
+
+    share: 0 leaves them, 1 lowers the last frame by 30 dB.
+    """
+    frames = levels.shape[-1]
+    fall = (torch.linspace(0, 1, frames).to(levels) - (1 - _TAPER_SHARE)).clamp_min(0) / _TAPER_SHARE
+    quiet = ((_LOUD_DB - levels) / (_LOUD_DB - _QUIET_DB)).clamp(0, 1)
+    return levels - share * _TAPER_DB * quiet * fall.square()
+
+
+def hold_background(levels: Tensor, loudest: Tensor) -> Tensor:
+    """Returns levels in dB whose quiet cells are at most 6 dB over `loudest`, the louder of the given sounds there; same shape."""
+    limited = torch.minimum(levels, loudest + _MARGIN_DB)
+    return torch.lerp(limited, levels, ((levels - _QUIET_DB) / (_LOUD_DB - _QUIET_DB)).clamp(0, 1))

@@ -1,0 +1,53 @@
+"""Renders sounds that are made from given ones: the given sound itself where nothing is asked for, else with its detail."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from timbrespace.synthesis.detail.mix import Mix, length_of, mixed_audio
+from timbrespace.synthesis.encoding import decode
+from timbrespace.synthesis.file.contents import InstrumentContents
+from timbrespace.synthesis.finish import Level, finish, set_level
+
+_NEAR = 0.5  # detail kept, above which a sound starts and ends where the given one does
+
+
+class Rendered(NamedTuple):
+    """A rendered sound `(channels, time)`. part: the samples that the model makes, from the onset, which are measured; None: all."""
+
+    audio: Tensor
+    part: slice | None = None
+
+    @property
+    def measured(self) -> Tensor:
+        """The part that the model makes, `(channels, time)`."""
+        return self.audio if self.part is None else self.audio[:, self.part]
+
+
+def render_mix(
+    contents: InstrumentContents, mix: Mix, z: Tensor, *, length: int | None, seed: int, level: Level | None, out_rate: int
+) -> Rendered:
+    """Returns a sound at `out_rate` Hz that is made from given ones.
+
+    z: `(dims,)` or `(dims, steps)`. length: in samples, for a latent that does not hold it. seed: of noise and phase. level: None keeps
+    that of the given sounds; the given sound itself then is as it was read.
+    """
+    rate, lead = contents.sample_rate, mix.lead
+    if mix.own is not None:
+        audio = set_level(mix.own.audio, rate, level=level, out_rate=out_rate)
+    elif all(source.detail is not None for source in mix.sources):
+        length = length_of(contents, mix, z) if length is None else length
+        audio = torch.cat([lead, mixed_audio(contents, mix, z, length, seed=seed)], 1)
+        if any(source.join for source in mix.sources):  # the rest is the user's own: neither cut nor faded
+            audio = set_level(audio, rate, level=level or "keep", out_rate=out_rate)
+        else:
+            near = len(mix.sources) > 1 or mix.kept > _NEAR
+            audio = finish(audio, rate, level=level or "keep", out_rate=out_rate, trim=not near)
+    else:
+        audio = decode(contents, z, length=length, seed=seed, texture=True) * mix.peak
+        audio = finish(torch.cat([lead, audio], 1), rate, level=level or "keep", out_rate=out_rate)
+    start = round(lead.shape[1] * out_rate / rate)
+    return Rendered(audio, slice(start, start + round(contents.samples * out_rate / rate)))

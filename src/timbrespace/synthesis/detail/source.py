@@ -1,0 +1,103 @@
+"""What is measured of a given sound before it is varied or morphed: latent, detail, timing, and what the model does not see of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from timbrespace.contracts import ShapeError
+from timbrespace.synthesis.detail.blend import slow_part
+from timbrespace.synthesis.detail.given import GivenSound
+from timbrespace.synthesis.detail.timing import Timing, timing_of
+from timbrespace.synthesis.encoding import EncodedSound, encode, from_onset, trim_to_onset
+from timbrespace.synthesis.file.contents import InstrumentContents
+
+_JOIN_SECONDS = 0.010  # over which the part that the model sees fades into the rest, as `trim.shorten` fades it
+_LONGEST_SECONDS = 60.0  # of a sound with detail
+
+
+class Detail(NamedTuple):
+    """A given sound in the instrument's view, levels in dB under its loudest cell.
+
+    level: of the loudest cell, dB. features `(parts, bands, frames)`: of the sound. slow, fast: its detail, features minus features decoded
+    from the latent, in two parts (`blend.slow_part`). timing: of its frames. spectra: complex `(parts, frames, bins)`. pitch: MIDI number.
+    """
+
+    level: float
+    features: Tensor
+    slow: Tensor
+    fast: Tensor
+    timing: Timing
+    spectra: Tensor
+    pitch: float | None
+
+
+@dataclass(frozen=True)
+class Source:
+    """A given sound, measured.
+
+    lead: samples `(channels, time)` before its onset. rest: those after the part that the model sees, with `join` samples before them, over
+    which it fades in. detail: None where the instrument's view keeps none.
+    """
+
+    given: GivenSound
+    encoded: EncodedSound
+    lead: Tensor
+    rest: Tensor
+    join: int
+    detail: Detail | None
+
+    @property
+    def total(self) -> int:
+        """Samples from the onset to the end, beyond the part that the model sees too."""
+        return self.encoded.length + self.rest.shape[1] - self.join
+
+
+def keeps_detail(contents: InstrumentContents) -> bool:
+    """Whether an instrument carries detail along: its features are levels in dB, whose phase search can start near a given sound."""
+    return contents.representation.starts_near
+
+
+def analyse(contents: InstrumentContents, given: GivenSound) -> Source:
+    """Returns a given sound, encoded and measured; its latent is that of its recipe where it has one. Raises ShapeError."""
+    try:
+        whole, start = from_onset(contents, given.audio)
+    except ShapeError as error:
+        raise ShapeError(f"{given.file}: {error}" if given.file else str(error)) from None
+    sound, _ = trim_to_onset(contents, given.audio, None)
+    encoded = encode(contents, sound) if given.latent is None else EncodedSound(given.latent, sound.shape[1], float(sound.abs().max()))
+    join = 0 if whole.shape[1] == sound.shape[1] else min(sound.shape[1], round(_JOIN_SECONDS * contents.sample_rate))
+    rest = whole[:, sound.shape[1] - join :].clone() if join else whole[:, :0]
+    rest[:, :join] *= 1 - torch.linspace(1, 0, join + 1)[1:]
+    detail = None
+    if keeps_detail(contents) and sound.shape[1] <= _LONGEST_SECONDS * contents.sample_rate:
+        detail = _detail(contents, sound, encoded)
+    return Source(given, encoded, given.audio[:, :start], rest, join, detail)
+
+
+def _detail(contents: InstrumentContents, sound: Tensor, encoded: EncodedSound) -> Detail:
+    """The detail of a sound `(channels, time)` from its onset."""
+    view: Any = contents.representation
+    with torch.no_grad():
+        features = view.encode(sound[None])[0]
+        level = float(features.max())
+        features = features - level
+        residual = features - decoded(contents, encoded.z, encoded.length)
+        slow = slow_part(residual)
+        timing = timing_of(features, hop=view.hop, sample_rate=contents.sample_rate)
+        pitch = contents.model.conditioning.pitch_of(encoded.z)
+        return Detail(level, features, slow, residual - slow, timing, view.spectra_of(sound), pitch)
+
+
+def decoded(contents: InstrumentContents, z: Tensor, length: int) -> Tensor:
+    """Returns features in dB `(parts, bands, frames)` of a latent `(dims,)` or `(dims, steps)`, for a sound of `length` samples."""
+    features = contents.model.decode(z[None].float(), lengths=torch.tensor([length])).features[0]
+    return features[..., : contents.representation.frames(length)]
+
+
+def decoded_length(contents: InstrumentContents, z: Tensor) -> int:
+    """Returns the length in samples that a latent `(dims,)` of a whole clip holds."""
+    return min(contents.samples, int(contents.model.decode(z[None].float()).lengths[0]))

@@ -1,0 +1,62 @@
+"""Alignment in time: attack on attack at unchanged speed, tails scaled to the new length. No free time warping.
+
+    source    |--attack--|------------- tail -------------|
+               \\          \\                                \
+    target      |--attack--|----------- tail ----------------------|
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+_ATTACK_DB = 6.0  # under the loudest frame: where the attack is over
+_HELD_SECONDS = 0.14  # after the attack, at unchanged speed
+_HELD_SHARE = 1 / 3  # of the tail, at most
+
+
+class Timing(NamedTuple):
+    """The frames of a sound: how many, the one where its attack is over, and how many after it keep their speed at most."""
+
+    frames: int
+    attack: int
+    held: int
+
+
+def timing_of(features: Tensor, *, hop: int, sample_rate: int) -> Timing:
+    """Returns the timing of levels in dB `(parts, bands, frames)`."""
+    course = torch.logsumexp(features.flatten(0, 1) * (math.log(10) / 10), 0) * (10 / math.log(10))
+    attack = int((course >= course.max() - _ATTACK_DB).nonzero()[0])
+    return Timing(features.shape[-1], attack, round(_HELD_SECONDS * sample_rate / hop))
+
+
+def between(a: Timing, b: Timing, share: float, frames: int) -> Timing:
+    """Returns the timing on the way from `a` to `b`, of a sound of `frames`. share: 0 gives the attack of `a`."""
+    attack = min(round(a.attack + (b.attack - a.attack) * share), frames - 1)
+    return Timing(frames, attack, min(a.held, b.held))
+
+
+def positions(source: Timing, target: Timing) -> Tensor:
+    """Returns where every frame of the target is in the source, `(target frames,)` float64; under 0: before the source begins."""
+    tail, new_tail = source.frames - 1 - source.attack, target.frames - 1 - target.attack
+    held = int(min(source.held, _HELD_SHARE * tail, _HELD_SHARE * new_tail))
+    time = torch.arange(target.frames, dtype=torch.float64) - target.attack
+    speed = (tail - held) / max(new_tail - held, 1)
+    return source.attack + torch.where(time <= held, time, held + (time - held) * speed)
+
+
+def read_smooth(values: Tensor, at: Tensor) -> Tensor:
+    """Returns `(…, frames)` read at positions `at (new frames,)`, linear between frames; beyond the ends the last value is repeated."""
+    last = values.shape[-1] - 1
+    at = at.clamp(0, last)
+    first = at.floor().long()
+    share = (at - first).to(values)
+    return torch.lerp(values[..., first], values[..., (first + 1).clamp_max(last)], share)
+
+
+def read_nearest(values: Tensor, at: Tensor) -> Tensor:
+    """Returns `(…, frames)` read at the nearest frames to `at (new frames,)`: keeps fluctuations that `read_smooth` would even out."""
+    return values[..., at.round().long().clamp(0, values.shape[-1] - 1)]
