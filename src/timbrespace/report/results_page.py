@@ -29,8 +29,8 @@ class SoundTile:
 
     file, picture: paths relative to the page's folder ("/" between parts, no URL quoting). seconds: length of the sound. span: time
     that the picture's width shows (s), default `seconds`. novelty: distance to the nearest training sound, 1 = as far as a real sound
-    outside the training set. x, y: its place on the map, in the same units as the corpus points. brightness: Hz. recipe: path of its
-    JSON file. pack: path of a script that holds both files, see `report.packs`.
+    outside the training set. is_own: a given sound, unchanged. x, y: its place on the map, in the same units as the corpus points.
+    brightness: Hz. recipe: path of its JSON file. pack: path of a script that holds both files, see `report.packs`.
 
     Of a reconstruction: original, original_picture: paths; original_seconds: length; error: dB; verdict: "close", "fair", "far" or "".
     """
@@ -42,6 +42,7 @@ class SoundTile:
     nearest: str | None = None
     novelty: float | None = None
     is_copy: bool = False
+    is_own: bool = False
     picture: str | None = None
     span: float | None = None
     x: float | None = None

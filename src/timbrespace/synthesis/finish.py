@@ -31,7 +31,8 @@ Wave = NDArray[np.float64]
 
 
 def finish(
-    audio: Tensor, sample_rate: int, *, level: Level = "peak", target_db: float | None = None, out_rate: int | None = None, trim: bool = True,
+    audio: Tensor, sample_rate: int, *, level: Level = "peak", target_db: float | None = None, out_rate: int | None = None,
+    trim: bool = True,
 ) -> Tensor:  # fmt: skip
     """Returns one finished sound `(channels, new time)`, of the same type and device, at `out_rate` if given.
 
@@ -40,8 +41,8 @@ def finish(
     jump gets a ramp of 0.25 ms *before* it; the samples of the attack do not change. Silence keeps its length.
 
     level: "peak" (target_db in dBFS, default -1), "loudness" (LKFS of the loudest 0.4 s, default -16; less where it would clip) or
-    "keep" (less only where it would clip). trim: False leaves start and end where they are: no
-    tail is cut, no ramp is put before, and only 3 ms are faded.
+    "keep" (less only where it would clip). trim: False leaves start and end where they are: no tail is cut, no ramp is put before, and
+    only 3 ms are faded.
     Raises ShapeError, ConfigError.
     """
     import torch

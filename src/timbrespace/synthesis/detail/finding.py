@@ -52,7 +52,7 @@ def find_sources(contents: InstrumentContents, entries: Any, where: Sources | No
 def _in_folder(contents: InstrumentContents, entry: dict[str, Any], folder: Path | None) -> GivenSound:
     name = _name(entry)
     if folder is None:
-        raise ConfigError(f"this sound was made from {name}, which is needed to make it again; give the folder that holds it with --source")
+        raise ConfigError(f"this sound was made from {name}, which is needed to make it again; give its folder (--source)")
     if not folder.is_dir():
         raise ConfigError(f"{folder} is not a folder; give the one that holds {name} with --source")
     file = entry.get("file")

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from timbrespace.contracts import ShapeError
 from timbrespace.model.parts.pitch import cubic
 from timbrespace.representation.phase.start import Start
 from timbrespace.synthesis.detail.blend import blend, grain_gain, hold_background, taper_end
@@ -92,11 +93,15 @@ def length_of(contents: InstrumentContents, mix: Mix, z: Tensor) -> int:
 
 
 class MixedFeatures(NamedTuple):
-    """Features of a mix `(parts, bands, frames)`: dB under that `level` of the given sounds, dB. timing: of the frames."""
+    """Features of a mix `(parts, bands, frames)`: dB under that `level` of the given sounds, dB. timing: of the frames.
+
+    distance: from the given sounds, 0 to 1; 0 where they are the same.
+    """
 
     features: Tensor
     level: float
     timing: Timing
+    distance: float
 
 
 @torch.no_grad()
@@ -123,9 +128,13 @@ def mixed_features(contents: InstrumentContents, mix: Mix, z: Tensor, length: in
     features = base + residual
     if len(aligned) > 1:
         features = hold_background(features, torch.maximum(one.features, two.features))
-    features = taper_end(features, (1 - abs(1 - 2 * share)) if len(aligned) > 1 else share)
+    distance = share
+    if len(aligned) > 1:
+        apart = float((one.features - two.features).square().mean().sqrt())
+        distance = 2 * min(share, 1 - share) * min(1.0, apart / _FAR_DB)
+    features = taper_end(features, distance)
     level = details[0].level + (details[-1].level - details[0].level) * mix.share
-    return MixedFeatures(features.clamp_min(float(features.max()) + floor), level, timing)
+    return MixedFeatures(features.clamp_min(float(features.max()) + floor), level, timing, distance)
 
 
 class _Aligned(NamedTuple):
@@ -173,6 +182,8 @@ def mixed_audio(contents: InstrumentContents, mix: Mix, z: Tensor, length: int, 
     view: Any = with_fewer_iterations(contents.representation)
     mixed = mixed_features(contents, mix, z, length, seed=seed)
     wanted = mixed.features + mixed.level
+    if not torch.isfinite(wanted).all():
+        raise ShapeError("this instrument decodes the latent to infinite levels; its file is damaged, train it again")
     start = _start(contents, mix, mixed, contents.model.conditioning.pitch_of(z))
     if start is None:
         audio = view.decode(wanted[None], length=length, seed=seed)[0]
@@ -185,7 +196,7 @@ def _start(contents: InstrumentContents, mix: Mix, mixed: MixedFeatures, pitch: 
     """The start of the phase search near the nearer given sound; None where it is too far."""
     detail = mix.sources[1 if mix.share > 0.5 else 0].detail
     assert detail is not None
-    trust = mix.kept if len(mix.sources) == 1 else 1 - 2 * min(mix.share, 1 - mix.share) * _difference(mix, mixed.timing)
+    trust = 1 - mixed.distance
     if trust <= 0 or _shift(detail, pitch):
         return None
     frames = torch.arange(mixed.timing.frames) + detail.timing.attack - mixed.timing.attack  # whole frames: the phase stays as it is
@@ -195,14 +206,6 @@ def _start(contents: InstrumentContents, mix: Mix, mixed: MixedFeatures, pitch: 
     gain = mixed.features - own
     near = (gain.abs() < _TRUSTED_DB * trust) & (own > _ABOVE_FLOOR_DB - contents.representation.floor)
     return Start(detail.spectra[:, frames], gain + (mixed.level - detail.level), near & inside)
-
-
-def _difference(mix: Mix, timing: Timing) -> float:
-    """How far two given sounds are apart: 0 for the same, 1 from 6 dB on."""
-    one, two = (
-        read_smooth(source.detail.features, positions(source.detail.timing, timing)) for source in mix.sources if source.detail is not None
-    )
-    return min(1.0, float((one - two).square().mean().sqrt()) / _FAR_DB)
 
 
 def _weights(mix: Mix) -> list[float]:
