@@ -13,18 +13,17 @@ from torch import Tensor
 from torch.nn import functional
 
 _ALIKE_DB, _UNLIKE_DB = 6.0, 18.0  # difference of two residuals: blended in dB below, in power above
-_SMOOTH = 9  # cells of the slow part of a residual, in bands and frames
+_SMOOTH = 9  # frames of the slow part of a residual
 _QUIET_DB, _LOUD_DB = -45.0, -35.0  # under the loudest cell: cells that may not, and may, be louder than in all given sounds
 _MARGIN_DB = 6.0
-_TAPER_SHARE, _TAPER_DB = 0.3, 30.0  # of the length, from the end
+_TAPER_SHARE, _TAPER_DB = 0.3, 30.0  # of the length, from the end: quiet cells
+_END_SHARE, _END_DB = 0.06, 15.0  # all cells
 _PER_DB = math.log(10) / 10
 
 
 def slow_part(residual: Tensor) -> Tensor:
-    """Returns the mean over 9 x 9 cells of `(parts, bands, frames)`, same shape; the rest is grain and single partials."""
-    if min(residual.shape[1:]) < 2:
-        return residual
-    return functional.avg_pool2d(residual[None], _SMOOTH, stride=1, padding=_SMOOTH // 2, count_include_pad=False)[0]
+    """Returns the mean over 9 frames of `(parts, bands, frames)`, same shape: partials, and what decays; the rest is grain and events."""
+    return functional.avg_pool1d(residual, _SMOOTH, stride=1, padding=_SMOOTH // 2, count_include_pad=False)
 
 
 def blend(a: Tensor, b: Tensor, share: float) -> Tensor:
@@ -50,14 +49,14 @@ def grain_gain(a: Tensor, b: Tensor, share: float) -> float:
 
 
 def taper_end(levels: Tensor, share: float) -> Tensor:
-    """Returns levels in dB `(…, frames)` whose quiet cells fall off towards the end, so that a background does not end straight.
+    """Returns levels in dB `(…, frames)` that fall off towards the end, quiet cells earlier and lower: no background ends straight.
 
-    share: 0 leaves them, 1 lowers the last frame by 30 dB.
+    share: 0 leaves them; 1 lowers the last frame by 15 dB, quiet cells by 45.
     """
-    frames = levels.shape[-1]
-    fall = (torch.linspace(0, 1, frames).to(levels) - (1 - _TAPER_SHARE)).clamp_min(0) / _TAPER_SHARE
+    place = torch.linspace(0, 1, levels.shape[-1]).to(levels)
+    slow, fast = ((place - (1 - part)).clamp_min(0) / part for part in (_TAPER_SHARE, _END_SHARE))
     quiet = ((_LOUD_DB - levels) / (_LOUD_DB - _QUIET_DB)).clamp(0, 1)
-    return levels - share * _TAPER_DB * quiet * fall.square()
+    return levels - share * (_TAPER_DB * quiet * slow.square() + _END_DB * fast.square())
 
 
 def hold_background(levels: Tensor, loudest: Tensor) -> Tensor:

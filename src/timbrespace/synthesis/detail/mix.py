@@ -18,7 +18,7 @@ from timbrespace.representation.phase.start import Start
 from timbrespace.synthesis.detail.blend import blend, grain_gain, hold_background, taper_end
 from timbrespace.synthesis.detail.given import GivenSound
 from timbrespace.synthesis.detail.source import Detail, Source, decoded, decoded_length
-from timbrespace.synthesis.detail.timing import Timing, between, positions, read_nearest, read_smooth
+from timbrespace.synthesis.detail.timing import Timing, between, positions, read_grain, read_smooth
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.texture import add_noise_texture, with_fewer_iterations
 
@@ -134,7 +134,7 @@ def mixed_features(contents: InstrumentContents, mix: Mix, z: Tensor, length: in
         distance = 2 * min(share, 1 - share) * min(1.0, apart / _FAR_DB)
     features = taper_end(features, distance)
     level = details[0].level + (details[-1].level - details[0].level) * mix.share
-    return MixedFeatures(features.clamp_min(float(features.max()) + floor), level, timing, distance)
+    return MixedFeatures((features - features.max()).clamp_min(floor), level, timing, distance)
 
 
 class _Aligned(NamedTuple):
@@ -147,7 +147,7 @@ class _Aligned(NamedTuple):
 
 def _aligned(contents: InstrumentContents, detail: Detail, timing: Timing, pitch: float | None, base: Tensor, floor: float) -> _Aligned:
     at = positions(detail.timing, timing)
-    slow, fast, features = read_smooth(detail.slow, at), read_nearest(detail.fast, at), read_smooth(detail.features, at)
+    slow, fast, features = read_smooth(detail.slow, at), read_grain(detail.fast, detail.timing, timing), read_smooth(detail.features, at)
     if (semitones := _shift(detail, pitch)) != 0:
         matrix = _pitch_matrix(contents, round(semitones, 3)).to(features)
         slow, fast, features = matrix @ slow, matrix @ fast, matrix @ features

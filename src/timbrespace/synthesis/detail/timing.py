@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-_ATTACK_DB = 6.0  # under the loudest frame: where the attack is over
+_ATTACK_DB, _ATTACK_SECONDS = 6.0, 0.06  # under the loudest of the first frames: where the attack is over; a swell is no attack
 _HELD_SECONDS = 0.14  # after the attack, at unchanged speed
 _HELD_SHARE = 1 / 3  # of the tail, at most
 
@@ -29,7 +29,8 @@ class Timing(NamedTuple):
 def timing_of(features: Tensor, *, hop: int, sample_rate: int) -> Timing:
     """Returns the timing of levels in dB `(parts, bands, frames)`."""
     course = torch.logsumexp(features.flatten(0, 1) * (math.log(10) / 10), 0) * (10 / math.log(10))
-    attack = int((course >= course.max() - _ATTACK_DB).nonzero()[0])
+    first = course[: 1 + round(_ATTACK_SECONDS * sample_rate / hop)]
+    attack = int((first >= first.max() - _ATTACK_DB).nonzero()[0])
     return Timing(features.shape[-1], attack, round(_HELD_SECONDS * sample_rate / hop))
 
 
@@ -57,6 +58,15 @@ def read_smooth(values: Tensor, at: Tensor) -> Tensor:
     return torch.lerp(values[..., first], values[..., (first + 1).clamp_max(last)], share)
 
 
-def read_nearest(values: Tensor, at: Tensor) -> Tensor:
-    """Returns `(…, frames)` read at the nearest frames to `at (new frames,)`: keeps fluctuations that `read_smooth` would even out."""
-    return values[..., at.round().long().clamp(0, values.shape[-1] - 1)]
+def read_grain(values: Tensor, source: Timing, target: Timing) -> Tensor:
+    """Returns `(…, frames)` of the target, read at unchanged speed from the attack on, back and forth where the tail is too short.
+
+    Neighbouring frames of noise overlap and are alike: grain that is read faster or slower is not that of any noise.
+    """
+    last = source.frames - 1
+    at = torch.arange(target.frames) - target.attack + source.attack
+    turn = min(source.attack + source.held, last)
+    if last > turn:
+        over = (at - turn).remainder(2 * (last - turn))
+        at = torch.where(at > last, turn + torch.minimum(over, 2 * (last - turn) - over), at)
+    return values[..., at.clamp(0, last)]
