@@ -114,7 +114,9 @@ def mixed_features(contents: InstrumentContents, mix: Mix, z: Tensor, length: in
     aligned = [_aligned(contents, detail, timing, pitch, base, floor) for detail in details]
     if len(aligned) == 1:
         one, share = aligned[0], 1 - mix.kept
-        if share:
+        if share and not contents.model.noise_texture:
+            two = _Aligned(torch.zeros_like(base), torch.zeros_like(base), base)
+        elif share:
             drawn = add_noise_texture(base[None], contents.representation, length=length, seed=seed)[0] - base
             two = _Aligned(drawn, drawn - drawn.mean(-1, keepdim=True), base)
         else:
