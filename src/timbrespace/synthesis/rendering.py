@@ -64,6 +64,12 @@ def render(
     ]
 
 
+def root_note(audio: Tensor, rate: int) -> int | None:
+    """Returns the MIDI number of the pitch of a sound `(channels, time)`, None where it is not clear. rate: Hz."""
+    hertz, confidence = estimate_pitch(audio.mean(0), rate, high=min(_HIGHEST_PITCH, rate / 4))
+    return None if hertz is None or confidence < PITCHED else round(hz_to_midi(hertz))
+
+
 def _names(requests: Sequence[RenderRequest], notes: Sequence[int | None], *, numbered: bool) -> list[str]:
     """File names without suffix: "snare 003", "string 004 C4"."""
     stems = [request.stem for request in requests]
