@@ -30,9 +30,13 @@ def load_preset(name: str | Path = "oneshot", *, changes: Iterable[str] = (), **
 
     Raises ConfigError with the key, the value and the allowed values.
     """
+    return changed(preset_content(name), changes, **training)
+
+
+def changed(content: dict[str, Any], changes: Iterable[str] = (), **training: Any) -> Config:
+    """Returns the checked settings of a preset's content, which it may alter, with changes applied; see `load_preset`."""
     from timbrespace.config.build import make_config  # imports PyTorch, which a list of presets does not need
 
-    content = preset_content(name)
     apply_changes(content, changes, **training)
     return make_config(content)
 

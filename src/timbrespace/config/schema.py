@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, model_validator
 
 from timbrespace.corpus.augment.settings import Augmentation
+from timbrespace.corpus.prepared.weights import FILE_LIMIT
 from timbrespace.validation import FROZEN
 
 
@@ -51,6 +52,9 @@ class Training(BaseModel):
     synthesised: Annotated[int, Field(ge=0, le=100_000)] = 0  # synthesised sounds beside the corpus; 0: none
     examples: Annotated[int, Field(ge=64, le=1_000_000)] = 12_000  # clips and variations; limits the variations, keeps every clip
     augmentation: Augmentation = Augmentation()  # of the variations
+    file_limit: Annotated[float, Field(ge=1, le=1e6)] | None = (
+        FILE_LIMIT  # what a long file counts as, see `corpus.prepared.weights`; None: all
+    )
     initialisation: Literal["pca", "random"] = "pca"  # of the weights: principal components of the sounds, or random numbers
     compiled: bool = False  # by torch.compile, which takes half a minute before the first step
     patience: Annotated[int, Field(ge=1, le=10_000)] = 12  # evaluations without a better moving average before an early stop

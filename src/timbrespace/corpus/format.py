@@ -6,6 +6,7 @@ offsets.npy        (clips + 1,) int64: clip i is audio[offsets[i] : offsets[i + 
 manifest.jsonl     one JSON object per clip with the fields of ClipInfo
 skipped.jsonl      {"file", "reason"} of every file that could not be used
 remarks.jsonl      optional: {"file", "kind", "text"} of oddities of files that were nevertheless read
+files.jsonl        of a corpus made from a folder: size, time and digest of every file that was read, see `prepared.records`
 left_out.jsonl     optional: {"file", "start_s", "reason"} of files and clips that were not selected
 stft.npy, stft_offsets.npy    optional: (total frames, channels, bins) complex64 and its offsets
 """
@@ -23,7 +24,8 @@ FORMAT, VERSION = "timbrespace-corpus", 2
 READABLE = (1, 2)  # versions; fields that version 1 lacks get their defaults
 HEAD, AUDIO, OFFSETS, MANIFEST, SKIPPED = "corpus.json", "audio.npy", "offsets.npy", "manifest.jsonl", "skipped.jsonl"
 REMARKS, LEFT_OUT, STFT, STFT_OFFSETS = "remarks.jsonl", "left_out.jsonl", "stft.npy", "stft_offsets.npy"
-FILES = frozenset((HEAD, AUDIO, OFFSETS, MANIFEST, SKIPPED, REMARKS, LEFT_OUT, STFT, STFT_OFFSETS))
+RECORDS = "files.jsonl"
+FILES = frozenset((HEAD, AUDIO, OFFSETS, MANIFEST, SKIPPED, REMARKS, LEFT_OUT, STFT, STFT_OFFSETS, RECORDS))
 SPLITS = ("train", "validation", "test")
 
 

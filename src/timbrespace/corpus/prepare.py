@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from timbrespace import __version__
 from timbrespace.audio.files import find_audio
 from timbrespace.contracts import CLIP_SECONDS, SAMPLE_RATE, CorpusError
 from timbrespace.corpus import format as names
 from timbrespace.corpus.corpus import Corpus, is_corpus
 from timbrespace.corpus.labels.categories import DRUM_CATEGORIES
 from timbrespace.corpus.labels.collect import collect_labels
-from timbrespace.corpus.labels.pitch_names import NameVote, check_mode, check_pitch_names
+from timbrespace.corpus.labels.pitch_names import Estimate, NameVote, check_mode, check_pitch_names
 from timbrespace.corpus.labels.readers.labels import CorpusLabels, FileLabels
 from timbrespace.corpus.labels.readers.registry import read_labels
 from timbrespace.corpus.manifest import Draft, DraftClip, build_manifest
+from timbrespace.corpus.prepared.records import FileRecord, write_records
+from timbrespace.corpus.prepared.unchanged import Unchanged
 from timbrespace.corpus.selection import LabelFilter, check_format, check_selection, keep_most_diverse
-from timbrespace.corpus.sources import ClipFormat, PreparedClip, UnitResult, folder_units, named_files, prepare_unit, relative_name
+from timbrespace.corpus.sources import (
+    ClipFormat,
+    PreparedClip,
+    SourceUnit,
+    UnitResult,
+    folder_units,
+    named_files,
+    prepare_unit,
+    relative_name,
+)
 from timbrespace.corpus.summary import write_summary
 from timbrespace.corpus.synthetic.registry import SYNTHETIC_PREFIX, recipe_of
 from timbrespace.corpus.synthetic_source import synthetic_units
@@ -55,6 +67,7 @@ def prepare(
     force: bool = False,
     workers: int | None = None,
     progress: Progress | None = None,
+    unchanged: Unchanged | None = None,
 ) -> Corpus:
     """Prepares a folder of sounds, or a synthetic corpus such as 'synthetic:drums', as the corpus folder `out`, and opens it.
 
@@ -64,6 +77,7 @@ def prepare(
     in names are read, see `labels.pitch_names`; without `pitch`, 'auto' reads them as 'c4'. count: clips of a synthetic corpus.
     diverse: number of clips to keep, the most diverse ones. diverse_rule: 'mean' or 'nearest', see `diversity`. seed: of the split,
     and of synthetic sounds. progress(done, total) is called after each file. The result does not depend on `workers`.
+    unchanged: of an earlier corpus, see `prepared.update.update`.
 
     Bad files are skipped and listed in skipped.jsonl. Raises CorpusError (no usable sound, an unusable table), OutputExistsError,
     ConfigError, TimbrespaceError (full disk, no permission, an output folder that is refused).
@@ -74,7 +88,7 @@ def prepare(
     check_selection(layout, only, count, diverse, diverse_rule, synthetic_name=text if folder is None else None)
     check_mode(pitch_names)
     check_output(folder, out, force=force)
-    job = _Job(clip_format, LabelFilter(only), store_stft=store_stft, progress=progress)
+    job = _Job(clip_format, LabelFilter(only), store_stft=store_stft, progress=progress, unchanged=unchanged)
     if folder is None:
         results = _synthetic_results(job, text, rules, seed=seed, count=count, compare=diverse is not None)
     else:
@@ -83,6 +97,10 @@ def prepare(
     name = text if folder is None else folder.resolve().name or "folder"
     with new_folder(out, force=force) as partial_out:
         _write_clips(results, partial_out, job)
+        if unchanged is not None:
+            unchanged.close()
+        if folder is not None:
+            write_records(partial_out, job.ordered_records())
         draft = job.draft
         if folder is not None:
             _check_still_there(folder, job)
@@ -97,7 +115,14 @@ def prepare(
         options = {"cut": cut, "segment_seconds": segment_seconds, "rules": dict(rules or {}), "seed": seed, "layout": layout}
         options |= {"only": list(only), "pitch": pitch, "count": count, "diverse": diverse, "diverse_rule": diverse_rule}
         options |= {"pitch_names": pitch_names}
-        head: dict[str, Any] = {"sample_rate": sample_rate, "channels": channels, "source": name, "layout": job.layout, "options": options}
+        head: dict[str, Any] = {
+            "made_with": f"timbrespace {__version__}",
+            "sample_rate": sample_rate,
+            "channels": channels,
+            "source": name,
+            "layout": job.layout,
+            "options": options,
+        }
         if job.name_votes:
             head["pitch_names"] = [vote.as_dict() for vote in job.name_votes]
         if store_stft:
@@ -124,6 +149,24 @@ class _Job:
     layout: str = "folder"
     name_votes: list[NameVote] = field(default_factory=list)
     files: dict[str, Path] = field(default_factory=dict)  # relative name -> path
+    unchanged: Unchanged | None = None
+    records: dict[str, FileRecord] = field(default_factory=dict)
+    estimates: dict[str, Estimate] = field(default_factory=dict)
+
+    def prepared(self, unit: SourceUnit) -> UnitResult:
+        """The clips of a unit, from the earlier corpus if its file has not changed; keeps the record of the file."""
+        known = None if self.unchanged is None else self.unchanged.record(unit.file)
+        if self.unchanged is not None and known is not None:
+            self.records[unit.file] = known
+            return self.unchanged.result(unit)
+        if unit.start == 0:
+            with suppress(OSError):  # a file that cannot be read is listed as skipped
+                self.records[unit.file] = FileRecord.of(unit.path, unit.file)
+        return prepare_unit(unit, self.clip_format)
+
+    def ordered_records(self) -> dict[str, FileRecord]:
+        """The records in the order of the files, with the pitches that were estimated for their names."""
+        return {file: replace(self.records[file], estimate=self.estimates.get(file)) for file in self.files if file in self.records}
 
 
 def _synthetic_results(
@@ -154,7 +197,10 @@ def _folder_results(
     files = [(path, file) for path, file in files if file not in tables.refused]
     labels = collect_labels([file for _, file in files], tables, rules, root=folder.resolve().name or "folder")
     readable = {file: path for path, file in files}
-    labels, job.name_votes = check_pitch_names(labels, tables, readable, mode=pitch_names, workers=workers)
+    if job.unchanged is not None:
+        job.unchanged.find(readable)
+        job.estimates.update(job.unchanged.estimates)
+    labels, job.name_votes = check_pitch_names(labels, tables, readable, mode=pitch_names, workers=workers, cache=job.estimates)
     draft.labels = labels
     accepted = [(path, file) for path, file in files if job.filter.accepts(labels[file])]
     job.filter.check_seen(folder)
@@ -167,8 +213,9 @@ def _folder_results(
         job.clip_format,
         pitch=lambda file: pitch and _needs_pitch(file, labels[file], tables),
         compare=lambda file: compare or labels[file].group is None,
+        whole=lambda file: job.unchanged is not None and job.unchanged.record(file) is not None,
     )
-    return ordered_map(partial(prepare_unit, clip_format=job.clip_format), units, workers=workers)
+    return ordered_map(job.prepared, units, workers=workers)
 
 
 def _check_still_there(folder: Path, job: _Job) -> None:

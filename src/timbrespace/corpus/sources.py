@@ -115,25 +115,30 @@ def folder_units(
     *,
     pitch: Callable[[str], bool] = lambda file: False,
     compare: Callable[[str], bool] = lambda file: True,
+    whole: Callable[[str], bool] = lambda file: False,
 ) -> Iterator[SourceUnit]:
     """Yields the units of files given as (path, relative name); only long recordings have more than one.
 
     pitch(file): whether the pitch is to be estimated. compare(file): whether a fingerprint is to be computed.
+    whole(file): whether the file is not to be opened here; it is one unit then.
     """
     for path, file in files:
-        whole = SourceUnit(path, file, pitch=pitch(file), compare=compare(file))
+        unit = SourceUnit(path, file, pitch=pitch(file), compare=compare(file))
+        if whole(file):
+            yield unit
+            continue
         try:
             info = probe(path)
         except AudioFileError as error:
-            yield replace(whole, reason=reason_of(error, path))
+            yield replace(unit, reason=reason_of(error, path))
             continue
         step = round(_STRETCH_SECONDS * info.sample_rate)
         if clip_format.cut == "keep" or info.frames <= 1.5 * step:
-            yield replace(whole, info=info)
+            yield replace(unit, info=info)
             continue
         for start in range(0, info.frames, step):
             frames = min(step, info.frames - start)
-            yield replace(whole, info=info, start=start, frames=frames, last=start + frames >= info.frames)
+            yield replace(unit, info=info, start=start, frames=frames, last=start + frames >= info.frames)
 
 
 def prepare_unit(unit: SourceUnit, clip_format: ClipFormat) -> UnitResult:

@@ -11,6 +11,7 @@ from torch import Tensor
 from timbrespace import __version__
 from timbrespace.audio.embedding import embedding
 from timbrespace.corpus.corpus import Corpus
+from timbrespace.corpus.prepared.weights import counted_clips, long_files, weights_of
 from timbrespace.evaluation.distribution import nearest
 from timbrespace.evaluation.reconstruction import reconstruction_table
 from timbrespace.evaluation.rows import linear_path, reconstructions, silence, true_features
@@ -21,13 +22,18 @@ _SOUNDS = 32  # that the card measures; benchmarks measure all
 _SPLITS_IN_ORDER = ("test", "validation", "train")
 
 
-def make_card(instrument: Instrument, corpus: Corpus, *, training: dict[str, Any], seed: int = 0) -> dict[str, Any]:
+def make_card(
+    instrument: Instrument, corpus: Corpus, *, training: dict[str, Any], seed: int = 0, file_limit: float | None = None
+) -> dict[str, Any]:
     """Returns the card of an instrument, measured on its corpus. training: the part about its training, stored as it is.
+
+    file_limit: of the weights of clips, see `corpus.prepared.weights`; clips of long files count on the card as they do in training.
 
     Reconstruction is measured WAV to WAV on the test split, else on validation or training clips, which "on" names. Rows: the
     instrument, its linear path alone (where it has one), true features (no model), the nearest training sound, silence.
     """
-    split, clips = _held_out(corpus)
+    files, weights = [clip.file for clip in corpus.clips], weights_of(corpus.clips, limit=file_limit)
+    split, clips = _held_out(corpus, files, weights)
     originals = [audio for i in clips if (audio := corpus.audio(i)[:, : instrument.contents.samples]).any()]  # toys have silent ones
     rows = {"instrument": reconstructions(instrument, originals)}
     linear = linear_path(instrument)
@@ -39,7 +45,8 @@ def make_card(instrument: Instrument, corpus: Corpus, *, training: dict[str, Any
         "silence": silence(originals),
     }
     table = reconstruction_table(rows, originals, sample_rate=corpus.sample_rate)
-    different = _count_different(instrument, corpus)
+    sounds_in_all = round(sum(weights))
+    different = min(_count_different(instrument, corpus), sounds_in_all)
     start = time.perf_counter()
     sounds = instrument.generate(_SOUNDS, seed=seed)
     seconds = time.perf_counter() - start
@@ -53,6 +60,8 @@ def make_card(instrument: Instrument, corpus: Corpus, *, training: dict[str, Any
             "categories": corpus.head["categories"],
             "splits": corpus.head["splits"],
             "skipped": corpus.head["skipped"],
+            **_long_files(files, weights),
+            **({"continued": _without_places(corpus.head["continued"])} if "continued" in corpus.head else {}),
             "fingerprint": corpus.fingerprint,
         },
         "training": training,
@@ -70,7 +79,7 @@ def make_card(instrument: Instrument, corpus: Corpus, *, training: dict[str, Any
             "seconds_each": round(seconds / len(sounds), 4),
             "times_real_time": round(sum(sound.seconds for sound in sounds) / seconds, 1),
         },
-        "expect": expectation(len(corpus), different=different),
+        "expect": expectation(sounds_in_all, different=different),
     }
 
 
@@ -116,10 +125,23 @@ def _rounded_embedding(audio: list[Tensor], corpus: Corpus) -> Tensor:
     return embedding(audio, sample_rate=corpus.sample_rate).half().float()
 
 
-def _held_out(corpus: Corpus) -> tuple[str, list[int]]:
+def _without_places(continued: dict[str, Any]) -> dict[str, Any]:
+    """Where the sounds of a continued training came from, without names of folders, which a shared file must not hold."""
+    return {name: value for name, value in continued.items() if name != "places"}
+
+
+def _long_files(files: list[str], weights: list[float]) -> dict[str, Any]:
+    """What the card says about long files, without their names; empty if there are none."""
+    found = long_files(files, weights)
+    if found is None:
+        return {}
+    return {"long_files": {"files": found.files, "clips": found.clips, "count_as": round(found.counted, 1), "largest": found.largest[1]}}
+
+
+def _held_out(corpus: Corpus, files: list[str], weights: list[float]) -> tuple[str, list[int]]:
     """The first split that has clips, and at most 32 of them, evenly spaced."""
     for split in _SPLITS_IN_ORDER:
-        clips = corpus.indices(split)
+        clips = counted_clips(corpus.indices(split), files, weights)
         if clips:
             spread = [clips[int(k * len(clips) / _SOUNDS)] for k in range(_SOUNDS)] if len(clips) > _SOUNDS else clips
             return split, spread

@@ -87,6 +87,9 @@ def card_rows(card: dict[str, Any]) -> list[CardRow]:
     if corpus:
         value = f"{corpus.get('clips')} clips, {corpus.get('minutes')} min, {corpus.get('skipped')} skipped"
         rows.append(CardRow("Corpus", value, "all clips, held-out ones included; skipped files could not be used"))
+    if long := _group(corpus, "long_files"):
+        hint = f"{long.get('clips')} clips cut from {long.get('files')} long file(s); together they count like so many sounds"
+        rows.append(CardRow("Long files", f"count like {long.get('count_as')} sounds", hint))
     if training:
         rows += _training_rows(training)
     if new_sounds:

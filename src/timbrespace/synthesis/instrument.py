@@ -62,8 +62,8 @@ class Instrument:
         """
         contents = self.contents
         if strip:
-            space = self.space if contents.clips is None else self.space.anonymous(len(contents.clips.names))
-            contents = replace(contents, clips=None, space=space, card=_shared_card(self.card, space.categories))
+            space = self.space if contents.clips is None else self.space.anonymous(contents.clips.in_density)
+            contents = replace(contents, clips=None, origin=None, space=space, card=_shared_card(self.card, space.categories))
         write_instrument(contents, Path(path), force=force)
 
     def anonymous(self) -> Instrument:
@@ -75,11 +75,11 @@ class Instrument:
         contents = self.contents
         if contents.clips is None:
             return self
-        space = self.space.anonymous(len(contents.clips.names))
+        space = self.space.anonymous(contents.clips.in_density)
         names = tuple(f"training sound {number}" for number in range(1, len(contents.clips.names) + 1))
         categories = tuple(name if name in space.categories else None for name in contents.clips.categories)
         clips = replace(contents.clips, names=names, categories=categories)
-        return Instrument(replace(contents, clips=clips, space=space, card=_shared_card(self.card, space.categories)))
+        return Instrument(replace(contents, clips=clips, origin=None, space=space, card=_shared_card(self.card, space.categories)))
 
     def novelty(self, audio: Tensor, *, sample_rate: int | None = None) -> Nearest | None:
         """Returns the nearest training sound of a given sound `(channels, time)` and the distance to it.

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from timbrespace.config.schema import Config
 from timbrespace.corpus.corpus import Corpus
+from timbrespace.corpus.prepared.weights import counted_clips, weights_of
 from timbrespace.latent.space import LatentSpace
 from timbrespace.latent.trajectories import Trajectories
 from timbrespace.model.base import Model
@@ -16,7 +17,7 @@ from timbrespace.representation.base import Representation
 from timbrespace.synthesis.file.contents import InstrumentContents, TrainingClips
 from timbrespace.synthesis.harmonic.note import fit_notes
 from timbrespace.synthesis.instrument import Instrument
-from timbrespace.synthesis.map_layout import fit_positions
+from timbrespace.synthesis.map_layout import fit_positions, interpolate_positions
 from timbrespace.synthesis.novelty import clip_embeddings, novelty_unit
 from timbrespace.training.data.sounds import Sounds, batches_of
 from timbrespace.training.history import History, best_check, overfit_ratio
@@ -28,39 +29,52 @@ _MOST_IN_FULL = 2_048  # latents mapped by all of their numbers
 
 
 def make_instrument(
-    model: Model, corpus: Corpus, config: Config, representation: Representation, *, samples: int, sounds: Sounds, seed: int
-) -> Instrument:
-    """The instrument of a trained model: with latents, density, map and embeddings of the training clips, the first rows of `sounds`."""
+    model: Model, corpus: Corpus, config: Config, representation: Representation, *, samples: int, sounds: Sounds, seed: int,
+    origin: dict[str, Any] | None = None,
+) -> Instrument:  # fmt: skip
+    """The instrument of a trained model: with latents, density, map and embeddings of the training clips, the first rows of `sounds`.
+
+    origin: see `continuation.origin`. Density, map and unit of novelty are those of the clips that count, see `counted_clips`; the map's
+    other clips lie between these.
+    """
     clips = corpus.indices("train")
-    categories = [corpus.clips[i].category for i in clips]
+    files, weights = [clip.file for clip in corpus.clips], weights_of(corpus.clips, limit=config.training.file_limit)
+    counted = set(counted_clips(clips, files, weights))
+    rows, all_count = torch.tensor([row for row, clip in enumerate(clips) if clip in counted]), len(counted) == len(clips)
+    names, categories = tuple(corpus.clips[i].name for i in clips), [corpus.clips[i].category for i in clips]
+    counted_categories = [categories[row] for row in rows.tolist()]
     trajectories = None
     if model.time_varying:
         latent_paths, lengths = _latent_paths(model, sounds, representation, clips=len(clips))
         latents = torch.stack([path.mean(1) for path in latent_paths])
-        trajectories, space = Trajectories.fit(latent_paths, lengths, categories, seed=seed)
+        some_paths, some_lengths = zip(*((latent_paths[row], lengths[row]) for row in rows.tolist()), strict=True)
+        trajectories, space = Trajectories.fit(some_paths, some_lengths, counted_categories, seed=seed)
         mapped = latents
     else:
         latents = _latents(model, sounds, clips=len(clips))
-        space = LatentSpace.fit(latents, categories, seed=seed)
+        space = LatentSpace.fit(latents if all_count else latents[rows], counted_categories, seed=seed)
         # Many long latents are mapped by their principal axes: a decomposition of the whole matrix would take too much memory.
         mapped = latents if len(clips) <= _MOST_IN_FULL else space.coordinates(latents)
+    positions = fit_positions(mapped if all_count else mapped[rows], seed=seed)
+    if not all_count:
+        positions = interpolate_positions(mapped, latents=mapped[rows], positions=positions)
+    held_out = [i for split in ("validation", "test") for i in counted_clips(corpus.indices(split), files, weights)]
     embeddings = clip_embeddings(corpus, clips, samples=samples)
-    held_out_embeddings = clip_embeddings(corpus, corpus.indices("validation") + corpus.indices("test"), samples=samples)
+    held_out_embeddings = clip_embeddings(corpus, held_out, samples=samples)
     contents = InstrumentContents(
         representation=representation,
         model=model.requires_grad_(False),
         space=space,
-        settings={"representation": config.representation, "model": config.model},
+        settings={
+            "representation": config.representation,
+            "model": config.model,
+            "training": config.training.model_dump(mode="json"),
+        },
+        origin=origin,
         sample_rate=corpus.sample_rate,
         channels=corpus.channels,
         samples=samples,
-        clips=TrainingClips(
-            tuple(corpus.clips[i].name for i in clips),
-            tuple(categories),
-            latents,
-            embeddings,
-            fit_positions(mapped, seed=seed),
-        ),
+        clips=TrainingClips(names, tuple(categories), latents, embeddings, positions, None if all_count else len(rows)),
         novelty_unit=novelty_unit(held_out_embeddings, embeddings),
         trajectories=trajectories,
         notes=None

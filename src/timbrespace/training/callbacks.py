@@ -25,7 +25,8 @@ class Progress:
     metrics: of the last check: "train" and "validation", errors in `unit`. epoch: passes over all examples so far.
     learned: in stage "finish", the "train" and "validation" errors of what was learned, see `learned_errors`; and of a model with one
         stage that was initialised from data the validation error "start" before the first step. Other than `metrics`, they are not of
-        the state that is kept, which can be that before the first step. advice: a warning with a remedy, or None.
+        the state that is kept, which can be that before the first step.
+    advice: a warning with a remedy, or None. note: what was done, for the user, or None.
     """
 
     stage: str
@@ -34,6 +35,7 @@ class Progress:
     metrics: dict[str, float] = field(default_factory=dict)
     unit: str = "dB"
     advice: str | None = None
+    note: str | None = None
     epoch: float = 0.0
     learned: dict[str, float] = field(default_factory=dict)
 

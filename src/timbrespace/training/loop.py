@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from timbrespace.config.schema import Training
 from timbrespace.contracts import TimbrespaceError
 from timbrespace.model.base import Model
-from timbrespace.training.data.sounds import Sounds, batches_of
+from timbrespace.training.data.sounds import Sounds, batches_of, draw_rows
 from timbrespace.training.distributed import broadcast, rank_noise, rank_rows
 from timbrespace.training.history import History, best_check
 from timbrespace.training.losses import scheduled, settled_step, total
@@ -69,6 +69,7 @@ def fit_model(
     fabric: Fabric,
     checkpoints: Checkpoints,
     on_check: Callable[[int, int, History], None] = lambda step, steps, history: None,
+    weights: Tensor | None = None,
 ) -> History:
     """Trains `model` in place, leaves it with the averaged parameters that were best on `validation`, and returns all checks.
 
@@ -76,12 +77,12 @@ def fit_model(
     and dropout of a step depend on (seed, step) alone. With `settings.initialisation` "pca" the first check comes before the first step,
     see `best_check`. Training stops early when the moving average of the validation error has not improved for `settings.patience`
     checks. Neither that nor the search for the best state begins before the KL's schedule has settled. checkpoints: a stored one is
-    resumed. on_check: called with step, steps and the history after every check. With several processes each one learns from its slice of
-    the batch.
+    resumed. on_check: called with step, steps and the history after every check. weights `(n,)`: how often each sound is drawn relative to
+    others; None: all alike. With several processes each one learns from its slice of the batch.
 
     Raises DivergedError when the loss is no longer finite.
     """
-    loop = _Loop(model, sounds, checked, validation, settings, steps, seed, fabric, checkpoints, on_check)
+    loop = _Loop(model, sounds, checked, validation, settings, steps, seed, fabric, checkpoints, on_check, weights)
     loop.restore()
     if not loop.step and settings.initialisation == "pca":
         loop.check()
@@ -101,8 +102,9 @@ class _Loop:
 
     def __init__(
         self, model: Model, sounds: Sounds, checked: Tensor, validation: Sounds, settings: Training, steps: int, seed: int, fabric: Fabric,
-        checkpoints: Checkpoints, on_check: Callable[[int, int, History], None],
+        checkpoints: Checkpoints, on_check: Callable[[int, int, History], None], weights: Tensor | None,
     ):  # fmt: skip
+        self.weight_ends = None if weights is None else weights.double().cumsum(0)
         self.model, self.sounds, self.checked, self.validation = model, sounds, checked, validation
         self.settings, self.steps, self.seed, self.fabric = settings, steps, seed, fabric
         self.checkpoints, self.on_check = checkpoints, on_check
@@ -123,7 +125,7 @@ class _Loop:
             group["lr"] = learning_rate(self.step, self.steps, highest=self.settings.learning_rate)
         with torch.random.fork_rng():
             torch.manual_seed((self.seed * 1_000_003 + self.step) % 2**63)
-            rows = rank_rows(torch.randint(len(self.sounds), (self.settings.batch,)), self.fabric)
+            rows = rank_rows(draw_rows(len(self.sounds), self.settings.batch, self.weight_ends), self.fabric)
             batch = self.sounds[rows].to(self.fabric.device)
             with rank_noise(self.fabric, len(rows)):
                 losses = self.module(batch)

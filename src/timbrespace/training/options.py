@@ -11,6 +11,8 @@ from timbrespace.config.presets import load_preset
 from timbrespace.config.schema import Config
 from timbrespace.contracts import ConfigError
 
+DEFAULT_PRESET = "oneshot"
+
 if TYPE_CHECKING:
     from timbrespace.training.data.outer import TrainedOuter
 
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
 class TrainOptions:
     """How to train; keyword arguments of `timbrespace.train` and flags of `timbrespace train` have the same names.
 
-    preset: a name, the path of a YAML file, or a Config.
+    preset: a name, the path of a YAML file, or a Config; "": `oneshot`, or the settings of the instrument to continue from.
+    continue_from: an instrument file. Training continues from it on its old sounds and those of the source, see `training.continuation`.
     minutes: of work in all. A short calibration turns them into steps and stores these, so that a resumed run equals an unbroken one.
     epochs: instead of minutes, passes over all examples. They do not depend on the speed of the machine: two runs with the
         same seed give the same instrument. Either of the two overrides the preset.
@@ -36,7 +39,8 @@ class TrainOptions:
     encoded: a folder that keeps the encoded sounds of the last run for further runs.
     """
 
-    preset: str | Path | Config = "oneshot"
+    preset: str | Path | Config = ""
+    continue_from: Path | str | None = None
     minutes: float | None = None
     epochs: float | None = None
     changes: tuple[str, ...] = ()
@@ -66,6 +70,11 @@ class TrainOptions:
                 f"changes ({', '.join(self.changes)}) go with a preset's name or file; to change a Config, make a new one with make_config"
             )
 
+    @property
+    def chosen_preset(self) -> str | Path | Config:
+        """The preset, DEFAULT_PRESET where none is given."""
+        return self.preset or DEFAULT_PRESET
+
     def trained_outer(self) -> TrainedOuter | None:
         """The outer model that was trained before, read from its file. Raises InstrumentFileError, ConfigError."""
         if not isinstance(self.outer, (str, Path)):
@@ -77,18 +86,19 @@ class TrainOptions:
     def config(self) -> Config:
         """The checked settings: the preset with minutes or epochs and `changes`, and what `outer` fixes. Raises ConfigError."""
         outer = self.trained_outer()
-        if not isinstance(self.preset, Config):
+        preset = self.chosen_preset
+        if not isinstance(preset, Config):
             if outer is None:
-                return load_preset(self.preset, changes=self.changes, minutes=self.minutes, epochs=self.epochs)
+                return load_preset(preset, changes=self.changes, minutes=self.minutes, epochs=self.epochs)
             from timbrespace.config.outer import load_preset_with
 
-            return load_preset_with(outer.fixed, self.preset, changes=self.changes, minutes=self.minutes, epochs=self.epochs)
+            return load_preset_with(outer.fixed, preset, changes=self.changes, minutes=self.minutes, epochs=self.epochs)
         from timbrespace.config.build import make_config  # imports PyTorch
 
         if outer is not None:
             from timbrespace.config.outer import check_agrees
 
-            check_agrees(self.preset, outer.fixed)
+            check_agrees(preset, outer.fixed)
         given: dict[str, float | None] = {"epochs": None} if self.minutes is not None else {}
         given |= {name: value for name, value in (("minutes", self.minutes), ("epochs", self.epochs)) if value is not None}
-        return make_config(self.preset.model_dump() | {"training": self.preset.training.model_dump() | given})
+        return make_config(preset.model_dump() | {"training": preset.training.model_dump() | given})

@@ -11,14 +11,15 @@ from pathlib import Path
 
 import torch
 from lightning_fabric import Fabric
+from torch import Tensor
 
 from timbrespace.config.build import build_model, build_representation
 from timbrespace.config.schema import Config, Training
 from timbrespace.corpus.corpus import Corpus
+from timbrespace.corpus.prepared.weights import counted_clips, weights_of
 from timbrespace.evaluation.card import make_card
 from timbrespace.model.base import Model
 from timbrespace.parallel import Pool
-from timbrespace.representation.base import Representation
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.assemble import make_instrument, training_card
 from timbrespace.training.calibration import (
@@ -31,6 +32,9 @@ from timbrespace.training.calibration import (
 )
 from timbrespace.training.callbacks import Progress, TrainingCallbacks, TrainingContext
 from timbrespace.training.collapse import activity
+from timbrespace.training.continuation.origin import make_origin
+from timbrespace.training.continuation.start import Start
+from timbrespace.training.continuation.union import open_union
 from timbrespace.training.data.clip_dataset import ClipDataset, encode_rows
 from timbrespace.training.data.codes import CodeSets, WithCodes
 from timbrespace.training.data.conditions import resolved
@@ -38,8 +42,9 @@ from timbrespace.training.data.encode import encode_clips, image_shape, learned_
 from timbrespace.training.data.image_store import ImageStore, cached_folder
 from timbrespace.training.data.normalise import fit_normalisation
 from timbrespace.training.data.outer import TrainedOuter
+from timbrespace.training.data.prepared import Prepared
 from timbrespace.training.data.sounds import Sounds, initial_batch
-from timbrespace.training.data.source import check_outer, check_same, clip_samples, open_corpus, origin_of, with_stored_length
+from timbrespace.training.data.source import check_outer, check_same, clip_samples, open_corpus, origin_of, unused_files, with_stored_length
 from timbrespace.training.data.synthesised import COPIES, concatenated, synthesised_dataset
 from timbrespace.training.distributed import device_text, rank_zero_first, rank_zero_only
 from timbrespace.training.history import History, best_check
@@ -50,27 +55,6 @@ from timbrespace.training.options import TrainOptions
 from timbrespace.training.sample import CARD_CLIPS, sample_clips
 from timbrespace.training.stages import FittedStages, begin_inner, fit_stages, stage_steps, trained_card
 from timbrespace.training.workspace import Plan, StateFolder, Workspace
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """The corpus, its training clips, the settings with every "auto" resolved, the fitted representation and the untrained model.
-
-    stored_shape: of one sound in the image store, see `Model.prepare_features`.
-    """
-
-    corpus: Corpus
-    clips: list[int]
-    config: Config
-    representation: Representation
-    model: Model
-    stored_shape: tuple[int, ...]
-    plan: Plan
-
-    @property
-    def categories(self) -> list[str | None]:
-        """The category of each training clip."""
-        return [self.corpus.clips[i].category for i in self.clips]
 
 
 @dataclass(frozen=True)
@@ -89,7 +73,7 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Sets:
-    """The sounds that the model learns from, and those that it is checked on, which are the clips `validation_clips`.
+    """The sounds that the model learns from, with their weights, and those that it is checked on: the clips `validation_clips`.
 
     codes: of both, where the outer model was trained before.
     """
@@ -97,6 +81,7 @@ class Sets:
     sounds: Sounds
     validation: Sounds
     validation_clips: list[int]
+    weights: Tensor | None = None
     codes: CodeSets | None = None
 
 
@@ -113,10 +98,10 @@ class TrainingRun:
 
     def __init__(
         self, source: Path | str | Corpus, out: Path, options: TrainOptions, config: Config, fabric: Fabric, workspace: Workspace,
-        callbacks: TrainingCallbacks, tensorboard: TensorBoard | None = None,
+        callbacks: TrainingCallbacks, tensorboard: TensorBoard | None = None, start: Start | None = None,
     ):  # fmt: skip
         self.source, self.out, self.options, self.config, self.fabric = source, out, options, config, fabric
-        self.workspace, self.callbacks, self.tensorboard = workspace, callbacks, tensorboard
+        self.workspace, self.callbacks, self.tensorboard, self.start = workspace, callbacks, tensorboard, start
         assert not isinstance(options.outer, (str, Path)), "`train` reads the file"
         self.outer: TrainedOuter | None = options.outer
         self.resumed = workspace.has_plan()
@@ -156,12 +141,15 @@ class TrainingRun:
         with torch.random.fork_rng():
             torch.manual_seed(plan.seed)
             model = build_model(config.model, representation=representation, samples=plan.samples)
+        if self.start is not None:
+            model.load_state_dict(self.start.instrument.model.state_dict())
+        weights = weights_of(corpus.clips, limit=config.training.file_limit)
         if self.outer is None:
-            fit_normalisation(representation, corpus, model)
+            fit_normalisation(representation, corpus, model, clips=counted_clips(clips, [clip.file for clip in corpus.clips], weights))
         else:
             model.use_outer(self.outer.model)
         stored_shape = image_shape(model, representation, plan.samples)
-        return Prepared(corpus, clips, config, representation, model, stored_shape, plan)
+        return Prepared(corpus, clips, weights, config, representation, model, stored_shape, plan)
 
     def encode(self, prepared: Prepared) -> Encoded:
         """Encodes the training clips, their variations and synthesised sounds; the plan now says how many."""
@@ -193,15 +181,20 @@ class TrainingRun:
         has_codec = type(model).fit_codec is not Model.fit_codec
         self._progress("codec" if has_codec else "weights")(0, 0)
         conditions, seed = row_conditions(encoded.dataset, encoded.clip_rows, store.rows), encoded.plan.seed
-        sounds = rank_zero_first(self.fabric, lambda: learned_sounds(model, store, self.workspace, conditions=conditions, seed=seed))
-        validation_clips = corpus.indices("validation") or prepared.clips
+        continued = self.start is not None  # then codec and weights are those of the instrument
+        weights, counted = prepared.row_weights(encoded.clip_rows, store.rows), prepared.counted_examples(encoded.clip_rows, store.rows)
+        sounds = rank_zero_first(
+            self.fabric,
+            lambda: learned_sounds(model, store, self.workspace, conditions=conditions, seed=seed, counted=counted, fitted=continued),
+        )
+        validation_clips = prepared.counted(corpus.indices("validation") or prepared.clips)
         samples = encoded.plan.samples
         validation = encode_clips(model, corpus, validation_clips, prepared.representation, samples=samples, folder=self.workspace.path)
-        if prepared.config.training.initialisation == "pca":
-            model.initialise(initial_batch(sounds))
+        if prepared.config.training.initialisation == "pca" and not continued:
+            model.initialise(initial_batch(sounds, weights))
         if self.outer is None:
-            return Sets(sounds, validation, validation_clips)
-        return self._with_codes(prepared, encoded, Sets(sounds, validation, validation_clips))
+            return Sets(sounds, validation, validation_clips, weights)
+        return self._with_codes(prepared, encoded, Sets(sounds, validation, validation_clips, weights))
 
     def _with_codes(self, prepared: Prepared, encoded: Encoded, sets: Sets) -> Sets:
         """The sets with the codes of the outer model; a search makes these once for all trials, and no trial encodes a sound again."""
@@ -212,6 +205,7 @@ class TrainingRun:
         codes = begin_inner(
             prepared.model, sets.sounds, sets.validation, settings=prepared.config.training, fabric=self.fabric,
             folder=folder if searching else self.workspace, keep=searching, progress=self._progress("codes"),
+            weights=sets.weights,
         )  # fmt: skip
         if searching:
             sets = replace(sets, sounds=WithCodes(sets.sounds, codes.learned), validation=WithCodes(sets.validation, codes.validation))
@@ -242,7 +236,8 @@ class TrainingRun:
 
         result = fit_stages(
             model, sets.sounds, categories=prepared.categories, validation=sets.validation, settings=settings, plan=plan,
-            fabric=self.fabric, workspace=self.workspace, on_check=on_check, codes=sets.codes,
+            fabric=self.fabric, workspace=self.workspace, on_check=on_check, codes=sets.codes, counted=prepared.counted_rows,
+            weights=sets.weights, initialised=self.start is not None,
         )  # fmt: skip
         return Fitted(result, plan)
 
@@ -250,7 +245,7 @@ class TrainingRun:
         """Assembles the instrument with its map and card, and writes it; processes other than the first load it."""
         model, plan, started = prepared.model, fitted.plan, time.monotonic()
         (history, stages, learned), clip_count = fitted.result, len(prepared.clips)
-        checked = sample_clips(prepared.categories, CARD_CLIPS, seed=plan.seed)
+        checked = sample_clips(prepared.categories, CARD_CLIPS, seed=plan.seed, counted=prepared.counted_rows)
         latent_use = activity(model.cpu().eval(), sets.sounds, checked=checked)
         best = best_check(history, first=settled_step(prepared.config.training.kl, steps=plan.steps))
         errors = {name: stages.get(f"{name}_error", getattr(history, name)[best]) for name in ("train", "validation")}
@@ -259,15 +254,19 @@ class TrainingRun:
 
         def write() -> None:
             instrument = make_instrument(
-                model, prepared.corpus, prepared.config, prepared.representation, samples=plan.samples, sounds=sets.sounds, seed=plan.seed
-            )
+                model, prepared.corpus, prepared.config, prepared.representation, samples=plan.samples, sounds=sets.sounds, seed=plan.seed,
+                origin=make_origin([self.source, *prepared.corpus.head.get("continued", {}).get("places", ())], prepared.corpus, self.out),
+            )  # fmt: skip
             training = training_card(
                 prepared.config, plan, history, sounds=sets.sounds, clip_count=clip_count, device=device_text(self.fabric), unit=model.unit
             )
             if self.outer is not None:
                 before = trained_card(model, sets.sounds, sets.validation, checked=checked, device=torch.device("cpu"))
                 stages["stages"] = {name: {"file": self.outer.name} | part for name, part in before.items()} | stages["stages"]
-            card = make_card(instrument, prepared.corpus, training=training | stages | latent_use.card(), seed=plan.seed)
+            card = make_card(
+                instrument, prepared.corpus, training=training | stages | latent_use.card(), seed=plan.seed,
+                file_limit=prepared.config.training.file_limit,
+            )  # fmt: skip
             self.seconds["finish"] = time.monotonic() - started
             card["training"]["seconds"] = {name: round(value, 1) for name, value in self.seconds.items()}
             instrument = Instrument(replace(instrument.contents, card=card))
@@ -285,29 +284,49 @@ class TrainingRun:
     def _open_corpus(self) -> Corpus:
         """The corpus that the source is, or the one made from it in the working folder."""
         progress, options = self._progress("prepare"), self.options
-        return open_corpus(self.source, self.workspace, options, progress=progress)
+        if self.start is None:
+            corpus = open_corpus(self.source, self.workspace, options, progress=progress)
+        else:
+            corpus, taken = open_union(self.source, self.workspace.path / "corpus", self.start, options, progress=progress)
+            self.callbacks.on_progress(Progress("prepare", note=taken.text(self.start), advice=taken.advice(self.start)))
+        unused = unused_files(self.source, corpus) if self.resumed else []
+        if unused:
+            files = f"{len(unused)} new file{'s' if len(unused) > 1 else ''} in {self.source} since this run began ({unused[0]}"
+            advice = f"{files}{', …' if len(unused) > 1 else ''}): not used; when it has ended, add them with --from {self.out}"
+            self.callbacks.on_progress(Progress("prepare", advice=advice))
+        return corpus
 
     def _first_plan(self, corpus: Corpus, config: Config) -> Plan:
         """A new plan without counts; or the stored one of a resumed run. Raises ConfigError if that is another run."""
         origin = origin_of(self.source, self.options.channels)
+        continues = None if self.start is None else self.start.digest
         if self.resumed:
             plan = self.workspace.read_plan()
             checksum = None if self.outer is None else self.outer.checksum
-            check_same(plan, corpus, config, self.options.seed, self.workspace, self.fabric, origin=origin, outer=checksum)
+            check_same(
+                plan, corpus, config, self.options.seed, self.workspace, self.fabric, origin=origin, outer=checksum, continues=continues
+            )  # fmt: skip
             torch.set_num_threads(plan.threads)
             return plan
         return Plan(
             fingerprint=corpus.fingerprint,
             config=config.model_dump(mode="json"),
             seed=self.options.seed,
-            samples=clip_samples(corpus, config.training.seconds) if self.outer is None else self.outer.samples,
+            samples=self._samples(corpus, config),
             variations=0,
             threads=torch.get_num_threads(),
             source=origin,
             precision=str(self.fabric.strategy.precision.precision),
             processes=self.fabric.world_size,
             outer=None if self.outer is None else self.outer.checksum,
+            continues=continues,
         )
+
+    def _samples(self, corpus: Corpus, config: Config) -> int:
+        """The length in samples to which clips are cut: that of an instrument or outer model that was trained before."""
+        if self.start is not None:
+            return self.start.instrument.contents.samples
+        return clip_samples(corpus, config.training.seconds) if self.outer is None else self.outer.samples
 
     def _with_counts(self, plan: Plan, clips: ClipDataset, settings: Training, *, channels: int) -> Plan:
         """The plan with the number of variations and of synthesised sounds; none of these for a model of notes, as they have no pitch."""

@@ -116,35 +116,37 @@ def stage_steps(
 
 def begin_inner(
     model: Model, sounds: Sounds, validation: Sounds, *, settings: Training, fabric: Fabric, folder: StateFolder,
-    progress: Callable[[int, int], None], keep: bool = False,
+    progress: Callable[[int, int], None], keep: bool = False, weights: Tensor | None = None, initialised: bool = False,
 ) -> CodeSets:  # fmt: skip
     """The codes that the second stage of a model learns, made by the first, which is trained; initialises the model of that stage.
 
-    folder, keep, progress: as in `encode_codes`.
+    folder, keep, progress, weights: as in `encode_codes`. initialised: that model is trained already.
     """
     stage = model.stages()[-1]
     assert stage.codes is not None
     model.to(fabric.device)
-    codes = encode_codes(stage.codes, sounds, validation, fabric=fabric, folder=folder, keep=keep, progress=progress)
-    if settings.initialisation == "pca":
-        stage.model.cpu().initialise(initial_batch(codes.learned))
+    codes = encode_codes(stage.codes, sounds, validation, fabric=fabric, folder=folder, keep=keep, progress=progress, weights=weights)
+    if settings.initialisation == "pca" and not initialised:
+        stage.model.cpu().initialise(initial_batch(codes.learned, weights))
     return codes
 
 
 def fit_stages(
     model: Model, sounds: Sounds, *, categories: Sequence[str | None], validation: Sounds, settings: Training, plan: Plan, fabric: Fabric,
-    workspace: Workspace, on_check: OnCheck, codes: CodeSets | None = None,
+    workspace: Workspace, on_check: OnCheck, codes: CodeSets | None = None, counted: Sequence[int] | None = None,
+    weights: Tensor | None = None, initialised: bool = False,
 ) -> FittedStages:  # fmt: skip
     """Trains `model` in place, stage by stage.
 
-    sounds, validation, settings: as in `fit_model`. categories: of the training clips, the first rows of `sounds`. Resumes within any
+    sounds, validation, settings, weights: as in `fit_model`. categories: of the training clips, the first rows of `sounds`.
+    counted: the clips that checks may evaluate, see `sample_clips`. initialised: the model is trained already. Resumes within any
     stage. on_check: called with the stage ("train"; of two stages the name of the first, such as "outer", then "codes", "train"), done,
     total and the history so far, which is empty for codes. In the history of two stages the inner steps count on from the last outer
     one, with errors in another unit; its metric `stage` says which is which. codes: of `begin_inner`, where the first stage was trained
     before; then there is one history.
     """
     learned, held, histories = sounds, validation, list[History]()
-    checked = sample_clips(categories, CHECKED_CLIPS, seed=plan.seed)
+    checked = sample_clips(categories, CHECKED_CLIPS, seed=plan.seed, counted=counted)
     stages = stages_of(model, settings, plan)
     for stage in stages:
         if stage.part.codes is not None:
@@ -152,22 +154,21 @@ def fit_stages(
                 stages[len(histories) - 1].model.requires_grad_(False).eval()
                 codes = begin_inner(
                     model, sounds, validation, settings=settings, fabric=fabric, folder=workspace,
-                    progress=lambda done, total: on_check("codes", done, total, History()),
+                    progress=lambda done, total: on_check("codes", done, total, History()), weights=weights, initialised=initialised,
                 )  # fmt: skip
             learned, held = codes.learned, codes.validation
         histories.append(
             fit_model(
                 stage.model, learned, checked=checked, validation=held, settings=stage.settings, steps=stage.steps,
                 check_every=stage.check_every, seed=plan.seed, fabric=fabric, checkpoints=_Renamed(workspace, stage.checkpoint),
-                on_check=_reporter(stage, histories, on_check),
+                on_check=_reporter(stage, histories, on_check), weights=weights,
             )
         )  # fmt: skip
     if codes is None:
         return FittedStages(histories[0], {}, _learned(stages, histories, {}))
     codes.store.close()
-    card = _card(
-        model, stages, histories, sounds, validation, checked=sample_clips(categories, CARD_CLIPS, seed=plan.seed), device=fabric.device
-    )
+    card_clips = sample_clips(categories, CARD_CLIPS, seed=plan.seed, counted=counted)
+    card = _card(model, stages, histories, sounds, validation, checked=card_clips, device=fabric.device)
     return FittedStages(concatenated(histories), card, _learned(stages, histories, card))
 
 

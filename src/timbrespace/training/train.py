@@ -12,6 +12,7 @@ from timbrespace.contracts import ConfigError, OutputExistsError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.callbacks import StopTraining, TrainingCallbacks
+from timbrespace.training.continuation.start import Start
 from timbrespace.training.data.source import check_labels, check_source
 from timbrespace.training.distributed import check_batch, check_compiler, launch, make_fabric, rank_zero_only
 from timbrespace.training.log import TensorBoard, log_path
@@ -45,7 +46,10 @@ def train(
     if isinstance(options.outer, (str, Path)) and Path(options.outer).resolve() == out.resolve():
         raise OutputExistsError(f"{out} is itself the outer model and is never replaced; give another name with --out")
     options = replace(options, outer=options.trained_outer())  # read once
-    config = options.config()
+    if options.continue_from is not None and options.outer is not None:
+        raise ConfigError("--from continues with the instrument's own outer model; leave out --outer or --from")
+    start = None if options.continue_from is None else Start.load(options.continue_from, out=out, channels=options.channels)
+    config = options.config() if start is None else start.config(options)
     fabric = make_fabric(options.device, precision=options.precision, devices=options.devices, nodes=options.nodes)
     check_batch(config.training.batch, processes=options.devices * options.nodes)
     if config.training.compiled:
@@ -63,7 +67,7 @@ def train(
             callbacks = replace(callbacks, on_progress=lambda progress: None)
         try:
             rank_zero_only(fabric, lambda: workspace.start(resume=options.resume, force=options.force))
-            return TrainingRun(source, out, options, config, fabric, workspace, callbacks, tensorboard).run()
+            return TrainingRun(source, out, options, config, fabric, workspace, callbacks, tensorboard, start).run()
         except StopTraining as stop:
             clear_frames(stop.__traceback__)  # they hold the encoded sounds open
             workspace.remove()

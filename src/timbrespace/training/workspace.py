@@ -26,6 +26,7 @@ class Plan:
     samples: the longest clip; longer ones are cut. variations: of each clip. synthesised: sounds added to the corpus.
     steps: of the optimiser; check_every: steps between two checks; inner_: of the second of two stages. 0: not known yet.
     threads, precision, processes: the result depends on these, too. outer: checksum of an outer model that was trained before.
+    continues: digest of the instrument file that the training continues from, None for a training from nothing.
     """
 
     fingerprint: str
@@ -43,6 +44,7 @@ class Plan:
     processes: int = 1
     synthesised: int = 0
     outer: str | None = None
+    continues: str | None = None
 
 
 class StateFolder:
@@ -142,6 +144,7 @@ class Workspace(StateFolder):
     def remove(self) -> None:
         """Deletes the folder. Raises TimbrespaceError if it holds files that training did not write."""
         known = {"plan.json", "corpus", "images.f16", "images.json", "codec.pt", "checkpoint.pt", "conditions.json"}
+        known |= {"new", "old"}  # sounds of a training that continues from an instrument, before they are one corpus
         known |= {"figures.json", "lengths.npy"}  # of earlier versions
         known |= {"outer.pt", "codes.pt", "codes", "inner.pt"}  # of two stages
         others = [p.name for p in self.path.iterdir() if p.name not in known and not p.name.startswith(".")]

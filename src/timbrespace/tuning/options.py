@@ -11,7 +11,7 @@ from timbrespace.contracts import ConfigError
 from timbrespace.training.options import TrainOptions
 
 OLD_RULES = {"behind": "threshold"}  # old names of pruning rules -> new ones
-_NOT_FOR_TRIALS = ("resume", "devices", "nodes", "tensorboard", "encoded")
+_NOT_FOR_TRIALS = ("continue_from", "resume", "devices", "nodes", "tensorboard", "encoded")
 
 
 @dataclass(frozen=True)

@@ -37,9 +37,9 @@ class Search:
     ):  # fmt: skip
         """Checks all options, opens or prepares the corpus, and opens the study."""
         optuna.logging.set_verbosity(optuna.logging.ERROR)
-        if isinstance(training.preset, Config):
+        preset = training.chosen_preset
+        if isinstance(preset, Config):
             raise ConfigError("preset is a Config; a search needs the name or the file of a preset")
-        preset = training.preset
         self.outer: TrainedOuter | None = training.trained_outer()
         training = replace(training, outer=self.outer)  # read once
         self.options, self.training, self.on_trial = options, training, on_trial

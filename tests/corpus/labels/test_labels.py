@@ -299,7 +299,17 @@ def test_the_most_diverse_are_kept(tmp_path: Path, rule: str) -> None:
     frames = np.load(tmp_path / "few" / "stft_offsets.npy")
     assert frames[-1] == len(np.load(tmp_path / "few" / "stft.npy")) == sum(1 + corpus.samples(i) // 256 for i in range(5))
     assert sorted(path.name for path in (tmp_path / "few").iterdir()) == sorted(
-        ["audio.npy", "corpus.json", "left_out.jsonl", "manifest.jsonl", "offsets.npy", "skipped.jsonl", "stft.npy", "stft_offsets.npy"]
+        [
+            "audio.npy",
+            "corpus.json",
+            "files.jsonl",
+            "left_out.jsonl",
+            "manifest.jsonl",
+            "offsets.npy",
+            "skipped.jsonl",
+            "stft.npy",
+            "stft_offsets.npy",
+        ]
     )
     assert len(prepare(tmp_path / "in", tmp_path / "more", sample_rate=RATE, diverse=50)) == 12
 

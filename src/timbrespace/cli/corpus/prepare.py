@@ -53,16 +53,30 @@ def prepare(
     ] = "nearest",
     store_stft: Annotated[bool, typer.Option("--store-stft", help="Also store the complex STFT (1024 points, hop 256).")] = False,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the train / validation / test split.")] = 0,
+    update: Annotated[
+        bool, typer.Option("--update", help="Bring an existing corpus up to date: read only what is new or has changed.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing corpus.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the content of corpus.json as JSON and nothing else.")] = False,
+    *,
+    context: typer.Context,
 ) -> None:
     """Decode, resample, cut, trim and normalise a folder of sounds once; training then reads only the corpus."""
     import time
 
-    from timbrespace.cli.common.corpus import parse_rules, print_json, progress_bar
+    from timbrespace.cli.common.corpus import parse_rules, progress_bar
     from timbrespace.corpus.prepare import prepare as prepare_corpus
+    from timbrespace.corpus.prepared.update import update as update_corpus
 
     rules, started = parse_rules(rule), time.perf_counter()
+    if update:
+        _refuse_beside_update(context)
+        with progress_bar("updating", quiet=json) as progress:
+            corpus, found = update_corpus(source, out, progress=progress)
+        if not json:
+            print(found.text)
+        _report(corpus, json=json, seconds=time.perf_counter() - started, changes=found.as_dict())
+        return
     with progress_bar("preparing", quiet=json) as progress:
         corpus = prepare_corpus(
             source,
@@ -84,13 +98,39 @@ def prepare(
             force=force,
             progress=progress,
         )
-    took = time.perf_counter() - started
+    _report(corpus, json=json, seconds=time.perf_counter() - started)
+
+
+_BESIDE_UPDATE = ("source", "out", "update", "json", "context")
+
+
+def _refuse_beside_update(context: typer.Context) -> None:
+    """Raises ConfigError for options on the command line whose values an update takes from the corpus."""
+    from timbrespace.contracts import ConfigError
+
+    given = [
+        max(parameter.opts, key=len)
+        for parameter in context.command.params
+        if parameter.name not in _BESIDE_UPDATE
+        and getattr(context.get_parameter_source(parameter.name or ""), "name", "DEFAULT") != "DEFAULT"
+    ]
+    if given:
+        raise ConfigError(
+            f"{', '.join(given)} cannot be given with --update, which prepares with the options that the corpus was made with; "
+            "leave it out, or prepare again with --force instead of --update"
+        )
+
+
+def _report(corpus: Corpus, *, json: bool, seconds: float, changes: dict[str, int] | None = None) -> None:
+    """Prints the corpus, as JSON or for people. changes: of an update."""
+    from timbrespace.cli.common.corpus import print_json
+
     skipped = corpus.skipped()
     if json:
-        lists = {"skipped_files": skipped, "remarks": corpus.remarks()}
-        print_json({**corpus.head, "path": str(corpus.path), **lists, "took_seconds": round(took, 3)})
+        lists = {"skipped_files": skipped, "remarks": corpus.remarks(), **({"update": changes} if changes else {})}
+        print_json({**corpus.head, "path": str(corpus.path), **lists, "took_seconds": round(seconds, 3)})
         return
-    _print(corpus, skipped, took)
+    _print(corpus, skipped, seconds)
 
 
 def _print(corpus: Corpus, skipped: list[dict[str, str]], took: float) -> None:

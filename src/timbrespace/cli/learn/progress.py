@@ -49,6 +49,8 @@ def _line_per_stage() -> Callable[[Progress], None]:
         if progress.stage not in seen:
             seen.add(progress.stage)
             print(_label(progress.stage) + " …", file=sys.stderr, flush=True)
+        if progress.note:
+            print(progress.note, file=sys.stderr, flush=True)
         if progress.advice:
             print(f"Warning: {progress.advice}", file=sys.stderr, flush=True)
 
@@ -72,6 +74,8 @@ def _progress_bar() -> Iterator[Callable[[Progress], None]]:
                 for task in tasks.values():
                     bars.stop_task(task)
                 tasks[stage] = bars.add_task(_label(stage), total=None)
+            if progress.note:
+                bars.console.print(progress.note, markup=False, highlight=False)
             if progress.advice:
                 bars.console.print(f"Warning: {progress.advice}", markup=False, highlight=False)
             errors = "".join(f"  {name} {value:.2f} {progress.unit}" for name, value in progress.metrics.items())

@@ -22,6 +22,10 @@ def train(
     source: Source,
     out: Annotated[Path | None, typer.Option("--out", help="Instrument file to write (.safetensors).", show_default=False)] = None,
     flags: TrainingFlags = TrainingFlags(),
+    continue_from: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="X", help="Continue from this instrument, on its old sounds and the new ones in FOLDER."),
+    ] = None,
     devices: Annotated[int, typer.Option("--devices", help="Devices of this machine that share every batch.")] = 1,
     nodes: Annotated[int, typer.Option("--num-nodes", help="Machines that share every batch.")] = 1,
     tensorboard: Annotated[Path | None, typer.Option("--tensorboard", metavar="DIR", help="Also write TensorBoard's files.")] = None,
@@ -35,9 +39,12 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
     force: Force = False,
     json: Json = False,
+    *,
+    context: typer.Context,
 ) -> None:
     """Train an instrument. You can interrupt it at any time and continue with --resume."""
     import os
+    from dataclasses import replace
 
     if devices * nodes > 1:  # before PyTorch is imported: it warns of a flag that only some models need
         os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
@@ -45,7 +52,14 @@ def train(
     from timbrespace.parallel import keep_freed_memory
 
     keep_freed_memory()
-    options = flags.options(resume=resume, force=force, devices=devices, nodes=nodes, tensorboard=tensorboard)
+    options = flags.options(
+        resume=resume, force=force, devices=devices, nodes=nodes, tensorboard=tensorboard, continue_from=continue_from
+    )  # fmt: skip
+    if continue_from is not None:
+        if find_lr:
+            raise ConfigError("--find-lr tests learning rates for a training from nothing; leave out --find-lr or --from")
+        if getattr(context.get_parameter_source("preset"), "name", "DEFAULT") == "DEFAULT":
+            options = replace(options, preset="")  # the instrument's own settings
     if find_lr:
         _find_lr(source, out, options, flags, json=json)
     elif out is None:

@@ -16,6 +16,7 @@ from timbrespace.contracts import CLIP_SECONDS, SAMPLE_RATE, CorpusError
 from timbrespace.corpus.corpus import is_corpus
 from timbrespace.corpus.doctor.file_report import FileReport, examine_file
 from timbrespace.corpus.doctor.findings import find_problems
+from timbrespace.corpus.doctor.long_files import clip_counts
 from timbrespace.corpus.doctor.report import Report
 from timbrespace.corpus.fingerprint import near_pairs
 from timbrespace.corpus.grouping import connected_components
@@ -71,6 +72,7 @@ def doctor(
     labels_by_file, votes = check_pitch_names(labels_by_file, tables, sounds, mode=pitch_names, workers=workers)
     labels = [labels_by_file[one.file] for one in usable]
     exact, near = _duplicates(usable)
+    clips = clip_counts(usable, workers=workers)
     lengths = np.array([one.seconds for one in readable])
     categories = Counter(one.category for one in labels if one.category is not None)
     sorted_in = {
@@ -102,6 +104,8 @@ def doctor(
         instruments=_counts(one.instrument for one in labels if one.instrument is not None),
         pitches=_counts(_pitch_source(one) for one in labels),
         pitch_names=[vote.as_dict() for vote in votes],
+        clips=sum(clips.values()),
+        clips_by_file={file: count for file, count in clips.items() if count > 1},
         tables=tables.problems,
         remarks=[{"file": one.file, "kind": remark.kind, "text": remark.text} for one in readable for remark in one.remarks],
     )

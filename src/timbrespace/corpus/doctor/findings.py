@@ -11,6 +11,7 @@ import numpy as np
 from timbrespace.audio.files import UNOPENED
 from timbrespace.contracts import LONGEST_CLIP_SECONDS
 from timbrespace.corpus.doctor.file_report import FileReport
+from timbrespace.corpus.doctor.long_files import long_file_findings
 from timbrespace.corpus.doctor.report import LEVELS, Finding, Report
 from timbrespace.wording import counted, predicate, pronouns
 
@@ -142,6 +143,7 @@ def find_problems(report: Report, files: list[FileReport]) -> list[Finding]:
     )
     out += _duplicates("exact", report.exact_duplicates, copies, "remove the copies: each counts twice in training")
     out += _duplicates("near", report.near_duplicates, alike, "nothing: prepare keeps such files in one split")
+    out += long_file_findings(report)
     out += _pitch_names(report)
     out += _counts(report)
     out = [replace(one, what=predicate(one.count, one.what), do=pronouns(one.count, one.do)) for one in out]

@@ -33,8 +33,9 @@ class Report:
     word; folder_rule: a rule that renames the largest. unreadable: {"file", "reason"} of all that is
     passed over. exact_duplicates, near_duplicates: sets of file names. layout: whose tables were
     read. pitches: number of files whose pitch is 'labelled' (by tables or names), 'to be estimated', or that are 'drums'. pitch_names:
-    how pitches in names are read, see `labels.pitch_names.NameVote`. tables: {"file", "reason"} of table lines that cannot be used.
-    remarks: {"file", "kind", "text"} of files that are nevertheless read. prepare_seconds: estimated time of `prepare`.
+    how pitches in names are read, see `labels.pitch_names.NameVote`. clips: how many `prepare` cuts from all files; clips_by_file: of
+    each file with more than one. tables: {"file", "reason"} of table lines that cannot be used. remarks: {"file", "kind", "text"} of
+    files that are nevertheless read. prepare_seconds: estimated time of `prepare`.
     """
 
     folder: str
@@ -56,6 +57,8 @@ class Report:
     instruments: dict[str, int] = field(default_factory=dict)
     pitches: dict[str, int] = field(default_factory=dict)
     pitch_names: list[dict[str, Any]] = field(default_factory=list)
+    clips: int = 0
+    clips_by_file: dict[str, int] = field(default_factory=dict)
     tables: list[dict[str, str]] = field(default_factory=list)
     remarks: list[dict[str, str]] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)

@@ -88,13 +88,21 @@ def check_mode(mode: str) -> None:
 
 
 def check_pitch_names(
-    labels: Mapping[str, FileLabels], tables: CorpusLabels, paths: Mapping[str, Path], *, mode: str = "auto", workers: int | None = None
+    labels: Mapping[str, FileLabels],
+    tables: CorpusLabels,
+    paths: Mapping[str, Path],
+    *,
+    mode: str = "auto",
+    workers: int | None = None,
+    cache: dict[str, Estimate] | None = None,
 ) -> tuple[dict[str, FileLabels], list[NameVote]]:
     """`labels` with pitches from names as the sound confirms them, and what was decided. Labels from tables stay as they are.
 
     labels: of `collect_labels`, by file. paths: of the readable files. mode: 'auto' compares with the sound; 'c4', 'c3' and 'c5' read
-    note names with this name for middle C, without comparing; 'off' reads no pitch from names.
+    note names with this name for middle C, without comparing; 'off' reads no pitch from names. cache: estimates that are known, by file;
+    those that are made are added.
     """
+    cache = {} if cache is None else cache
     readings = _readings(labels, tables)
     if mode == "off":
         return _with_readings(labels, tables, dict.fromkeys(readings)), []
@@ -106,13 +114,13 @@ def check_pitch_names(
         for reading in own:
             if file in paths:
                 kinds.setdefault(reading.kind, {})[file] = reading
-    estimates = _estimate({file for files in kinds.values() for file in _sample(sorted(files))}, paths, workers=workers)
+    estimates = _estimate({file for files in kinds.values() for file in _sample(sorted(files))}, paths, cache, workers=workers)
     german = _is_german(kinds.get("note", {}), estimates)
     if german:
         readings = {file: tuple(map(_german, own)) for file, own in readings.items()}
         kinds["note"] = {file: _german(reading) for file, reading in kinds["note"].items()}
     doubtful = {file for kind, files in kinds.items() if _is_doubtful(kind, files, estimates) for file in files}
-    estimates |= _estimate(doubtful - set(estimates), paths, workers=workers)
+    estimates |= _estimate(doubtful - set(estimates), paths, cache, workers=workers)
     votes = {kind: _vote(kind, files, estimates) for kind, files in sorted(kinds.items())}
     if german:
         votes["note"] = replace(votes["note"], german=True)
@@ -170,13 +178,12 @@ def _sample(files: Sequence[str]) -> list[str]:
     return [files[i * len(files) // count] for i in range(count)]
 
 
-def _estimate(files: set[str], paths: Mapping[str, Path], *, workers: int | None) -> dict[str, Estimate]:
+def _estimate(files: set[str], paths: Mapping[str, Path], cache: dict[str, Estimate], *, workers: int | None) -> dict[str, Estimate]:
     """(MIDI number or None, confidence) of the first three seconds of each file; None also if the file cannot be read."""
-    names = sorted(files)
-    if not names:
-        return {}
-    results = ordered_map(partial(_estimate_file, paths=paths), names, workers=workers)
-    return dict(zip(names, results, strict=True))
+    missing = sorted(files - set(cache))
+    if missing:
+        cache.update(zip(missing, ordered_map(partial(_estimate_file, paths=paths), missing, workers=workers), strict=True))
+    return {file: cache[file] for file in sorted(files)}
 
 
 def _estimate_file(file: str, *, paths: Mapping[str, Path]) -> Estimate:

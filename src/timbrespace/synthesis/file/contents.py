@@ -19,7 +19,8 @@ class TrainingClips:
     """What an instrument keeps of its n training clips; no audio.
 
     names, categories: one a clip. latents `(n, dims)`: means over the steps where latents vary in time. embeddings `(n, features)`:
-    of `audio.embedding.embedding`. positions `(n, 2)`: on the map, each -1 to 1.
+    of `audio.embedding.embedding`. positions `(n, 2)`: on the map, each -1 to 1. counted: how many of the clips the density was fitted
+    to, if not all, see `corpus.prepared.weights`.
     """
 
     names: tuple[str, ...]
@@ -27,6 +28,12 @@ class TrainingClips:
     latents: Tensor
     embeddings: Tensor
     positions: Tensor
+    counted: int | None = None
+
+    @property
+    def in_density(self) -> int:
+        """The number of clips that the density was fitted to."""
+        return len(self.names) if self.counted is None else self.counted
 
 
 @dataclass(frozen=True)
@@ -36,6 +43,7 @@ class InstrumentContents:
     settings: config of representation and model. sample_rate: Hz. samples: length of the longest clip. card: metrics of the instrument.
     clips: None for a stripped instrument. novelty_unit: median embedding distance of held-out sounds to their nearest training sound,
     None where it cannot be measured, see `novelty.novelty_unit`.
+    origin: where the sounds came from, see `training.continuation.origin`; None for a stripped instrument.
     trajectories: for a model with a time-varying latent; `space` is then a density over their coordinates, see `Trajectories`.
     notes: of an instrument of notes, see `harmonic.render`; None elsewhere, and in files of earlier versions.
     """
@@ -52,3 +60,4 @@ class InstrumentContents:
     novelty_unit: float | None = None
     trajectories: Trajectories | None = None
     notes: NoteModel | None = None
+    origin: dict[str, Any] | None = None

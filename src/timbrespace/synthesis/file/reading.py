@@ -86,7 +86,7 @@ def _contents(header: dict[str, Any], tensors: Tensors) -> InstrumentContents:
         representation=representation,
         model=model,
         space=_space(labels_in(header["labels"]), dims, tensors),
-        settings={"representation": settings.representation, "model": settings.model},
+        settings={"representation": settings.representation, "model": settings.model, **_training(header["settings"])},
         sample_rate=sample_rate,
         channels=channels,
         samples=samples,
@@ -95,7 +95,13 @@ def _contents(header: dict[str, Any], tensors: Tensors) -> InstrumentContents:
         novelty_unit=novelty_unit,
         trajectories=trajectories,
         notes=_notes(model, representation, tensors),
+        origin=header["origin"] if isinstance(header.get("origin"), dict) else None,
     )
+
+
+def _training(settings: dict[str, Any]) -> dict[str, Any]:
+    """The training settings that the file holds, checked by whoever continues the training; none in files of earlier versions."""
+    return {"training": settings["training"]} if isinstance(settings.get("training"), dict) else {}
 
 
 def _check_size(representation: Representation, samples: int) -> None:
@@ -181,11 +187,12 @@ def _clips(header: dict[str, Any], dims: int, tensors: Tensors) -> TrainingClips
     count = len(names)
     if count < 1 or len(categories) != count or not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise InstrumentFileError("the names of the training clips are damaged")
+    counted = None if header.get("counted") is None else integer_in(header, "counted", 1, count)
     embeddings = tensors[f"{CLIPS}embeddings"].float()
     if tuple(embeddings.shape) != (count, EMBEDDING_FEATURES):
         raise InstrumentFileError(f"clips.embeddings has the shape {tuple(embeddings.shape)} for {count} clips; the file is damaged")
     latents, positions = _shaped(tensors, f"{CLIPS}latents", (count, dims)), _shaped(tensors, f"{CLIPS}positions", (count, 2))
-    return TrainingClips(tuple(names), categories, latents, embeddings, positions)
+    return TrainingClips(tuple(names), categories, latents, embeddings, positions, counted)
 
 
 def _shaped(tensors: Tensors, name: str, shape: tuple[int, ...]) -> Tensor:

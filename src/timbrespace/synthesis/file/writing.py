@@ -11,7 +11,7 @@ from torch import Tensor
 
 from timbrespace.atomic import write_bytes
 from timbrespace.representation.normalisation import Normalised
-from timbrespace.synthesis.file.contents import InstrumentContents
+from timbrespace.synthesis.file.contents import InstrumentContents, TrainingClips
 from timbrespace.synthesis.file.header import checksum_of
 from timbrespace.synthesis.file.layout import (
     CHECKSUM,
@@ -73,5 +73,12 @@ def _header(contents: InstrumentContents) -> dict[str, Any]:
         "labels": list(contents.space.labels),
         "card": contents.card,
         "novelty_unit": contents.novelty_unit,
-        "clips": None if clips is None else {"names": list(clips.names), "categories": list(clips.categories)},
+        "clips": None if clips is None else _clips(clips),
+        **({} if contents.origin is None else {"origin": contents.origin}),
     }
+
+
+def _clips(clips: TrainingClips) -> dict[str, Any]:
+    """The part of the header on the training clips."""
+    counted = {} if clips.counted is None else {"counted": clips.counted}
+    return {"names": list(clips.names), "categories": list(clips.categories), **counted}

@@ -13,7 +13,7 @@ from torch import Tensor
 from timbrespace.model.base import Batch
 from timbrespace.model.stage import CodeSource
 from timbrespace.training.data.image_store import ImageStore
-from timbrespace.training.data.sounds import InMemory, OnDisk, Sounds, batches_of, table
+from timbrespace.training.data.sounds import InMemory, OnDisk, Sounds, batches_of, spread_rows, table
 from timbrespace.training.distributed import rank_zero_first
 from timbrespace.training.workspace import StateFolder
 
@@ -47,26 +47,29 @@ class WithCodes:
 
 def encode_codes(
     source: CodeSource, sounds: Sounds, validation: Sounds, *, fabric: Fabric, folder: StateFolder, keep: bool,
-    progress: Callable[[int, int], None],
+    progress: Callable[[int, int], None], weights: Tensor | None = None,
 ) -> CodeSets:  # fmt: skip
     """The codes of sounds and of validation clips; fixes the statistics that standardise them first.
 
     folder: where the codes of sounds are kept, with `keep` also those of validation clips; what is there is used. progress: called with
-    the number of sounds done and in all.
+    the number of sounds done and in all. weights: of the sounds, see `spread_rows`.
     """
     encoder = _Encoder(source, fabric, folder)
-    store = rank_zero_first(fabric, lambda: encoder.stored(sounds, progress))
+    store = rank_zero_first(fabric, lambda: encoder.stored(sounds, progress, weights))
     held = rank_zero_first(fabric, lambda: encoder.kept(validation)) if keep else encoder.in_memory(validation)
     return CodeSets(OnDisk(store, encoder.shaped), held, store)
 
 
 @torch.no_grad()
-def code_statistics(source: CodeSource, sounds: Sounds, *, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of every code value, of the shape of a sound's codes, over up to 4,096 sounds spread over all."""
+def code_statistics(source: CodeSource, sounds: Sounds, *, device: torch.device, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of every code value, of the shape of a sound's codes, over up to 4,096 sounds spread over all.
+
+    weights: of the sounds, see `spread_rows`.
+    """
     count = min(len(sounds), _STATISTICS_SOUNDS)
     total = torch.zeros(source.code_shape, dtype=torch.float64)
     squares = torch.zeros_like(total)
-    for batch in batches_of(sounds, torch.arange(count) * len(sounds) // count):
+    for batch in batches_of(sounds, spread_rows(len(sounds), count, weights)):
         codes = source.raw_codes(batch.to(device)).cpu().double()
         total += codes.sum(0)
         squares += codes.square().sum(0)
@@ -80,11 +83,11 @@ class _Encoder:
     def __init__(self, source: CodeSource, fabric: Fabric, folder: StateFolder):
         self.source, self.fabric, self.folder = source, fabric, folder
 
-    def stored(self, sounds: Sounds, progress: Callable[[int, int], None]) -> ImageStore:
+    def stored(self, sounds: Sounds, progress: Callable[[int, int], None], weights: Tensor | None = None) -> ImageStore:
         """The codes of all sounds on disk; fixes the statistics that standardise them first."""
         statistics = self.folder.load(_STATISTICS)
         if statistics is None:
-            mean, deviation = code_statistics(self.source, sounds, device=self.fabric.device)
+            mean, deviation = code_statistics(self.source, sounds, device=self.fabric.device, weights=weights)
             statistics = {"mean": mean, "deviation": deviation}
             self.folder.save(_STATISTICS, statistics)
         self.source.set_codes(statistics["mean"], statistics["deviation"])

@@ -21,21 +21,31 @@ from timbrespace.training.workspace import Workspace
 _AT_ONCE, _AT_ONCE_VALUES = 256, 2**23  # clips, and values in all, encoded together
 
 
-def learned_sounds(model: Model, store: ImageStore, workspace: Workspace, *, conditions: Tensor | None, seed: int) -> Sounds:
+def learned_sounds(
+    model: Model, store: ImageStore, workspace: Workspace, *, conditions: Tensor | None, seed: int, counted: Tensor | None = None,
+    fitted: bool = False,
+) -> Sounds:  # fmt: skip
     """Returns stored sounds as the model learns them, see `Model.compress`: in memory with a codec in closed form; without one, from disk.
 
-    The codec is fitted once and kept in the working folder. conditions: of all rows, see `row_conditions`.
+    The codec is fitted once and kept in the working folder. conditions: of all rows, see `row_conditions`. counted `(rows,)` bool: the
+    rows that the codec is fitted to; None: all. fitted: the model has its codec already.
     """
+    has_codec = type(model).fit_codec is not Model.fit_codec
     state = workspace.load("codec.pt")
-    if state is None:
-        state = model.fit_codec(store.batches, rows=store.rows, lengths=store.lengths, seed=seed)
+    if state is None and not (fitted and has_codec):
+        if counted is None:
+            state = model.fit_codec(store.batches, rows=store.rows, lengths=store.lengths, seed=seed)
+        else:
+            lengths = store.lengths[counted]
+            state = model.fit_codec(lambda: store.batches(counted), rows=len(lengths), lengths=lengths, seed=seed)
         if state is None:
             # A copy compresses the rows: training moves the model to a device and changes its weights.
             storing = model.storing
             unchanged = storing if type(storing).compress is Model.compress else copy.deepcopy(storing).requires_grad_(False)
             return OnDisk(store, unchanged.compress, conditions)
         workspace.save("codec.pt", state)
-    model.load_codec(state)
+    if state is not None:
+        model.load_codec(state)
     values, done = torch.zeros(0), 0
     for batch in map(model.compress, store.batches()):
         values = values if done else table((store.rows, *batch.shape[1:]), workspace.path)

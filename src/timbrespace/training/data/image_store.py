@@ -60,13 +60,16 @@ class ImageStore:
                     write_json(self._note, {"done": self.done, "lengths": self.lengths[: self.done].tolist()}, force=True)
                 progress(self.done, self.rows)
 
-    def batches(self) -> Iterator[Tensor]:
-        """All images in order as float32 `(batch, cells)`: 512 in a batch, fewer if they are large."""
+    def batches(self, kept: Tensor | None = None) -> Iterator[Tensor]:
+        """All images in order as float32 `(batch, cells)`: 512 in a batch, fewer if they are large. kept `(rows,)` bool: only these."""
         size = max(1, min(512, _MOST_VALUES // self.cells))
         for start in range(0, self.rows, size):
             count = min(size, self.rows - start) * self.cells
             images = np.fromfile(self._images_path, "<f2", count, offset=start * self.cells * 2)
-            yield torch.from_numpy(images.astype(np.float32).reshape(-1, self.cells))
+            batch = torch.from_numpy(images.astype(np.float32).reshape(-1, self.cells))
+            batch = batch if kept is None else batch[kept[start : start + len(batch)]]
+            if len(batch):
+                yield batch
 
     def take(self, rows: Tensor) -> Tensor:
         """The images of `rows (n,)` as float32 `(n, cells)`."""

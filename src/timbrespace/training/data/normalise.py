@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -15,10 +15,13 @@ from timbrespace.representation.base import Representation
 from timbrespace.representation.normalisation import Normalised
 
 
-def fit_normalisation(representation: Representation, corpus: Corpus, model: Model | None = None) -> Representation:
+def fit_normalisation(
+    representation: Representation, corpus: Corpus, model: Model | None = None, *, clips: Sequence[int] | None = None
+) -> Representation:
     """Fits a normalised representation in place to the training clips, one in memory at a time, and returns it; others stay as they are.
 
-    model: whose longest clip and `prepare_audio` the clips are cut and prepared by; None: clips as they are.
+    model: whose longest clip and `prepare_audio` the clips are cut and prepared by; None: clips as they are. clips: the clips that
+    count, by default those of the training split.
 
     The same corpus gives the same statistics. Raises ConfigError when sample rate or channels of the two differ.
     """
@@ -31,7 +34,7 @@ def fit_normalisation(representation: Representation, corpus: Corpus, model: Mod
         )
 
     def sounds() -> Iterator[Tensor]:
-        for index in corpus.indices("train"):
+        for index in corpus.indices("train") if clips is None else clips:
             audio = corpus.audio(index)
             if model is not None:
                 audio = model.prepare_audio(torch.from_numpy(shorten(audio.numpy(), model.spec.samples, corpus.sample_rate)))

@@ -73,11 +73,29 @@ def table(shape: tuple[int, ...], folder: Path | None) -> Tensor:
     return torch.zeros(shape) if 4 * math.prod(shape) <= _LARGEST_HELD else mapped(shape, folder)
 
 
-def initial_batch(sounds: Sounds) -> Batch:
-    """The batch that initialises a model: up to 1,024 sounds, spread evenly over all."""
+def initial_batch(sounds: Sounds, weights: Tensor | None = None) -> Batch:
+    """The batch that initialises a model: up to 1,024 sounds, spread evenly over all. weights: see `spread_rows`."""
     values = sounds[torch.zeros(1, dtype=torch.int64)].values.numel()
     count = min(len(sounds), _INITIAL, max(1, _INITIAL_VALUES // max(1, values)))
-    return sounds[torch.arange(count) * len(sounds) // count]
+    return sounds[spread_rows(len(sounds), count, weights)]
+
+
+def spread_rows(rows: int, count: int, weights: Tensor | None = None) -> Tensor:
+    """`count` of `rows` rows, ascending, spread evenly: `(count,)`. weights `(rows,)`: of the rows; None: all alike.
+
+    With weights a row of much weight may occur twice, and rows of little weight are left out.
+    """
+    if weights is None:
+        return torch.arange(count) * rows // count
+    ends = weights.double().cumsum(0)
+    return torch.searchsorted(ends, (torch.arange(count) + 0.5) / count * ends[-1]).clamp_max(rows - 1)
+
+
+def draw_rows(rows: int, count: int, ends: Tensor | None = None) -> Tensor:
+    """`count` random rows out of `rows`, drawn with replacement: `(count,)`. ends `(rows,)`: cumulative weights; None: all alike."""
+    if ends is None:
+        return torch.randint(rows, (count,))
+    return torch.searchsorted(ends, torch.rand(count, dtype=torch.float64) * ends[-1], right=True).clamp_max(rows - 1)
 
 
 def batches_of(sounds: Sounds, rows: int | Tensor) -> Iterator[Batch]:

@@ -17,6 +17,7 @@ from timbrespace.contracts import ConfigError, CorpusError
 from timbrespace.corpus.corpus import Corpus, is_corpus
 from timbrespace.corpus.labels.pitch_names import check_mode
 from timbrespace.corpus.prepare import prepare
+from timbrespace.corpus.sources import named_files
 from timbrespace.corpus.synthetic.registry import SYNTHETIC_PREFIX
 from timbrespace.paths import is_folder
 from timbrespace.synthesis.novelty import COPY_DB
@@ -145,10 +146,22 @@ def with_stored_length(config: Config, plan: Plan) -> Config:
     return config.model_copy(update={"training": config.training.model_copy(update=length)})
 
 
+def unused_files(source: Path | str | Corpus, corpus: Corpus) -> list[str]:
+    """Relative names of sound files of a folder that were not there when the corpus was prepared from it; none for other sources."""
+    if isinstance(source, Corpus) or str(source).startswith(SYNTHETIC_PREFIX) or is_corpus(source) or not is_folder(Path(source)):
+        return []
+    known = {clip.file for clip in corpus.clips} | {row["file"] for row in corpus.skipped()}
+    return [name for _, name in named_files(find_audio(Path(source), problems=[]), Path(source)) if name not in known]
+
+
 def check_same(
-    plan: Plan, corpus: Corpus, config: Config, seed: int, workspace: Workspace, fabric: Fabric, *, origin: str | None, outer: str | None
-) -> None:
+    plan: Plan, corpus: Corpus, config: Config, seed: int, workspace: Workspace, fabric: Fabric, *, origin: str | None,
+    outer: str | None, continues: str | None = None,
+) -> None:  # fmt: skip
     """Raises ConfigError if a resumed run differs from the interrupted one."""
+    if plan.continues != continues:
+        what = "continues from an instrument; add --from with the same file" if continues is None else "continues from no such instrument"
+        raise ConfigError(f"the run in {workspace.path} {what}, or start again with --force")
     given_settings, stored_settings = config.model_dump(mode="json"), modernised(plan.config)
     if given_settings != stored_settings:
         raise ConfigError(
