@@ -43,7 +43,7 @@ class Training(BaseModel):
 
     model_config = FROZEN
     minutes: Annotated[float, Field(gt=0, le=60 * 24 * 30)] = 3.0
-    epochs: Annotated[float, Field(gt=0, le=1e6)] | None = None  # passes over all examples, in place of minutes: reproducible bit for bit
+    epochs: Annotated[float, Field(gt=0, le=1e6)] | None = None  # passes over all examples, in place of minutes: repeated, the same tensors
     seconds: Annotated[float, Field(gt=0, le=600)] | None = None  # longest sound; longer ones are cut; None: the clip length of the corpus
     batch: Annotated[int, Field(ge=1, le=65_536)] = 256
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 1.5e-3

@@ -76,7 +76,7 @@ def _mix(contents: InstrumentContents, recipe: dict[str, Any], where: Sources | 
 
 
 def _check_version(recipe: dict[str, Any]) -> None:
-    """Raises ConfigError for a recipe whose sound this release would not repeat bit for bit.
+    """Raises ConfigError for a recipe whose sound this release would not repeat with the same samples.
 
     Recipes of version 1 are refused and not rendered in the old way: noise, texture and phase search have changed together, so the old
     way would be a second renderer.

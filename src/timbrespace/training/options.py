@@ -25,7 +25,7 @@ class TrainOptions:
     continue_from: an instrument file. Training continues from it on its old sounds and those of the source, see `training.continuation`.
     minutes: of work in all. A short calibration turns them into steps and stores these, so that a resumed run equals an unbroken one.
     epochs: instead of minutes, passes over all examples. They do not depend on the speed of the machine: two runs with the
-        same seed give the same instrument. Either of the two overrides the preset.
+        same seed give the same tensors. Either of the two overrides the preset.
     changes: `key=value` texts that override the preset, such as "model.dims=16".
     seed: a whole number from 0 to 2**32 - 1. device: auto, cpu, cuda or mps.
     channels: 1 mixes a folder of sounds to mono, 2 keeps stereo.

@@ -11,12 +11,19 @@ from timbrespace.contracts import ConfigError
 
 
 def parse_rules(rules: Sequence[str] | None) -> dict[str, str]:
-    """Rules as {pattern: category}: ['kick=*bd*'] -> {'*bd*': 'kick'}. Raises ConfigError."""
+    """Rules as {pattern: category}: ['kick=*bd*'] -> {'*bd*': 'kick'}, ['source-b'] -> {'source-b': 'source-b'}. Raises ConfigError."""
+    from timbrespace.corpus.labels.categories import LISTS
+
     out: dict[str, str] = {}
     for rule in rules or ():
+        if rule.strip() in LISTS:
+            out[rule.strip()] = rule.strip()
+            continue
         category, equals, pattern = (part.strip() for part in rule.partition("="))
         if not (category and equals and pattern):
-            raise ConfigError(f"the rule {rule!r} is not NAME=PATTERN; an example is --rule 'kick=*bd*'")
+            raise ConfigError(
+                f"the rule {rule!r} is not NAME=PATTERN, nor a list of categories ({', '.join(LISTS)}); an example is --rule 'kick=*bd*'"
+            )
         out[pattern] = category
     return out
 

@@ -18,7 +18,10 @@ _LEVEL_HELP = "Level: peak (-1 dBFS) | loudness (-16 LKFS) | keep. Default: peak
 Level = Annotated[str | None, typer.Option("--level", help=_LEVEL_HELP, show_default=False)]
 Subtype = Annotated[str, typer.Option("--format", help="Sample format of the WAV files: PCM_16 | PCM_24 | FLOAT.")]
 Rules = Annotated[
-    list[str] | None, typer.Option("--rule", metavar="NAME=PATTERN", help="Category by file name, such as 'kick=*bd*'; repeatable.")
+    list[str] | None,
+    typer.Option(
+        "--rule", metavar="NAME=PATTERN", help="Category by file name, such as 'kick=*bd*', or the list of categories source-b; repeatable."
+    ),
 ]
 PitchNames = Annotated[
     str,

@@ -19,7 +19,12 @@ _LONGEST = 200  # letters of a name on screen
 def doctor(
     folder: Annotated[Path, typer.Argument(help="Folder of sound files, including its sub-folders.", show_default=False)],
     rule: Annotated[
-        list[str] | None, typer.Option("--rule", metavar="NAME=PATTERN", help="Category by file name, such as 'kick=*bd*'; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--rule",
+            metavar="NAME=PATTERN",
+            help="Category by file name, such as 'kick=*bd*', or the list of categories source-b; repeatable.",
+        ),
     ] = None,
     layout: Annotated[
         str,

@@ -3,6 +3,9 @@
 A folder name gives a category if it is a known word, except for fillers, or ends in one; the nearest such folder wins over the file's
 name. Where no word is known, the nearest folder with a telling name is the category, see `folder_kind`. Within a name a drum wins over
 an instrument, an instrument over a general word, and the last of equals ('Synth Bass' is a bass).
+
+A rule may name a list of categories instead, `LISTS`: then names are read with the words of these categories only, and the first one in
+a name wins ('Synth Bass' is a synth).
 """
 
 from __future__ import annotations
@@ -19,6 +22,14 @@ from timbrespace.corpus.labels import vocabulary
 from timbrespace.corpus.labels.values import clean_category, folder_category
 
 DRUM_CATEGORIES = frozenset(vocabulary.DRUMS) | frozenset(vocabulary.DRUMS_GENERAL)
+# Name of a list -> its categories. "source-b": those of a sample synthesiser whose file names begin with the kind ('Pulsing Pad').
+LISTS: dict[str, tuple[str, ...]] = {
+    "source-b": (
+        "vocal", "synth", "guitar", "bass", "plucked", "bell", "strings", "pad", "piano", "brass", "e-piano", "wind", "organ",
+        "percussion", "pulsing", "synth makes",
+    )
+}  # fmt: skip
+Table = Mapping[tuple[str, ...], tuple[int, str]]  # word parts -> (rank, category); a lower rank wins
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _ORDINAL = re.compile(r"^(?:\d+[ _.)]+|\d\d+-)[ -]*(?=\D)")  # '01 Casio' is casio; '8-bit toys' stays
 _KIT_FILES, _KIT_SHARE = 2, 0.2  # least number and share of files with known words in a folder that is a kit
@@ -27,8 +38,7 @@ _FILES_PER_FOLDER = 2  # least mean number of files in folders that are categori
 
 
 @lru_cache(maxsize=1)
-def _table() -> dict[tuple[str, ...], tuple[int, str]]:
-    """Word parts -> (rank, category); a lower rank wins."""
+def _table() -> Table:
     table: dict[tuple[str, ...], tuple[int, str]] = {}
     for rank, kinds in enumerate((vocabulary.DRUMS, vocabulary.NOTES, vocabulary.DRUMS_GENERAL, vocabulary.GENERAL)):
         for category, text in kinds.items():
@@ -37,6 +47,11 @@ def _table() -> dict[tuple[str, ...], tuple[int, str]]:
                 table[parts] = (rank, category)
                 table[(*parts[:-1], parts[-1] + "s")] = (rank, category)
     return table
+
+
+@lru_cache
+def _list_table(name: str) -> Table:
+    return {parts: found for parts, found in _table().items() if found[1] in LISTS[name]}
 
 
 @lru_cache(maxsize=1)
@@ -61,9 +76,9 @@ def category_of_name(name: str) -> str | None:
     return best[2] if best else None
 
 
-def _matches(parts: Sequence[str]) -> list[tuple[int, str, int, int]]:
-    """(rank, category, first part, end) of each known word in `parts`; longer words hide their parts."""
-    table, matches, index = _table(), [], 0
+def _matches(parts: Sequence[str], words: Table | None = None) -> list[tuple[int, str, int, int]]:
+    """(rank, category, first part, end) of each known word in `parts`; longer words hide their parts. words: None: all known ones."""
+    table, matches, index = _table() if words is None else words, [], 0
     while index < len(parts):
         for length in (3, 2, 1):
             word = tuple(parts[index : index + length])
@@ -75,7 +90,7 @@ def _matches(parts: Sequence[str]) -> list[tuple[int, str, int, int]]:
         else:
             part = parts[index]
             glued = next((w for w in sorted(vocabulary.GLUED) if len(part) > len(w) and (part.startswith(w) or part.endswith(w))), None)
-            if glued:
+            if glued and (glued,) in table:
                 matches.append((*table[(glued,)], index, index + 1))
             index += 1
     return matches
@@ -105,11 +120,14 @@ def category_of_folder(name: str) -> str | None:
 def categorise(files: Sequence[str], *, rules: Mapping[str, str] | None = None, root: str = "") -> list[str | None]:
     """The category of each relative posix path, or None.
 
-    rules: pattern (*, ?, [..]; any case) -> category, first match wins. root: name of the folder itself, used last.
+    rules: pattern (*, ?, [..]; any case) -> category, first match wins; the name of a list of LISTS -> itself. With a list, names
+    without one of its words have no category. root: name of the folder itself, used last.
     """
     out: list[str | None] = [None] * len(files)
     paths = [PurePosixPath(unicodedata.normalize("NFC", file)) for file in files]
     ruled = [category_by_rule(path, rules or {}) for path in paths]
+    if any(is_list(pattern, category) for pattern, category in (rules or {}).items()):
+        return ruled
     foldered = [next((c for part in reversed(path.parts[:-1]) if (c := category_of_folder(part))), None) for path in paths]
     named = [category_of_name(path.stem) for path in paths]
     known = [folder or name for folder, name in zip(foldered, named, strict=True)]
@@ -175,10 +193,32 @@ def _sorted_in(paths: Sequence[PurePosixPath], known: Sequence[str | None]) -> l
     return [None if folder is None else telling[folder] for folder in chosen]
 
 
+def is_list(pattern: str, category: str) -> bool:
+    """Whether a rule is the name of a list of categories."""
+    return pattern == category and pattern in LISTS
+
+
+def category_by_list(path: PurePosixPath, name: str) -> str | None:
+    """The first category of the list `name` in a file's name, else the nearest folder that is named so and nothing more; or None."""
+    table = _list_table(name)
+    found = _matches(parts_of(path.stem), table)
+    if found:
+        return found[0][1]
+    folders = (table.get(tuple(part for part in parts_of(folder) if not part.isdigit())) for folder in reversed(path.parts[:-1]))
+    return next((hit[1] for hit in folders if hit), None)
+
+
 def category_by_rule(path: PurePosixPath, rules: Mapping[str, str]) -> str | None:
-    """The category of the first rule whose pattern matches the path, the file name, or the name without suffix; or None."""
+    """The category of the first rule whose pattern matches the path, the file name, or the name without suffix; or None.
+
+    The name of a list matches where the list has a category.
+    """
     whole, name = str(path).casefold(), path.name.casefold()
     for pattern, category in rules.items():
+        if is_list(pattern, category):
+            if listed := category_by_list(path, pattern):
+                return listed
+            continue
         plain = unicodedata.normalize("NFC", pattern).casefold()
         if fnmatch.fnmatchcase(whole, plain) or fnmatch.fnmatchcase(name, plain) or fnmatch.fnmatchcase(path.stem.casefold(), plain):
             return category
