@@ -43,7 +43,9 @@ def test_a_family_learns_and_is_validated_on_the_same_values(tiny: Tiny, tmp_pat
         store = ImageStore(folder, rows=len(clips), cells=torch.Size(shape).numel())
         with Pool(1) as pool:
             store.fill(partial(encode_rows, dataset, pool=pool), progress=lambda done, total: None)
-        learned = learned_sounds(model, store, workspace, conditions=None, seed=0)[torch.arange(len(clips))]
+        learned = learned_sounds(model, store, workspace, conditions=None, kinds=torch.zeros(store.rows, dtype=torch.int64), seed=0)[
+            torch.arange(len(clips))
+        ]
         validated = encode_clips(model, corpus, clips, view, samples=samples)
         assert learned.values.shape == (len(clips), *shape)
         torch.testing.assert_close(learned.values, validated.values, rtol=1e-3, atol=1e-3)  # rows are stored in half precision

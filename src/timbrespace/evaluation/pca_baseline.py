@@ -27,7 +27,7 @@ def plain_pca(instrument: Instrument, corpus: Corpus) -> Instrument:
     from sklearn.decomposition import PCA
 
     clips = corpus.indices("train")
-    settings = instrument.contents.settings["model"] | {"notes": None}  # plain: bands in Hz, no pitch
+    settings = instrument.contents.settings["model"] | {"notes": None, "velocity": None}  # plain: bands in Hz
     model = build_model(settings, representation=instrument.representation, samples=instrument.contents.samples).eval()
     assert isinstance(model, OneShot)
     model.length_statistics.copy_(one_shot(instrument).length_statistics)
@@ -65,7 +65,7 @@ def pca_instrument(corpus: Corpus, dims: int) -> Instrument:
 
     In the representation of the preset `oneshot`. The length of a new sound is a linear function of its components.
     """
-    config = load_preset("oneshot", changes=[f"model.dims={dims}", "model.notes=null"])
+    config = load_preset("oneshot", changes=[f"model.dims={dims}", "model.notes=null", "model.velocity=null"])
     view = build_representation(config.representation, sample_rate=corpus.sample_rate, channels=corpus.channels)
     clips = corpus.indices("train")
     longest = max(corpus.samples(i) for i in range(len(corpus)))

@@ -119,11 +119,14 @@ class LatentSpace:
         temperature: float = 1.0,
         last: float | Callable[[float], float] | None = None,
         near: Mapping[int, float] | None = None,
+        played: Mapping[int, float | Callable[[float], float]] | None = None,
     ) -> tuple[Tensor, str | None]:
         """Returns one point `(dims,)` and its category. temperature: factor of the spread about a component's mean; 0 gives means.
 
         last: value of the last coordinate, or a function of the drawn value; the other coordinates are then drawn conditionally on it.
         near: coordinate -> value; components that make these values likely are preferred, the point itself is not moved there.
+        played: coordinate -> value, or a function of the drawn one; the others are drawn conditionally on it, as on `last`, but the
+        component does not depend on it: with another value the same sound is drawn, moved as far as the component's covariance says.
         Raises ConfigError when `category` is not one of `categories`.
         """
         allowed = np.array([category is None or label == category for label in self.labels])
@@ -149,6 +152,9 @@ class LatentSpace:
             shared = factor @ factor[-1]  # covariance of every coordinate with the last
             point = point + shared / shared[-1] * (value - point[-1])
             point[-1] = value
+        if played and self.axes is None:
+            factor = factor if last is None else factor - shared[:, None] / shared[-1] * factor[-1]  # what is left of it, `last` given
+            point = _moved(point, factor, played)
         point = self._to_latent(point)
         return point if self.centre is None else self.centre + point, self.labels[component]
 
@@ -166,6 +172,18 @@ class LatentSpace:
     def _to_latent(self, direction: Tensor) -> Tensor:
         """A direction `(axes,)` along the principal axes as `(dims,)`; unchanged where there are no axes."""
         return direction if self.axes is None else direction @ self.axes
+
+
+def _moved(point: Tensor, factor: Tensor, played: Mapping[int, float | Callable[[float], float]]) -> Tensor:
+    """A point `(dims,)` with coordinates at given values, the others by their regression on these; factor `(dims, n)` of the covariance."""
+    for coordinate, wanted in played.items():
+        value = wanted(float(point[coordinate])) if callable(wanted) else float(wanted)
+        shared = factor @ factor[coordinate]
+        slope = shared / shared[coordinate]
+        point = point + slope * (value - point[coordinate])
+        point[coordinate] = value
+        factor = factor - slope[:, None] * factor[coordinate]
+    return point
 
 
 def _principal_axes(latents: Tensor) -> tuple[np.ndarray, np.ndarray]:

@@ -168,6 +168,13 @@ class Model(nn.Module, ABC):
     def load_codec(self, state: Mapping[str, Tensor]) -> None:
         """Sets the codec that `fit_codec` computed."""
 
+    def fit_conditions(self, values: Tensor, conditions: Tensor | None, kinds: Tensor) -> None:
+        """Sets what follows from the conditions of the sounds in closed form, of a model with a codec. Here: nothing.
+
+        values: of `compress`, `(rows, …)`. conditions: `(rows, conditions)`, NaN where unknown. kinds: number of the category of each sound
+        `(rows,)`.
+        """
+
     def compress(self, features: Tensor) -> Tensor:
         """Returns the values of a Batch, `(batch, …)`, for prepared and stored features `(batch, cells)`. Here: reshaped only.
 

@@ -171,6 +171,7 @@ class Instrument:
         near: Given | None = None,
         near_file: Path | str = "",
         pitch: float | None = None,
+        velocity: float | None = None,
         seconds: float | None = None,
         conditions: ConditionValues | None = None,
         level: Level | None = None,
@@ -183,7 +184,8 @@ class Instrument:
         near: a sound to draw around instead: a file, or samples `(channels, time)` at the instrument's rate; its detail is carried along
         and fades with the temperature, and at 0 the result is the sound itself, see `vary`. Without `category` the sounds are named by
         its kind, see `kind_of`, to which near_file, its path, may point. pitch: MIDI number (60 = C4), for an
-        instrument of notes; None for notes of the corpus, or the note of `near`. seconds: length, for an instrument with a
+        instrument of notes; None for notes of the corpus, or the note of `near`. velocity: 1 to 127, for an instrument of sounds with
+        velocities; the same seed is then the same sound played softer or harder. seconds: length, for an instrument with a
         time-varying latent, see `sequences.SECONDS`; None for lengths of the corpus. conditions: name -> label or number, for an
         instrument with conditions, see the property `conditions`; those not given are drawn. level, out_rate: see `finish`; a level of
         None is "peak", and with `near` the level of that sound. progress: called with the number of sounds done and of all.
@@ -198,7 +200,7 @@ class Instrument:
         centre = None if near is None else self._analysed(near)
         file = near_file or (near if isinstance(near, str | Path) else "")
         kind = self.kind_of(centre.given.audio, file=file) if centre is not None and category is None else None
-        options = request.DrawOptions(category, temperature, centre, length, pitch, conditions, kind)
+        options = request.DrawOptions(category, temperature, centre, length, pitch, conditions, kind, velocity)
         requests = request.draw(self.contents, count, options, seed=seed)
         return render(self.contents, requests, level=level, out_rate=out_rate, progress=progress)
 

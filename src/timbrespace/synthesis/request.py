@@ -46,7 +46,8 @@ class DrawOptions:
     """Options of new sounds.
 
     category: None for all of them. temperature: factor of the spread. centre: a given sound to draw around. length: in samples. pitch: MIDI
-    number. conditions: name -> label or number. None leaves a choice to the corpus. kind: of `centre`; the sounds are named by it.
+    number. velocity: 1 to 127. conditions: name -> label or number. None leaves a choice to the corpus. kind: of `centre`; the sounds
+    are named by it.
     """
 
     category: str | None = None
@@ -56,16 +57,19 @@ class DrawOptions:
     pitch: float | None = None
     conditions: ConditionValues | None = None
     kind: Kind | None = None
+    velocity: float | None = None
 
     @property
     def is_centre(self) -> bool:
         """Whether nothing is asked for that differs from the sound to draw around: the result is that sound."""
-        return self.centre is not None and not self.temperature and self.length is None and self.pitch is None and not self.conditions
+        asked = self.length is not None or self.pitch is not None or self.velocity is not None or bool(self.conditions)
+        return self.centre is not None and not self.temperature and not asked
 
     def recipe(self, sample_rate: int) -> dict[str, Any]:
         """The optional parts that are given, as plain JSON values."""
         values: dict[str, Any] = {} if self.length is None else {"seconds": self.length / sample_rate}
         values |= {} if self.pitch is None else {"pitch": self.pitch}
+        values |= {} if self.velocity is None else {"velocity": self.velocity}
         values |= {} if self.kind is None else {"kind": self.kind._asdict()}
         return values | ({"conditions": dict(self.conditions)} if self.conditions else {})
 
@@ -84,7 +88,9 @@ def draw(contents: InstrumentContents, count: int, options: DrawOptions, *, seed
 
     Sound i does not depend on `count`. A sound too near an earlier one of the batch is drawn again. Raises ConfigError.
     """
-    fixed = contents.model.conditioning.request(options.conditions, category=options.category, pitch=options.pitch)
+    fixed = contents.model.conditioning.request(
+        options.conditions, category=options.category, pitch=options.pitch, velocity=options.velocity
+    )
     category = options.category
     if category is None and options.conditions and options.conditions.get("category") in contents.space.categories:
         category = str(options.conditions["category"])
@@ -170,7 +176,9 @@ def _draw_new(
 ) -> _Draw:  # fmt: skip
     """One draw from the density of the corpus."""
     model = contents.model
-    point, label = contents.space.draw(noise, category=category, temperature=options.temperature, last=fixed.last, near=fixed.entries)
+    point, label = contents.space.draw(
+        noise, category=category, temperature=options.temperature, last=fixed.last, near=fixed.entries, played=fixed.played
+    )
     if not model.time_varying:
         return _Draw(point, point, None, label)
     return _Draw(point, *sequences.path_at(contents, point, options.length), label)
@@ -185,6 +193,9 @@ def _draw_near(
     _keep_known(contents, z, centre.z)
     if isinstance(fixed.last, float):
         z[-1] = fixed.last
+    for coordinate, value in fixed.played.items():
+        if isinstance(value, float):
+            z[coordinate] = value
     if not contents.model.time_varying:
         return _Draw(z, z, None, category)
     length = centre.length if options.length is None else options.length

@@ -38,7 +38,7 @@ from timbrespace.training.continuation.union import open_union
 from timbrespace.training.data.clip_dataset import ClipDataset, encode_rows
 from timbrespace.training.data.codes import CodeSets, WithCodes
 from timbrespace.training.data.conditions import resolved
-from timbrespace.training.data.encode import encode_clips, image_shape, learned_sounds, row_conditions
+from timbrespace.training.data.encode import encode_clips, image_shape, learned_sounds, row_conditions, row_kinds
 from timbrespace.training.data.image_store import ImageStore, cached_folder
 from timbrespace.training.data.normalise import fit_normalisation
 from timbrespace.training.data.outer import TrainedOuter
@@ -183,9 +183,12 @@ class TrainingRun:
         conditions, seed = row_conditions(encoded.dataset, encoded.clip_rows, store.rows), encoded.plan.seed
         continued = self.start is not None  # then codec and weights are those of the instrument
         weights, counted = prepared.row_weights(encoded.clip_rows, store.rows), prepared.counted_examples(encoded.clip_rows, store.rows)
+        kinds = row_kinds([corpus.clips[clip].category for clip in prepared.clips], encoded.clip_rows, store.rows)
         sounds = rank_zero_first(
             self.fabric,
-            lambda: learned_sounds(model, store, self.workspace, conditions=conditions, seed=seed, counted=counted, fitted=continued),
+            lambda: learned_sounds(
+                model, store, self.workspace, conditions=conditions, kinds=kinds, seed=seed, counted=counted, fitted=continued
+            ),
         )
         validation_clips = prepared.counted(corpus.indices("validation") or prepared.clips)
         samples = encoded.plan.samples

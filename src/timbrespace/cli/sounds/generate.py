@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _IN_RECIPE = {"near": "--near", "category": "--category", "pitch": "--pitch", "condition": "--condition", "rate": "--rate"}
 _IN_RECIPE |= {"seconds": "--seconds", "count": "-n", "seed": "--seed", "level": "--level", "temperature": "--temperature"}
-_IN_RECIPE |= {"anonymous": "--anonymous"}  # a recipe holds names
+_IN_RECIPE |= {"velocity": "--velocity", "anonymous": "--anonymous"}  # a recipe holds names
 
 
 @expand_option_groups
@@ -35,6 +35,10 @@ def generate(
     ] = None,
     pitch: Annotated[
         float | None, typer.Option("--pitch", help="Only this note, a MIDI number (60 = C4), for instruments trained on notes.")
+    ] = None,
+    velocity: Annotated[
+        float | None,
+        typer.Option("--velocity", help="How hard it is played, 1 to 127, for instruments trained on sounds with velocities."),
     ] = None,
     condition: Annotated[
         list[str] | None,
@@ -65,8 +69,8 @@ def generate(
             return [opened.replay(_read_recipe(recipe), sources=recipe.parent if source is None else source)]
         given = None if near is None else opened.given(near, named=not options.anonymous)
         return opened.generate(
-            count, seed=seed, category=category, temperature=temperature, near=given, near_file=near or "", pitch=pitch, seconds=seconds,
-            conditions=conditions, **render,
+            count, seed=seed, category=category, temperature=temperature, near=given, near_file=near or "", pitch=pitch, velocity=velocity,
+            seconds=seconds, conditions=conditions, **render,
         )  # fmt: skip
 
     sounds = write_batch(

@@ -15,12 +15,15 @@ from torch.optim.adam import adam
 from timbrespace.contracts import ConfigError
 from timbrespace.model.base import Batch, Evaluation, Model, Posterior, kl_to_normal, sample
 from timbrespace.model.conditioning.pitch import PitchConditioning
+from timbrespace.model.conditioning.velocity import VelocityConditioning, VelocityRange
 from timbrespace.model.parts.layers import ResidualMLP
 from timbrespace.model.parts.pitch import FEATURES, NoteRange, pitch_features
 from timbrespace.model.parts.streamed_pca import principal_components
 from timbrespace.representation.spec import FeatureSpec
 
 _CLEARLY = 0.98  # of the objective so far: a less likely pitch counts only where it is clearly better
+_RIDGE = 0.01  # of the rows, beside the variance of about 1 of a velocity's entry
+_ROWS = 4_096  # in double precision at a time
 _SEARCH_RATE = 0.1  # learning rate of the refinement; latents have a deviation of about 1
 # The function, because a torch.optim.Adam imports torch's compiler, which takes more than a second.
 _ADAM: dict[str, Any] = {
@@ -43,23 +46,26 @@ class LinearCodecVAE(Model):
                 └─ residual MLP ──────────┘└─ log2 length
 
     Both MLPs give zero before training, so the model starts as principal component analysis of the (augmented) corpus. With notes, the
-    last entry of the latent is the pitch, which is known and not inferred, and an input of both networks.
+    last entry of the latent is the pitch, which is known and not inferred, and an input of both networks. So is the velocity, the entry
+    before it (or the last), in models that have it. The linear effect of the velocity on the coefficients, one for all sounds, is taken off
+    before encoding and added in decoding, so that the other entries hold the sound and not how hard it was played.
 
     dims: latent size. coefficients: size of the linear codec. cells: values of an image. width, depth, dropout: of the MLPs.
     refinement_steps: of the search from the encoder's output to the nearest latent, for given sounds; training does not use it.
-    axis: aligns images by pitch; None: sounds without pitch. fine_pitch: see `PitchConditioning`. A subclass writes `prepare_features`,
-    `decode`, `loss`, `errors` and `_objective`.
+    axis: aligns images by pitch; None: sounds without pitch. fine_pitch: see `PitchConditioning`. velocities: None: sounds without
+    velocity. A subclass writes `prepare_features`, `decode`, `loss`, `errors` and `_objective`.
     """
 
     mean: Tensor  # (cells,)
     basis: Tensor  # (coefficients, cells), orthonormal rows
     scale: Tensor  # (coefficients,), standard deviation of each coefficient
     length_statistics: Tensor  # (2,), mean and standard deviation of log2 length
+    velocity_effect: Tensor  # (coefficients,), change of the coefficients with one unit of the velocity's entry
     axis: NoteRange | None
 
     def __init__(
         self, spec: FeatureSpec, *, dims: int, coefficients: int, cells: int, width: int, depth: int, dropout: float, refinement_steps: int,
-        axis: NoteRange | None, fine_pitch: bool = False,
+        axis: NoteRange | None, fine_pitch: bool = False, velocities: VelocityRange | None = None,
     ):  # fmt: skip
         super().__init__(spec)
         if dims > coefficients:
@@ -69,16 +75,24 @@ class LinearCodecVAE(Model):
         if coefficients > cells:
             raise ConfigError(f"coefficients is {coefficients}, the features have only {cells} cells; lower it")
         self.dims, self.coefficients, self.refinement_steps = dims, coefficients, refinement_steps
-        if axis is not None:
-            self.conditioning = PitchConditioning(axis, fine=fine_pitch)
-        if not self.inferred_dims:
-            raise ConfigError("dims is 1 and its one number would be the pitch; raise dims, or set notes to null")
-        self.axis = axis
+        self.pitch = None if axis is None else PitchConditioning(axis, fine=fine_pitch)
+        if velocities is not None:
+            self.conditioning = VelocityConditioning(velocities, self.pitch)
+        elif self.pitch is not None:
+            self.conditioning = self.pitch
+        if self.inferred_dims < 1:
+            if velocities is None:
+                raise ConfigError("dims is 1 and its one number would be the pitch; raise dims, or set notes to null")
+            known = " and ".join(self.conditioning.names)
+            raise ConfigError(f"dims is {dims} and {known} would take all of it; raise dims, or set model.velocity to null")
+        self.axis, self.velocities = axis, velocities
         self.register_buffer("mean", torch.zeros(cells))
         self.register_buffer("basis", torch.zeros(coefficients, cells))
         self.register_buffer("scale", torch.ones(coefficients))
         self.register_buffer("length_statistics", torch.tensor([15.0, 1.0]))
-        conditions = 0 if axis is None else FEATURES
+        if velocities is not None:
+            self.register_buffer("velocity_effect", torch.zeros(coefficients))
+        conditions = (0 if axis is None else FEATURES) + (velocities is not None)
         self.encoder = ResidualMLP(coefficients + 1 + conditions, 2 * self.inferred_dims, width=width, depth=depth, dropout=dropout)
         self.decoder = ResidualMLP(self.inferred_dims + conditions, coefficients + 1, width=width, depth=depth, dropout=dropout)
         self.length_path = nn.Linear(dims, 1)
@@ -104,46 +118,66 @@ class LinearCodecVAE(Model):
         return (torch.exp2(log_length).round().to(torch.int64) if asked is None else asked).clamp(1, most)
 
     def standard_pitches(self, conditions: Tensor | None, like: Tensor) -> Tensor:
-        """Returns pitches `(batch, 1)` as a latent holds them, `(batch, 0)` without notes. conditions: MIDI numbers `(batch, 1)`."""
+        """Returns pitches `(batch, 1)` as a latent holds them, `(batch, 0)` without notes. conditions: the last are MIDI numbers."""
         if self.axis is None:
             return like.new_zeros(len(like), 0)
-        return self.axis.standard(unknown(like) if conditions is None else conditions[:, 0].to(like))
+        return self.axis.standard(unknown(like) if conditions is None else conditions[:, -1].to(like))
+
+    def standard_velocities(self, conditions: Tensor | None, like: Tensor) -> Tensor:
+        """Returns velocities `(batch, 1)` as a latent holds them, `(batch, 0)` without velocity. conditions: the first are velocities."""
+        if self.velocities is None:
+            return like.new_zeros(len(like), 0)
+        return self.velocities.standard(unknown(like) if conditions is None else conditions[:, 0].to(like))
+
+    def known_inputs(self, known: Tensor) -> list[Tensor]:
+        """Returns the inputs of networks for the known entries `(batch, conditions)` of latents."""
+        inputs = [] if self.axis is None else [pitch_features(known[:, -1:])]
+        return inputs if self.velocities is None else [*inputs, self.velocities.held(known[:, :1])]
+
+    def _velocity_change(self, known: Tensor) -> Tensor:
+        """Returns the linear effect `(batch, coefficients)` of the velocity among known entries `(batch, conditions)`."""
+        assert self.velocities is not None
+        return self.velocities.held(known[:, :1]) * self.velocity_effect
 
     def posterior(self, batch: Batch) -> Posterior:
-        """Returns the Posterior `(batch, dims)` of a batch of coefficients; a pitch is known, with a log variance of -inf."""
+        """Returns the Posterior `(batch, dims)` of a batch of coefficients; what is known has a log variance of -inf."""
         coefficients, length = batch.values[:, : self.coefficients], self.standard_lengths(batch.lengths)
-        pitch = self.standard_pitches(batch.conditions, length)
+        known = torch.cat([self.standard_velocities(batch.conditions, length), self.standard_pitches(batch.conditions, length)], 1)
+        if self.velocities is not None:
+            coefficients = coefficients - self._velocity_change(known)
         # Weak coefficients are not scaled to a deviation of 1: they are mostly noise.
         standard = coefficients / (self.scale + 0.05 * self.scale[0])
-        known = [] if self.axis is None else [pitch_features(pitch)]
-        change, log_variance = self.encoder(torch.cat([standard, length, *known], 1)).chunk(2, 1)
+        change, log_variance = self.encoder(torch.cat([standard, length, *self.known_inputs(known)], 1)).chunk(2, 1)
         linear = coefficients[:, : self.inferred_dims] / self.scale[: self.inferred_dims]
         log_variance = (log_variance - 3.0).clamp(-14.0, 4.0)
-        return Posterior(torch.cat([linear + change, pitch], 1), torch.cat([log_variance, torch.full_like(pitch, -torch.inf)], 1))
+        return Posterior(torch.cat([linear + change, known], 1), torch.cat([log_variance, torch.full_like(known, -torch.inf)], 1))
 
     def reconstruct(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Returns coefficients `(batch, coefficients)` and standardised lengths `(batch, 1)` of latents `(batch, dims)`."""
-        timbre, pitch = z[:, : self.inferred_dims], z[:, self.inferred_dims :]
-        inputs = timbre if self.axis is None else torch.cat([timbre, pitch_features(pitch)], 1)
-        change, length = self.decoder(inputs).split([self.coefficients, 1], 1)
+        timbre, known = z[:, : self.inferred_dims], z[:, self.inferred_dims :]
+        change, length = self.decoder(torch.cat([timbre, *self.known_inputs(known)], 1)).split([self.coefficients, 1], 1)
         linear = nn.functional.pad(timbre * self.scale[: self.inferred_dims], (0, self.coefficients - self.inferred_dims))
+        if self.velocities is not None:
+            linear = linear + self._velocity_change(known)
         return linear + change * self.scale.square().mean().sqrt(), length + self.length_path(z)
 
     def encode(self, features: Tensor, lengths: Tensor, conditions: Tensor | None = None) -> Posterior:
         """Returns the Posterior `(batch, dims)` of features `(batch, parts, bands, frames)` of true lengths `(batch,)` in samples.
 
-        conditions: MIDI numbers `(batch, 1)` for a model with notes; the middle of its range where unknown (None, NaN).
+        conditions: `(batch, names)`, velocity and MIDI number as far as the model has them; the middle of the range where unknown (None,
+        NaN).
         """
         return self.posterior(Batch(self.compress(self.prepare_features(features, conditions)), lengths, conditions))
 
     def infer(self, features: Tensor, lengths: Tensor, audio: Tensor, sample_rate: int) -> Tensor:
         """Returns the latent `(1, dims)` of a given sound, refined. Of several possible pitches the one with the least objective counts."""
-        if not isinstance(self.conditioning, PitchConditioning):
+        if self.pitch is None:
             return super().infer(features, lengths, audio, sample_rate)
         best, least = torch.empty(0), math.inf
         # One by one: the latent of a sound must not depend on how many pitches are tried.
-        for pitch in self.conditioning.candidates(audio, sample_rate):
-            z = self.refine(features, lengths, self.encode(features, lengths, torch.tensor([[pitch]])).mean)
+        for pitch in self.pitch.candidates(audio, sample_rate):
+            conditions = torch.tensor([[*[math.nan] * (self.conditioning.size - 1), pitch]])
+            z = self.refine(features, lengths, self.encode(features, lengths, conditions).mean)
             objective = float(self.objective(features, lengths, z))
             if objective < least * _CLEARLY:
                 best, least = z, objective
@@ -162,6 +196,22 @@ class LinearCodecVAE(Model):
     def load_codec(self, state: Mapping[str, Tensor]) -> None:
         """Sets the codec of `fit_codec`."""
         self.set_codec(state["mean"], state["basis"], state["scale"], state["lengths"])
+
+    def fit_conditions(self, values: Tensor, conditions: Tensor | None, kinds: Tensor) -> None:
+        """Sets the linear effect of the velocity, by least squares of velocity and pitch within each kind; see `Model.fit_conditions`."""
+        if self.velocities is None or conditions is None:
+            return
+        velocity = self.standard_velocities(conditions, values).double()
+        known = torch.cat([velocity, self.standard_pitches(conditions, values).double()], 1)
+        rows = conditions[:, 0].isfinite().double()[:, None]
+        counts = torch.zeros(int(kinds.max()) + 1, 1, dtype=torch.float64).index_add_(0, kinds, rows).clamp_min(1)
+        means = torch.zeros(len(counts), known.shape[1], dtype=torch.float64).index_add_(0, kinds, known * rows) / counts
+        centred = (known - means[kinds]) * rows  # within kinds: one that is only loud must not make loud sounds like it
+        square = centred.T @ centred + _RIDGE * rows.sum() * torch.eye(known.shape[1], dtype=torch.float64)
+        products = torch.zeros(known.shape[1], self.coefficients, dtype=torch.float64)
+        for some, part in zip(centred.split(_ROWS), values.split(_ROWS), strict=True):
+            products += some.T @ part[:, : self.coefficients].double()
+        self.velocity_effect.copy_(torch.linalg.solve(square, products)[0])
 
     def linear_part(self) -> LinearCodecVAE:
         """Returns a copy whose networks give zero: principal components, as many as latent dimensions."""

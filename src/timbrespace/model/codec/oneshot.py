@@ -14,6 +14,7 @@ from timbrespace.audio.companding import compand
 from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.model.base import Batch, Decoded
 from timbrespace.model.codec.linear import LinearCodecVAE, unknown
+from timbrespace.model.conditioning.velocity import VelocityRange
 from timbrespace.model.parts.masked_error import ImageError
 from timbrespace.model.parts.pitch import HarmonicAxis
 from timbrespace.model.parts.timegrid import averaging, interpolation, step_edges
@@ -43,7 +44,8 @@ class OneShot(LinearCodecVAE):
 
     attack: single frames at the onset. steps: of the coarse time axis. amplitude: weight of source B's error in the refinement, beside
     dB², for reconstructions that are near in amplitude rather than in level. notes: the lowest and highest MIDI number of the training
-    sounds; null: sounds without a pitch; auto: training decides by the corpus. spec: of levels in dB. The rest: see `LinearCodecVAE`.
+    sounds; null: sounds without a pitch; auto: training decides by the corpus. velocity: likewise, the lowest and highest velocity.
+    spec: of levels in dB. The rest: see `LinearCodecVAE`.
     """
 
     noise_texture = True
@@ -63,6 +65,7 @@ class OneShot(LinearCodecVAE):
         refinement_steps: Annotated[int, Field(ge=0, le=1_000)] = 60,
         amplitude: Annotated[float, Field(ge=0, le=1e6)] = 0.0,
         notes: Annotated[Annotated[list[float], Field(min_length=2, max_length=2)] | Literal["auto"] | None, Field()] = "auto",
+        velocity: Annotated[Annotated[list[float], Field(min_length=2, max_length=2)] | Literal["auto"] | None, Field()] = "auto",
     ):
         if spec.floor is None or spec.hop is None:
             raise ConfigError(f"the features are of {spec.kind.view}, and model oneshot learns levels in dB over a floor")
@@ -72,6 +75,7 @@ class OneShot(LinearCodecVAE):
             spec, dims=dims, coefficients=coefficients,
             cells=spec.parts * (spec.bands if axis is None else len(axis.slots)) * (len(edges) - 1),
             width=width, depth=depth, dropout=dropout, refinement_steps=refinement_steps, axis=axis,
+            velocities=VelocityRange(lowest=velocity[0], highest=velocity[1]) if isinstance(velocity, list) else None,
         )  # fmt: skip
         self.floor, self.hop, self.amplitude = spec.floor, spec.hop, amplitude
         self.attack, self.edges, self.steps = attack, edges, len(edges) - 1
@@ -99,11 +103,11 @@ class OneShot(LinearCodecVAE):
     def prepare_features(self, features: Tensor, conditions: Tensor | None = None) -> Tensor:
         """Returns images `(batch, cells)` of features in dB `(batch, parts, bands, up to the model's frames)`: level off, coarse time.
 
-        conditions: MIDI numbers `(batch, 1)`, NaN where unknown; a model without notes does not use them.
+        conditions: `(batch, names)`, the last are MIDI numbers, NaN where unknown; a model without notes does not use them.
         """
         image = self._coarse(features)
         if self.axis is not None:
-            image = self.axis.align(image, unknown(features) if conditions is None else conditions[:, 0]).clamp(-self.floor, _OVERSHOOT)
+            image = self.axis.align(image, unknown(features) if conditions is None else conditions[:, -1]).clamp(-self.floor, _OVERSHOOT)
         return image.flatten(1)
 
     def _coarse(self, features: Tensor) -> Tensor:
@@ -125,7 +129,7 @@ class OneShot(LinearCodecVAE):
         """Returns images over bands `(batch, parts, bands, steps)` and standardised lengths `(batch, 1)` of latents `(batch, dims)`."""
         coefficients, lengths = self.reconstruct(z)
         image = (coefficients @ self.basis + self.mean).reshape(len(z), self.spec.parts, -1, self.steps)
-        return image if self.axis is None else self.axis.restore(image, self.axis.midi(z[:, self.inferred_dims :])), lengths
+        return image if self.axis is None else self.axis.restore(image, self.axis.midi(z[:, -1:])), lengths
 
     def loss(self, coefficients: Tensor, batch: Batch) -> Tensor:
         """Returns the mean squared error in dB² a cell inside the sound."""

@@ -18,11 +18,13 @@ class Fixed(NamedTuple):
     """What a request fixes of the latents of new sounds.
 
     last: the wanted value of the last entry, or a function that moves the drawn value to the one used; the other entries are drawn given
-    it. entries: values by place from the end, -1 being the last.
+    it. entries: values by place from the end, -1 being the last. played: as `last` and `entries`, of an entry that does not choose the
+    kind of sound: the same sound, played otherwise.
     """
 
     last: float | Callable[[float], float] | None = None
     entries: Mapping[int, float] = {}
+    played: Mapping[int, float | Callable[[float], float]] = {}
 
 
 class Conditioning:
@@ -39,8 +41,8 @@ class Conditioning:
         """Returns what a request can name, such as "category: kick, snare" and "brightness: 200 to 9000"."""
         return []
 
-    def request(self, wanted: ConditionValues | None, *, category: str | None, pitch: float | None) -> Fixed:
-        """Returns what a request fixes. wanted: conditions by name; category, pitch (MIDI number): asked for by themselves.
+    def request(self, wanted: ConditionValues | None, *, category: str | None, pitch: float | None, velocity: float | None = None) -> Fixed:
+        """Returns what a request fixes. wanted: conditions by name; category, pitch (MIDI number), velocity: asked for by themselves.
 
         Raises ConfigError where this instrument does not know a condition, or not such a value.
         """
@@ -51,6 +53,8 @@ class Conditioning:
             )
         if pitch is not None:
             raise ConfigError(f"pitch is {pitch:g}, and this instrument was learned from sounds without a pitch; leave it out")
+        if velocity is not None:
+            raise ConfigError(f"velocity is {velocity:g}, and this instrument was learned from sounds without velocities; leave it out")
         return Fixed()
 
     def pitch_of(self, z: Tensor) -> float | None:

@@ -30,17 +30,17 @@ class LabelConditioning(Conditioning):
         """Returns a line for each condition, with its labels or its range."""
         return [condition.describe() for condition in self.conditions.all]
 
-    def request(self, wanted: ConditionValues | None, *, category: str | None, pitch: float | None) -> Fixed:
-        """Returns the entries of the conditions asked for; category and pitch count where they are conditions. Raises ConfigError."""
+    def request(self, wanted: ConditionValues | None, *, category: str | None, pitch: float | None, velocity: float | None = None) -> Fixed:
+        """Returns entries of the conditions asked for; category, pitch, velocity count where they are conditions. Raises ConfigError."""
         if not self.size:
-            return super().request(wanted, category=category, pitch=pitch)
+            return super().request(wanted, category=category, pitch=pitch, velocity=velocity)
         labels = next((condition.labels for condition in self.conditions.all if condition.name == "category"), ())
         known: dict[str, str | float] = {"category": category} if category is not None and category in labels else {}
-        if pitch is not None and "pitch" in self.names:
-            known["pitch"] = pitch
+        asked = {"pitch": pitch, "velocity": velocity}
+        known |= {name: value for name, value in asked.items() if value is not None and name in self.names}
+        other = {name: None if name in self.names else value for name, value in asked.items()}
+        super().request(None, category=None, pitch=other["pitch"], velocity=other["velocity"])
         entries = self.conditions.asked({**known, **(wanted or {})})
-        if pitch is not None and "pitch" not in self.names:
-            super().request(None, category=None, pitch=pitch)
         return Fixed(entries={place - self.size: value for place, value in entries.items()})
 
     def of_clips(self, corpus: Corpus, clips: Sequence[int]) -> Tensor | None:

@@ -35,10 +35,9 @@ class PitchConditioning(Conditioning):
     def __init__(self, axis: NoteRange, *, fine: bool = False):
         self.axis, self.fine = axis, fine
 
-    def request(self, wanted: ConditionValues | None, *, category: str | None, pitch: float | None) -> Fixed:
+    def request(self, wanted: ConditionValues | None, *, category: str | None, pitch: float | None, velocity: float | None = None) -> Fixed:
         """Returns the pitch as the last entry; without one, the nearest tempered note to the drawn pitch. Raises ConfigError."""
-        if wanted:
-            return super().request(wanted, category=category, pitch=None)
+        super().request(wanted, category=category, pitch=None, velocity=velocity)  # refuses what is no condition here
         if pitch is None:
             return Fixed(last=self.tempered)
         low, high = max(0.0, self.axis.lowest - _BEYOND), min(127.0, self.axis.highest + _BEYOND)

@@ -1,4 +1,4 @@
-"""Settings that training decides by the corpus: the range of notes of a model, and the labels and ranges of its conditions."""
+"""Settings that training decides by the corpus: ranges of notes and velocities, and labels and ranges of conditions."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ from timbrespace.training.data.levels import with_levels
 
 LEAST_SHARE = 0.75  # of the training clips that have a pitch, from which a corpus is one of notes
 FEWEST_NOTE_CLIPS, FEWEST_NOTES = 16, 3
+CLEARLY_APART = 16  # velocities; as far apart are the softest and hardest twentieth of the clips at least
+_SOFT_HARD = 0.05
 NARROWEST = 4.0  # semitones; the range of a model is never narrower
 FEWEST_CLIPS = 3  # of one label; rarer labels are left out
 MOST_LABELS = 512
@@ -26,9 +28,10 @@ _LEAST = 1e-4  # Hz, s: the lowest end of a logarithmic range
 
 
 def resolved(config: Config, corpus: Corpus, clips: Sequence[int]) -> Config:
-    """Returns the settings with notes, conditions and levels resolved from the training clips. Raises ConfigError."""
-    with_known_notes = with_notes(config, [corpus.clips[index].pitch for index in clips])
-    return with_levels(with_conditions(with_known_notes, corpus, clips), corpus, clips)
+    """Returns the settings with notes, velocities, conditions and levels resolved from the training clips. Raises ConfigError."""
+    config = with_notes(config, [corpus.clips[index].pitch for index in clips])
+    config = with_velocity(config, [corpus.clips[index].velocity for index in clips])
+    return with_levels(with_conditions(config, corpus, clips), corpus, clips)
 
 
 def with_notes(config: Config, pitches: Sequence[float | None]) -> Config:
@@ -47,6 +50,21 @@ def with_notes(config: Config, pitches: Sequence[float | None]) -> Config:
         wider = max(0.0, NARROWEST - (high - low)) / 2
         notes = [round(max(0.0, low - wider), 2), round(min(127.0, high + wider), 2)]
     return config.model_copy(update={"model": config.model | {"notes": notes}})
+
+
+def with_velocity(config: Config, velocities: Sequence[float | None]) -> Config:
+    """Returns the settings with `model.velocity: auto` resolved: the range of the training clips' velocities, or None.
+
+    None if fewer than three quarters of the clips have one, or if they hardly differ. velocities: of the training clips, 1 to 127 or None.
+    """
+    if config.model.get("velocity") != "auto":
+        return config
+    known = torch.tensor([float(velocity) for velocity in velocities if velocity], dtype=torch.float64)
+    velocity: list[float] | None = None
+    if len(known) >= max(FEWEST_NOTE_CLIPS, LEAST_SHARE * len(velocities)):
+        soft, hard = known.quantile(_SOFT_HARD), known.quantile(1 - _SOFT_HARD)
+        velocity = [float(known.min()), float(known.max())] if hard - soft >= CLEARLY_APART else None
+    return config.model_copy(update={"model": config.model | {"velocity": velocity}})
 
 
 def with_conditions(config: Config, corpus: Corpus, clips: Sequence[int]) -> Config:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -22,13 +23,13 @@ _AT_ONCE, _AT_ONCE_VALUES = 256, 2**23  # clips, and values in all, encoded toge
 
 
 def learned_sounds(
-    model: Model, store: ImageStore, workspace: Workspace, *, conditions: Tensor | None, seed: int, counted: Tensor | None = None,
-    fitted: bool = False,
+    model: Model, store: ImageStore, workspace: Workspace, *, conditions: Tensor | None, kinds: Tensor, seed: int,
+    counted: Tensor | None = None, fitted: bool = False,
 ) -> Sounds:  # fmt: skip
     """Returns stored sounds as the model learns them, see `Model.compress`: in memory with a codec in closed form; without one, from disk.
 
-    The codec is fitted once and kept in the working folder. conditions: of all rows, see `row_conditions`. counted `(rows,)` bool: the
-    rows that the codec is fitted to; None: all. fitted: the model has its codec already.
+    The codec is fitted once and kept in the working folder. conditions: of all rows, see `row_conditions`. kinds: number of the category
+    of each row `(rows,)`. counted `(rows,)` bool: the rows that the codec is fitted to; None: all. fitted: the model has its codec already.
     """
     has_codec = type(model).fit_codec is not Model.fit_codec
     state = workspace.load("codec.pt")
@@ -51,6 +52,8 @@ def learned_sounds(
         values = values if done else table((store.rows, *batch.shape[1:]), workspace.path)
         values[done : done + len(batch)] = batch
         done += len(batch)
+    if not fitted:
+        model.fit_conditions(values, conditions, kinds)
     return InMemory(values, store.lengths, conditions)
 
 
@@ -75,6 +78,13 @@ def row_conditions(dataset: ClipDataset, clip_rows: int, rows: int) -> Tensor | 
     """Returns the conditions of all rows `(rows, conditions)`: NaN beyond the first `clip_rows`, which are synthesised sounds."""
     conditions = dataset.row_conditions(clip_rows)
     return None if conditions is None else torch.cat([conditions, torch.full((rows - clip_rows, conditions.shape[1]), math.nan)])
+
+
+def row_kinds(categories: Sequence[str | None], clip_rows: int, rows: int) -> Tensor:
+    """Returns a number for the category of each row `(rows,)`; categories: of the clips. Rows beyond `clip_rows` are of one more kind."""
+    numbers = {category: number for number, category in enumerate(dict.fromkeys(categories))}
+    own = torch.tensor([numbers[category] for category in categories])
+    return torch.cat([own.repeat(-(-clip_rows // len(own)))[:clip_rows], torch.full((rows - clip_rows,), len(numbers))])
 
 
 def image_shape(model: Model, representation: Representation, samples: int) -> tuple[int, ...]:
