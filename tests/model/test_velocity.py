@@ -23,8 +23,10 @@ from timbrespace.model.codec.oneshot import OneShot
 from timbrespace.model.conditioning.velocity import VelocityRange
 from timbrespace.noise import Noise, Purpose
 from timbrespace.synthesis.instrument import Instrument
+from timbrespace.training.continuation.start import Start
 from timbrespace.training.data.conditions import with_velocity
 from timbrespace.training.data.encode import row_kinds
+from timbrespace.training.options import TrainOptions
 from tiny import RATE, Tiny, fix_plan, quick_train
 
 LAYERS = (30, 60, 90, 120)
@@ -108,6 +110,22 @@ def test_given_sounds_are_at_the_middle_and_can_be_played_harder(layers: Path) -
     assert soft < as_it_is < hard
 
 
+def test_sounds_of_its_own_keep_their_velocity_and_morphs_glide(layers: Path, tmp_path: Path) -> None:
+    instrument = Instrument.load(layers / "x.safetensors")
+    files = []
+    for velocity in (40, 110):
+        sound = instrument.generate(1, seed=2, pitch=58, velocity=velocity)[0]
+        files.append(sound.save(tmp_path / str(velocity)))
+    velocity_of = instrument.model.conditioning.velocity_of  # type: ignore[attr-defined]
+    for sound in [*instrument.vary(files[0], 2), *instrument.generate(2, near=files[0])]:
+        assert velocity_of(sound.latent) == pytest.approx(40, abs=1e-3)
+    path = [velocity_of(sound.latent) for sound in instrument.morph(files, 5)]
+    assert path == sorted(path)
+    assert path[0] == pytest.approx(40, abs=1e-3)
+    assert 50 < path[2] < 100
+    assert path[-1] == pytest.approx(110, abs=1e-3)
+
+
 @pytest.mark.parametrize("velocity", [0, 128, -5, math.nan])
 def test_velocities_that_cannot_be(velocity: float, layers: Path) -> None:
     with pytest.raises(ConfigError, match="allowed is 1 to 127; it was learned from 30 to 120"):
@@ -119,6 +137,18 @@ def test_an_instrument_without_velocities_says_so(tiny: Tiny) -> None:
     assert instrument.contents.settings["model"]["velocity"] is None
     with pytest.raises(ConfigError, match="learned from sounds without velocities; leave it out"):
         instrument.generate(1, velocity=60)
+
+
+def test_training_on_from_an_older_file_does_not_begin_with_velocities(tiny: Tiny, layers: Path, tmp_path: Path) -> None:
+    older = Instrument.load(tiny.file)
+    del older.contents.settings["model"]["velocity"]
+    older.save(tmp_path / "old.safetensors")
+    for file, wanted in ((tmp_path / "old.safetensors", None), (layers / "x.safetensors", [30, 120])):
+        options = TrainOptions(continue_from=file, preset="oneshot" if wanted else None)
+        start = Start.load(file, out=tmp_path / "new.safetensors", channels=1)
+        if wanted:
+            start.instrument.contents.settings["model"] |= {"dims": 32, "coefficients": 320, "width": 384, "depth": 2}
+        assert start.config(options).model["velocity"] == wanted
 
 
 @pytest.mark.parametrize(

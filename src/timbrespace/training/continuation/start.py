@@ -18,7 +18,8 @@ from timbrespace.training.options import TrainOptions
 from timbrespace.validation import shortened
 
 TIME_SHARE = 1 / 3  # of the instrument's own training, where neither minutes nor epochs are given
-_LEARNT = ("notes", "conditions")  # keys of a model whose values come from the corpus
+_LEARNT = ("notes", "velocity", "conditions")  # keys of a model whose values come from the corpus
+_BY_CORPUS = ("notes", "velocity")  # of these, where "auto" lets the corpus decide
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,10 @@ class Start:
                     f"--set {key}={shortened(given)} contradicts {self.path}, whose {key} is {shortened(there)}: an instrument continues "
                     "with its own representation and model; leave this --set out, or train from nothing without --from"
                 )
-        return config
+        # A file from before such a key has none of it, read as "auto": the corpus must not decide anew.
+        known = {key: None if own["model"].get(key) == "auto" else own["model"].get(key) for key in _BY_CORPUS}
+        decided = {key: value for key, value in known.items() if config.model.get(key) == "auto"}
+        return config.model_copy(update={"model": config.model | decided})
 
     def _own_training(self) -> Training:
         """The training settings that the instrument was made with; of an older file those of the preset with its model."""
@@ -108,7 +112,7 @@ def _differences(given: Mapping[str, Any], own: Mapping[str, Any], prefix: str) 
     out: list[tuple[str, Any, Any]] = []
     for key in dict.fromkeys([*given, *own]):
         one, other = given.get(key), own.get(key)
-        if key == "notes" and one == "auto":
+        if key in _BY_CORPUS and one == "auto":
             continue
         if key == "conditions" and isinstance(one, list) and isinstance(other, Mapping) and set(other) <= set(one):
             continue
