@@ -12,9 +12,10 @@ from timbrespace.audio.offset import remove_offset
 from timbrespace.audio.trim import bounds, shorten
 from timbrespace.contracts import ShapeError, check_audio
 from timbrespace.synthesis import sequences
+from timbrespace.synthesis.detail_model.draw import add_detail
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.harmonic.note import render_new_note
-from timbrespace.synthesis.texture import add_noise_texture, with_fewer_iterations
+from timbrespace.synthesis.texture import add_noise_texture, floor_of, with_fewer_iterations
 
 
 class EncodedSound(NamedTuple):
@@ -71,7 +72,7 @@ def encode(contents: InstrumentContents, audio: Tensor) -> EncodedSound:
     return EncodedSound(z, length, float(audio.abs().max()))
 
 
-def decode(contents: InstrumentContents, z: Tensor, *, length: int | None, seed: int, texture: bool) -> Tensor:
+def decode(contents: InstrumentContents, z: Tensor, *, length: int | None, seed: int, texture: bool, category: str | None = None) -> Tensor:
     """Decodes a latent `(dims,)` or `(dims, steps)` to audio `(channels, length)` of peak 1. Arguments as in `Instrument.decode`."""
     model, representation = contents.model, contents.representation
     fits = z.ndim == 2 and len(z) == model.dims and z.shape[1] > 0 if model.time_varying else tuple(z.shape) == (model.dims,)
@@ -89,7 +90,10 @@ def decode(contents: InstrumentContents, z: Tensor, *, length: int | None, seed:
             audio = render_new_note(contents, features[0], z, length=length, seed=seed)
             return audio / audio.abs().max().clamp_min(1e-9)
         if texture and model.noise_texture:
-            features = add_noise_texture(features, representation, length=length, seed=seed)
+            if contents.detail is not None:
+                features = add_detail(features, contents.detail, z, floor=floor_of(representation), seed=seed, category=category)
+            else:
+                features = add_noise_texture(features, representation, length=length, seed=seed)
             representation = with_fewer_iterations(representation)
         audio = representation.decode(features, length=length, seed=seed)[0]
     return audio / audio.abs().max().clamp_min(1e-9)

@@ -39,7 +39,7 @@ def render(
 
     def one(request: RenderRequest) -> tuple[Rendered, int | None]:
         if request.mix is None:
-            raw = decode(contents, request.z, length=request.length, seed=request.seed, texture=True)
+            raw = decode(contents, request.z, length=request.length, seed=request.seed, texture=True, category=request.category)
             rendered = Rendered(finish(raw, contents.sample_rate, level=level or "peak", out_rate=rate))
         else:
             options: dict[str, Any] = {"length": request.length, "seed": request.seed, "level": level, "out_rate": rate}

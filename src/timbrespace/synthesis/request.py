@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -15,12 +16,14 @@ from timbrespace.synthesis import sequences
 from timbrespace.synthesis.detail.mix import Mix, kept_at
 from timbrespace.synthesis.detail.path import SoundPath
 from timbrespace.synthesis.detail.source import Source
+from timbrespace.synthesis.detail_model.outliers import excess_of
 from timbrespace.synthesis.encoding import EncodedSound
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.kinds import Kind
 
 _TRIES = 20  # draws, after which a sound near another of its batch is accepted
 _DUPLICATE = 0.15  # sounds of a batch nearer than this share of the usual spread are duplicates
+_REDRAWS = 6  # draws of a sound unlike real ones, after which the least unlike is accepted
 _LEAST_TEMPERATURE = 0.05  # of that spread
 _ALMOST = 1 - 1e-6  # of the detail: another note than the given sound's, with all that can be kept of it
 
@@ -75,12 +78,14 @@ class DrawOptions:
 
 
 class _Draw(NamedTuple):
-    """A drawn sound. coordinates: its point in the space in which sounds of a batch are compared; else as in RenderRequest."""
+    """A drawn sound. coordinates: its point in the space in which sounds of a batch are compared. redrawn: draws
+    before it whose sounds would be unlike real ones; else as in RenderRequest."""
 
     coordinates: Tensor
     z: Tensor
     length: int | None
     category: str | None
+    redrawn: int = 0
 
 
 def draw(contents: InstrumentContents, count: int, options: DrawOptions, *, seed: int) -> list[RenderRequest]:
@@ -103,6 +108,7 @@ def draw(contents: InstrumentContents, count: int, options: DrawOptions, *, seed
         recipe = {
             "verb": "generate", "seed": seed, "index": index, "asked_category": category, "temperature": options.temperature, **extras,
         }  # fmt: skip
+        recipe |= {"redrawn": drawn.redrawn} if drawn.redrawn else {}
         label = drawn.category or (options.kind.category if options.kind else None)
         mix = None if options.centre is None else Mix((options.centre,), kept=_kept(options, fixed))
         requests.append(RenderRequest(drawn.z, label or "sound", label, recipe, seed_of(seed, index), drawn.length, mix))
@@ -148,6 +154,9 @@ def _draw_distinct(
 ) -> _Draw:  # fmt: skip
     """Sound `index` of a batch: the first draw that is not near one of `earlier`, the coordinates of the sounds before it.
 
+    A draw whose sound would be beyond what real ones of its category are (hiss, haze, a slow attack) is drawn again, a few times; then
+    the least of these counts. Not at a temperature over 1, which asks for unusual sounds, nor around a given sound.
+
     fixed: the entries of the latent that pitch and conditions of `options` fix.
     """
     model, space, centre = contents.model, contents.space, options.centre
@@ -156,19 +165,28 @@ def _draw_distinct(
     if centre is not None and options.is_centre and not fixed.entries:  # exempt from the search for near-duplicates
         own = centre.encoded
         return _Draw(own.z.mean(1) if model.time_varying else own.z, own.z, own.length if model.time_varying else None, category)
+    judged = centre is None and options.temperature <= 1
+    best, least, redrawn, wanted = None, math.inf, 0, category
     for attempt in range(_TRIES):
         noise = Noise(seed, Purpose.LATENT, index, attempt)
         if centre is None:
-            drawn = _draw_new(contents, noise, options, category=category, fixed=fixed)
+            drawn = _draw_new(contents, noise, options, category=wanted, fixed=fixed)
         else:
             drawn = _draw_near(contents, noise, options, centre.encoded, category=category, fixed=fixed)
         z = model.draw(drawn.z, noise, temperature=options.temperature)
         for coordinate, value in fixed.entries.items():
             z[coordinate] = value
         coordinates = drawn.coordinates if model.time_varying and centre is None else z.mean(1) if model.time_varying else z
-        if not earlier or float((torch.stack(earlier) - coordinates).norm(dim=1).min()) > _DUPLICATE * spread:
+        found = _Draw(coordinates, z, drawn.length, drawn.category)
+        if earlier and float((torch.stack(earlier) - coordinates).norm(dim=1).min()) <= _DUPLICATE * spread:
+            continue
+        beyond = excess_of(contents, z, drawn.category) if judged else 0.0
+        if beyond < least:
+            best, least = found, beyond
+        if not beyond or redrawn == _REDRAWS:
             break
-    return _Draw(coordinates, z, drawn.length, drawn.category)
+        redrawn, wanted = redrawn + 1, drawn.category  # of the same category, so that none gets rarer
+    return (best or found)._replace(redrawn=redrawn)
 
 
 def _draw_new(

@@ -29,11 +29,16 @@ def add_noise_texture(features: Tensor, representation: Representation, *, lengt
     representation, which has the right size and the right correlation between cells. Partials stay smooth. The reconstruction of a
     given sound is nearer to it without either.
     """
-    floor = -float(getattr(representation, "floor", DEEPEST_DB))
+    floor = -floor_of(representation)
     expanded = features - (RATIO - 1) * (KNEE_DB - features).clamp_min(0)
     grainy = expanded + noisiness(expanded) * grain(representation, length=length, seed=seed).to(features)
     textured = torch.where(features > floor + 1.0, grainy, floor)
     return (textured - textured.amax()).clamp_min(floor)
+
+
+def floor_of(representation: Representation) -> float:
+    """Returns how far under the loudest cell the floor of levels is, in dB."""
+    return float(getattr(representation, "floor", DEEPEST_DB))
 
 
 def with_fewer_iterations(representation: Representation) -> Representation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from timbrespace.synthesis.harmonic.note import fit_notes
 from timbrespace.synthesis.instrument import Instrument
 from timbrespace.synthesis.map_layout import fit_positions, interpolate_positions
 from timbrespace.synthesis.novelty import clip_embeddings, novelty_unit
+from timbrespace.training.data.detail import fit_detail
 from timbrespace.training.data.sounds import Sounds, batches_of
 from timbrespace.training.history import History, best_check, overfit_ratio
 from timbrespace.training.losses import settled_step
@@ -81,7 +83,7 @@ def make_instrument(
         if model.time_varying
         else fit_notes(corpus, clips, latents, conditioning=model.conditioning, representation=representation, samples=samples),
     )
-    return Instrument(contents)
+    return Instrument(replace(contents, detail=fit_detail(contents, corpus, clips, seed=seed)))
 
 
 @torch.no_grad()

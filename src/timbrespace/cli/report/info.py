@@ -51,6 +51,7 @@ def info(
         **(timing if opened.model.time_varying else {}),
         "categories": opened.categories,
         **({"conditions": opened.conditions} if opened.conditions else {}),
+        "detail_of_new_sounds": _detail(opened),
         "training_sounds_named": 0 if clips is None else len(clips.names),
         "settings": opened.contents.settings,
     }
@@ -81,6 +82,13 @@ def _values_per_number(instrument: Instrument) -> float:
     spec, model = instrument.model.spec, instrument.model
     frames = model.stride if model.time_varying else spec.frames
     return spec.parts * spec.bands * frames / max(1, model.inferred_dims)
+
+
+def _detail(opened: Instrument) -> str:
+    """What new sounds get beside what is decoded."""
+    if not opened.model.noise_texture:
+        return "none"
+    return "noise texture" if opened.contents.detail is None else "drawn from statistics of the corpus"
 
 
 def card_lines(card: dict[str, Any]) -> list[str]:

@@ -11,6 +11,7 @@ from timbrespace.latent.space import LatentSpace
 from timbrespace.latent.trajectories import Trajectories
 from timbrespace.model.base import Model
 from timbrespace.representation.base import Representation
+from timbrespace.synthesis.detail_model.model import DetailModel
 from timbrespace.synthesis.harmonic.traits import NoteModel
 
 
@@ -46,6 +47,7 @@ class InstrumentContents:
     origin: where the sounds came from, see `training.continuation.origin`; None for a stripped instrument.
     trajectories: for a model with a time-varying latent; `space` is then a density over their coordinates, see `Trajectories`.
     notes: of an instrument of notes, see `harmonic.render`; None elsewhere, and in files of earlier versions.
+    detail: how the detail of new sounds is drawn; None for a model whose new sounds have none or the noise texture, see `texture`.
     """
 
     representation: Representation
@@ -61,3 +63,4 @@ class InstrumentContents:
     trajectories: Trajectories | None = None
     notes: NoteModel | None = None
     origin: dict[str, Any] | None = None
+    detail: DetailModel | None = None

@@ -7,6 +7,7 @@ KEY = "timbrespace"  # of the JSON header among the metadata
 CHECKSUM = "checksum"  # key of the JSON header, see `header.checksum_of`
 MODEL, SPACE, TRAJECTORIES, NORMALISATION, CLIPS = "model.", "space.", "trajectories.", "normalisation.", "clips."
 NOTES = "notes."
+DETAIL = "detail."
 HALF_PRECISION = {"basis"}  # of the model: most of the file, and already rounded to half precision when it was fitted
 EMBEDDING_FEATURES = 68  # of `audio.embedding.embedding`
 

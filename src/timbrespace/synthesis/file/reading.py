@@ -19,10 +19,12 @@ from timbrespace.latent.trajectories import COMPONENTS, POINTS, Trajectories
 from timbrespace.model.base import Model
 from timbrespace.representation.base import Representation
 from timbrespace.representation.normalisation import Normalised
+from timbrespace.synthesis.detail_model.model import DetailModel
 from timbrespace.synthesis.file.contents import InstrumentContents, TrainingClips
 from timbrespace.synthesis.file.header import check_checksum, integer_in, is_plain, labels_in, parse_header, read_bytes
 from timbrespace.synthesis.file.layout import (
     CLIPS,
+    DETAIL,
     EMBEDDING_FEATURES,
     LONGEST_CLIP,
     MODEL,
@@ -96,6 +98,7 @@ def _contents(header: dict[str, Any], tensors: Tensors) -> InstrumentContents:
         trajectories=trajectories,
         notes=_notes(model, representation, tensors),
         origin=header["origin"] if isinstance(header.get("origin"), dict) else None,
+        detail=_detail(header, model, tensors),
     )
 
 
@@ -146,6 +149,15 @@ def _notes(model: Model, representation: Representation, tensors: Tensors) -> No
     if model.conditioning.pitch_of(torch.zeros(model.dims)) is None or bin_layout(representation) is None:
         raise InstrumentFileError("it holds traits of notes, but its model knows no pitch or its view no bands; the file is damaged")
     return NoteModel(_shaped(tensors, f"{NOTES}weights", (1 + model.dims, TRAITS)))
+
+
+def _detail(header: dict[str, Any], model: Model, tensors: Tensors) -> DetailModel | None:
+    """The detail model; None where the file has none: earlier versions, and models without a noise texture."""
+    parts = {name.removeprefix(DETAIL): tensor for name, tensor in tensors.items() if name.startswith(DETAIL)}
+    if not parts:
+        return None
+    categories = tuple(label for label in labels_in(header.get("detail_categories", [])) if label is not None)
+    return DetailModel.load(parts, dims=model.dims, categories=categories)
 
 
 def _trajectories(model: Model, tensors: Tensors) -> Trajectories | None:

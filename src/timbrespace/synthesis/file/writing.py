@@ -16,6 +16,7 @@ from timbrespace.synthesis.file.header import checksum_of
 from timbrespace.synthesis.file.layout import (
     CHECKSUM,
     CLIPS,
+    DETAIL,
     FORMAT,
     HALF_PRECISION,
     KEY,
@@ -50,6 +51,8 @@ def _tensors(contents: InstrumentContents) -> dict[str, Tensor]:
         tensors |= {f"{NORMALISATION}{name}": tensor for name, tensor in contents.representation.state().items()}
     if contents.notes is not None:
         tensors |= {f"{NOTES}weights": contents.notes.weights}
+    if contents.detail is not None:
+        tensors |= {f"{DETAIL}{name}": tensor for name, tensor in contents.detail.tensors().items()}
     if contents.clips is not None:
         clips = contents.clips
         tensors |= {
@@ -73,6 +76,7 @@ def _header(contents: InstrumentContents) -> dict[str, Any]:
         "labels": list(contents.space.labels),
         "card": contents.card,
         "novelty_unit": contents.novelty_unit,
+        "detail_categories": [] if contents.detail is None else list(contents.detail.categories),
         "clips": None if clips is None else _clips(clips),
         **({} if contents.origin is None else {"origin": contents.origin}),
     }
