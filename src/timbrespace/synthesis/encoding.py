@@ -13,6 +13,7 @@ from timbrespace.audio.trim import bounds, shorten
 from timbrespace.contracts import ShapeError, check_audio
 from timbrespace.synthesis import sequences
 from timbrespace.synthesis.detail_model.draw import add_detail
+from timbrespace.synthesis.detail_model.rise import sharpened
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.harmonic.note import render_new_note
 from timbrespace.synthesis.texture import add_noise_texture, floor_of, with_fewer_iterations
@@ -96,4 +97,6 @@ def decode(contents: InstrumentContents, z: Tensor, *, length: int | None, seed:
                 features = add_noise_texture(features, representation, length=length, seed=seed)
             representation = with_fewer_iterations(representation)
         audio = representation.decode(features, length=length, seed=seed)[0]
+        if texture and contents.detail is not None:
+            audio = sharpened(audio, contents.sample_rate, contents.detail.rises)
     return audio / audio.abs().max().clamp_min(1e-9)

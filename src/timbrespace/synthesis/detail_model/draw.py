@@ -15,6 +15,7 @@ ON_FLOOR_DB = 0.5  # decoded cells nearer to the floor are silent
 SILENT_DB = 3.0  # cells nearer to the floor are rendered as silence, see `levels.above_floor`
 _LOUD_DB, _FADE_FRAMES = -20.0, 4  # frames that are compared in level; frames over which the correction of the attack ends
 _TOP_DB, _MOST_TOP_DB = 10.0, 6.0  # dB under the loudest cell that are moved with it, and by how much at most
+_NEARER = 0.5  # of its distance to the loudest frame, to which a later frame may be lifted by detail
 _VARIETY = 0.7  # share of the spread of deviations from sound to sound that is drawn; the rest is error of their estimate
 
 
@@ -83,7 +84,8 @@ def _loudest_at_zero(detailed: Tensor, lift: Tensor) -> Tensor:
 def _with_attack(detailed: Tensor, levels: Tensor, attack: Tensor, floor: float) -> Tensor:
     """`(parts, bands, frames)` whose first frames have the levels that those of training sounds have, whatever detail they got.
 
-    A blend of two sounds whose attacks differ rises more slowly than both, and grain of single frames moves the peak.
+    A blend of two sounds whose attacks differ rises more slowly than both, and grain of single frames moves the peak: no later frame
+    comes nearer to the level of the loudest than half-way.
     """
     count = min(ATTACK_FRAMES, levels.shape[-1])
     wanted, found = course(levels, floor), course(detailed, floor)
@@ -94,8 +96,11 @@ def _with_attack(detailed: Tensor, levels: Tensor, attack: Tensor, floor: float)
     mapped = torch.lerp(attack[rows, lower], attack[rows, lower + 1], share)
     fade = ((ATTACK_FRAMES - rows) / _FADE_FRAMES).clamp_max(1)
     result = detailed.clone()
-    result[..., :count] += torch.where(wanted[:count] > ON_FLOOR_DB - floor, fade * (mapped + above - found[:count]), 0.0)
-    return result
+    change = torch.where(wanted[:count] > ON_FLOOR_DB - floor, fade * (mapped + above - found[:count]), 0.0)
+    result[..., :count] += change
+    found[:count] += change
+    later = torch.arange(levels.shape[-1]) >= count - _FADE_FRAMES
+    return result - (found - above - _NEARER * wanted).clamp_min(0) * later
 
 
 def _with_detail(level: Tensor, model: DetailModel, standard: Tensor, floor: float, noise: Noise) -> Tensor:

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from timbrespace.synthesis.detail_model.draw import ON_FLOOR_DB, at_training_levels, course
 from timbrespace.synthesis.detail_model.fields import neighbour_weight, time_weights
-from timbrespace.synthesis.detail_model.grid import ATTACK_FRAMES, GROUP_KNOTS, LEVELS, TRAITS, band_hats, frame_hats, level_knots
+from timbrespace.synthesis.detail_model.grid import ATTACK_FRAMES, GROUP_KNOTS, LEVELS, RISES, TRAITS, band_hats, frame_hats, level_knots
 from timbrespace.synthesis.detail_model.model import DetailModel
 from timbrespace.synthesis.detail_model.statistics import LAGS, covariances, log_deviation, mean_of, moments, regression
 from timbrespace.synthesis.texture import noisiness
@@ -74,6 +74,7 @@ def fit_detail_model(pairs: Pairs, latents: Tensor, *, floor: float) -> DetailMo
         tonal=_tonal(pairs, gains, floor), lift=torch.zeros(()),
         points=knots.repeat(len(GROUP_KNOTS), 1), attack=knots.repeat(1, ATTACK_FRAMES, 1),
         limits=torch.stack([torch.full((TRAITS,), -1e6), torch.full((TRAITS,), 1e6)])[None],
+        rises=torch.zeros(2, RISES),
     )  # fmt: skip
     return _with_levels(model, pairs, standard, gains, floor)
 

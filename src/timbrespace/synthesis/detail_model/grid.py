@@ -12,6 +12,7 @@ FRAME_KNOTS = (0.0, 3.0, 8.0, 20.0, 60.0, 160.0)  # frames after the onset
 GROUP_KNOTS = (0.1, 0.35, 0.62, 0.88)  # of the range of bands, for the map of levels
 ATTACK_FRAMES = 12  # whose levels are corrected
 TRAITS = 5  # see `traits`
+RISES = 9  # rise times at evenly spaced ranks, see `rise`
 LEVELS = 41  # of a function of level: evenly spaced from the floor to the loudest cell
 
 

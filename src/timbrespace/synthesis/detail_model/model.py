@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from timbrespace.contracts import InstrumentFileError
-from timbrespace.synthesis.detail_model.grid import ATTACK_FRAMES, BAND_KNOTS, FRAME_KNOTS, GROUP_KNOTS, LEVELS, TRAITS
+from timbrespace.synthesis.detail_model.grid import ATTACK_FRAMES, BAND_KNOTS, FRAME_KNOTS, GROUP_KNOTS, LEVELS, RISES, TRAITS
 
 # Allowed values, so that no file makes sounds of infinite levels.
 _RANGES = {
     "spread": (1e-4, 1e6), "gain_range": (-200, 200), "fast_range": (-12, 5), "slow_range": (-12, 5), "fast_rest": (0, 2),
     "slow_rest": (0, 2), "shares": (0, 1), "kernel": (-2, 2), "neighbours": (-2, 2), "skew": (0.01, 1), "bias": (-200, 200),
-    "scale": (0, 10), "tonal": (0, 2), "lift": (-20, 20), "points": (-400, 400), "attack": (-400, 400),
+    "scale": (0, 10), "tonal": (0, 2), "lift": (-20, 20), "points": (-400, 400), "attack": (-400, 400), "rises": (-20, 20),
 }  # fmt: skip
 
 
@@ -37,6 +37,7 @@ class DetailModel:
     attack `(1 + categories, ATTACK_FRAMES, LEVELS)`: the same for the level of the first frames under the loudest frame, first for all
     sounds, then for each of `categories`, which have `FEWEST` training sounds or more.
     limits `(1 + categories, 2, TRAITS)`: least and most of the traits of training sounds, see `traits`.
+    rises `(2, RISES)`: log2 of rise times in ms at even ranks, of rendered new sounds and of training sounds, see `rise`.
     """
 
     centre: Tensor
@@ -60,6 +61,7 @@ class DetailModel:
     points: Tensor
     attack: Tensor
     limits: Tensor
+    rises: Tensor
     categories: tuple[str, ...] = ()
 
     def tensors(self) -> dict[str, Tensor]:
@@ -121,4 +123,4 @@ def _shapes(dims: int, categories: int) -> dict[str, tuple[int, ...]]:
     result |= {name + end: shape for name in ("fast", "slow") for end, shape in parts.items()}
     result |= {"shares": (2, b, f), "kernel": (3, b), "neighbours": (b,), "skew": (b,)}
     result |= {"bias": (LEVELS,), "scale": (LEVELS,), "tonal": (), "lift": (), "points": (len(GROUP_KNOTS), LEVELS)}
-    return result | {"attack": (1 + categories, ATTACK_FRAMES, LEVELS), "limits": (1 + categories, 2, TRAITS)}
+    return result | {"attack": (1 + categories, ATTACK_FRAMES, LEVELS), "limits": (1 + categories, 2, TRAITS), "rises": (2, RISES)}

@@ -14,13 +14,15 @@ from timbrespace.synthesis.detail_model.draw import add_detail
 from timbrespace.synthesis.detail_model.fit import FEWEST, Labelled, calibrated, fit_attack, fit_detail_model, fit_points
 from timbrespace.synthesis.detail_model.model import DetailModel
 from timbrespace.synthesis.detail_model.outliers import level_traits
+from timbrespace.synthesis.detail_model.rise import rise_map
 from timbrespace.synthesis.detail_model.traits import limits_of
+from timbrespace.synthesis.encoding import decode
 from timbrespace.synthesis.file.contents import InstrumentContents
-from timbrespace.synthesis.request import DrawOptions, draw
+from timbrespace.synthesis.request import DrawOptions, RenderRequest, draw
 from timbrespace.synthesis.texture import floor_of, with_fewer_iterations
 from timbrespace.training.sample import sample_clips
 
-CLIPS, NEW, RENDERED = 200, 300, 48  # clips compared, new points decoded, and clips rendered, at most
+CLIPS, NEW, RENDERED, RISES = 200, 300, 32, 96  # clips compared, new points decoded, clips and new sounds rendered, at most
 _LOUD_DB = -40.0  # cells that show what rendering takes from the loudest one
 
 Features = Tensor  # of one part, `(bands, frames)`
@@ -54,7 +56,19 @@ def fit_detail(contents: InstrumentContents, corpus: Corpus, clips: list[int], *
     attack, categories = fit_attack(detail, new, training, floor=floor)
     seen = torch.stack([_traits(contents, detail, decoded, z) for (_, decoded, _), z in zip(pairs, latents, strict=True)])
     groups = [seen, *(seen[[label == category for label in labels]] for category in categories)]
-    return replace(detail, attack=attack, limits=torch.stack([limits_of(group) for group in groups]), categories=categories)
+    detail = replace(detail, attack=attack, limits=torch.stack([limits_of(group) for group in groups]), categories=categories)
+    audio = [corpus.audio(clips[k])[:, : contents.samples] for k in chosen.tolist()]
+    return replace(detail, rises=rise_map(_new_sounds(replace(contents, detail=detail), seed), audio, contents.sample_rate))
+
+
+def _new_sounds(contents: InstrumentContents, seed: int) -> list[Tensor]:
+    """Audio `(channels, time)` of new sounds."""
+
+    def one(request: RenderRequest) -> Tensor:
+        return decode(contents, request.z, length=None, seed=request.seed, texture=True, category=request.category)
+
+    with Pool() as pool:
+        return list(pool.map(one, draw(contents, RISES, DrawOptions(), seed=seed + 1)))
 
 
 def _traits(contents: InstrumentContents, model: DetailModel, decoded: Tensor, z: Tensor) -> Tensor:
