@@ -217,6 +217,8 @@ def test_presets(shell: Shell) -> None:
     assert "oneshot" in shell.json("presets")
     assert shell.json("presets", "oneshot")["model"]["dims"] == 32
     assert "n_fft: 1024" in shell("presets", "oneshot")
+    assert "# 13,621 parameters, for sounds of 2 s" in shell("presets", "conv")  # as source B prints them
+    assert "# 134,570 parameters" in shell("presets", "raw")
     assert "there are bounded, conditional, conv" in shell("presets", "none", code=2)
 
 

@@ -29,6 +29,38 @@ def test_an_early_stop_says_why() -> None:
     assert "--epochs 400 ended after 70 s" in line
 
 
+@pytest.mark.parametrize(
+    ("curve", "words"),
+    [
+        ({"step": [0, 10, 20], "validation": [6.2, 17.0, 9.5]}, "the training never improved on its start: an error of 6.2 before"),
+        ({"step": [0, 10, 10, 20], "validation": [8.0, 4.0, 60.0, 61.0], "stage": [1.0, 1.0, 2.0, 2.0]}, "stage 2 of the training never"),
+        ({"step": [0, 10], "validation": [5.0, 5.0]}, "of 5 at the best check after it"),
+    ],
+)
+def test_a_training_that_never_improved_says_so(curve: dict[str, list[float]], words: str) -> None:
+    (line,) = lines({"curve": curve, "best_step": 10})
+    assert words in line
+    assert "--find-lr" in line
+    assert "the instrument is its start" not in line
+    (line,) = lines({"curve": curve, "best_step": 0})
+    assert "the instrument is its start" in line
+
+
+@pytest.mark.parametrize(
+    "curve",
+    [
+        {"step": [0, 10, 20], "validation": [6.2, 6.1, 17.0]},  # one check was better
+        {"step": [0, 10, 10, 20], "validation": [8.0, 4.0, 60.0, 50.0], "stage": [1.0, 1.0, 2.0, 2.0]},
+        {"step": [0], "validation": [6.2]},
+        {"step": [0, 10], "validation": [6.2, None]},
+        {"validation": []},
+        [6.2, 17.0],
+    ],
+)
+def test_other_curves_need_no_advice(curve: Any) -> None:
+    assert lines({"curve": curve}) == []
+
+
 def test_an_overfit_ratio_says_what_it_means_and_what_to_do() -> None:
     (line,) = lines({"overfit_ratio": 2.9})
     assert f"overfit ratio 2.9, over {OVERFIT_LIMIT}" in line

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from pydantic import ValidationError
 
 from timbrespace.config.aliases import modernised
@@ -58,6 +59,14 @@ def build_model(settings: Mapping[str, Any], *, representation: Representation, 
     named_view = next((name for name, family in REPRESENTATIONS.items() if family is type(view)), spec.kind.view)
     check_features(settings, spec.kind._replace(view=named_view))
     return make_model(settings, spec)
+
+
+def parameters_of(config: Config, *, sample_rate: int, samples: int) -> int:
+    """Returns the number of parameters of a model for mono clips of up to `samples` samples, without memory for its weights."""
+    view = build_representation(config.representation, sample_rate=sample_rate, channels=1)
+    with torch.device("meta"):
+        model = build_model(config.model, representation=view, samples=samples)
+    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def make_model(settings: Mapping[str, Any], spec: FeatureSpec) -> Any:

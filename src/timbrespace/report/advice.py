@@ -1,4 +1,4 @@
-"""What the numbers of a card mean for its owner, and what to do: an early stop, an overfit ratio, a card of few test sounds."""
+"""What a card means for its owner, and what to do: an early stop, no improvement, an overfit ratio, few test sounds."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ def advice_lines(card: dict[str, Any], settings: dict[str, Any] | None = None) -
     """
     training, reconstruction = (part if isinstance(part := card.get(name), dict) else {} for name in ("training", "reconstruction"))
     model = (settings or {}).get("model")
-    lines = [early_stop(training), overfitting(training, model if isinstance(model, dict) else {}), few_test_sounds(reconstruction)]
+    lines = [
+        early_stop(training), never_improved(training), overfitting(training, model if isinstance(model, dict) else {}),
+        few_test_sounds(reconstruction),
+    ]  # fmt: skip
     return [line for line in lines if line]
 
 
@@ -35,6 +38,26 @@ def early_stop(training: dict[str, Any]) -> str:
         f"stopped early: {ended}, because no check was better {checks}; the best state is kept, more time would not help "
         "(more patience: --set training.patience=N)"
     )
+
+
+def never_improved(training: dict[str, Any]) -> str:
+    """Returns that no check of a stage was better than the state before its first step, and what to do; "" if one was."""
+    curve = training.get("curve")
+    errors, numbers = (curve.get(name) if isinstance(curve, dict) else None for name in ("validation", "stage"))
+    if not isinstance(errors, list) or not all(isinstance(error, (int, float)) for error in errors):
+        return ""
+    stages = numbers if isinstance(numbers, list) and len(numbers) == len(errors) else [1.0] * len(errors)
+    names = list(dict.fromkeys(stages))
+    for name in names:
+        first, *later = (error for error, stage in zip(errors, stages, strict=True) if stage == name)
+        if later and not min(later) < first:
+            which = f"stage {name:g} of the training" if len(names) > 1 and isinstance(name, (int, float)) else "the training"
+            kept = "; the instrument is its start" if training.get("best_step") == 0 else ""
+            return (
+                f"{which} never improved on its start: an error of {first:.3g} before the first step, of {min(later):.3g} at the best check after "
+                f"it{kept}; find a learning rate with `train --find-lr`, or give it more time (--minutes or --epochs) or more sounds"
+            )
+    return ""
 
 
 def overfitting(training: dict[str, Any], model: dict[str, Any]) -> str:

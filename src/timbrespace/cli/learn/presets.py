@@ -8,6 +8,8 @@ import typer
 
 from timbrespace.cli.common.options import Json
 
+TYPICAL_SECONDS, TYPICAL_RATE = 2.0, 44_100  # of the sounds for which parameters are counted
+
 
 def presets(
     name: Annotated[str | None, typer.Argument(metavar="[PRESET]", help="Show all settings of this preset, with defaults.")] = None,
@@ -25,6 +27,12 @@ def presets(
         else:
             import yaml
 
+            from timbrespace.config.build import parameters_of
+
+            config = load_preset(name)
+            seconds = config.training.seconds or TYPICAL_SECONDS
+            count = parameters_of(config, sample_rate=TYPICAL_RATE, samples=round(seconds * TYPICAL_RATE))
+            print(f"# {count:,} parameters, for sounds of {seconds:g} s at {TYPICAL_RATE / 1_000:g} kHz, mono")
             print(yaml.safe_dump(content, sort_keys=False), end="")
     elif json:
         print_json(shipped())
