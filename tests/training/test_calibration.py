@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 from timbrespace.config.presets import load_preset
+from timbrespace.config.schema import Training
 from timbrespace.model.base import Model
 from timbrespace.training import calibration
-from timbrespace.training.calibration import CHECKS, FEWEST_BETWEEN, Cost, affordable_steps, measure_cost
+from timbrespace.training.calibration import CHECKS, FEWEST_BETWEEN, Cost, affordable_steps, affordable_variations, measure_cost
+from timbrespace.training.data.clip_dataset import ClipDataset
 from timbrespace.training.data.sounds import InMemory, batches_of
 from timbrespace.training.distributed import make_fabric
 
@@ -101,3 +103,20 @@ def _thin(rows: torch.Tensor, cells: int) -> Any:
     from timbrespace.model.base import Batch
 
     return Batch(torch.zeros(1).expand(len(rows), cells), rows)
+
+
+@pytest.mark.parametrize(
+    ("clips", "changes", "expected"),
+    [
+        (40, {}, 103),  # 4096 / 40, rounded up
+        (10, {}, 256),
+        (1_000, {}, 11),  # 12,000 examples in all
+        (40, {"variations": 1, "fewest_variations": 0}, 1),
+        (40, {"variations": 1, "fewest_variations": 100}, 3),
+        (40, {"variations": 0}, 0),
+        (40, {"variations": 16, "fewest_variations": 0, "examples": 400}, 9),
+    ],
+)
+def test_variations_of_each_clip(clips: int, changes: dict[str, int], expected: int) -> None:
+    some = cast(ClipDataset, SimpleNamespace(clips=list(range(clips))))
+    assert affordable_variations(some, Training(epochs=1, **changes)) == expected

@@ -49,6 +49,7 @@ class Training(BaseModel):
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 1.5e-3
     weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.01
     variations: Annotated[int, Field(ge=0, le=256)] = 16  # of each clip, 0: none; the count in use: `affordable_variations`
+    fewest_variations: Annotated[int, Field(ge=0, le=65_536)] = 4_096  # of all clips together: few clips get more each, at most 256
     synthesised: Annotated[int, Field(ge=0, le=100_000)] = 0  # synthesised sounds beside the corpus; 0: none
     examples: Annotated[int, Field(ge=64, le=1_000_000)] = 12_000  # clips and variations; limits the variations, keeps every clip
     augmentation: Augmentation = Augmentation()  # of the variations

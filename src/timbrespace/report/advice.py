@@ -54,8 +54,9 @@ def never_improved(training: dict[str, Any]) -> str:
             which = f"stage {name:g} of the training" if len(names) > 1 and isinstance(name, (int, float)) else "the training"
             kept = "; the instrument is its start" if training.get("best_step") == 0 else ""
             return (
-                f"{which} never improved on its start: an error of {first:.3g} before the first step, of {min(later):.3g} at the best check after "
-                f"it{kept}; find a learning rate with `train --find-lr`, or give it more time (--minutes or --epochs) or more sounds"
+                f"{which} never improved on its start: an error of {first:.3g} before the first step, of {min(later):.3g} at the best "
+                f"check after it{kept}; find a learning rate with `train --find-lr`, or give it more time (--minutes or --epochs) "
+                "or more sounds"
             )
     return ""
 

@@ -27,7 +27,6 @@ _ENCODING_SHARE = 0.25  # of the time, for variations and the linear codec
 _SYNTHESIS_SHARE = 0.15  # of the time, for synthesised sounds
 _CLOSING_SECONDS, _CLOSING_SHARE = 30.0, 0.2  # for latents, map and card of a thousand clips (measured: 27 to 33 s); at most this share
 _LEARNING_SHARE = 0.1  # of the time, for steps, at least
-_FEWEST_IMAGES = 4_096  # variations in all: about as many as 500 synthesised sounds have
 
 _TIMED_SOUNDS = 8  # synthesised sounds, to measure their cost
 _TIMED_ROWS = 48  # variations, to measure their cost
@@ -38,13 +37,13 @@ _RUNS_SHARE, _RUNS_SECONDS = 0.1, 3.0  # of the time, or seconds, within which a
 def affordable_variations(clips: ClipDataset, settings: Training) -> int:
     """The number of variations of each clip, 0 if `settings.variations` is 0.
 
-    `settings.variations` is raised to 4096 / clips where that is more, at most 256. Then it is lowered until clips and variations
-    together are at most `settings.examples` (clips are always kept; synthesised sounds do not count), and, unless epochs are given,
-    by the time.
+    `settings.variations` is raised to `settings.fewest_variations` / clips where that is more, at most 256. Then it is lowered until
+    clips and variations together are at most `settings.examples` (clips are always kept; synthesised sounds do not count), and, unless
+    epochs are given, by the time.
     """
     count = len(clips.clips)
     # Few clips need more variations each to fill the space around them.
-    wanted = max(settings.variations, min(256, math.ceil(_FEWEST_IMAGES / count))) if settings.variations else 0
+    wanted = max(settings.variations, min(256, math.ceil(settings.fewest_variations / count))) if settings.variations else 0
     room = max(0, settings.examples // count - 1)
     if settings.epochs is not None:
         return min(wanted, room)
