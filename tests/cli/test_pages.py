@@ -140,4 +140,4 @@ def test_new_sounds_near_a_sound_say_how_they_are_called(shell: Shell, tiny: Tin
     assert f"called snare, the kind of {tiny.other} by its name; --category chooses another" in text
     assert sorted(path.name[:9] for path in tmp_path.glob("*.wav")) == ["snare 001", "snare 002"]
     (path,) = tmp_path.glob("snare 001*.json")
-    assert "called" not in shell("generate", tiny.file, "--recipe", path, "--out", tmp_path / "again")
+    assert "called" not in shell("generate", tiny.file, "--recipe", path, "--source", tiny.folder, "--out", tmp_path / "again")

@@ -218,7 +218,7 @@ def test_refuses_an_unknown_window_or_tolerance() -> None:
 
 
 def test_compiles_without_a_folder_for_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
-    from timbrespace.representation.phase import pghi_kernels
+    from timbrespace import compiled
 
     asked = []
 
@@ -228,6 +228,6 @@ def test_compiles_without_a_folder_for_the_cache(monkeypatch: pytest.MonkeyPatch
             raise RuntimeError("cannot cache function: no locator available")
         return lambda function: function
 
-    monkeypatch.setattr(pghi_kernels, "njit", njit)
-    assert pghi_kernels._compiled("int64(int64)")(lambda x: x + 1)(2) == 3
+    monkeypatch.setattr(compiled, "njit", njit)
+    assert compiled.compiled("int64(int64)")(lambda x: x + 1)(2) == 3
     assert asked == [True, False]

@@ -63,7 +63,8 @@ def _in_folder(contents: InstrumentContents, entry: dict[str, Any], folder: Path
             return read_given(contents, path)
     if file is not None and (folder / file).is_file():
         raise ConfigError(
-            f"{folder / file} has changed since this sound was made from it (its SHA-256 differs); restore it to replay the recipe"
+            f"{folder / file} has changed since this sound was made from it (its SHA-256 differs); restore it, or give the folder of the "
+            "original with --source"
         )
     raise ConfigError(
         f"{name}, which this sound was made from, is not in {folder}, under any name; give the folder that holds it with --source"

@@ -1,0 +1,236 @@
+#!/usr/bin/env python3
+"""How true to a given sound are unchanged sounds, variations and morphs, with its detail and through the latent alone?
+
+    cd benchmarks; python -m lib.faithful SOUNDS [--what drums,notes] [--instrument drums=FILE] [--sounds 24] [--pairs 8] [--out FILE]
+
+One table (docs/benchmarks/faithful.md), on recorded sounds that no instrument was trained on. SOUNDS is the folder that
+benchmarks/real_audio.py makes. Instruments are trained for three minutes unless given. "Latent alone" decodes the same latents without
+what was carried along of the given sounds: decoded length, noise texture, even positions of a morph.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from lib.bench import KEPT_AWAY, WORK, bench_for, folder_in
+from lib.options import add_out, make_parser, publish
+from lib.page import stamp, table
+from lib.process import say
+
+if TYPE_CHECKING:
+    from timbrespace.synthesis.instrument import Instrument
+
+STEPS, AMOUNT, VARIATIONS = 8, 0.3, 2
+FAR_OFF = 0.25  # share by which a length differs
+OUTSIDE = (2.5, 97.5)  # percentiles of real sounds: their range
+
+
+@dataclass(frozen=True)
+class Setting:
+    """An instrument, files that it was not trained on, and pairs of hits of one layer or round robin."""
+
+    what: str
+    instrument: Instrument
+    unseen: list[Path]
+    layers: list[tuple[Path, Path]]
+
+
+@dataclass(frozen=True)
+class Found:
+    """The figures of one way to make sounds from given ones."""
+
+    end_db: float
+    far_off: float
+    amount_ratio: float
+    largest_step: float
+    worst_step: float
+    outside: float
+    worst: str
+
+
+def main() -> None:
+    parser = make_parser(__doc__, sounds=True)
+    parser.add_argument("--what", default="drums,notes")
+    parser.add_argument("--minutes", type=float, default=3.0)
+    parser.add_argument("--instrument", action="append", default=[], metavar="WHAT=FILE", help="use this instrument and do not train")
+    parser.add_argument("--sounds", dest="count", type=int, default=24, help="unseen sounds (0: all)")
+    parser.add_argument("--pairs", type=int, default=8, help="morphs, between sounds far apart")
+    parser.add_argument("--work", type=Path, default=WORK)
+    add_out(parser, "faithful.md")
+    options = parser.parse_args()
+    rows = []
+    for what in options.what.split(","):
+        setting = prepare(what, options, parser)
+        hits = between_hits(setting)
+        trips = mean_error(setting, [(audio, round_trip(setting.instrument, audio)) for audio in given(setting, options.count)])
+        say(f"{what}: two hits of one layer {hits:.2f} dB apart ({len(setting.layers)} pairs); features to audio and back {trips:.2f} dB")
+        for name, detail in (("latent alone", False), ("with detail", True)):
+            found = measure(setting, options.count, options.pairs, hits, detail=detail)
+            cells = [f"{found.end_db:.2f}", f"{100 * found.far_off:.0f} %", f"{found.amount_ratio:.2f}", f"{found.largest_step:.2f}"]
+            cells += [f"{found.worst_step:.2f}", f"{100 * found.outside:.1f} %", found.worst]
+            rows.append((what, name, *cells))
+    head = ["", "", "ends (dB)", "length more than 25 % off", f"variations at {AMOUNT}: distance over that of two hits"]
+    head += ["morphs: largest step over mean", "worst morph", "outside the range of real sounds", "worst artefact metric"]
+    command = f"cd benchmarks; python -m lib.faithful SOUNDS --sounds {options.count} --pairs {options.pairs}"
+    publish(f"{table(head, rows)}\n\n{stamp(command)}", options.out, "faithful")
+
+
+def prepare(what: str, options: argparse.Namespace, parser: argparse.ArgumentParser) -> Setting:
+    """The instrument of `what`, given or trained, and the sounds for its tests."""
+    import timbrespace
+    from timbrespace.audio.files import find_audio
+    from timbrespace.corpus.grouping import layer_pairs
+    from timbrespace.corpus.labels.names import layer_key
+
+    if what not in KEPT_AWAY:
+        parser.error(f"--what: {what!r} is not drums or notes")
+    given_files = dict(text.partition("=")[::2] for text in options.instrument)
+    folder = folder_in(options.sounds, what, KEPT_AWAY[what])
+    if what in given_files:
+        instrument = timbrespace.load(given_files[what])
+    else:
+        instrument = timbrespace.load(
+            bench_for(options.sounds, what, work=options.work / what, minutes=options.minutes).instruments[0].path
+        )
+    files = [file for kit in KEPT_AWAY[what] for file in find_audio(folder / kit)]
+    all_files = [file for file in find_audio(folder) if file.suffix.lower() in (".wav", ".flac")]
+    keys = [(str(file.parent), *layer_key(file.stem)) for file in all_files]
+    layers = [(all_files[a], all_files[b]) for a, b in layer_pairs(keys).tolist()]
+    rng = np.random.default_rng(0)
+    order = rng.permutation(len(files))
+    layers = [layers[k] for k in rng.permutation(len(layers))[:60]]
+    return Setting(what, instrument, [files[k] for k in order], layers)
+
+
+def readable(setting: Setting, files: Sequence[Path], most: int) -> list[tuple[Path, Tensor]]:
+    """The first `most` files that hold a sound, with it."""
+    from timbrespace.audio.trim import bounds
+    from timbrespace.contracts import TimbrespaceError
+
+    found: list[tuple[Path, Tensor]] = []
+    for file in files:
+        try:
+            audio = setting.instrument.given(file).audio
+        except TimbrespaceError:
+            continue
+        if bounds(audio.numpy(), setting.instrument.sample_rate)[1]:
+            found.append((file, audio))
+        if most and len(found) == most:
+            break
+    return found
+
+
+def given(setting: Setting, most: int) -> list[Tensor]:
+    """Unseen sounds."""
+    return [audio for _, audio in readable(setting, setting.unseen, most)]
+
+
+def mean_error(setting: Setting, pairs: Sequence[tuple[Tensor, Tensor]], *, match_level: bool = True) -> float:
+    """Mean log-mel error of pairs in dB."""
+    from timbrespace.audio.distance import log_mel_error
+
+    originals, others = [a for a, _ in pairs], [b for _, b in pairs]
+    return float(log_mel_error(originals, others, sample_rate=setting.instrument.sample_rate, match_level=match_level).mean())
+
+
+def round_trip(instrument: Instrument, audio: Tensor) -> Tensor:
+    """A sound through the view alone, without a model."""
+    view = instrument.representation
+    return view.decode(view.encode(audio[None]), length=audio.shape[-1])[0]
+
+
+def from_onset(setting: Setting, audio: Tensor) -> Tensor:
+    from timbrespace.synthesis.encoding import from_onset as trimmed
+
+    return trimmed(setting.instrument.contents, audio)[0]
+
+
+def between_hits(setting: Setting) -> float:
+    """Mean distance in dB between two hits of one layer or round robin, from their onsets."""
+    pairs = []
+    for one, other in setting.layers:
+        both = readable(setting, [one, other], 2)
+        if len(both) == 2:
+            pairs.append((from_onset(setting, both[0][1]), from_onset(setting, both[1][1])))
+    return mean_error(setting, pairs)
+
+
+def measure(setting: Setting, count: int, pairs: int, hits: float, *, detail: bool) -> Found:
+    """All figures, with detail or through the latent alone."""
+    from timbrespace.evaluation.artefacts import metrics_per_sound
+
+    sounds = given(setting, count)
+    instrument, rate = setting.instrument, setting.instrument.sample_rate
+    ends = [instrument.vary(audio, 1, amount=0)[0].audio if detail else alone(setting, instrument.encode(audio).z) for audio in sounds]
+    starts = [audio if detail else from_onset(setting, audio) for audio in sounds]
+    lengths = [abs(math.log(end.shape[1] / start.shape[1])) > math.log(1 + FAR_OFF) for start, end in zip(starts, ends, strict=True)]
+    varied = []
+    for k, audio in enumerate(sounds):
+        made = instrument.vary(audio, VARIATIONS, amount=AMOUNT, seed=k)
+        others = [sound.audio if detail else alone(setting, sound.latent) for sound in made]
+        varied += [(from_onset(setting, audio), from_onset(setting, other)) for other in others]
+    sizes, steps = [], []
+    for a, b in far_apart(setting, sounds, pairs):
+        row = morph(setting, a, b, detail=detail)
+        sizes.append(np.array([mean_error(setting, [pair], match_level=False) for pair in pairwise(row)]))
+        steps += row[1:-1]
+    uneven = [float(size.max() / size.mean()) for size in sizes]
+    real = metrics_per_sound([from_onset(setting, audio) for audio in given(setting, 0)], sample_rate=rate, hop=256)
+    made_metrics = metrics_per_sound(steps, sample_rate=rate, hop=256)
+    shares = {key: outside(made_metrics[key], real[key]) for key in real if np.isfinite(real[key]).any()}
+    worst = max(shares, key=lambda key: shares[key])
+    return Found(
+        mean_error(setting, list(zip(starts, ends, strict=True))), float(np.mean(lengths)), mean_error(setting, varied) / hits,
+        float(np.mean(uneven)), max(uneven), float(np.mean(list(shares.values()))), f"{worst} {100 * shares[worst]:.0f} %",
+    )  # fmt: skip
+
+
+def outside(made: np.ndarray, real: np.ndarray) -> float:
+    """Share of values outside the middle 95 % of real ones."""
+    made, (low, high) = made[np.isfinite(made)], np.percentile(real[np.isfinite(real)], OUTSIDE)
+    return float(((made < low - 1e-9) | (made > high + 1e-9)).mean()) if len(made) else 0.0
+
+
+def alone(setting: Setting, z: Tensor | None) -> Tensor:
+    """A latent rendered as a new sound is."""
+    from timbrespace.synthesis.finish import finish
+
+    assert z is not None
+    return finish(setting.instrument.decode(z, texture=True), setting.instrument.sample_rate)
+
+
+def morph(setting: Setting, a: Tensor, b: Tensor, *, detail: bool) -> list[Tensor]:
+    """The steps between two sounds."""
+    if detail:
+        return [step.audio for step in setting.instrument.morph([a, b], STEPS)]
+    one, two = (setting.instrument.encode(audio).z for audio in (a, b))
+    return [alone(setting, torch.lerp(one, two, float(share))) for share in np.linspace(0, 1, STEPS)]
+
+
+def far_apart(setting: Setting, sounds: Sequence[Tensor], pairs: int) -> list[tuple[Tensor, Tensor]]:
+    """Pairs of the sounds that are farthest apart, each sound once."""
+    from timbrespace.audio.embedding import embedding
+
+    points = embedding([from_onset(setting, audio) for audio in sounds], sample_rate=setting.instrument.sample_rate).float()
+    distances = torch.cdist(points, points).triu(1)
+    chosen: list[tuple[Tensor, Tensor]] = []
+    while len(chosen) < min(pairs, len(sounds) // 2):
+        a, b = divmod(int(distances.argmax()), len(points))
+        chosen.append((sounds[a], sounds[b]))
+        for k in (a, b):
+            distances[k] = distances[:, k] = -1
+    return chosen
+
+
+if __name__ == "__main__":
+    main()
