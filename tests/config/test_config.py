@@ -40,7 +40,7 @@ def test_every_preset_goes_the_whole_way(name: str, tiny: Tiny, tmp_path: Path, 
     assert 0.8 < float(sound.audio.abs().max()) <= 1.0
     found = loaded.contents.settings["model"]
     model = load_preset(name).model
-    decided = {"notes": None} if model.get("notes") == "auto" else {}  # drums have no pitch
+    decided = {key: None for key in ("notes", "velocity") if model.get(key) == "auto"}  # these drums have neither
     decided |= {name: found[name] for name in ("unit", "level") if name in model}
     decided |= {"conditions": found["conditions"]} if isinstance(model.get("conditions"), list) else {}
     assert found == model | decided
