@@ -133,3 +133,23 @@ def test_partials_stop_under_half_the_rate() -> None:
     assert float(partial_frequencies(1_000.0, RATE)[-1]) < RATE / 2
     assert len(partial_frequencies(30_000.0, RATE)) == 1
     assert len(partial_frequencies(20.0, RATE)) <= 160
+
+
+@pytest.mark.parametrize("ratio", [2.41, 3.5, 5.27])
+def test_a_partial_that_is_no_multiple_stays_a_line_at_its_place(ratio: float) -> None:
+    """As bells have them."""
+    view, hertz = Bands(), 440.0
+    layout = bin_layout(view)
+    assert layout is not None
+    time = torch.arange(RATE, dtype=torch.float64) / RATE
+    line = 0.3 * torch.sin(2 * math.pi * ratio * hertz * time) * torch.exp(-2 * time)
+    sound = tone(hertz, [1.0, 0.3], RATE) + line.float()[None, None]
+    features = view.encode(sound)[0]
+    made = render_note(features - features.amax(), layout, hertz=hertz, traits=STEADY, length=RATE, seed=1)[0].double().numpy()
+    spectrum, bins = np.abs(np.fft.rfft(made * np.hanning(RATE), 8 * RATE)), np.arange(4 * RATE + 1) / 8
+    near = np.abs(bins - ratio * hertz) < 60
+    place = bins[near][spectrum[near].argmax()]
+    assert abs(place - ratio * hertz) < 6.0  # Hz; a bin has 43
+    true = np.abs(np.fft.rfft(sound[0, 0].double().numpy() * np.hanning(RATE), 8 * RATE))
+    scale = spectrum[np.abs(bins - hertz) < 20].max() / true[np.abs(bins - hertz) < 20].max()
+    assert 20 * abs(math.log10(spectrum[near].max() / true[near].max() / scale)) < 2.0  # dB

@@ -17,6 +17,7 @@ _TREND = 25  # values, 0.12 s: slower changes of the level are its envelope
 _QUIET_DB = 30.0  # under the loudest value: not followed below
 _WEAK_DB = 30.0  # under the strongest partial: not followed
 _FARTHEST = 60.0  # cents; phases of weak partials jump
+_FEWEST_BINS = 4  # of a gap between partials
 _MAIN_LOBE = 4.5  # bins on either side of a partial that a Blackman-Harris window spreads it over
 _BLACKMAN_HARRIS = (0.35875, -0.48829, 0.14128, -0.01168)
 
@@ -109,23 +110,38 @@ def _noise_shares(wave: Values, rate: int, hertz: float) -> Values:
         size *= 2
     while size > len(wave) and size > 1_024:
         size //= 2
-    if 0.5 * hertz * size / rate < _MAIN_LOBE + 1:
+    if hertz * size / rate < 2 * _MAIN_LOBE + _FEWEST_BINS:
         return shares
     angle = 2 * math.pi * np.arange(size) / size
     window = sum(weight * np.cos(k * angle) for k, weight in enumerate(_BLACKMAN_HARRIS))
     padded = np.pad(wave, (0, max(0, size - len(wave))))
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[:: size // 4]
     power = np.square(np.abs(np.fft.rfft(frames * window, axis=1)))
-    bins = np.fft.rfftfreq(size, 1 / rate)
-    number = np.round(bins / hertz)
-    between = (np.abs(bins - number * hertz) * size / rate > _MAIN_LOBE) & (number >= 1)
+    bins = np.asarray(np.fft.rfftfreq(size, 1 / rate), np.float64)
     whole = float(power.sum())
+    gaps, noise = _gaps(power, bins, hertz=hertz, lobe=_MAIN_LOBE * rate / size)
     for zone, (low, high) in enumerate(pairwise(ZONES)):
         inside = (bins >= low) & (bins < high)
-        gaps = inside & between
-        total = float(power[:, inside].sum())
-        if total <= 1e-9 * whole or gaps.sum() < 3:
+        within = (gaps >= low) & (gaps < high)
+        total = power[:, inside].sum(1)
+        if total.sum() <= 1e-9 * whole or not within.any():
             continue
-        noise = np.median(power[:, gaps], axis=1) / math.log(2) * inside.sum()  # the median of noise power is ln 2 of its mean
-        shares[zone] = math.log(min(max(float(np.minimum(noise, power[:, inside].sum(1)).sum()) / total, 1e-6), 1.0))
+        mean = np.minimum(noise[:, within].mean(1) * inside.sum(), total)
+        # Loud frames count: the hiss of a recording lasts when its partials have decayed.
+        shares[zone] = math.log(min(max(float((mean * total).sum() / np.square(total).sum()), 1e-6), 1.0))
     return shares
+
+
+def _gaps(power: Values, bins: Values, *, hertz: float, lobe: float) -> tuple[Values, Values]:
+    """Middles of the gaps between partials in Hz `(gaps,)`, and the mean power of noise in each `(frames, gaps)`.
+
+    The mean of noise is read off its lower quartile: an inharmonic partial in the gap does not change that much.
+    """
+    middles, means = [], []
+    for number in range(1, int(bins[-1] / hertz)):
+        first, last = np.searchsorted(bins, (number * hertz + lobe, (number + 1) * hertz - lobe))
+        if last - first >= _FEWEST_BINS:
+            middles.append((number + 0.5) * hertz)
+            quarter = (last - first) // 4
+            means.append(np.partition(power[:, first:last], quarter, axis=1)[:, quarter] / -math.log(1 - (quarter + 0.5) / (last - first)))
+    return np.array(middles), np.array(means).T.reshape(len(power), -1)

@@ -12,10 +12,12 @@ from timbrespace.synthesis.harmonic.traits import ZONES, NoteTraits
 
 MOST_PARTIALS = 160
 _TOP = 0.98  # of half the sample rate
-_LOBE = 2  # bins on either side of a partial that a Hann window spreads it over
+_REACH = 5  # bins on either side of a partial that a Hann window spreads it over: the main lobe has 2, side lobes are 31 dB under it
 _STEPS = 4  # of the multiplicative update
 _BELOW = 0.5  # of the fundamental: there is no partial under it
 _ATTACK_S = 0.04  # s, in which what is neither partials nor their noise, such as the stroke of a hammer, is kept
+_AROUND, _LINE_OVER, _LEAST_LINE, _MOST_LINES = 6, 10.0, 1e-4, 24  # bands; in power; share of the note's power
+_BESIDE = 1.5  # bins from a partial, where what is left of it is no line
 _KNEE_DB, _RATIO = -70.0, 2.0  # downward expansion, dB under the loudest cell; at -60 dB the highs of notes are lost
 
 
@@ -40,10 +42,16 @@ class BinLayout(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """The parts of a note. partials `(count, frames)`: power of each over all bins. noise `(bins, frames)`: power a bin."""
+    """The parts of a note.
+
+    partials `(count, frames)`: power of each over all bins. noise `(bins, frames)`: power a bin. lines `(lines, frames)`: of partials that
+    are no multiples of the pitch, as bells have them; places `(lines,)`: their frequencies in Hz.
+    """
 
     partials: Tensor
     noise: Tensor
+    lines: Tensor
+    places: Tensor
 
 
 def partial_frequencies(hertz: float, sample_rate: int) -> Tensor:
@@ -55,7 +63,7 @@ def partial_frequencies(hertz: float, sample_rate: int) -> Tensor:
 def separate(levels: Tensor, layout: BinLayout, *, hertz: float, traits: NoteTraits) -> Parts:
     """Returns the parts of levels in dB `(bands, frames)` with the loudest cell of the sound at 0 dB.
 
-    The power of a band is shared by the partials whose main lobes reach it (a non-negative factorisation with known spectra, by the
+    The power of a band is shared by the partials that reach it (a non-negative factorisation with known spectra, by the
     multiplicative update of Lee and Seung 2001 for the Kullback-Leibler divergence). `traits.noise` of the mean power around is noise.
     In the attack, what the partials do not explain is noise too.
     """
@@ -73,18 +81,49 @@ def separate(levels: Tensor, layout: BinLayout, *, hertz: float, traits: NoteTra
     by_bin = (power / widths[:, None])[layout.band_of_bin]
     noise = _mean_around(by_bin, width=round(hertz * layout.n_fft / layout.sample_rate)) * share
     noise = torch.where((bins < _BELOW * hertz)[:, None], by_bin * share, noise)
-    rest = ((power - spectra @ partials).clamp_min(0) / widths[:, None])[layout.band_of_bin]
+    rest = (power - spectra @ partials).clamp_min(0)
+    lines, places, rest = _lines(power, rest, layout, hertz=hertz)
     frames = torch.arange(levels.shape[1]) * (layout.hop / layout.sample_rate)
-    noise = noise + rest * (1 - frames / _ATTACK_S).clamp_min(0)
-    return Parts(partials * (1 - _at(traits, frequencies))[:, None], noise)
+    noise = noise + (rest / widths[:, None])[layout.band_of_bin] * (1 - frames / _ATTACK_S).clamp_min(0)
+    return Parts(partials * (1 - _at(traits, frequencies))[:, None], noise, lines, places)
+
+
+def _lines(power: Tensor, rest: Tensor, layout: BinLayout, *, hertz: float) -> tuple[Tensor, Tensor, Tensor]:
+    """Powers `(lines, frames)` and frequencies `(lines,)` of the lines in what the partials leave of the power, and what is left then.
+
+    power, rest: `(bands, frames)`. A line is a peak of the rest over the whole note, among bands of one bin, that stands out of its
+    surroundings and is not beside a partial. With the larger neighbour's share r of its amplitude its frequency is (2 r - 1) / (r + 1)
+    bins from the peak.
+    """
+    narrow = int((layout.widths == 1).long().cumprod(0).sum())
+    summed, whole = rest[:narrow].sum(1), power[:narrow].sum(1)
+    places, tracks, left = [], [], rest.clone()
+    if narrow > 2 * _AROUND:
+        around = torch.nn.functional.pad(summed, (_AROUND, _AROUND)).unfold(0, 2 * _AROUND + 1, 1).median(1).values
+        middle = summed[1:-1]
+        peaks = (middle >= summed[:-2]) & (middle > summed[2:]) & (middle > _LINE_OVER * around[1:-1])
+        found = (torch.nonzero(peaks & (middle > _LEAST_LINE * power.sum())).flatten() + 1).tolist()
+        for band in sorted(found, key=lambda k: -float(summed[k]))[:_MOST_LINES]:
+            below, peak, above = whole[band - 1 : band + 2].sqrt().tolist()
+            share = max(below, above) / max(peak, 1e-20)
+            offset = max(0.0, (2 * share - 1) / (share + 1)) * (1 if above > below else -1)
+            inside = slice(max(0, band - 2), band + 3)
+            place = (band + min(max(offset, -0.5), 0.5)) * layout.sample_rate / layout.n_fft
+            if abs(place - hertz * max(1, round(place / hertz))) * layout.n_fft / layout.sample_rate < _BESIDE:
+                continue
+            places.append(place)
+            tracks.append(left[inside].sum(0))
+            left[inside] = 0.0
+    lines = torch.stack(tracks) if tracks else rest.new_zeros(0, rest.shape[1])
+    return lines, torch.tensor(places, dtype=torch.float64), left
 
 
 def _spectra(layout: BinLayout, frequencies: Tensor) -> Tensor:
-    """The share of every band in the power of each partial, `(bands, count)`, through the main lobe of a Hann window."""
+    """The share of every band in the power of each partial, `(bands, count)`, through a Hann window."""
     bins = torch.arange(len(layout.band_of_bin), dtype=torch.float64)
     away = bins[:, None] - frequencies * (layout.n_fft / layout.sample_rate)
     lobe = 0.5 * torch.sinc(away) + 0.25 * (torch.sinc(away - 1) + torch.sinc(away + 1))
-    power = lobe.square() * (away.abs() < _LOBE)
+    power = lobe.square() * (away.abs() < _REACH)
     power = power / power.sum(0, keepdim=True)
     bands = int(layout.band_of_bin[-1]) + 1
     return torch.zeros(bands, len(frequencies), dtype=torch.float64).index_add_(0, layout.band_of_bin, power).float()

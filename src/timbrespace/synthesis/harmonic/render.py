@@ -37,7 +37,8 @@ def render_note(features: Tensor, layout: BinLayout, *, hertz: float, traits: No
     parts = [separate(levels, layout, hertz=hertz, traits=traits) for levels in features]
     white = Noise(seed, Purpose.NOTE, 3).normal(len(parts), length)
     audio = [
-        _partials(part, turns, layout, traits, seed=seed) + _noise(part, noise, layout) for part, noise in zip(parts, white, strict=True)
+        _partials(part, turns, layout, traits, hertz=hertz, seed=seed) + _noise(part, noise, layout)
+        for part, noise in zip(parts, white, strict=True)
     ]
     return from_mid_side(torch.stack(audio))
 
@@ -51,13 +52,14 @@ def _turns(hertz: float, traits: NoteTraits, layout: BinLayout, *, length: int, 
     return np.asarray(np.cumsum(hertz / layout.sample_rate * 2 ** (course / 1200)))
 
 
-def _partials(part: Parts, turns: Values, layout: BinLayout, traits: NoteTraits, *, seed: int) -> Tensor:
-    """The partials `(length,)`."""
+def _partials(part: Parts, turns: Values, layout: BinLayout, traits: NoteTraits, *, hertz: float, seed: int) -> Tensor:
+    """Partials and lines `(length,)`."""
     from timbrespace.synthesis.harmonic.oscillators import sum_partials
 
-    count, frames = part.partials.shape
+    power = torch.cat([part.partials, part.lines])
+    count, frames = power.shape
     length = len(turns)
-    amplitudes = 2 * (part.partials.double() / _window_energy(layout, frames=frames, length=length)).sqrt().numpy()
+    amplitudes = 2 * (power.double() / _window_energy(layout, frames=frames, length=length)).sqrt().numpy()
     loudest = float(amplitudes.max(initial=0.0))
     if not loudest > 0:
         return torch.zeros(length)
@@ -67,8 +69,12 @@ def _partials(part: Parts, turns: Values, layout: BinLayout, traits: NoteTraits,
     levels = np.asarray(20 * np.log10(np.maximum(amplitudes, least)) + _DRAWN_FLUTTER * traits.flutter * flutter, np.float64)
     points = np.asarray(np.arange(-(-length // _BLOCK) + 1) * (_BLOCK / layout.hop), np.float64)
     angle = 2 * np.pi * Noise(seed, Purpose.NOTE, 0).uniform(count)
-    wave = np.zeros(length)
-    sum_partials(turns, np.ascontiguousarray(10 ** (_cubic(levels, points).T / 20)), np.cos(angle), np.sin(angle), _BLOCK, 2 * least, wave)
+    wave, course = np.zeros(length), 10 ** (_cubic(levels, points).T / 20)
+    cosines, sines, harmonics = np.cos(angle), np.sin(angle), len(part.partials)
+    sum_partials(turns, np.ascontiguousarray(course[:, :harmonics]), cosines[:harmonics], sines[:harmonics], _BLOCK, 2 * least, wave)
+    for k, place in enumerate(part.places.tolist(), start=harmonics):
+        single = np.ascontiguousarray(course[:, k : k + 1])
+        sum_partials(turns * (place / hertz), single, cosines[k : k + 1].copy(), sines[k : k + 1].copy(), _BLOCK, 2 * least, wave)
     return torch.from_numpy(wave).float()
 
 
