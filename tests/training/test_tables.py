@@ -78,7 +78,7 @@ sys.exit(main())
 @pytest.mark.slow
 @pytest.mark.skipif(not LINUX, reason="limits of this kind are Linux' own")
 def test_a_training_on_a_folder_within_its_memory(tmp_path: Path) -> None:
-    """3,000 files within 1,700 MiB of writable memory, stacks of threads included; the last stage alone added 1,500 before (0.5 MiB a clip)."""
+    """3,000 files within 1,700 MiB of writable memory, stacks included; the last stage alone added 1,500 before (0.5 MiB a clip)."""
     import soundfile
 
     rng = np.random.default_rng(0)
