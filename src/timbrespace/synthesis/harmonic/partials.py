@@ -16,8 +16,8 @@ _REACH = 5  # bins on either side of a partial that a Hann window spreads it ove
 _STEPS = 4  # of the multiplicative update
 _BELOW = 0.5  # of the fundamental: there is no partial under it
 _ATTACK_S = 0.04  # s, in which what is neither partials nor their noise, such as the stroke of a hammer, is kept
-_AROUND, _LINE_OVER, _LEAST_LINE, _MOST_LINES = 6, 10.0, 1e-4, 24  # bands; in power; share of the note's power
-_BESIDE = 1.5  # bins from a partial, where what is left of it is no line
+_AROUND, _LINE_OVER, _LEAST_LINE, _MOST_LINES = 6, 10.0, 1e-3, 24  # bands; in power; share of the power; weaker ones confuse the pitch
+_BESIDE = 2.5  # bins from a partial, where what is left of it is no line
 _KNEE_DB, _RATIO = -70.0, 2.0  # downward expansion, dB under the loudest cell; at -60 dB the highs of notes are lost
 
 
