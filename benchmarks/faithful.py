@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How true to a given sound are unchanged sounds, variations and morphs, with its detail and through the latent alone?
 
-    cd benchmarks; python -m lib.faithful SOUNDS [--what drums,notes] [--instrument drums=FILE] [--sounds 24] [--pairs 8] [--out FILE]
+    python benchmarks/faithful.py SOUNDS [--what drums,notes] [--instrument drums=FILE] [--sounds 24] [--pairs 8] [--out FILE]
 
 One table (docs/benchmarks/faithful.md), on recorded sounds that no instrument was trained on. SOUNDS is the folder that
 benchmarks/real_audio.py makes. Instruments are trained for three minutes unless given. "Latent alone" decodes the same latents without
@@ -81,7 +81,7 @@ def main() -> None:
             rows.append((what, name, *cells))
     head = ["", "", "ends (dB)", "length more than 25 % off", f"variations at {AMOUNT}: distance over that of two hits"]
     head += ["morphs: largest step over mean", "worst morph", "outside the range of real sounds", "worst artefact metric"]
-    command = f"cd benchmarks; python -m lib.faithful SOUNDS --sounds {options.count} --pairs {options.pairs}"
+    command = f"python benchmarks/faithful.py SOUNDS --sounds {options.count} --pairs {options.pairs}"
     publish(f"{table(head, rows)}\n\n{stamp(command)}", options.out, "faithful")
 
 
