@@ -1,4 +1,4 @@
-"""Everything that lib.new_sounds measures of one set of sounds, against the real sounds of the trained kits."""
+"""Everything that new_sounds.py measures of one set of sounds, against the real sounds of the trained kits."""
 
 from __future__ import annotations
 

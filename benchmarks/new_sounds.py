@@ -1,6 +1,7 @@
+#!/usr/bin/env python3
 """How like real sounds are the new sounds of one instrument, with its detail model and with the noise texture in its place?
 
-    cd benchmarks && python -m lib.new_sounds SOUNDS [--what drums] [--instrument FILE] [--count 300] [--out FILE]
+    python benchmarks/new_sounds.py SOUNDS [--what drums] [--instrument FILE] [--count 300] [--out FILE]
 
 Tables (docs/benchmarks/new-sounds.md): new sounds of one instrument with either kind of detail, beside the training sounds themselves and
 their true features through the same decoding; attacks, artefacts, cost. SOUNDS is the folder that benchmarks/real_audio.py makes.
@@ -56,7 +57,7 @@ def main(arguments: list[str] | None = None) -> None:
     bench = bench_for(given.sounds, given.what, work=given.work / f"{given.what} all", minutes=given.minutes)
     path = given.instrument or bench.train(0).path
     body = measure(Instrument.load(path), bench.corpus, what=given.what, count=given.count, seed=given.seed)
-    publish(f"{stamp('cd benchmarks && python -m lib.new_sounds SOUNDS')}\n\n{body}", given.out, f"new-sounds-{given.what}")
+    publish(f"{stamp('python benchmarks/new_sounds.py SOUNDS')}\n\n{body}", given.out, f"new-sounds-{given.what}")
 
 
 def measure(instrument: Instrument, corpus: Corpus, *, what: str, count: int, seed: int) -> str:
