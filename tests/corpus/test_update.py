@@ -20,6 +20,7 @@ from timbrespace.corpus import format as names
 from timbrespace.corpus import prepare as preparing
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
+from timbrespace.corpus.prepared.records import digest_of_file
 from timbrespace.corpus.prepared.update import update
 
 
@@ -222,3 +223,13 @@ def test_a_moved_folder_is_the_same_folder(folder: Path, tmp_path: Path, read: l
     assert (changes.new, changes.changed, changes.removed) == (0, 0, 0)
     assert set(read) <= {"silent.wav", "broken.wav"}
     assert soundfile.info(tmp_path / "moved" / "Sounds" / "stab.wav").samplerate == RATE
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_pipes_and_devices_have_no_digest(tmp_path):
+    """A pipe would be waited for, a device need not end."""
+    os.mkfifo(tmp_path / "pipe.wav")
+    (tmp_path / "device.wav").symlink_to("/dev/zero")
+    for name in ("pipe.wav", "device.wav"):
+        with pytest.raises(OSError, match="not a regular file"):
+            digest_of_file(tmp_path / name)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import math
 import os
+import stat
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -49,11 +51,15 @@ class FileRecord:
 
 
 def digest_of_file(path: Path) -> str:
-    """A digest of the content of a file. Raises OSError."""
+    """A digest of the content of a file, as long as it was when opened. Raises OSError, also for a pipe or a device, which may not end."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", str(path))
     digest = hashlib.blake2b(digest_size=16)
     with path.open("rb") as file:
-        while block := file.read(_BLOCK):
+        left = os.fstat(file.fileno()).st_size  # a recording may still grow
+        while left > 0 and (block := file.read(min(left, _BLOCK))):
             digest.update(block)
+            left -= len(block)
     return digest.hexdigest()
 
 
