@@ -283,8 +283,8 @@ def test_names_are_read_and_bad_files_listed_as_in_train(shell: Shell, tmp_path:
     words = ["tune", folder, "--preset", "dense", "--epochs", 2, "--range", "model.dims=2,3", "--trials", 1, "--prune", "trend"]
     rules = ["--rule", "gong=*kick*", "--pitch-names", "off", "--seed", 3]
     text = shell(*words, *rules, "--out", tmp_path / "s")
-    assert "skipped broken.wav: " in text
-    assert "skipped odd [1].aiff: " in text
+    skipped = "".join(line for line in text.splitlines() if line.startswith("skipped"))
+    assert all(name in skipped for name in ("broken.wav", "odd [1].aiff"))
     corpus = Corpus.open(tmp_path / "s" / "corpus")
     assert "gong" in corpus.categories
     assert corpus.head["options"]["pitch_names"] == "off"

@@ -217,8 +217,8 @@ def _with_levels(model: DetailModel, pairs: Pairs, standard: Tensor, gains: Tens
         ratio = ((true - level)[here] / deviation[here]).quantile(quantiles)
         seen = true[here].quantile(quantiles) > _CENSORED_DB + 1 - floor
         if int(seen.sum()) >= 3:
-            line = torch.linalg.lstsq(torch.stack([torch.ones(int(seen.sum())), normal[seen]], 1), ratio[seen][:, None]).solution[:, 0]
-            bias[k], scale[k] = line[0] * typical, line[1].clamp(0.3, 1.5)
+            offset, slope = _line(normal[seen], ratio[seen])
+            bias[k], scale[k] = offset * typical, slope.clamp(0.3, 1.5)
         else:  # almost all is silent: the bias that gives this share of silence
             share = (true[here] < _CENSORED_DB - floor).float().mean().clamp(0.02, 0.98)
             bias[k] = _CENSORED_DB - floor - coarse[k] - torch.special.ndtri(share) * typical
@@ -226,6 +226,14 @@ def _with_levels(model: DetailModel, pairs: Pairs, standard: Tensor, gains: Tens
     upper = torch.bucketize(knots, coarse).clamp(1, len(coarse) - 1)
     share = ((knots - coarse[upper - 1]) / (coarse[upper] - coarse[upper - 1])).clamp(0, 1)
     return replace(model, bias=torch.lerp(bias[upper - 1], bias[upper], share), scale=torch.lerp(scale[upper - 1], scale[upper], share))
+
+
+def _line(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Offset and slope of the line of least squares through points `(n,)`. LAPACK's result depends on where its input lies in memory."""
+    x, y = x.double(), y.double()
+    away = x - x.mean()
+    slope = (away * (y - y.mean())).sum() / away.square().sum()
+    return (y.mean() - slope * x.mean()).float(), slope.float()
 
 
 def _sorted_levels(model: DetailModel, sounds: Sequence[tuple[Tensor, Tensor]], most: int, floor: float) -> list[Tensor]:
