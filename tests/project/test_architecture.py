@@ -188,9 +188,7 @@ def test_files_are_short(house: ModuleType) -> None:
 
 def test_folders_are_small(house: ModuleType) -> None:
     sizes = house.folder_sizes(house.python_files())
-    # Scripts that anyone can run, one for each question, lie side by side in benchmarks/.
-    most = {"benchmarks": 20}
-    assert {name: size for folder, size in sizes.items() if size > most.get(name := name_of(folder), house.LARGEST_FOLDER)} == {}
+    assert {name_of(folder): size for folder, size in sizes.items() if size > house.most_files(folder)} == {}
 
 
 def test_public_names_have_docstrings(house: ModuleType, modules: list[Any]) -> None:

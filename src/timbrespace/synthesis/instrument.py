@@ -134,8 +134,9 @@ class Instrument:
         """Decodes a latent `(dims,)` or `(dims, steps)` -> audio `(channels, length)` of peak 1, before level and fades, see `finish`.
 
         length: samples; None for the model's own length. A path with another number of steps is stretched to it.
-        seed: of the initial phase, and of the noise. texture: add a silent background and a noise texture, as new sounds get them
-        (`texture.add_noise_texture`); reconstructions of given sounds are nearer to them without.
+        seed: of the initial phase, and of the noise. texture: add what new sounds get beside the decoded mean: detail
+        (`detail_model.draw`), the noise texture of older files (`texture`), or, for notes, partials and noise (`harmonic.render`);
+        reconstructions of given sounds are nearer to them without.
         Raises ShapeError.
         """
         return encoding.decode(self.contents, z, length=length, seed=seed, texture=texture)

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import timbrespace
+from shell import Shell
 from timbrespace.audio.files import write
 from timbrespace.audio.pitch import midi_to_hz, refine_pitch
 from timbrespace.contracts import InstrumentFileError
@@ -76,3 +77,10 @@ def test_traits_of_notes_in_an_instrument_without_pitch_are_refused(tiny: Tiny, 
     Instrument(replace(instrument.contents, notes=NoteModel(torch.zeros(1 + instrument.dims, TRAITS)))).save(tmp_path / "bad.safetensors")
     with pytest.raises(InstrumentFileError, match="knows no pitch"):
         Instrument.load(tmp_path / "bad.safetensors")
+
+
+def test_info_says_how_new_notes_are_made(notes: Instrument, tmp_path: Path, shell: Shell) -> None:
+    for instrument, words in ((notes, "partials and noise"), (Instrument(replace(notes.contents, notes=None)), "noise texture")):
+        path = tmp_path / f"{words}.safetensors"
+        instrument.save(path)
+        assert words in shell("info", path)

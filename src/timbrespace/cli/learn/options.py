@@ -32,7 +32,9 @@ class TrainingFlags:
     minutes: Annotated[float | None, typer.Option("--minutes", help="Time for each training; the preset's minutes if not given.")] = None
     epochs: Annotated[
         float | None,
-        typer.Option("--epochs", help="Passes over all examples (sounds and variations), instead of minutes; repeatable to the bit."),
+        typer.Option(
+            "--epochs", help="Passes over all examples (sounds and variations), instead of minutes; two runs give the same tensors."
+        ),
     ] = None
     changes: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; repeatable.")] = None
     outer: Annotated[Path | None, typer.Option("--outer", metavar="INSTRUMENT", help=_OUTER_HELP)] = None

@@ -86,6 +86,8 @@ def _values_per_number(instrument: Instrument) -> float:
 
 def _detail(opened: Instrument) -> str:
     """What new sounds get beside what is decoded."""
+    if opened.contents.notes is not None:
+        return "partials and noise, as steady as the notes of the corpus"
     if not opened.model.noise_texture:
         return "none"
     return "noise texture" if opened.contents.detail is None else "drawn from statistics of the corpus"
