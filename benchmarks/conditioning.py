@@ -166,7 +166,7 @@ def _left_out(bench: Bench, without: tuple[int, ...]) -> Path:
 
 
 def _instrument(bench: Bench, seed: int) -> Any:
-    from timbrespace.synthesis.instrument import Instrument
+    from timbrespace.instrument import Instrument
 
     return Instrument.load(bench.train(seed).path)
 

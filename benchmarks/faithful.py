@@ -28,7 +28,7 @@ from lib.page import stamp, table
 from lib.process import say
 
 if TYPE_CHECKING:
-    from timbrespace.synthesis.instrument import Instrument
+    from timbrespace.instrument import Instrument
 
 STEPS, AMOUNT, VARIATIONS = 8, 0.3, 2
 FAR_OFF = 0.25  # share by which a length differs

@@ -29,10 +29,10 @@ from timbrespace.corpus.corpus import Corpus
 from timbrespace.evaluation.artefacts import metrics_per_sound
 from timbrespace.evaluation.distribution import compare
 from timbrespace.evaluation.new_sounds import HELD_OUT
+from timbrespace.instrument import Instrument
 from timbrespace.synthesis.encoding import decode
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.finish import finish
-from timbrespace.synthesis.instrument import Instrument
 from timbrespace.synthesis.request import DrawOptions, RenderRequest, draw
 
 HOP = 256  # of the default view, for the flutter at the frame rate

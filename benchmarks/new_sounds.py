@@ -22,7 +22,7 @@ from lib.process import ROOT, say
 
 if TYPE_CHECKING:
     from timbrespace.corpus.corpus import Corpus
-    from timbrespace.synthesis.instrument import Instrument
+    from timbrespace.instrument import Instrument
 
 NOTE = """{count} sounds a row, seed {seed}; {held_out} held-out and {training} training sounds of {what}.
 
@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> None:
     add_out(parser, "new-sounds.md")
     given = parser.parse_args(arguments)
 
-    from timbrespace.synthesis.instrument import Instrument
+    from timbrespace.instrument import Instrument
 
     bench = bench_for(given.sounds, given.what, work=given.work / f"{given.what} all", minutes=given.minutes)
     path = given.instrument or bench.train(0).path
@@ -66,8 +66,8 @@ def measure(instrument: Instrument, corpus: Corpus, *, what: str, count: int, se
 
     from lib.new_sounds.measure import Real, processor_seconds
     from timbrespace.evaluation.rows import true_features
+    from timbrespace.instrument import Instrument
     from timbrespace.synthesis.finish import finish
-    from timbrespace.synthesis.instrument import Instrument
     from timbrespace.training.data.detail import fit_detail
 
     real = Real(instrument, corpus)

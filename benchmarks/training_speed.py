@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _measured(given: argparse.Namespace, folder: Path) -> str:
-    from timbrespace.synthesis.instrument import Instrument
+    from timbrespace.instrument import Instrument
 
     corpus = folder / "corpus"
     run(["prepare", given.corpus, "--out", corpus])

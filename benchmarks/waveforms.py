@@ -27,8 +27,8 @@ from lib.process import say
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.evaluation.feature_error import features_of
 from timbrespace.evaluation.rows import linear_path
+from timbrespace.instrument import Instrument
 from timbrespace.parallel import Pool, keep_freed_memory
-from timbrespace.synthesis.instrument import Instrument
 
 RAW = ("model.bottleneck=gaussian", "model.likelihood=sigma", "model.activation=relu", "training.weights.kl=1")
 

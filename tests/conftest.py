@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from shell import Shell
-    from timbrespace.synthesis.instrument import Instrument
+    from timbrespace.instrument import Instrument
     from tiny import Tiny
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -93,7 +93,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 @pytest.fixture(scope="session")
 def instrument(tiny: Tiny) -> Instrument:
     """The tiny instrument, loaded."""
-    from timbrespace.synthesis.instrument import Instrument
+    from timbrespace.instrument import Instrument
 
     return Instrument.load(tiny.file)
 

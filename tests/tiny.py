@@ -19,7 +19,7 @@ from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
 from timbrespace.corpus.synthetic.drum_kit import synthetic_drum
 from timbrespace.evaluation import card
-from timbrespace.synthesis.instrument import Instrument
+from timbrespace.instrument import Instrument
 from timbrespace.training import run
 from timbrespace.training import train as training
 from timbrespace.training.calibration import Cost

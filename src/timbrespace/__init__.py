@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from timbrespace.corpus.corpus import Corpus as Corpus
     from timbrespace.corpus.prepare import prepare as prepare
-    from timbrespace.synthesis.instrument import Instrument as Instrument
-    from timbrespace.synthesis.instrument import load as load
+    from timbrespace.instrument import Instrument as Instrument
+    from timbrespace.instrument import load as load
     from timbrespace.training.train import train as train
 
 __version__ = "0.1.0"  # the only place; pyproject.toml and the command line read it here
@@ -27,8 +27,8 @@ __all__ = ["Corpus", "Instrument", "__version__", "load", "prepare", "train"]
 
 _MODULES = {
     "Corpus": "timbrespace.corpus.corpus",
-    "Instrument": "timbrespace.synthesis.instrument",
-    "load": "timbrespace.synthesis.instrument",
+    "Instrument": "timbrespace.instrument",
+    "load": "timbrespace.instrument",
     "prepare": "timbrespace.corpus.prepare",
     "train": "timbrespace.training.train",
 }

@@ -19,7 +19,7 @@ from timbrespace.evaluation.new_sounds import (
     reference_points,
     render_latents,
 )
-from timbrespace.synthesis.instrument import Instrument
+from timbrespace.instrument import Instrument
 from tiny import Tiny
 
 

@@ -8,7 +8,7 @@ import torch
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.evaluation.feature_error import feature_errors, features_of
 from timbrespace.evaluation.pca_baseline import one_shot, pca_instrument, plain_pca, prepared_features, with_refinement
-from timbrespace.synthesis.instrument import Instrument
+from timbrespace.instrument import Instrument
 from tiny import Tiny
 
 

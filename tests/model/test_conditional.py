@@ -24,6 +24,7 @@ from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.labels.descriptors import DESCRIPTORS, measure_descriptor
 from timbrespace.corpus.prepare import prepare
 from timbrespace.evaluation import card
+from timbrespace.instrument import Instrument
 from timbrespace.model.base import Batch
 from timbrespace.model.clip.base import ImageModel
 from timbrespace.model.clip.dense import Dense
@@ -32,7 +33,6 @@ from timbrespace.model.conditioning.labels import LabelConditioning, clip_values
 from timbrespace.model.registry import MODELS
 from timbrespace.model.wrappers.conditional import Conditional, Values
 from timbrespace.representation.spec import FeatureSpec
-from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.data import clip_dataset
 from timbrespace.training.data.clip_dataset import ClipDataset
 from timbrespace.training.data.conditions import with_conditions

@@ -15,6 +15,7 @@ from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
 from timbrespace.evaluation import card
+from timbrespace.instrument import Instrument
 from timbrespace.latent.space import LatentSpace
 from timbrespace.model.base import Batch
 from timbrespace.model.clip.base import ImageModel
@@ -23,7 +24,6 @@ from timbrespace.model.clip.conv2d import Conv
 from timbrespace.model.clip.conv_vae import ConvVAE
 from timbrespace.model.parts.conv_layers import fit, layers_of, mirrored, sizes
 from timbrespace.noise import Noise, Purpose
-from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.losses import total
 from timbrespace.training.train import train
 from tiny import drum, write_drums

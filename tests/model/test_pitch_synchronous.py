@@ -19,9 +19,9 @@ from timbrespace.config.presets import load_preset
 from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
+from timbrespace.instrument import Instrument
 from timbrespace.model.base import Batch
 from timbrespace.model.codec.pitch_synchronous import PitchSynchronous, PitchSynchronousAxis
-from timbrespace.synthesis.instrument import Instrument
 from tiny import RATE, fix_plan, quick_train, write_drums
 
 SAMPLES = 6_000

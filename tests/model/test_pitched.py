@@ -19,12 +19,12 @@ from timbrespace.config.presets import load_preset
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
+from timbrespace.instrument import Instrument
 from timbrespace.latent.space import LatentSpace
 from timbrespace.model.base import Posterior, kl_to_normal
 from timbrespace.model.codec.oneshot import OneShot
 from timbrespace.model.parts.pitch import HarmonicAxis, cubic, pitch_features
 from timbrespace.noise import Noise, Purpose
-from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.data.conditions import with_notes
 from tiny import RATE, Tiny, fix_plan, quick_train
 

@@ -13,10 +13,10 @@ from specs import feature_spec
 from timbrespace.config.presets import load_preset
 from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.corpus.corpus import Corpus
+from timbrespace.instrument import Instrument
 from timbrespace.model.base import Batch, Model
 from timbrespace.model.sequence.autoregressive import Autoregressive
 from timbrespace.model.sequence.recurrent import Recurrent, RecurrentClip
-from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training import train as training
 from timbrespace.training.losses import total
 from tiny import Tiny, assert_same_tensors

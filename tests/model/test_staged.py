@@ -18,6 +18,7 @@ from timbrespace.config.schema import Config
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
+from timbrespace.instrument import Instrument
 from timbrespace.model.base import Batch
 from timbrespace.model.clip.dense import Dense
 from timbrespace.model.parts.layers import interpolated
@@ -25,7 +26,6 @@ from timbrespace.model.parts.pca import principal
 from timbrespace.model.parts.pca_init import room
 from timbrespace.model.wrappers.staged import Staged
 from timbrespace.representation.spec import FeatureSpec
-from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training import stages
 from timbrespace.training import train as training
 from timbrespace.training.callbacks import Progress, TrainingCallbacks

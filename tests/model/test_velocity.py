@@ -17,12 +17,12 @@ from timbrespace.config.presets import load_preset
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
+from timbrespace.instrument import Instrument
 from timbrespace.latent.space import LatentSpace
 from timbrespace.model.base import Batch
 from timbrespace.model.codec.oneshot import OneShot
 from timbrespace.model.conditioning.velocity import VelocityRange
 from timbrespace.noise import Noise, Purpose
-from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.continuation.start import Start
 from timbrespace.training.data.conditions import with_velocity
 from timbrespace.training.data.encode import row_kinds

@@ -16,12 +16,12 @@ from timbrespace.config.schema import Training
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.evaluation import card
+from timbrespace.instrument import Instrument
 from timbrespace.model.base import Batch
 from timbrespace.model.clip.vq import VectorQuantised, overlapped
 from timbrespace.model.parts.code_prior import CodePrior
 from timbrespace.model.parts.codebook import Codebook
 from timbrespace.noise import Noise, Purpose
-from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training import train as training
 from timbrespace.training.losses import total
 from tiny import Tiny, assert_same_tensors, tensors_of

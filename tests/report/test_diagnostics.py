@@ -18,10 +18,10 @@ from timbrespace.cli.common.page import TrainingPage
 from timbrespace.contracts import ConfigError, OutputExistsError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
+from timbrespace.instrument import Instrument
 from timbrespace.report.charts import Chart, Line, bar_chart, box_chart, line_chart
 from timbrespace.report.diagnostics import diagnose, write_diagnostics
 from timbrespace.report.diagnostics_page import Comparison, Diagnostics, LabelledAudio, render_diagnostics
-from timbrespace.synthesis.instrument import Instrument
 from tiny import Tiny, assert_same_tensors, fix_plan, quick_train
 
 

@@ -14,7 +14,7 @@ import timbrespace
 from timbrespace.audio.files import write
 from timbrespace.contracts import ConfigError, OutputExistsError, ShapeError
 from timbrespace.corpus.corpus import Corpus
-from timbrespace.synthesis.instrument import Instrument
+from timbrespace.instrument import Instrument
 from timbrespace.synthesis.novelty import COPY_DB, count_different, nearest_sounds, novelty_unit, repeats_of
 from timbrespace.synthesis.sound import Sound
 from tiny import RATE, Tiny, drum

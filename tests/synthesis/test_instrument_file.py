@@ -23,8 +23,8 @@ from safetensors.torch import save_file
 from timbrespace.audio.embedding import embedding
 from timbrespace.cli.main import main
 from timbrespace.contracts import InstrumentFileError
+from timbrespace.instrument import Instrument
 from timbrespace.synthesis.file.layout import EMBEDDING_FEATURES, current_name
-from timbrespace.synthesis.instrument import Instrument
 from tiny import Tiny, tensors_of
 
 Change = Callable[[dict[str, Any], dict[str, torch.Tensor]], None]

@@ -9,7 +9,7 @@ import torch
 
 import timbrespace
 from timbrespace.audio.embedding import embedding
-from timbrespace.synthesis.instrument import Instrument
+from timbrespace.instrument import Instrument
 from timbrespace.synthesis.kinds import Kind
 from timbrespace.synthesis.novelty import neighbours
 from tiny import RATE, Tiny

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 import timbrespace
 from timbrespace.contracts import ConfigError, OutputExistsError, ShapeError
 from timbrespace.corpus.corpus import Corpus
+from timbrespace.instrument import Instrument
 from timbrespace.synthesis.file.header import read_header
-from timbrespace.synthesis.instrument import Instrument
 from timbrespace.synthesis.sound import Sound
 from tiny import RATE, Tiny, drum
 

@@ -18,8 +18,8 @@ from shell import Shell
 from timbrespace.contracts import ConfigError, InstrumentFileError, ShapeError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
+from timbrespace.instrument import Instrument
 from timbrespace.model.sequence.base import longest_length
-from timbrespace.synthesis.instrument import Instrument
 from timbrespace.synthesis.sound import Sound
 from timbrespace.training import train as training
 from tiny import NARROW, RATE, drum, fix_plan, tensors_of, write_drums

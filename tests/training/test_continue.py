@@ -14,8 +14,8 @@ from timbrespace.cli.main import main
 from timbrespace.contracts import ConfigError, CorpusError, InstrumentFileError, TimbrespaceError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
+from timbrespace.instrument import Instrument
 from timbrespace.synthesis.file.header import read_header
-from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.callbacks import Progress, TrainingCallbacks
 from timbrespace.training.continuation.start import Start
 from timbrespace.training.continuation.union import Taken, open_union

@@ -10,8 +10,8 @@ import soundfile
 import torch
 
 from timbrespace.corpus.prepare import prepare
+from timbrespace.instrument import Instrument
 from timbrespace.report.card import card_rows
-from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.data.sounds import draw_rows, spread_rows
 from timbrespace.training.sample import sample_clips
 from tiny import RATE, SMALL, fix_plan, quick_train, write_drums

@@ -16,8 +16,8 @@ from timbrespace.config.schema import Config
 from timbrespace.contracts import ConfigError, InstrumentFileError, OutputExistsError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
+from timbrespace.instrument import Instrument
 from timbrespace.model.wrappers.staged import Staged
-from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training import train as training
 from timbrespace.training.callbacks import Progress, TrainingCallbacks
 from timbrespace.training.data.outer import load_outer

@@ -17,8 +17,8 @@ from timbrespace.cli.report.info import card_lines, figure_lines
 from timbrespace.config.presets import load_preset
 from timbrespace.contracts import ConfigError, CorpusError
 from timbrespace.corpus.corpus import Corpus
+from timbrespace.instrument import Instrument
 from timbrespace.report.card import card_rows, card_view
-from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training import train as training
 from timbrespace.training.data.source import clip_samples
 from tiny import SMALL, Tiny, assert_same_tensors, drum, quick_train, tensors_of, write_drums

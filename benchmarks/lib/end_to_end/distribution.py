@@ -14,7 +14,7 @@ from timbrespace.audio.embedding import embedding
 from timbrespace.evaluation.distribution import COUNT, compare, near_duplicates
 from timbrespace.evaluation.new_sounds import midpoint_latents, prior_latents, real_sounds, reference_points, render_latents
 from timbrespace.evaluation.rows import reconstructions
-from timbrespace.synthesis.instrument import Instrument
+from timbrespace.instrument import Instrument
 
 if TYPE_CHECKING:
     from lib.bench import Bench

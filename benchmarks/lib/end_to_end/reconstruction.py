@@ -15,9 +15,9 @@ from timbrespace.evaluation.feature_error import feature_errors
 from timbrespace.evaluation.pca_baseline import one_shot, plain_pca, with_refinement
 from timbrespace.evaluation.reconstruction import markdown_table, reconstruction_table, summary
 from timbrespace.evaluation.rows import control_rows, linear_path, reconstructions, true_features
+from timbrespace.instrument import Instrument
 from timbrespace.model.parts.timegrid import interpolation
 from timbrespace.parallel import Pool
-from timbrespace.synthesis.instrument import Instrument
 
 if TYPE_CHECKING:
     from lib.bench import Bench

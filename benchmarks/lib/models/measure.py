@@ -25,9 +25,9 @@ from timbrespace.evaluation.new_sounds import evenly_spaced, latent_values_per_s
 from timbrespace.evaluation.pca_baseline import pca_instrument, plain_pca
 from timbrespace.evaluation.reconstruction import reconstruction_table
 from timbrespace.evaluation.rows import control_rows, reconstructions, true_features
+from timbrespace.instrument import Instrument
 from timbrespace.model.codec.oneshot import OneShot
 from timbrespace.model.parts.streamed_pca import principal_components
-from timbrespace.synthesis.instrument import Instrument
 
 _SOURCE_B = {"name": "magnitude"}  # the view in which source B computed its error
 _TRAINING = 1_000  # at most so many training sounds are compared with new ones

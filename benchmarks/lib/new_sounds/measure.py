@@ -18,7 +18,7 @@ from timbrespace.evaluation.new_sounds import HELD_OUT
 
 if TYPE_CHECKING:
     from timbrespace.corpus.corpus import Corpus
-    from timbrespace.synthesis.instrument import Instrument
+    from timbrespace.instrument import Instrument
 
 KINDS = ("snare", "kick")  # whose attacks are compared
 _HISS_HZ, _LATE_SECONDS = 3_000.0, 0.12

@@ -16,8 +16,8 @@ from timbrespace.evaluation.new_sounds import compare_artefacts, reference_point
 from timbrespace.evaluation.pca_baseline import plain_pca, with_refinement
 from timbrespace.evaluation.reconstruction import reconstruction_table
 from timbrespace.evaluation.rows import reconstructions, true_features
+from timbrespace.instrument import Instrument
 from timbrespace.model.codec.oneshot import OneShot
-from timbrespace.synthesis.instrument import Instrument
 
 NEW = 300  # sounds against held-out ones
 

@@ -15,7 +15,7 @@ from timbrespace.corpus.prepared.weights import counted_clips, long_files, weigh
 from timbrespace.evaluation.distribution import nearest
 from timbrespace.evaluation.reconstruction import reconstruction_table
 from timbrespace.evaluation.rows import linear_path, reconstructions, silence, true_features
-from timbrespace.synthesis.instrument import Instrument
+from timbrespace.instrument import Instrument
 from timbrespace.synthesis.novelty import NO_UNIT, clip_embeddings, count_different, repeats_of
 
 _SOUNDS = 32  # that the card measures; benchmarks measure all

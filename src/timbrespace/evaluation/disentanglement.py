@@ -15,7 +15,7 @@ from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.evaluation.feature_error import latents as latents_of
 from timbrespace.evaluation.points import Points, as_points
-from timbrespace.synthesis.instrument import Instrument
+from timbrespace.instrument import Instrument
 
 BINS = 20  # of a latent dimension, and groups of a factor's values at most
 _MOST = 2_000  # sounds encoded

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from timbrespace.audio.distance import MATCH_DB
+from timbrespace.instrument import Instrument
 from timbrespace.parallel import Pool
 from timbrespace.representation.normalisation import Normalised
-from timbrespace.synthesis.instrument import Instrument
 from timbrespace.synthesis.texture import DEEPEST_DB
 
 RoundTrip = Callable[[Tensor, Tensor], Tensor]

@@ -13,9 +13,9 @@ from timbrespace.audio.embedding import embedding
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.evaluation.artefacts import artefact_metrics
 from timbrespace.evaluation.feature_error import features_of
+from timbrespace.instrument import Instrument
 from timbrespace.parallel import Pool
 from timbrespace.synthesis.finish import finish
-from timbrespace.synthesis.instrument import Instrument
 
 HELD_OUT = ("test", "validation")  # training reads the validation split only to stop early
 _STUTTER_HOP = 1024  # samples between frames, for representations without frames

@@ -12,11 +12,11 @@ from timbrespace.config.build import build_model, build_representation
 from timbrespace.config.presets import load_preset
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.evaluation.feature_error import features_of, latents
+from timbrespace.instrument import Instrument
 from timbrespace.latent.space import LatentSpace
 from timbrespace.model.codec.oneshot import OneShot
 from timbrespace.parallel import Pool
 from timbrespace.synthesis.file.contents import InstrumentContents
-from timbrespace.synthesis.instrument import Instrument
 
 
 def plain_pca(instrument: Instrument, corpus: Corpus) -> Instrument:

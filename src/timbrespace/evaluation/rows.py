@@ -13,8 +13,8 @@ from timbrespace.audio.stft import istft, stft
 from timbrespace.contracts import SAMPLE_RATE, ShapeError
 from timbrespace.evaluation.distribution import nearest
 from timbrespace.evaluation.reconstruction import Sounds
+from timbrespace.instrument import Instrument
 from timbrespace.parallel import Pool
-from timbrespace.synthesis.instrument import Instrument
 
 _N_FFT, _HOP = 1024, 256
 

@@ -9,9 +9,9 @@ from typing import Any
 from timbrespace.atomic import write_text
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.evaluation.feature_error import feature_errors, feature_unit
+from timbrespace.instrument import Instrument
 from timbrespace.report.diagnostics_page import Comparison, Diagnostics, LabelledAudio, render_diagnostics
 from timbrespace.report.snapshots import Snapshots
-from timbrespace.synthesis.instrument import Instrument
 
 _MEASURED, _RECONSTRUCTED, _WORST = 300, 6, 10  # sounds, at most
 _GROUPS, _LABEL_VALUES = 14, 20  # boxes in a chart, at most: of categories, of a label's values

@@ -13,12 +13,12 @@ from timbrespace import __version__
 from timbrespace.atomic import check_absent
 from timbrespace.audio.descriptors import spectral_centroid
 from timbrespace.audio.files import write
+from timbrespace.instrument import Instrument
 from timbrespace.report.card import card_view
 from timbrespace.report.packs import write_packs
 from timbrespace.report.results_page import ResultsPage, SoundTile, write_results_page
 from timbrespace.report.spectrogram import draw_spectrogram
 from timbrespace.report.verdicts import limits_of
-from timbrespace.synthesis.instrument import Instrument
 from timbrespace.synthesis.reel import reel
 from timbrespace.synthesis.sound import Sound
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from timbrespace.model.base import Decoded
 
 if TYPE_CHECKING:
-    from timbrespace.synthesis.instrument import Instrument
+    from timbrespace.instrument import Instrument
     from timbrespace.training.callbacks import Progress, TrainingContext
 
 _SHARES = (0.0, 0.05, 0.25)  # of all steps; the next check after each is kept

@@ -11,13 +11,13 @@ from torch import Tensor
 from timbrespace.config.schema import Config
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepared.weights import counted_clips, weights_of
+from timbrespace.instrument import Instrument
 from timbrespace.latent.space import LatentSpace
 from timbrespace.latent.trajectories import Trajectories
 from timbrespace.model.base import Model
 from timbrespace.representation.base import Representation
 from timbrespace.synthesis.file.contents import InstrumentContents, TrainingClips
 from timbrespace.synthesis.harmonic.note import fit_notes
-from timbrespace.synthesis.instrument import Instrument
 from timbrespace.synthesis.map_layout import fit_positions, interpolate_positions
 from timbrespace.synthesis.novelty import clip_embeddings, novelty_unit
 from timbrespace.training.data.detail import fit_detail

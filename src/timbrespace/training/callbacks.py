@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     from timbrespace.config.schema import Config
     from timbrespace.corpus.corpus import Corpus
+    from timbrespace.instrument import Instrument
     from timbrespace.model.base import Model
-    from timbrespace.synthesis.instrument import Instrument
     from timbrespace.training.data.sounds import Sounds
 
 

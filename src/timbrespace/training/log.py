@@ -16,7 +16,7 @@ from timbrespace.contracts import ConfigError, TimbrespaceError
 from timbrespace.training.history import History
 
 if TYPE_CHECKING:
-    from timbrespace.synthesis.instrument import Instrument
+    from timbrespace.instrument import Instrument
 
 _SOUNDS = 4  # of each kind in TensorBoard
 _RANGE = 80.0  # dB shown in a spectrogram

@@ -18,9 +18,9 @@ from timbrespace.config.schema import Config, Training
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepared.weights import counted_clips, weights_of
 from timbrespace.evaluation.card import make_card
+from timbrespace.instrument import Instrument
 from timbrespace.model.base import Model
 from timbrespace.parallel import Pool
-from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.assemble import make_instrument, training_card
 from timbrespace.training.calibration import (
     Cost,

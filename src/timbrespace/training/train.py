@@ -10,7 +10,7 @@ from typing import Any
 from timbrespace.atomic import check_absent
 from timbrespace.contracts import ConfigError, OutputExistsError
 from timbrespace.corpus.corpus import Corpus
-from timbrespace.synthesis.instrument import Instrument
+from timbrespace.instrument import Instrument
 from timbrespace.training.callbacks import StopTraining, TrainingCallbacks
 from timbrespace.training.continuation.start import Start
 from timbrespace.training.data.source import check_labels, check_source

@@ -14,9 +14,9 @@ from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.synthetic.base import SyntheticClip
 from timbrespace.corpus.synthetic.registry import recipe_of, synthetic_clips
 from timbrespace.corpus.synthetic.variety import FAMILIES, variety_clip
+from timbrespace.instrument import Instrument
 from timbrespace.model.codec.oneshot import OneShot
 from timbrespace.parallel import Pool
-from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.calibration import affordable_synthesised
 from timbrespace.training.data.clip_dataset import ClipDataset, encode_rows
 from timbrespace.training.data.synthesised import COPIES, concatenated, synthesised_dataset

@@ -11,9 +11,9 @@ import torch
 
 from timbrespace.cli.main import main
 from timbrespace.corpus.corpus import Corpus
+from timbrespace.instrument import Instrument
 from timbrespace.synthesis.detail_model.outliers import excess_of
 from timbrespace.synthesis.finish import finish
-from timbrespace.synthesis.instrument import Instrument
 from timbrespace.synthesis.texture import add_noise_texture, with_fewer_iterations
 from timbrespace.training.data.detail import fit_detail
 from tiny import Tiny

@@ -13,8 +13,8 @@ from timbrespace.audio.files import write
 from timbrespace.audio.pitch import midi_to_hz, refine_pitch
 from timbrespace.contracts import InstrumentFileError
 from timbrespace.corpus.synthetic.registry import synthetic_clips
+from timbrespace.instrument import Instrument
 from timbrespace.synthesis.harmonic.traits import TRAITS, NoteModel
-from timbrespace.synthesis.instrument import Instrument
 from tiny import Tiny
 
 SMALL = (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from timbrespace.synthesis.instrument import Instrument
+    from timbrespace.instrument import Instrument
 
 InstrumentPath = Annotated[Path, typer.Argument(metavar="INSTRUMENT", help="Instrument file (.safetensors).", show_default=False)]
 OutFolder = Annotated[Path, typer.Option("--out", help="Folder to write to.", show_default=False)]
@@ -34,7 +34,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON and
 
 def open_instrument(path: Path) -> Instrument:
     """Returns the instrument of a file. Raises TimbrespaceError if the file is not an instrument."""
-    from timbrespace.synthesis.instrument import Instrument
+    from timbrespace.instrument import Instrument
 
     return Instrument.load(path)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from timbrespace.corpus.corpus import Corpus
-    from timbrespace.synthesis.instrument import Instrument
+    from timbrespace.instrument import Instrument
     from timbrespace.training.callbacks import Progress, TrainingCallbacks
 
 

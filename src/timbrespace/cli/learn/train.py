@@ -13,7 +13,7 @@ from timbrespace.cli.learn.options import Source, TrainingFlags, corpus_notes, p
 
 if TYPE_CHECKING:
     from timbrespace.corpus.corpus import Corpus
-    from timbrespace.synthesis.instrument import Instrument
+    from timbrespace.instrument import Instrument
     from timbrespace.training.options import TrainOptions
 
 

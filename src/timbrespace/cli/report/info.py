@@ -10,8 +10,8 @@ import typer
 from timbrespace.cli.common.options import InstrumentPath, Json
 
 if TYPE_CHECKING:
+    from timbrespace.instrument import Instrument
     from timbrespace.report.card import CardView
-    from timbrespace.synthesis.instrument import Instrument
 
 _STRIP_HELP = (
     "Write the instrument without names, latents and features of the training sounds. Recipes and pages that the unstripped one made "
@@ -33,8 +33,8 @@ def info(
     from timbrespace.cli.common.corpus import print_json
     from timbrespace.cli.common.options import check_not_inputs
     from timbrespace.cli.common.text import printable
+    from timbrespace.instrument import Instrument
     from timbrespace.report.card import card_view
-    from timbrespace.synthesis.instrument import Instrument
 
     opened = Instrument.load(instrument)
     clips = opened.contents.clips

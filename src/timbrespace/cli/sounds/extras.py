@@ -12,8 +12,8 @@ import typer
 from timbrespace.export.registry import EXPORTERS
 
 if TYPE_CHECKING:
+    from timbrespace.instrument import Instrument
     from timbrespace.report.results import Original
-    from timbrespace.synthesis.instrument import Instrument
     from timbrespace.synthesis.sound import Sound
 
 _KIT_HELP = f"Also write the batch as a kit for samplers: {', '.join(exporter.title for exporter in EXPORTERS.values())}."

@@ -14,7 +14,7 @@ from timbrespace.cli.common.text import printable
 from timbrespace.cli.sounds.batch import BatchOptions, write_batch
 
 if TYPE_CHECKING:
-    from timbrespace.synthesis.instrument import Instrument
+    from timbrespace.instrument import Instrument
     from timbrespace.synthesis.sound import Sound
 
 

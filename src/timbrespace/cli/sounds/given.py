@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from timbrespace.synthesis.instrument import Instrument
+    from timbrespace.instrument import Instrument
 
 
 def unlike_sounds(instrument: Instrument, files: Sequence[Path]) -> list[dict[str, Any]]:

@@ -15,8 +15,8 @@ from timbrespace.cli.sounds.extras import Extras, Kit, Reel
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from timbrespace.instrument import Instrument
     from timbrespace.report.results import Original
-    from timbrespace.synthesis.instrument import Instrument
     from timbrespace.synthesis.sound import Sound
 
 _PAGE_HELP = "Also write index.html: each original beside its reconstruction, to compare; it holds copies of the originals."

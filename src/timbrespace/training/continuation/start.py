@@ -12,8 +12,8 @@ from timbrespace.config.build import make_config
 from timbrespace.config.presets import changed, load_preset, presets
 from timbrespace.config.schema import Config, Training
 from timbrespace.contracts import ConfigError, TimbrespaceError
+from timbrespace.instrument import Instrument
 from timbrespace.synthesis.file.contents import TrainingClips
-from timbrespace.synthesis.instrument import Instrument
 from timbrespace.training.options import TrainOptions
 from timbrespace.validation import shortened
 
