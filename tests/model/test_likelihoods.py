@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch.distributions import Bernoulli, Normal, kl_divergence
 
-from timbrespace.audio.companding import compand
 from timbrespace.config.build import build_model, build_representation, make_config
 from timbrespace.contracts import ConfigError
 from timbrespace.model.base import Posterior, kl_to_normal
 from timbrespace.model.parts.likelihood import FAITHFUL, KINDS, Likelihood, deviations_apart, spectral_loss
+from timbrespace.representation.companding import compand
 
 SHAPE = (3, 2, 5, 7)  # sounds, parts, bands, frames
 

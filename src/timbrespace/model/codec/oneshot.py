@@ -10,7 +10,6 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from timbrespace.audio.companding import compand
 from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.model.base import Batch, Decoded
 from timbrespace.model.codec.linear import LinearCodecVAE, unknown
@@ -18,6 +17,7 @@ from timbrespace.model.conditioning.velocity import VelocityRange
 from timbrespace.model.parts.masked_error import ImageError
 from timbrespace.model.parts.pitch import HarmonicAxis
 from timbrespace.model.parts.timegrid import averaging, interpolation, step_edges
+from timbrespace.representation.companding import compand
 from timbrespace.representation.registry import REPRESENTATIONS
 from timbrespace.representation.spec import FeatureKind, FeatureSpec
 

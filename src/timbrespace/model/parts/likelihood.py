@@ -10,8 +10,8 @@ from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional
 
-from timbrespace.audio.companding import compand
 from timbrespace.contracts import ConfigError
+from timbrespace.representation.companding import compand
 
 Kind = Annotated[Literal["squared", "mean squared", "absolute", "gaussian", "sigma", "bernoulli", "mu-law", "stft"], Field()]
 FAITHFUL = "faithful gaussian"

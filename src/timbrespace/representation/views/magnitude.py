@@ -8,10 +8,10 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from timbrespace.audio.companding import compand_magnitude, expand_magnitude
 from timbrespace.audio.stft import power_spectrogram
 from timbrespace.contracts import SAMPLE_RATE
 from timbrespace.representation.axes import Axes, Part
+from timbrespace.representation.companding import compand_magnitude, expand_magnitude
 from timbrespace.representation.spectral import Hop, Iterations, PhaseMethod, Refine, Spectral, Window, safe_sqrt
 from timbrespace.representation.stereo import to_mid_side
 
