@@ -245,7 +245,7 @@ def test_help_is_light() -> None:
 @pytest.mark.parametrize("name", sorted(front.VERBS))
 def test_each_verb_explains_itself_without_torch(name: str) -> None:
     code = (
-        f"import sys; from timbrespace.cli.main import main; code = main([{name!r}, '--help']); "
+        f"import sys; from timbrespace.cli.main import main; code = main([*{name.split()!r}, '--help']); "
         "heavy = {'torch', 'scipy', 'sklearn', 'numba', 'matplotlib'} & set(sys.modules); assert not heavy, heavy; sys.exit(code)"
     )
     result = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)

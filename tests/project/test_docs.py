@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from command_values import check_values
-from timbrespace.cli.main import VERBS
+from timbrespace.cli.main import VERBS, split_verb
 
 if TYPE_CHECKING:
     import click
@@ -72,12 +72,13 @@ def complaint(command: str) -> str | None:
     words = shlex.split(command, comments=True)[1:]
     if not words or words == ["--help"]:
         return None
-    if words[0] not in VERBS:
-        return f"there is no verb {words[0]!r}"
+    verb, rest = split_verb(words)
+    if verb not in VERBS:
+        return f"there is no verb {verb!r}"
     if "--help" in words:
         return None
     try:
-        check_values(words[0], parser_of(words[0]).make_context(words[0], words[1:]).params)
+        check_values(verb, parser_of(verb).make_context(verb, rest).params)
     except Exception as error:  # Typer's own errors, and those of settings
         return str(getattr(error, "message", error)) or type(error).__name__
     return None
@@ -110,7 +111,7 @@ def test_commands_use_verbs_and_options_that_exist(page: Path) -> None:
 def test_words_in_code_are_options_that_exist(page: Path) -> None:
     """Commands within a line, such as `timbrespace info X --strip Y`: verb and option names."""
     for command in re.findall(r"`timbrespace ([^`\n]+)`", page.read_text(encoding="utf-8")):
-        verb, *words = command.split()
+        verb, words = split_verb(command.split())
         if verb in ("VERB", "--help"):
             continue
         assert verb in VERBS, command

@@ -20,7 +20,7 @@ from timbrespace import __version__
 from timbrespace.cli.common.text import decimal_comma_advice, printable
 from timbrespace.contracts import TimbrespaceError
 
-# verb -> (module:function, its line in `timbrespace --help`). A new verb is its file and one line here.
+# verb -> (module:function, its line in `timbrespace --help`). A new verb is its file and one line here. A verb may have two words.
 VERBS: dict[str, tuple[str, str]] = {
     "demo": ("timbrespace.cli.sounds.demo:demo", "make a drum corpus, train on it, generate, and write a page to listen to"),
     "doctor": ("timbrespace.cli.corpus.doctor:doctor", "examine a folder of sounds: counts, lengths, damage, what to do about it"),
@@ -37,6 +37,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "vary": ("timbrespace.cli.sounds.vary:vary", "make variations of one sound"),
     "presets": ("timbrespace.cli.learn.presets:presets", "list the presets that are part of timbrespace"),
     "info": ("timbrespace.cli.report.info:info", "show an instrument: its card, its training sounds, its settings"),
+    "survey make": ("timbrespace.cli.report.survey_make:survey_make", "make a blind listening test of instruments and real sounds"),
+    "survey analyse": ("timbrespace.cli.report.survey_analyse:survey_analyse", "analyse the answers of its listeners"),
 }
 
 DEBUG_VARIABLE = "TIMBRESPACE_DEBUG"
@@ -62,18 +64,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _dispatch(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
         if len(words) > 1 and words[0] == "help":
-            return _run_verb(words[1], ["--help"])
+            return _dispatch([*words[1:], "--help"])
         print(_overview())
         return 0
     if words[0] in ("-V", "--version", "version"):
         print(f"timbrespace {__version__}")
         return 0
-    return _run_verb(words[0], words[1:])
+    verb, rest = split_verb(words)
+    if verb not in VERBS and (group := [name for name in VERBS if name.startswith(f"{verb} ")]):
+        if not rest or rest[0] in ("-h", "--help"):
+            print("\n".join(f"timbrespace {line}" for line in _lines(group)))
+            return 0
+        raise TimbrespaceError(f"there is no verb '{verb} {rest[0]}'; allowed are {', '.join(group)} (`timbrespace {verb} --help`)")
+    return _run_verb(verb, rest)
+
+
+def split_verb(words: Sequence[str]) -> tuple[str, list[str]]:
+    """Returns the verb of a command line, of one or two words, and the words after it."""
+    two = " ".join(words[:2])
+    return (two, list(words[2:])) if two in VERBS and len(words) > 1 else (words[0], list(words[1:]))
+
+
+def _lines(verbs: Sequence[str]) -> list[str]:
+    width = max(map(len, verbs)) + 2
+    return [f"{verb:<{width}}{VERBS[verb][1]}" for verb in verbs]
 
 
 def _overview() -> str:
-    width = max(map(len, VERBS)) + 2
-    lines = [f"  {verb:<{width}}{line}" for verb, (_, line) in VERBS.items()]
+    lines = [f"  {line}" for line in _lines(list(VERBS))]
     return "\n".join(
         [
             "timbrespace: a folder of sounds in, an instrument that makes new ones out.",
