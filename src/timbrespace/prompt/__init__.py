@@ -1,0 +1,6 @@
+"""Prompts: a wish in words becomes what is asked of an instrument (`Reading`), and sounds that fit it."""
+
+from timbrespace.prompt.encoder import TextEncoder
+from timbrespace.prompt.reading import Reading
+
+__all__ = ["Reading", "TextEncoder"]
