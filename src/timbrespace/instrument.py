@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -29,6 +29,9 @@ from timbrespace.synthesis.map_layout import interpolate_positions
 from timbrespace.synthesis.novelty import Nearest, nearest_sounds
 from timbrespace.synthesis.rendering import Progress, render
 from timbrespace.synthesis.sound import Sound
+
+if TYPE_CHECKING:
+    from timbrespace.prompt import Reading, TextEncoder
 
 TEMPERATURE = Parameter("temperature", 0.0, 4.0, 1.0, help="spread of new sounds about the middle of their category; 0 gives the middles")
 AMOUNT = Parameter("amount", 0.0, 4.0, 0.3, help="distance of variations from the sound, in units of the corpus's spread")
@@ -63,7 +66,9 @@ class Instrument:
         contents = self.contents
         if strip:
             space = self.space if contents.clips is None else self.space.anonymous(contents.clips.in_density)
-            contents = replace(contents, clips=None, origin=None, space=space, card=_shared_card(self.card, space.categories))
+            contents = replace(
+                contents, clips=None, origin=None, name_words=None, space=space, card=_shared_card(self.card, space.categories)
+            )
         write_instrument(contents, Path(path), force=force)
 
     def anonymous(self) -> Instrument:
@@ -79,7 +84,9 @@ class Instrument:
         names = tuple(f"training sound {number}" for number in range(1, len(contents.clips.names) + 1))
         categories = tuple(name if name in space.categories else None for name in contents.clips.categories)
         clips = replace(contents.clips, names=names, categories=categories)
-        return Instrument(replace(contents, clips=clips, origin=None, space=space, card=_shared_card(self.card, space.categories)))
+        return Instrument(
+            replace(contents, clips=clips, origin=None, name_words=None, space=space, card=_shared_card(self.card, space.categories))
+        )
 
     def novelty(self, audio: Tensor, *, sample_rate: int | None = None) -> Nearest | None:
         """Returns the nearest training sound of a given sound `(channels, time)` and the distance to it.
@@ -175,6 +182,9 @@ class Instrument:
         velocity: float | None = None,
         seconds: float | None = None,
         conditions: ConditionValues | None = None,
+        prompt: str | None = None,
+        like: Given | None = None,
+        encoder: TextEncoder | None = None,
         level: Level | None = None,
         out_rate: int | None = None,
         progress: Progress | None = None,
@@ -188,8 +198,10 @@ class Instrument:
         instrument of notes; None for notes of the corpus, or the note of `near`. velocity: 1 to 127, for an instrument of sounds with
         velocities; the same seed is then the same sound played softer or harder. seconds: length, for an instrument with a
         time-varying latent, see `sequences.SECONDS`; None for lengths of the corpus. conditions: name -> label or number, for an
-        instrument with conditions, see the property `conditions`; those not given are drawn. level, out_rate: see `finish`; a level of
-        None is "peak", and with `near` the level of that sound. progress: called with the number of sounds done and of all.
+        instrument with conditions, see the property `conditions`; those not given are drawn. prompt: what the sounds shall be like in
+        words, see `understand`. like: a sound that the prompt compares with. encoder: reads the prompt too, see `prompt.TextEncoder`.
+        level, out_rate: see `finish`; a level of None is "peak", and with `near` or `like` the level of that sound. progress: called
+        with the number of sounds done and of all.
         Near-duplicates within the batch are drawn again. Raises ConfigError.
         """
         _check_count(count)
@@ -202,8 +214,26 @@ class Instrument:
         file = near_file or (near if isinstance(near, str | Path) else "")
         kind = self.kind_of(centre.given.audio, file=file) if centre is not None and category is None else None
         options = request.DrawOptions(category, temperature, centre, length, pitch, conditions, kind, velocity)
-        requests = request.draw(self.contents, count, options, seed=seed)
+        if prompt is not None:
+            from timbrespace.prompt.make import Words, prompted
+
+            words = Words(prompt, None if like is None else self._analysed(like), encoder)
+            requests = prompted(self.contents, words, count, options, seed=seed, progress=progress)
+        elif like is not None or encoder is not None:
+            raise ConfigError("like and encoder belong to a prompt; give a prompt, or draw around a sound with near")
+        else:
+            requests = request.draw(self.contents, count, options, seed=seed)
         return render(self.contents, requests, level=level, out_rate=out_rate, progress=progress)
+
+    def understand(self, prompt: str, *, like: Path | str | None = None, encoder: TextEncoder | None = None) -> Reading:
+        """Returns how a prompt is understood: categories, wishes, comparisons, contradictions, and words without a meaning here.
+
+        `print(*instrument.understand("short bright snare").lines(), sep="\\n")`. like: name of the sound that is given beside it.
+        encoder: see `prompt.TextEncoder`. Raises ConfigError for what is no prompt: no text, an empty or a very long one.
+        """
+        from timbrespace.prompt.ask import understand
+
+        return understand(self.contents, prompt, given=None if like is None else str(like), encoder=encoder)
 
     def vary(
         self, sound: Given, count: int = 8, *, amount: float = 0.3, seed: int = 0, name: str | None = None, level: Level | None = None,

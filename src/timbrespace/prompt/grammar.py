@@ -124,7 +124,7 @@ class Reader:
     # --- items ------------------------------------------------------------------------------------------------------------
 
     def _item(self, item: Item, place: int) -> None:
-        pending, roles = self._pending, item.roles
+        roles = item.roles
         if item.has("stop"):
             if item.text not in _OPEN_STOPS:
                 self._end_clause()
@@ -160,6 +160,8 @@ class Reader:
         roles = item.roles
         if "outside" in roles:
             reason = f"no control: this instrument does not change {roles['outside'].name}"
+        elif "path" in roles:
+            reason = _NO_SOUND
         elif "absent" in roles:
             known = ", ".join(dict.fromkeys(category for _, category in self._vocabulary.categories.values())) or "no categories"
             reason = f"this instrument has no {roles['absent'].name}; it has {known}"
@@ -231,9 +233,7 @@ class Reader:
             return
         if pending.size or pending.mod or pending.factor is not None:
             self._wish(item.text, role.name, pending.size or pending.mod or 1, from_noun=True)
-        elif (pending.negated or pending.too) and role.sign:
-            self._wish(item.text, role.name, role.sign)
-        elif pending.degree and role.sign:
+        elif (pending.negated or pending.too or pending.degree) and role.sign:
             self._wish(item.text, role.name, role.sign)
         else:
             self._noun = (item, role)

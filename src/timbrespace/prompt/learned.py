@@ -27,7 +27,7 @@ _SHARED = 0.9  # a word of more than this share of all sounds does not distingui
 _SAME_CATEGORY = 0.6  # least share of a word's sounds in its category
 _LEAST_INNER = 4  # letters of a word that is recognised within others ("closed" in "hhclosed")
 # How hard a sound was played: layers of one hit are one sound, where held-out words are counted.
-_LAYERS = frozenset("soft softer softest hard harder hardest med medium loud quiet".split())
+_LAYERS = frozenset(["soft", "softer", "softest", "hard", "harder", "hardest", "med", "medium", "loud", "quiet"])
 
 
 def words_in(name: str) -> frozenset[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,14 +19,16 @@ WORDS = Path(__file__).parent / "words"
 LANGUAGES = ("en", "de", "es", "fr")  # of words that several languages have the first one counts, unless the prompt is in another
 UNITS = ("s", "ms", "Hz", "kHz", "dB", "%", "note")
 Phrase = tuple[str, ...]
+_INFLECTED = frozenset({"wish", "size", "velocity", "qualifier"})  # kinds that are adjectives
 
 
 class Role(NamedTuple):
     """What a phrase can mean.
 
-    kind: "wish", "noun", "size", "degree", "more", "less", "too", "not", "without", "neither", "like", "than", "as", "but", "and", "or",
-    "factor", "times", "number", "unit", "velocity", "qualifier", "category", "subtype" (a word for some sounds of a category), "given", "outside" or "filler". name: of a descriptor,
-    degree, unit, category or of what no instrument controls. sign: +1 more, -1 less. value: of a factor or number. comparative: "brighter".
+    kind: one of "wish", "noun", "size", "degree", "more", "less", "too", "not", "without", "neither", "like", "than", "as", "but", "and",
+    "or", "factor", "times", "number", "unit", "velocity", "qualifier", "category", "subtype" (a word for some sounds of a category),
+    "given", "outside" and "filler". name: of a descriptor, degree, unit, category, or of what no instrument controls. sign: +1 more,
+    -1 less. value: of a factor or number. comparative: "brighter".
     """
 
     kind: str
@@ -122,10 +124,16 @@ def load_lexicon(path: Path) -> Lexicon:
     if odd := sorted(set(words.degrees) - {"bit", "very", "plain"}):
         raise ConfigError(f"the words of prompts in {path} name the degree {odd[0]!r}, allowed are: bit, very, plain")
     phrases: dict[Phrase, list[Role]] = {}
-    for text, role in _roles(words):
-        phrase = words_of(text)
-        if phrase and role not in phrases.setdefault(phrase, []):
-            phrases[phrase].append(role)
+    written = list(_roles(words))
+    for text, role in written:
+        _add(phrases, text, role)
+    listed = {phrase: {role.kind for role in roles} for phrase, roles in phrases.items()}
+    for text, role in written:
+        if role.kind in _INFLECTED:
+            for form in _forms(text, words):
+                own = listed.get(words_of(form), set())
+                if own <= _INFLECTED - {role.kind}:  # "weniger" is less, not a form of "wenig"; "heller" compares
+                    _add(phrases, form, role)
     return Lexicon(path.stem, {phrase: tuple(roles) for phrase, roles in phrases.items()}, max(map(len, phrases)))
 
 
@@ -135,12 +143,12 @@ def _roles(words: Language) -> Iterator[tuple[str, Role]]:
         for texts, sign, comparative in (
             (own.more, 1, False), (own.less, -1, False), (own.comparative_more, 1, True), (own.comparative_less, -1, True),
         ):  # fmt: skip
-            yield from ((form, Role("wish", name, sign, comparative=comparative)) for form in _forms(texts, words))
+            yield from ((text, Role("wish", name, sign, comparative=comparative)) for text in texts)
         yield from ((text, Role("noun", name, {"more": 1, "less": -1, "none": 0}[own.presence])) for text in own.nouns)
     for kind, signed in (("size", words.sizes), ("velocity", words.velocity)):
-        yield from _signed(kind, "", signed, words)
+        yield from _signed(kind, "", signed)
     for name, signed in words.qualifiers.items():
-        yield from _signed("qualifier", name, signed, words)
+        yield from _signed("qualifier", name, signed)
     for name, texts in words.degrees.items():
         yield from ((text, Role("degree", name)) for text in texts)
     plain = {
@@ -155,16 +163,20 @@ def _roles(words: Language) -> Iterator[tuple[str, Role]]:
         yield from ((text, Role(kind, name)) for name, texts in named.items() for text in texts)
 
 
-def _signed(kind: str, name: str, signed: Signed, words: Language) -> Iterator[tuple[str, Role]]:
+def _signed(kind: str, name: str, signed: Signed) -> Iterator[tuple[str, Role]]:
     for texts, sign in ((signed.more, 1), (signed.less, -1)):
-        yield from ((form, Role(kind, name, sign)) for form in _forms(texts, words))
+        yield from ((text, Role(kind, name, sign)) for text in texts)
 
 
-def _forms(texts: Iterable[str], words: Language) -> Iterator[str]:
-    """The texts and their inflected forms."""
-    for text in texts:
-        yield text
-        yield from (text + ending for ending in words.endings)
-        for end, others in words.swap.items():
-            if text.endswith(end):
-                yield from (text.removesuffix(end) + other for other in others)
+def _forms(text: str, words: Language) -> Iterator[str]:
+    """The inflected forms of an adjective."""
+    yield from (text + ending for ending in words.endings)
+    for end, others in words.swap.items():
+        if text.endswith(end):
+            yield from (text.removesuffix(end) + other for other in others)
+
+
+def _add(phrases: dict[Phrase, list[Role]], text: str, role: Role) -> None:
+    phrase = words_of(text)
+    if phrase and role not in phrases.setdefault(phrase, []):
+        phrases[phrase].append(role)

@@ -56,11 +56,12 @@ class Wish:
 @dataclass(frozen=True)
 class Compared:
     """The sound that a prompt compares with. name: as the instrument or the user calls it. clip: number of the training sound; None for
-    the given one. like: new sounds shall resemble it; else it is only what a wish is measured against."""
+    the given one. like: new sounds shall resemble it; else it is only what a wish is measured against. category: of a training sound."""
 
     name: str
     clip: int | None
     like: bool = True
+    category: str | None = None
 
 
 @dataclass(frozen=True)

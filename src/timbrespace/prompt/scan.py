@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from timbrespace.prompt.tokens import Token, midi_of
 from timbrespace.prompt.vocabulary import Vocabulary
 
 _LEAST_FUZZY = 5  # letters of a word that may be misspelt
-_ALIKE = 0.86  # least similarity of a misspelt word, see `difflib.SequenceMatcher.ratio`
+_PATH = re.compile(r"(?:[~/\\]|[A-Za-z]:[/\\])\S+|\S*[^\s/\\]\.(?:wav|flac|aiff?|aifc|ogg|mp3|caf|opus)(?![^\W_])", re.IGNORECASE)
 _COMPARING = frozenset({"like", "than"})
 _UNIT_WORDS = {"s": "s", "ms": "ms", "hz": "Hz", "khz": "kHz", "db": "dB", "%": "%"}
 
@@ -53,13 +53,24 @@ def languages_in(tokens: Sequence[Token]) -> list[str]:
 def scan(text: str, tokens: Sequence[Token], vocabulary: Vocabulary, languages: Sequence[str]) -> list[Item]:
     """Returns the items of a prompt in order. languages: those whose meaning counts first."""
     ordered = sorted(lexicons(), key=lambda one: list(languages).index(one.language))
+    paths = {match.start(): match.end() for match in _PATH.finditer(text)}
     items: list[Item] = []
     place = 0
     while place < len(tokens):
-        item, size = _item_at(text, tokens, place, vocabulary, ordered, comparing=_compares(items))
+        found = _path_at(text, tokens, place, vocabulary, paths.get(tokens[place].start))
+        item, size = found or _item_at(text, tokens, place, vocabulary, ordered, comparing=_compares(items))
         items.append(item)
         place += size
     return items
+
+
+def _path_at(text: str, tokens: Sequence[Token], place: int, vocabulary: Vocabulary, end: int | None) -> tuple[Item, int] | None:
+    """What looks like the path of a file, unless a training sound is called so: one item without a meaning. It is not opened."""
+    if end is None:
+        return None
+    size = max(1, sum(token.end <= end for token in tokens[place:]))
+    named = _sound_at(tokens, place, vocabulary)
+    return None if named and named[1] >= size else (Item(_between(text, tokens, place, size), {"path": Role("path")}), size)
 
 
 def _compares(items: Sequence[Item]) -> bool:
@@ -80,7 +91,7 @@ def _item_at(
     if token.kind == "stop":
         return Item(token.text, {"stop": Role("stop")}), 1
     named = _sound_at(tokens, place, vocabulary)
-    if named and (comparing or _is_telling(tokens[place : place + named[1]])):
+    if named and (_is_telling(tokens[place : place + named[1]]) or (comparing and not _is_category(tokens, place, named[1], vocabulary))):
         return Item(_between(text, tokens, place, named[1]), {"sound": Role("sound")}, sounds=named[0]), named[1]
     quantity = _quantity_at(text, tokens, place, ordered)
     if quantity:
@@ -104,6 +115,11 @@ def _is_telling(tokens: Sequence[Token]) -> bool:
     digits = any(any(c.isdigit() for c in token.norm) for token in tokens)
     letters = any(any(c.isalpha() for c in token.norm) for token in tokens)
     return digits and letters and midi_of(tokens[0].text) is None and not (len(tokens) == 2 and tokens[0].kind == "number")
+
+
+def _is_category(tokens: Sequence[Token], place: int, size: int, vocabulary: Vocabulary) -> bool:
+    """Whether these tokens are a word for a category: "like a snare" is no comparison with the file "snare.wav"."""
+    return tuple(token.norm for token in tokens[place : place + size]) in vocabulary.categories
 
 
 def _sound_at(tokens: Sequence[Token], place: int, vocabulary: Vocabulary) -> tuple[Sequence[int], int] | None:
@@ -149,9 +165,7 @@ def _phrase_at(tokens: Sequence[Token], place: int, lexicon: Lexicon) -> int:
     return 0
 
 
-def _roles_at(
-    tokens: Sequence[Token], place: int, vocabulary: Vocabulary, ordered: Sequence[Lexicon]
-) -> tuple[dict[str, Role], int]:
+def _roles_at(tokens: Sequence[Token], place: int, vocabulary: Vocabulary, ordered: Sequence[Lexicon]) -> tuple[dict[str, Role], int]:
     """The roles of the longest phrase that begins here, and its number of tokens.
 
     A category of the instrument and a learned word keep their meaning beside that of the first language which knows the phrase.
@@ -187,9 +201,18 @@ def _misspelt(word: str, vocabulary: Vocabulary) -> str | None:
         return None
     known = _single_words()
     own = [phrase[0] for phrase in vocabulary.categories if len(phrase) == 1] + sorted(vocabulary.learned)
-    candidates = [one for one in (*own, *known) if one[:1] == word[:1] and abs(len(one) - len(word)) <= 1 and len(one) >= _LEAST_FUZZY]
-    found = difflib.get_close_matches(word, candidates, n=1, cutoff=_ALIKE)
-    return found[0] if found else None
+    near = [one for one in (*own, *known) if len(one) >= _LEAST_FUZZY and _one_slip(word, one)]
+    return near[0] if near else None
+
+
+def _one_slip(one: str, other: str) -> bool:
+    """Whether two words with the same first letter differ by one letter: exchanged with its neighbour, missing, added or another one."""
+    if one[:1] != other[:1] or abs(len(one) - len(other)) > 1:
+        return False
+    start = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    first, second = one[start:], other[start:]
+    swapped = first[:2] == second[1::-1] and first[2:] == second[2:] and len(first) > 1
+    return swapped or first[1:] == second or first == second[1:] or first[1:] == second[1:]
 
 
 @lru_cache(maxsize=1)

@@ -12,7 +12,7 @@ _NOTE = re.compile(r"([A-Ga-g])(#|♯|b|♭)?(-?\d)(?![^\W_])")
 _TOKEN = re.compile(
     r"(?P<number>(?:(?<![^\s(])[+−–-])?\d+(?:[.,]\d+)?)|(?P<word>[^\W\d_][^\W_]*[#♯]?(?:(?<=[#♯])-?\d)?)|(?P<percent>%)|(?P<stop>[,;:.!?()\n/\\]|(?<=\s)[–—-](?=\s))"
 )
-_UNITS = frozenset("s sec secs ms msec hz khz db k x".split())
+_UNITS = frozenset(["s", "sec", "secs", "ms", "msec", "hz", "khz", "db", "k", "x"])
 
 
 class Token(NamedTuple):
@@ -38,7 +38,7 @@ def normal(text: str) -> str:
 
 
 def tokens_of(text: str) -> list[Token]:
-    """Returns the words, numbers and separators of a text in order. A number glued to letters is a word ("8bit"), but for units ("2kHz")."""
+    """Returns the words, numbers and separators of a text in order. A number with letters is a word ("8bit"), but for units ("2kHz")."""
     found: list[Token] = []
     place = 0
     while match := _TOKEN.search(text, place):

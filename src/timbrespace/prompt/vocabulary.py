@@ -11,7 +11,7 @@ from timbrespace.corpus.labels import vocabulary as corpus_words
 from timbrespace.prompt.lexicon import Phrase, lexicons
 from timbrespace.prompt.tokens import words_of
 
-_SUFFIXES = frozenset("wav flac aif aiff aifc ogg mp3 caf au w64 opus".split())
+_SUFFIXES = frozenset(["wav", "flac", "aif", "aiff", "aifc", "ogg", "mp3", "caf", "au", "w64", "opus"])
 _MOST_NAME_WORDS = 16
 
 

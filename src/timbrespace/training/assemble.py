@@ -15,6 +15,7 @@ from timbrespace.instrument import Instrument
 from timbrespace.latent.space import LatentSpace
 from timbrespace.latent.trajectories import Trajectories
 from timbrespace.model.base import Model
+from timbrespace.prompt.learned import fit_name_words
 from timbrespace.representation.base import Representation
 from timbrespace.synthesis.file.contents import InstrumentContents, TrainingClips
 from timbrespace.synthesis.harmonic.note import fit_notes
@@ -79,6 +80,7 @@ def make_instrument(
         clips=TrainingClips(names, tuple(categories), latents, embeddings, positions, None if all_count else len(rows)),
         novelty_unit=novelty_unit(held_out_embeddings, embeddings),
         trajectories=trajectories,
+        name_words=fit_name_words(names, categories, latents),
         notes=None
         if model.time_varying
         else fit_notes(corpus, clips, latents, conditioning=model.conditioning, representation=representation, samples=samples),

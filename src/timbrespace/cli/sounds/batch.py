@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -45,12 +45,14 @@ def write_batch(
     noun: str = "new sound",
     inputs: Sequence[Path] = (),
     given: Sequence[Path] = (),
+    facts: Mapping[str, Any] | None = None,
 ) -> list[Sound]:
     """Opens the instrument at `path`, renders a batch with it, writes, prints and returns the result. Outputs are checked before any work.
 
     make: called with the instrument and the keyword arguments level, out_rate and progress; returns the sounds. task: label of the
     progress bar. heading, noun: what the page calls the sounds. inputs: further files that `make` reads; no output replaces one.
-    given: those of them that are sounds; it is printed where the instrument never learned anything like one.
+    given: those of them that are sounds; it is printed where the instrument never learned anything like one. facts: further values of
+    the JSON output, which `make` may fill.
     Raises TimbrespaceError.
     """
     from timbrespace.cli.common.corpus import progress_bar
@@ -71,7 +73,7 @@ def write_batch(
         sounds = make(instrument, level=options.level, out_rate=options.rate, progress=progress)
     paths = _save_sounds(sounds, options, inputs=[*inputs, path])
     written = extras.write(sounds, paths, instrument, heading=heading, noun=noun)
-    _print_sounds(sounds, paths, as_json=options.json, extras=written, unlike=unlike)
+    _print_sounds(sounds, paths, as_json=options.json, extras=written, unlike=unlike, facts=facts or {})
     return sounds
 
 
@@ -100,8 +102,9 @@ def novelty_reason(sound: Sound) -> str | None:
 
 
 def _print_sounds(
-    sounds: Sequence[Sound], paths: Sequence[Path], *, as_json: bool, extras: dict[str, str], unlike: list[dict[str, Any]]
-) -> None:
+    sounds: Sequence[Sound], paths: Sequence[Path], *, as_json: bool, extras: dict[str, str], unlike: list[dict[str, Any]],
+    facts: Mapping[str, Any],
+) -> None:  # fmt: skip
     """Prints one line a sound, copies of training sounds marked, then the extras; or all of it as JSON."""
     from timbrespace.cli.common.corpus import print_json
     from timbrespace.cli.common.text import printable
@@ -114,7 +117,7 @@ def _print_sounds(
             | {"novelty_reason": novelty_reason(s), "is_copy": s.is_copy, "is_own": s.is_own, "root_note": s.root_note}
             for s, path in zip(sounds, paths, strict=True)
         ]
-        print_json({"sounds": rows, "unlike": unlike, **extras})
+        print_json({"sounds": rows, "unlike": unlike, **facts, **extras})
         return
     for sound, path in zip(sounds, paths, strict=True):
         number = "–" if sound.novelty is None else f"{sound.novelty:.2f}"

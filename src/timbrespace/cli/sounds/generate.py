@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _IN_RECIPE = {"near": "--near", "category": "--category", "pitch": "--pitch", "condition": "--condition", "rate": "--rate"}
 _IN_RECIPE |= {"seconds": "--seconds", "count": "-n", "seed": "--seed", "level": "--level", "temperature": "--temperature"}
+_IN_RECIPE |= {"prompt": "--prompt", "like": "--like"}
 _IN_RECIPE |= {"velocity": "--velocity", "anonymous": "--anonymous"}  # a recipe holds names
 
 
@@ -46,6 +47,13 @@ def generate(
             "--condition", metavar="NAME=VALUE", help="Condition, for instruments with conditions (`info` lists them); repeatable."
         ),
     ] = None,
+    prompt: Annotated[
+        str | None,
+        typer.Option("--prompt", help='What the sounds shall be like, in words: "short bright snare, a bit noisy, like rim01 but darker".'),
+    ] = None,
+    like: Annotated[
+        Path | None, typer.Option("--like", help="With --prompt: the sound file that it compares with. A prompt itself opens no file.")
+    ] = None,
     recipe: Annotated[Path | None, typer.Option("--recipe", help="Make the one sound of this recipe (a JSON file) again.")] = None,
     source: Annotated[
         Path | None, typer.Option("--source", help="With --recipe: folder of the sounds it was made from; by default the recipe's own.")
@@ -63,22 +71,43 @@ def generate(
 
         raise ConfigError(f"--source {source} is given without --recipe; it says where the sounds of a recipe are")
     conditions = _conditions(condition or [])
+    facts: dict[str, Any] = {}
 
     def make(opened: Instrument, **render: Any) -> list[Sound]:
         if recipe is not None:
             return [opened.replay(_read_recipe(recipe), sources=recipe.parent if source is None else source)]
-        given = None if near is None else opened.given(near, named=not options.anonymous)
+        given, compared = (None if path is None else opened.given(path, named=not options.anonymous) for path in (near, like))
+        if prompt is not None:
+            facts["understood"] = _understood(opened, prompt, like=None if like is None else like.name, quiet=options.json)
         return opened.generate(
             count, seed=seed, category=category, temperature=temperature, near=given, near_file=near or "", pitch=pitch, velocity=velocity,
-            seconds=seconds, conditions=conditions, **render,
+            seconds=seconds, conditions=conditions, prompt=prompt, like=compared, **render,
         )  # fmt: skip
 
-    sounds = write_batch(
-        options, instrument, make, task="generating", inputs=[path for path in (near, recipe) if path], given=[near] if near else []
-    )
+    given = [path for path in (near, like) if path]
+    inputs = given + ([recipe] if recipe else [])
+    sounds = write_batch(options, instrument, make, task="generating", inputs=inputs, given=given, facts=facts)
+    if prompt is not None and not options.json:
+        _print_not_followed(sounds[0])
     kind = sounds[0].recipe["asked"].get("kind") if near else None
     if kind and not options.json:
         print(f"called {printable(kind['category'])}, the kind of {printable(near)} by {kind['by']}; --category chooses another")
+
+
+def _understood(instrument: Instrument, prompt: str, *, like: str | None, quiet: bool) -> dict[str, Any]:
+    """How a prompt is understood, as JSON values; unless `quiet` it is printed, a line for each part."""
+    reading = instrument.understand(prompt, like=like)
+    if not quiet:
+        for line in reading.lines():
+            print(printable(f"  {line}"))
+    return reading.as_dict()
+
+
+def _print_not_followed(sound: Sound) -> None:
+    """Prints the wishes that the instrument could not follow, which only shows when sounds are measured."""
+    for note in sound.recipe["asked"]["understood"].get("notes", ()):
+        if note.startswith("not followed"):
+            print(printable(note))
 
 
 def _refuse_beside_recipe(context: typer.Context) -> None:

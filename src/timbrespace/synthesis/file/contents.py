@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from timbrespace.latent.name_words import NameWords
 from timbrespace.latent.space import LatentSpace
 from timbrespace.latent.trajectories import Trajectories
 from timbrespace.model.base import Model
@@ -48,6 +49,7 @@ class InstrumentContents:
     trajectories: for a model with a time-varying latent; `space` is then a density over their coordinates, see `Trajectories`.
     notes: of an instrument of notes, see `harmonic.render`; None elsewhere, and in files of earlier versions.
     detail: how the detail of new sounds is drawn; None for a model whose new sounds have none or the noise texture, see `texture`.
+    name_words: learned of the names of the training sounds; None for a stripped instrument, and in files of earlier versions.
     """
 
     representation: Representation
@@ -64,3 +66,4 @@ class InstrumentContents:
     notes: NoteModel | None = None
     origin: dict[str, Any] | None = None
     detail: DetailModel | None = None
+    name_words: NameWords | None = None

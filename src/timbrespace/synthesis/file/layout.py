@@ -8,6 +8,7 @@ CHECKSUM = "checksum"  # key of the JSON header, see `header.checksum_of`
 MODEL, SPACE, TRAJECTORIES, NORMALISATION, CLIPS = "model.", "space.", "trajectories.", "normalisation.", "clips."
 NOTES = "notes."
 DETAIL = "detail."
+NAME_WORDS = "name_words."
 HALF_PRECISION = {"basis"}  # of the model: most of the file, and already rounded to half precision when it was fitted
 EMBEDDING_FEATURES = 68  # of `audio.embedding.embedding`
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from timbrespace.config.aliases import modern_tensor
 from timbrespace.config.build import build_model, build_representation, make_config
 from timbrespace.contracts import InstrumentFileError, TimbrespaceError
+from timbrespace.latent.name_words import NameWords
 from timbrespace.latent.space import LatentSpace
 from timbrespace.latent.trajectories import COMPONENTS, POINTS, Trajectories
 from timbrespace.model.base import Model
@@ -29,6 +30,7 @@ from timbrespace.synthesis.file.layout import (
     LONGEST_CLIP,
     MODEL,
     MOST_CELLS,
+    NAME_WORDS,
     NORMALISATION,
     NOTES,
     SPACE,
@@ -99,6 +101,7 @@ def _contents(header: dict[str, Any], tensors: Tensors) -> InstrumentContents:
         notes=_notes(model, representation, tensors),
         origin=header["origin"] if isinstance(header.get("origin"), dict) else None,
         detail=_detail(header, model, tensors),
+        name_words=_name_words(header, model, tensors),
     )
 
 
@@ -158,6 +161,12 @@ def _detail(header: dict[str, Any], model: Model, tensors: Tensors) -> DetailMod
         return None
     categories = tuple(label for label in labels_in(header.get("detail_categories", [])) if label is not None)
     return DetailModel.load(parts, dims=model.dims, categories=categories)
+
+
+def _name_words(header: dict[str, Any], model: Model, tensors: Tensors) -> NameWords | None:
+    """The learned words of names; None where the file has none: stripped, or of an earlier version."""
+    parts = {name.removeprefix(NAME_WORDS): tensor for name, tensor in tensors.items() if name.startswith(NAME_WORDS)}
+    return NameWords.load(parts, header.get("name_words"), dims=model.dims) if parts else None
 
 
 def _trajectories(model: Model, tensors: Tensors) -> Trajectories | None:

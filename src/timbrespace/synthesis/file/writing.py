@@ -21,6 +21,7 @@ from timbrespace.synthesis.file.layout import (
     HALF_PRECISION,
     KEY,
     MODEL,
+    NAME_WORDS,
     NORMALISATION,
     NOTES,
     SPACE,
@@ -53,6 +54,8 @@ def _tensors(contents: InstrumentContents) -> dict[str, Tensor]:
         tensors |= {f"{NOTES}weights": contents.notes.weights}
     if contents.detail is not None:
         tensors |= {f"{DETAIL}{name}": tensor for name, tensor in contents.detail.tensors().items()}
+    if contents.name_words is not None:
+        tensors |= {f"{NAME_WORDS}{name}": tensor for name, tensor in contents.name_words.tensors().items()}
     if contents.clips is not None:
         clips = contents.clips
         tensors |= {
@@ -78,6 +81,7 @@ def _header(contents: InstrumentContents) -> dict[str, Any]:
         "novelty_unit": contents.novelty_unit,
         "detail_categories": [] if contents.detail is None else list(contents.detail.categories),
         "clips": None if clips is None else _clips(clips),
+        **({} if contents.name_words is None else {"name_words": contents.name_words.rows()}),
         **({} if contents.origin is None else {"origin": contents.origin}),
     }
 
