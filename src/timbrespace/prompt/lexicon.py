@@ -110,9 +110,7 @@ def lexicons() -> tuple[Lexicon, ...]:
 def load_lexicon(path: Path) -> Lexicon:
     """Returns the lexicon of a YAML file. Raises ConfigError that names the key."""
     try:
-        # Every value is a text: "no" is a word here, not a truth value. BaseLoader builds no other objects.
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
-        words = Language.model_validate(content)
+        words = Language.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigError(f"the words of prompts in {path} cannot be read: {(str(error).splitlines() or ['?'])[0]:.200}") from None
     except ValidationError as error:
