@@ -32,6 +32,8 @@ from timbrespace.synthesis.sound import Sound
 
 if TYPE_CHECKING:
     from timbrespace.prompt import Reading, TextEncoder
+    from timbrespace.report.map.sound_map import SoundMap
+    from timbrespace.space.atlas.build import GivenPoint
 
 TEMPERATURE = Parameter("temperature", 0.0, 4.0, 1.0, help="spread of new sounds about the middle of their category; 0 gives the middles")
 AMOUNT = Parameter("amount", 0.0, 4.0, 0.3, help="distance of variations from the sound, in units of the corpus's spread")
@@ -292,6 +294,22 @@ class Instrument:
 
     def _analysed(self, sound: Given) -> Source:
         return analyse(self.contents, given_sound(self.contents, sound))
+
+    def map(
+        self, *, method: str | None = None, generated: int | None = None, given: Sequence[Path | str | GivenPoint] = (), seed: int = 0
+    ) -> SoundMap:
+        """Returns the map of the training sounds, with `generated` new ones beside them, and files `given` placed on it.
+
+        `positions (n, 2)`; `place` gives positions of further sounds without refitting, `latent_at` the latent of a position, `save` writes
+        a page, a picture or a table. method: "pca", "tsne" or "umap", fitted anew; None: the map in the file. The map of a stripped
+        instrument shows new sounds only. Raises ConfigError, AudioFileError, ShapeError.
+        """
+        from timbrespace.report.map.sound_map import SoundMap
+        from timbrespace.space.atlas.build import GivenPoint, build_atlas
+
+        points = [one if isinstance(one, GivenPoint) else GivenPoint(Path(one).stem, self.encode(self.read(one))) for one in given]
+        atlas = build_atlas(self.contents, method=method, generated=generated, given=points, seed=seed)
+        return SoundMap(**vars(atlas))
 
     def map_positions(self, sounds: Sequence[Sound]) -> Tensor:
         """Returns positions `(n, 2)` of n sounds on the map of the training sounds. Raises ConfigError for a stripped instrument."""
