@@ -145,7 +145,7 @@ def missing_names(text: str) -> list[str]:
         elif dotted and dotted[1] == "timbrespace":
             exists = _imports(code)
         elif dotted and (package / dotted[1]).is_dir():
-            exists = dotted[1] in SETTINGS or _imports(f"timbrespace.{code}")
+            exists = dotted[1] in SETTINGS or code in TENSORS or _imports(f"timbrespace.{code}")
         else:
             continue
         if not exists:
@@ -154,6 +154,7 @@ def missing_names(text: str) -> list[str]:
 
 
 SETTINGS = {"representation", "model", "training"}  # sections of a config: `model.dims` is a setting, not a module
+TENSORS = {"space.weights"}  # of an instrument file, whose names begin like a folder's
 
 
 def _imports(dotted: str) -> bool:
