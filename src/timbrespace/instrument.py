@@ -15,6 +15,7 @@ from timbrespace.audio.files import resample
 from timbrespace.audio.offset import remove_offset
 from timbrespace.contracts import ConfigError, Parameter
 from timbrespace.model.conditioning.base import ConditionValues
+from timbrespace.space.neighbours.face import NeighbourSearch
 from timbrespace.synthesis import encoding, recipe, request, sequences
 from timbrespace.synthesis.detail.finding import Sources
 from timbrespace.synthesis.detail.given import GivenSound, given_sound
@@ -41,7 +42,7 @@ MOST_SOUNDS = 100_000
 Given = GivenSound | Tensor | Path | str  # a sound that a user gives: a file, or samples at the instrument's rate
 
 
-class Instrument:
+class Instrument(NeighbourSearch):
     """A trained instrument. `Instrument.load(path).generate(16, seed=1)` returns sixteen new sounds.
 
     Everything is deterministic: the same instrument, arguments, machine and versions give the same samples, and sound *i* of a

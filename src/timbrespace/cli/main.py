@@ -36,6 +36,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "morph": ("timbrespace.cli.sounds.morph:morph", "go from one sound to another in steps"),
     "vary": ("timbrespace.cli.sounds.vary:vary", "make variations of one sound"),
     "map": ("timbrespace.cli.report.map:map", "draw the map of an instrument: a page to listen to, a picture, a table"),
+    "find": ("timbrespace.cli.report.find:find", "find similar sounds, duplicates, outliers, groups, categories of unlabelled sounds"),
     "presets": ("timbrespace.cli.learn.presets:presets", "list the presets that are part of timbrespace"),
     "info": ("timbrespace.cli.report.info:info", "show an instrument: its card, its training sounds, its settings"),
     "survey make": ("timbrespace.cli.report.survey_make:survey_make", "make a blind listening test of instruments and real sounds"),

@@ -132,12 +132,14 @@ class Model(nn.Module, ABC):
         """Returns latents `(batch, dims)` that decode nearer to given sounds than `z` does; `z` itself for a model without a search."""
         return z
 
-    def infer(self, features: Tensor, lengths: Tensor, audio: Tensor, sample_rate: int) -> Tensor:
+    def infer(self, features: Tensor, lengths: Tensor, audio: Tensor, sample_rate: int, *, search: bool = True) -> Tensor:
         """Returns the latent `(1, dims)` or `(1, dims, steps)` of a given sound: encoded, refined, with its conditions estimated.
 
-        features `(1, parts, bands, frames)`, lengths `(1,)` in samples and audio `(channels, time)`: of the sound.
+        features `(1, parts, bands, frames)`, lengths `(1,)` in samples and audio `(channels, time)`: of the sound. search: False leaves
+        out `refine`: some 20 times faster, near enough for comparing sounds.
         """
-        return self.refine(features, lengths, self.encode(features, lengths).mean)
+        z = self.encode(features, lengths).mean
+        return self.refine(features, lengths, z) if search else z
 
     def project(self, z: Tensor) -> Tensor:
         """Returns the nearest latents to `z (batch, dims, …)` that the decoder has learned: within bounds, or of a codebook."""

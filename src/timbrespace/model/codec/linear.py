@@ -169,15 +169,16 @@ class LinearCodecVAE(Model):
         """
         return self.posterior(Batch(self.compress(self.prepare_features(features, conditions)), lengths, conditions))
 
-    def infer(self, features: Tensor, lengths: Tensor, audio: Tensor, sample_rate: int) -> Tensor:
-        """Returns the latent `(1, dims)` of a given sound, refined. Of several possible pitches the one with the least objective counts."""
+    def infer(self, features: Tensor, lengths: Tensor, audio: Tensor, sample_rate: int, *, search: bool = True) -> Tensor:
+        """Returns the latent `(1, dims)` of a given sound, see `Model.infer`: that of the possible pitch with the least objective."""
         if self.pitch is None:
-            return super().infer(features, lengths, audio, sample_rate)
+            return super().infer(features, lengths, audio, sample_rate, search=search)
         best, least = torch.empty(0), math.inf
         # One by one: the latent of a sound must not depend on how many pitches are tried.
         for pitch in self.pitch.candidates(audio, sample_rate):
             conditions = torch.tensor([[*[math.nan] * (self.conditioning.size - 1), pitch]])
-            z = self.refine(features, lengths, self.encode(features, lengths, conditions).mean)
+            z = self.encode(features, lengths, conditions).mean
+            z = self.refine(features, lengths, z) if search else z
             objective = float(self.objective(features, lengths, z))
             if objective < least * _CLEARLY:
                 best, least = z, objective

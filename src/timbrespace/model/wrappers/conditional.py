@@ -147,8 +147,8 @@ class Conditional(Model):
         """Returns the inner Posterior `(batch, inner dims)` with the shift of the conditions subtracted."""
         return posterior._replace(mean=posterior.mean - self.shift(entries))
 
-    def infer(self, features: Tensor, lengths: Tensor, audio: Tensor, sample_rate: int) -> Tensor:
-        """Returns the latent `(1, dims)` of a given sound: its numbers are measured, its labels the likeliest."""
+    def infer(self, features: Tensor, lengths: Tensor, audio: Tensor, sample_rate: int, *, search: bool = True) -> Tensor:
+        """Returns the latent `(1, dims)` of a given sound: its numbers are measured, its labels the likeliest. There is no search."""
         known = self.with_likely_labels(features, lengths, self.conditioning.of_sound(audio, sample_rate))
         return self.encode(features, lengths, known).mean
 
