@@ -180,3 +180,14 @@ def test_an_anonymous_space_draws_other_components_as_before() -> None:
                 assert shared_kind in (None, "kick", "snare")
                 assert not torch.equal(one, other)
         assert same > 40
+
+
+def test_around_a_point_of_known_coordinates() -> None:
+    covariance = torch.tensor([[4.01, 2.0], [2.0, 1.0]])  # the first is twice the second, and 0.1 of its own
+    shared = torch.linalg.cholesky(covariance)
+    point = torch.tensor([5.0, 3.0])
+    space = LatentSpace(torch.ones(1), torch.zeros(1, 2), shared[None], shared, (None,))
+    free, held = (torch.stack([space.around(point, Noise(0, k), amount=1.0, known=n) - point for k in range(2000)]) for n in (0, 1))
+    assert float(held[:, 1].abs().max()) == pytest.approx(0, abs=1e-5)
+    assert float(held[:, 0].std()) == pytest.approx(0.1, rel=0.05)
+    assert float(free[:, 0].std()) == pytest.approx(2, rel=0.05)

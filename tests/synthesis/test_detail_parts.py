@@ -95,7 +95,8 @@ def test_blended_grain_keeps_its_size() -> None:
 
 def test_backgrounds_stay_under_those_of_the_given_sounds() -> None:
     levels, loudest = torch.tensor([-60.0, -20.0, -60.0]), torch.tensor([-80.0, -80.0, -62.0])
-    assert hold_background(levels, loudest).tolist() == [-74.0, -20.0, -60.0]
+    assert hold_background(levels, loudest, floor=-90.0).tolist() == [-74.0, -20.0, -60.0]
+    assert hold_background(levels, loudest, floor=-80.0).tolist() == [-80.0, -20.0, -60.0]  # silence stays silent
     background, partial = taper_end(torch.tensor([[-60.0] * 11, [-5.0] * 11]), 1.0)
     assert background[0] == -60
     assert float(background[-1]) == pytest.approx(-60 - 30 - 15)

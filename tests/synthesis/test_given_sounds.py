@@ -15,8 +15,9 @@ import torch
 from timbrespace.audio.distance import log_mel_error
 from timbrespace.contracts import AudioFileError, ConfigError, ShapeError
 from timbrespace.instrument import Instrument
+from timbrespace.synthesis.detail.features import _pitch_matrix
 from timbrespace.synthesis.detail.given import given_sound
-from timbrespace.synthesis.detail.mix import Mix, _pitch_matrix
+from timbrespace.synthesis.detail.mix import Mix
 from timbrespace.synthesis.detail.path import SoundPath
 from timbrespace.synthesis.detail.source import analyse
 from tiny import RATE, drum, make_tiny

@@ -158,10 +158,17 @@ class LatentSpace:
         point = self._to_latent(point)
         return point if self.centre is None else self.centre + point, self.labels[component]
 
-    def around(self, point: Tensor, noise: Noise, *, amount: float) -> Tensor:
-        """Returns a point `(dims,)` near `point (dims,)`, offset by `amount` times the pooled spread."""
-        offset = torch.from_numpy(noise.normal(len(self.shared)).astype(np.float32))
-        return point + amount * self._to_latent(self.shared @ offset)
+    def around(self, point: Tensor, noise: Noise, *, amount: float, known: int = 0) -> Tensor:
+        """Returns a point `(dims,)` near `point (dims,)`, offset by `amount` times the pooled spread.
+
+        known: of the last coordinates, which stay as they are; the spread of the others is what these leave of it.
+        """
+        offset = self.shared @ torch.from_numpy(noise.normal(len(self.shared)).astype(np.float32))
+        if known and self.axes is None:
+            covariance = self.shared @ self.shared.T
+            slopes = torch.linalg.solve(covariance[-known:, -known:], covariance[-known:])
+            offset = offset - offset[-known:] @ slopes
+        return point + amount * self._to_latent(offset)
 
     def coordinates(self, latents: Tensor) -> Tensor:
         """Returns latents `(n, dims)` as the space describes them, `(n, axes)` along its principal axes; the same without axes."""

@@ -32,7 +32,7 @@ Wave = NDArray[np.float64]
 
 def finish(
     audio: Tensor, sample_rate: int, *, level: Level = "peak", target_db: float | None = None, out_rate: int | None = None,
-    trim: bool = True,
+    trim: bool = True, subsonics: bool = False,
 ) -> Tensor:  # fmt: skip
     """Returns one finished sound `(channels, new time)`, of the same type and device, at `out_rate` if given.
 
@@ -42,7 +42,7 @@ def finish(
 
     level: "peak" (target_db in dBFS, default -1), "loudness" (LKFS of the loudest 0.4 s, default -16; less where it would clip) or
     "keep" (less only where it would clip). trim: False leaves start and end where they are: no tail is cut, no ramp is put before, and
-    only 3 ms are faded.
+    only 3 ms are faded. subsonics: True keeps the offset and what is under 10 Hz, of a sound whose offset was removed already.
     Raises ShapeError, ConfigError.
     """
     import torch
@@ -56,7 +56,7 @@ def finish(
     wave = audio.detach().cpu().double().numpy()
     if not np.abs(wave).max(initial=0.0) > 0:
         return torch.zeros_like(audio)
-    wave = _without_subsonics(wave, rate)
+    wave = wave if subsonics else _without_subsonics(wave, rate)
     wave = _fade_out(_cut_tail(_start_at_zero(wave, rate)), rate) if trim else _fade_out(wave, rate, share=0.0)
     wave *= _gain(wave, rate, level, target)
     return torch.from_numpy(wave).to(dtype=audio.dtype, device=audio.device)

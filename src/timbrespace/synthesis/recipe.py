@@ -15,7 +15,7 @@ from timbrespace.synthesis.request import RenderRequest
 
 ENGINE = "torch"  # what renders here; another engine's samples may differ in their last bits
 # 1, without a number in the recipe: noise of PyTorch's and NumPy's default generators. 2: all noise from `timbrespace.noise`.
-RENDER_VERSION = 2
+RENDER_VERSION = 3
 _LONGEST_SECONDS = 3_600.0  # of a recipe
 
 

@@ -110,14 +110,14 @@ def draw(contents: InstrumentContents, count: int, options: DrawOptions, *, seed
         }  # fmt: skip
         recipe |= {"redrawn": drawn.redrawn} if drawn.redrawn else {}
         label = drawn.category or (options.kind.category if options.kind else None)
-        mix = None if options.centre is None else Mix((options.centre,), kept=_kept(options, fixed))
+        mix = None if options.centre is None else Mix((options.centre,), kept=_kept(options, fixed, notes=contents.notes is not None))
         requests.append(RenderRequest(drawn.z, label or "sound", label, recipe, seed_of(seed, index), drawn.length, mix))
     return requests
 
 
-def _kept(options: DrawOptions, fixed: Fixed) -> float:
+def _kept(options: DrawOptions, fixed: Fixed, *, notes: bool) -> float:
     """How much detail of the sound to draw around is kept; at temperature 0 and with other wishes almost all."""
-    kept = kept_at(options.temperature)
+    kept = kept_at(options.temperature, notes=notes)
     return kept if options.is_centre and not fixed.entries else min(kept, _ALMOST)
 
 
@@ -132,7 +132,7 @@ def vary(contents: InstrumentContents, centre: Source, count: int, *, amount: fl
             _keep_known(contents, z, given.z)
         recipe = {"verb": "vary", "seed": seed, "index": index, "amount": amount, "of": name}
         length = given.length if contents.model.time_varying else None
-        mix = Mix((centre,), kept=kept_at(amount))
+        mix = Mix((centre,), kept=kept_at(amount, notes=contents.notes is not None))
         requests.append(RenderRequest(z, f"{name} varied", None, recipe, seed_of(seed, index), length, mix))
     return requests
 
@@ -227,6 +227,7 @@ def _keep_known(contents: InstrumentContents, z: Tensor, given: Tensor) -> None:
 
 
 def _around(contents: InstrumentContents, z: Tensor, noise: Noise, *, amount: float) -> Tensor:
-    """A latent near `z`, `(dims,)` or `(dims, steps)`. amount: in units of the corpus's spread."""
-    space = sequences.trajectories_of(contents) if contents.model.time_varying else contents.space
-    return space.around(z, noise, amount=amount)
+    """A latent near `z`, `(dims,)` or `(dims, steps)`, with its pitch and conditions. amount: in units of the corpus's spread."""
+    if contents.model.time_varying:
+        return sequences.trajectories_of(contents).around(z, noise, amount=amount)
+    return contents.space.around(z, noise, amount=amount, known=contents.model.conditioning.size)

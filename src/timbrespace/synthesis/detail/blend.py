@@ -14,8 +14,10 @@ from torch.nn import functional
 
 _ALIKE_DB, _UNLIKE_DB = 6.0, 18.0  # difference of two residuals: blended in dB below, in power above
 _SMOOTH = 9  # frames of the slow part of a residual
+_BANDS = 9
+_AROUND = 17  # frames over which a fluctuation is measured
 _QUIET_DB, _LOUD_DB = -45.0, -35.0  # under the loudest cell: cells that may not, and may, be louder than in all given sounds
-_MARGIN_DB = 6.0
+_MARGIN_DB, _RISING_DB = 6.0, 3.0  # the margin begins 3 dB above silence and is whole 6 dB above
 _TAPER_SHARE, _TAPER_DB = 0.3, 30.0  # of the length, from the end: quiet cells
 _END_SHARE, _END_DB = 0.06, 15.0  # all cells
 _PER_DB = math.log(10) / 10
@@ -24,6 +26,23 @@ _PER_DB = math.log(10) / 10
 def slow_part(residual: Tensor) -> Tensor:
     """Returns the mean over 9 frames of `(parts, bands, frames)`, same shape: partials, and what decays; the rest is grain and events."""
     return functional.avg_pool1d(residual, _SMOOTH, stride=1, padding=_SMOOTH // 2, count_include_pad=False)
+
+
+def fluctuation(levels: Tensor) -> Tensor:
+    """Returns how much levels in dB `(parts, bands, frames)` fluctuate: root mean square of their fast part over 17 frames, same shape."""
+    fast = (levels - slow_part(levels)).square()
+    return functional.avg_pool1d(fast, _AROUND, stride=1, padding=_AROUND // 2, count_include_pad=False).sqrt()
+
+
+def over_bands(values: Tensor) -> Tensor:
+    """Returns the mean over 9 bands of `(parts, bands, frames)`, same shape: what is left of it when partials are levelled."""
+    return functional.avg_pool2d(values[None], (_BANDS, 1), stride=1, padding=(_BANDS // 2, 0), count_include_pad=False)[0]
+
+
+def near_lines(steady: Tensor) -> Tensor:
+    """Returns how near a cell is to partials, 0 to 1, same shape. steady: `(parts, bands, frames)`, see `source.Detail`."""
+    widest = functional.max_pool2d(steady[None], (_BANDS, 1), stride=1, padding=(_BANDS // 2, 0))[0]
+    return slow_part(widest)
 
 
 def blend(a: Tensor, b: Tensor, share: float) -> Tensor:
@@ -59,7 +78,11 @@ def taper_end(levels: Tensor, share: float) -> Tensor:
     return levels - share * (_TAPER_DB * quiet * slow.square() + _END_DB * fast.square())
 
 
-def hold_background(levels: Tensor, loudest: Tensor) -> Tensor:
-    """Returns levels in dB whose quiet cells are at most 6 dB over `loudest`, the louder of the given sounds there; same shape."""
-    limited = torch.minimum(levels, loudest + _MARGIN_DB)
+def hold_background(levels: Tensor, loudest: Tensor, *, floor: float) -> Tensor:
+    """Returns levels in dB whose quiet cells are at most 6 dB over `loudest`, the louder of the given sounds there; same shape.
+
+    Where that is silent, at the `floor`, quiet cells are silent too: between two latents the decoder has haze that neither sound has.
+    """
+    margin = _MARGIN_DB * ((loudest - floor) / _RISING_DB - 1).clamp(0, 1)
+    limited = torch.minimum(levels, loudest + margin)
     return torch.lerp(limited, levels, ((levels - _QUIET_DB) / (_LOUD_DB - _QUIET_DB)).clamp(0, 1))

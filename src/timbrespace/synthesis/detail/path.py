@@ -9,7 +9,8 @@ from torch import Tensor
 
 from timbrespace.latent.paths import line
 from timbrespace.synthesis import sequences
-from timbrespace.synthesis.detail.mix import Mix, length_of, mixed_features
+from timbrespace.synthesis.detail.features import mixed_features
+from timbrespace.synthesis.detail.mix import Mix, length_of
 from timbrespace.synthesis.detail.source import Source
 from timbrespace.synthesis.detail.spacing import even_positions, step_sizes, steps_by_segment
 from timbrespace.synthesis.file.contents import InstrumentContents

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from timbrespace.synthesis.detail.mix import Mix, length_of, mixed_audio
+from timbrespace.synthesis.detail.audio import mixed_audio
+from timbrespace.synthesis.detail.mix import Mix, length_of
 from timbrespace.synthesis.encoding import decode
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.finish import Level, finish, set_level
@@ -45,7 +46,7 @@ def render_mix(
             audio = set_level(audio, rate, level=level or "keep", out_rate=out_rate)
         else:
             near = len(mix.sources) > 1 or mix.kept > _NEAR
-            audio = finish(audio, rate, level=level or "keep", out_rate=out_rate, trim=not near)
+            audio = finish(audio, rate, level=level or "keep", out_rate=out_rate, trim=not near, subsonics=True)
     else:
         audio = decode(contents, z, length=length, seed=seed, texture=True) * mix.peak
         audio = finish(torch.cat([lead, audio], 1), rate, level=level or "keep", out_rate=out_rate)

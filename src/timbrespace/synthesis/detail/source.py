@@ -8,14 +8,17 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from timbrespace.audio.offset import remove_offset
 from timbrespace.contracts import ShapeError
-from timbrespace.synthesis.detail.blend import slow_part
+from timbrespace.synthesis.detail.blend import fluctuation, slow_part
 from timbrespace.synthesis.detail.given import GivenSound
 from timbrespace.synthesis.detail.timing import Timing, timing_of
 from timbrespace.synthesis.encoding import EncodedSound, encode, from_onset, trim_to_onset
 from timbrespace.synthesis.file.contents import InstrumentContents
 
 _JOIN_SECONDS = 0.010  # over which the part that the model sees fades into the rest, as `trim.shorten` fades it
+_STEADY_DB, _NOISE_DB = 1.0, 3.0  # fluctuation of a cell that is steady, and of one that is not; white noise in one bin has 5.6
+_FAINT_DB = 10.0  # above the floor, where steadiness begins to count; it counts whole at twice that
 _LONGEST_SECONDS = 60.0  # of a sound with detail
 
 
@@ -23,13 +26,15 @@ class Detail(NamedTuple):
     """A given sound in the instrument's view, levels in dB under its loudest cell.
 
     level: of the loudest cell, dB. features `(parts, bands, frames)`: of the sound. slow, fast: its detail, features minus features decoded
-    from the latent, in two parts (`blend.slow_part`). timing: of its frames. spectra: complex `(parts, frames, bins)`. pitch: MIDI number.
+    from the latent, in two parts (`blend.slow_part`). steady: 1 where it is steady, as partials are, to 0 where it fluctuates as noise
+    does or is quiet. timing: of its frames. spectra: complex `(parts, frames, bins)`. pitch: MIDI number.
     """
 
     level: float
     features: Tensor
     slow: Tensor
     fast: Tensor
+    steady: Tensor
     timing: Timing
     spectra: Tensor
     pitch: float | None
@@ -39,8 +44,8 @@ class Detail(NamedTuple):
 class Source:
     """A given sound, measured.
 
-    lead: samples `(channels, time)` before its onset. rest: those after the part that the model sees, with `join` samples before them, over
-    which it fades in. detail: None where the instrument's view keeps none.
+    lead: samples `(channels, time)` before its onset, without its offset. rest: those after the part that the model sees, with `join`
+    samples before them, over which it fades in. detail: None where the instrument's view keeps none.
     """
 
     given: GivenSound
@@ -77,7 +82,8 @@ def analyse(contents: InstrumentContents, given: GivenSound) -> Source:
     detail = None
     if keeps_detail(contents) and sound.shape[1] <= _LONGEST_SECONDS * contents.sample_rate:
         detail = _detail(contents, sound, encoded)
-    return Source(given, encoded, given.audio[:, :start], rest, join, detail)
+    lead = torch.from_numpy(remove_offset(given.audio.detach().cpu().float().numpy(), contents.sample_rate))[:, :start]
+    return Source(given, encoded, lead, rest, join, detail)
 
 
 def _detail(contents: InstrumentContents, sound: Tensor, encoded: EncodedSound) -> Detail:
@@ -91,7 +97,9 @@ def _detail(contents: InstrumentContents, sound: Tensor, encoded: EncodedSound) 
         slow = slow_part(residual)
         timing = timing_of(features, hop=view.hop, sample_rate=contents.sample_rate)
         pitch = contents.model.conditioning.pitch_of(encoded.z)
-        return Detail(level, features, slow, residual - slow, timing, view.spectra_of(sound), pitch)
+        loud = ((features + contents.representation.floor - _FAINT_DB) / _FAINT_DB).clamp(0, 1)
+        steady = loud * ((_NOISE_DB - fluctuation(features)) / (_NOISE_DB - _STEADY_DB)).clamp(0, 1)
+        return Detail(level, features, slow, residual - slow, steady, timing, view.spectra_of(sound), pitch)
 
 
 def decoded(contents: InstrumentContents, z: Tensor, length: int) -> Tensor:

@@ -13,9 +13,12 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from timbrespace.noise import Noise
+
 _ATTACK_DB, _ATTACK_SECONDS = 6.0, 0.06  # under the loudest of the first frames: where the attack is over; a swell is no attack
 _HELD_SECONDS = 0.14  # after the attack, at unchanged speed
 _HELD_SHARE = 1 / 3  # of the tail, at most
+_FEWEST = 12  # frames of a tail that is read elsewhere, and over which that begins
 
 
 class Timing(NamedTuple):
@@ -70,3 +73,20 @@ def read_grain(values: Tensor, source: Timing, target: Timing) -> Tensor:
         over = (at - turn).remainder(2 * (last - turn))
         at = torch.where(at > last, turn + torch.minimum(over, 2 * (last - turn) - over), at)
     return values[..., at.clamp(0, last)]
+
+
+def elsewhere(values: Tensor, timing: Timing, noise: Noise) -> tuple[Tensor, Tensor]:
+    """Returns `(…, frames)` read elsewhere in the tail of the same sound, from a drawn frame on, back and forth; and its share `(frames,)`.
+
+    The share is 0 in the attack, which is read nowhere else, and rises to 1 after it. All rows are read at the same frame: what
+    fluctuates together, as the bands that a partial reaches, still does.
+    """
+    first = min(timing.attack + timing.held, timing.frames - 1)
+    tail = timing.frames - first
+    if tail < _FEWEST:
+        return values, torch.zeros(timing.frames)
+    at = torch.arange(tail) + int((0.2 + 0.6 * float(noise.uniform(1)[0])) * tail)
+    over = at.remainder(2 * (tail - 1))
+    at = first + torch.minimum(over, 2 * (tail - 1) - over)
+    share = torch.cat([torch.zeros(first), (torch.arange(tail) / _FEWEST).clamp_max(1.0)])
+    return torch.cat([values[..., :first], values[..., at]], -1), share
