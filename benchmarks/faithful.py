@@ -3,7 +3,7 @@
 
     python benchmarks/faithful.py SOUNDS [--what drums,notes] [--instrument drums=FILE] [--sounds 24] [--pairs 8] [--out FILE]
 
-One table (docs/benchmarks/faithful.md), on recorded sounds that no instrument was trained on. SOUNDS is the folder that
+Two tables (docs/benchmarks/faithful.md), on recorded sounds that no instrument was trained on. SOUNDS is the folder that
 benchmarks/real_audio.py makes. Instruments are trained for three minutes unless given. "Latent alone" decodes the same latents without
 what was carried along of the given sounds: decoded length, noise texture, even positions of a morph.
 """
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from timbrespace.instrument import Instrument
 
 STEPS, AMOUNT, VARIATIONS = 8, 0.3, 2
+AMOUNTS = (0.01, 0.1, 0.3, 0.6, 1.0)
+RESAMPLED = 2_000
 FAR_OFF = 0.25  # share by which a length differs
 OUTSIDE = (2.5, 97.5)  # percentiles of real sounds: their range
 
@@ -47,14 +49,16 @@ class Setting:
 
 @dataclass(frozen=True)
 class Found:
-    """The figures of one way to make sounds from given ones."""
+    """The figures of one way to make sounds from given ones, by sound or by morph, `(n,)` each.
 
-    end_db: float
-    far_off: float
-    amount_ratio: float
-    largest_step: float
-    worst_step: float
-    outside: float
+    varied: distances in dB of variations at `AMOUNTS`, `(sounds, amounts)`. worst: the artefact metric that is outside most often.
+    """
+
+    end_db: np.ndarray
+    far_off: np.ndarray
+    varied: np.ndarray
+    steps: np.ndarray
+    outside: np.ndarray
     worst: str
 
 
@@ -68,21 +72,48 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=WORK)
     add_out(parser, "faithful.md")
     options = parser.parse_args()
-    rows = []
+    rows, by_amount = [], []
     for what in options.what.split(","):
         setting = prepare(what, options, parser)
         hits = between_hits(setting)
-        trips = mean_error(setting, [(audio, round_trip(setting.instrument, audio)) for audio in given(setting, options.count)])
-        say(f"{what}: two hits of one layer {hits:.2f} dB apart ({len(setting.layers)} pairs); features to audio and back {trips:.2f} dB")
+        trips = errors(setting, [(audio, round_trip(setting.instrument, audio)) for audio in given(setting, options.count)])
+        apart = f"two hits of one layer {hits.mean():.2f} dB apart ({len(hits)} pairs)"
+        say(f"{what}: {apart}; features to audio and back {trips.mean():.2f} dB")
         for name, detail in (("latent alone", False), ("with detail", True)):
-            found = measure(setting, options.count, options.pairs, hits, detail=detail)
-            cells = [f"{found.end_db:.2f}", f"{100 * found.far_off:.0f} %", f"{found.amount_ratio:.2f}", f"{found.largest_step:.2f}"]
-            cells += [f"{found.worst_step:.2f}", f"{100 * found.outside:.1f} %", found.worst]
-            rows.append((what, name, *cells))
+            found = measure(setting, options.count, options.pairs, detail=detail)
+            ratio = over(found.varied[:, AMOUNTS.index(AMOUNT)], hits)
+            cells = [
+                interval(found.end_db),
+                f"{100 * found.far_off.mean():.0f} %",
+                ratio,
+                interval(found.steps),
+                f"{found.steps.max():.2f}",
+            ]
+            rows.append((what, name, *cells, interval(100 * found.outside, digits=1), found.worst))
+            by_amount.append((what, name, *(interval(column) for column in found.varied.T), interval(hits)))
     head = ["", "", "ends (dB)", "length more than 25 % off", f"variations at {AMOUNT}: distance over that of two hits"]
-    head += ["morphs: largest step over mean", "worst morph", "outside the range of real sounds", "worst artefact metric"]
+    head += ["morphs: largest step over mean", "worst morph", "outside the range of real sounds (%)", "worst artefact metric"]
+    amounts = ["", "", *(f"variations at {amount:g} (dB)" for amount in AMOUNTS), "two hits (dB)"]
     command = f"python benchmarks/faithful.py SOUNDS --sounds {options.count} --pairs {options.pairs}"
-    publish(f"{table(head, rows)}\n\n{stamp(command)}", options.out, "faithful")
+    publish(f"{table(head, rows)}\n\n{table(amounts, by_amount)}\n\n{stamp(command)}", options.out, "faithful")
+
+
+def interval(values: np.ndarray, *, digits: int = 2) -> str:
+    """The mean and its 95 % bootstrap interval over sounds or morphs."""
+    values = values[np.isfinite(values)]
+    low, high = np.percentile(resampled(values), (2.5, 97.5))
+    return f"{values.mean():.{digits}f} ({low:.{digits}f}…{high:.{digits}f})"
+
+
+def over(values: np.ndarray, reference: np.ndarray) -> str:
+    """The ratio of two means and its 95 % bootstrap interval, both resampled."""
+    low, high = np.percentile(resampled(values) / resampled(reference, seed=1), (2.5, 97.5))
+    return f"{values.mean() / reference.mean():.2f} ({low:.2f}…{high:.2f})"
+
+
+def resampled(values: np.ndarray, *, seed: int = 0) -> np.ndarray:
+    """Means of values drawn with replacement, `(RESAMPLED,)`."""
+    return values[np.random.default_rng(seed).integers(len(values), size=(RESAMPLED, len(values)))].mean(1)
 
 
 def prepare(what: str, options: argparse.Namespace, parser: argparse.ArgumentParser) -> Setting:
@@ -135,12 +166,13 @@ def given(setting: Setting, most: int) -> list[Tensor]:
     return [audio for _, audio in readable(setting, setting.unseen, most)]
 
 
-def mean_error(setting: Setting, pairs: Sequence[tuple[Tensor, Tensor]], *, match_level: bool = True) -> float:
-    """Mean log-mel error of pairs in dB."""
+def errors(setting: Setting, pairs: Sequence[tuple[Tensor, Tensor]], *, match_level: bool = True) -> np.ndarray:
+    """Log-mel errors of pairs in dB, `(pairs,)`."""
     from timbrespace.audio.distance import log_mel_error
 
     originals, others = [a for a, _ in pairs], [b for _, b in pairs]
-    return float(log_mel_error(originals, others, sample_rate=setting.instrument.sample_rate, match_level=match_level).mean())
+    found = log_mel_error(originals, others, sample_rate=setting.instrument.sample_rate, match_level=match_level)
+    return np.asarray(found.double().numpy())
 
 
 def round_trip(instrument: Instrument, audio: Tensor) -> Tensor:
@@ -155,17 +187,17 @@ def from_onset(setting: Setting, audio: Tensor) -> Tensor:
     return trimmed(setting.instrument.contents, audio)[0]
 
 
-def between_hits(setting: Setting) -> float:
-    """Mean distance in dB between two hits of one layer or round robin, from their onsets."""
+def between_hits(setting: Setting) -> np.ndarray:
+    """Distances in dB between two hits of one layer or round robin, from their onsets, `(pairs,)`."""
     pairs = []
     for one, other in setting.layers:
         both = readable(setting, [one, other], 2)
         if len(both) == 2:
             pairs.append((from_onset(setting, both[0][1]), from_onset(setting, both[1][1])))
-    return mean_error(setting, pairs)
+    return errors(setting, pairs)
 
 
-def measure(setting: Setting, count: int, pairs: int, hits: float, *, detail: bool) -> Found:
+def measure(setting: Setting, count: int, pairs: int, *, detail: bool) -> Found:
     """All figures, with detail or through the latent alone."""
     from timbrespace.evaluation.artefacts import metrics_per_sound
 
@@ -174,25 +206,26 @@ def measure(setting: Setting, count: int, pairs: int, hits: float, *, detail: bo
     ends = [instrument.vary(audio, 1, amount=0)[0].audio if detail else alone(setting, instrument.encode(audio).z) for audio in sounds]
     starts = [audio if detail else from_onset(setting, audio) for audio in sounds]
     lengths = [abs(math.log(end.shape[1] / start.shape[1])) > math.log(1 + FAR_OFF) for start, end in zip(starts, ends, strict=True)]
-    varied = []
-    for k, audio in enumerate(sounds):
-        made = instrument.vary(audio, VARIATIONS, amount=AMOUNT, seed=k)
-        others = [sound.audio if detail else alone(setting, sound.latent) for sound in made]
-        varied += [(from_onset(setting, audio), from_onset(setting, other)) for other in others]
-    sizes, steps = [], []
-    for a, b in far_apart(setting, sounds, pairs):
-        row = morph(setting, a, b, detail=detail)
-        sizes.append(np.array([mean_error(setting, [pair], match_level=False) for pair in pairwise(row)]))
-        steps += row[1:-1]
-    uneven = [float(size.max() / size.mean()) for size in sizes]
+    varied = np.array([[variation(setting, audio, amount, seed=k, detail=detail) for amount in AMOUNTS] for k, audio in enumerate(sounds)])
+    rows = [morph(setting, a, b, detail=detail) for a, b in far_apart(setting, sounds, pairs)]
+    sizes = [errors(setting, list(pairwise(row)), match_level=False) for row in rows]
     real = metrics_per_sound([from_onset(setting, audio) for audio in given(setting, 0)], sample_rate=rate, hop=256)
-    made_metrics = metrics_per_sound(steps, sample_rate=rate, hop=256)
-    shares = {key: outside(made_metrics[key], real[key]) for key in real if np.isfinite(real[key]).any()}
-    worst = max(shares, key=lambda key: shares[key])
+    made = [metrics_per_sound(row[1:-1], sample_rate=rate, hop=256) for row in rows]
+    known = [key for key in real if np.isfinite(real[key]).any()]
+    shares = np.array([[outside(row[key], real[key]) for key in known] for row in made])
+    worst = int(shares.mean(0).argmax())
+    uneven = np.array([size.max() / size.mean() for size in sizes])
     return Found(
-        mean_error(setting, list(zip(starts, ends, strict=True))), float(np.mean(lengths)), mean_error(setting, varied) / hits,
-        float(np.mean(uneven)), max(uneven), float(np.mean(list(shares.values()))), f"{worst} {100 * shares[worst]:.0f} %",
+        errors(setting, list(zip(starts, ends, strict=True))), np.array(lengths), varied, uneven, shares.mean(1),
+        f"{known[worst]} {100 * shares[:, worst].mean():.0f} %",
     )  # fmt: skip
+
+
+def variation(setting: Setting, audio: Tensor, amount: float, *, seed: int, detail: bool) -> float:
+    """Mean distance in dB of variations to their sound, from their onsets."""
+    made = setting.instrument.vary(audio, VARIATIONS, amount=amount, seed=seed)
+    others = [sound.audio if detail else alone(setting, sound.latent) for sound in made]
+    return float(errors(setting, [(from_onset(setting, audio), from_onset(setting, other)) for other in others]).mean())
 
 
 def outside(made: np.ndarray, real: np.ndarray) -> float:

@@ -8,10 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from timbrespace.audio.pitch import midi_to_hz
 from timbrespace.contracts import ShapeError
 from timbrespace.representation.phase.start import Start
 from timbrespace.synthesis.detail.features import MixedFeatures, mixed_features, shift_of
 from timbrespace.synthesis.detail.mix import Mix, between_levels
+from timbrespace.synthesis.detail.notes import note_between
 from timbrespace.synthesis.detail.source import Detail, Source
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.texture import with_fewer_iterations
@@ -33,6 +35,8 @@ def mixed_audio(contents: InstrumentContents, mix: Mix, z: Tensor, length: int, 
     wanted = mixed.features + mixed.level
     if not torch.isfinite(wanted).all():
         raise ShapeError("this instrument decodes the latent to infinite levels; its file is damaged, train it again")
+    if (audio := _between_notes(contents, mix, mixed, z, length, seed=seed)) is not None:
+        return _with_rest(contents, mix, audio, mixed)
     start = _start(contents, mix, mixed, contents.model.conditioning.pitch_of(z))
     view: Any = with_fewer_iterations(contents.representation)
     if start is None:
@@ -42,6 +46,20 @@ def mixed_audio(contents: InstrumentContents, mix: Mix, z: Tensor, length: int, 
         view.method, view.iterations = _NEAR_METHOD, _NEAR_ITERATIONS
         audio = view.decode_from(wanted, start, length=length, seed=seed)
     return _with_rest(contents, mix, audio, mixed)
+
+
+def _between_notes(contents: InstrumentContents, mix: Mix, mixed: MixedFeatures, z: Tensor, length: int, *, seed: int) -> Tensor | None:
+    """Audio `(channels, length)` of a sound between two notes, or of one at another pitch; None for any other mix."""
+    details = [source.detail for source in mix.sources if source.detail is not None]
+    notes = [detail.note for detail in details if detail.note is not None]
+    pitch = contents.model.conditioning.pitch_of(z)
+    if not notes or pitch is None or len(notes) < len(mix.sources) or (len(notes) == 1 and not shift_of(details[0], pitch)):
+        return None
+    audio = note_between(
+        contents, notes, [detail.timing for detail in details], mix.weights, mixed.features, mixed.timing,
+        hertz=midi_to_hz(pitch) if len(notes) == 1 else None, length=length, seed=seed,
+    )  # fmt: skip
+    return audio * float(10 ** (mixed.level / 20))
 
 
 def _start(contents: InstrumentContents, mix: Mix, mixed: MixedFeatures, pitch: float | None) -> Start | None:

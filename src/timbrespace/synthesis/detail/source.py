@@ -12,6 +12,7 @@ from timbrespace.audio.offset import remove_offset
 from timbrespace.contracts import ShapeError
 from timbrespace.synthesis.detail.blend import fluctuation, slow_part
 from timbrespace.synthesis.detail.given import GivenSound
+from timbrespace.synthesis.detail.notes import GivenNote, given_note
 from timbrespace.synthesis.detail.timing import Timing, timing_of
 from timbrespace.synthesis.encoding import EncodedSound, encode, from_onset, trim_to_onset
 from timbrespace.synthesis.file.contents import InstrumentContents
@@ -27,7 +28,8 @@ class Detail(NamedTuple):
 
     level: of the loudest cell, dB. features `(parts, bands, frames)`: of the sound. slow, fast: its detail, features minus features decoded
     from the latent, in two parts (`blend.slow_part`). steady: 1 where it is steady, as partials are, to 0 where it fluctuates as noise
-    does or is quiet. timing: of its frames. spectra: complex `(parts, frames, bins)`. pitch: MIDI number.
+    does or is quiet. timing: of its frames. spectra: complex `(parts, frames, bins)`. pitch: MIDI number of the latent. note: of a sound
+    with that pitch.
     """
 
     level: float
@@ -38,6 +40,7 @@ class Detail(NamedTuple):
     timing: Timing
     spectra: Tensor
     pitch: float | None
+    note: GivenNote | None
 
 
 @dataclass(frozen=True)
@@ -97,9 +100,10 @@ def _detail(contents: InstrumentContents, sound: Tensor, encoded: EncodedSound) 
         slow = slow_part(residual)
         timing = timing_of(features, hop=view.hop, sample_rate=contents.sample_rate)
         pitch = contents.model.conditioning.pitch_of(encoded.z)
+        note = None if contents.notes is None else given_note(contents, sound, encoded.z, frames=features.shape[-1])
         loud = ((features + contents.representation.floor - _FAINT_DB) / _FAINT_DB).clamp(0, 1)
         steady = loud * ((_NOISE_DB - fluctuation(features)) / (_NOISE_DB - _STEADY_DB)).clamp(0, 1)
-        return Detail(level, features, slow, residual - slow, steady, timing, view.spectra_of(sound), pitch)
+        return Detail(level, features, slow, residual - slow, steady, timing, view.spectra_of(sound), pitch, note)
 
 
 def decoded(contents: InstrumentContents, z: Tensor, length: int) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
@@ -32,8 +33,8 @@ def measure_note(audio: Values, sample_rate: int, hertz: float) -> Values:
     traits = np.full(TRAITS, math.nan)
     followed = _follow(wave, sample_rate, hertz)
     if followed is not None:
-        levels, cents, rate = followed
-        traits[-3] = math.log(_flutter(levels) + LEAST_FLUTTER)
+        cents, rate = followed.cents, followed.rate
+        traits[-3] = math.log(_flutter(followed.levels) + LEAST_FLUTTER)
         middle = float(np.median(cents))
         hertz *= 2 ** (middle / 1200)
         swing = np.clip(cents - middle, -_FARTHEST, _FARTHEST)
@@ -45,10 +46,35 @@ def measure_note(audio: Values, sample_rate: int, hertz: float) -> Values:
     return traits
 
 
-def _follow(wave: Values, rate: int, hertz: float) -> tuple[Values, Values, float] | None:
-    """Levels of the strong partials in dB `(partials, values)`, the pitch in cents from `hertz` `(values,)`, and values a second.
+def pitch_course(audio: Values, sample_rate: int, hertz: float, at: Values) -> Values | None:
+    """Returns the pitch of a note `(time,)` in cents from `hertz`, within a third of a semitone of it, at the times `at (n,)` in s: `(n,)`.
 
-    Each partial is moved to 0 Hz and filtered by a Hann-shaped band of its spectrum. None for a note that is too short or silent.
+    It is that of the strongest low partial: a vibrato, a bend. Where the note is soft, at its start and at its end, it is held. None
+    for a note that is too short to be followed.
+    """
+    followed = _follow(np.asarray(audio, np.float64), sample_rate, hertz)
+    if followed is None:
+        return None
+    smooth = np.convolve(np.pad(followed.cents, 2, mode="edge"), np.ones(5) / 5, "valid")
+    return np.asarray(np.interp(at, followed.times, smooth))
+
+
+class _Followed(NamedTuple):
+    """Levels of the strong partials in dB `(partials, values)`; where the note is loud, its pitch in cents and its times in s `(n,)`.
+
+    rate: values a second.
+    """
+
+    levels: Values
+    cents: Values
+    times: Values
+    rate: float
+
+
+def _follow(wave: Values, rate: int, hertz: float) -> _Followed | None:
+    """Follows the partials of a note. None for one that is too short or silent.
+
+    Each partial is moved to 0 Hz and filtered by a Hann-shaped band of its spectrum.
     """
     from scipy.fft import fft, ifft, next_fast_len
 
@@ -86,7 +112,8 @@ def _follow(wave: Values, rate: int, hertz: float) -> tuple[Values, Values, floa
     level = levels[strong.tolist().index(lead)]
     loud = (level > level.max() - _QUIET_DB)[1:]
     cents = 1200 * np.log2(np.maximum(1 + turns[loud], 0.5))
-    return (levels, cents, new_rate) if len(cents) > 10 else None
+    times = (first + 1 + np.flatnonzero(loud)) / new_rate
+    return _Followed(levels, cents, times, new_rate) if len(cents) > 10 else None
 
 
 def _flutter(levels: Values) -> float:

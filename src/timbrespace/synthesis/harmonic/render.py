@@ -27,13 +27,16 @@ _WANDER_BAND = 0.35  # of the rate: deviation of the frequencies of the wander
 _MOST_WANDER = 3.0  # standard deviations
 
 
-def render_note(features: Tensor, layout: BinLayout, *, hertz: float, traits: NoteTraits, length: int, seed: int) -> Tensor:
+def render_note(
+    features: Tensor, layout: BinLayout, *, hertz: float, traits: NoteTraits, length: int, seed: int, cents: Values | None = None
+) -> Tensor:
     """Returns audio `(channels, length)` for levels in dB `(parts, bands, frames)` whose loudest cell is at 0 dB.
 
-    parts: the sound, or middle and side. hertz: the fundamental. seed: of initial phases, flutter, wander and noise.
+    parts: the sound, or middle and side. hertz: the fundamental. seed: of initial phases, flutter, wander and noise. cents: the course of
+    the pitch, `(frames,)`; None: drawn.
     """
-    frames = features.shape[2]
-    turns = _turns(hertz, traits, layout, length=length, frames=frames, seed=seed)
+    cents = _drawn_cents(traits, layout, frames=features.shape[2], seed=seed) if cents is None else cents
+    turns = _turns(hertz, cents, layout, length=length)
     parts = [separate(levels, layout, hertz=hertz, traits=traits) for levels in features]
     white = Noise(seed, Purpose.NOTE, 3).normal(len(parts), length)
     audio = [
@@ -43,12 +46,16 @@ def render_note(features: Tensor, layout: BinLayout, *, hertz: float, traits: No
     return from_mid_side(torch.stack(audio))
 
 
-def _turns(hertz: float, traits: NoteTraits, layout: BinLayout, *, length: int, frames: int, seed: int) -> Values:
-    """The phase of the fundamental in turns, `(length,)`."""
+def _drawn_cents(traits: NoteTraits, layout: BinLayout, *, frames: int, seed: int) -> Values:
+    """A course of the pitch with the wander of a note, `(frames,)`."""
     rate = layout.sample_rate / layout.hop
     drawn = _band_noise(Noise(seed, Purpose.NOTE, 2), 1, frames, rate=rate, centre=traits.rate, spread=_WANDER_BAND * traits.rate)[0]
-    cents = traits.wander * np.clip(drawn, -_MOST_WANDER, _MOST_WANDER)
-    course = np.interp(np.arange(length) / layout.hop, np.arange(frames), cents)
+    return np.asarray(traits.wander * np.clip(drawn, -_MOST_WANDER, _MOST_WANDER))
+
+
+def _turns(hertz: float, cents: Values, layout: BinLayout, *, length: int) -> Values:
+    """The phase of the fundamental in turns, `(length,)`."""
+    course = np.interp(np.arange(length) / layout.hop, np.arange(len(cents)), cents)
     return np.asarray(np.cumsum(hertz / layout.sample_rate * 2 ** (course / 1200)))
 
 

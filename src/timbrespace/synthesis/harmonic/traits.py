@@ -36,6 +36,18 @@ class NoteTraits(NamedTuple):
     rate: float
 
 
+def traits_of(measured: Values, *, unknown: NoteTraits) -> NoteTraits:
+    """Returns the traits of one note from a row of `measure.measure_note`, `(TRAITS,)`; those of `unknown` where it has NaN."""
+    noise = np.exp(np.clip(measured[:-3], -14.0, 0.0))
+    flutter, wander, rate = np.exp(measured[-3:]) - (LEAST_FLUTTER, LEAST_WANDER, 0.0)
+    return NoteTraits(
+        noise=np.where(np.isfinite(noise), noise, unknown.noise),
+        flutter=float(np.clip(flutter, 0.0, _MOST_FLUTTER)) if np.isfinite(flutter) else unknown.flutter,
+        wander=float(np.clip(wander, 0.0, _MOST_WANDER)) if np.isfinite(wander) else unknown.wander,
+        rate=float(np.clip(rate, *_RATES)) if np.isfinite(rate) else unknown.rate,
+    )
+
+
 @dataclass(frozen=True)
 class NoteModel:
     """A linear map from latents to the traits of notes, fitted by ridge regression.

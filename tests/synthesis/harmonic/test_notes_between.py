@@ -1,0 +1,125 @@
+"""Between two given notes: the pitch glides from one to the other, both keep their vibrato, and nothing doubles."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+import timbrespace
+from timbrespace.audio.files import write
+from timbrespace.audio.pitch import midi_to_hz, refine_pitch
+from timbrespace.corpus.synthetic.registry import synthetic_clips
+from timbrespace.instrument import Instrument
+from timbrespace.synthesis.detail.given import given_sound
+from timbrespace.synthesis.detail.source import analyse
+from timbrespace.synthesis.harmonic.measure import measure_note, pitch_course
+from timbrespace.synthesis.harmonic.traits import TRAITS, NoteTraits, traits_of
+from tiny import RATE
+
+SMALL = ("training.synthesised=1", "training.examples=64", "training.variations=1", "training.batch=16", "model.dims=6")
+
+
+@pytest.fixture(scope="module")
+def notes(tmp_path_factory: pytest.TempPathFactory) -> Instrument:
+    folder = tmp_path_factory.mktemp("notes")
+    for clip in synthetic_clips("synthetic:notes", count=40):
+        write(folder / "sounds" / f"{clip.name}.wav", clip.audio, RATE)
+    changes = (*SMALL, "model.coefficients=24")
+    return timbrespace.train(folder / "sounds", folder / "notes.safetensors", epochs=2, changes=changes, seed=1, device="cpu")
+
+
+def played(pitch: float, *, vibrato: float = 0.0, seconds: float = 1.0, partials: int = 12) -> torch.Tensor:
+    """A note of equal decay of all partials, `(1, time)`. vibrato: cents, at 5 Hz."""
+    time = torch.arange(round(seconds * RATE), dtype=torch.float64) / RATE
+    cents = vibrato * torch.sin(2 * math.pi * 5 * time)
+    turns = torch.cumsum(midi_to_hz(pitch) * 2 ** (cents / 1200) / RATE, 0)
+    wave = sum(torch.sin(2 * math.pi * k * turns + k) / k for k in range(1, partials + 1))
+    assert isinstance(wave, torch.Tensor)
+    fade = torch.minimum((time / 0.01).clamp_max(1), ((seconds - time) / 0.02).clamp_max(1))
+    return (0.3 * wave * fade * torch.exp(-time)).float()[None]
+
+
+def level_at(audio: torch.Tensor, hertz: float) -> float:
+    part = audio[0, round(0.1 * RATE) : round(0.6 * RATE)].double()
+    power = torch.fft.rfft(part * torch.hann_window(len(part), dtype=torch.float64)).abs().square()
+    bins = torch.arange(len(power)) * (RATE / len(part))
+    return float(10 * torch.log10(power[(bins - hertz).abs() < 5].sum() + 1e-12))
+
+
+def test_the_course_of_a_pitch_is_followed() -> None:
+    at = np.arange(150) * (256 / RATE)
+    found = pitch_course(played(60, vibrato=20)[0].numpy(), RATE, midi_to_hz(60), at)
+    assert found is not None
+    inside = (at > 0.1) & (at < 0.8)
+    assert np.abs(found - 20 * np.sin(2 * np.pi * 5 * at))[inside].max() < 4
+    assert pitch_course(played(60, seconds=0.1)[0].numpy(), RATE, midi_to_hz(60), at) is None
+    assert pitch_course(np.zeros(RATE), RATE, midi_to_hz(60), at) is None
+
+
+def test_traits_that_could_not_be_measured_are_those_of_the_latent() -> None:
+    unknown = NoteTraits(np.full(TRAITS - 3, 0.5), flutter=1.0, wander=2.0, rate=3.0)
+    row = np.full(TRAITS, math.nan)
+    assert traits_of(row, unknown=unknown)._replace(noise=unknown.noise) == unknown
+    assert traits_of(row, unknown=unknown).noise.tolist() == [0.5] * (TRAITS - 3)
+    row[0], row[-1] = math.log(0.01), math.log(5)
+    known = traits_of(row, unknown=unknown)
+    assert known.noise[0] == pytest.approx(0.01)
+    assert known.rate == pytest.approx(5)
+    steady = traits_of(measure_note(played(60)[0].numpy(), RATE, midi_to_hz(60)), unknown=unknown)
+    assert steady.wander < 1
+    assert steady.noise[1] < 1e-3
+
+
+def test_a_morph_glides_from_pitch_to_pitch(notes: Instrument) -> None:
+    steps = notes.morph([played(57), played(64, vibrato=15)], 5)
+    for step in steps[1:-1]:
+        pitch = 57 + 7 * step.recipe["share"] if "share" in step.recipe else None
+        assert pitch is not None
+        hertz = midi_to_hz(pitch)
+        found = refine_pitch(step.audio.mean(0), RATE, near=hertz)
+        assert abs(1200 * math.log2(found / hertz)) < 8
+        for other in (57, 64):  # neither note sounds beside it
+            assert level_at(step.audio, midi_to_hz(other)) < level_at(step.audio, hertz) - 30
+
+
+def test_vibrato_fades_in_on_the_way(notes: Instrument) -> None:
+    depth = []
+    for step in notes.morph([played(60), played(60, vibrato=20)], 5):
+        course = pitch_course(step.audio.mean(0).numpy(), RATE, midi_to_hz(60), np.arange(0.1, 0.7, 0.005))
+        assert course is not None
+        depth.append(float(course.std()))
+    assert depth == sorted(depth)
+    assert depth[0] < 1.5
+    assert depth[-1] == pytest.approx(20 / math.sqrt(2), rel=0.15)
+
+
+def test_another_pitch_keeps_the_vibrato(notes: Instrument) -> None:
+    sound = notes.generate(1, near=played(60, vibrato=20), temperature=0, pitch=65)[0]
+    course = pitch_course(sound.audio.mean(0).numpy(), RATE, midi_to_hz(65), np.arange(0.1, 0.7, 0.005))
+    assert course is not None
+    assert abs(float(np.median(course))) < 5
+    assert float(course.std()) == pytest.approx(20 / math.sqrt(2), rel=0.2)
+
+
+def test_only_a_clear_pitch_makes_a_note(notes: Instrument) -> None:
+    hiss = 0.2 * torch.randn(1, RATE // 2, generator=torch.Generator().manual_seed(0))
+    for audio, is_note in ((played(60), True), (hiss, False)):
+        detail = analyse(notes.contents, given_sound(notes.contents, audio)).detail
+        assert detail is not None
+        assert (detail.note is not None) == is_note
+    steps = notes.morph([hiss, played(60)], 4)
+    assert all(torch.isfinite(step.audio).all() for step in steps)
+    assert all(step.audio.abs().max() > 0.01 for step in steps)
+
+
+def test_a_variation_of_a_note_is_as_steady_as_it(notes: Instrument) -> None:
+    at = np.arange(0.1, 0.7, 0.005)
+    for amount in (0.3, 1.0):
+        for sound in notes.vary(played(60), 2, amount=amount):
+            course = pitch_course(sound.audio.mean(0).numpy(), RATE, midi_to_hz(60), at)
+            assert course is not None
+            assert float(course.std()) < 2
+            assert sound.audio.shape[1] == pytest.approx(RATE, abs=RATE // 50)
