@@ -44,6 +44,7 @@ class Purpose(IntEnum):
     GRAIN = 5  # white noise of the noise texture, channel by channel
     NOTE = 8  # of notes; path (0,) initial phases of partials, (1,) flutter, (2,) wander, (3,) the noise part, channel by channel
     DETAIL = 6  # of the detail of new sounds; path (part,)
+    CONTROLS = 9  # of the fit of controls; path (index,) points, (0, 1) steps
 
 
 class Noise:

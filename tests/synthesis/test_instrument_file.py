@@ -27,6 +27,7 @@ from timbrespace.instrument import Instrument
 from timbrespace.synthesis.file.layout import EMBEDDING_FEATURES, current_name
 from tiny import Tiny, tensors_of
 
+OPTIONAL = ("controls.slopes", "controls.axes", "controls.reach", "clips.descriptors")  # parts that older files lack
 Change = Callable[[dict[str, Any], dict[str, torch.Tensor]], None]
 
 
@@ -235,7 +236,7 @@ HOSTILE: dict[str, Change] = {
     },
     **{
         f"{kind} in {name}": tensor(name, make)
-        for name in ("model.basis", "space.means", "clips.latents", "model.encoder.first.weight")
+        for name in ("model.basis", "space.means", "clips.latents", "model.encoder.first.weight", *OPTIONAL)
         for kind, make in {
             "nan": lambda t: torch.full_like(t, torch.nan),
             "infinity": lambda t: torch.full_like(t, torch.inf),
@@ -249,6 +250,9 @@ HOSTILE: dict[str, Change] = {
         }.items()
     },
     "embeddings of another kind": tensor("clips.embeddings", lambda t: t[:, :5]),
+    "controls of other names": lambda head, tensors: tensors.update({"controls.evil": torch.zeros(3)}),
+    "controls without slopes": without("controls.slopes"),
+    "negative spreads": tensor("controls.spreads", lambda t: -t - 1),
     "negative weights": tensor("space.weights", lambda t: -t),
     "weights of nought": tensor("space.weights", lambda t: 0 * t),
     "weights of two": tensor("space.weights", lambda t: 2 * t),

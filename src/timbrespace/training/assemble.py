@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from timbrespace.audio.describe import DESCRIPTORS, describe
 from timbrespace.config.schema import Config
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepared.weights import counted_clips, weights_of
@@ -15,8 +16,10 @@ from timbrespace.instrument import Instrument
 from timbrespace.latent.space import LatentSpace
 from timbrespace.latent.trajectories import Trajectories
 from timbrespace.model.base import Model
+from timbrespace.parallel import Pool
 from timbrespace.prompt.learned import fit_name_words
 from timbrespace.representation.base import Representation
+from timbrespace.space.controls.fit import fit_controls
 from timbrespace.synthesis.file.contents import InstrumentContents, TrainingClips
 from timbrespace.synthesis.harmonic.note import fit_notes
 from timbrespace.synthesis.map_layout import fit_positions, interpolate_positions
@@ -64,6 +67,7 @@ def make_instrument(
     held_out = [i for split in ("validation", "test") for i in counted_clips(corpus.indices(split), files, weights)]
     embeddings = clip_embeddings(corpus, clips, samples=samples)
     held_out_embeddings = clip_embeddings(corpus, held_out, samples=samples)
+    descriptors = clip_descriptors(corpus, clips, samples=samples)
     contents = InstrumentContents(
         representation=representation,
         model=model.requires_grad_(False),
@@ -77,7 +81,7 @@ def make_instrument(
         sample_rate=corpus.sample_rate,
         channels=corpus.channels,
         samples=samples,
-        clips=TrainingClips(names, tuple(categories), latents, embeddings, positions, None if all_count else len(rows)),
+        clips=TrainingClips(names, tuple(categories), latents, embeddings, positions, None if all_count else len(rows), descriptors),
         novelty_unit=novelty_unit(held_out_embeddings, embeddings),
         trajectories=trajectories,
         name_words=fit_name_words(names, categories, latents),
@@ -85,7 +89,21 @@ def make_instrument(
         if model.time_varying
         else fit_notes(corpus, clips, latents, conditioning=model.conditioning, representation=representation, samples=samples),
     )
-    return Instrument(replace(contents, detail=fit_detail(contents, corpus, clips, seed=seed)))
+    contents = replace(contents, detail=fit_detail(contents, corpus, clips, seed=seed))
+    return Instrument(replace(contents, controls=fit_controls(contents, seed=seed)))
+
+
+def clip_descriptors(corpus: Corpus, clips: list[int], *, samples: int) -> Tensor:
+    """Returns the descriptors of clips on their scales, `(clips, len(DESCRIPTORS))`, see `audio.describe`; longer clips are cut."""
+    rows = torch.zeros(len(clips), len(DESCRIPTORS))
+
+    def one(row: int) -> None:
+        rows[row] = describe(corpus.audio(clips[row])[:, :samples], corpus.sample_rate)  # into place, as in `clip_embeddings`
+
+    with Pool() as pool:
+        for _ in pool.map(one, range(len(clips))):
+            pass
+    return rows
 
 
 @torch.no_grad()

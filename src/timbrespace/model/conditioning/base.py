@@ -82,3 +82,8 @@ class Conditioning:
     def measured(self) -> dict[int, str]:
         """Columns of conditions that are measured from audio, by column; a variation of a clip is measured anew."""
         return {}
+
+    @property
+    def measured_entries(self) -> dict[int, str]:
+        """Entries of a latent, counted from its end (-1 is the last), that hold a number measured from audio -> its name."""
+        return {}

@@ -80,6 +80,11 @@ class LabelConditioning(Conditioning):
         """Columns of the numbers that are measured from audio, by column."""
         return {column: name for column, name in enumerate(self.names) if name in DESCRIPTORS}
 
+    @property
+    def measured_entries(self) -> dict[int, str]:
+        """Entries from the end that hold a measured number, the first of the two of its condition."""
+        return {one.start - self.size: one.name for one in self.conditions.all if one.name in DESCRIPTORS and not one.labels}
+
 
 def clip_values(corpus: Corpus, clips: Sequence[int], names: Sequence[str]) -> ClipValues:
     """Returns a value of each of `clips` by name: a label or number of the corpus, or a measured one; None where unknown."""

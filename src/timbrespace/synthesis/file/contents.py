@@ -12,6 +12,7 @@ from timbrespace.latent.space import LatentSpace
 from timbrespace.latent.trajectories import Trajectories
 from timbrespace.model.base import Model
 from timbrespace.representation.base import Representation
+from timbrespace.synthesis.controls import Controls
 from timbrespace.synthesis.detail_model.model import DetailModel
 from timbrespace.synthesis.harmonic.traits import NoteModel
 
@@ -22,7 +23,8 @@ class TrainingClips:
 
     names, categories: one a clip. latents `(n, dims)`: means over the steps where latents vary in time. embeddings `(n, features)`:
     of `audio.embedding.embedding`. positions `(n, 2)`: on the map, each -1 to 1. counted: how many of the clips the density was fitted
-    to, if not all, see `corpus.prepared.weights`.
+    to, if not all, see `corpus.prepared.weights`. descriptors `(n, len(DESCRIPTORS))`: of the training sounds, on their scales, see
+    `audio.describe`, NaN where not defined; None in files of earlier versions.
     """
 
     names: tuple[str, ...]
@@ -31,6 +33,7 @@ class TrainingClips:
     embeddings: Tensor
     positions: Tensor
     counted: int | None = None
+    descriptors: Tensor | None = None
 
     @property
     def in_density(self) -> int:
@@ -50,6 +53,7 @@ class InstrumentContents:
     notes: of an instrument of notes, see `harmonic.render`; None elsewhere, and in files of earlier versions.
     detail: how the detail of new sounds is drawn; None for a model whose new sounds have none or the noise texture, see `texture`.
     name_words: learned of the names of the training sounds; None for a stripped instrument, and in files of earlier versions.
+    controls: of the latent space, see `space.controls`; None in files of earlier versions, for which they are fitted at first use.
     """
 
     representation: Representation
@@ -67,3 +71,4 @@ class InstrumentContents:
     origin: dict[str, Any] | None = None
     detail: DetailModel | None = None
     name_words: NameWords | None = None
+    controls: Controls | None = None

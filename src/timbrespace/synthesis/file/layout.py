@@ -9,6 +9,8 @@ MODEL, SPACE, TRAJECTORIES, NORMALISATION, CLIPS = "model.", "space.", "trajecto
 NOTES = "notes."
 DETAIL = "detail."
 NAME_WORDS = "name_words."
+CONTROLS = "controls."
+UNDEFINED = -1e4  # in place of a descriptor that is not defined: a file holds finite numbers alone
 HALF_PRECISION = {"basis"}  # of the model: most of the file, and already rounded to half precision when it was fitted
 EMBEDDING_FEATURES = 68  # of `audio.embedding.embedding`
 

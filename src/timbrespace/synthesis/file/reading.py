@@ -11,6 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from torch import Tensor
 
+from timbrespace.audio.describe import DESCRIPTORS
 from timbrespace.config.aliases import modern_tensor
 from timbrespace.config.build import build_model, build_representation, make_config
 from timbrespace.contracts import InstrumentFileError, TimbrespaceError
@@ -20,11 +21,13 @@ from timbrespace.latent.trajectories import COMPONENTS, POINTS, Trajectories
 from timbrespace.model.base import Model
 from timbrespace.representation.base import Representation
 from timbrespace.representation.normalisation import Normalised
+from timbrespace.synthesis.controls import Controls
 from timbrespace.synthesis.detail_model.model import DetailModel
 from timbrespace.synthesis.file.contents import InstrumentContents, TrainingClips
 from timbrespace.synthesis.file.header import check_checksum, integer_in, is_plain, labels_in, parse_header, read_bytes
 from timbrespace.synthesis.file.layout import (
     CLIPS,
+    CONTROLS,
     DETAIL,
     EMBEDDING_FEATURES,
     LONGEST_CLIP,
@@ -35,6 +38,7 @@ from timbrespace.synthesis.file.layout import (
     NOTES,
     SPACE,
     TRAJECTORIES,
+    UNDEFINED,
     current_name,
 )
 from timbrespace.synthesis.harmonic.note import bin_layout
@@ -102,6 +106,7 @@ def _contents(header: dict[str, Any], tensors: Tensors) -> InstrumentContents:
         origin=header["origin"] if isinstance(header.get("origin"), dict) else None,
         detail=_detail(header, model, tensors),
         name_words=_name_words(header, model, tensors),
+        controls=_controls(model, len(labels_in(header["labels"])), tensors),
     )
 
 
@@ -169,6 +174,12 @@ def _name_words(header: dict[str, Any], model: Model, tensors: Tensors) -> NameW
     return NameWords.load(parts, header.get("name_words"), dims=model.dims) if parts else None
 
 
+def _controls(model: Model, components: int, tensors: Tensors) -> Controls | None:
+    """The controls; None where the file has none: earlier versions. components: of the density."""
+    parts = {name.removeprefix(CONTROLS): tensor for name, tensor in tensors.items() if name.startswith(CONTROLS)}
+    return Controls.load(parts, dims=model.dims, components=components) if parts else None
+
+
 def _trajectories(model: Model, tensors: Tensors) -> Trajectories | None:
     """The trajectories of a model with a time-varying latent; refused for any other."""
     if not model.time_varying:
@@ -213,7 +224,11 @@ def _clips(header: dict[str, Any], dims: int, tensors: Tensors) -> TrainingClips
     if tuple(embeddings.shape) != (count, EMBEDDING_FEATURES):
         raise InstrumentFileError(f"clips.embeddings has the shape {tuple(embeddings.shape)} for {count} clips; the file is damaged")
     latents, positions = _shaped(tensors, f"{CLIPS}latents", (count, dims)), _shaped(tensors, f"{CLIPS}positions", (count, 2))
-    return TrainingClips(tuple(names), categories, latents, embeddings, positions, counted)
+    descriptors = None
+    if f"{CLIPS}descriptors" in tensors:
+        descriptors = _shaped(tensors, f"{CLIPS}descriptors", (count, len(DESCRIPTORS)))
+        descriptors = torch.where(descriptors > UNDEFINED / 2, descriptors, math.nan)
+    return TrainingClips(tuple(names), categories, latents, embeddings, positions, counted, descriptors)
 
 
 def _shaped(tensors: Tensors, name: str, shape: tuple[int, ...]) -> Tensor:

@@ -16,6 +16,7 @@ from timbrespace.synthesis.file.header import checksum_of
 from timbrespace.synthesis.file.layout import (
     CHECKSUM,
     CLIPS,
+    CONTROLS,
     DETAIL,
     FORMAT,
     HALF_PRECISION,
@@ -26,6 +27,7 @@ from timbrespace.synthesis.file.layout import (
     NOTES,
     SPACE,
     TRAJECTORIES,
+    UNDEFINED,
     VERSION,
 )
 
@@ -56,6 +58,8 @@ def _tensors(contents: InstrumentContents) -> dict[str, Tensor]:
         tensors |= {f"{DETAIL}{name}": tensor for name, tensor in contents.detail.tensors().items()}
     if contents.name_words is not None:
         tensors |= {f"{NAME_WORDS}{name}": tensor for name, tensor in contents.name_words.tensors().items()}
+    if contents.controls is not None:
+        tensors |= {f"{CONTROLS}{name}": tensor for name, tensor in contents.controls.tensors().items()}
     if contents.clips is not None:
         clips = contents.clips
         tensors |= {
@@ -63,6 +67,8 @@ def _tensors(contents: InstrumentContents) -> dict[str, Tensor]:
             f"{CLIPS}embeddings": clips.embeddings.half(),
             f"{CLIPS}positions": clips.positions,
         }
+        if clips.descriptors is not None:
+            tensors[f"{CLIPS}descriptors"] = clips.descriptors.nan_to_num(UNDEFINED)
     return tensors
 
 

@@ -1,0 +1,150 @@
+"""Measures what latents sound like, without finishing sounds: on decoded levels where the view has them, else on plain audio."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from timbrespace.audio.describe import NAMES
+from timbrespace.audio.pitch import midi_to_hz
+from timbrespace.representation.base import Representation
+from timbrespace.representation.normalisation import Normalised
+from timbrespace.representation.views.bands import Bands
+from timbrespace.space.controls.coordinates import Coordinates, Point
+from timbrespace.space.controls.levels import MEASURED, LevelMeter
+from timbrespace.synthesis.file.contents import InstrumentContents
+from timbrespace.synthesis.texture import with_fewer_iterations
+
+_BATCH = 16
+_SMOOTH = frozenset(MEASURED) - {"length"}  # whose gradients are right: the end of a sound is decoded as a whole number of samples
+_EDGES_S = (0.0, 0.012, 0.03, 0.07, 0.15, 0.3, 0.6, 1.1, 2.0)  # of tiles in time, as in `audio.embedding`
+_TILE_BANDS, _TILE_FLOOR_DB = 24, 80.0
+_SILENT_DB = -200.0
+
+
+class Levels(NamedTuple):
+    """Levels in dB `(batch, parts, bands, frames)`, and the frames of each sound `(batch,)`."""
+
+    levels: Tensor
+    frames: Tensor
+
+
+class Meter:
+    """Descriptors of decoded points of one instrument, on the scales of `audio.describe`, NaN where not measured.
+
+    Those of decoded levels differ a little from those of finished sounds, by the same amount for near points: compare them with each other.
+    """
+
+    def __init__(self, contents: InstrumentContents):
+        self.contents = contents
+        view = contents.representation
+        self.normaliser = view.normaliser if isinstance(view, Normalised) else None
+        self.view: Representation = view.view if isinstance(view, Normalised) else view
+        self.on_levels = self.view.decibels and self.view.axes(1).band_unit == "Hz"
+        levels: Any = self.view if self.on_levels else Bands(sample_rate=contents.sample_rate, channels=contents.channels)
+        self.levels: Representation = levels
+        self.quick = with_fewer_iterations(contents.representation)
+        self.meter = LevelMeter(levels.axes(1), floor=levels.floor, sample_rate=contents.sample_rate)
+
+    @property
+    def has_slopes(self) -> Tensor:
+        """Whether `slopes` gives that of each descriptor, bool `(len(DESCRIPTORS),)`."""
+        differentiable = self.on_levels and not self.contents.model.time_varying
+        return torch.tensor([differentiable and name in _SMOOTH for name in NAMES])
+
+    @torch.no_grad()
+    def measure(self, points: Sequence[Point]) -> Tensor:
+        """Returns descriptors `(points, len(DESCRIPTORS))`."""
+        return torch.cat([self._values(*self._decoded(batch), batch) for batch in _batches(points)])
+
+    @torch.no_grad()
+    def tiles(self, points: Sequence[Point]) -> Tensor:
+        """Returns mean levels in dB over tiles of time and frequency, `(points, tiles)`, to compare sounds by."""
+        return torch.cat([self._tiles(*self._decoded(batch)) for batch in _batches(points)])
+
+    @torch.no_grad()
+    def measure_and_tiles(self, points: Sequence[Point]) -> tuple[Tensor, Tensor]:
+        """Returns both, for the price of one decoding."""
+        values, tiles = [], []
+        for batch in _batches(points):
+            levels = self._decoded(batch)
+            values.append(self._values(*levels, batch))
+            tiles.append(self._tiles(*levels))
+        return torch.cat(values), torch.cat(tiles)
+
+    def of_features(self, features: Tensor) -> Tensor:
+        """Returns `(len(DESCRIPTORS),)` of features of one sound `(parts, bands, frames)` in the instrument's view, which has levels."""
+        return self.meter(self._undone(features[None]), torch.tensor([features.shape[-1]]))[0]
+
+    def slopes(self, points: Sequence[Point], coordinates: Coordinates) -> Tensor:
+        """Returns the change of every descriptor a unit of every coordinate: `(points, len(DESCRIPTORS), rank)`; 0 without `has_slopes`.
+
+        points: of whole clips.
+        """
+        found, smooth = [], self.has_slopes.nonzero()[:, 0].tolist()
+        for batch in _batches(points):
+            with torch.enable_grad():
+                steps = torch.zeros(len(batch), coordinates.rank, requires_grad=True)
+                z = torch.stack([point.z for point in batch]) + steps @ coordinates.directions
+                values = self.meter(*self._levels_of(z, None))
+                slopes = torch.zeros(len(batch), len(NAMES), coordinates.rank)
+                for place in smooth:
+                    (gradient,) = torch.autograd.grad(values[:, place].sum(), steps, retain_graph=True)
+                    slopes[:, place] = gradient.nan_to_num(0.0, 0.0, 0.0)
+            found.append(slopes)
+        return torch.cat(found)
+
+    def _decoded(self, batch: Sequence[Point]) -> Levels:
+        """Levels of points with the same number of steps."""
+        lengths = None if batch[0].length is None else torch.tensor([point.length for point in batch])
+        return self._levels_of(torch.stack([point.z for point in batch]).float(), lengths)
+
+    def _levels_of(self, z: Tensor, lengths: Tensor | None) -> Levels:
+        """Levels of latents `(batch, dims)`, or `(batch, dims, steps)` with lengths in samples `(batch,)`."""
+        decoded = self.contents.model.decode(z, lengths=lengths)
+        limits = decoded.lengths.clamp_max(self.contents.samples) if lengths is None else lengths
+        if self.on_levels:
+            frames = torch.tensor([self.view.frames(int(length)) for length in limits.tolist()])
+            return Levels(self._undone(decoded.features[..., : int(frames.max())]), frames)
+        sounds = [self._audio(features[None], int(length)) for features, length in zip(decoded.features, limits, strict=True)]
+        frames = torch.tensor([sound.shape[-1] for sound in sounds])
+        longest = int(frames.max())
+        return Levels(torch.cat([functional.pad(sound, (0, longest - sound.shape[-1]), value=_SILENT_DB) for sound in sounds]), frames)
+
+    def _audio(self, features: Tensor, length: int) -> Tensor:
+        """Levels `(1, parts, bands, frames)` of features of a view without levels, by way of audio."""
+        return self.levels.encode(self.quick.decode(features[..., : self.quick.frames(length)], length=length))
+
+    def _undone(self, features: Tensor) -> Tensor:
+        return features if self.normaliser is None else self.normaliser.undo(features)
+
+    def _values(self, levels: Tensor, frames: Tensor, batch: Sequence[Point]) -> Tensor:
+        """Descriptors, with the pitch that the latents hold."""
+        values = self.meter(levels, frames)
+        pitches = [self.contents.model.conditioning.pitch_of(point.z if point.z.ndim == 1 else point.z.mean(1)) for point in batch]
+        for row, pitch in enumerate(pitches):
+            if pitch is not None:
+                values[row, NAMES.index("pitch")] = math.log2(midi_to_hz(pitch))
+        return values
+
+    def _tiles(self, levels: Tensor, frames: Tensor) -> Tensor:
+        loudest = levels.amax((1, 2, 3), keepdim=True)
+        inside = torch.arange(levels.shape[-1]) < frames[:, None]
+        levels = torch.where(inside[:, None, None], (levels - loudest).clamp_min(-_TILE_FLOOR_DB), -_TILE_FLOOR_DB)
+        edges = [round(second * self.meter.rate) for second in _EDGES_S]
+        levels = functional.pad(levels[..., : edges[-1]], (0, max(0, edges[-1] - levels.shape[-1])), value=-_TILE_FLOOR_DB)
+        in_time = torch.stack([levels[..., a : max(b, a + 1)].mean(3) for a, b in itertools.pairwise(edges)], 3)
+        bands = torch.linspace(0, levels.shape[2], min(_TILE_BANDS, levels.shape[2]) + 1).round().long().tolist()
+        return torch.stack([in_time[:, :, a:b].mean(2) for a, b in itertools.pairwise(bands)], 2).flatten(1)
+
+
+def _batches(points: Sequence[Point]) -> Iterator[Sequence[Point]]:
+    """Points in order, up to 16 at a time; paths one by one: their numbers of steps differ."""
+    size = _BATCH if points[0].length is None else 1
+    return (points[start : start + size] for start in range(0, len(points), size))

@@ -1,0 +1,91 @@
+"""The shortest step in a latent space that changes some descriptors as wished and leaves the others: by slopes, then by measuring."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+HOLD = 4.0  # weight of a change of another descriptor, in spreads², against the squared length of the step
+AUDIBLE = 4.0  # weight of the mean squared change in dB, against the same
+TOLERANCE = 0.03  # spreads
+_LONGEST_STEP = 2.0  # of one correction
+_SOFT = 1e-4
+_LEAK, _SIZE = 0.02, 0.001  # weights of changes of the others and of the length of the step in the choice of the best
+
+Measure = Callable[[Tensor], Tensor]  # steps (batch, rank) -> changes of the descriptors (batch, descriptors), in spreads; 0 at step 0
+
+
+class Wish(NamedTuple):
+    """Changes of the descriptors that are wished for, `(batch, descriptors)`, in spreads; of those `asked`, bool `(descriptors,)`.
+
+    held: those that are to stay.
+    """
+
+    changes: Tensor
+    asked: Tensor
+    held: Tensor
+
+
+class Followed(NamedTuple):
+    """Steps `(batch, rank)`, and the changes of the descriptors that they make, `(batch, descriptors)`, in spreads."""
+
+    steps: Tensor
+    changes: Tensor
+
+
+def shortest_step(slopes: Tensor, metric: Tensor, wish: Wish, steps: Tensor, changes: Tensor) -> Tensor:
+    """Returns new steps `(batch, rank)` from steps that made `changes (batch, descriptors)`: Gauss and Newton's method with constraints.
+
+    They minimise length² + AUDIBLE · (change in dB)² + HOLD · (changes of the held descriptors)², such that the asked ones change as
+    wished, to first order. slopes `(batch, descriptors, rank)`: of the descriptors. metric `(rank, rank)`: of changes in dB.
+    """
+    others, own = slopes[:, wish.held], slopes[:, wish.asked]
+    square = torch.eye(slopes.shape[2]) + AUDIBLE * metric + HOLD * others.mT @ others
+    right = HOLD * others.mT @ (others @ steps[:, :, None] - changes[:, wish.held, None])
+    factor = torch.linalg.cholesky(square)
+    free, across = torch.cholesky_solve(right, factor), torch.cholesky_solve(own.mT, factor)
+    missing = (wish.changes - changes)[:, wish.asked, None] + own @ (steps[:, :, None] - free)
+    weights = torch.linalg.solve(own @ across + _SOFT * torch.eye(own.shape[1]), missing)
+    return (free + across @ weights)[:, :, 0]
+
+
+def follow(measure: Measure, slopes: Tensor, metric: Tensor, wish: Wish, *, corrections: int, farthest: float) -> Followed:
+    """Returns the best of up to `corrections + 1` steps from 0, each corrected by what was measured: the path of a wish is curved.
+
+    slopes: at the start; every measurement updates them (Broyden, "A class of methods for solving nonlinear simultaneous equations", 1965).
+    farthest: length of the longest step. Others as in `shortest_step`.
+    """
+    step, change = torch.zeros(len(slopes), slopes.shape[2]), torch.zeros_like(wish.changes)
+    best = Followed(step, change)
+    least = _misfit(change, step, wish)
+    for _ in range(corrections + 1):
+        move = _limited(shortest_step(slopes, metric, wish, step, change) - step, _LONGEST_STEP)
+        move = _limited(step + move, farthest) - step
+        size = move.square().sum(1)
+        if not bool((size > 1e-10).any()):
+            break
+        found = measure(step + move).nan_to_num(0.0)
+        error = found - change - (slopes @ move[:, :, None])[:, :, 0]
+        slopes = slopes + (error / size.clamp_min(1e-6)[:, None])[:, :, None] * move[:, None]
+        step, change = step + move, found
+        misfit = _misfit(change, step, wish)
+        better = (misfit < least)[:, None]
+        best = Followed(torch.where(better, step, best.steps), torch.where(better, change, best.changes))
+        least = torch.minimum(least, misfit)
+        if bool(((wish.changes - best.changes)[:, wish.asked].abs() <= TOLERANCE).all()):
+            break
+    return best
+
+
+def _misfit(change: Tensor, step: Tensor, wish: Wish) -> Tensor:
+    """What is to be least, `(batch,)`: the error of the asked descriptors, then changes of the others, then the length of the step."""
+    error = (wish.changes - change)[:, wish.asked].square().sum(1)
+    return error + _LEAK * change[:, wish.held].square().sum(1) + _SIZE * step.square().sum(1)
+
+
+def _limited(step: Tensor, longest: float) -> Tensor:
+    """Steps `(batch, rank)` of at most this length."""
+    return step * (longest / step.norm(dim=1, keepdim=True).clamp_min(longest))
