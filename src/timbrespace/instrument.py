@@ -29,6 +29,7 @@ from timbrespace.synthesis.kinds import Kind, kind_of
 from timbrespace.synthesis.map_layout import interpolate_positions
 from timbrespace.synthesis.novelty import Nearest, nearest_sounds
 from timbrespace.synthesis.rendering import Progress, render
+from timbrespace.synthesis.showing import set_viewer
 from timbrespace.synthesis.sound import Sound
 
 if TYPE_CHECKING:
@@ -320,6 +321,11 @@ class Instrument(NeighbourSearch):
         means = torch.stack([z.mean(1) if self.model.time_varying and z.ndim > 1 else z for z in latents])
         return interpolate_positions(means, latents=self.contents.clips.latents, positions=self.contents.clips.positions)
 
+    def _repr_html_(self) -> str:
+        from timbrespace.report.notebook.cells import instrument_html
+
+        return instrument_html(self)
+
 
 def load(path: Path | str) -> Instrument:
     """Returns the instrument in a file; the same as `Instrument.load`."""
@@ -342,3 +348,12 @@ def _check_count(count: int) -> None:
 def _check_seed(seed: int) -> None:
     if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
         raise ConfigError(f"seed is {seed!r}, allowed is a whole number from 0 to {2**63 - 1}")
+
+
+def _sounds_html(sounds: Sequence[Sound]) -> str:
+    from timbrespace.report.notebook.cells import sounds_html
+
+    return sounds_html(sounds)
+
+
+set_viewer(_sounds_html)

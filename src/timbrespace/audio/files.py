@@ -290,11 +290,16 @@ def write(path: Path | str, audio: Tensor, sample_rate: int, *, subtype: str = "
     sample_rate: Hz. subtype: PCM_16, PCM_24 (both clip at full scale) or FLOAT. Raises ShapeError, ConfigError, OutputExistsError,
     TimbrespaceError.
     """
+    write_bytes(path, wav_bytes(audio, sample_rate, subtype=subtype, name=str(path)), force=force)
+
+
+def wav_bytes(audio: Tensor, sample_rate: int, *, subtype: str = "PCM_24", name: str = "a player") -> bytes:
+    """Returns the bytes of the WAV file that `write` writes, of audio `(channels, time)`. name: for messages. Raises as `write`."""
     data = np.asarray(audio.detach().cpu().numpy() if hasattr(audio, "detach") else audio, dtype=np.float32)
     if data.ndim != 2 or 0 in data.shape:
         raise ShapeError(f"audio to write must have the shape (channels, time) with at least one sample, not {tuple(data.shape)}")
     if not np.isfinite(data).all():
-        raise ShapeError(f"audio for {path} contains NaN or infinite samples")
+        raise ShapeError(f"audio for {name} contains NaN or infinite samples")
     if subtype not in SUBTYPES:
         raise ConfigError(f"subtype is {subtype!r}, allowed are {', '.join(SUBTYPES)}")
     # The encoder calls back into Python, where Ctrl-C would be lost and the file broken; threads receive no signals.
@@ -303,7 +308,7 @@ def write(path: Path | str, audio: Tensor, sample_rate: int, *, subtype: str = "
     peak = wav[:4096].find(b"PEAK")
     if subtype == "FLOAT" and peak > 0:
         wav[peak + 12 : peak + 16] = bytes(4)  # the time of day that libsndfile writes there
-    write_bytes(path, bytes(wav), force=force)
+    return bytes(wav)
 
 
 def _encoded(data: np.ndarray, sample_rate: int, subtype: str) -> bytearray:

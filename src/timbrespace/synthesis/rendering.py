@@ -19,6 +19,7 @@ from timbrespace.synthesis.novelty import Nearest, nearest_sounds
 from timbrespace.synthesis.recipe import to_recipe
 from timbrespace.synthesis.request import RenderRequest
 from timbrespace.synthesis.sound import Sound
+from timbrespace.synthesis.sounds import Sounds
 
 Progress = Callable[[int, int], None]
 
@@ -28,7 +29,7 @@ _HIGHEST_PITCH = 2500.0  # Hz, of the estimate
 def render(
     contents: InstrumentContents, requests: Sequence[RenderRequest], *, level: Level | None, out_rate: int | None,
     progress: Progress | None = None, numbered: bool = True,
-) -> list[Sound]:  # fmt: skip
+) -> Sounds:  # fmt: skip
     """Returns the sounds of `requests`, in order.
 
     level, out_rate: see `finish`; level None: peak for new sounds, that of the given sounds for those made from them. progress: called
@@ -58,10 +59,10 @@ def render(
     is_new = [request.mix is None or request.mix.own is None for request in requests]
     found = iter(_nearest(contents, [sound.measured for (sound, _), new in zip(rendered, is_new, strict=True) if new], rate))
     nearest = [next(found) if new else None for new in is_new]
-    return [
+    return Sounds(
         _sound(contents, request, sound.audio, note, name=name, rate=rate, level=level, nearest=near)
         for request, (sound, note), name, near in zip(requests, rendered, names, nearest, strict=True)
-    ]
+    )
 
 
 def root_note(audio: Tensor, rate: int) -> int | None:

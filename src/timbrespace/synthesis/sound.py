@@ -11,9 +11,10 @@ from torch import Tensor
 from timbrespace.atomic import check_absent, write_json
 from timbrespace.audio.files import write
 from timbrespace.synthesis.detail.given import sha256_of
+from timbrespace.synthesis.showing import html_of
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Sound:
     """One rendered sound.
 
@@ -38,6 +39,13 @@ class Sound:
     is_own: bool = False
     root_note: int | None = None
     latent: Tensor | None = None
+
+    def __repr__(self) -> str:
+        kind = f", {self.category}" if self.category else ""
+        return f"<Sound {self.name!r}, {self.seconds:.2f} s{kind}>"
+
+    def _repr_html_(self) -> str | None:
+        return html_of([self])
 
     @property
     def seconds(self) -> float:

@@ -17,6 +17,7 @@ from timbrespace.report.map.sounds import MOST_SOUNDS, PLACES, SOUNDS, MapSounds
 from timbrespace.space.atlas.atlas import Atlas
 from timbrespace.space.atlas.clusters import cluster_numbers
 
+_NOTEBOOK_SOUNDS, _NOTEBOOK_PLACES = 40, 36  # rendered for a notebook, which keeps them
 PAGES, PICTURES, TABLES = (".html", ".htm"), (".png", ".svg"), (".csv", ".json")
 
 
@@ -71,6 +72,13 @@ class SoundMap(Atlas):
             if isinstance(value, bool) or not 0 <= value <= MOST_SOUNDS:
                 raise ConfigError(f"the number of {name} rendered beforehand is {value!r}, allowed is 0 to {MOST_SOUNDS}")
         return render_sounds(self, sounds=sounds, places=places, progress=progress)
+
+    def _repr_html_(self) -> str:
+        from timbrespace.report.map.page import render_map_page
+        from timbrespace.report.notebook.cells import page_html
+
+        sounds, described = self.rendered(sounds=_NOTEBOOK_SOUNDS, places=_NOTEBOOK_PLACES)
+        return page_html(render_map_page(described, sounds, self.clusters))
 
     def rows(self) -> list[dict[str, Any]]:
         """Returns a row for each sound: name, category, kind, cluster from 1, x, y, and its descriptors in their units."""

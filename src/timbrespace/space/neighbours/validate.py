@@ -132,8 +132,8 @@ def cross_validate(sounds: SoundSet, *, groups: Sequence[int] | np.ndarray | Non
     )
 
 
-def baseline(training: SoundSet, test: SoundSet) -> list[str]:
-    """Returns the categories of test sounds by standardised MFCC and a support vector machine (radial kernel, C = 10)."""
+def baseline(training: SoundSet, test: SoundSet, *, penalty: float = 10.0) -> list[str]:
+    """Returns the categories of test sounds by standardised MFCC and a support vector machine (radial kernel, C = `penalty`)."""
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
@@ -142,7 +142,7 @@ def baseline(training: SoundSet, test: SoundSet) -> list[str]:
     rows = [row for row, category in enumerate(training.categories) if category in known]
     assert training.cepstra is not None
     assert test.cepstra is not None
-    fitted = make_pipeline(StandardScaler(), SVC(C=10.0)).fit(
+    fitted = make_pipeline(StandardScaler(), SVC(C=penalty)).fit(
         training.cepstra[rows].double().numpy(), np.array([training.categories[row] for row in rows])
     )
     return [str(name) for name in fitted.predict(test.cepstra.double().numpy())]
