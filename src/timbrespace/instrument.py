@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from timbrespace.prompt import Reading, TextEncoder
     from timbrespace.report.map.sound_map import SoundMap
     from timbrespace.space.atlas.build import GivenPoint
+    from timbrespace.space.statistics.statistics import LatentStatistics
 
 TEMPERATURE = Parameter("temperature", 0.0, 4.0, 1.0, help="spread of new sounds about the middle of their category; 0 gives the middles")
 AMOUNT = Parameter("amount", 0.0, 4.0, 0.3, help="distance of variations from the sound, in units of the corpus's spread")
@@ -296,6 +297,12 @@ class Instrument(NeighbourSearch):
 
     def _analysed(self, sound: Given) -> Source:
         return analyse(self.contents, given_sound(self.contents, sound))
+
+    def statistics(self) -> LatentStatistics:
+        """Returns statistics of the latent space: moments, KL, active units, histograms, correlations. See `LatentStatistics`."""
+        from timbrespace.space.statistics.statistics import latent_statistics
+
+        return latent_statistics(self.contents)
 
     def map(
         self, *, method: str | None = None, generated: int | None = None, given: Sequence[Path | str | GivenPoint] = (), seed: int = 0

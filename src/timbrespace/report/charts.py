@@ -20,14 +20,16 @@ from timbrespace.report.templates import COLOURS, GREY, printable
 if TYPE_CHECKING:
     from markupsafe import Markup
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _WIDTH, _HEIGHT, _BOX_HEIGHT = 5.6, 2.6, 0.26  # inches; the SVG has 72 units an inch
 _LOG_RATIO = 8.0  # an axis is logarithmic if its largest value is more than this times its smallest
 _LONGEST_NAME = 26  # characters
-_SERIES = [f"#0000b{number:x}" for number in range(COLOURS + 1)]
-_SOFT, _INK, _GRID, _ACCENT = "#0000a0", "#0000a1", "#0000a2", "#0000a3"
-_VARIABLES = {colour: f"var(--c{number})" for number, colour in enumerate(_SERIES)}
-_VARIABLES |= {_SOFT: "var(--soft)", _INK: "var(--ink)", _GRID: "var(--line)", _ACCENT: "var(--accent)"}
+# Placeholders for the colours of the page: categories and grey, soft and full ink, grid, accent.
+SERIES = [f"#0000b{number:x}" for number in range(COLOURS + 1)]
+SOFT, INK, GRID, ACCENT = "#0000a0", "#0000a1", "#0000a2", "#0000a3"
+_VARIABLES = {colour: f"var(--c{number})" for number, colour in enumerate(SERIES)}
+_VARIABLES |= {SOFT: "var(--soft)", INK: "var(--ink)", GRID: "var(--line)", ACCENT: "var(--accent)"}
 _STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text, in the page's font
     "svg.hashsalt": "timbrespace",  # the same chart has the same bytes
@@ -35,17 +37,17 @@ _STYLE: dict[Any, Any] = {
     "font.sans-serif": ["DejaVu Sans"],
     "font.size": 8,
     "text.parse_math": False,  # a name with dollar signs is a name
-    "text.color": _SOFT,
-    "axes.labelcolor": _SOFT,
+    "text.color": SOFT,
+    "axes.labelcolor": SOFT,
     "axes.spines.left": False,
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.spines.bottom": False,
     "axes.grid": True,
     "axes.axisbelow": True,
-    "grid.color": _GRID,
-    "xtick.labelcolor": _SOFT,
-    "ytick.labelcolor": _SOFT,
+    "grid.color": GRID,
+    "xtick.labelcolor": SOFT,
+    "ytick.labelcolor": SOFT,
     "xtick.bottom": False,
     "ytick.left": False,
     "legend.frameon": False,
@@ -82,11 +84,11 @@ def line_chart(
     def draw(axes: Axes) -> None:
         for line in lines:
             points = [(x, y) for x, y in zip(line.x, line.y, strict=True) if math.isfinite(y)]  # a gap in the values is no gap in the line
-            axes.plot([x for x, _ in points], [y for _, y in points], color=_SERIES[line.colour], label=printable(line.name))
+            axes.plot([x for x, _ in points], [y for _, y in points], color=SERIES[line.colour], label=printable(line.name))
         if level is not None:
-            axes.axhline(level[0], color=_ACCENT, linestyle="--", linewidth=1, label=printable(level[1]))
+            axes.axhline(level[0], color=ACCENT, linestyle="--", linewidth=1, label=printable(level[1]))
         if mark is not None:
-            axes.axvline(mark[0], color=_SOFT, linewidth=1, label=printable(mark[1]))
+            axes.axvline(mark[0], color=SOFT, linewidth=1, label=printable(mark[1]))
         _scale(axes, "y", [value for line in lines for value in line.y] + ([] if level is None else [level[0]]))
         axes.set_xlim(0, max((x for line in lines for x in line.x), default=1.0) or 1.0)
         axes.xaxis.set_major_formatter("{x:,.0f}")
@@ -101,7 +103,7 @@ def bar_chart(title: str, values: Sequence[float], *, unit: str, level: tuple[fl
     """Returns one bar per value, numbered from 1. level: a threshold and its name; bars below it are grey."""
 
     def draw(axes: Axes) -> None:
-        colours = [_SERIES[0 if level is None or value >= level[0] else GREY] for value in values]
+        colours = [SERIES[0 if level is None or value >= level[0] else GREY] for value in values]
         bars = axes.bar(range(1, len(values) + 1), values, color=colours, label=None if level is None else printable(level[1]))
         for number, (bar, value) in enumerate(zip(bars, values, strict=True), 1):
             bar.set_gid(_tooltip(f"{number}: {_number(value)} {unit}"))
@@ -124,15 +126,15 @@ def box_chart(title: str, groups: Mapping[str, Sequence[float]], *, unit: str) -
             widths=0.6,
             patch_artist=True,
             showcaps=False,
-            whiskerprops={"color": _SERIES[0], "linewidth": 0.8},
-            boxprops={"facecolor": f"{_SERIES[0]}48", "edgecolor": _SERIES[0], "linewidth": 0.8},  # 48 of ff: the opacity
-            medianprops={"color": _INK, "linewidth": 1.5},
-            flierprops={"marker": ".", "markersize": 4, "markerfacecolor": _SERIES[0], "markeredgewidth": 0},
+            whiskerprops={"color": SERIES[0], "linewidth": 0.8},
+            boxprops={"facecolor": f"{SERIES[0]}48", "edgecolor": SERIES[0], "linewidth": 0.8},  # 48 of ff: the opacity
+            medianprops={"color": INK, "linewidth": 1.5},
+            flierprops={"marker": ".", "markersize": 4, "markerfacecolor": SERIES[0], "markeredgewidth": 0},
         )
         for (name, values), patch in zip(finite.items(), drawn["boxes"], strict=True):
             patch.set_gid(_tooltip(f"{name}: median {_number(float(np.median(values)))} {unit}" if values else name))
         axes.set_yticks(range(1, len(finite) + 1), [f"{printable(_shortened(name))} ({len(values)})" for name, values in finite.items()])
-        axes.tick_params(axis="y", labelcolor=_INK)
+        axes.tick_params(axis="y", labelcolor=INK)
         axes.invert_yaxis()
         _scale(axes, "x", [value for values in finite.values() for value in values])
         axes.set_xlabel(printable(unit))
@@ -158,6 +160,27 @@ def _scale(axes: Axes, axis: Literal["x", "y"], values: Sequence[float]) -> None
 
 
 def _chart(title: str, draw: Callable[[Axes], None], *, height: float = _HEIGHT) -> Chart:
+    def whole(figure: Figure) -> None:
+        axes = figure.subplots()
+        draw(axes)
+        if axes.get_legend_handles_labels()[1]:
+            figure.legend(loc="outside lower left", ncols=3)
+
+    return figure_chart(title, whole, height=height)
+
+
+def figure_chart(
+    title: str,
+    draw: Callable[[Figure], None],
+    *,
+    width: float = _WIDTH,
+    height: float = _HEIGHT,
+    layout: Literal["constrained"] | None = "constrained",
+) -> Chart:
+    """Returns a chart of any axes that `draw` puts into a figure, in the colours SERIES, SOFT, INK, GRID and ACCENT.
+
+    width, height: inches. layout: None for a figure that arranges its axes itself, which is faster.
+    """
     from markupsafe import Markup, escape
     from matplotlib import rc_context
     from matplotlib.figure import Figure
@@ -165,11 +188,8 @@ def _chart(title: str, draw: Callable[[Axes], None], *, height: float = _HEIGHT)
     text = io.StringIO()
     with rc_context(_STYLE), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # the browser has other fonts
-        figure = Figure(figsize=(_WIDTH, height), layout="constrained")
-        axes = figure.subplots()
-        draw(axes)
-        if axes.get_legend_handles_labels()[1]:
-            figure.legend(loc="outside lower left", ncols=3)
+        figure = Figure(figsize=(width, height), layout=layout)
+        draw(figure)
         figure.savefig(text, format="svg", transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     svg = text.getvalue()
     body = svg[svg.index(">", svg.index("<svg")) + 1 :]
@@ -178,7 +198,7 @@ def _chart(title: str, draw: Callable[[Axes], None], *, height: float = _HEIGHT)
     body = re.sub(r'<g id="tooltip:([^"]*)">', r"<g><title>\1</title>", body)
     body = re.sub(r'<g id="[a-z0-9._]*"', "<g", body)  # every chart has the same ids, a page must not
     body = re.sub(r"(?<=: )#0000[ab][0-9a-f]", lambda found: _VARIABLES[found[0]], body)
-    start = f'<svg viewBox="0 0 {72 * _WIDTH:g} {72 * height:g}" role="img" aria-label="{escape(printable(title))}">'
+    start = f'<svg viewBox="0 0 {72 * width:g} {72 * height:g}" role="img" aria-label="{escape(printable(title))}">'
     return Chart(title, Markup(start + body))  # matplotlib escapes text, and the title is escaped here
 
 

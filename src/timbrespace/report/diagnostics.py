@@ -11,6 +11,7 @@ from timbrespace.corpus.corpus import Corpus
 from timbrespace.evaluation.feature_error import feature_errors, feature_unit
 from timbrespace.instrument import Instrument
 from timbrespace.report.diagnostics_page import Comparison, Diagnostics, LabelledAudio, render_diagnostics
+from timbrespace.report.latents.section import latent_view
 from timbrespace.report.snapshots import Snapshots
 
 _MEASURED, _RECONSTRUCTED, _WORST = 300, 6, 10  # sounds, at most
@@ -62,6 +63,7 @@ def diagnose(instrument: Instrument, corpus: Corpus, *, snapshots: Snapshots | N
         errors=_errors_by_kind(corpus, errors),
         reconstructions=[comparison(clips[row], earlier(row)) for row in rows if corpus.audio(clips[row]).any()],
         worst=[comparison(clip, []) for clip in worst],
+        latents=latent_view(instrument.statistics()),
     )
 
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from timbrespace import __version__
 from timbrespace.report.card import card_view
 from timbrespace.report.charts import box_chart
+from timbrespace.report.latents.section import LatentView
 from timbrespace.report.spectrogram import spectrogram_png
 from timbrespace.report.templates import COLOURS, render
 from timbrespace.report.training_charts import training_charts
@@ -43,7 +44,8 @@ class Diagnostics:
     """What the page of a training shows.
 
     card: the instrument's. unit: of all errors. split: "held-out" or "training", which clips were measured. kl_unit: "nats" or
-    "nats a frame". errors: kind ("category", or the name of a label) -> group -> one error per sound.
+    "nats a frame". latents: statistics of the latent space. errors: kind ("category", or the name of a label) -> group -> one error per
+    sound.
     """
 
     title: str
@@ -55,6 +57,7 @@ class Diagnostics:
     errors: dict[str, dict[str, list[float]]] = field(default_factory=dict)
     reconstructions: list[Comparison] = field(default_factory=list)
     worst: list[Comparison] = field(default_factory=list)
+    latents: LatentView | None = None
 
 
 def render_diagnostics(diagnostics: Diagnostics) -> str:
@@ -78,6 +81,7 @@ def render_diagnostics(diagnostics: Diagnostics) -> str:
         error_charts=[box_chart(f"By {kind}", groups, unit=diagnostics.unit) for kind, groups in diagnostics.errors.items()],
         reconstructions=[_tiles(comparison, diagnostics.sample_rate) for comparison in diagnostics.reconstructions],
         worst=[_tiles(comparison, diagnostics.sample_rate) for comparison in diagnostics.worst],
+        latents=diagnostics.latents,
         styles=["page.css", "diagnostics.css"],
         scripts=["page.js"],
         script_data={"dots": [], "marks": [], "colours": COLOURS + 1},

@@ -15,6 +15,7 @@ from timbrespace.audio.descriptors import spectral_centroid
 from timbrespace.audio.files import write
 from timbrespace.instrument import Instrument
 from timbrespace.report.card import card_view
+from timbrespace.report.latents.section import latent_view
 from timbrespace.report.packs import write_packs
 from timbrespace.report.results_page import ResultsPage, SoundTile, write_results_page
 from timbrespace.report.spectrogram import draw_spectrogram
@@ -110,6 +111,7 @@ def write_results(results: Results, folder: Path, *, force: bool = False) -> Pat
         reel_marks=_reel_marks(sounds),
         corpus=corpus,
         card=card_view(instrument.card, instrument.contents.settings),
+        latents=None if results.originals else latent_view(instrument.statistics()),
         steps=results.steps,
         made_with=f"timbrespace {__version__}",
     )

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from timbrespace.atomic import write_text
 from timbrespace.report.card import CardView
+from timbrespace.report.latents.section import LatentView
 from timbrespace.report.spectrogram import height_of
 from timbrespace.report.templates import COLOURS, GREY, printable, render
 from timbrespace.report.verdicts import FRESH, novelty_word
@@ -73,8 +74,8 @@ class ResultsPage:
 
     about: one sentence under the title. heading, noun: what the sounds are, as in "Variations", "variation". lead: a sentence under the
     heading. identity: of this batch, under which the browser keeps favourites; by default that of its names. reel: one file with all new
-    sounds; reel_marks: (start in s, name) of each sound in it. corpus: (x, y, name, category) of the training sounds. steps: (name,
-    seconds) of the work that made the page.
+    sounds; reel_marks: (start in s, name) of each sound in it. corpus: (x, y, name, category) of the training sounds. latents: of the
+    latent space. steps: (name, seconds) of the work that made the page.
     """
 
     title: str
@@ -89,6 +90,7 @@ class ResultsPage:
     reel_marks: list[tuple[float, str]] = field(default_factory=list)
     corpus: list[tuple[float, float, str, str | None]] = field(default_factory=list)
     card: CardView = field(default_factory=CardView)
+    latents: LatentView | None = None
     steps: list[tuple[str, float]] = field(default_factory=list)
     made_with: str = ""
 
@@ -131,7 +133,7 @@ def render_results_page(page: ResultsPage) -> str:
         frequency_marks=[(100 * height_of(frequency), text) for frequency, text in _FREQUENCY_MARKS],
         has=has,
         limits={"copy": COPY, "fresh": FRESH, "unlike": UNLIKE},
-        styles=["page.css", "gallery.css"],
+        styles=["page.css", "gallery.css", *(["diagnostics.css"] if page.latents else [])],
         scripts=["page.js", "download.js", "gallery.js"],
         script_data={
             "dots": dots,

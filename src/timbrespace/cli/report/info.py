@@ -18,6 +18,8 @@ _STRIP_HELP = (
     "hold names; make those with generate --anonymous."
 )
 
+_SPACE_HELP = "Statistics of the latent space instead: dimensions, KL, active units, histograms, correlations."
+
 
 def info(
     instrument: InstrumentPath,
@@ -26,17 +28,29 @@ def info(
         str | None,
         typer.Option("--strip", metavar="FILE", help=_STRIP_HELP),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace the stripped file if it exists.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the stripped file, or the picture, if it exists.")] = False,
+    space: Annotated[bool, typer.Option("--space", help=_SPACE_HELP)] = False,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", metavar="FILE", help="With --space: also draw the statistics, .png or .svg.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show an instrument: what it can do in words, then the figures of its card and what they mean; or strip it for sharing."""
     from timbrespace.cli.common.corpus import print_json
     from timbrespace.cli.common.options import check_not_inputs
     from timbrespace.cli.common.text import printable
+    from timbrespace.contracts import ConfigError
     from timbrespace.instrument import Instrument
     from timbrespace.report.card import card_view
 
+    if picture is not None and not space:
+        raise ConfigError(f"--picture {picture} is given without --space, whose statistics it shows; give both")
     opened = Instrument.load(instrument)
+    if space:
+        if strip is not None or sounds:
+            raise ConfigError("--space is given with --strip or --sounds; leave one of them out")
+        print_space(opened, instrument, picture, force=force, json=json)
+        return
     clips = opened.contents.clips
     hop = opened.model.stride * getattr(opened.representation, "view", opened.representation).hop
     timing = {"steps_a_second": round(opened.sample_rate / hop, 2) if hop else None, "takes_any_length": opened.longest is None}
@@ -75,6 +89,32 @@ def info(
         print(printable(line))
     if sounds and clips:
         print("\n".join(map(printable, clips.names)))
+
+
+def print_space(opened: Instrument, path: Path, picture: Path | None, *, force: bool, json: bool) -> None:
+    """Prints the statistics of the latent space and writes their picture. Raises ConfigError, OutputExistsError."""
+    import sys
+
+    from timbrespace.atomic import check_absent
+    from timbrespace.cli.common.corpus import print_json
+    from timbrespace.cli.common.options import check_not_inputs
+    from timbrespace.cli.common.text import printable
+    from timbrespace.report.latents.picture import check_picture_name, write_latent_picture
+    from timbrespace.report.latents.words import can_print_sketches, sentences, table
+
+    if picture is not None:
+        check_not_inputs([check_picture_name(picture)], [path])
+        check_absent(picture, force=force)
+    statistics = opened.statistics()
+    if picture is not None:
+        write_latent_picture(picture, statistics, title=f"Latent space of {path.stem}", force=force)
+    if json:
+        print_json(statistics.to_json() | {"in_words": sentences(statistics)} | ({"picture": str(picture)} if picture else {}))
+        return
+    for line in [*sentences(statistics), "", *table(statistics, sketches=can_print_sketches(sys.stdout.encoding))]:
+        print(printable(line))
+    if picture is not None:
+        print(f"picture: {printable(picture)}")
 
 
 def _values_per_number(instrument: Instrument) -> float:
