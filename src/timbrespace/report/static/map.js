@@ -226,7 +226,7 @@
   const filter = () => {
     const groups = data.groups[get("colour").value];
     for (let i = 0; i < view.count; i++) faded[i] = (matches && !matches.has(i)) || (chosen.size && groups && !chosen.has(groups.of[i])) ? 1 : 0;
-    view.draw();
+    view.redraw();
   };
   const plain = (text) => text.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase();
   const keys = data.names.map(plain);

@@ -9,7 +9,10 @@
   const state = { scale: 1, left: 0, top: 0, width: 1, height: 1, ratio: 1 };
   const faded = new Uint8Array(count), tint = new Uint8Array(count);
   const marks = { hover: -1, focus: -1, selected: new Set(), place: null, lasso: null, labels: [] };
-  let palette = [], sprites = new Map(), waiting = false, fitted = true;
+  // All dots are painted on a second canvas, larger than the view. Panning copies it; only a zoom or another colour paints it anew.
+  const ground = { canvas: document.createElement("canvas"), scale: 0, left: 0, top: 0, edge: 0, stale: true };
+  const SETTLE = 120;  // ms after the last step of a zoom until the dots are painted sharply again
+  let palette = [], sprites = new Map(), waiting = false, fitted = true, zoomed = 0, settling = 0;
 
   const toScreen = (x, y) => [state.left + x * state.scale, state.top + y * state.scale];
   const toMap = (x, y) => [(x - state.left) / state.scale, (y - state.top) / state.scale];
@@ -35,33 +38,55 @@
     return sprites.get(key);
   };
   const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-  const stamp = (i, size, ring) => {
+  const stamp = (i, size, ring, to = pen) => {
     const dot = sprite(palette[tint[i]], size, ring), half = dot.width / 2;
-    pen.drawImage(dot, Math.round((state.left + xs[i] * state.scale) * state.ratio - half), Math.round((state.top + ys[i] * state.scale) * state.ratio - half));
+    to.drawImage(dot, Math.round((state.left + xs[i] * state.scale) * state.ratio - half), Math.round((state.top + ys[i] * state.scale) * state.ratio - half));
   };
   const circle = (x, y, size, colour, width, dash = []) => {
     const [left, top] = toScreen(x, y);
     pen.strokeStyle = colour; pen.lineWidth = width; pen.setLineDash(dash);
     pen.beginPath(); pen.arc(left, top, size, 0, 7); pen.stroke(); pen.setLineDash([]);
   };
-  const paint = () => {
-    waiting = false;
-    const size = Math.round(radius() * 2) / 2, { width, height, ratio } = state, edge = 20;
-    pen.setTransform(1, 0, 0, 1, 0, 0);
-    pen.clearRect(0, 0, canvas.width, canvas.height);
-    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-    pen.fillStyle = style("--line");
-    for (const [x, y] of places) { const [left, top] = toScreen(x, y); pen.fillRect(left - 1, top - 1, 2, 2); }
-    pen.setTransform(1, 0, 0, 1, 0, 0);
-    const [x0, y0] = toMap(-edge, -edge), [x1, y1] = toMap(width + edge, height + edge);
-    const each = (kind, wanted, draw) => {
+  const paintGround = () => {
+    const { width, height, ratio } = state, edge = Math.round(0.3 * Math.min(width, height)), size = dotSize();
+    const across = Math.round((width + 2 * edge) * ratio), down = Math.round((height + 2 * edge) * ratio);
+    if (ground.canvas.width !== across || ground.canvas.height !== down) { ground.canvas.width = across; ground.canvas.height = down; }
+    Object.assign(ground, { scale: state.scale, left: state.left, top: state.top, edge, stale: false });
+    const ink = ground.canvas.getContext("2d");
+    ink.setTransform(1, 0, 0, 1, 0, 0);
+    ink.clearRect(0, 0, across, down);
+    ink.setTransform(1, 0, 0, 1, edge * ratio, edge * ratio);
+    ink.fillStyle = style("--line");
+    for (const [x, y] of places) { const [left, top] = toScreen(x, y); ink.fillRect((left - 1) * ratio, (top - 1) * ratio, 2 * ratio, 2 * ratio); }
+    const [x0, y0] = toMap(-edge - 20, -edge - 20), [x1, y1] = toMap(width + edge + 20, height + edge + 20);
+    const each = (kind, wanted, paintDot) => {
       for (let i = 0; i < count; i++) {
-        if (faded[i] === wanted && (data.kinds[i] > 0) === kind && xs[i] > x0 && xs[i] < x1 && ys[i] > y0 && ys[i] < y1) draw(i);
+        if (faded[i] === wanted && (data.kinds[i] > 0) === kind && xs[i] > x0 && xs[i] < x1 && ys[i] > y0 && ys[i] < y1) paintDot(i);
       }
     };
-    pen.globalAlpha = 0.1; each(false, 1, (i) => stamp(i, size, 0)); each(true, 1, (i) => stamp(i, size, 0));
-    pen.globalAlpha = 0.85; each(false, 0, (i) => stamp(i, size, 0));
-    pen.globalAlpha = 1; each(true, 0, (i) => stamp(i, size + 0.5, data.kinds[i]));
+    ink.globalAlpha = 0.1; each(false, 1, (i) => stamp(i, size, 0, ink)); each(true, 1, (i) => stamp(i, size, 0, ink));
+    ink.globalAlpha = 0.85; each(false, 0, (i) => stamp(i, size, 0, ink));
+    ink.globalAlpha = 1; each(true, 0, (i) => stamp(i, size + 0.5, data.kinds[i], ink));
+  };
+  const dotSize = () => Math.round(radius() * 2) / 2;
+  const showGround = () => {
+    const grown = state.scale / ground.scale;  // ground's map units to the view's
+    const shift = (axis) => state[axis] - grown * ground[axis];
+    const covers = shift("left") - grown * ground.edge <= 0 && shift("top") - grown * ground.edge <= 0
+      && shift("left") + grown * (state.width + ground.edge) >= state.width && shift("top") + grown * (state.height + ground.edge) >= state.height;
+    const zooming = grown !== 1 && performance.now() - zoomed < SETTLE && grown > 0.5 && grown < 2;
+    if (ground.stale || (grown !== 1 && !zooming) || (grown === 1 && !covers)) { paintGround(); return showGround(); }
+    clearTimeout(settling);
+    if (grown !== 1) settling = setTimeout(draw, SETTLE + 10);
+    const { ratio } = state;
+    pen.drawImage(ground.canvas, Math.round((shift("left") - grown * ground.edge) * ratio), Math.round((shift("top") - grown * ground.edge) * ratio), grown * ground.canvas.width, grown * ground.canvas.height);
+  };
+  const paint = () => {
+    waiting = false;
+    const size = dotSize(), { ratio } = state;
+    pen.setTransform(1, 0, 0, 1, 0, 0);
+    pen.clearRect(0, 0, canvas.width, canvas.height);
+    showGround();
     if (marks.hover >= 0) stamp(marks.hover, size * 1.7, data.kinds[marks.hover]);
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     labels();
@@ -96,7 +121,8 @@
     }
   };
   const draw = () => { if (!waiting) { waiting = true; requestAnimationFrame(paint); } };
-  const restyle = () => { sprites = new Map(); draw(); };
+  const redraw = () => { ground.stale = true; draw(); };
+  const restyle = () => { sprites = new Map(); redraw(); };
 
   const fit = () => {
     state.scale = least();
@@ -108,7 +134,7 @@
     const before = state.scale;
     state.scale = Math.min(Math.max(before * factor, 0.5 * least()), 60 * least());
     state.left = x - (x - state.left) * state.scale / before; state.top = y - (y - state.top) * state.scale / before;
-    fitted = false;
+    fitted = false; zoomed = performance.now();
     draw();
   };
   const pan = (dx, dy) => {
@@ -173,14 +199,14 @@
     const keep = fitted ? null : toMap(state.width / 2, state.height / 2);
     state.width = view.clientWidth; state.height = view.clientHeight; state.ratio = window.devicePixelRatio || 1;
     canvas.width = Math.round(state.width * state.ratio); canvas.height = Math.round(state.height * state.ratio);
-    sprites = new Map();
+    sprites = new Map(); ground.stale = true;
     if (keep) { state.left = state.width / 2 - keep[0] * state.scale; state.top = state.height / 2 - keep[1] * state.scale; draw(); } else fit();
   };
   new ResizeObserver(resize).observe(view);
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => page.view.onrestyle());
   document.addEventListener("themechange", () => page.view.onrestyle());
   page.view = {
-    count, xs, ys, places, faded, tint, marks, state, draw, fit, zoom, pan, show, nearest, towards, nearestPlace, inside, toMap, toScreen, style, restyle,
+    count, xs, ys, places, faded, tint, marks, state, draw, redraw, fit, zoom, pan, show, nearest, towards, nearestPlace, inside, toMap, toScreen, style, restyle,
     onrestyle: restyle,
     setPalette: (colours) => { palette = colours; restyle(); },
   };
