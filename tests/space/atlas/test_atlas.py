@@ -9,6 +9,7 @@ import torch
 from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.instrument import Instrument
 from timbrespace.space.atlas.build import build_atlas
+from timbrespace.space.atlas.clusters import MOST
 from timbrespace.space.atlas.paths import latent_to_decode
 from tiny import NARROW, Tiny, fix_plan, quick_train
 
@@ -115,3 +116,26 @@ def test_the_place_of_a_time_varying_instrument_is_a_path_with_that_mean(
         torch.testing.assert_close(path.mean(1), mean, rtol=0, atol=1e-4)
         torch.testing.assert_close(drawn.place([path]), drawn.place(mean[None]), rtol=0, atol=1e-3)
     assert varying.decode(drawn.latent_at(0.2, 0.1)).ndim == 2
+
+
+def test_clusters_are_those_of_find_and_new_sounds_join_the_nearest(instrument: Instrument) -> None:
+    drawn = instrument.map(generated=6)
+    found = instrument.clusters()
+    assert len(found) <= MOST
+    clusters = drawn.clusters
+    assert clusters.titles == [f"{number + 1} {cluster.title}" for number, cluster in enumerate(found)]
+    for number, cluster in enumerate(found):
+        assert all(clusters.numbers[row] == number for row in cluster.rows)
+    latents, count = drawn.points.latents, len(drawn) - 6
+    for row in range(count, len(drawn)):
+        nearest = int((latents[:count] - latents[row]).norm(dim=1).argmin())
+        assert clusters.numbers[row] == clusters.numbers[nearest]
+
+
+def test_a_map_of_a_stripped_instrument_has_clusters_the_largest_first(instrument: Instrument, tmp_path: Path) -> None:
+    instrument.save(tmp_path / "bare.safetensors", strip=True)
+    numbers = Instrument.load(tmp_path / "bare.safetensors").map(generated=30).clusters.numbers
+    sizes = [numbers.count(number) for number in range(max(numbers) + 1)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert 1 <= len(sizes) <= MOST
+    assert sum(sizes) == 30

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from timbrespace.contracts import ConfigError, ShapeError
-from timbrespace.space.atlas.clusters import cluster_numbers
 from timbrespace.space.atlas.layout import METHODS, fit_layout
 
 CHEAP = [name if name != "umap" else pytest.param(name, marks=pytest.mark.slow) for name in METHODS]  # umap compiles for half a minute
@@ -124,14 +123,3 @@ def test_the_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "umap", None)
     with pytest.raises(ConfigError, match=r"timbrespace\[map\]"):
         fit_layout(islands()[0], "umap")
-
-
-def test_clusters_are_the_groups_the_largest_first() -> None:
-    points, corner = islands(20)
-    points, corner = torch.cat([points, points[:15] + 0.01]), torch.cat([corner, corner[:15]])
-    found = torch.tensor(cluster_numbers(points))
-    assert len(found.unique()) == 4
-    assert (found[corner == 0] == 0).all()
-    assert all(len(found[corner == number].unique()) == 1 for number in range(4))
-    assert cluster_numbers(points[:3]) == [0, 0, 0]
-    assert set(cluster_numbers(torch.ones(50, 3))) == {0}

@@ -64,7 +64,7 @@ def map(
     result: dict[str, Any] = {
         "sounds": {kind: drawn.points.kinds.count(kind) for kind in ("training", "new", "given")},
         "method": drawn.method,
-        "clusters": max(drawn.clusters, default=-1) + 1,
+        "clusters": drawn.clusters.titles,
         "color": color,
         "skipped": skipped,
         "written": [{"file": str(path), "bytes": path.stat().st_size} for path in outputs],

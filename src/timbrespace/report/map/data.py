@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import math
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 from torch import Tensor
@@ -14,12 +13,13 @@ from timbrespace.audio.describe import DESCRIPTORS, Descriptor
 from timbrespace.report.map.sounds import MapSounds
 from timbrespace.report.templates import GREY, printable
 from timbrespace.space.atlas.atlas import Atlas
+from timbrespace.space.atlas.clusters import MapClusters
 
 _STEPS = 10_000  # positions are whole numbers from 0 to this
 _RANGE = (0.02, 0.98)  # quantiles of a descriptor between which its colours spread
 
 
-def page_data(atlas: Atlas, sounds: MapSounds, clusters: Sequence[int]) -> dict[str, Any]:
+def page_data(atlas: Atlas, sounds: MapSounds, clusters: MapClusters) -> dict[str, Any]:
     """Returns what the scripts of the page read: plain JSON values, texts without characters that a page must not hold."""
     points, categories = atlas.points, ordered_categories(atlas)
     low, high = atlas.positions.min(0).values, atlas.positions.max(0).values
@@ -43,9 +43,9 @@ def page_data(atlas: Atlas, sounds: MapSounds, clusters: Sequence[int]) -> dict[
                 "colours": [min(rank, GREY) if category else GREY for rank, category in enumerate(categories)],
             },
             "cluster": {
-                "of": list(clusters),
-                "names": [f"cluster {number + 1}" for number in range(max(clusters, default=-1) + 1)],
-                "colours": [min(number, GREY) for number in range(max(clusters, default=-1) + 1)],
+                "of": clusters.numbers,
+                "names": [printable(title) for title in clusters.titles],
+                "colours": [min(number, GREY) for number in range(len(clusters.titles))],
             },
         },
         "scales": {

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 from timbrespace import __version__
@@ -17,6 +16,7 @@ from timbrespace.report.map.data import page_data, sound_data
 from timbrespace.report.map.sounds import MapSounds
 from timbrespace.report.templates import COLOURS, render
 from timbrespace.space.atlas.atlas import Atlas
+from timbrespace.space.atlas.clusters import MapClusters
 
 METHOD_NAMES = {"tsne": "t-SNE", "pca": "PCA", "umap": "UMAP"}
 GROUPS = ("category", "cluster")
@@ -43,16 +43,16 @@ def check_colouring(atlas: Atlas, name: str) -> str:
 
 
 def write_map_page(
-    path: Path | str, atlas: Atlas, sounds: MapSounds, clusters: Sequence[int], *, title: str = "Map", colour: str = "category",
+    path: Path | str, atlas: Atlas, sounds: MapSounds, clusters: MapClusters, *, title: str = "Map", colour: str = "category",
     force: bool = False,
 ) -> Path:  # fmt: skip
-    """Writes the page and returns its path. clusters: number of each point's. Raises ConfigError, OutputExistsError."""
+    """Writes the page and returns its path. Raises ConfigError, OutputExistsError."""
     path = Path(path)
     write_text(path, render_map_page(atlas, sounds, clusters, title=title, colour=colour), force=force)
     return path
 
 
-def render_map_page(atlas: Atlas, sounds: MapSounds, clusters: Sequence[int], *, title: str = "Map", colour: str = "category") -> str:
+def render_map_page(atlas: Atlas, sounds: MapSounds, clusters: MapClusters, *, title: str = "Map", colour: str = "category") -> str:
     """Returns the page as HTML text. colour: what the dots are coloured by at first. Raises ConfigError."""
     check_colouring(atlas, colour)
     kinds = Counter(atlas.points.kinds)
@@ -111,7 +111,9 @@ def _notes(atlas: Atlas, sounds: MapSounds) -> list[tuple[str, str]]:
     if sounds.places:
         text = f"Small grey dots: {len(sounds.places):,} places for which a new sound was made. Its latent is the mean of those of the "
         notes.append(("Empty spots", text + "five nearest sounds, near ones counting more. A click plays the nearest such place."))
-    notes.append(("Clusters", "Groups of sounds with similar latents, found by k-means without regard to categories."))
+    notes.append(
+        ("Clusters", "Groups of sounds that are alike, found by k-means without regard to categories, at most 12; as `find --clusters`.")
+    )
     return notes
 
 

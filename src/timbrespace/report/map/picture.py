@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from timbrespace.report.map.data import ordered_categories
 from timbrespace.report.map.page import GROUPS, METHOD_NAMES, check_colouring
 from timbrespace.report.templates import GREY, printable
 from timbrespace.space.atlas.atlas import NEW, TRAINING, Atlas
+from timbrespace.space.atlas.clusters import MapClusters
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,7 +32,7 @@ _STYLE: dict[Any, Any] = {
 
 
 def write_picture(
-    path: Path | str, atlas: Atlas, clusters: Sequence[int], *, title: str = "Map", colour: str = "category", force: bool = False
+    path: Path | str, atlas: Atlas, clusters: MapClusters, *, title: str = "Map", colour: str = "category", force: bool = False
 ) -> Path:
     """Writes the map as a PNG of 1,800 pixels or as an SVG, by the suffix of `path`, which it returns.
 
@@ -62,7 +62,7 @@ def write_picture(
     return path
 
 
-def _groups(axes: Axes, atlas: Atlas, clusters: Sequence[int], colour: str) -> None:
+def _groups(axes: Axes, atlas: Atlas, clusters: MapClusters, colour: str) -> None:
     """Dots by category or cluster, with a legend."""
     if colour == "category":
         names = ordered_categories(atlas)
@@ -70,8 +70,7 @@ def _groups(axes: Axes, atlas: Atlas, clusters: Sequence[int], colour: str) -> N
         colours = [COLOURS[min(number, GREY)] if name else COLOURS[GREY] for number, name in enumerate(names)]
         texts = [printable(name) or "no category" for name in names]
     else:
-        of = np.array(clusters)
-        texts = [f"cluster {number + 1}" for number in range(int(of.max()) + 1)]
+        of, texts = np.array(clusters.numbers), [printable(title) for title in clusters.titles]
         colours = [COLOURS[min(number, GREY)] for number in range(len(texts))]
     for number, text in enumerate(texts[:GREY]):
         _dots(axes, atlas, of == number, color=colours[number], label=text)

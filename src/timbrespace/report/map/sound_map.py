@@ -15,7 +15,7 @@ from timbrespace.audio.describe import DESCRIPTORS
 from timbrespace.contracts import ConfigError
 from timbrespace.report.map.sounds import MOST_SOUNDS, PLACES, SOUNDS, MapSounds, render_sounds
 from timbrespace.space.atlas.atlas import Atlas
-from timbrespace.space.atlas.clusters import cluster_numbers
+from timbrespace.space.atlas.clusters import MapClusters, map_clusters
 
 _NOTEBOOK_SOUNDS, _NOTEBOOK_PLACES = 40, 36  # rendered for a notebook, which keeps them
 PAGES, PICTURES, TABLES = (".html", ".htm"), (".png", ".svg"), (".csv", ".json")
@@ -25,9 +25,9 @@ class SoundMap(Atlas):
     """An `Atlas` that can be saved."""
 
     @cached_property
-    def clusters(self) -> list[int]:
-        """Number of the cluster of each sound, see `cluster_numbers`."""
-        return cluster_numbers(self.points.latents, seed=self.seed)
+    def clusters(self) -> MapClusters:
+        """The cluster of each sound, and their titles, see `map_clusters`."""
+        return map_clusters(self)
 
     def save(
         self,
@@ -90,7 +90,7 @@ class SoundMap(Atlas):
                 for one, place in zip(DESCRIPTORS.values(), points.descriptors[row], strict=True)
             }
             x, y = (round(float(value), 6) for value in points.positions[row])
-            found = {"name": name, "category": category, "kind": kind, "cluster": self.clusters[row] + 1, "x": x, "y": y, **values}
+            found = {"name": name, "category": category, "kind": kind, "cluster": self.clusters.numbers[row] + 1, "x": x, "y": y, **values}
             rows.append(found)
         return rows
 

@@ -295,7 +295,7 @@
     const middle = (values) => { const sorted = members.map((i) => values[i]).sort((a, b) => a - b); return sorted[sorted.length >> 1]; };
     const x = middle(view.xs), y = middle(view.ys);
     const at = members.reduce((best, i) => ((view.xs[i] - x) ** 2 + (view.ys[i] - y) ** 2 < (view.xs[best] - x) ** 2 + (view.ys[best] - y) ** 2 ? i : best));
-    return [[name, view.xs[at], view.ys[at], members.length]];
+    return [[name.split(": ")[0], view.xs[at], view.ys[at], members.length]];
   }).sort((a, b) => b[3] - a[3]).slice(0, 40);
   const paintGroups = (group) => {
     view.setPalette(group.colours.map((number) => view.style("--c" + number)));

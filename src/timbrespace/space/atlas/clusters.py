@@ -1,39 +1,55 @@
-"""Clusters of latents, for the colours of a map: k-means, whose number of clusters the silhouette chooses."""
+"""The clusters of a map: those of `find --clusters`, at most as many as a page has colours for."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
+import torch
 from torch import Tensor
 
-_COUNTS = (2, 3, 4, 5, 6, 8, 10, 12)
-_COMPARED = 1_000  # points by which the numbers of clusters are compared
+from timbrespace.space.atlas.atlas import TRAINING, Atlas
+from timbrespace.space.neighbours.clusters import cluster_labels
+from timbrespace.space.neighbours.neighbours import Neighbours
+
+MOST = 12
 
 
-def cluster_numbers(latents: Tensor, *, seed: int = 0) -> list[int]:
-    """Returns the number of the cluster of each point of `latents (n, dims)`, from 0, the largest cluster first.
+@dataclass(frozen=True)
+class MapClusters:
+    """numbers: of the cluster of each point, from 0, the largest cluster first. titles: of the clusters, "1 hat: brighter, shorter"."""
 
-    Of 2 to 12 clusters the number with the largest mean silhouette (Rousseeuw 1987) is taken. Fewer than eight points are one cluster.
+    numbers: list[int]
+    titles: list[str]
+
+
+def map_clusters(atlas: Atlas) -> MapClusters:
+    """Returns the clusters of a map, at most 12.
+
+    Training sounds are clustered as `Instrument.clusters` does; new and given sounds belong to the cluster of the training sound with the
+    nearest latent. On the map of a stripped instrument the latents of the new sounds are clustered.
     """
-    points = latents.float().numpy()
-    different = len(np.unique(points, axis=0))
-    if len(points) < 8 or different < 4:
-        return [0] * len(points)
-    from sklearn.cluster import KMeans
-    from sklearn.metrics import silhouette_score
+    if atlas.contents.clips is None:
+        labels = cluster_labels(atlas.points.latents, seed=atlas.seed)
+        if labels.max(initial=0) >= MOST:
+            labels = cluster_labels(atlas.points.latents, MOST, seed=atlas.seed)
+        order = np.argsort(-np.bincount(labels), kind="stable")
+        return MapClusters(np.argsort(order)[labels].tolist(), [f"cluster {number + 1}" for number in range(len(order))])
+    neighbours = Neighbours(atlas.contents)
+    found = neighbours.clusters()
+    found = neighbours.clusters(MOST) if len(found) > MOST else found
+    numbers = torch.zeros(len(atlas), dtype=torch.long)
+    for number, cluster in enumerate(found):
+        numbers[list(cluster.rows)] = number
+    _join_others(atlas, numbers)
+    return MapClusters(numbers.tolist(), [f"{number + 1} {cluster.title}" for number, cluster in enumerate(found)])
 
-    some = points[np.linspace(0, len(points) - 1, min(len(points), _COMPARED)).round().astype(int)]
-    best, highest = None, -np.inf
-    for count in _COUNTS:
-        if count >= min(different, len(some)):
-            break
-        fitted = KMeans(count, n_init=2, random_state=seed).fit(some)
-        if len(np.unique(fitted.labels_)) < 2:
-            continue
-        score = silhouette_score(some, fitted.labels_)
-        if score > highest:
-            best, highest = fitted, score
-    if best is None:
-        return [0] * len(points)
-    numbers = best.predict(points)
-    order = np.argsort(-np.bincount(numbers, minlength=best.n_clusters), kind="stable")
-    return np.argsort(order)[numbers].tolist()
+
+def _join_others(atlas: Atlas, numbers: Tensor) -> None:
+    """Gives points that are no training sounds the cluster of the nearest one, in place."""
+    is_training = torch.tensor([kind == TRAINING for kind in atlas.points.kinds])
+    if bool(is_training.all()):
+        return
+    training, latents = is_training.nonzero()[:, 0], atlas.points.latents
+    nearest = torch.cat([torch.cdist(some, latents[training]).argmin(1) for some in latents[~is_training].split(1024)])
+    numbers[~is_training] = numbers[training[nearest]]

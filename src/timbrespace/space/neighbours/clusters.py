@@ -56,10 +56,15 @@ def clusters(metric: Metric, sounds: SoundSet, count: int | None = None, *, exam
             f"the number of clusters is {count!r}, allowed is 1 to {min(MOST, max(1, different))}: there are {different} different sounds"
         )
     points = metric.points(sounds)
-    flat = _along_axes(points)
-    labels = _chosen(flat, different, seed=seed) if count is None else _means(flat, count, seed=seed)[0]
+    labels = cluster_labels(points, count, seed=seed)
     found = [_cluster(points, sounds, np.flatnonzero(labels == label), examples) for label in np.unique(labels)]
     return sorted(found, key=lambda one: (-len(one.rows), one.rows))
+
+
+def cluster_labels(points: Tensor, count: int | None = None, *, seed: int = 0) -> np.ndarray:
+    """Returns the number of the cluster of each of `points (n, features)`: `(n,)`, from 0. count: None chooses it, see `clusters`."""
+    flat = _along_axes(points)
+    return _chosen(flat, len(torch.unique(points, dim=0)), seed=seed) if count is None else _means(flat, count, seed=seed)[0]
 
 
 def _chosen(points: np.ndarray, different: int, *, seed: int) -> np.ndarray:
