@@ -11,10 +11,12 @@ import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from timbrespace.atomic import write_bytes, write_text
 from timbrespace.report.templates import COLOURS, GREY, printable
 
 if TYPE_CHECKING:
@@ -191,7 +193,7 @@ def figure_chart(
         figure = Figure(figsize=(width, height), layout=layout)
         draw(figure)
         figure.savefig(text, format="svg", transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
-    svg = text.getvalue()
+    svg = with_stable_ids(text.getvalue())
     body = svg[svg.index(">", svg.index("<svg")) + 1 :]
     body = re.sub(r"<style.*?</style>", "", body)  # would style the whole page; see static/diagnostics.css
     body = re.sub(r"(?<=px; )font-family: [^;]*; ", "", body)
@@ -200,6 +202,25 @@ def figure_chart(
     body = re.sub(r"(?<=: )#0000[ab][0-9a-f]", lambda found: _VARIABLES[found[0]], body)
     start = f'<svg viewBox="0 0 {72 * width:g} {72 * height:g}" role="img" aria-label="{escape(printable(title))}">'
     return Chart(title, Markup(start + body))  # matplotlib escapes text, and the title is escaped here
+
+
+def write_figure(path: Path, figure: Figure, *, dpi: int, force: bool = False) -> None:
+    """Writes a figure on white as PNG or SVG, by the suffix of `path`; the same figure has the same bytes. Raises OutputExistsError."""
+    look: dict[str, Any] = {"facecolor": "white", "bbox_inches": "tight", "pad_inches": 0.15}
+    if path.suffix.lower() == ".svg":
+        text = io.StringIO()
+        figure.savefig(text, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")), **look)
+        write_text(path, with_stable_ids(text.getvalue()), force=force)
+    else:
+        data = io.BytesIO()
+        figure.savefig(data, format="png", dpi=dpi, metadata={"Software": None}, **look)
+        write_bytes(path, data.getvalue(), force=force)
+
+
+def with_stable_ids(svg: str) -> str:
+    """Returns the SVG of matplotlib with numbered ids: some of its own hold the address of an object, and differ from run to run."""
+    numbers: dict[str, str] = {}
+    return re.sub(r"\b[a-z][0-9a-f]{10}\b", lambda found: numbers.setdefault(found[0], f"{found[0][0]}{len(numbers)}"), svg)
 
 
 def _tooltip(text: str) -> str:

@@ -6,8 +6,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from timbrespace.atomic import replacing
 from timbrespace.contracts import ConfigError
+from timbrespace.report.charts import write_figure
 from timbrespace.report.latents.drawing import PAIRED, Colours, draw_correlations, draw_pairs, draw_spread, draw_use, shown_dims
 from timbrespace.report.map.picture import COLOURS
 from timbrespace.report.templates import printable
@@ -47,8 +47,5 @@ def write_latent_picture(path: Path | str, statistics: LatentStatistics, *, titl
         draw_use(bars, statistics, dims, _WHITE)
         draw_correlations(parts[1].subplots(), statistics, dims, _WHITE)
         draw_pairs(parts[2], statistics, dims[:PAIRED], _WHITE, most=3_000)
-        kind = path.suffix.lower().removeprefix(".")
-        metadata: dict[Any, Any] = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-        with replacing(path, force=force) as temporary:
-            figure.savefig(temporary, format=kind, dpi=100, facecolor="white", metadata=metadata)
+        write_figure(path, figure, dpi=100, force=force)
     return path

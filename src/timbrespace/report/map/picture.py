@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from timbrespace.atomic import replacing
 from timbrespace.audio.describe import DESCRIPTORS, Descriptor
+from timbrespace.report.charts import write_figure
 from timbrespace.report.map.data import ordered_categories
 from timbrespace.report.map.page import GROUPS, METHOD_NAMES, check_colouring
 from timbrespace.report.templates import GREY, printable
@@ -55,10 +55,7 @@ def write_picture(
         axes.spines[:].set_visible(False)
         axes.set_title(printable(title), loc="left", fontweight="bold")
         axes.set_xlabel(f"{len(atlas):,} sounds, laid out by {METHOD_NAMES[atlas.method]}", loc="left", fontsize=8, color="#62646f")
-        kind = path.suffix.lower().removeprefix(".")
-        metadata: dict[Any, Any] = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
-        with replacing(path, force=force) as temporary:
-            figure.savefig(temporary, format=kind, dpi=200, facecolor="white", metadata=metadata)
+        write_figure(path, figure, dpi=200, force=force)
     return path
 
 
