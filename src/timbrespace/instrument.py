@@ -15,6 +15,7 @@ from timbrespace.audio.files import resample
 from timbrespace.audio.offset import remove_offset
 from timbrespace.contracts import ConfigError, Parameter
 from timbrespace.model.conditioning.base import ConditionValues
+from timbrespace.space.atlas.positions import interpolate_positions
 from timbrespace.space.neighbours.face import NeighbourSearch
 from timbrespace.synthesis import encoding, recipe, request, sequences
 from timbrespace.synthesis.detail.finding import Sources
@@ -26,7 +27,6 @@ from timbrespace.synthesis.file.reading import read_instrument
 from timbrespace.synthesis.file.writing import write_instrument
 from timbrespace.synthesis.finish import Level
 from timbrespace.synthesis.kinds import Kind, kind_of
-from timbrespace.synthesis.map_layout import interpolate_positions
 from timbrespace.synthesis.novelty import Nearest, nearest_sounds
 from timbrespace.synthesis.rendering import Progress, render
 from timbrespace.synthesis.showing import set_viewer

@@ -19,10 +19,10 @@ from timbrespace.model.base import Model
 from timbrespace.parallel import Pool
 from timbrespace.prompt.learned import fit_name_words
 from timbrespace.representation.base import Representation
+from timbrespace.space.atlas.positions import fit_positions, interpolate_positions
 from timbrespace.space.controls.fit import fit_controls
 from timbrespace.synthesis.file.contents import InstrumentContents, TrainingClips
 from timbrespace.synthesis.harmonic.note import fit_notes
-from timbrespace.synthesis.map_layout import fit_positions, interpolate_positions
 from timbrespace.synthesis.novelty import clip_embeddings, novelty_unit
 from timbrespace.training.data.detail import fit_detail
 from timbrespace.training.data.sounds import Sounds, batches_of

@@ -1,7 +1,7 @@
 """Layouts of a map: positions in the plane for latents, by PCA, t-SNE or UMAP, and both directions between plane and latents.
 
 A layout is fitted once. Further latents get a position without refitting: by their projection (PCA), or as the weighted mean of the
-positions of their nearest neighbours in the latent space (t-SNE, UMAP), as `synthesis.map_layout.interpolate_positions` does. In the
+positions of their nearest neighbours in the latent space (t-SNE, UMAP), as `positions.interpolate_positions` does. In the
 other direction the latent of a position is the weighted mean over its nearest neighbours on the map.
 """
 
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from timbrespace.contracts import ConfigError, ShapeError
-from timbrespace.synthesis.map_layout import interpolate_positions
+from timbrespace.space.atlas.positions import interpolate_positions
 
 METHODS = ("tsne", "pca", "umap")
 _FEWEST = 8  # with fewer points neighbourhoods mean nothing, and every method shows the plane of PCA
