@@ -16,6 +16,7 @@ from timbrespace.audio.offset import remove_offset
 from timbrespace.contracts import ConfigError, Parameter
 from timbrespace.model.conditioning.base import ConditionValues
 from timbrespace.space.atlas.positions import interpolate_positions
+from timbrespace.space.moves.moves import Moves
 from timbrespace.space.neighbours.face import NeighbourSearch
 from timbrespace.synthesis import encoding, recipe, request, sequences
 from timbrespace.synthesis.detail.finding import Sources
@@ -273,6 +274,11 @@ class Instrument(NeighbourSearch):
         _check_seed(seed)
         requests = request.interpolate(self.contents, [self._analysed(sound) for sound in sounds], steps, seed=seed, name=name)
         return render(self.contents, requests, level=level, out_rate=out_rate, progress=progress)
+
+    @property
+    def moves(self) -> Moves:
+        """Ways through the latent space: along axes, meshes, walks, splines, mixes …; as separate sounds, or as one that moves."""
+        return Moves(self.contents)
 
     def replay(self, values: dict[str, Any], *, sources: Sources | None = None) -> Sound:
         """Returns the sound of a recipe (`Sound.recipe`) again.

@@ -34,6 +34,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "generate": ("timbrespace.cli.sounds.generate:generate", "make new sounds with an instrument"),
     "reconstruct": ("timbrespace.cli.sounds.reconstruct:reconstruct", "encode and decode your own sounds with an instrument"),
     "morph": ("timbrespace.cli.sounds.morph:morph", "go from one sound to another in steps"),
+    "explore": ("timbrespace.cli.sounds.explore:explore", "move through the sounds: along axes, meshes, walks, mixes, curves"),
     "vary": ("timbrespace.cli.sounds.vary:vary", "make variations of one sound"),
     "map": ("timbrespace.cli.report.map:map", "draw the map of an instrument: a page to listen to, a picture, a table"),
     "find": ("timbrespace.cli.report.find:find", "find similar sounds, duplicates, outliers, groups, categories of unlabelled sounds"),

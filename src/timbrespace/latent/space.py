@@ -170,6 +170,16 @@ class LatentSpace:
             offset = offset - offset[-known:] @ slopes
         return point + amount * self._to_latent(offset)
 
+    def offset(self, standard: Tensor) -> Tensor:
+        """Returns the offset `(dims,)` of standardised coordinates `(len(shared),)`: unit normal ones give the pooled spread."""
+        return self._to_latent(self.shared @ standard)
+
+    def distance(self, a: Tensor, b: Tensor) -> float:
+        """Returns how far two points `(dims,)` are apart in units of the pooled spread: about `amount` for a point of `around`."""
+        apart = b - a if self.axes is None else self.axes @ (b - a)
+        standard = torch.linalg.solve_triangular(self.shared.double(), apart.double()[:, None], upper=False)
+        return float(standard.square().mean().sqrt())
+
     def coordinates(self, latents: Tensor) -> Tensor:
         """Returns latents `(n, dims)` as the space describes them, `(n, axes)` along its principal axes; the same without axes."""
         if self.axes is None or self.centre is None:

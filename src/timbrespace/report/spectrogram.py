@@ -47,13 +47,20 @@ def draw_spectrogram(
 
 def spectrogram_png(audio: Tensor, sample_rate: int, *, seconds: float | None = None, width: int = 320, height: int = 140) -> bytes:
     """Returns the bytes of the PNG that `draw_spectrogram` writes. Raises ShapeError."""
+    decibels = spectrogram_levels(audio, sample_rate, seconds=seconds, width=width, height=height)
+    level = np.clip((decibels - FLOOR_DB) / (TOP_DB - FLOOR_DB), 0.0, 1.0)
+    return _png((level * 255.0 + 0.5).astype(np.uint8))
+
+
+def spectrogram_levels(
+    audio: Tensor, sample_rate: int, *, seconds: float | None = None, width: int = 320, height: int = 140
+) -> NDArray[np.float32]:
+    """Returns the levels `(height, width)` of the picture, dB of a full-scale sine, highest frequency first. Raises ShapeError."""
     if audio.ndim != 2 or audio.shape[-1] == 0:
         raise ShapeError(f"audio must have the shape (channels, time) with time > 0, not {tuple(audio.shape)}")
     mono = np.nan_to_num(audio.detach().cpu().numpy().astype(np.float32).mean(axis=0))
     span = mono.size if seconds is None else max(int(seconds * sample_rate), 1)
-    decibels = _log_spectrogram(mono, sample_rate, span=span, width=width, height=height)
-    level = np.clip((decibels - FLOOR_DB) / (TOP_DB - FLOOR_DB), 0.0, 1.0)
-    return _png((level * 255.0 + 0.5).astype(np.uint8))
+    return _log_spectrogram(mono, sample_rate, span=span, width=width, height=height)
 
 
 def height_of(frequency: float) -> float:
@@ -108,8 +115,11 @@ def _waves(window: int, bins: tuple[float, ...]) -> tuple[NDArray[np.float32], N
 
 
 @cache
-def _palette() -> bytes:
-    """256 RGB colours from dark blue over violet and orange to pale yellow; lightness grows linearly, so that equal dB steps look equal."""
+def spectrogram_palette() -> bytes:
+    """Returns 256 RGB colours from dark blue over violet and orange to pale yellow.
+
+    Lightness grows linearly, so that equal dB steps look equal.
+    """
     t = np.linspace(0.0, 1.0, 256)
     light = 0.16 + 0.80 * t
     hue = np.radians(np.interp(t, [0, 0.25, 0.55, 0.8, 1], [275, 295, 375, 422, 460]))
@@ -134,4 +144,6 @@ def _png(pixels: NDArray[np.uint8]) -> bytes:
 
     header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)  # 8 bits, palette
     data = zlib.compress(rows.tobytes(), 6)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"PLTE", _palette()) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"PLTE", spectrogram_palette()) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+    )

@@ -11,6 +11,7 @@ from timbrespace.synthesis.detail.mix import Mix
 from timbrespace.synthesis.detail.source import analyse
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.finish import Level
+from timbrespace.synthesis.moving.plan import MOST_KEYS, Moving, from_text, to_text
 from timbrespace.synthesis.request import RenderRequest
 
 ENGINE = "torch"  # what renders here; another engine's samples may differ in their last bits
@@ -27,7 +28,10 @@ def to_recipe(contents: InstrumentContents, request: RenderRequest) -> dict[str,
     }  # fmt: skip
     if contents.model.time_varying:
         made["length"] = request.length
-    if request.mix is not None:
+    if request.moving is not None:
+        made |= {"moving": to_text(contents, request.moving)}
+        made |= {"sources": [source_entry(contents, source) for source in request.moving.sources]}
+    elif request.mix is not None:
         mix = request.mix
         made |= {"own_sound": mix.own is not None, "share": mix.share, "kept": mix.kept}
         made["sources"] = [source_entry(contents, source) for source in mix.sources]
@@ -57,7 +61,9 @@ def from_recipe(
     if length is not None and not 1 <= length <= _LONGEST_SECONDS * contents.sample_rate:
         raise ConfigError(f"the recipe's length is {length} samples, allowed is 1 to {_LONGEST_SECONDS:g} s")
     _check_version(recipe)
-    if "sources" in recipe:
+    if "moving" in recipe:
+        request = request._replace(moving=_moving(contents, recipe, sources))
+    elif "sources" in recipe:
         request = request._replace(mix=_mix(contents, recipe, sources))
     return request, level, out_rate
 
@@ -73,6 +79,15 @@ def _mix(contents: InstrumentContents, recipe: dict[str, Any], where: Sources | 
         raise ConfigError("the recipe is of another instrument, whose detail is not this one's; give the instrument that made the sound")
     found = [analyse(contents, given) for given in find_sources(contents, recipe["sources"], where)]
     return Mix(tuple(found), float(share), float(kept))  # type: ignore[arg-type]
+
+
+def _moving(contents: InstrumentContents, recipe: dict[str, Any], where: Sources | None) -> Moving:
+    """The moving sound of a recipe. Raises ConfigError."""
+    entries = recipe.get("sources")
+    if entries and recipe.get("instrument") != fingerprint(contents):
+        raise ConfigError("the recipe is of another instrument, whose detail is not this one's; give the instrument that made the sound")
+    given = find_sources(contents, entries, where, most=MOST_KEYS) if entries else []
+    return from_text(contents, recipe["moving"], given)
 
 
 def _check_version(recipe: dict[str, Any]) -> None:

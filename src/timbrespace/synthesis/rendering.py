@@ -14,6 +14,7 @@ from timbrespace.synthesis.detail.rendering import Rendered, render_mix
 from timbrespace.synthesis.encoding import decode
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.finish import Level, finish
+from timbrespace.synthesis.moving.render import render_moving
 from timbrespace.synthesis.names import safe_name, unique_names
 from timbrespace.synthesis.novelty import Nearest, nearest_sounds
 from timbrespace.synthesis.recipe import to_recipe
@@ -39,7 +40,9 @@ def render(
     rate = contents.sample_rate if out_rate is None else out_rate
 
     def one(request: RenderRequest) -> tuple[Rendered, int | None]:
-        if request.mix is None:
+        if request.moving is not None:
+            rendered = render_moving(contents, request.moving, seed=request.seed, level=level, out_rate=rate)
+        elif request.mix is None:
             raw = decode(contents, request.z, length=request.length, seed=request.seed, texture=True, category=request.category)
             rendered = Rendered(finish(raw, contents.sample_rate, level=level or "peak", out_rate=rate))
         else:

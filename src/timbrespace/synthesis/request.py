@@ -20,6 +20,7 @@ from timbrespace.synthesis.detail_model.outliers import excess_of
 from timbrespace.synthesis.encoding import EncodedSound
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.kinds import Kind
+from timbrespace.synthesis.moving.plan import Moving
 
 _TRIES = 20  # draws, after which a sound near another of its batch is accepted
 _DUPLICATE = 0.15  # sounds of a batch nearer than this share of the usual spread are duplicates
@@ -32,7 +33,8 @@ class RenderRequest(NamedTuple):
     """One sound to be rendered.
 
     z: latent, `(dims,)` or `(dims, steps)`. stem: of its name. recipe: what was asked, for the recipe beside the latent. seed: of phase
-    and noise. length: in samples; None where z holds it. mix: the given sounds it is made from; None for a new sound.
+    and noise. length: in samples; None where z holds it. mix: the given sounds it is made from; None for a new sound. moving: the path of a
+    sound whose latent moves while it sounds; z is then a point of it.
     """
 
     z: Tensor
@@ -42,6 +44,7 @@ class RenderRequest(NamedTuple):
     seed: int
     length: int | None = None
     mix: Mix | None = None
+    moving: Moving | None = None
 
 
 @dataclass(frozen=True)

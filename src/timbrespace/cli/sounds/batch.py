@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
@@ -35,6 +35,16 @@ class BatchOptions:
     json: Json = False
 
 
+class Beside(Protocol):
+    """What a verb writes beside its sounds."""
+
+    def check(self, options: BatchOptions) -> None:
+        """Raises OutputExistsError where one of its files exists."""
+
+    def write(self, sounds: Sequence[Sound], options: BatchOptions) -> dict[str, str]:
+        """Writes it and returns what it is -> its path."""
+
+
 def write_batch(
     options: BatchOptions,
     path: Path,
@@ -46,14 +56,14 @@ def write_batch(
     inputs: Sequence[Path] = (),
     given: Sequence[Path] = (),
     facts: Mapping[str, Any] | None = None,
+    beside: Beside | None = None,
 ) -> list[Sound]:
     """Opens the instrument at `path`, renders a batch with it, writes, prints and returns the result. Outputs are checked before any work.
 
     make: called with the instrument and the keyword arguments level, out_rate and progress; returns the sounds. task: label of the
     progress bar. heading, noun: what the page calls the sounds. inputs: further files that `make` reads; no output replaces one.
     given: those of them that are sounds; it is printed where the instrument never learned anything like one. facts: further values of
-    the JSON output, which `make` may fill.
-    Raises TimbrespaceError.
+    the JSON output, which `make` may fill. beside: what else is written. Raises TimbrespaceError.
     """
     from timbrespace.cli.common.corpus import progress_bar
     from timbrespace.cli.common.options import check_outputs, open_instrument
@@ -61,6 +71,8 @@ def write_batch(
     check_outputs(options.out, subtype=options.subtype)
     extras = Extras(options.kit, options.reel, options.page, options.out, path, options.force)
     extras.check()
+    if beside is not None:
+        beside.check(options)
     instrument = open_instrument(path)
     if options.anonymous:
         instrument = instrument.anonymous()
@@ -73,6 +85,8 @@ def write_batch(
         sounds = make(instrument, level=options.level, out_rate=options.rate, progress=progress)
     paths = _save_sounds(sounds, options, inputs=[*inputs, path])
     written = extras.write(sounds, paths, instrument, heading=heading, noun=noun)
+    if beside is not None:
+        written |= beside.write(sounds, options)
     _print_sounds(sounds, paths, as_json=options.json, extras=written, unlike=unlike, facts=facts or {})
     return sounds
 

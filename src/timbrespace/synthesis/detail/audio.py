@@ -42,10 +42,15 @@ def mixed_audio(contents: InstrumentContents, mix: Mix, z: Tensor, length: int, 
     if start is None:
         audio = view.decode(wanted[None], length=length, seed=seed)[0]
     else:
-        view = copy.copy(view)
-        view.method, view.iterations = _NEAR_METHOD, _NEAR_ITERATIONS
-        audio = view.decode_from(wanted, start, length=length, seed=seed)
+        audio = near_view(view).decode_from(wanted, start, length=length, seed=seed)
     return _with_rest(contents, mix, audio, mixed)
+
+
+def near_view(view: Any) -> Any:
+    """Returns a view whose phase search is that of a start that is nearly right."""
+    view = copy.copy(view)
+    view.method, view.iterations = _NEAR_METHOD, _NEAR_ITERATIONS
+    return view
 
 
 def _between_notes(contents: InstrumentContents, mix: Mix, mixed: MixedFeatures, z: Tensor, length: int, *, seed: int) -> Tensor | None:

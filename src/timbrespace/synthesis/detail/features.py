@@ -52,8 +52,11 @@ class _Aligned(NamedTuple):
 
 
 @torch.no_grad()
-def mixed_features(contents: InstrumentContents, mix: Mix, z: Tensor, length: int, *, seed: int) -> MixedFeatures:
-    """Returns the features of a mix for a latent `(dims,)` or `(dims, steps)` and a length in samples. seed: of new detail."""
+def mixed_features(contents: InstrumentContents, mix: Mix, z: Tensor, length: int, *, seed: int, taper: bool = True) -> MixedFeatures:
+    """Returns the features of a mix for a latent `(dims,)` or `(dims, steps)` and a length in samples.
+
+    seed: of new detail. taper: whether they fall off towards the end, see `blend.taper_end`.
+    """
     base = decoded(contents, z, length)
     floor, pitch = -contents.representation.floor, contents.model.conditioning.pitch_of(z)
     details = [source.detail for source in mix.sources if source.detail is not None]
@@ -71,7 +74,8 @@ def mixed_features(contents: InstrumentContents, mix: Mix, z: Tensor, length: in
         loudest = torch.maximum(one.features, two.features)
         apart = float((one.features - two.features).square().mean().sqrt())
         distance = 2 * min(mix.share, 1 - mix.share) * min(1.0, apart / _FAR_DB)
-    features = taper_end(hold_background(base + residual, loudest, floor=floor), distance)
+    features = hold_background(base + residual, loudest, floor=floor)
+    features = taper_end(features, distance) if taper else features
     features = torch.where(features > floor + SILENT_DB, features - features.max(), floor)  # silence is not lifted with the loudest cell
     level = details[0].level + (details[-1].level - details[0].level) * mix.share
     return MixedFeatures(features.clamp_min(floor), level, timing, distance)

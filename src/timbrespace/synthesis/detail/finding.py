@@ -25,13 +25,13 @@ def source_entry(contents: InstrumentContents, source: Source) -> dict[str, Any]
     return {**named, "sha256": source.given.sha256, "latent": latent_to(contents, source.encoded.z)}
 
 
-def find_sources(contents: InstrumentContents, entries: Any, where: Sources | None) -> list[GivenSound]:
+def find_sources(contents: InstrumentContents, entries: Any, where: Sources | None, *, most: int = 2) -> list[GivenSound]:
     """Returns the given sounds of a recipe, each with the latent that the recipe holds.
 
     entries: "sources" of the recipe. where: the folder that holds the files, under any name, or the sounds themselves; None: unknown.
-    Raises ConfigError where one is gone or changed.
+    most: of them. Raises ConfigError where one is gone or changed.
     """
-    if not isinstance(entries, list) or not 1 <= len(entries) <= 2 or not all(_is_entry(entry) for entry in entries):
+    if not isinstance(entries, list) or not 1 <= len(entries) <= most or not all(_is_entry(entry) for entry in entries):
         raise ConfigError("the recipe's sources are damaged; give the JSON file as it was written")
     candidates = [given_sound(contents, sound) for sound in where] if isinstance(where, Sequence) and not isinstance(where, str) else None
     found = []

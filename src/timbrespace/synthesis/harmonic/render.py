@@ -35,7 +35,7 @@ def render_note(
     parts: the sound, or middle and side. hertz: the fundamental. seed: of initial phases, flutter, wander and noise. cents: the course of
     the pitch, `(frames,)`; None: drawn.
     """
-    cents = _drawn_cents(traits, layout, frames=features.shape[2], seed=seed) if cents is None else cents
+    cents = drawn_cents(traits, layout, frames=features.shape[2], seed=seed) if cents is None else cents
     turns = _turns(hertz, cents, layout, length=length)
     parts = [separate(levels, layout, hertz=hertz, traits=traits) for levels in features]
     white = Noise(seed, Purpose.NOTE, 3).normal(len(parts), length)
@@ -46,8 +46,8 @@ def render_note(
     return from_mid_side(torch.stack(audio))
 
 
-def _drawn_cents(traits: NoteTraits, layout: BinLayout, *, frames: int, seed: int) -> Values:
-    """A course of the pitch with the wander of a note, `(frames,)`."""
+def drawn_cents(traits: NoteTraits, layout: BinLayout, *, frames: int, seed: int) -> Values:
+    """Returns a course of the pitch with the wander of a note, in cents `(frames,)`."""
     rate = layout.sample_rate / layout.hop
     drawn = _band_noise(Noise(seed, Purpose.NOTE, 2), 1, frames, rate=rate, centre=traits.rate, spread=_WANDER_BAND * traits.rate)[0]
     return np.asarray(traits.wander * np.clip(drawn, -_MOST_WANDER, _MOST_WANDER))

@@ -1,0 +1,183 @@
+"""Axes of the latent space, and moves along one or two of them: dimensions, principal axes, and named controls."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from timbrespace.contracts import ConfigError, Parameter
+from timbrespace.latent.trajectories import restore_path
+from timbrespace.space.moves.move import Move, Point, through
+from timbrespace.space.moves.points import moved, near_point, origin_point
+from timbrespace.synthesis import sequences
+from timbrespace.synthesis.detail.source import Source
+from timbrespace.synthesis.file.contents import InstrumentContents
+
+LOW, HIGH = -4.0, 4.0  # source E: mesh and random sampling of the latent space in [-4, 4]
+VALUE = Parameter("a value of an axis", -16.0, 16.0, 0.0)
+_MOST_CELLS = 1024  # sounds of a mesh
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A direction to move along.
+
+    name: "z3", "pc1" or a control. unit: of its values. change: the change `(dims,)` or `(dims, steps)` of a latent for a value.
+    """
+
+    name: str
+    unit: str
+    change: Callable[[Tensor, float], Tensor]
+
+
+def axis_names(contents: InstrumentContents) -> list[str]:
+    """Returns the names of all axes: latent dimensions z1 …, principal axes pc1 …"""
+    return [f"z{k + 1}" for k in range(contents.model.dims)] + [f"pc{k + 1}" for k in range(principal_count(contents))]
+
+
+def find_axis(contents: InstrumentContents, name: str | int) -> Axis:
+    """Returns an axis: a latent dimension by its number from 1 ("3", "z3"), a principal axis ("pc2"). Raises ConfigError."""
+    match = re.fullmatch(r"(z|pc)?([0-9]{1,6})", str(name).strip().lower())
+    if match:
+        principal, number = match[1] == "pc", int(match[2])
+        count = principal_count(contents) if principal else contents.model.dims
+        if 1 <= number <= count:
+            return principal_axis(contents, number - 1) if principal else dimension_axis(contents, number - 1)
+    counts = f"z1 to z{contents.model.dims} (latent dimensions), pc1 to pc{principal_count(contents)} (principal axes)"
+    raise ConfigError(f"the axis is {str(name)!r}, this instrument has {counts}")
+
+
+def dimension_axis(contents: InstrumentContents, number: int) -> Axis:
+    """Returns latent dimension `number`, from 0: a value is added to it, of a time-varying latent at every step."""
+
+    def change(z: Tensor, value: float) -> Tensor:
+        result = torch.zeros_like(z)
+        result[number] = value
+        return result
+
+    return Axis(f"z{number + 1}", "latent units", change)
+
+
+def principal_count(contents: InstrumentContents) -> int:
+    """Returns the number of principal axes."""
+    if contents.model.time_varying:
+        return len(sequences.trajectories_of(contents).basis)
+    return contents.space.means.shape[1] - (contents.model.conditioning.size if contents.space.axes is None else 0)
+
+
+def principal_axis(contents: InstrumentContents, number: int) -> Axis:
+    """Returns principal axis `number`, from 0, in standard deviations of the corpus along it.
+
+    Of whole clips: an eigenvector of the covariance of the density, known entries (pitch, conditions) left out, so that a stripped
+    instrument has the same. Of a time-varying latent: a principal component of the paths, see `Trajectories`.
+    """
+    unit, name = "standard deviations", f"pc{number + 1}"
+    if contents.model.time_varying:
+        trajectories = sequences.trajectories_of(contents)
+        points = trajectories.basis[number] * trajectories.scale[number]
+
+        def path(z: Tensor, value: float) -> Tensor:
+            return value * restore_path(points, torch.linspace(0, 1, z.shape[1]))
+
+        return Axis(name, unit, path)
+    direction = principal_directions(contents)[number]
+    return Axis(name, unit, lambda z, value: value * direction)
+
+
+def principal_directions(contents: InstrumentContents) -> Tensor:
+    """Returns the principal axes of the density of whole clips `(count, dims)`, each as long as its standard deviation, largest first."""
+    space = contents.space
+    means, factors, weights = space.means.double(), space.factors.double(), space.weights.double()
+    centred = means - (weights[:, None] * means).sum(0)
+    covariance = (weights[:, None, None] * (factors @ factors.mT)).sum(0) + (centred * weights[:, None]).T @ centred
+    count = principal_count(contents)
+    variances, vectors = torch.linalg.eigh(covariance[:count, :count])
+    vectors, variances = vectors.flip(1).T, variances.flip(0)
+    signs = torch.sign(vectors.gather(1, vectors.abs().argmax(1, keepdim=True)))
+    directions = torch.zeros(count, len(covariance), dtype=torch.float64)
+    directions[:, :count] = vectors * signs * variances.clamp_min(0).sqrt()[:, None]
+    return (directions if space.axes is None else directions @ space.axes.double()).float()
+
+
+def values_between(low: float, high: float, steps: int) -> list[float]:
+    """Returns `steps` even values from `low` to `high`; one step gives their middle. Raises ConfigError."""
+    low, high = VALUE.check(low), VALUE.check(high)
+    if steps == 1:
+        return [(low + high) / 2]
+    values = [low + (high - low) * k / (steps - 1) for k in range(steps)]
+    return [0.0 if abs(value) < 1e-12 else value for value in values]
+
+
+def axis_move(
+    contents: InstrumentContents, names: Sequence[str | int], steps: int, *, low: float, high: float, source: Source | None,
+    category: str | None, seed: int, name: str,
+) -> Move:  # fmt: skip
+    """Returns the sounds along one axis at a time, from `low` to `high`, the others as they are at the start (source B).
+
+    The start is a given sound, the middle of a category, or the middle of the space. Raises ConfigError.
+    """
+    axes = [find_axis(contents, one) for one in names]
+    if not axes:
+        raise ConfigError("no axis is named; give one or more, such as z1 or pc1")
+    values = values_between(low, high, steps)
+    _check_cells(len(axes) * steps)
+    origin = origin_point(contents, source=source, category=category)
+    points = tuple(_point(contents, origin, [(axis, value)], source) for axis in axes for value in values)
+    asked: dict[str, Any] = {"verb": "explore", "move": "axis", "axes": [a.name for a in axes], "seed": seed, "steps": steps, "of": name}
+    way = through(contents, points)
+    if len(axes) == 1:
+        first, spread = values[0], values[-1] - values[0]
+
+        def way(position: float) -> Point:
+            return _point(contents, origin, [(axes[0], first + spread * position)], source)
+
+    return Move(
+        contents, f"{name} {' '.join(a.name for a in axes[:4])}", asked, points, way, seed, segments=len(points) - 1 or 1, even=True,
+        grid=(len(axes), steps), seconds=4.0,
+    )  # fmt: skip
+
+
+def mesh_move(
+    contents: InstrumentContents, across: str | int, up: str | int, steps: tuple[int, int], *, low: float, high: float,
+    source: Source | None, category: str | None, seed: int, name: str,
+) -> Move:  # fmt: skip
+    """Returns the sounds of a mesh of two axes, row by row: `across` grows to the right, `up` from the last row to the first (source E).
+
+    steps: columns and rows. As one sound it goes through the rows to and fro. Raises ConfigError.
+    """
+    columns, rows = steps
+    _check_cells(columns * rows)
+    one, two = find_axis(contents, across), find_axis(contents, up)
+    if one.name == two.name:
+        raise ConfigError(f"both axes of the mesh are {one.name}; give two different ones")
+    origin = origin_point(contents, source=source, category=category)
+    xs, ys = values_between(low, high, columns), values_between(low, high, rows)[::-1]
+    points = tuple(_point(contents, origin, [(one, x), (two, y)], source) for y in ys for x in xs)
+    order = [points[r * columns + (c if r % 2 == 0 else columns - 1 - c)] for r in range(rows) for c in range(columns)]
+    asked: dict[str, Any] = {"verb": "explore", "move": "mesh", "axes": [one.name, two.name], "seed": seed, "of": name}
+    return Move(
+        contents, f"{name} {one.name} {two.name}", asked, points, through(contents, tuple(order)), seed, segments=max(1, len(points) - 1),
+        even=True, grid=(rows, columns), seconds=max(4.0, 0.25 * len(points)),
+    )  # fmt: skip
+
+
+def _point(contents: InstrumentContents, origin: Point, values: Sequence[tuple[Axis, float]], source: Source | None) -> Point:
+    label = ", ".join(f"{axis.name} {value:+.2g}" for axis, value in values)
+    asked = {"values": {axis.name: value for axis, value in values}}
+    change = sum((axis.change(origin.z, value) for axis, value in values if value), torch.zeros_like(origin.z))
+    if not bool(change.any()):
+        return origin._replace(label=label, asked=asked)
+    z = moved(contents, origin.z, change, keep_known=False)
+    if source is not None:
+        return near_point(contents, source, z, length=origin.length, label=label, asked=asked)
+    return Point(z, origin.length, None, label, asked, origin.category)
+
+
+def _check_cells(count: int) -> None:
+    if not 1 <= count <= _MOST_CELLS:
+        raise ConfigError(f"the move has {count} sounds, allowed are 1 to {_MOST_CELLS}; ask for fewer steps")

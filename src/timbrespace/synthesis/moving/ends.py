@@ -1,0 +1,63 @@
+"""The ends of a moving sound are the given sounds: its first samples are those of the first sound, its last ones those of the last.
+
+    first sound   |########\\
+    moving sound  |        /###############\\
+    last sound    |                        /####|       #: samples as read; \\ /: fades of 10 ms
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from timbrespace.synthesis.detail.source import Source
+from timbrespace.synthesis.file.contents import InstrumentContents
+from timbrespace.synthesis.finish import SUBSONIC, Level, finish, high_pass, set_level
+from timbrespace.synthesis.moving.plan import Moving
+
+_FADE_SECONDS = 0.010
+_START_SECONDS, _END_SECONDS = 0.025, 0.045  # after the attack and before the end: samples of the given sounds, with the fade
+_MOST_START, _MOST_END = 0.22, 0.15  # of the length
+
+
+def join_ends(contents: InstrumentContents, moving: Moving, audio: Tensor, *, level: Level | None, out_rate: int) -> Tensor | None:
+    """Returns a moving sound `(channels, new time)` at `out_rate` Hz, with what the given sounds have before and after it.
+
+    audio: `(channels, time)` from the onset, as rendered. None where neither end is a given sound.
+    """
+    first, last, rate = moving.first, moving.last, contents.sample_rate
+    if first is None and last is None:
+        return None
+    audio = torch.from_numpy(high_pass(audio.double().numpy(), rate, cutoff=SUBSONIC)).float()
+    length = audio.shape[1]
+    if first is not None and first.detail is not None:
+        own = first.given.audio[:, first.lead.shape[1] :]
+        attack = first.detail.timing.attack * contents.representation.hop
+        count = min(attack + round(_START_SECONDS * rate), round(_MOST_START * length), own.shape[1])
+        weight = _ramp(count, round(_FADE_SECONDS * rate)).flip(0)
+        audio[:, :count] = own[:, :count] * weight + audio[:, :count] * (1 - weight)
+        audio = torch.cat([first.given.audio[:, : first.lead.shape[1]], audio], 1)
+    if last is not None and last.detail is not None:
+        audio = _with_end(contents, last, audio, length)
+    else:
+        audio = finish(audio, rate, level="keep", trim=False)
+    return set_level(audio, rate, level=level or "keep", out_rate=out_rate)
+
+
+def _with_end(contents: InstrumentContents, last: Source, audio: Tensor, length: int) -> Tensor:
+    """Audio that ends with the samples of the last sound, also those after the part that the model sees."""
+    own = last.given.audio[:, last.lead.shape[1] :]
+    seen, rate = last.encoded.length, contents.sample_rate
+    count = min(round(_END_SECONDS * rate), round(_MOST_END * length), seen)
+    if not count:
+        return audio
+    tail = own[:, seen - count : last.total]
+    weight = _ramp(count, round(_FADE_SECONDS * rate))
+    start = audio.shape[1] - count
+    joined = tail[:, :count] * weight + audio[:, start:] * (1 - weight)
+    return torch.cat([audio[:, :start], joined, tail[:, count:]], 1)
+
+
+def _ramp(count: int, fade: int) -> Tensor:
+    """Weights `(count,)` that rise from 0 to 1 within `fade` samples."""
+    return (torch.arange(count) / max(1, min(fade, count))).clamp_max(1.0)
