@@ -25,7 +25,8 @@ from timbrespace.config.build import build_model, build_representation
 from timbrespace.config.presets import load_preset
 from timbrespace.config.schema import Config
 from timbrespace.corpus.corpus import Corpus
-from timbrespace.evaluation.disentanglement import Factors, beta_vae_score, factors_of, mutual_information_gap
+from timbrespace.evaluation.disentanglement import beta_vae_score, factors_of, mutual_information_gap
+from timbrespace.evaluation.factor_scores import Factors
 from timbrespace.model.base import Model
 from timbrespace.training.collapse import activity
 from timbrespace.training.data.encode import encode_clips

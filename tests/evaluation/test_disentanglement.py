@@ -12,6 +12,7 @@ from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
 from timbrespace.evaluation import disentanglement as scores
+from timbrespace.evaluation.factor_scores import dci, sap_scores
 from tiny import Tiny, fix_plan, quick_train
 
 GRID = np.array(list(product(range(8), range(5), range(4))) * 5, dtype=np.int64)
@@ -36,6 +37,40 @@ def test_random_latents_score_like_chance() -> None:
     assert scores.mutual_information_gap(latents, FACTORS) < 0.05
     assert scores.beta_vae_score(latents, FACTORS) == pytest.approx(1 / 3, abs=0.07)
     assert scores.beta_vae_score(np.ones((len(GRID), 2)), FACTORS) == pytest.approx(1 / 3, abs=0.07)
+
+
+def test_sap_and_dci_of_one_dimension_for_each_factor() -> None:
+    latents = np.stack([-3.0 * GRID[:, 2], GRID[:, 0], 0.1 * GRID[:, 1] + 5], axis=1)
+    assert sap_scores(latents, FACTORS) == pytest.approx({"a": 1, "b": 1, "c": 1}, abs=1e-9)
+    found = dci(latents, FACTORS)
+    assert min(found) > 0.97
+    # A spare dimension of noise changes little: it has no weight.
+    spare = np.concatenate([latents, np.random.default_rng(0).standard_normal((len(GRID), 2))], axis=1)
+    assert min(dci(spare, FACTORS)) > 0.95
+
+
+def test_sap_and_dci_of_random_and_of_mixed_latents() -> None:
+    rng = np.random.default_rng(1)
+    latents = rng.standard_normal((len(GRID), 4))
+    assert max(sap_scores(latents, FACTORS).values()) < 0.02
+    noise = dci(latents, FACTORS)
+    assert noise.disentanglement < 0.1
+    assert noise.informativeness < 0.05
+    whole = np.stack([GRID[:, 0], GRID[:, 1], GRID[:, 2]], axis=1) - GRID.mean(0)
+    mixed = (whole / whole.std(0)) @ np.array([[1, 1, 1], [1, -1, 0.5], [1, 0.3, -1]])
+    parts = dci(mixed, FACTORS)
+    assert parts.disentanglement < 0.5 < parts.informativeness  # all is there, nothing is separate
+    twice = np.stack([GRID[:, 0], -GRID[:, 0], GRID[:, 1]], axis=1)
+    assert sap_scores(twice, FACTORS)["a"] == pytest.approx(0, abs=1e-9)
+    assert dci(twice, FACTORS).disentanglement == pytest.approx(1, abs=0.1)  # each dimension has one factor
+    assert dci(twice, FACTORS).completeness < 0.9  # but a has two dimensions
+    assert dci(twice, FACTORS).informativeness == pytest.approx(2 / 3, abs=0.03)  # and c has none
+
+
+def test_sap_of_one_dimension_is_its_squared_correlation() -> None:
+    noisy = GRID[:, 0] + np.random.default_rng(2).standard_normal(len(GRID)) * 3
+    expected = np.corrcoef(noisy, GRID[:, 0])[0, 1] ** 2
+    assert sap_scores(noisy[:, None], FACTORS)["a"] == pytest.approx(expected)
 
 
 def test_known_entropies() -> None:
@@ -69,6 +104,8 @@ def test_many_values_are_grouped() -> None:
 def test_bad_input() -> None:
     with pytest.raises(ShapeError, match="two factors"):
         scores.beta_vae_score(GRID, {"a": GRID[:, 0]})
+    with pytest.raises(ShapeError, match="12 sounds"):
+        dci(GRID[:10], {name: values[:10] for name, values in FACTORS.items()})
     with pytest.raises(ShapeError, match="3 values"):
         scores.mutual_information_gap(GRID, {"a": GRID[:, 0], "b": np.arange(3)})
 
@@ -83,6 +120,8 @@ def test_an_instrument_trained_on_a_toy_corpus(tmp_path: Path, monkeypatch: pyte
     assert found["chance"] == 0.2
     assert 0 <= found["mig"] <= 1
     assert 0 <= found["beta_vae"] <= 1
+    for key in ("sap", "dci_disentanglement", "dci_completeness", "dci_informativeness"):
+        assert 0 <= found[key] <= 1
     assert found == scores.disentanglement(instrument, corpus, split=None)
     with pytest.raises(ConfigError, match="synthetic:additive"):
         scores.disentanglement(instrument, Corpus.open(tiny.corpus), split=None)

@@ -37,6 +37,27 @@ def test_frechet_with_fewer_points_than_dims_is_finite():
     assert math.isfinite(c.frechet_distance(gauss(5, 60), gauss(6, 60, seed=1)))
 
 
+def test_density_and_coverage_of_known_sets():
+    line = np.arange(20.0)[:, None]  # the ball of an inner point reaches its two neighbours on each side (k = 4)
+    assert c.density_coverage(np.array([[10.0]]), line, neighbours=4) == pytest.approx((5 / 4, 5 / 20))
+    assert c.density_coverage(line, line, neighbours=4)[1] == 1
+    assert c.density_coverage(line + 1000, line, neighbours=4) == (0, 0)
+    assert c.density_coverage(np.repeat(line[:10], 2, axis=0), line, neighbours=4)[1] == pytest.approx(12 / 20)
+
+
+def test_density_and_coverage_of_one_distribution():
+    x, y = gauss(600, 4), gauss(600, 4, seed=1)
+    density, coverage = c.density_coverage(x, y)
+    assert density == pytest.approx(1, abs=0.1)
+    assert coverage == pytest.approx(1 - 2.0**-5, abs=0.03)  # Naeem et al. 2020, eq. 11: 1 - (1/2)^k for equal numbers
+    outlier = np.concatenate([y, [[1000.0] * 4]])
+    far = c.density_coverage(np.full((10, 4), 500.0), outlier)
+    assert far[0] == pytest.approx(1 / 5)  # in the outlier's ball alone: precision would be 1
+    assert c.precision_recall(np.full((10, 4), 500.0) + gauss(10, 4), outlier)[0] == 1
+    with pytest.raises(ConfigError, match="neighbours is 7, allowed is 1 to 4"):
+        c.density_coverage(x, y[:5], neighbours=7)
+
+
 def test_precision_and_recall_of_subsets():
     real = gauss(200)
     assert c.precision_recall(real, real) == (1.0, 1.0)

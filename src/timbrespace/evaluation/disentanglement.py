@@ -9,48 +9,62 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from timbrespace.contracts import ConfigError, ShapeError
+from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
+from timbrespace.evaluation.factor_scores import FEWEST, Dci, Factors, dci, ranked, sap_scores
 from timbrespace.evaluation.feature_error import latents as latents_of
-from timbrespace.evaluation.points import Points, as_points
+from timbrespace.evaluation.points import Points
 from timbrespace.instrument import Instrument
 
 BINS = 20  # of a latent dimension, and groups of a factor's values at most
 _MOST = 2_000  # sounds encoded
-Factors = Mapping[str, NDArray[np.int64]]
 
 
 def disentanglement(
     instrument: Instrument, corpus: Corpus, *, split: str | None = "test", most: int = _MOST, seed: int = 0
 ) -> dict[str, Any]:
-    """Returns both scores of an instrument on the clips of a split (None: all), at most `most`, without silent ones.
+    """Returns the scores of an instrument on the clips of a split (None: all), at most `most`, without silent ones, see `all_scores`.
 
-    Keys: sounds, factors (names), beta_vae, chance, mig, and gaps (factor -> mutual information gap). Time-varying latents are averaged
-    over their steps. Raises ConfigError when the clips have fewer than two factors.
+    Time-varying latents are averaged over their steps. Raises ConfigError when the clips have fewer than two factors.
     """
     clips = corpus.indices(split)
     if len(clips) > most:
         clips = sorted(np.random.default_rng(seed).choice(clips, most, replace=False).tolist())
     sounds = {i: audio for i in clips if (audio := corpus.audio(i)).any()}
     factors = factors_of(corpus, list(sounds))
-    means = latents_of(instrument, list(sounds.values()))
-    gaps = mutual_information_gaps(means, factors)
+    return all_scores(latents_of(instrument, list(sounds.values())), factors, seed=seed)
+
+
+def all_scores(latents: Points, factors: Factors, *, seed: int = 0) -> dict[str, Any]:
+    """Returns every score of latents `(count, dims)`, posterior means.
+
+    Keys: sounds, factors (names), beta_vae, chance (of that score), mig, gaps (factor -> mutual information gap), sap, and
+    dci_disentanglement, dci_completeness, dci_informativeness (None for fewer than 12 sounds). Raises ShapeError.
+    """
+    gaps, sap = mutual_information_gaps(latents, factors), sap_scores(latents, factors)
+    parts = dci(latents, factors, seed=seed)._asdict() if len(latents) >= FEWEST else dict.fromkeys(Dci._fields)
     return {
-        "sounds": len(sounds),
+        "sounds": len(latents),
         "factors": list(factors),
-        "beta_vae": beta_vae_score(means, factors, seed=seed),
+        "beta_vae": beta_vae_score(latents, factors, seed=seed),
         "chance": 1 / len(factors),
         "mig": float(np.mean(list(gaps.values()))),
         "gaps": gaps,
+        "sap": float(np.mean(list(sap.values()))),
+        **{f"dci_{name}": value for name, value in parts.items()},
     }
 
 
 def factors_of(corpus: Corpus, clips: Sequence[int]) -> Factors:
     """Returns labels that are whole numbers in all clips and differ between them: name -> `(clips,)`. Raises ConfigError under two."""
-    names = sorted(set.intersection(*(set(corpus.clips[i].labels) for i in clips))) if clips else []
-    columns = {name: [corpus.clips[i].labels[name] for i in clips] for name in names}
+    return whole_numbers([corpus.clips[i].labels for i in clips])
+
+
+def whole_numbers(labels: Sequence[Mapping[str, Any]]) -> Factors:
+    """Returns labels that are whole numbers in all sounds and differ between them: name -> `(sounds,)`. Raises ConfigError under two."""
+    names = sorted(set.intersection(*(set(one) for one in labels))) if labels else []
+    columns = {name: [one[name] for one in labels] for name in names}
     whole = {name: values for name, values in columns.items() if all(type(value) is int for value in values) and len(set(values)) > 1}
     if len(whole) < 2:
         raise ConfigError(
@@ -71,7 +85,7 @@ def beta_vae_score(latents: Points, factors: Factors, *, pairs: int = 64, draws:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    z, values = _checked(latents, factors)
+    z, values = ranked(latents, factors)
     deviation = z.std(0)
     z = (z - z.mean(0)) / np.where(deviation > 1e-9, deviation, 1.0)
     rng = np.random.default_rng(seed)
@@ -104,7 +118,7 @@ def mutual_information_gaps(latents: Points, factors: Factors, *, bins: int = BI
     """
     from sklearn.metrics import mutual_info_score
 
-    z, values = _checked(latents, factors)
+    z, values = ranked(latents, factors)
     span = np.where(np.ptp(z, axis=0) > 1e-9, np.ptp(z, axis=0), 1.0)
     cut = np.minimum(((z - z.min(0)) / span * bins).astype(np.int64), bins - 1)
     gaps = {}
@@ -114,15 +128,3 @@ def mutual_information_gaps(latents: Points, factors: Factors, *, bins: int = BI
         held = [*sorted((mutual_info_score(column, groups) for column in cut.T), reverse=True), 0.0]
         gaps[name] = float((held[0] - held[1]) / entropy) if entropy > 0 else 0.0
     return gaps
-
-
-def _checked(latents: Points, factors: Factors) -> tuple[NDArray[np.float64], list[NDArray[np.int64]]]:
-    """The points `(count, dims)`, and the values of each factor as ranks from 0, `(count,)`. Raises ShapeError."""
-    z = as_points(latents, "latents")
-    if len(factors) < 2:
-        raise ShapeError(f"disentanglement needs two factors or more, not {len(factors)}")
-    values = [np.unique(np.asarray(column), return_inverse=True)[1].reshape(-1).astype(np.int64) for column in factors.values()]
-    for name, column in zip(factors, values, strict=True):
-        if len(column) != len(z):
-            raise ShapeError(f"factor {name!r} has {len(column)} values for {len(z)} latents; one a sound is needed")
-    return z, values

@@ -57,6 +57,23 @@ def precision_recall(generated: Points, reference: Points, *, neighbours: int = 
     return float(precision), float(recall)
 
 
+def density_coverage(generated: Points, reference: Points, *, neighbours: int = 5) -> tuple[float, float]:
+    """Returns density and coverage (Naeem et al. 2020, eq. 9 and 10).
+
+    Density: in how many reference points' balls a generated point is, over k, mean over generated points; 0 or more, 1 for one
+    distribution. Coverage: share of reference points with a generated point in their ball. The radius of a ball is the distance to the
+    k-th neighbour in the reference set. Unlike precision and recall, neither rests on balls of generated points, and one outlier among
+    the reference points adds little. Raises ShapeError, ConfigError.
+    """
+    x, y = as_points(generated, "generated"), as_points(reference, "reference")
+    check_same_dims(x, y)
+    if not 1 <= neighbours < len(y):
+        raise ConfigError(f"neighbours is {neighbours}, allowed is 1 to {len(y) - 1} with {len(y)} reference points")
+    radii = np.partition(distances(y, y), neighbours, axis=1)[:, neighbours]  # index 0 is the point itself
+    inside = distances(x, y) <= radii[None, :]
+    return float(inside.sum(axis=1).mean() / neighbours), float(inside.any(axis=0).mean())
+
+
 def two_sample_accuracy(a: Points, b: Points, *, seed: int = 0) -> float:
     """Returns the cross-validated accuracy of a classifier that separates two sets of points: 0.5 (chance) to 1.
 
