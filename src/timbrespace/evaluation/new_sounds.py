@@ -44,10 +44,15 @@ def reference_points(instrument: Instrument, corpus: Corpus, *, most: int | None
 
 def compare_artefacts(instrument: Instrument, corpus: Corpus, made: Sequence[Tensor]) -> dict[str, dict[str, float]]:
     """Returns the artefact metrics of new sounds `(channels, time)` and of the held-out clips, see `artefacts.artefact_metrics`."""
+    real = real_sounds(instrument, corpus, HELD_OUT)
+    return artefact_metrics(made, real, sample_rate=corpus.sample_rate, hop=stutter_hop(instrument))
+
+
+def stutter_hop(instrument: Instrument) -> int:
+    """Returns the samples between two frames of the instrument, for `artefacts.stutter`; 1024 where its frames are too short to hear."""
     view: Any = getattr(instrument.representation, "view", instrument.representation)
     hop = int(view.hop)
-    real = real_sounds(instrument, corpus, HELD_OUT)
-    return artefact_metrics(made, real, sample_rate=corpus.sample_rate, hop=hop if hop >= _SHORTEST_HOP else _STUTTER_HOP)
+    return hop if hop >= _SHORTEST_HOP else _STUTTER_HOP
 
 
 def prior_latents(instrument: Instrument, count: int, *, seed: int = 1) -> Tensor:

@@ -40,7 +40,7 @@ def make_instrument(
 ) -> Instrument:  # fmt: skip
     """The instrument of a trained model: with latents, density, map and embeddings of the training clips, the first rows of `sounds`.
 
-    origin: see `continuation.origin`. Density, map and unit of novelty are those of the clips that count, see `counted_clips`; the map's
+    origin: see `corpus.prepared.origin`. Density, map and unit of novelty are those of the clips that count, see `counted_clips`; the map's
     other clips lie between these.
     """
     clips = corpus.indices("train")

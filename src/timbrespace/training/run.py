@@ -16,6 +16,7 @@ from torch import Tensor
 from timbrespace.config.build import build_model, build_representation
 from timbrespace.config.schema import Config, Training
 from timbrespace.corpus.corpus import Corpus
+from timbrespace.corpus.prepared.origin import make_origin
 from timbrespace.corpus.prepared.weights import counted_clips, weights_of
 from timbrespace.evaluation.card import make_card
 from timbrespace.instrument import Instrument
@@ -32,7 +33,6 @@ from timbrespace.training.calibration import (
 )
 from timbrespace.training.callbacks import Progress, TrainingCallbacks, TrainingContext
 from timbrespace.training.collapse import activity
-from timbrespace.training.continuation.origin import make_origin
 from timbrespace.training.continuation.start import Start
 from timbrespace.training.continuation.union import open_union
 from timbrespace.training.data.clip_dataset import ClipDataset, encode_rows

@@ -48,7 +48,7 @@ class InstrumentContents:
     settings: config of representation and model. sample_rate: Hz. samples: length of the longest clip. card: metrics of the instrument.
     clips: None for a stripped instrument. novelty_unit: median embedding distance of held-out sounds to their nearest training sound,
     None where it cannot be measured, see `novelty.novelty_unit`.
-    origin: where the sounds came from, see `training.continuation.origin`; None for a stripped instrument.
+    origin: where the sounds came from, see `corpus.prepared.origin`; None for a stripped instrument.
     trajectories: for a model with a time-varying latent; `space` is then a density over their coordinates, see `Trajectories`.
     notes: of an instrument of notes, see `harmonic.render`; None elsewhere, and in files of earlier versions.
     detail: how the detail of new sounds is drawn; None for a model whose new sounds have none or the noise texture, see `texture`.

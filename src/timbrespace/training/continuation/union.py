@@ -19,10 +19,10 @@ from timbrespace.corpus.format import ClipInfo
 from timbrespace.corpus.labels.descriptors import clip_label
 from timbrespace.corpus.prepare import prepare
 from timbrespace.corpus.prepared.merge import MergedClip, clips_of, write_merged
+from timbrespace.corpus.prepared.origin import digest_of, held_out_split, origin_paths
 from timbrespace.corpus.sources import ClipFormat, extract_clips
 from timbrespace.paths import is_folder
 from timbrespace.synthesis.novelty import COPY_DB, REPEAT_DB, UNLIKE, clip_embeddings
-from timbrespace.training.continuation.origin import digest_of, held_out_split, origin_paths
 from timbrespace.training.continuation.start import Start, check_rate
 from timbrespace.training.data.conditions import FEWEST_CLIPS
 from timbrespace.training.options import TrainOptions

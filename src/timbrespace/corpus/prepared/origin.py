@@ -7,10 +7,13 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.synthetic.registry import SYNTHETIC_PREFIX
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def make_origin(sources: Sequence[Path | str | Corpus], corpus: Corpus, out: Path) -> dict[str, Any]:
@@ -33,7 +36,12 @@ def make_origin(sources: Sequence[Path | str | Corpus], corpus: Corpus, out: Pat
 
 def digest_of(corpus: Corpus, index: int) -> str:
     """A short digest of the samples of a clip."""
-    return hashlib.blake2b(corpus.audio(index).numpy().tobytes(), digest_size=8).hexdigest()
+    return digest_of_audio(corpus.audio(index))
+
+
+def digest_of_audio(audio: Tensor) -> str:
+    """A short digest of the samples of a clip `(channels, time)`, float32, as its corpus holds it."""
+    return hashlib.blake2b(audio.numpy().tobytes(), digest_size=8).hexdigest()
 
 
 def origin_paths(note: Mapping[str, Any], instrument: Path) -> list[Path]:
