@@ -38,6 +38,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "vary": ("timbrespace.cli.sounds.vary:vary", "make variations of one sound"),
     "map": ("timbrespace.cli.report.map:map", "draw the map of an instrument: a page to listen to, a picture, a table"),
     "find": ("timbrespace.cli.report.find:find", "find similar sounds, duplicates, outliers, groups, categories of unlabelled sounds"),
+    "evaluate": (
+        "timbrespace.cli.report.evaluate:evaluate",
+        "measure instruments on a folder of sounds, in words and in figures",
+    ),
     "presets": ("timbrespace.cli.learn.presets:presets", "list the presets that are part of timbrespace"),
     "info": ("timbrespace.cli.report.info:info", "show an instrument: its card, its training sounds, its settings"),
     "survey make": ("timbrespace.cli.report.survey_make:survey_make", "make a blind listening test of instruments and real sounds"),

@@ -21,7 +21,7 @@ from timbrespace.evaluation.parts.latent import measure_latent
 from timbrespace.evaluation.parts.likeness import measure_artefacts, measure_likeness, measure_novelty
 from timbrespace.evaluation.parts.morphs import measure_morphs
 from timbrespace.evaluation.parts.sounds import HELD_OUT, TRAINED, UNKNOWN, RealSound, RealSounds, gather, statuses, training_sounds
-from timbrespace.evaluation.parts.sounds import NEW as UNHEARD
+from timbrespace.evaluation.parts.sounds import NEW as OTHER
 from timbrespace.evaluation.parts.speed import machine, measure_speed
 from timbrespace.instrument import Instrument
 from timbrespace.synthesis.sound import Sound
@@ -93,13 +93,13 @@ def evaluate(
     steps = Steps(
         len(opened) * (9 * budget.imitated + budget.trained + budget.new + budget.encoded + 2 * budget.pairs * budget.steps), progress
     )
-    unheard = _unheard_by_all(opened)
+    common = _common_ground(opened)
     found, examples = [], list[Example]()
     imitations = []
     for one in opened:
-        values, own, heard = _measure(one, unheard, budget, steps, seed=seed)
+        values, own, made = _measure(one, common, budget, steps, seed=seed)
         found.append(values)
-        imitations.append((one, heard))
+        imitations.append((one, made))
         examples += own
     steps.finish()
     given = opened[0].given
@@ -116,7 +116,7 @@ def evaluate(
             "left_out": given.unread,
             "seconds": round(sum(sound.audio.shape[1] for sound in given.sounds) / given.sample_rate, 2),
             "categories": _counts(sound.category for sound in given.sounds),
-            "common": None if unheard is None else len(unheard),
+            "common": None if common is None else len(common),
         },
         "skipped": given.skipped,
         "instruments": found,
@@ -158,10 +158,10 @@ def _statuses(instrument: Instrument, given: RealSounds, learned: RealSounds | N
     if training is None or learned is None or UNKNOWN not in status:
         return status
     known = {sound.digest for sound in learned.sounds}
-    return [TRAINED if sound.digest in known else UNHEARD for sound in given.sounds]
+    return [TRAINED if sound.digest in known else OTHER for sound in given.sounds]
 
 
-def _unheard_by_all(opened: list[_Opened]) -> set[str] | None:
+def _common_ground(opened: list[_Opened]) -> set[str] | None:
     """Names of the sounds that no instrument learned, the common ground of several; None for one instrument, or for too few sounds."""
     if len(opened) < 2:
         return None
@@ -171,14 +171,14 @@ def _unheard_by_all(opened: list[_Opened]) -> set[str] | None:
 
 
 def _measure(
-    one: _Opened, unheard: set[str] | None, budget: Budget, steps: Steps, *, seed: int
+    one: _Opened, common: set[str] | None, budget: Budget, steps: Steps, *, seed: int
 ) -> tuple[dict[str, Any], list[Example], Imitations]:
     """All values of one instrument, its examples, and its imitations."""
     instrument = one.instrument
     pairs = list(zip(one.given.sounds, one.status, strict=True))
     trained = [sound for sound, status in pairs if status == TRAINED]
     other = [sound for sound, status in pairs if status != TRAINED]
-    measured = [sound for sound in other if unheard is None or sound.name in unheard]
+    measured = [sound for sound in other if common is None or sound.name in common]
     on = "not_learned" if measured else "trained"
     real = measured or trained  # what new sounds are compared with
     chosen = _spread(real, budget.imitated)
@@ -187,7 +187,7 @@ def _measure(
     imitations = measure_imitations(instrument, chosen, learned, budget=budget, steps=steps, seed=seed)
     own = measure_trained(instrument, _spread(trained, budget.trained), budget=budget, steps=steps, seed=seed)
     made = instrument.generate(budget.new, seed=seed, progress=lambda done, of: steps.add(1)) if budget.new else []
-    morphs, heard = measure_morphs(instrument, real, budget=budget, steps=steps, seed=seed)
+    morphs, paths = measure_morphs(instrument, real, budget=budget, steps=steps, seed=seed)
     latent, factors = measure_latent(instrument, real if not measured else [*other, *trained], budget=budget, steps=steps, seed=seed)
     values = {
         "name": one.name,
@@ -197,7 +197,7 @@ def _measure(
         "sample_rate": instrument.sample_rate,
         "longest_seconds": None if instrument.longest is None else instrument.longest / instrument.sample_rate,
         "sounds": {
-            **{name: one.status.count(name) for name in (TRAINED, HELD_OUT, UNHEARD, UNKNOWN)},
+            **{name: one.status.count(name) for name in (TRAINED, HELD_OUT, OTHER, UNKNOWN)},
             "measured_on": on,
             "training_found": 0 if one.learned is None else len(one.learned.sounds),
         },
@@ -212,7 +212,7 @@ def _measure(
         "disentanglement": factors,
         "speed": measure_speed(instrument, real, budget=budget, seed=seed),
     }
-    return values, _own_examples(one, made, heard), imitations
+    return values, _own_examples(one, made, paths), imitations
 
 
 def _spread(sounds: list[RealSound], most: int) -> list[RealSound]:
@@ -228,13 +228,13 @@ def _counts(categories: Any) -> dict[str, int]:
     return dict(sorted(found.items(), key=lambda pair: (-pair[1], pair[0])))
 
 
-def _own_examples(one: _Opened, made: list[Sound], heard: list[tuple[str, list[Tensor], list[Tensor]]]) -> list[Example]:
+def _own_examples(one: _Opened, made: list[Sound], paths: list[tuple[str, list[Tensor], list[Tensor]]]) -> list[Example]:
     rate = one.instrument.sample_rate
     out = []
     if made:
         chosen = [made[k * len(made) // 6] for k in range(6)] if len(made) > 6 else made
         out.append(Example("new", one.name, rate, [(sound.name, _cut(sound.audio, rate)) for sound in chosen]))
-    for name, path, faded in heard:
+    for name, path, faded in paths:
         for label, sounds in ((f"{one.name}, morph", path), ("cross-fade", faded)):
             shown = [(f"step {k + 1}", _cut(sound, rate)) for k, sound in enumerate(sounds) if k % 2 == 0]
             out.append(Example("morph", f"{label}: {name}", rate, shown))

@@ -117,6 +117,26 @@ def bar_chart(title: str, values: Sequence[float], *, unit: str, level: tuple[fl
     return _chart(title, draw)
 
 
+def group_chart(title: str, names: Sequence[str], series: Mapping[str, Sequence[float | None]], *, unit: str) -> Chart:
+    """Returns a group of bars for each name, one bar for each series, up or down from 0. None: no bar. unit: of the values."""
+
+    def draw(axes: Axes) -> None:
+        width = 0.8 / max(1, len(series))
+        for number, (label, values) in enumerate(series.items()):
+            held = [(place, value) for place, value in enumerate(values) if value is not None and math.isfinite(value)]
+            at = [place + (number + 0.5) * width - 0.4 for place, _ in held]
+            bars = axes.bar(at, [value for _, value in held], width * 0.92, color=_SERIES[number % COLOURS], label=printable(label))
+            for bar, (place, value) in zip(bars, held, strict=True):
+                bar.set_gid(_tooltip(f"{label}, {names[place]}: {_number(value)} {unit}"))
+        axes.axhline(0, color=_SOFT, linewidth=0.8)
+        axes.set_xticks(range(len(names)), [printable(_shortened(name)) for name in names])
+        axes.yaxis.set_major_formatter(_number)
+        axes.set_ylabel(printable(unit))
+        axes.grid(visible=False, axis="x")
+
+    return _chart(title, draw)
+
+
 def box_chart(title: str, groups: Mapping[str, Sequence[float]], *, unit: str) -> Chart:
     """Returns a horizontal box per group: quartiles and median, whiskers to 1.5 times the box, points beyond. unit: of the values."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,20 +90,27 @@ def render_diagnostics(diagnostics: Diagnostics) -> str:
 
 
 def _tiles(comparison: Comparison, sample_rate: int) -> dict[str, Any]:
-    """A comparison for the template: each sound with its length (s), and its audio and spectrogram as data URLs."""
-    longest = max(sound.audio.shape[-1] for sound in comparison.sounds) / sample_rate
-    span = min(_LONGEST_PICTURE, longest)
-    tiles = [
-        {
-            "label": sound.label,
-            "seconds": sound.audio.shape[-1] / sample_rate,
-            "span": span,
-            "audio": _data_url("audio/flac", _flac(sound.audio, sample_rate)),
-            "picture": _data_url("image/png", spectrogram_png(sound.audio, sample_rate, seconds=span, width=240, height=120)),
-        }
-        for sound in comparison.sounds
-    ]
+    """A comparison for the template."""
+    tiles = sound_tiles([(sound.label, sound.audio) for sound in comparison.sounds], sample_rate)
     return {"name": comparison.name, "error": comparison.error, "tiles": tiles}
+
+
+def sound_tiles(sounds: Sequence[tuple[str, Tensor]], sample_rate: int) -> list[dict[str, Any]]:
+    """Returns sounds with their labels for a template, each with its length (s), and its audio and spectrogram as data URLs.
+
+    sounds: labels and audio `(channels, time)`; all pictures show the same span, at most 2 s.
+    """
+    span = min(_LONGEST_PICTURE, max(audio.shape[-1] for _, audio in sounds) / sample_rate)
+    return [
+        {
+            "label": label,
+            "seconds": audio.shape[-1] / sample_rate,
+            "span": span,
+            "audio": _data_url("audio/flac", _flac(audio, sample_rate)),
+            "picture": _data_url("image/png", spectrogram_png(audio, sample_rate, seconds=span, width=240, height=120)),
+        }
+        for label, audio in sounds
+    ]
 
 
 def _data_url(media_type: str, content: bytes) -> str:

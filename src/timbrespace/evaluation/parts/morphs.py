@@ -54,7 +54,7 @@ def measure_morphs(
     if real is None and len(sounds) > 4:
         real = points_of(sounds, instrument).numpy().astype(np.float64)
     figures: dict[str, list[dict[str, float]]] = {"morph": [], "cross_fade": []}
-    apart, heard = [], list[tuple[str, list[Tensor], list[Tensor]]]()
+    apart, paths = [], list[tuple[str, list[Tensor], list[Tensor]]]()
     for first, second in pairs:
         one, other = (sounds[k].audio[:, : instrument.longest or sounds[k].audio.shape[1]] for k in (first, second))
         try:
@@ -66,13 +66,13 @@ def measure_morphs(
             figures[name].append(path_figures(embedding(path, sample_rate=rate).double().numpy(), real))
         middle = budget.steps // 2
         apart.append(float(log_mel_error([faded[middle]], [made[middle]], sample_rate=rate)[0]))
-        if not heard:
-            heard.append((f"{sounds[first].name} → {sounds[second].name}", made, faded))
+        if not paths:
+            paths.append((f"{sounds[first].name} → {sounds[second].name}", made, faded))
         steps.add(2 * budget.steps)
     if not apart:
         return {"not_measured": "no pair of sounds could be morphed"}, []
     means = {name: {key: _mean([row[key] for row in rows]) for key in KEYS} for name, rows in figures.items()}
-    return {"pairs": len(apart), "steps": budget.steps, **means, "from_cross_fade_db": float(np.mean(apart))}, heard
+    return {"pairs": len(apart), "steps": budget.steps, **means, "from_cross_fade_db": float(np.mean(apart))}, paths
 
 
 def _mean(values: list[float]) -> float | None:
