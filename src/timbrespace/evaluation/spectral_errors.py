@@ -60,17 +60,19 @@ def multi_resolution_stft(original: Sounds, reconstruction: Sounds, *, sample_ra
     """Returns the multi-resolution STFT error (Yamamoto et al. 2020), without unit, `(batch,)`.
 
     Spectral convergence, |X - Y| over |X| (Frobenius norms of the magnitudes), plus the mean absolute difference of their natural
-    logarithms, both magnitudes limited to 80 dB under the original's largest; mean over windows of 512, 1024 and 2048 samples, of the
-    frames of the longer of both sounds, at most 10 s. Raises ShapeError.
+    logarithms, both magnitudes limited to 80 dB under the original's largest; mean over windows of 512, 1024 and 2048 samples. Of the
+    first 1.5 s; the logarithms of the frames whose centre is within the original's length. Raises ShapeError.
     """
     errors = []
-    for a, b, _ in sound_pairs(original, reconstruction, sample_rate=sample_rate, lengths=None, seconds=None):
+    for a, b, true in sound_pairs(original, reconstruction, sample_rate=sample_rate, lengths=None, seconds=SECONDS):
         total = torch.zeros(len(a))
         for size in WINDOWS:
             x, y = power_spectra(a, n_fft=size).sqrt(), power_spectra(b, n_fft=size).sqrt()
             floor = (x.amax(dim=(1, 2), keepdim=True) * 10 ** (-FLOOR_DB / 20)).clamp_min(TINY**0.5)
             convergence = (x - y).flatten(1).norm(dim=1) / x.flatten(1).norm(dim=1).clamp_min(TINY**0.5)
-            total = total + convergence + (x.maximum(floor).log() - y.maximum(floor).log()).abs().mean(dim=(1, 2))
+            logarithms = (x.maximum(floor).log() - y.maximum(floor).log()).abs().mean(dim=1)
+            inside = torch.arange(logarithms.shape[1])[None] * (size // 4) < true[:, None]
+            total = total + convergence + (logarithms * inside).sum(dim=1) / inside.sum(dim=1)
         errors.append(total / len(WINDOWS))
     return _joined(errors)
 

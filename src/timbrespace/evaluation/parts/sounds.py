@@ -28,13 +28,17 @@ from timbrespace.synthesis.novelty import COPY_DB, REPEAT_DB
 
 TRAINED, HELD_OUT, NEW, UNKNOWN = "trained", "held_out", "new", "unknown"
 _LONGEST_S = 10.0  # kept of a sound
+_EMBEDDED = 16  # sounds at a time
 _MOST_SAMPLES = 60_000_000  # kept in all: 240 MB
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class RealSound:
-    """A sound as `prepare` makes it, `(channels, time)` from the onset, at most 10 s; file: its relative path; split: of a corpus only."""
+    """A sound as `prepare` makes it, `(channels, time)` from the onset, at most 10 s; file: its relative path; split: of a corpus only.
+
+    points: embeddings that were computed, by the length of the instrument's longest clip.
+    """
 
     name: str
     file: str
@@ -43,6 +47,7 @@ class RealSound:
     category: str | None = None
     labels: Mapping[str, Any] = field(default_factory=dict)
     split: str | None = None
+    points: dict[int, Tensor] = field(default_factory=dict, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -105,8 +110,14 @@ def training_sounds(instrument: Instrument, file: Path | None, source: Path | No
 
 def points_of(sounds: Sequence[RealSound], instrument: Instrument) -> Tensor:
     """Returns embeddings `(count, features)`, of the length and with the rounding of those that an instrument file holds."""
-    audio = [one.audio[:, : instrument.contents.samples] for one in sounds]
-    return embedding(audio, sample_rate=instrument.sample_rate).half().float()
+    samples = instrument.contents.samples
+    missing = [one for one in sounds if samples not in one.points]
+    for start in range(0, len(missing), _EMBEDDED):
+        part = missing[start : start + _EMBEDDED]
+        found = embedding([one.audio[:, :samples] for one in part], sample_rate=instrument.sample_rate).half().float()
+        for one, point in zip(part, found, strict=True):
+            one.points[samples] = point.clone()
+    return torch.stack([one.points[samples] for one in sounds])
 
 
 def statuses(instrument: Instrument, given: RealSounds) -> list[str]:
