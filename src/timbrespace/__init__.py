@@ -17,17 +17,19 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from timbrespace.corpus.corpus import Corpus as Corpus
     from timbrespace.corpus.prepare import prepare as prepare
+    from timbrespace.evaluation.evaluate import evaluate as evaluate
     from timbrespace.instrument import Instrument as Instrument
     from timbrespace.instrument import load as load
     from timbrespace.training.train import train as train
 
 __version__ = "0.1.0"  # the only place; pyproject.toml and the command line read it here
 
-__all__ = ["Corpus", "Instrument", "__version__", "load", "prepare", "train"]
+__all__ = ["Corpus", "Instrument", "__version__", "evaluate", "load", "prepare", "train"]
 
 _MODULES = {
     "Corpus": "timbrespace.corpus.corpus",
     "Instrument": "timbrespace.instrument",
+    "evaluate": "timbrespace.evaluation.evaluate",
     "load": "timbrespace.instrument",
     "prepare": "timbrespace.corpus.prepare",
     "train": "timbrespace.training.train",

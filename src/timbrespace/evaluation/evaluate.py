@@ -20,7 +20,18 @@ from timbrespace.evaluation.parts.kinds import measure_kinds
 from timbrespace.evaluation.parts.latent import measure_latent
 from timbrespace.evaluation.parts.likeness import measure_artefacts, measure_likeness, measure_novelty
 from timbrespace.evaluation.parts.morphs import measure_morphs
-from timbrespace.evaluation.parts.sounds import HELD_OUT, TRAINED, UNKNOWN, RealSound, RealSounds, gather, statuses, training_sounds
+from timbrespace.evaluation.parts.sounds import (
+    HELD_OUT,
+    TRAINED,
+    UNKNOWN,
+    RealSound,
+    RealSounds,
+    gather,
+    is_learned,
+    learned_names,
+    statuses,
+    training_sounds,
+)
 from timbrespace.evaluation.parts.sounds import NEW as OTHER
 from timbrespace.evaluation.parts.speed import machine, measure_speed
 from timbrespace.instrument import Instrument
@@ -127,17 +138,17 @@ def evaluate(
 def _open(instruments: list[Evaluated], folder: Path | str | Corpus, training: Path | None, budget: Budget) -> list[_Opened]:
     """Opens the instruments and reads the sounds once for each rate and number of channels."""
     read: dict[tuple[int, int], RealSounds] = {}
+    files = [None if isinstance(one, Instrument) else Path(one) for one in instruments]
+    loaded = [one if isinstance(one, Instrument) else Instrument.load(one) for one in instruments]
+    later, most = is_learned(learned_names(loaded)), budget.factors if _has_factors(folder) else budget.real
     out, names = [], set[str]()
-    for number, one in enumerate(instruments, start=1):
-        file = None if isinstance(one, Instrument) else Path(one)
-        instrument = one if isinstance(one, Instrument) else Instrument.load(one)
+    for number, (file, instrument) in enumerate(zip(files, loaded, strict=True), start=1):
         stem = file.stem if file is not None else "instrument" if len(instruments) == 1 else f"instrument {number}"
         name = stem if stem not in names else f"{stem} ({number})"
         names.add(name)
         key = (instrument.sample_rate, instrument.channels)
         if key not in read:
-            most = budget.factors if _has_factors(folder) else budget.real
-            read[key] = gather(folder, sample_rate=key[0], channels=key[1], most=most)
+            read[key] = gather(folder, sample_rate=key[0], channels=key[1], most=most, later=later)
         given = read[key]
         learned = training_sounds(instrument, file, training, most=budget.learned, given=given)
         out.append(_Opened(name, file, instrument, given, _statuses(instrument, given, learned, training), learned))

@@ -77,6 +77,17 @@ def test_bad_files_are_listed_and_the_number_is_bounded(tmp_path: Path) -> None:
     assert {one.name for one in few.sounds} <= {one.name for one in given.sounds}
 
 
+def test_sounds_that_were_not_learned_come_first(instrument: Instrument, tiny: Tiny) -> None:
+    names = s.learned_names([instrument])
+    held_out = 24 - len(names)
+    for most in (8, 12, 20):
+        for place in (tiny.folder, tiny.corpus):
+            found = s.gather(place, sample_rate=RATE, channels=1, most=most, later=s.is_learned(names))
+            new = sum(one.name not in names for one in found.sounds)
+            assert len(found.sounds) == most
+            assert new == min(held_out, most - most // 10), (most, place)
+
+
 def test_another_rate_and_number_of_channels(tiny: Tiny, tmp_path: Path) -> None:
     stereo = write_drums(tmp_path / "stereo", 3, channels=2)
     found = s.gather(stereo, sample_rate=22_050, channels=1, most=9)

@@ -30,7 +30,6 @@ TRAINED, HELD_OUT, NEW, UNKNOWN = "trained", "held_out", "new", "unknown"
 _LONGEST_S = 10.0  # kept of a sound
 _EMBEDDED = 16  # sounds at a time
 _MOST_SAMPLES = 60_000_000  # kept in all: 240 MB
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -62,11 +61,14 @@ class RealSounds:
     sample_rate: int
 
 
-def gather(source: Path | str | Corpus, *, sample_rate: int, channels: int, most: int, progress: Progress | None = None) -> RealSounds:
-    """Returns at most `most` sounds of a folder or corpus, of any of its files with equal chance, in the order of their names.
+def gather(
+    source: Path | str | Corpus, *, sample_rate: int, channels: int, most: int, later: Callable[[str], bool] | None = None
+) -> RealSounds:
+    """Returns at most `most` sounds of a folder or corpus, drawn from all of its files, in the order of their names.
 
-    sample_rate (Hz), channels: of the result. Files become sounds as in `prepare`: bad ones are skipped and listed, long ones are cut. The
-    choice is seeded: the same folder gives the same sounds. Raises CorpusError without a usable sound, ConfigError.
+    sample_rate (Hz), channels: of the result. later(name): whether a sound is only to fill what others leave, and a tenth. Files become
+    sounds as in `prepare`: bad ones are skipped and listed, long ones are cut. The draw is seeded: the same folder gives the same sounds.
+    Raises CorpusError without a usable sound, ConfigError.
     """
     text = str(source.path if isinstance(source, Corpus) else source)
     if text.startswith(SYNTHETIC_PREFIX):
@@ -77,8 +79,14 @@ def gather(source: Path | str | Corpus, *, sample_rate: int, channels: int, most
     if not is_folder(path):
         raise CorpusError(f"{path} is not a folder; give a folder of sounds, or a corpus made by `timbrespace prepare`")
     if isinstance(source, Corpus) or is_corpus(path):
-        return _of_corpus(source if isinstance(source, Corpus) else Corpus.open(path), sample_rate, channels, most, progress)
-    return _of_folder(path, ClipFormat(sample_rate, channels, "auto", CLIP_SECONDS), most, progress)
+        return _of_corpus(source if isinstance(source, Corpus) else Corpus.open(path), sample_rate, channels, most, later)
+    return _of_folder(path, ClipFormat(sample_rate, channels, "auto", CLIP_SECONDS), most, later)
+
+
+def learned_names(instruments: Sequence[Instrument]) -> frozenset[str]:
+    """Returns the names of the training sounds of instruments, without the numbers of clips of one file."""
+    clips = [one.contents.clips for one in instruments]
+    return frozenset(_file_name(name) for one in clips if one is not None for name in one.names)
 
 
 def training_sounds(instrument: Instrument, file: Path | None, source: Path | None, *, most: int, given: RealSounds) -> RealSounds | None:
@@ -94,9 +102,11 @@ def training_sounds(instrument: Instrument, file: Path | None, source: Path | No
         if clips is not None and len(inside) >= min(most, len(clips.names)):
             return found
         places = [path for path in origin_paths(note, file) if is_folder(path)] if note and file is not None else []
+    names = learned_names([instrument])
+    later = (lambda name: _file_name(name) not in names) if names else None
     for place in places:
         try:
-            there = gather(place, sample_rate=instrument.sample_rate, channels=instrument.channels, most=most)
+            there = gather(place, sample_rate=instrument.sample_rate, channels=instrument.channels, most=most, later=later)
         except CorpusError:
             if source is not None:
                 raise
@@ -142,7 +152,18 @@ def statuses(instrument: Instrument, given: RealSounds) -> list[str]:
     return out
 
 
-def _of_folder(folder: Path, clip_format: ClipFormat, most: int, progress: Progress | None) -> RealSounds:
+def is_learned(names: frozenset[str]) -> Callable[[str], bool]:
+    """Returns the question whether a sound has the name of one of `learned_names`."""
+    return lambda name: _file_name(name) in names
+
+
+def _file_name(name: str) -> str:
+    """The name of a clip without its number."""
+    stem, mark, number = name.rpartition("#")
+    return stem if mark and number.isdigit() else name
+
+
+def _of_folder(folder: Path, clip_format: ClipFormat, most: int, later: Callable[[str], bool] | None) -> RealSounds:
     problems: list[tuple[Path, str]] = []
     paths = find_audio(folder, problems=problems)
     skipped = [{"file": relative_name(path, folder), "reason": reason} for path, reason in problems]
@@ -153,7 +174,7 @@ def _of_folder(folder: Path, clip_format: ClipFormat, most: int, progress: Progr
     skipped += tables.problems
     files = [(path, file) for path, file in files if file not in tables.refused]
     labels = collect_labels([file for _, file in files], tables, None, root=folder.resolve().name or "folder")
-    order = [files[k] for k in _any_order(len(files))]
+    order = [files[k] for k in _any_order([str(PurePosixPath(file).with_suffix("")) for _, file in files], most, later)]
     sounds, kept, read = list[RealSound](), 0, 0
     results = ordered_map(lambda unit: prepare_unit(unit, clip_format), folder_units(order, clip_format, compare=lambda file: False))
     for result in _closed_after(results):
@@ -173,8 +194,6 @@ def _of_folder(folder: Path, clip_format: ClipFormat, most: int, progress: Progr
             sounds.append(RealSound(name, result.file, kept_audio, digest_of_audio(audio), own.category, factors))
             kept += kept_audio.numel()
         read += result.last
-        if progress is not None:
-            progress(min(len(sounds), most), min(most, len(files)))
         if len(sounds) >= most or kept >= _MOST_SAMPLES:
             break
     if not sounds:
@@ -184,9 +203,9 @@ def _of_folder(folder: Path, clip_format: ClipFormat, most: int, progress: Progr
     return RealSounds(str(folder), sounds, skipped, len(files) + len(problems), len(files) - read, clip_format.sample_rate)
 
 
-def _of_corpus(corpus: Corpus, sample_rate: int, channels: int, most: int, progress: Progress | None) -> RealSounds:
+def _of_corpus(corpus: Corpus, sample_rate: int, channels: int, most: int, later: Callable[[str], bool] | None) -> RealSounds:
     sounds, kept = list[tuple[int, RealSound]](), 0
-    for index in _any_order(len(corpus)):
+    for index in _any_order([clip.name for clip in corpus.clips], most, later):
         if len(sounds) >= most or kept >= _MOST_SAMPLES:
             break
         clip, audio = corpus.clips[index], corpus.audio(index)
@@ -197,8 +216,6 @@ def _of_corpus(corpus: Corpus, sample_rate: int, channels: int, most: int, progr
         labels = dict(clip.labels)
         sounds.append((index, RealSound(clip.name, clip.file, audio, digest, clip.category, labels, clip.split)))
         kept += audio.numel()
-        if progress is not None:
-            progress(len(sounds), min(most, len(corpus)))
     if not sounds:
         raise CorpusError(f"{corpus.path} holds silence only; give another corpus")
     ordered = [one for _, one in sorted(sounds, key=lambda pair: pair[0])]
@@ -212,9 +229,14 @@ def _with_format(audio: Tensor, rate: int, sample_rate: int, channels: int) -> T
     return audio if rate == sample_rate else resample(audio, rate, sample_rate)
 
 
-def _any_order(count: int) -> list[int]:
-    """All numbers below `count` in a seeded random order, so that the first ones are a fair sample."""
-    return np.random.default_rng(0).permutation(count).tolist()
+def _any_order(names: Sequence[str], most: int, later: Callable[[str], bool] | None) -> list[int]:
+    """The numbers of all names in a seeded random order, the first of which are a fair sample; nine tenths of `most` are not `later`."""
+    order = np.random.default_rng(0).permutation(len(names)).tolist()
+    if later is None:
+        return order
+    first, last = ([k for k in order if later(names[k]) == which] for which in (False, True))
+    kept = most - most // 10
+    return first[:kept] + last[: most - min(len(first), kept)] + first[kept:] + last[most - min(len(first), kept) :]
 
 
 def _closed_after(results: Iterator[Any]) -> Iterator[Any]:
