@@ -13,7 +13,7 @@ from timbrespace.evaluation.points import Points, as_points
 
 Factors = Mapping[str, NDArray[np.int64]]
 _TREES, _LEAF = 40, 5
-FEWEST = 12  # sounds, of which a third tests
+FEWEST = 12  # sounds; a third of them tests
 
 
 class Dci(NamedTuple):

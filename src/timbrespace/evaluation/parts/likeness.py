@@ -29,7 +29,7 @@ def measure_likeness(
 ) -> dict[str, Any]:
     """Returns the distribution of new sounds against real ones that were not learned, beside real against real sounds.
 
-    learned: training sounds, where the instrument file names none. Few sounds: `not_measured` says what is missing.
+    learned: training sounds, where the instrument file names none. Of few sounds there is only `not_measured`.
     """
     known = _known(instrument, learned)
     reference = as_points(points_of(real, instrument), "real") if real else np.zeros((0, 1))

@@ -24,7 +24,7 @@ def machine() -> dict[str, Any]:
 
 def measure_speed(instrument: Instrument, sounds: list[RealSound], *, budget: Budget, seed: int) -> dict[str, Any]:
     """Returns seconds for one new sound, one in a batch, one encoded and one decoded, in this warm process: medians and means of a few."""
-    instrument.generate(1, seed=seed)  # compiles what is compiled at the first use
+    instrument.generate(1, seed=seed)  # the first use compiles some functions
     single = [_timed(lambda k=k: instrument.generate(1, seed=seed + k)) for k in range(1, budget.timed + 1)]
     start = time.perf_counter()
     batch = instrument.generate(4 * budget.timed, seed=seed)

@@ -69,7 +69,7 @@ def _sounds(instrument: dict[str, Any]) -> Verdict:
     parts = [f"{counts['trained']} it learned from"] if counts["trained"] else []
     parts += [f"{counts['held_out']} its training held out"] if counts["held_out"] else []
     parts += [f"{counts['new']} it never had"] if counts["new"] else []
-    parts += [f"{counts['unknown']} of which it is not known: the file was stripped"] if counts["unknown"] else []
+    parts += [f"{counts['unknown']} that it may have learned or not: the file was stripped"] if counts["unknown"] else []
     on = counts["measured_on"]
     which = "the figures are of sounds that it did not learn"
     if on == "trained":
