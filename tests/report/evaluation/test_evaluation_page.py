@@ -185,6 +185,6 @@ def test_commands_that_cannot_work(shell: Shell, tiny: Tiny, tmp_path: Path) -> 
         ((tiny.file, tiny.folder, "--out", tmp_path / "x.pdf"), "must end in .html"),
         ((tiny.file, tiny.folder, "--data", tmp_path / "x.html"), "must end in .json"),
         ((tiny.file, tiny.folder, "x.json"), "write the page with --out, the figures with --data"),
-        ((tiny.sound, tiny.folder), "not a timbrespace instrument"),
+        ((tiny.sound, tiny.folder), "not an instrument file"),
     ):
         assert message in shell("evaluate", *words_, code=2), message
