@@ -71,9 +71,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def classes(given: argparse.Namespace) -> str:
     """Table: how often the classifier finds the class that was asked for."""
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-    from sklearn.svm import SVC
+    from timbrespace.evaluation.parts.kinds import category_judge
 
     benches = {preset: _bench(given, "drums", preset) for preset in given.presets.split(",")}
     bench = next(iter(benches.values()))
@@ -86,7 +84,7 @@ def classes(given: argparse.Namespace) -> str:
 
     names = sorted(common(corpus, train, FEWEST_TRAINING) & common(unseen, range(len(unseen)), FEWEST_UNSEEN))
     points, kinds = _real(corpus, train, names)
-    judge = make_pipeline(StandardScaler(), SVC(C=3.0, class_weight="balanced")).fit(points, kinds)
+    judge = category_judge().fit(points, kinds)
 
     def row(name: str, points: np.ndarray, kinds: np.ndarray) -> list[str]:
         right = judge.predict(points) == kinds

@@ -7,29 +7,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from lib.bench import KEPT_AWAY, bench_for, toy_corpus
 from lib.models.rows import CONTROLS, PCA, Row, dims_key
 from lib.process import run, say
 from timbrespace.audio.embedding import embedding
-from timbrespace.audio.trim import pad_and_normalise, shorten
-from timbrespace.config.build import build_representation
 from timbrespace.config.presets import load_preset
 from timbrespace.corpus.corpus import Corpus, is_corpus
 from timbrespace.evaluation.disentanglement import disentanglement
 from timbrespace.evaluation.distribution import compare
-from timbrespace.evaluation.feature_error import feature_errors, feature_unit, features_of, floor_of
+from timbrespace.evaluation.feature_error import feature_errors, feature_unit
 from timbrespace.evaluation.new_sounds import evenly_spaced, latent_values_per_second, reference_points
-from timbrespace.evaluation.pca_baseline import pca_instrument, plain_pca
+from timbrespace.evaluation.pca_baseline import feature_components, pca_instrument, plain_pca
 from timbrespace.evaluation.reconstruction import reconstruction_table
 from timbrespace.evaluation.rows import control_rows, reconstructions, true_features
+from timbrespace.evaluation.spectral_errors import source_b_squares
 from timbrespace.instrument import Instrument
 from timbrespace.model.codec.oneshot import OneShot
-from timbrespace.model.parts.streamed_pca import principal_components
 
-_SOURCE_B = {"name": "magnitude"}  # the view in which source B computed its error
 _TRAINING = 1_000  # at most so many training sounds are compared with new ones
 
 
@@ -168,38 +164,15 @@ def _control(row: Row, found: Material) -> dict[str, Any]:
 def _wav_errors(reconstructed: list[Tensor], originals: list[Tensor], rate: int) -> dict[str, float]:
     """Means of all measures WAV to WAV, the interval of the log-mel error, and source B's standard deviation in % in its own view."""
     table = reconstruction_table({"row": reconstructed}, originals, sample_rate=rate)["row"]
-    view = build_representation(_SOURCE_B, sample_rate=rate, channels=originals[0].shape[0])
-    samples = max(4_096, max(audio.shape[-1] for audio in originals))
-
-    def features(audio: Tensor) -> Tensor:
-        return view.encode(torch.from_numpy(pad_and_normalise(shorten(audio.numpy(), samples, rate), samples))[None])
-
-    with torch.no_grad():
-        squares = [float((features(a) - features(b)).square().mean()) for a, b in zip(reconstructed, originals, strict=True)]
+    squares = source_b_squares(originals, reconstructed, sample_rate=rate).double()
     means = {key: statistics["mean"] for key, statistics in table.items()}
     low, high = (table["log_mel_db"][key] for key in ("low", "high"))
-    return means | {"low": low, "high": high, "stdev_percent": 100 * (sum(squares) / len(squares)) ** 0.5}
+    return means | {"low": low, "high": high, "stdev_percent": 100 * float(squares.mean()) ** 0.5}
 
 
 def _pca_error(instrument: Instrument, corpus: Corpus, sounds: list[Tensor]) -> float | None:
     """Error of as many plain principal components of the model's own features; None for time-varying latents."""
-    model = instrument.model
-    if isinstance(model, OneShot):
+    if isinstance(instrument.model, OneShot):
         return float(feature_errors(plain_pca(instrument, corpus), sounds).mean())
-    if model.time_varying:
-        return None
-    floor = floor_of(instrument) if feature_unit(instrument) == "dB" else None
-
-    def image(features: Tensor) -> Tensor:
-        return (features if floor is None else (features - features.amax()).clamp_min(-floor)).flatten()[None]
-
-    clips = corpus.indices("train")
-    with torch.no_grad():
-        images = torch.cat([image(features_of(instrument, corpus.audio(i))[0]) for i in clips])
-    mean, basis, _ = principal_components(lambda: iter([images]), rows=len(images), count=min(model.dims, len(images) - 1))
-
-    def back(features: Tensor, lengths: Tensor) -> Tensor:
-        found = (image(features) - mean) @ basis.T @ basis + mean
-        return found.reshape(features.shape)
-
-    return float(feature_errors(instrument, sounds, round_trip=back).mean())
+    back = feature_components(instrument, (corpus.audio(i) for i in corpus.indices("train")))
+    return None if back is None else float(feature_errors(instrument, sounds, round_trip=back).mean())

@@ -39,7 +39,7 @@ def measure_kinds(instrument: Instrument, made: list[Sound], real: list[RealSoun
     new = [sound for sound in made if sound.category in kept]
     if not new:
         return {"not_measured": "no new sound has a category that the real sounds have"}
-    classifier = _classifier()
+    classifier = category_judge()
     found: dict[str, Any] = {"categories": sorted(kept), "chance": max(Counter(labels).values()) / len(labels)}
     if crossed:
         from sklearn.model_selection import cross_val_predict
@@ -69,12 +69,13 @@ def _learned(instrument: Instrument) -> tuple[np.ndarray, list[str]]:
     return clips.embeddings[rows].numpy(), [str(clips.categories[k]) for k in rows]
 
 
-def _classifier() -> Any:
+def category_judge() -> Any:
+    """Returns the classifier of categories, not fitted: an RBF support vector machine on standardised features, classes balanced."""
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
     from sklearn.svm import SVC
 
-    return make_pipeline(StandardScaler(), SVC(C=10.0))
+    return make_pipeline(StandardScaler(), SVC(C=3.0, class_weight="balanced"))
 
 
 def _scores(truth: list[str], guessed: list[str]) -> dict[str, Any]:
