@@ -73,7 +73,9 @@ def test_words_follow_the_figures(found: Evaluation) -> None:
     assert "95 of 100" in text
     narrow = changed(found, likeness__effective_number=2.0, likeness__real_effective_number=8.0)
     assert line(narrow, "Variety")[::2] == ("narrow", "poor")
-    assert line(changed(found, morphs__morph__evenness=3.0), "Morphs")[::2] == ("with jumps", "fair")
+    assert line(changed(found, morphs__morph__evenness=3.0, morphs__cross_fade__evenness=2.0), "Morphs")[::2] == ("with jumps", "fair")
+    assert line(changed(found, morphs__morph__evenness=3.0, morphs__cross_fade__evenness=4.0), "Morphs")[0] == "with larger steps"
+    assert line(changed(found, morphs__morph__evenness=1.2), "Morphs")[::2] == ("even", "good")
     lost = changed(found)
     for band in lost["imitation"]["bands"]["instrument"].values():
         band |= {"median_change_db": 0.5, "sounds": 4}

@@ -115,7 +115,7 @@ def _variety(instrument: dict[str, Any]) -> Verdict | None:
         return None
     share = ours / theirs
     word = "varied" if share >= _VARIED else "less varied" if share >= _NARROW else "narrow"
-    text = f"as much variety as {_of_100(share)} of as many real sounds; {_of_100(likeness['coverage'])} real ones have a new one nearby"
+    text = f"{100 * share:.0f} % of the variety of as many real sounds; {_of_100(likeness['coverage'])} real ones have a new one nearby"
     doubles = f"; {_of_100(likeness['duplicates'])} repeat another new one" if likeness["duplicates"] > 0.005 else ""
     return Verdict("Variety", word, text + doubles, {"varied": "good", "less varied": "fair"}.get(word, "poor"))
 
@@ -169,15 +169,12 @@ def _faults(instrument: dict[str, Any]) -> Verdict | None:
             f"new sounds are within {_OFF:g} deviations of real ones in all {len(metrics)} measures: tails, steps, smear, overtones, clicks"
         )
         return Verdict("Faults", "none stand out", text, "good")
-    named = [f"{_FAULTS[key][metrics[key] > 0]} ({metrics[key]:+.1f} deviations of real sounds)" for key in far]
     worse = [key for key in far if (metrics[key] < 0) == (key in _LESS_IS_A_FAULT)]
     tone = "" if not worse else "fair" if max(abs(metrics[key]) for key in worse) <= 2 * _OFF else "poor"
-    return Verdict(
-        "Faults" if worse else "Different",
-        _FAULTS[(worse or far)[0]][metrics[(worse or far)[0]] > 0],
-        "than real ones: " + "; ".join(named),
-        tone,
-    )
+    first = (worse or far)[0]
+    others = [f"{_FAULTS[key][metrics[key] > 0]} ({metrics[key]:+.1f})" for key in far if key != first]
+    text = f"than real sounds, by {abs(metrics[first]):.1f} of their deviation" + (f"; also {', '.join(others)}" if others else "")
+    return Verdict("Faults" if worse else "Different", _FAULTS[first][metrics[first] > 0], text, tone)
 
 
 def _morphs(instrument: dict[str, Any]) -> Verdict | None:
@@ -185,7 +182,7 @@ def _morphs(instrument: dict[str, Any]) -> Verdict | None:
     if "morph" not in morphs or morphs["morph"]["evenness"] is None:
         return None
     ours, faded = morphs["morph"]["evenness"], morphs["cross_fade"]["evenness"]
-    word = "even" if ours <= _EVEN else "with jumps"
+    word = "even" if ours <= _EVEN else "with jumps" if faded is not None and ours >= faded else "with larger steps"
     beside = f", a cross-fade {faded:.1f}" if faded is not None else ""
     apart = f"half-way they are {morphs['from_cross_fade_db']:.0f} dB from a cross-fade"
     text = f"the largest step is {ours:.1f} times the mean one{beside}; {apart}"
