@@ -129,7 +129,7 @@ def group_chart(title: str, names: Sequence[str], series: Mapping[str, Sequence[
             for bar, (place, value) in zip(bars, held, strict=True):
                 bar.set_gid(_tooltip(f"{label}, {names[place]}: {_number(value)} {unit}"))
         axes.axhline(0, color=_SOFT, linewidth=0.8)
-        axes.set_xticks(range(len(names)), [printable(_shortened(name)) for name in names])
+        axes.set_xticks(range(len(names)), [printable(_shortened(name)).replace(" ", "\n") for name in names])
         axes.yaxis.set_major_formatter(_number)
         axes.set_ylabel(printable(unit))
         axes.grid(visible=False, axis="x")
