@@ -125,10 +125,10 @@ def group_chart(title: str, names: Sequence[str], series: Mapping[str, Sequence[
         for number, (label, values) in enumerate(series.items()):
             held = [(place, value) for place, value in enumerate(values) if value is not None and math.isfinite(value)]
             at = [place + (number + 0.5) * width - 0.4 for place, _ in held]
-            bars = axes.bar(at, [value for _, value in held], width * 0.92, color=_SERIES[number % COLOURS], label=printable(label))
+            bars = axes.bar(at, [value for _, value in held], width * 0.92, color=SERIES[number % COLOURS], label=printable(label))
             for bar, (place, value) in zip(bars, held, strict=True):
                 bar.set_gid(_tooltip(f"{label}, {names[place]}: {_number(value)} {unit}"))
-        axes.axhline(0, color=_SOFT, linewidth=0.8)
+        axes.axhline(0, color=SOFT, linewidth=0.8)
         axes.set_xticks(range(len(names)), [printable(_shortened(name)).replace(" ", "\n") for name in names])
         axes.yaxis.set_major_formatter(_number)
         axes.set_ylabel(printable(unit))
