@@ -11,12 +11,12 @@ from torch import Tensor
 
 from lib.page import table
 from timbrespace.instrument import Instrument
-from timbrespace.space.neighbours.classify import Classifier
+from timbrespace.space.neighbours.classify import FEATURES, Classifier
 from timbrespace.space.neighbours.measure import Measuring, Named, find_files, measure
-from timbrespace.space.neighbours.metric import Metric, features_of, learnable, nearest
+from timbrespace.space.neighbours.metric import Metric, features_of, learnable, moving_features_of, nearest
 from timbrespace.space.neighbours.origin import training_files
 from timbrespace.space.neighbours.sounds import SoundSet, comparable
-from timbrespace.space.neighbours.validate import baseline
+from timbrespace.space.neighbours.validate import baseline, cross_validate
 from timbrespace.synthesis import encoding
 
 UNSEEN = ("Audiophob", "HardElectro1", "circAfrique v4", "sonic-pi")  # kits that the instrument must not have learned
@@ -167,10 +167,12 @@ def _recognised(training: SoundSet, test: SoundSet, *, by_folder: bool = False) 
     vectors = [np.array(baseline(training, part, penalty=c)) == truth for c in (1.0, 10.0, 100.0)]
     best = max(vectors, key=lambda right: right.mean())
     rows = {"MFCC and a support vector machine": best}
+    chosen = cross_validate(training).uses
     for name, own, given in (
         ("MFCC and linear discriminant analysis", training.cepstra, part.cepstra),
-        ("latent and linear discriminant analysis", training.latents, part.latents),
-        ("**`find --classify`**: embedding, latent", features_of(training), features_of(part)),
+        ("embedding and latent", features_of(training), features_of(part)),
+        ("embedding and its movement", moving_features_of(training), moving_features_of(part)),
+        ("**`find --classify`**: the better of the two in cross-validation", FEATURES[chosen](training), FEATURES[chosen](part)),
     ):
         classifier = Classifier.fit(training, features=own.double())
         found = np.array(classifier.categories)[classifier.log_probabilities(given.double()).argmax(1)]

@@ -1,7 +1,12 @@
-"""Classification: the category of sounds without a label, learned from the encoded sounds of the corpus."""
+"""Classification: the category of sounds without a label, learned from the encoded sounds of the corpus.
+
+Cross-validation chooses the features (`validate`). Where categories are kinds of drums from many kits, the latent holds more of the kit
+than helps; where they are instruments with a pitch, it helps much.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +15,14 @@ import numpy as np
 from torch import Tensor
 
 from timbrespace.contracts import ConfigError
-from timbrespace.space.neighbours.metric import FEWEST_OF_CATEGORY, discriminant, features_of, learnable
+from timbrespace.space.neighbours.metric import FEWEST_OF_CATEGORY, discriminant, features_of, learnable, moving_features_of
 from timbrespace.space.neighbours.sounds import SoundSet
 
 TOO_FEW = f"a category is learned from {FEWEST_OF_CATEGORY} sounds or more, and two such categories are needed"
+
+
+# What a classifier sees: embedding and latent, or the embedding and its movement in time.
+FEATURES: dict[str, Callable[[SoundSet], Tensor]] = {"latent": features_of, "movement": moving_features_of}
 
 
 @dataclass(frozen=True)
@@ -34,16 +43,17 @@ class Classification:
 
 @dataclass(frozen=True)
 class Classifier:
-    """A linear discriminant analysis of embedding and latent, fitted to the sounds of known category.
+    """A linear discriminant analysis, fitted to the sounds of known category.
 
-    centre, spread `(features,)`: of the features. temperature: divides the log probabilities, so that a confidence is the share of
-    sounds that are right, see `validate`; 1 as fitted.
+    uses: the features, see `FEATURES`; centre, spread `(features,)`: of them. temperature: divides the log probabilities, so that a
+    confidence is the share of sounds that are right, see `validate`; 1 as fitted.
     """
 
     fitted: Any
     centre: np.ndarray
     spread: np.ndarray
     temperature: float = 1.0
+    uses: str = "latent"
 
     @property
     def categories(self) -> list[str]:
@@ -51,8 +61,8 @@ class Classifier:
         return [str(name) for name in self.fitted.classes_]
 
     @classmethod
-    def fit(cls, sounds: SoundSet, *, temperature: float = 1.0, features: Tensor | None = None) -> Classifier:
-        """Returns the classifier of labelled sounds. features `(n, features)`: in place of embedding and latent.
+    def fit(cls, sounds: SoundSet, *, uses: str = "latent", temperature: float = 1.0, features: Tensor | None = None) -> Classifier:
+        """Returns the classifier of labelled sounds. features `(n, features)`: in place of those that `uses` names.
 
         Raises ConfigError with fewer than two categories of three sounds.
         """
@@ -60,11 +70,11 @@ class Classifier:
         if len(known) < 2:
             raise ConfigError(f"the training sounds have {len(known)} categories that can be learned; {TOO_FEW}")
         rows = [row for row, category in enumerate(sounds.categories) if category in known]
-        points = (features_of(sounds) if features is None else features)[rows].numpy()
+        points = (FEATURES[uses](sounds) if features is None else features)[rows].numpy()
         centre, spread = points.mean(0), points.std(0)
         spread = np.where(spread > 1e-6 * spread.max(), spread, 1.0)
         fitted = discriminant().fit((points - centre) / spread, np.array([sounds.categories[row] for row in rows]))
-        return cls(fitted, centre, spread, temperature)
+        return cls(fitted, centre, spread, temperature, uses)
 
     def log_probabilities(self, features: Tensor) -> np.ndarray:
         """Returns log probabilities `(n, categories)` of features `(n, features)`, before the temperature."""
@@ -74,7 +84,7 @@ class Classifier:
         """Returns the likeliest category of each sound."""
         if not len(sounds):
             return []
-        probabilities = softened(self.log_probabilities(features_of(sounds)), self.temperature)
+        probabilities = softened(self.log_probabilities(FEATURES[self.uses](sounds)), self.temperature)
         out = []
         for row, values in enumerate(probabilities):
             order = np.argsort(-values, kind="stable")[:3]

@@ -20,6 +20,7 @@ FEWEST_OF_CATEGORY = 3  # sounds of a category that is learned
 BY = ("all", "sound", "latent")
 _CATEGORY_WEIGHT = 2.0  # of the directions that tell categories apart, against embedding and latent
 _PAIRED = 1_000  # sounds whose pairs give the units
+_SEGMENTS, _COEFFICIENTS = 8, 8  # of `audio.embedding`
 _BLOCK = 2**22  # distances at a time
 
 
@@ -77,6 +78,13 @@ class Metric:
 def features_of(sounds: SoundSet) -> Tensor:
     """Returns embeddings and latents side by side, `(n, features)` in double precision."""
     return torch.cat([sounds.embeddings, sounds.latents], 1).double()
+
+
+def moving_features_of(sounds: SoundSet) -> Tensor:
+    """Returns embeddings, and how far each of their 8 cepstral coefficients moves over the 8 segments of time (deviation): `(n, 76)`."""
+    points = sounds.embeddings.double()
+    segments = points[:, : _SEGMENTS * _COEFFICIENTS].unflatten(1, (_SEGMENTS, _COEFFICIENTS))
+    return torch.cat([points, segments.std(1, correction=0)], 1)
 
 
 def learnable(categories: tuple[str | None, ...]) -> list[str]:

@@ -51,11 +51,11 @@ class Neighbours:
     @cached_property
     def classifier(self) -> Classifier:
         """The classifier of the training sounds. Raises ConfigError for a stripped instrument, or one with fewer than two categories."""
-        classifier = Classifier.fit(self.training)
         try:
-            return Classifier(classifier.fitted, classifier.centre, classifier.spread, self.recognition.temperature)
-        except ConfigError:  # too few groups to validate
-            return classifier
+            known = self.recognition
+        except ConfigError:  # too few groups to validate; too few categories raise below
+            return Classifier.fit(self.training)
+        return Classifier.fit(self.training, uses=known.uses, temperature=known.temperature)
 
     def metric(self, among: SoundSet, *, by: str = "all") -> Metric:
         """Returns the distance fitted to the training sounds; of a stripped instrument, to the sounds `among`. Raises ConfigError."""

@@ -13,9 +13,9 @@ from timbrespace.contracts import ConfigError
 from timbrespace.corpus.grouping import connected_components, layer_pairs
 from timbrespace.corpus.labels.categories import DRUM_CATEGORIES
 from timbrespace.corpus.labels.names import layer_key
-from timbrespace.space.neighbours.classify import TOO_FEW, Classifier, softened
+from timbrespace.space.neighbours.classify import FEATURES, TOO_FEW, Classifier, softened
 from timbrespace.space.neighbours.duplicates import duplicates
-from timbrespace.space.neighbours.metric import features_of, learnable
+from timbrespace.space.neighbours.metric import learnable
 from timbrespace.space.neighbours.sounds import SoundSet
 
 _FOLDS = 5
@@ -29,8 +29,9 @@ class Recognition:
 
     by: what training and test do not share: a "kit" (folder), or a "hit" (near-duplicates and layers of one sound). right: of each
     category, how many sounds were recognised, and of how many. rows: the sounds that were tried; named, found: their category by label
-    and by recognition; confidences: of the latter. temperature: see `Classifier`. baseline: as `right`, of the same sounds by MFCC and a
-    support vector machine; None where it was not measured. untried: categories whose sounds are all of one group.
+    and by recognition; confidences: of the latter. temperature: see `Classifier`. uses: the features that recognise more, see `FEATURES`.
+    baseline: as `right`, of the same sounds by MFCC and a support vector machine; None where it was not measured. untried: categories
+    whose sounds are all of one group.
     """
 
     by: str
@@ -40,6 +41,7 @@ class Recognition:
     found: tuple[str, ...]
     confidences: tuple[float, ...]
     temperature: float
+    uses: str
     baseline: dict[str, tuple[int, int]] | None = None
     untried: tuple[str, ...] = ()
 
@@ -97,36 +99,38 @@ def cross_validate(sounds: SoundSet, *, groups: Sequence[int] | np.ndarray | Non
         raise ConfigError(
             f"recognition cannot be measured: {len(known)} categories, {len(np.unique(places))} groups; {TOO_FEW}, in two groups"
         )
-    fold, tried = _folds(labels, places), np.zeros(len(rows), bool)
-    logs = np.full((len(rows), len(known)), -700.0)
+    fold = _folds(labels, places)
     plain = np.full(len(rows), "", labels.dtype)
+    logs = {uses: np.full((len(rows), len(known)), -np.inf) for uses in FEATURES}
     for number in np.unique(fold):
-        training = [rows[k] for k in np.flatnonzero(fold != number)]
-        learned = learnable(tuple(sounds.categories[row] for row in training))
-        test = [k for k in np.flatnonzero(fold == number) if labels[k] in learned]
-        if len(learned) < 2 or not test:
+        training = sounds.only([rows[k] for k in np.flatnonzero(fold != number)])
+        learned = learnable(training.categories)
+        test = np.array([k for k in np.flatnonzero(fold == number) if labels[k] in learned], np.int64)
+        if len(learned) < 2 or not len(test):
             continue
         part = sounds.only([rows[k] for k in test])
-        classifier = Classifier.fit(sounds.only(training))
-        columns = np.array([known.index(name) for name in classifier.categories])
-        logs[np.ix_(np.array(test), columns)] = classifier.log_probabilities(features_of(part))
+        columns = np.array([known.index(name) for name in learned])
+        for uses, features in FEATURES.items():
+            logs[uses][np.ix_(test, columns)] = Classifier.fit(training, uses=uses).log_probabilities(features(part))
         if sounds.cepstra is not None:
-            plain[np.array(test)] = baseline(sounds.only(training), part)
-        tried[np.array(test)] = True
-    used = np.flatnonzero(tried)
+            plain[test] = baseline(training, part)
+    used = np.flatnonzero(np.isfinite(logs["latent"]).any(1))
     if not len(used):
         raise ConfigError(f"recognition cannot be measured: every category is of one {by}; {TOO_FEW}, in two groups")
-    temperature = _calibrated(logs[used], np.array([known.index(label) for label in labels[used]]))
-    probabilities = softened(logs[used], temperature)
-    found = np.array(known)[logs[used].argmax(1)]
+    truth = np.array([known.index(label) for label in labels[used]])
+    best = max(FEATURES, key=lambda uses: (logs[uses][used].argmax(1) == truth).sum())
+    chosen = logs[best][used].clip(-700.0)
+    temperature = _calibrated(chosen, truth)
+    found = np.array(known)[chosen.argmax(1)]
     return Recognition(
         by,
         _right(labels[used], found),
         tuple(rows[k] for k in used),
         tuple(map(str, labels[used])),
         tuple(map(str, found)),
-        tuple(float(value) for value in probabilities.max(1)),
+        tuple(float(value) for value in softened(chosen, temperature).max(1)),
         temperature,
+        best,
         _right(labels[used], plain[used]) if sounds.cepstra is not None else None,
         tuple(name for name in known if name not in set(labels[used])),
     )
