@@ -41,7 +41,7 @@ def labelled(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
         embeddings=sounds.embeddings,
         positions=positions,
         counted=None,
-        **({"descriptors": sounds.descriptors} if hasattr(instrument.contents.clips, "descriptors") else {}),
+        descriptors=sounds.descriptors,
     )
     path = folder.parent / "labelled.safetensors"
     Instrument(replace(instrument.contents, clips=clips, origin=None)).save(path)
@@ -208,3 +208,27 @@ def test_bad_input(shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
     assert "holds none of the" in shell("find", tiny.file, tiny.sound, "--sounds", empty, code=2)
     assert "allowed is over 0" in shell("find", tiny.file, "--duplicates", "--within", 0, code=2)
     assert json.loads(shell("find", tiny.file, tiny.sound, silent, "--json"))["skipped"][0]["file"] == str(silent)
+
+
+@pytest.mark.parametrize(
+    "words", [["{sound}"], ["{folder}", "--duplicates", "--within", "9"], ["--outliers"], ["--clusters", "3"], ["{folder}", "--classify"]]
+)
+def test_a_page_with_players(shell: Shell, labelled: tuple[Path, Path], tmp_path: Path, words: list[str]) -> None:
+    file, folder = labelled
+    page = tmp_path / "page.html"
+    given = [word.format(sound=folder / "kick" / "kick 001.wav", folder=folder) for word in words]
+    found = shell.json("find", file, *given, "--sounds", folder, "--page", page)
+    assert found["page"] == str(page)
+    text = page.read_text(encoding="utf-8")
+    assert text.count("<audio") == text.count("<img") > 2
+    assert 'src="http' not in text
+    assert "<script" not in text
+    assert "exists already" in shell("find", file, *given, "--page", page, code=2)
+    assert "must end in .html" in shell("find", file, *given, "--page", tmp_path / "page.txt", code=2)
+
+
+def test_a_page_without_the_files(shell: Shell, labelled: tuple[Path, Path], tmp_path: Path) -> None:
+    shell("find", labelled[0], "--outliers", "--page", tmp_path / "page.html")
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "its file is not known" in text
+    assert "<audio" not in text

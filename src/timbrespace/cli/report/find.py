@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from timbrespace.space.neighbours.measure import Named
     from timbrespace.space.neighbours.sounds import SoundSet
 
+_ALL_DESCRIPTORS = 500  # sounds of which the pitch is estimated, too, which takes as long as all else
 _ONE, _SEVERAL, _OUTLIERS = 10, 3, 20  # sounds listed where --count is not given
 _DUPLICATES_HELP = "List sets of sounds that are the same or nearly so: of those given, else of the training sounds."
 _OUTLIERS_HELP = "List sounds that are unlike all others, and why: those given against the training sounds, else of these."
 _CLUSTERS_HELP = "Sort sounds, those given or the training sounds, into N groups of like ones; auto chooses the number."
 _CLASSIFY_HELP = "Tell the category of the sounds given, and how often that is right; without sounds, which labels are doubtful."
 _TABLE_HELP = "With --classify: write categories to FOLDER/timbrespace.csv, which `prepare` reads; --force completes one that exists."
+_PAGE_HELP = "Also write an HTML page with players; the audio of the files is inside it."
 _SOUNDS_HELP = "Folder or corpus of the training sounds, for paths and for the plain baseline; by default where they were in training."
 
 
@@ -51,19 +53,24 @@ def find(
     relabel: Annotated[bool, typer.Option("--relabel", help="With --table: also sounds whose name or label tells a category.")] = False,
     sounds: Annotated[Path | None, typer.Option("--sounds", metavar="FOLDER", help=_SOUNDS_HELP, show_default=False)] = None,
     csv: Annotated[Path | None, typer.Option("--csv", metavar="FILE", help="Also write the result as a table.", show_default=False)] = None,
+    page: Annotated[Path | None, typer.Option("--page", metavar="FILE", help=_PAGE_HELP, show_default=False)] = None,
     force: Force = False,
     json: Json = False,
 ) -> None:
     """Find sounds: the ones most like yours, duplicates, outliers, groups of like sounds, or the category of unlabelled ones."""
     from timbrespace.atomic import check_absent
     from timbrespace.cli.common.options import check_not_inputs, open_instrument
+    from timbrespace.contracts import ConfigError
+    from timbrespace.report.notebook.listing import write_listing
     from timbrespace.space.neighbours.table import check_table
 
     modes = {"--duplicates": duplicates, "--outliers": outliers, "--clusters": clusters is not None, "--classify": classify}
     mode = _mode(modes, sources, among=among, category=category, table=table)
-    if csv is not None:
-        check_not_inputs([csv], [instrument, *(sources or [])])
-        check_absent(csv, force=force)
+    for output in (one for one in (csv, page) if one is not None):
+        check_not_inputs([output], [instrument, *(sources or [])])
+        check_absent(output, force=force)
+    if page is not None and page.suffix not in (".html", ".htm"):
+        raise ConfigError(f"the page is to be written to {page.name!r}; its name must end in .html")
     if table is not None:
         check_table(table, force=force)
     ear = _Ear(open_instrument(instrument), instrument, sources or [], sounds, quiet=json)
@@ -77,7 +84,9 @@ def find(
         answer = ear.classify(table, sure=sure, relabel=relabel, force=force)
     else:
         answer = ear.search(count, among, category=category, by=by)
-    _print(answer, ear.skipped, csv, force=force, json=json)
+    if page is not None:
+        write_listing(page, mode.removeprefix("--").capitalize() if mode else "Similar sounds", answer.sections, force=force)
+    _print(answer, ear.skipped, csv, page, force=force, json=json)
 
 
 def _mode(modes: dict[str, bool], sources: Sequence[Path] | None, **options: object) -> str | None:
@@ -181,7 +190,7 @@ class _Ear:
         if not self.sources:
             used = training if labelled is None else labelled
             answer = Answer() if result is None else doubtful_labels(used, result)
-            return Answer(lines + answer.lines, {"recognition": value} | answer.value, answer.rows)
+            return Answer(lines + answer.lines, {"recognition": value} | answer.value, answer.rows, answer.sections)
         found = classifier.classify(self._measured(self.sources, descriptors=()))
         answer = categories(found, classifier.categories)
         answer.value = {"recognition": value, **answer.value}
@@ -223,11 +232,14 @@ class _Ear:
 
     def _measured(self, sources: Sequence[Path], *, descriptors: Sequence[str]) -> SoundSet:
         """Files and folders, measured; bad files are passed over. Raises TimbrespaceError if none is left."""
+        from timbrespace.audio.describe import NAMES
         from timbrespace.contracts import AudioFileError
         from timbrespace.space.neighbours.measure import Measuring, find_files, measure
 
         found = find_files(sources)
         self.skipped += found.problems
+        if descriptors and len(found.sounds) <= _ALL_DESCRIPTORS:
+            descriptors = NAMES
         with self._progress("measuring") as progress:
             sounds = measure(self.instrument.contents, found.sounds, Measuring(descriptors), problems=self.skipped, progress=progress)
         if not len(sounds):
@@ -241,7 +253,7 @@ class _Ear:
         return progress_bar(task, quiet=self.quiet)
 
 
-def _print(answer: Answer, skipped: Sequence[tuple[str, str]], csv: Path | None, *, force: bool, json: bool) -> None:
+def _print(answer: Answer, skipped: Sequence[tuple[str, str]], csv: Path | None, page: Path | None, *, force: bool, json: bool) -> None:
     """Prints the answer or its JSON, and writes the CSV file."""
     from timbrespace.cli.common.corpus import print_json
     from timbrespace.cli.common.text import printable, skipped_lines
@@ -250,12 +262,14 @@ def _print(answer: Answer, skipped: Sequence[tuple[str, str]], csv: Path | None,
     if csv is not None:
         _write_csv(csv, answer.rows, force=force)
     if json:
-        print_json(answer.value | {"skipped": passed} | ({"csv": str(csv)} if csv is not None else {}))
+        written = {name: str(path) for name, path in (("csv", csv), ("page", page)) if path is not None}
+        print_json(answer.value | {"skipped": passed} | written)
         return
     for line in [*answer.lines, *skipped_lines(passed, rest="--json lists all")]:
         print(line)
-    if csv is not None:
-        print(f"table: {printable(csv)}")
+    for name, path in (("table", csv), ("page", page)):
+        if path is not None:
+            print(f"{name}: {printable(path)}")
 
 
 def _write_csv(path: Path, rows: Sequence[dict[str, Any]], *, force: bool) -> None:

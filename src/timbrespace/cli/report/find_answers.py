@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from timbrespace.cli.common.text import printable
+from timbrespace.report.notebook.listing import Item, Section
 from timbrespace.wording import counted
 
 if TYPE_CHECKING:
@@ -25,11 +26,12 @@ _SURE = 0.8  # confidence from which a contradiction to a label is listed
 
 @dataclass
 class Answer:
-    """What `find` found: lines to print, a JSON value, rows of one table with equal keys."""
+    """What `find` found: lines to print, a JSON value, rows of one table with equal keys, sections of a page."""
 
     lines: list[str] = field(default_factory=list)
     value: dict[str, Any] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
+    sections: list[Section] = field(default_factory=list)
 
 
 def matches(given: SoundSet, found: Sequence[Sequence[Match]]) -> Answer:
@@ -39,6 +41,10 @@ def matches(given: SoundSet, found: Sequence[Sequence[Match]]) -> Answer:
         name = str(given.paths[row] or given.names[row])
         answer.lines += [printable(name), *_table([_match_cells(match) for match in near], indent=2)]
         answer.lines += [] if near else ["  no sound is near: none is searched"]
+        items = [Item(given.paths[row], given.names[row], ("your sound",))]
+        for match in near:
+            items.append(Item(match.path, match.name, (f"{match.similarity:.0f} %", *_kept(match.category, ", ".join(match.differences)))))
+        answer.sections.append(Section(name, tuple(items)))
         listed = [_plain(asdict(match) | {"similarity": match.similarity}) for match in near]
         out.append({"file": name, "matches": listed})
         answer.rows += [
@@ -63,6 +69,7 @@ def duplicate_sets(found: Sequence[Duplicates], sounds: SoundSet, *, within: flo
             f" and {len(one.names) - _SHOWN} more" if len(one.names) > _SHOWN else ""
         )
         answer.lines.append(f"{kind}: {shown}")
+        answer.sections.append(Section(kind, tuple(Item(sounds.paths[row], sounds.names[row]) for row in one.rows)))
         for row in one.rows:
             answer.rows.append(
                 {"set": number, "name": sounds.names[row], "path": _text(sounds.paths[row]), "db": round(one.distance, 4), "same": one.same}
@@ -100,6 +107,8 @@ def outlier_list(found: Sequence[Outlier], *, count: int) -> Answer:
         for one in shown
     ]
     answer.lines = ["more unlike the others than this share of the corpus:", *_table(cells, indent=2)] if shown else []
+    items = (Item(one.path, one.name, (f"more unlike the others than {one.beyond:g} % of the corpus", *one.reasons)) for one in shown)
+    answer.sections = [Section("Outliers", tuple(items))]
     beyond = sum(one.is_outlier for one in found)
     answer.lines.append(
         f"{counted(beyond, 'outlier')} in {counted(len(found), 'sound')}" + (f", the first {len(shown)} sounds listed" if shown else "")
@@ -116,6 +125,11 @@ def cluster_list(found: Sequence[Cluster], sounds: SoundSet) -> Answer:
         kinds = ", ".join(f"{printable(name)} {count}" for name, count in list(one.categories.items())[:4])
         answer.lines.append(f"{number:3}  {counted(len(one.rows), 'sound')}  {printable(one.title)}" + (f"  ({kinds})" if kinds else ""))
         answer.lines.append(f"     such as {', '.join(map(printable, one.examples))}")
+        rows = [row for row in one.rows if sounds.names[row] in one.examples]
+        items = tuple(Item(sounds.paths[row], sounds.names[row], _kept(sounds.categories[row])) for row in rows)
+        answer.sections.append(
+            Section(f"{number}  {one.title}", items, (counted(len(one.rows), "sound") + (f": {kinds}" if kinds else ""),))
+        )
         answer.rows += [
             {"cluster": number, "title": one.title, "rank": rank, "name": sounds.names[row], "category": sounds.categories[row]}
             | {"path": _text(sounds.paths[row]), "example": sounds.names[row] in one.examples}
@@ -143,6 +157,9 @@ def categories(found: Sequence[Classification], known: Sequence[str]) -> Answer:
             ]
         )
     answer.lines = _table(cells)
+    for kind in sorted({one.category for one in found}):
+        own = sorted((one for one in found if one.category == kind), key=lambda one: -one.confidence)
+        answer.sections.append(Section(kind, tuple(Item(one.path, one.name, (f"{100 * one.confidence:.0f} %",)) for one in own)))
     labelled = [one for one in found if one.named in known]
     if labelled:
         right = sum(one.named == one.category for one in labelled)
@@ -200,6 +217,10 @@ def doubtful_labels(sounds: SoundSet, result: Recognition) -> Answer:
         {"name": sounds.names[row], "path": _text(sounds.paths[row]), "category": found, "confidence": round(share, 3), "named": named}
         for row, named, found, share in doubts
     ]
+    items = (
+        Item(sounds.paths[row], sounds.names[row], (f"sounds like {found}", f"its label is {named}")) for row, named, found, _ in doubts
+    )
+    answer.sections = [Section("Labels to look at", tuple(items))] if doubts else []
     answer.value = {"doubtful": answer.rows}
     return answer
 
@@ -208,6 +229,11 @@ def _table(cells: Sequence[Sequence[str]], *, indent: int = 0) -> list[str]:
     """Rows of cells as lines with aligned columns."""
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return [" " * indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+
+
+def _kept(*lines: str | None) -> tuple[str, ...]:
+    """The lines that are not empty."""
+    return tuple(line for line in lines if line)
 
 
 def _text(path: Path | None) -> str | None:

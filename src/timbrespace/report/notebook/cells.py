@@ -52,23 +52,30 @@ def sounds_html(sounds: Sequence[Sound]) -> str:
 def tiles_of(sounds: Sequence[Sound]) -> list[Tile]:
     """Returns the tiles of sounds; a sound that goes beyond the bytes of an output has a picture only."""
     longest = max((min(sound.seconds, LONGEST_SECONDS) for sound in sounds), default=1.0)
-    out, left = [], MOST_BYTES
+    out, room = [], MOST_BYTES
     for sound in sounds:
-        picture, audio, reason = "", "", ""
-        heard = sound.audio[:, : round(LONGEST_SECONDS * sound.sample_rate)]
-        try:
-            picture = _url("image/png", spectrogram_png(heard, sound.sample_rate, seconds=longest, width=_WIDTH, height=_HEIGHT))
-            data = wav_bytes(heard, sound.sample_rate, subtype="PCM_16")
-            if len(data) <= left:
-                audio, left = _url("audio/wav", data), left - len(data)
-            else:
-                reason = "no room for its audio here; show it alone"
-        except TimbrespaceError as error:
-            reason = str(error)
-        if audio and heard.shape[-1] < sound.audio.shape[-1]:
-            reason = f"the first {LONGEST_SECONDS:g} s"
-        out.append(Tile(sound.name, tuple(_lines(sound)), picture, audio, reason))
+        tile, used = tile_of(sound, _lines(sound), span=longest, room=room)
+        out.append(tile)
+        room -= used
     return out
+
+
+def tile_of(sound: Sound, lines: Sequence[str], *, span: float, room: int) -> tuple[Tile, int]:
+    """Returns the tile of a sound, and the bytes of its audio. span: time that the picture shows (s). room: bytes left for audio."""
+    picture, audio, reason, used = "", "", "", 0
+    heard = sound.audio[:, : round(LONGEST_SECONDS * sound.sample_rate)]
+    try:
+        picture = _url("image/png", spectrogram_png(heard, sound.sample_rate, seconds=span, width=_WIDTH, height=_HEIGHT))
+        data = wav_bytes(heard, sound.sample_rate, subtype="PCM_16")
+        if len(data) <= room:
+            audio, used = _url("audio/wav", data), len(data)
+        else:
+            reason = "no room for its audio here; show it alone"
+    except TimbrespaceError as error:
+        reason = str(error)
+    if audio and heard.shape[-1] < sound.audio.shape[-1]:
+        reason = f"the first {LONGEST_SECONDS:g} s"
+    return Tile(sound.name, tuple(lines), picture, audio, reason), used
 
 
 def _lines(sound: Sound) -> list[str]:

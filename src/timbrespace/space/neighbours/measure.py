@@ -155,7 +155,7 @@ def _measured(contents: InstrumentContents, named: Named, asked: Measuring) -> _
     sound = sound[:, : contents.samples]
     point = embedding([sound], sample_rate=contents.sample_rate)[0].half().float()  # as an instrument stores them
     clips = contents.clips
-    if asked.descriptors and clips is not None and getattr(clips, "descriptors", None) is None:
+    if asked.descriptors and clips is not None and clips.descriptors is None:
         values = descriptors_of_embeddings(point[None])[0]  # like those of the training sounds
     elif asked.descriptors:
         values = describe(sound, contents.sample_rate, only=asked.descriptors)

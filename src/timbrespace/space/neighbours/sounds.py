@@ -70,7 +70,7 @@ def training_sounds(contents: InstrumentContents) -> SoundSet:
     if contents.clips is None or not len(contents.clips.names):
         raise ConfigError(NO_NAMES)
     clips = contents.clips
-    stored: Tensor | None = getattr(clips, "descriptors", None)
+    stored = clips.descriptors
     descriptors = descriptors_of_embeddings(clips.embeddings) if stored is None else stored.float()
     none: tuple[Path | None, ...] = (None,) * len(clips.names)
     return SoundSet(clips.names, clips.categories, clips.embeddings.float(), comparable(contents, clips.latents), descriptors, none)
