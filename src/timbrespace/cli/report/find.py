@@ -219,8 +219,8 @@ class _Ear:
 
     def _found(self) -> dict[str, Named]:
         """The files of training sounds by name."""
+        from timbrespace.corpus.prepared.origin import origin_paths
         from timbrespace.space.neighbours.origin import located, training_files
-        from timbrespace.training.continuation.origin import origin_paths
 
         if self._files is None:
             sounds = self.instrument.neighbours.training
