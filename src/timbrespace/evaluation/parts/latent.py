@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -17,8 +16,8 @@ from timbrespace.evaluation.parts.sounds import RealSound
 from timbrespace.instrument import Instrument
 from timbrespace.model.base import Posterior, kl_to_normal
 from timbrespace.parallel import Pool
+from timbrespace.space.statistics.statistics import correlations, used_dimensions
 
-ACTIVE = 0.01  # variance of the posterior's mean over sounds (Burda et al. 2016)
 _FEWEST = 12  # sounds for scores of factors
 
 
@@ -38,10 +37,12 @@ def measure_latent(
     kl = torch.stack([kl_to_normal(one)[0, :known] for _, one in pairs]).mean(0)
     per_step = torch.cat([one.mean[0, :known].reshape(known, -1) for _, one in pairs], 1)
     variance = per_step.var(1, correction=0)
-    active = variance > ACTIVE
     variational = bool(torch.isfinite(kl).all()) and bool((kl > 0).any())
-    correlation = np.corrcoef(means[:, active].numpy(), rowvar=False) if int(active.sum()) > 1 and len(means) > 2 else None
-    linked = None if correlation is None else float(np.abs(correlation[~np.eye(len(correlation), dtype=bool)]).mean())
+    active = used_dimensions(variance, has_prior=variational)
+    linked = None
+    if int(active.sum()) > 1 and len(means) > 2:
+        between = correlations(means[:, active])
+        linked = float(between[~torch.eye(len(between), dtype=torch.bool)].abs().mean())
     values = {
         "sounds": len(pairs),
         "dims": known,

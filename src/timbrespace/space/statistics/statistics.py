@@ -168,7 +168,7 @@ def latent_statistics(contents: InstrumentContents, *, seed: int = 0) -> LatentS
         notes.append(
             f"the last {model.conditioning.size} of {model.dims} dimensions are known values (conditions, pitch, velocity), not inferred"
         )
-    used = variance > ACTIVE if has_prior or kl is None else variance.sqrt() > _LEAST_DEVIATION * variance.max().sqrt()
+    used = used_dimensions(variance, has_prior=has_prior or kl is None)
     edges = _edges(points[:, :inferred], prior=has_prior)
     most = sorted(torch.argsort(deviation, descending=True, stable=True)[:_MOST_CORRELATED].tolist())
     return LatentStatistics(
@@ -190,6 +190,14 @@ def latent_statistics(contents: InstrumentContents, *, seed: int = 0) -> LatentS
         correlations=correlations(points[:, most]),
         notes=tuple(notes),
     )
+
+
+def used_dimensions(variance: Tensor, *, has_prior: bool) -> Tensor:
+    """Returns whether each dimension is used `(dims,)`, by the variance of the posterior's mean over sounds `(dims,)`.
+
+    has_prior: the active units, over 0.01; else the latent has its own unit, and a deviation over 1 % of the largest counts.
+    """
+    return variance > ACTIVE if has_prior else variance.sqrt() > _LEAST_DEVIATION * variance.max().sqrt()
 
 
 def between_categories(points: Tensor, categories: tuple[str | None, ...]) -> Tensor:
