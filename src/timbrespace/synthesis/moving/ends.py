@@ -17,6 +17,7 @@ from timbrespace.synthesis.moving.plan import Moving
 
 _FADE_SECONDS = 0.010
 _START_SECONDS, _END_SECONDS = 0.025, 0.045  # after the attack and before the end: samples of the given sounds, with the fade
+_LIMIT_SECONDS = 0.02
 _MOST_START, _MOST_END = 0.22, 0.15  # of the length
 
 
@@ -29,6 +30,7 @@ def join_ends(contents: InstrumentContents, moving: Moving, audio: Tensor, *, le
     if first is None and last is None:
         return None
     audio = torch.from_numpy(high_pass(audio.double().numpy(), rate, cutoff=SUBSONIC)).float()
+    audio = _no_louder(audio, max(float(source.given.audio.abs().max()) for source in moving.sources), round(_LIMIT_SECONDS * rate))
     length = audio.shape[1]
     if first is not None and first.detail is not None:
         own = first.given.audio[:, first.lead.shape[1] :]
@@ -41,7 +43,18 @@ def join_ends(contents: InstrumentContents, moving: Moving, audio: Tensor, *, le
         audio = _with_end(contents, last, audio, length)
     else:
         audio = finish(audio, rate, level="keep", trim=False)
-    return set_level(audio, rate, level=level or "keep", out_rate=out_rate)
+    return set_level(audio, rate, level=level, out_rate=out_rate)
+
+
+def _no_louder(audio: Tensor, limit: float, reach: int) -> Tensor:
+    """Audio `(channels, time)` that is nowhere louder than `limit`: its gain goes down and up again within `reach` samples."""
+    peaks = audio.abs().amax(0)
+    if float(peaks.max()) <= limit:
+        return audio
+    pooled = torch.nn.functional.pad(peaks[None, None], (2 * reach, 2 * reach))
+    pooled = torch.nn.functional.max_pool1d(pooled, 2 * reach + 1, stride=1)
+    gain = (limit / pooled.clamp_min(1e-9)).clamp_max(1.0)
+    return audio * torch.nn.functional.avg_pool1d(gain, 2 * reach + 1, stride=1)[0]
 
 
 def _with_end(contents: InstrumentContents, last: Source, audio: Tensor, length: int) -> Tensor:

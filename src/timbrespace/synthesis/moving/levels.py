@@ -35,11 +35,12 @@ from timbrespace.synthesis.detail_model.draw import add_detail
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.moving.course import evened, steady
 from timbrespace.synthesis.moving.plan import Key, Moving, weight_of
-from timbrespace.synthesis.texture import add_noise_texture, floor_of, grain, noisiness
+from timbrespace.synthesis.texture import KNEE_DB, RATIO, add_noise_texture, floor_of, grain, noisiness
 
 _START_SECONDS, _END_SECONDS = 0.03, 0.05  # after the attack, and before the end, in which a given sound is itself
 _MOST_START, _MOST_END = 0.25, 1 / 6  # of the length
 _TRUSTED_DB, _ABOVE_FLOOR_DB = 24.0, 3.0  # as in `detail.mix`
+_SILENT_DB, _DEEPER_DB = 0.5, 20.0  # above the floor: cells that are silent; how far under it they are put
 _BODY_SECONDS = 0.08  # after the attack: where the body begins
 _BODY_DB = 6.0  # the level falls by at most that in the body
 _SMOOTH = 17  # frames of the body's levels
@@ -54,7 +55,7 @@ class Course(NamedTuple):
     places: Tensor
 
 
-class _KeyLevels(NamedTuple):
+class KeyLevels(NamedTuple):
     """Features of a key in dB `(parts, bands, frames)`, with the level of the given sounds, and their timing."""
 
     levels: Tensor
@@ -67,21 +68,23 @@ def course_of(contents: InstrumentContents, moving: Moving, *, seed: int) -> Cou
     course = _held(contents, moving, seed=seed) if moving.hold else _once(contents, moving, seed=seed)
     if not torch.isfinite(course.levels).all():
         raise ShapeError("this instrument decodes the path to infinite levels; its file is damaged, train it again")
-    floor = -floor_of(contents.representation)
-    return Course(course.levels.clamp_min(float(course.levels.max()) + floor), course.places)
+    loudest, floor = float(course.levels.max()), -floor_of(contents.representation)
+    between = torch.minimum(course.places, len(moving.keys) - 1 - course.places).clamp(0, 1).float()
+    haze = (loudest + KNEE_DB - course.levels).clamp_min(0) * between  # noise of one sound and silence of the other, half-way in dB
+    return Course((course.levels - (RATIO - 1) * haze).clamp_min(loudest + floor), course.places)
 
 
 def _once(contents: InstrumentContents, moving: Moving, *, seed: int) -> Course:
     frames, floor = contents.representation.frames(moving.length), -floor_of(contents.representation)
-    keys = [_key_levels(contents, key, seed=seed) for key in moving.keys]
-    bottom = max(float(key.levels.max()) for key in keys) + floor
-    levels = torch.stack([_stretched(key, frames).clamp_min(bottom) for key in keys])
+    keys = [key_levels(contents, key, seed=seed) for key in moving.keys]
+    bottom = min(float(key.levels.max()) for key in keys) + floor - _DEEPER_DB
+    levels = torch.stack([stretched(key, frames).clamp_min(bottom) for key in keys])
     places = _places(contents, moving, levels, keys[0].timing)
     return Course(_along(levels, places), places)
 
 
-def _stretched(key: _KeyLevels, frames: int) -> Tensor:
-    """The levels of a key `(parts, bands, frames)` with its tail stretched, its attack and its grain at their own speed."""
+def stretched(key: KeyLevels, frames: int) -> Tensor:
+    """Returns the levels of a key `(parts, bands, frames)` with its tail stretched, its attack and its grain at their own speed."""
     timing = key.timing
     if timing.frames == frames:
         return key.levels
@@ -108,14 +111,16 @@ def _along(levels: Tensor, places: Tensor) -> Tensor:
     return torch.lerp(a, b, share)
 
 
-def _key_levels(contents: InstrumentContents, key: Key, *, seed: int) -> _KeyLevels:
-    """The features of a key, as long as it is."""
+def key_levels(contents: InstrumentContents, key: Key, *, seed: int) -> KeyLevels:
+    """Returns the features of a key, as long as it is."""
     z, view, mix, length = key.z, contents.representation, key.mix, key.length
     if mix is not None and all(source.detail is not None for source in mix.sources):
         length = length_of(contents, mix, z) if length is None else length
         z = sequences.fit_path(contents, z, length)[0] if contents.model.time_varying else z
         mixed = mixed_features(contents, mix, z, length, seed=seed, taper=False)
-        return _KeyLevels(mixed.features + mixed.level, mixed.timing)
+        # Silence is deeper than the floor: the moving sound may be softer than the key's loudest cell, whose floor would be a haze in it.
+        levels = torch.where(mixed.features > _SILENT_DB - floor_of(view), mixed.features, -floor_of(view) - _DEEPER_DB)
+        return KeyLevels(levels + mixed.level, mixed.timing)
     length = decoded_length(contents, z) if length is None else length
     z = sequences.fit_path(contents, z, length)[0] if contents.model.time_varying else z
     levels = decoded(contents, z, length)[None]
@@ -124,7 +129,7 @@ def _key_levels(contents: InstrumentContents, key: Key, *, seed: int) -> _KeyLev
             levels = add_detail(levels, contents.detail, z, floor=floor_of(view), seed=seed)
         else:
             levels = add_noise_texture(levels, view, length=length, seed=seed)
-    return _KeyLevels(levels[0], timing_of(levels[0], hop=view.hop, sample_rate=contents.sample_rate))
+    return KeyLevels(levels[0], timing_of(levels[0], hop=view.hop, sample_rate=contents.sample_rate))
 
 
 # --- held ------------------------------------------------------------------------------------------------------------
@@ -141,7 +146,7 @@ class _Body(NamedTuple):
 def _held(contents: InstrumentContents, moving: Moving, *, seed: int) -> Course:
     view = contents.representation
     frames, rate = view.frames(moving.length), contents.sample_rate / view.hop
-    keys = [_key_levels(contents, key, seed=seed) for key in moving.keys]
+    keys = [key_levels(contents, key, seed=seed) for key in moving.keys]
     bodies = [_body(key, rate=rate) for key in keys]
     start = min(bodies[0].start, frames // 3)
     release = max(start + 1, frames - (keys[-1].levels.shape[-1] - bodies[-1].end))
@@ -156,7 +161,7 @@ def _held(contents: InstrumentContents, moving: Moving, *, seed: int) -> Course:
         real.append(_read(key.levels, at) + gain)
         smooth.append(_read(slow, at) + gain)
     floor = -floor_of(view)
-    bottom = max(float(key.levels.max()) for key in keys) + floor
+    bottom = min(float(key.levels.max()) for key in keys) + floor - _DEEPER_DB
     levels = torch.stack(real).clamp_min(bottom)
     body_levels = torch.stack(smooth).clamp_min(bottom)
     if moving.even:
@@ -172,7 +177,7 @@ def _held(contents: InstrumentContents, moving: Moving, *, seed: int) -> Course:
     return Course(torch.lerp(_along(levels, places), held, share), places)
 
 
-def _body(key: _KeyLevels, *, rate: float) -> _Body:
+def _body(key: KeyLevels, *, rate: float) -> _Body:
     """The body of a key: from shortly after its attack on, as long as the level falls by at most 6 dB and a release is left."""
     frames = key.levels.shape[-1]
     start = min(key.timing.attack + round(_BODY_SECONDS * rate), max(frames // 3, key.timing.attack))
