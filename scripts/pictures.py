@@ -14,6 +14,7 @@ import argparse
 import io
 import random
 import shutil
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ COLOURS = 256  # of a stored PNG; with fewer, the small dots of categories becom
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Draws new sounds beside real ones, takes a picture of the demo's page."""
+    """Draws new sounds beside real ones, takes pictures of the demo's page and of a map."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sounds", type=Path, metavar="DRUMS", help="the folder that the instrument was trained on")
     parser.add_argument("instrument", type=Path, help="the trained instrument")
@@ -36,6 +37,7 @@ def main(arguments: list[str] | None = None) -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     store(real_and_new(given.sounds, given.instrument), "real-and-new.png")
     store(screenshot(given.page), "demo.png")
+    store(map_page(given.instrument), "map.png", colours=None)
 
 
 def real_and_new(sounds: Path, file: Path) -> bytes:
@@ -98,25 +100,40 @@ def spectrogram_of(sample_rate: int) -> Callable[[Any], Any]:
     return spectrogram
 
 
-def screenshot(page: Path) -> bytes:
-    """The upper part of a page as a PNG."""
+def map_page(file: Path) -> bytes:
+    """A PNG of the map of an instrument, with two dozen new sounds; the toms are selected and one of them is shown."""
+    import timbrespace
+
+    drawn = timbrespace.load(file).map(generated=24)
+    toms = [row for row, category in enumerate(drawn.categories) if category == "tom"]
+    with tempfile.TemporaryDirectory() as folder:
+        page = drawn.save(Path(folder) / "map.html", title=f"Map of {file.stem}", sounds=len(toms), places=64)
+        act = f"timbrespace.map.select({toms}); timbrespace.map.focus({toms[0]}); document.querySelector('.wake').hidden = true"
+        return screenshot(page, height=760, act=act)
+
+
+def screenshot(page: Path, *, height: int = 1000, act: str = "") -> bytes:
+    """The upper part of a page as a PNG. act: JavaScript to run before."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as tools:
         browser = tools.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        window = browser.new_page(viewport={"width": 1100, "height": 1000})
+        window = browser.new_page(viewport={"width": 1100, "height": height})
         window.goto(page.resolve().as_uri())
+        window.evaluate(act or "0")
         window.wait_for_timeout(1_500)
         picture = window.screenshot()
         browser.close()
     return picture
 
 
-def store(png: bytes, name: str) -> None:
-    """Writes a PNG with few colours, so that it is small."""
+def store(png: bytes, name: str, *, colours: int | None = COLOURS) -> None:
+    """Writes a PNG with few colours, so that it is small; None: with all of them, where light areas would take a tint."""
     from PIL import Image
 
-    picture = Image.open(io.BytesIO(png)).convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE)
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    if colours is not None:
+        picture = picture.quantize(colours, Image.Quantize.MAXCOVERAGE)
     picture.save(PICTURES / name, optimize=True)
     print(f"{name}: {(PICTURES / name).stat().st_size / 1000:.0f} kB")
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -24,18 +24,24 @@ SIZES = (1_000, 5_000, 10_000)
 _SPREAD = 0.3  # of the noise by which the sounds of a large map differ from those of the instrument, in latent units
 _HELD, _NEAREST = 0.1, 10  # share of the sounds that are placed instead of laid out; neighbours that are compared
 
-NOTE = """Large maps hold the training sounds of a real instrument several times, each latent with noise of 0.3. *t-SNE*: the layout anew (above
-5,000 sounds: of 5,000 of them, the others placed between). *Page*: rendering and compressing 300 training sounds and 196 places, and
-writing. Seconds are CPU time (user and system) of one process; rendering and clustering use all cores. *Open*: from the address to the
-first painted map, in headless Chromium without a GPU, 1440 × 900; *pan*, *zoom*: frames a second over 90 and 60 steps, one a frame.
+NOTE = """Large maps hold the training sounds of a real instrument several times, each latent with noise of 0.3. *t-SNE*: the layout anew
+(above 5,000 sounds: of 5,000 of them, the others placed between). *Page*: rendering and compressing 300 training sounds and 196
+places, and writing. Seconds are CPU time (user and system) of one process; rendering and clustering use all cores. *Open*: from
+the address to the first painted map, in headless Chromium without a GPU, 1440 × 900; *pan*, *zoom*: frames a second over 90 and
+60 steps, one a frame.
 
-*Trustworthiness* (Venna and Kaski 2001) counts neighbours on the map that are none in the latent space; *same category*: of the ten
-nearest sounds on the map; *placed*: the same for a tenth of the sounds that the layout did not see and that were placed on it."""
+*Trustworthiness* (Venna and Kaski 2001) counts neighbours on the map that are none in the latent space; *same category*: of the
+ten nearest sounds on the map; *placed*: the same for a tenth of the sounds that the layout did not see and that were placed on
+it."""
 
 
-def run(instrument: Path) -> str:
-    """Returns the two tables as Markdown. instrument: of drums with categories."""
-    opened = Instrument.load(instrument)
+class _Setting(Protocol):
+    def instrument(self, what: str) -> Instrument: ...
+
+
+def section(setting: _Setting) -> str:
+    """Returns the two tables as Markdown. setting: gives the instrument of drums."""
+    opened = setting.instrument("drums")
     sizes = [_sizes_row(opened, count) for count in SIZES]
     head = ["sounds", "t-SNE (s)", "clusters (s)", "page (s)", "page (MB)", "open (s)", "pan (frames/s)", "zoom (frames/s)"]
     methods = [_method_row(opened, method) for method in METHODS]

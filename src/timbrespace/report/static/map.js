@@ -147,8 +147,7 @@
     if (ended.draws && ended.moved) {
       const found = view.inside(marks.lasso);
       marks.lasso = null;
-      for (const i of found) selected.add(i);
-      showSelected();
+      select(found);
       say(counted(found.length, "sound") + " in the lasso, " + counted(selected.size, "sound") + " selected");
       return;
     }
@@ -223,6 +222,7 @@
     rows(panel.querySelector("ol"), numbers);
     view.draw();
   };
+  const select = (numbers) => { for (const i of numbers) selected.add(i); showSelected(); };
   const filter = () => {
     const groups = data.groups[get("colour").value];
     for (let i = 0; i < view.count; i++) faded[i] = (matches && !matches.has(i)) || (chosen.size && groups && !chosen.has(groups.of[i])) ? 1 : 0;
@@ -247,7 +247,7 @@
     event.preventDefault();
     box.focus(); focus([...matches][0]); sound.wake(); playHere();
   });
-  get("take").addEventListener("click", () => { for (const i of matches || []) selected.add(i); showSelected(); });
+  get("take").addEventListener("click", () => select(matches || []));
   get("clear").addEventListener("click", () => { selected.clear(); showSelected(); say("selection cleared"); box.focus(); });
 
   // --- saving --------------------------------------------------------------------------------------------------------
@@ -336,5 +336,5 @@
   view.onrestyle = colour;
   search.value = "";
   colour(); showSelected();
-  page.map = { focus, find, point: () => here };
+  page.map = { focus, find, select, point: () => here };
 })();

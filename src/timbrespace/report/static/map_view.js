@@ -91,7 +91,7 @@
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     labels();
     const ink = style("--ink"), accent = style("--accent");
-    for (const i of marks.selected) circle(xs[i], ys[i], size + 3.5, accent, 2.5);
+    for (const i of marks.selected) circle(xs[i], ys[i], size + 2.5, accent, 1.8);
     if (marks.focus >= 0) circle(xs[marks.focus], ys[marks.focus], size + 8, ink, 2.5);
     if (marks.place) {
       const [x, y] = marks.place;
