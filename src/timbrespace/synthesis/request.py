@@ -118,6 +118,28 @@ def draw(contents: InstrumentContents, count: int, options: DrawOptions, *, seed
     return requests
 
 
+def draft(contents: InstrumentContents, options: DrawOptions, *, seed: int) -> RenderRequest:
+    """Returns a request for one sound, drawn as `draw` does, but not drawn again where its sound would be unlike real ones: it is quick.
+
+    For many candidates, of which one is chosen. Raises ConfigError.
+    """
+    fixed = contents.model.conditioning.request(
+        options.conditions, category=options.category, pitch=options.pitch, velocity=options.velocity
+    )
+    noise = Noise(seed, Purpose.LATENT, 0, 0)
+    if options.centre is None:
+        drawn = _draw_new(contents, noise, options, category=options.category, fixed=fixed)
+    else:
+        drawn = _draw_near(contents, noise, options, options.centre.encoded, category=options.category, fixed=fixed)
+    z = contents.model.draw(drawn.z, noise, temperature=options.temperature)
+    for coordinate, value in fixed.entries.items():
+        z[coordinate] = value
+    label = drawn.category or (options.kind.category if options.kind else None)
+    mix = None if options.centre is None else Mix((options.centre,), kept=_kept(options, fixed, notes=contents.notes is not None))
+    recipe = {"temperature": options.temperature, **options.recipe(contents.sample_rate)}
+    return RenderRequest(z, label or "sound", label, recipe, seed_of(seed, 0), drawn.length, mix)
+
+
 def _kept(options: DrawOptions, fixed: Fixed, *, notes: bool) -> float:
     """How much detail of the sound to draw around is kept; at temperature 0 and with other wishes almost all."""
     kept = kept_at(options.temperature, notes=notes)

@@ -12,7 +12,7 @@ from torch import Tensor
 from timbrespace.noise import Noise, Purpose, seed_of
 from timbrespace.synthesis.detail.source import Source
 from timbrespace.synthesis.file.contents import InstrumentContents
-from timbrespace.synthesis.request import DrawOptions, RenderRequest, draw
+from timbrespace.synthesis.request import DrawOptions, RenderRequest, draft
 
 _NEAR = 0.35  # of the corpus's spread: how far sounds "like" another one are drawn around it
 _TRIES = 40  # draws for a category that is not excluded
@@ -43,7 +43,7 @@ def candidate(contents: InstrumentContents, pool: Pool, index: int, attempt: int
     own_seed = seed_of(seed_of(seed, index), attempt)
     if pool.source is not None and pool.own:
         around = replace(pool.options, centre=pool.source, temperature=_NEAR * max(pool.options.temperature, 0.1), category=category)
-        request = draw(contents, 1, around, seed=own_seed)[0]
+        request = draft(contents, around, seed=own_seed)
     elif pool.near is not None and pool.own and not contents.model.time_varying:
         request = _around(contents, pool, category, own_seed)
     else:
@@ -61,7 +61,7 @@ def _drawn(contents: InstrumentContents, pool: Pool, category: str | None, seed:
     """A draw from the density that is of no excluded category."""
     options = replace(pool.options, category=category)
     for attempt in range(_TRIES):
-        request = draw(contents, 1, options, seed=seed if not attempt else seed_of(seed, attempt))[0]
+        request = draft(contents, options, seed=seed if not attempt else seed_of(seed, attempt))
         if request.category not in pool.excluded:
             break
     return request

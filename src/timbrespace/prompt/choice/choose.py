@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,9 +14,12 @@ from timbrespace.audio.pitch import hz_to_midi
 from timbrespace.contracts import ConfigError
 from timbrespace.prompt.ask import name_words_of
 from timbrespace.prompt.choice.candidates import Pool, candidate, unlikeness
-from timbrespace.prompt.choice.reference import Reference, measure_all, of_clip, reference_of
+from timbrespace.prompt.choice.reference import Reference, heard, of_clip, reference_of
+from timbrespace.prompt.choice.steering import steered
 from timbrespace.prompt.choice.targets import Target, cost, targets_of
 from timbrespace.prompt.reading import Reading
+from timbrespace.space.controls.coordinates import Point
+from timbrespace.space.controls.meter import Meter
 from timbrespace.synthesis.detail.source import Source
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.request import DrawOptions, RenderRequest
@@ -24,8 +27,25 @@ from timbrespace.synthesis.request import DrawOptions, RenderRequest
 if TYPE_CHECKING:
     from timbrespace.prompt.encoder import TextEncoder
 
-CANDIDATES = 12  # measured for each sound
+
+class Effort(NamedTuple):
+    """How much is tried for each sound.
+
+    drawn: candidates. steered: of these, moved to the wishes. rendered: of all, measured as finished sounds. corrected: of these, steered
+    again by what was measured, at most `rounds` times. turns: how often new candidates are drawn where none was good.
+    """
+
+    drawn: int = 24
+    steered: int = 6
+    rendered: int = 3
+    corrected: int = 1
+    rounds: int = 1
+    turns: int = 2
+
+
 _UNLIKE = 0.5  # weight of the category against the wishes
+_FOREIGN, _MIXED = 4.0, 0.25  # weight of the share of neighbours of another category, and the share that is common among real sounds
+_GOOD = 0.2  # cost a wish, in spreads, that needs no improvement
 _APART = 0.4  # weight of the distance to the compared sound, in the corpus's spread
 _DUPLICATE = 0.15  # sounds of a batch nearer than this share of the usual spread are duplicates, as in `request.draw`
 _SOFT, _HARD = 0.1, 0.9  # share of the learned range of velocities
@@ -33,17 +53,18 @@ _SOFT, _HARD = 0.1, 0.9  # share of the learned range of velocities
 
 def choose(
     contents: InstrumentContents, reading: Reading, count: int, options: DrawOptions, *, seed: int, given: Source | None = None,
-    encoder: TextEncoder | None = None, candidates: int = CANDIDATES, progress: Callable[[int], None] | None = None,
+    encoder: TextEncoder | None = None, effort: Effort | None = None, progress: Callable[[int], None] | None = None,
 ) -> list[RenderRequest]:  # fmt: skip
     """Returns requests of `count` sounds that fit a prompt. Sound i does not depend on `count`.
 
     options: what is asked for beside the prompt; a pitch or velocity there wins over the prompt's. given: the sound that the prompt
-    compares with, if it is no training sound. candidates: measured for each sound. progress: called with the number of sounds chosen.
+    compares with, if it is no training sound. effort: what is tried for each sound. progress: called with the number of sounds chosen.
     Raises ConfigError.
     """
     pools = _pools(contents, reading, options, given, encoder)
     names = sorted({wish.descriptor for wish in reading.wishes})
     sound = _compared(contents, reading, given, names)
+    meter, effort = Meter(contents), effort or Effort()
     missing: list[str] = []
     chosen: list[RenderRequest] = []
     references: dict[str | None, Reference] = {}
@@ -51,11 +72,16 @@ def choose(
         pool = pools[index % len(pools)]
         category = pool.categories[0] if pool.categories else None
         if category not in references:
-            references[category] = reference_of(contents, replace(options, category=category), names)
+            references[category] = reference_of(contents, replace(options, category=category), names, meter)
         targets, unmet = targets_of(reading.wishes, references[category], sound)
         missing += [one for one in unmet if one not in missing]
         pool = _with_pitch(contents, pool, targets, references[category])
-        chosen.append(_best(contents, pool, targets, index, chosen, seed=seed, count=candidates))
+        offset = references[category].offset
+        if pool.source is not None and sound is not None:  # its detail is carried along
+            given_point = Point(pool.source.encoded.z, pool.source.encoded.length if contents.model.time_varying else None)
+            offset = (sound - meter.measure([given_point])[0]).where(sound.isfinite(), offset)
+        chooser = _Chooser(contents, meter, pool, targets, offset)
+        chosen.append(chooser.choose(index, chosen, seed=seed, effort=effort))
         if progress is not None:
             progress(len(chosen))
     reading = replace(reading, notes=(*reading.notes, *(f"not followed: {one}" for one in missing)))
@@ -140,28 +166,107 @@ def _with_pitch(contents: InstrumentContents, pool: Pool, targets: Sequence[Targ
     return replace(pool, options=replace(pool.options, pitch=float(round(midi))))
 
 
-def _best(
-    contents: InstrumentContents, pool: Pool, targets: Sequence[Target], index: int, earlier: Sequence[RenderRequest], *, seed: int,
-    count: int,
-) -> RenderRequest:  # fmt: skip
-    """The candidate that fits best and is not near one of `earlier`."""
-    requests = [candidate(contents, pool, index, attempt, seed=seed) for attempt in range(count)]
-    names = {target.name for target in targets}
-    total = torch.zeros(count)
-    if names:
-        total = cost(measure_all(contents, requests, names), targets)
-    points = torch.stack([_point(request.z) for request in requests])
-    category = pool.categories[0] if pool.categories else None
-    total = total + _UNLIKE * unlikeness(contents, points, category)
-    if pool.near is not None:
-        total = total + _APART * ((points - pool.near) / _scale(contents)).square().mean(1).sqrt()
-    if not names and pool.near is None and not pool.moves:
-        total = total + torch.arange(count)  # nothing to choose by: the first draw
-    usual = float(contents.space.shared.diagonal().mean()) * max(pool.options.temperature, 0.05) * len(contents.space.shared) ** 0.5
-    for place in total.argsort(stable=True).tolist():
-        if all(float((points[place] - _point(one.z)).norm()) > _DUPLICATE * usual for one in earlier):
-            return requests[place]._replace(recipe={**requests[place].recipe, "candidate": place, "candidates": count})
-    return requests[int(total.argmin())]
+class _Judged(NamedTuple):
+    """Requests, the descriptors of their finished sounds `(n, len(DESCRIPTORS))`, and their costs `(n,)`."""
+
+    requests: list[RenderRequest]
+    measured: Tensor
+    costs: Tensor
+
+    def good(self, targets: Sequence[Target]) -> bool:
+        """Whether one of them needs no improvement."""
+        return float(self.costs.min()) < _GOOD * (len(targets) + 1)
+
+    def with_others(self, others: _Judged) -> _Judged:
+        """These and others."""
+        parts = (torch.cat([a, b]) for a, b in ((self.measured, others.measured), (self.costs, others.costs)))
+        return _Judged([*self.requests, *others.requests], *parts)
+
+    @property
+    def best(self) -> RenderRequest:
+        """The one that fits best."""
+        return self.requests[int(self.costs.argmin())]
+
+
+class _Chooser:
+    """Chooses among candidates for one sound after the other."""
+
+    def __init__(self, contents: InstrumentContents, meter: Meter, pool: Pool, targets: Sequence[Target], offset: Tensor):
+        """offset: what finished sounds measure above decoded latents, `(len(NAMES),)`."""
+        self.contents, self.meter, self.pool, self.targets = contents, meter, pool, targets
+        self.offset = offset
+        self.names = {target.name for target in targets}
+        self.category = pool.categories[0] if pool.categories else None
+
+    def choose(self, index: int, earlier: Sequence[RenderRequest], *, seed: int, effort: Effort) -> RenderRequest:
+        """Returns the request for sound `index`, which is not near one of `earlier`."""
+        if not self.names and self.pool.near is None and self.category is None:
+            drawn = [candidate(self.contents, self.pool, index, attempt, seed=seed) for attempt in range(effort.drawn)]
+            return next((one for one in drawn if self._apart(one, earlier)), drawn[0])
+        found: _Judged | None = None
+        for turn in range(effort.turns):
+            attempts = range(turn * effort.drawn, (turn + 1) * effort.drawn)
+            requests = [candidate(self.contents, self.pool, index, attempt, seed=seed) for attempt in attempts]
+            requests = [one for one in requests if self._apart(one, earlier)] or requests[:1]
+            some = self._judged(self._shortlist(requests, earlier, effort))
+            for _ in range(effort.rounds if self.contents.controls is not None else 0):
+                if some.good(self.targets):
+                    break
+                again = self._corrected(some, earlier, effort)
+                if not again:
+                    break
+                some = some.with_others(self._judged(again))
+            found = some if found is None else found.with_others(some)
+            if found.good(self.targets):
+                break
+        assert found is not None
+        return found.best
+
+    def _shortlist(self, requests: list[RenderRequest], earlier: Sequence[RenderRequest], effort: Effort) -> list[RenderRequest]:
+        """The requests that are rendered: the best by their decoded latents, some of them steered."""
+        quick = self._quick(requests)
+        if self.contents.controls is not None and effort.steered and self.names:
+            best = [requests[place] for place in quick.argsort(stable=True)[: effort.steered].tolist()]
+            moved = [one for one in steered(self.contents, self.meter, best, self.targets, self.offset) if self._apart(one, earlier)]
+            if moved:
+                requests, quick = [*requests, *moved], torch.cat([quick, self._quick(moved)])
+        return [requests[place] for place in quick.argsort(stable=True)[: effort.rendered].tolist()]
+
+    def _corrected(self, some: _Judged, earlier: Sequence[RenderRequest], effort: Effort) -> list[RenderRequest]:
+        """The best requests steered again: what a finished sound has over its latent differs from sound to sound."""
+        best = some.costs.argsort(stable=True)[: effort.corrected].tolist()
+        requests = [some.requests[place] for place in best]
+        offset = some.measured[best] - self._decoded(requests)
+        again = steered(self.contents, self.meter, requests, self.targets, offset.where(offset.isfinite(), self.offset))
+        return [one for one in again if self._apart(one, earlier)]
+
+    def _judged(self, requests: list[RenderRequest]) -> _Judged:
+        """Requests with what their finished sounds measure."""
+        measured, foreign = heard(self.contents, requests, self.names, self.category)
+        wrong = cost(measured, self.targets)
+        return _Judged(requests, measured, wrong + _FOREIGN * (foreign - _MIXED).clamp_min(0) + self._other(requests))
+
+    def _decoded(self, requests: Sequence[RenderRequest]) -> Tensor:
+        return self.meter.measure([Point(one.z, one.length) for one in requests])
+
+    def _quick(self, requests: Sequence[RenderRequest]) -> Tensor:
+        """Costs of requests by their decoded latents, `(requests,)`."""
+        if not self.names:
+            return self._other(requests)
+        return cost(self._decoded(requests) + self.offset, self.targets) + self._other(requests)
+
+    def _other(self, requests: Sequence[RenderRequest]) -> Tensor:
+        """The part of the costs that is not about descriptors: the category and the nearness to the compared sound."""
+        points = torch.stack([_point(one.z) for one in requests])
+        total = _UNLIKE * unlikeness(self.contents, points, self.category)
+        if self.pool.near is not None:
+            total = total + _APART * ((points - self.pool.near) / _scale(self.contents)).square().mean(1).sqrt()
+        return total
+
+    def _apart(self, one: RenderRequest, earlier: Sequence[RenderRequest]) -> bool:
+        space = self.contents.space
+        usual = float(space.shared.diagonal().mean()) * max(self.pool.options.temperature, 0.05) * len(space.shared) ** 0.5
+        return all(float((_point(one.z) - _point(other.z)).norm()) > _DUPLICATE * usual for other in earlier)
 
 
 def _point(z: Tensor) -> Tensor:
@@ -177,5 +282,5 @@ def _scale(contents: InstrumentContents) -> Tensor | float:
 def _named(request: RenderRequest, reading: Reading, index: int, seed: int) -> RenderRequest:
     """The request with the prompt in its recipe."""
     asked: dict[str, Any] = {"verb": "generate", "seed": seed, "index": index, "prompt": reading.prompt, "understood": reading.as_dict()}
-    asked |= {key: request.recipe[key] for key in ("temperature", "candidate", "candidates") if key in request.recipe}
+    asked |= {key: request.recipe[key] for key in ("temperature", "steered") if key in request.recipe}
     return request._replace(recipe=asked)

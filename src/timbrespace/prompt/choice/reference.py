@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,32 +13,39 @@ from timbrespace.audio.describe import DESCRIPTORS, NAMES, describe
 from timbrespace.audio.pitch import midi_to_hz
 from timbrespace.noise import seed_of
 from timbrespace.parallel import Pool
+from timbrespace.space.controls.coordinates import Point
+from timbrespace.space.controls.meter import Meter
 from timbrespace.synthesis.detail.rendering import render_mix
 from timbrespace.synthesis.encoding import decode
 from timbrespace.synthesis.file.contents import InstrumentContents
+from timbrespace.synthesis.novelty import neighbours
 from timbrespace.synthesis.request import DrawOptions, RenderRequest, draw
 
 SOUNDS = 24  # drawn without wishes, of each category
 _FEWEST = 4  # of these that must have a descriptor
 _SEED = 20  # of these draws: the same for every prompt
+_NEIGHBOURS = 7  # training sounds that say what a sound is; a category of fewer is not asked for
 _LEAST_SPREAD = {"loudness": 0.5, "low_end": 0.5}  # dB; of the others 0.05 octaves
 
 
 class Reference(NamedTuple):
     """Medians and spreads of the descriptors in a category, `(len(NAMES),)` on their scales; NaN where too few sounds have one.
 
-    lowest, highest: the range of these sounds. pitched: whether the pitch of a latent is known, not estimated.
+    lowest, highest: the range of these sounds. offset: what finished sounds measure above their decoded latents (`Meter`), the median.
     """
 
     medians: Tensor
     spreads: Tensor
     lowest: Tensor
     highest: Tensor
+    offset: Tensor
 
 
-def reference_of(contents: InstrumentContents, options: DrawOptions, only: Collection[str]) -> Reference:
+def reference_of(contents: InstrumentContents, options: DrawOptions, only: Collection[str], meter: Meter) -> Reference:
     """Returns the reference of new sounds with `options` and no wishes. only: names of the descriptors that are needed."""
-    rows = measure_all(contents, draw(contents, SOUNDS, options, seed=_SEED), only)
+    requests = draw(contents, SOUNDS, options, seed=_SEED)
+    rows = measure_all(contents, requests, only)
+    offset = (rows - meter.measure([Point(request.z, request.length) for request in requests])).nanmedian(0).values
     defined = ~rows.isnan()
     few = defined.sum(0) < _FEWEST
     nan = torch.full((len(NAMES),), math.nan)
@@ -48,7 +55,7 @@ def reference_of(contents: InstrumentContents, options: DrawOptions, only: Colle
     floor = torch.tensor([_LEAST_SPREAD.get(name, 0.05) for name in NAMES])
     lowest = torch.where(few, nan, torch.where(defined, rows, math.inf).amin(0))
     highest = torch.where(few, nan, torch.where(defined, rows, -math.inf).amax(0))
-    return Reference(medians, ((high - low) / 2).maximum(floor), lowest, highest)
+    return Reference(medians, ((high - low) / 2).maximum(floor), lowest, highest, offset)
 
 
 def measure_all(contents: InstrumentContents, requests: Sequence[RenderRequest], only: Collection[str]) -> Tensor:
@@ -60,17 +67,53 @@ def measure_all(contents: InstrumentContents, requests: Sequence[RenderRequest],
 
 def measure(contents: InstrumentContents, request: RenderRequest, only: Collection[str]) -> Tensor:
     """Returns the descriptors `only` of the sound of a request, `(len(NAMES),)` on their scales, NaN for the others."""
+    return _described(contents, request, None, only)
+
+
+def heard(
+    contents: InstrumentContents, requests: Sequence[RenderRequest], only: Collection[str], category: str | None
+) -> tuple[Tensor, Tensor]:
+    """Returns the descriptors of finished sounds `(requests, len(NAMES))`, and how foreign they are to a category `(requests,)`, 0 to 1.
+
+    Foreign: the share of the training sounds nearest to it, weighted by rank, that have another category; 0 for a stripped instrument, and
+    where the category has too few sounds.
+    """
+
+    def one(request: RenderRequest) -> tuple[Tensor, float]:
+        audio = _audio(contents, request)
+        return _described(contents, request, audio, only), _foreign(contents, audio, category)
+
+    with Pool() as pool:
+        rows = list(pool.map(one, requests))
+    return torch.stack([row for row, _ in rows]), torch.tensor([share for _, share in rows])
+
+
+def _foreign(contents: InstrumentContents, audio: Tensor, category: str | None) -> float:
+    clips = contents.clips
+    if clips is None or category is None or clips.categories.count(category) < _NEIGHBOURS or not audio.any():
+        return 0.0
+    near = [clips.categories[clip] for clip in neighbours(audio, contents.sample_rate, embeddings=clips.embeddings, count=2 * _NEIGHBOURS)]
+    labelled = [kind for kind in near if kind is not None][:_NEIGHBOURS]
+    weights = [1 / (rank + 2) for rank in range(len(labelled))]
+    own = sum(weight for weight, kind in zip(weights, labelled, strict=True) if kind == category)
+    return 1 - own / sum(weights) if weights else 0.0
+
+
+def _audio(contents: InstrumentContents, request: RenderRequest) -> Tensor:
+    """The sound of a request `(channels, time)`, as far as the model makes it."""
+    if request.mix is None:
+        return decode(contents, request.z, length=request.length, seed=request.seed, texture=True, category=request.category)
+    options: dict[str, Any] = {"length": request.length, "seed": request.seed, "level": None, "out_rate": contents.sample_rate}
+    return render_mix(contents, request.mix, request.z, **options).measured
+
+
+def _described(contents: InstrumentContents, request: RenderRequest, audio: Tensor | None, only: Collection[str]) -> Tensor:
+    """Descriptors of a request's sound `(channels, time)`, which is rendered if it is None and needed."""
     pitch = contents.model.conditioning.pitch_of(request.z)
     names = [name for name in only if name != "pitch" or pitch is None]
     values = torch.full((len(NAMES),), math.nan)
     if names:
-        if request.mix is None:
-            audio = decode(contents, request.z, length=request.length, seed=request.seed, texture=True, category=request.category)
-        else:
-            audio = render_mix(
-                contents, request.mix, request.z, length=request.length, seed=request.seed, level=None, out_rate=contents.sample_rate
-            ).measured
-        values = describe(audio, contents.sample_rate, only=names)
+        values = describe(_audio(contents, request) if audio is None else audio, contents.sample_rate, only=names)
     if pitch is not None and "pitch" in only:
         values[NAMES.index("pitch")] = DESCRIPTORS["pitch"].to_scale(float(midi_to_hz(pitch)))
     return values

@@ -53,7 +53,8 @@ def targets_of(wishes: Sequence[Wish], reference: Reference, sound: Tensor | Non
             found.append(Target(wish.descriptor, asked, min(spread, 0.5), 0, base, wish.words))
         else:
             amount = wish.amount if wish.amount is not None else math.copysign(DEGREES["very"], wish.sign)
-            found.append(Target(wish.descriptor, base + amount * spread, spread, wish.sign, base, wish.words))
+            asked = min(max(base + amount * spread, one.to_scale(one.low)), one.to_scale(one.high))
+            found.append(Target(wish.descriptor, asked, spread, wish.sign, base, wish.words))
     return found, missing
 
 
@@ -66,7 +67,8 @@ def cost(measured: Tensor, targets: Sequence[Target]) -> Tensor:
         if target.sign:
             ahead = target.sign * off
             part = torch.where(ahead > 0, _BEYOND * ahead, -ahead)
-            wrong = _MARGIN - target.sign * (values - target.base) / target.spread  # over 0: not clearly in the asked direction
+            margin = min(_MARGIN, 0.5 * abs(target.place - target.base) / target.spread)
+            wrong = margin - target.sign * (values - target.base) / target.spread  # over 0: not clearly in the asked direction
             part = part + wrong.clamp_min(0) * 2
         else:
             part = off.abs()
