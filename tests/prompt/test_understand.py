@@ -159,6 +159,43 @@ def test_values_with_units(prompt: str, name: str, value: float | None) -> None:
     assert wish.target == pytest.approx(value, rel=1e-3)
 
 
+@pytest.mark.parametrize(
+    ("prompt", "name", "value"),
+    [("two seconds", "length", 2.0), ("decay of two seconds", "decay", 2.0), ("note 60", "pitch", 261.63), ("0.1 to 0.4 s", "length", 0.2),
+     ("between 100 ms and 400 ms", "length", 0.2), ("zwischen 1 und 4 kHz", "brightness", 2000)],
+)  # fmt: skip
+def test_values_in_words_and_ranges(prompt: str, name: str, value: float) -> None:
+    wish = only(prompt)
+    assert (wish.descriptor, wish.target) == (name, pytest.approx(value, rel=1e-3))
+    assert not unknown(prompt)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "factor"),
+    [
+        ("an octave higher", 2),
+        ("two octaves lower", 0.25),
+        ("eine Oktave tiefer", 0.5),
+        ("3 semitones higher", 2 ** (3 / 12)),
+        ("una octava más grave", 0.5),
+    ],
+)
+def test_intervals(prompt: str, factor: float) -> None:
+    wish = only(prompt)
+    assert (wish.descriptor, wish.factor) == ("pitch", pytest.approx(factor))
+    assert not unknown(prompt)
+
+
+def test_hedges_and_superlatives() -> None:
+    assert wishes("bright but not too bright") == wishes("a bit bright")
+    usual = read("neither too long nor too short")
+    assert (usual.wishes, usual.conflicts) == ((), ())
+    assert "usual length" in usual.notes[0]
+    assert wishes("the darkest kick possible") == wishes("very dark") == wishes("die dunkelste Bassdrum") == wishes("the darkest")
+    assert wishes("maximum brightness") == wishes("bright")
+    assert read("half as long").wishes[0].factor == read("1/2 as long").wishes[0].factor
+
+
 def test_note_names() -> None:
     assert [midi_of(name) for name in ("C4", "c4", "A4", "Bb2", "B♭2", "C#-1", "G9")] == [60, 60, 69, 46, 46, 1, 127]
     assert [midi_of(name) for name in ("H4", "C", "tom1", "G#9", "C44")] == [None] * 5

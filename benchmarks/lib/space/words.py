@@ -64,8 +64,10 @@ class Tally:
         ]  # fmt: skip
 
 
-HEAD = ["prompts", "n", "read as expected", "class right", "direction right", "not defined", "values met", "unknown reported", "falsely unknown",
-        "CPU time a sound"]  # fmt: skip
+HEAD = [
+    "prompts", "n", "read as expected", "class right", "direction right", "not defined", "values met", "unknown reported",
+    "falsely unknown", "CPU time a sound",
+]  # fmt: skip
 
 
 def words(instruments: dict[str, Instrument], corpora: dict[str, Corpus], *, each: int = 2, seed: int = 0, only: str = "") -> str:

@@ -15,6 +15,8 @@ from timbrespace.prompt.vocabulary import Vocabulary
 
 _PITCH_BELOW = 1_000.0  # Hz: a frequency without a word beside it is a pitch up to here, a brightness from here on
 _LARGEST_FACTOR = 16.0
+_STEPS = {"octave": 1, "semitone": 12}  # of a unit in an octave
+_SHARES = frozenset({"%", *_STEPS})  # units that say how much more, not a value
 _OPEN_STOPS = frozenset(":=")  # "attack: fast" is one clause
 _UNKNOWN = "neither a word for sounds nor a word of this instrument's names"
 _NO_SOUND = "no training sound has this name; a file of yours is given beside the prompt (--like FILE)"
@@ -198,7 +200,8 @@ class Reader:
     def _adjective(self, item: Item, place: int) -> None:
         """A wish, or a size of the noun beside it ("short decay", "ataque rápido"); else how hard it is played, or a word of names."""
         roles, following = item.roles, self._next(place)
-        if "size" in roles and following is not None and following.has("noun") and not following.has("category"):
+        sized = following is not None and following.has("noun") and not (following.has("category") and "wish" in roles)
+        if "size" in roles and sized:
             self._pending.size = roles["size"].sign
             self._pending.words.append(item.text)
             if "degree" in roles:
@@ -208,7 +211,8 @@ class Reader:
             self._wish(f"{noun.text} {item.text}", role.name, roles["size"].sign)
         elif "wish" in roles:
             role = roles["wish"]
-            if self._pending.quantity is not None and self._pending.quantity.unit != "%" and self._target(item, role.name):
+            self._pending.degree = "very" if role.value else self._pending.degree  # "the darkest"
+            if self._pending.quantity is not None and self._pending.quantity.unit not in _SHARES and self._target(item, role.name):
                 return
             self._wish(item.text, role.name, role.sign, comparative=role.comparative)
         elif "degree" in roles:
@@ -248,14 +252,18 @@ class Reader:
             sign = pending.size * pending.mod
         if name == "attack" and from_noun and pending.mod and not pending.size:
             sign = -sign  # more attack is a faster one
+        hedged = pending.negated and (pending.too or bool(pending.degree))
         if pending.negated:
-            sign, degree = -sign, "bit" if pending.too or pending.degree else "plain"
+            sign, degree = -sign, "bit" if hedged else "plain"
         elif pending.too:
             sign = -sign
         comparative |= bool(pending.mod) or pending.too or pending.factor is not None
         words = " ".join([*pending.words, text])
         factor, share = pending.factor, pending.quantity
-        if share is not None and share.unit == "%" and share.value is not None:
+        if share is not None and share.unit in _STEPS and share.value is not None and name == "pitch":
+            factor = 2 ** (sign * min(abs(share.value), 120.0) / _STEPS[share.unit])
+            words, comparative = " ".join([share.text, *pending.words, text]), True
+        elif share is not None and share.unit == "%" and share.value is not None:
             percent = min(abs(share.value), 1_500.0) / 100
             factor = 1 + percent if sign > 0 else 1 / (1 + percent) if percent >= 1 else 1 - percent
             words, comparative = " ".join([share.text, *pending.words, text]), True
@@ -267,10 +275,10 @@ class Reader:
         elif pending.same:
             wish = Wish(name, words, amount=sign * DEGREES[degree], equal=True)
         else:
-            wish = Wish(name, words, amount=sign * DEGREES[degree], against="sound" if comparative else "category")
+            wish = Wish(name, words, amount=sign * DEGREES[degree], hedged=hedged, against="sound" if comparative else "category")
         self.said.wishes.append(wish)
         self._last_wish = len(self.said.wishes) - 1
-        if share is not None and share.unit == "%":
+        if share is not None and share.unit in _SHARES:
             pending.quantity = None
         self._used()
 
@@ -288,8 +296,10 @@ class Reader:
             return
         if self._pending.quantity is not None:
             self._quantity_alone(self._pending.quantity)
+        if not item.unit and self._noun is not None and self._noun[1].name == "pitch" and 0 <= (item.value or -1) <= 127:
+            item = replace(item, unit="note")  # "note 60"
         self._pending.quantity = item
-        if self._noun is not None and item.unit != "%":
+        if self._noun is not None and item.unit not in _SHARES:
             (noun, role), self._noun = self._noun, None
             if not self._target(noun, role.name):
                 self._noun = (noun, role)
@@ -313,7 +323,11 @@ class Reader:
             name = "brightness"
         value = None if name is None else _value(item, DESCRIPTORS[name].unit)
         if name is None or value is None:
-            reason = _BARE if not item.unit else f"{item.unit} of what? say for instance length 0.4 s, brightness 2 kHz, 30 % longer"
+            reason = (
+                _BARE
+                if not item.unit
+                else f"{item.unit} of what, or more of what? say for instance length 0.4 s, brightness 2 kHz, 30 % longer"
+            )
             self.said.unknown.append(Unknown(item.text, reason))
         else:
             self.said.wishes.append(Wish(name, item.text, target=value))

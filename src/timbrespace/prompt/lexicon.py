@@ -17,7 +17,7 @@ from timbrespace.prompt.tokens import words_of
 
 WORDS = Path(__file__).parent / "words"
 LANGUAGES = ("en", "de", "es", "fr")  # of words that several languages have the first one counts, unless the prompt is in another
-UNITS = ("s", "ms", "Hz", "kHz", "dB", "%", "note")
+UNITS = ("s", "ms", "Hz", "kHz", "dB", "%", "octave", "semitone")
 Phrase = tuple[str, ...]
 _INFLECTED = frozenset({"wish", "size", "velocity", "qualifier"})  # kinds that are adjectives
 
@@ -28,7 +28,7 @@ class Role(NamedTuple):
     kind: one of "wish", "noun", "size", "degree", "more", "less", "too", "not", "without", "neither", "like", "than", "as", "but", "and",
     "or", "factor", "times", "number", "unit", "velocity", "qualifier", "category", "subtype" (a word for some sounds of a category),
     "given", "outside" and "filler". name: of a descriptor, degree, unit, category, or of what no instrument controls. sign: +1 more,
-    -1 less. value: of a factor or number. comparative: "brighter".
+    -1 less. value: of a factor or number; 1 of a superlative. comparative: "brighter".
     """
 
     kind: str
@@ -142,6 +142,8 @@ def _roles(words: Language) -> Iterator[tuple[str, Role]]:
             (own.more, 1, False), (own.less, -1, False), (own.comparative_more, 1, True), (own.comparative_less, -1, True),
         ):  # fmt: skip
             yield from ((text, Role("wish", name, sign, comparative=comparative)) for text in texts)
+            if comparative:
+                yield from ((form, Role("wish", name, sign, value=1.0)) for text in texts for form in _superlatives(text, words))
         yield from ((text, Role("noun", name, {"more": 1, "less": -1, "none": 0}[own.presence])) for text in own.nouns)
     for kind, signed in (("size", words.sizes), ("velocity", words.velocity)):
         yield from _signed(kind, "", signed)
@@ -159,6 +161,12 @@ def _roles(words: Language) -> Iterator[tuple[str, Role]]:
     yield from ((text, Role("number", value=value)) for text, value in words.numbers.items())
     for kind, named in (("unit", words.units), ("category", words.categories), ("outside", words.outside)):
         yield from ((text, Role(kind, name)) for name, texts in named.items() for text in texts)
+
+
+def _superlatives(text: str, words: Language) -> Iterator[str]:
+    """ "darkest" of "darker", "dunkelste" of "dunkler": where comparatives end in -er."""
+    if text.endswith("er"):
+        yield from (text.removesuffix("er") + middle + end for middle in ("st", "est") for end in (words.endings or [""]))
 
 
 def _signed(kind: str, name: str, signed: Signed) -> Iterator[tuple[str, Role]]:

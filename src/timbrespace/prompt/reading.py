@@ -15,7 +15,7 @@ class Wish:
     """A wish about one descriptor: exactly one of amount, factor, target and equal.
 
     amount: signed, in spreads of the category. factor: times the value of what it is compared with. target: in the descriptor's unit.
-    equal: the value of the compared sound. against: "category" (its median) or "sound". words: those of the prompt.
+    equal: the value of the compared sound. against: "category" (its median) or "sound". hedged: "not too bright". words: of the prompt.
     """
 
     descriptor: str
@@ -24,6 +24,7 @@ class Wish:
     factor: float | None = None
     target: float | None = None
     equal: bool = False
+    hedged: bool = False
     against: str = "category"
 
     @property

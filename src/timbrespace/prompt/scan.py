@@ -14,7 +14,7 @@ from timbrespace.prompt.tokens import Token, midi_of
 from timbrespace.prompt.vocabulary import Vocabulary
 
 _LEAST_FUZZY = 5  # letters of a word that may be misspelt
-_PATH = re.compile(r"(?:[~/\\]|[A-Za-z]:[/\\])\S+|\S*[^\s/\\]\.(?:wav|flac|aiff?|aifc|ogg|mp3|caf|opus)(?![^\W_])", re.IGNORECASE)
+_PATH = re.compile(r"(?<!\S)(?:[~/\\]|[A-Za-z]:[/\\])\S+|\S*[^\s/\\]\.(?:wav|flac|aiff?|aifc|ogg|mp3|caf|opus)(?![^\W_])", re.IGNORECASE)
 _COMPARING = frozenset({"like", "than"})
 _UNIT_WORDS = {"s": "s", "ms": "ms", "hz": "Hz", "khz": "kHz", "db": "dB", "%": "%"}
 
@@ -144,7 +144,7 @@ def _quantity_at(text: str, tokens: Sequence[Token], place: int, ordered: Sequen
     if note is not None:
         return Item(token.text, {"quantity": Role("quantity")}, value=float(note), unit="note"), 1
     if token.kind != "number":
-        return None
+        return _quantity_in_words(text, tokens, place, ordered)
     value = max(-1e9, min(1e9, token.value))
     following = tokens[place + 1].norm if place + 1 < len(tokens) and tokens[place + 1].kind == "word" else ""
     unit = _UNIT_WORDS.get(following, "")
@@ -155,6 +155,21 @@ def _quantity_at(text: str, tokens: Sequence[Token], place: int, ordered: Sequen
                     unit = unit or (role.name if role.kind == "unit" else "times")
     size = 2 if unit else 1
     return Item(_between(text, tokens, place, size), {"quantity": Role("quantity")}, value=value, unit=unit), size
+
+
+def _quantity_in_words(text: str, tokens: Sequence[Token], place: int, ordered: Sequence[Lexicon]) -> tuple[Item, int] | None:
+    """ "two seconds", "an octave": a number in words with a unit behind it, or a unit that counts as one."""
+    for lexicon in ordered:
+        roles = lexicon.phrases.get((tokens[place].norm,), ())
+        number = next((role.value for role in roles if role.kind == "number"), None)
+        for size in (3, 2, 1):
+            phrase = tuple(token.norm for token in tokens[place : place + size])
+            behind = phrase[1:] if number is not None else phrase
+            unit = next((role.name for role in lexicon.phrases.get(behind, ()) if role.kind == "unit"), "")
+            if len(phrase) == size and unit and (number is not None or unit in ("octave", "semitone")):
+                value = 1.0 if number is None else number
+                return Item(_between(text, tokens, place, size), {"quantity": Role("quantity")}, value=value, unit=unit), size
+    return None
 
 
 def _phrase_at(tokens: Sequence[Token], place: int, lexicon: Lexicon) -> int:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from timbrespace.prompt.reading import Conflict, Wish
+from timbrespace.prompt.reading import DEGREES, Conflict, Wish
 
 _SAME_TARGET = 1.01  # largest ratio of two values that count as one
 
@@ -34,6 +35,12 @@ def settle(wishes: Sequence[Wish], *, compared: bool) -> tuple[tuple[Wish, ...],
                 continue
             found.append(targets[0])
             notes += [f"{wish.words!r} is not used: {targets[0].words!r} says the {name}" for wish in others]
+        elif all(wish.hedged for wish in others) and len({wish.sign for wish in others}) > 1:
+            notes.append(f"{' and '.join(wish.words for wish in others)}: the usual {name}")
+        elif len({wish.sign for wish in others if not wish.hedged}) == 1 and len({wish.sign for wish in others}) > 1:
+            plain = _strongest([wish for wish in others if not wish.hedged])  # "bright but not too bright"
+            words = ", ".join(dict.fromkeys(wish.words for wish in others))
+            found.append(plain if plain.amount is None else replace(plain, words=words, amount=math.copysign(DEGREES["bit"], plain.amount)))
         elif len({wish.sign for wish in others}) > 1:
             conflicts.append(Conflict(name, tuple(wish.words for wish in others)))
         else:

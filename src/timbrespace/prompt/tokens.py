@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from functools import lru_cache
@@ -11,6 +12,11 @@ MOST_CHARACTERS = 1_000  # of a prompt
 _NOTE = re.compile(r"([A-Ga-g])(#|♯|b|♭)?(-?\d)(?![^\W_])")
 _TOKEN = re.compile(
     r"(?P<number>(?:(?<![^\s(])[+−–-])?\d+(?:[.,]\d+)?)|(?P<word>[^\W\d_][^\W_]*[#♯]?(?:(?<=[#♯])-?\d)?)|(?P<percent>%)|(?P<stop>[,;:.!?()\n/\\]|(?<=\s)[–—-](?=\s))"
+)
+_RANGE = re.compile(
+    r"(?<![\w.,])(?:(?:between|zwischen|entre)\s+)?(?P<low>\d{1,9}(?:[.,]\d{1,9})?)\s*(?P<own>ms|s|khz|hz)?"
+    r"\s*(?:to|-|–|bis|and|und|a|y|à|et)\s*(?P<high>\d{1,9}(?:[.,]\d{1,9})?)\s*(?P<unit>ms|s|khz|hz)(?!\w)",
+    re.IGNORECASE,
 )
 _UNITS = frozenset(["s", "sec", "secs", "ms", "msec", "hz", "khz", "db", "k", "x"])
 
@@ -49,6 +55,23 @@ def tokens_of(text: str) -> list[Token]:
                 kind, part, place = "word", part + letters.group(), letters.end()
         found.append(Token("word" if kind == "percent" else kind, part, normal(part), match.start(), place))
     return found
+
+
+def without_ranges(text: str) -> tuple[str, list[str]]:
+    """Returns a text with the middle of every range of values in its place ("0.1 to 0.4 s": "0.2 s"), and notes; 1/2 as "half"."""
+    notes: list[str] = []
+
+    def middle(match: re.Match[str]) -> str:
+        low, high = (float(match[name].replace(",", ".")) for name in ("low", "high"))
+        own, unit = normal(match["own"] or match["unit"]), normal(match["unit"])
+        if low <= 0 or high <= 0 or own != unit:
+            return match.group()
+        value = f"{math.sqrt(low * high):.4g} {match['unit']}"
+        notes.append(f"{match.group().strip()!r} was read as its middle, {value}")
+        return value
+
+    text = _RANGE.sub(middle, text)
+    return re.sub(r"(?<![\w/.,])1/2(?![\w/.,])", "half", text), notes
 
 
 @lru_cache(maxsize=65_536)

@@ -10,7 +10,7 @@ from timbrespace.prompt.grammar import Reader, Said
 from timbrespace.prompt.reading import Compared, NamedWord, Reading, Unknown
 from timbrespace.prompt.scan import languages_in, scan
 from timbrespace.prompt.settle import settle
-from timbrespace.prompt.tokens import MOST_CHARACTERS, tokens_of
+from timbrespace.prompt.tokens import MOST_CHARACTERS, tokens_of, without_ranges
 from timbrespace.prompt.vocabulary import Vocabulary
 
 EXAMPLE = '"short bright snare, a bit noisy"'
@@ -22,9 +22,10 @@ def read_prompt(prompt: str, vocabulary: Vocabulary) -> Reading:
     Words without a meaning, contradictions and wishes without a control are listed in the reading, not raised.
     """
     check_prompt(prompt)
-    tokens = tokens_of(prompt)
+    text, ranges = without_ranges(prompt)
+    tokens = tokens_of(text)
     languages = languages_in(tokens)
-    items = scan(prompt, tokens, vocabulary, languages)
+    items = scan(text, tokens, vocabulary, languages)
     said = Reader(items, vocabulary).read()
     if vocabulary.given is not None and said.compared is None:
         said.compared = Compared(vocabulary.given, None)
@@ -41,7 +42,7 @@ def read_prompt(prompt: str, vocabulary: Vocabulary) -> Reading:
         velocity=said.velocity,
         conflicts=conflicts,
         unknown=_each_once(said.unknown),
-        notes=tuple(dict.fromkeys((*said.notes, *notes, *more))),
+        notes=tuple(dict.fromkeys((*ranges, *said.notes, *notes, *more))),
     )
 
 
