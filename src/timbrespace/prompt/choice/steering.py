@@ -63,5 +63,5 @@ def _moved(contents: InstrumentContents, request: RenderRequest, point: Point, s
     """A request at another point; the detail of a given sound fades with the distance."""
     mix = request.mix
     if mix is not None:
-        mix = mix._replace(kept=min(mix.kept, kept_at(float(step.norm()) / max(1, len(step)) ** 0.5)))
+        mix = mix._replace(kept=min(mix.kept, kept_at(float(step.norm()) / max(1, len(step)) ** 0.5, notes=contents.notes is not None)))
     return request._replace(z=point.z, length=point.length, mix=mix, recipe={**request.recipe, "steered": True})
