@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from timbrespace.audio.describe import DESCRIPTORS
-from timbrespace.audio.pitch import midi_to_hz
 from timbrespace.prompt.lexicon import Role
 from timbrespace.prompt.reading import DEGREES, Compared, NamedWord, Unknown, Wish
-from timbrespace.prompt.scan import Item
+from timbrespace.prompt.scan import Item, value_in
 from timbrespace.prompt.tokens import words_of
 from timbrespace.prompt.vocabulary import Vocabulary
 
@@ -307,7 +306,7 @@ class Reader:
     def _target(self, item: Item, name: str) -> bool:
         """Makes the pending quantity the value of a descriptor. Returns whether its unit fits."""
         quantity = self._pending.quantity
-        value = None if quantity is None else _value(quantity, DESCRIPTORS[name].unit)
+        value = None if quantity is None else value_in(quantity, DESCRIPTORS[name].unit)
         if quantity is None or value is None:
             return False
         self._pending.quantity = None
@@ -321,7 +320,7 @@ class Reader:
         name = {"s": "length", "ms": "length", "note": "pitch", "Hz": "pitch", "kHz": "brightness"}.get(item.unit)
         if name == "pitch" and item.unit == "Hz" and (item.value or 0) >= _PITCH_BELOW:
             name = "brightness"
-        value = None if name is None else _value(item, DESCRIPTORS[name].unit)
+        value = None if name is None else value_in(item, DESCRIPTORS[name].unit)
         if name is None or value is None:
             reason = (
                 _BARE
@@ -388,14 +387,3 @@ class Reader:
         else:
             self.said.notes.append(f"only one sound can be compared with: {self.said.compared.name}; {name} is not used")
         self._after_like = False
-
-
-def _value(item: Item, unit: str) -> float | None:
-    """A quantity in another unit; None where it does not fit."""
-    value = item.value
-    if value is None:
-        return None
-    if item.unit == "note" and unit == "Hz":
-        return float(midi_to_hz(value))
-    scale = {("s", "s"): 1.0, ("ms", "s"): 1e-3, ("Hz", "Hz"): 1.0, ("kHz", "Hz"): 1e3, ("dB", "dB"): 1.0}.get((item.unit, unit))
-    return None if scale is None or (unit != "dB" and value <= 0) else value * scale

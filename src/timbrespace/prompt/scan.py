@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from timbrespace.audio.pitch import midi_to_hz
 from timbrespace.corpus.labels.categories import parts_of
 from timbrespace.prompt.lexicon import LANGUAGES, Lexicon, Role, lexicons
 from timbrespace.prompt.tokens import Token, midi_of
@@ -243,3 +244,14 @@ def _single_words() -> tuple[str, ...]:
             }
         )
     )
+
+
+def value_in(item: Item, unit: str) -> float | None:
+    """Returns a quantity in the unit of a descriptor; None where it does not fit."""
+    value = item.value
+    if value is None:
+        return None
+    if item.unit == "note" and unit == "Hz":
+        return float(midi_to_hz(value))
+    scale = {("s", "s"): 1.0, ("ms", "s"): 1e-3, ("Hz", "Hz"): 1.0, ("kHz", "Hz"): 1e3, ("dB", "dB"): 1.0}.get((item.unit, unit))
+    return None if scale is None or (unit != "dB" and value <= 0) else value * scale
