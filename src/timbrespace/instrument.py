@@ -16,6 +16,7 @@ from timbrespace.audio.offset import remove_offset
 from timbrespace.contracts import ConfigError, Parameter
 from timbrespace.model.conditioning.base import ConditionValues
 from timbrespace.space.atlas.positions import interpolate_positions
+from timbrespace.space.controls.face import Steerable
 from timbrespace.space.moves.moves import Moves
 from timbrespace.space.neighbours.face import NeighbourSearch
 from timbrespace.synthesis import encoding, recipe, request, sequences
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from timbrespace.prompt import Reading, TextEncoder
     from timbrespace.report.map.sound_map import SoundMap
     from timbrespace.space.atlas.build import GivenPoint
+    from timbrespace.space.controls.wishes import Wishes
     from timbrespace.space.statistics.statistics import LatentStatistics
 
 TEMPERATURE = Parameter("temperature", 0.0, 4.0, 1.0, help="spread of new sounds about the middle of their category; 0 gives the middles")
@@ -45,7 +47,7 @@ MOST_SOUNDS = 100_000
 Given = GivenSound | Tensor | Path | str  # a sound that a user gives: a file, or samples at the instrument's rate
 
 
-class Instrument(NeighbourSearch):
+class Instrument(NeighbourSearch, Steerable):
     """A trained instrument. `Instrument.load(path).generate(16, seed=1)` returns sixteen new sounds.
 
     Everything is deterministic: the same instrument, arguments, machine and versions give the same samples, and sound *i* of a
@@ -188,6 +190,7 @@ class Instrument(NeighbourSearch):
         velocity: float | None = None,
         seconds: float | None = None,
         conditions: ConditionValues | None = None,
+        controls: Wishes | None = None,
         prompt: str | None = None,
         like: Given | None = None,
         encoder: TextEncoder | None = None,
@@ -204,7 +207,8 @@ class Instrument(NeighbourSearch):
         instrument of notes; None for notes of the corpus, or the note of `near`. velocity: 1 to 127, for an instrument of sounds with
         velocities; the same seed is then the same sound played softer or harder. seconds: length, for an instrument with a
         time-varying latent, see `sequences.SECONDS`; None for lengths of the corpus. conditions: name -> label or number, for an
-        instrument with conditions, see the property `conditions`; those not given are drawn. prompt: what the sounds shall be like in
+        instrument with conditions, see the property `conditions`; those not given are drawn. controls: changes of each sound, see
+        `steer`. prompt: what the sounds shall be like in
         words, see `understand`. like: a sound that the prompt compares with. encoder: reads the prompt too, see `prompt.TextEncoder`.
         level, out_rate: see `finish`; a level of None is "peak", and with `near` or `like` the level of that sound. progress: called
         with the number of sounds done and of all.
@@ -229,6 +233,10 @@ class Instrument(NeighbourSearch):
             raise ConfigError("like and encoder belong to a prompt; give a prompt, or draw around a sound with near")
         else:
             requests = request.draw(self.contents, count, options, seed=seed)
+        if controls:
+            from timbrespace.space.controls.requests import steer_requests
+
+            requests = steer_requests(self.contents, requests, controls)
         return render(self.contents, requests, level=level, out_rate=out_rate, progress=progress)
 
     def understand(self, prompt: str, *, like: Path | str | None = None, encoder: TextEncoder | None = None) -> Reading:

@@ -35,6 +35,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "reconstruct": ("timbrespace.cli.sounds.reconstruct:reconstruct", "encode and decode your own sounds with an instrument"),
     "morph": ("timbrespace.cli.sounds.morph:morph", "go from one sound to another in steps"),
     "explore": ("timbrespace.cli.sounds.explore:explore", "move through the sounds: along axes, meshes, walks, mixes, curves"),
+    "steer": ("timbrespace.cli.sounds.steer:steer", "make your sounds brighter, darker, longer, shorter, noisier … by named controls"),
     "vary": ("timbrespace.cli.sounds.vary:vary", "make variations of one sound"),
     "map": ("timbrespace.cli.report.map:map", "draw the map of an instrument: a page to listen to, a picture, a table"),
     "find": ("timbrespace.cli.report.find:find", "find similar sounds, duplicates, outliers, groups, categories of unlabelled sounds"),
@@ -119,7 +120,9 @@ def _run_verb(verb: str, words: list[str]) -> int:
     if verb not in VERBS:
         raise TimbrespaceError(_unknown_verb(verb))
     module_name, _, function_name = VERBS[verb][0].partition(":")
-    function: Callable[..., object] = getattr(importlib.import_module(module_name), function_name)
+    module = importlib.import_module(module_name)
+    function: Callable[..., object] = getattr(module, function_name)
+    words = getattr(module, "expand_words", list)(words)  # short forms that Typer does not know: an option with or without a value
 
     import typer
     from typer.main import get_command

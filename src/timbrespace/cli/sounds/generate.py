@@ -8,6 +8,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from timbrespace.cli.common.controls import (
+    ControlOptions,
+    expand_short_forms,
+    print_first_use,
+    print_reached,
+    reached_rows,
+    read_controls,
+)
 from timbrespace.cli.common.option_groups import expand_option_groups
 from timbrespace.cli.common.options import InstrumentPath, Seed
 from timbrespace.cli.common.text import printable
@@ -18,7 +26,16 @@ if TYPE_CHECKING:
     from timbrespace.synthesis.sound import Sound
 
 
-_IN_RECIPE = {"near": "--near", "category": "--category", "pitch": "--pitch", "condition": "--condition", "rate": "--rate"}
+expand_words = expand_short_forms
+
+_IN_RECIPE = {
+    "control": "--control",
+    "near": "--near",
+    "category": "--category",
+    "pitch": "--pitch",
+    "condition": "--condition",
+    "rate": "--rate",
+}
 _IN_RECIPE |= {"seconds": "--seconds", "count": "-n", "seed": "--seed", "level": "--level", "temperature": "--temperature"}
 _IN_RECIPE |= {"prompt": "--prompt", "like": "--like"}
 _IN_RECIPE |= {"velocity": "--velocity", "anonymous": "--anonymous"}  # a recipe holds names
@@ -54,6 +71,7 @@ def generate(
     like: Annotated[
         Path | None, typer.Option("--like", help="With --prompt: the sound file that it compares with. A prompt itself opens no file.")
     ] = None,
+    control: ControlOptions = None,
     recipe: Annotated[Path | None, typer.Option("--recipe", help="Make the one sound of this recipe (a JSON file) again.")] = None,
     source: Annotated[
         Path | None, typer.Option("--source", help="With --recipe: folder of the sounds it was made from; by default the recipe's own.")
@@ -70,7 +88,7 @@ def generate(
         from timbrespace.contracts import ConfigError
 
         raise ConfigError(f"--source {source} is given without --recipe; it says where the sounds of a recipe are")
-    conditions = _conditions(condition or [])
+    conditions, controls = _conditions(condition or []), read_controls(control)
     facts: dict[str, Any] = {}
 
     def make(opened: Instrument, **render: Any) -> list[Sound]:
@@ -79,14 +97,20 @@ def generate(
         given, compared = (None if path is None else opened.given(path, named=not options.anonymous) for path in (near, like))
         if prompt is not None:
             facts["understood"] = _understood(opened, prompt, like=None if like is None else like.name, quiet=options.json)
-        return opened.generate(
+        if controls and not options.json:
+            print_first_use(opened)
+        sounds = opened.generate(
             count, seed=seed, category=category, temperature=temperature, near=given, near_file=near or "", pitch=pitch, velocity=velocity,
-            seconds=seconds, conditions=conditions, prompt=prompt, like=compared, **render,
+            seconds=seconds, conditions=conditions, prompt=prompt, like=compared, controls=controls, **render,
         )  # fmt: skip
+        facts.update({"controls": reached_rows(sounds)} if controls else {})
+        return sounds
 
     given = [path for path in (near, like) if path]
     inputs = given + ([recipe] if recipe else [])
     sounds = write_batch(options, instrument, make, task="generating", inputs=inputs, given=given, facts=facts)
+    if controls and not options.json:
+        print_reached(sounds)
     if prompt is not None and not options.json:
         _print_not_followed(sounds[0])
     kind = sounds[0].recipe["asked"].get("kind") if near else None

@@ -1,0 +1,90 @@
+"""The options of named controls: `--control brightness=+1`, and its short forms `--brighter [AMOUNT]`, `--darker` …"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from timbrespace.instrument import Instrument
+    from timbrespace.synthesis.sound import Sound
+
+# The words of the descriptors (`audio.describe`), here without PyTorch: more, less.
+SHORT_FORMS = (
+    "brighter", "darker", "ringing", "damped", "softer", "sharper", "noisier", "purer", "higher", "lower", "louder", "quieter",
+    "metallic", "harmonic", "longer", "shorter", "fuller", "thinner",
+)  # fmt: skip
+DEFAULT_AMOUNT = 0.5  # spreads
+
+_HELP = (
+    "Change of a property of the sound, such as brightness=+1 (spreads of the corpus), decay=0.4s, length=x0.5 or pitch=C4; `info` lists "
+    "the controls; repeatable. Short forms, with an amount in spreads or 0.5: " + ", ".join(f"--{word}" for word in SHORT_FORMS) + "."
+)
+ControlOptions = Annotated[list[str] | None, typer.Option("--control", metavar="NAME=VALUE", help=_HELP)]
+
+
+def expand_short_forms(words: list[str]) -> list[str]:
+    """Returns the arguments of a command line with `--brighter 1` as `--control brighter=1`; without an amount it is 0.5."""
+    expanded: list[str] = []
+    at = 0
+    while at < len(words):
+        word, equals, value = words[at].partition("=")
+        at += 1
+        if word == "--":
+            return [*expanded, *words[at - 1 :]]
+        if word.removeprefix("--") not in SHORT_FORMS or not word.startswith("--"):
+            expanded.append(words[at - 1])
+            continue
+        if not equals:
+            follows = at < len(words) and re.fullmatch(r"[+-]?(\d+([.,]\d*)?|[.,]\d+)", words[at]) is not None
+            value = words[at] if follows else str(DEFAULT_AMOUNT)
+            at += follows
+        expanded += ["--control", f"{word.removeprefix('--')}={value}"]
+    return expanded
+
+
+def read_controls(pairs: list[str] | None) -> dict[str, str]:
+    """Returns NAME=VALUE as name -> value. Raises ConfigError."""
+    from timbrespace.contracts import ConfigError
+
+    asked: dict[str, str] = {}
+    for pair in pairs or []:
+        name, equals, value = (part.strip() for part in pair.partition("="))
+        if not equals or not name or not value:
+            raise ConfigError(f"--control {pair!r} is not NAME=VALUE; for instance brightness=+1 or decay=0.4s; `info` lists the controls")
+        if re.search(r"\d,\d", value):
+            raise ConfigError(f"--control {pair!r} has a decimal comma; write {name}={value.replace(',', '.')} with a point")
+        if name in asked:
+            raise ConfigError(f"{name} is asked for twice, {asked[name]} and {value}; give it once")
+        asked[name] = value
+    return asked
+
+
+def print_first_use(instrument: Instrument) -> None:
+    """Prints on the error stream that controls are measured now, for a file of an earlier version."""
+    import sys
+
+    if instrument.contents.controls is None:
+        print("this file is of an earlier version and holds no controls: they are measured now, which takes seconds", file=sys.stderr)
+
+
+def reached_rows(sounds: list[Sound]) -> list[dict[str, Any]]:
+    """Returns {"file", "control", "asked", "change"} for every control of every sound; change: in spreads, on decoded sound."""
+    return [
+        {"sound": sound.name, "control": name, "asked": text, "change": sound.recipe["asked"]["reached"][name]}
+        for sound in sounds
+        for name, text in sound.recipe["asked"].get("controls", {}).items()
+    ]
+
+
+def print_reached(sounds: list[Sound], *, most: int = 8) -> None:
+    """Prints how far each control of a few sounds went, and for more of them the range."""
+    rows = reached_rows(sounds)
+    for name in dict.fromkeys(row["control"] for row in rows):
+        own = [row for row in rows if row["control"] == name]
+        changes = [row["change"] for row in own]
+        few = ", ".join(f"{change:+.2f}" for change in changes)
+        text = few if len(changes) <= most else f"{min(changes):+.2f} to {max(changes):+.2f}"
+        print(f"{name}: asked {own[0]['asked']}, changed by {text} spreads")

@@ -1,0 +1,179 @@
+"""Steers points of the latent space: the shortest step that fulfils wishes, corrected by measuring what it does."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor
+
+from timbrespace.audio.describe import NAMES
+from timbrespace.audio.pitch_estimation import hz_to_midi
+from timbrespace.contracts import ConfigError
+from timbrespace.model.base import Model
+from timbrespace.space.controls import solving
+from timbrespace.space.controls.coordinates import Coordinates, Point
+from timbrespace.space.controls.fit import farthest_of, fit_controls, slopes_at
+from timbrespace.space.controls.meter import Meter
+from timbrespace.space.controls.wishes import Wish, Wishes, read_wishes
+from timbrespace.synthesis.controls import Control, Controls
+from timbrespace.synthesis.file.contents import InstrumentContents, TrainingClips
+
+CORRECTIONS = 5
+_AGAIN = 4  # more of them, with slopes measured at the point itself, where the first did not reach
+_MISSED = 0.08  # spreads
+_PITCH = NAMES.index("pitch")
+
+Measured = Callable[[Point, Tensor], Tensor]  # a point and the step that led to it -> descriptors (D,)
+
+
+class Steered(NamedTuple):
+    """A steered point.
+
+    distance: of the step, in units of the corpus's spread, as the amount of a variation. changes `(D,)`: of the descriptors, in spreads, as
+    measured on decoded sound. wished `(D,)`: of those asked, NaN for others.
+    """
+
+    point: Point
+    distance: float
+    changes: Tensor
+    wished: Tensor
+
+    def reached(self, wishes: Sequence[Wish]) -> dict[str, float]:
+        """Returns the change of every control that was asked for, in spreads."""
+        return {wish.control.name: round(float(self.changes[NAMES.index(wish.control.name)]), 3) for wish in wishes}
+
+
+class Steering:
+    """Steers the latents of one instrument. controls: stored in its file, or fitted here where it has none."""
+
+    def __init__(self, contents: InstrumentContents):
+        self.contents = contents
+        self.meter, self.coordinates = Meter(contents), Coordinates.of(contents)
+        self.controls: Controls = contents.controls or fit_controls(contents)
+        self.offered: list[Control] = self.controls.offered()
+        names = {control.name for control in self.offered}
+        self.held = torch.tensor([name in names and name != "pitch" for name in NAMES])
+
+    def read(self, asked: Wishes) -> list[Wish]:
+        """Returns wishes of this instrument, see `read_wishes`. Raises ConfigError."""
+        return read_wishes(asked, self.offered)
+
+    def steer(
+        self, point: Point, wishes: Sequence[Wish], *, places: Tensor | None = None, measure: Measured | None = None,
+        corrections: int = CORRECTIONS,
+    ) -> Steered:  # fmt: skip
+        """Returns a point with the wishes fulfilled as far as it goes.
+
+        places `(D,)`: of the sound on the descriptors' scales, for targets; None: estimated from the point. measure: of finished sounds in
+        place of the decoded point. corrections: how often the step is corrected by measuring, then again with slopes of the point itself
+        where that is not enough; 0: the stored slopes alone.
+        """
+        step = torch.zeros(self.coordinates.rank)
+        measure = measure or (lambda at, _: self.meter.measure([at])[0])
+        before = measure(point, step)
+        places = self.controls.to_sound(before) if places is None else places
+        wished = self._wished(wishes, places)
+        start = self._with_pitch(point, wishes, places)
+        asked = wished.isfinite()
+        asked[_PITCH] = False
+        if not bool(wished[asked].any()):  # nothing but a pitch
+            changes = torch.zeros(len(NAMES))
+            changes[_PITCH] = wished[_PITCH].nan_to_num(0.0)
+            return Steered(start, 0.0, changes, wished)
+        unit = self.controls.unit
+
+        def changes_of(steps: Tensor) -> Tensor:
+            return ((measure(self.coordinates.move(start, steps[0]), steps[0]) - before) / unit)[None]
+
+        held = self.held & ~asked & before.isfinite()
+        if start is not point:  # another pitch moves the spectrum with it, as instruments do
+            held &= torch.tensor([name not in ("brightness", "low_end") for name in NAMES])
+        wish = solving.Wish(wished.nan_to_num(0.0)[None], asked, held)
+        slopes = slopes_at(self.controls, self.contents, [start])
+        if not corrections:
+            step = solving.shortest_step(slopes, self.controls.metric, wish, step[None], torch.zeros_like(wish.changes))[0]
+            step = step * min(1.0, farthest_of(self.coordinates) / max(1e-9, float(step.norm())))
+            followed = solving.Followed(step[None], (slopes @ step)[:, :])
+        else:
+            followed = self._followed(changes_of, slopes, wish, start, corrections)
+        step, changes = followed.steps[0], followed.changes[0].clone()
+        changes[_PITCH] = wished[_PITCH].nan_to_num(0.0)
+        return Steered(self.coordinates.move(start, step), float(step.norm()) / farthest_of(self.coordinates), changes, wished)
+
+    def _followed(
+        self, changes_of: solving.Measure, slopes: Tensor, wish: solving.Wish, start: Point, corrections: int
+    ) -> solving.Followed:
+        """The steps with stored slopes; where they miss, with slopes of the point itself, and the better of both."""
+        far = farthest_of(self.coordinates)
+        first = solving.follow(changes_of, slopes, self.controls.metric, wish, corrections=corrections, farthest=far)
+        smooth = self.meter.has_slopes
+        if self._missed(first, wish) <= _MISSED or not bool((smooth & wish.asked).any()):
+            return first
+        own = self.meter.slopes([start], self.coordinates) / self.controls.unit[:, None]
+        slopes = torch.where(smooth[:, None], own, slopes)
+        second = solving.follow(changes_of, slopes, self.controls.metric, wish, corrections=_AGAIN + corrections, farthest=far)
+        return min(first, second, key=lambda one: self._missed(one, wish))
+
+    @staticmethod
+    def _missed(followed: solving.Followed, wish: solving.Wish) -> float:
+        return float((wish.changes - followed.changes)[:, wish.asked].abs().max())
+
+    def _wished(self, wishes: Sequence[Wish], places: Tensor) -> Tensor:
+        """Changes `(D,)` in spreads, NaN where nothing is asked. Raises ConfigError where the sound has no such descriptor."""
+        wished = torch.full((len(NAMES),), math.nan)
+        for wish in wishes:
+            place = NAMES.index(wish.control.name)
+            if wish.target is not None and not math.isfinite(float(places[place])):
+                raise ConfigError(
+                    f"{wish.control.name} is to be {wish.text}, but the sound has none that can be measured; give an amount in spreads"
+                )
+            wished[place] = wish.spreads(float(places[place]))
+        return wished
+
+    def _with_pitch(self, point: Point, wishes: Sequence[Wish], places: Tensor) -> Point:
+        """The point at the pitch that is asked for, which is a condition of the model; the same point without such a wish."""
+        wish = next((one for one in wishes if one.control.name == "pitch"), None)
+        if wish is None:
+            return point
+        conditioning = self.contents.model.conditioning
+        held = conditioning.pitch_of(point.z if point.z.ndim == 1 else point.z.mean(1))
+        now = float(places[_PITCH]) if held is None else math.log2(440.0) + (held - 69) / 12
+        midi = hz_to_midi(2 ** (now + wish.spreads(now) * wish.control.spread))
+        fixed = conditioning.request(None, category=None, pitch=midi)
+        z = point.z.clone()
+        entries = dict(fixed.entries) | ({-1: fixed.last} if isinstance(fixed.last, float) else {})
+        for place, value in entries.items():
+            z[place] = value
+        return point._replace(z=z)
+
+
+_STEERING: WeakKeyDictionary[Model, tuple[Controls | None, TrainingClips | None, Steering]] = WeakKeyDictionary()
+
+
+def steering_of(contents: InstrumentContents) -> Steering:
+    """Returns the steering of an instrument, made once. For a file of an earlier version its controls are fitted, which takes seconds."""
+    known = _STEERING.get(contents.model)
+    if known is None or known[0] is not contents.controls or (contents.controls is None and known[1] is not contents.clips):
+        known = contents.controls, contents.clips, Steering(contents)
+        _STEERING[contents.model] = known
+    return known[2]
+
+
+def controls_of(contents: InstrumentContents) -> list[Control]:
+    """Returns the named controls of an instrument."""
+    return steering_of(contents).offered
+
+
+def steered(
+    contents: InstrumentContents, z: Tensor, wishes: Wishes, *, length: int | None = None, corrections: int = CORRECTIONS
+) -> Tensor:
+    """Returns a latent `(dims,)`, or a path `(dims, steps)` of `length` samples, with wishes fulfilled: name -> amount or target.
+
+    The stretched path of a wish of length or decay has another number of steps. corrections: see `Steering.steer`. Raises ConfigError.
+    """
+    steering = steering_of(contents)
+    return steering.steer(Point(z, length), steering.read(wishes), corrections=corrections).point.z
