@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ASKED = ("brightness", "decay", "length", "noisiness")
 ALSO = ("attack", "loudness", "low_end")
-AMOUNTS = (-0.75, -0.5, -0.25, 0.25, 0.5, 0.75)  # spreads
+AMOUNTS = (-0.5, -0.25, 0.25, 0.5)  # spreads
 # The two are one property of a sound that fades: neither is counted as the other's side effect.
 SIBLINGS = {"decay": "length", "length": "decay"}
 

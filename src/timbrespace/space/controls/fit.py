@@ -128,8 +128,9 @@ def _slopes(
 
 def components_of(contents: InstrumentContents, coordinates: Tensor) -> Tensor:
     """Returns the nearest component of the density of each of `coordinates (n, axes)`, `(n,)`, by the pooled covariance."""
-    whiten = torch.linalg.inv(contents.space.shared.double()).float().T
-    return torch.cdist(coordinates @ whiten, contents.space.means @ whiten).argmin(1)
+    apart = (coordinates[:, None] - contents.space.means).flatten(0, 1).T
+    distances = torch.linalg.solve_triangular(contents.space.shared, apart, upper=False).square().sum(0)
+    return distances.reshape(len(coordinates), -1).argmin(1)
 
 
 def _regression(steps: Tensor, changes: Tensor) -> Tensor:

@@ -20,6 +20,7 @@ from timbrespace.synthesis.encoding import from_onset
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.request import RenderRequest
 
+_LESS = 0.4  # the other properties of a steered sound, and so its detail, stay nearer to the source than those of a variation
 _ALMOST = 1 - 1e-6  # of the detail: what is asked for changes the sound, even if its point does not move
 
 
@@ -45,7 +46,7 @@ def steer_source(contents: InstrumentContents, source: Source, asked: Wishes, *,
     places = describe(sound, contents.sample_rate, only=[wish.control.name for wish in wishes if wish.target is not None])
     measure = _with_detail(steering, source, own_seed) if source.detail is not None and steering.meter.on_levels else None
     found = steering.steer(point, wishes, places=places, measure=measure)
-    kept = kept_at(found.distance)
+    kept = _kept(found.distance)
     if any(wish.amount != 0 for wish in wishes):
         kept = min(kept, _ALMOST)
     recipe: dict[str, Any] = {"verb": "steer", "seed": seed, "index": 0, "of": name, **_asked(wishes, found)}
@@ -61,10 +62,15 @@ def steer_requests(contents: InstrumentContents, requests: Sequence[RenderReques
         found = steering.steer(Point(request.z, request.length), wishes)
         mix = request.mix
         if mix is not None:
-            mix = mix._replace(kept=min(mix.kept, kept_at(found.distance), _ALMOST))
+            mix = mix._replace(kept=min(mix.kept, _kept(found.distance), _ALMOST))
         recipe = request.recipe | _asked(wishes, found)
         made.append(request._replace(z=found.point.z, length=found.point.length, recipe=recipe, mix=mix))
     return made
+
+
+def _kept(distance: float) -> float:
+    """How much detail is kept at a distance: more than of a variation, because the step goes nowhere but where it was asked to."""
+    return kept_at(_LESS * distance)
 
 
 def _asked(wishes: Sequence[Wish], found: Steered) -> dict[str, Any]:
@@ -77,8 +83,7 @@ def _with_detail(steering: Steering, source: Source, seed: int) -> Measured:
     contents = steering.contents
 
     def measure(point: Point, step: Tensor) -> Tensor:
-        kept = kept_at(float(step.norm()) / steering.coordinates.rank**0.5)
-        mix = Mix((source,), kept=kept)
+        mix = Mix((source,), kept=_kept(steering.distance(step)))
         length = length_of(contents, mix, point.z) if point.length is None else point.length
         with torch.no_grad():
             return steering.meter.of_features(mixed_features(contents, mix, point.z, length, seed=seed).features)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-HOLD = 4.0  # weight of a change of another descriptor, in spreads², against the squared length of the step
+HOLD = 16.0  # weight of a change of another descriptor, in spreads², against the squared length of the step
 AUDIBLE = 4.0  # weight of the mean squared change in dB, against the same
 TOLERANCE = 0.03  # spreads
 _LONGEST_STEP = 2.0  # of one correction
@@ -52,16 +52,20 @@ def shortest_step(slopes: Tensor, metric: Tensor, wish: Wish, steps: Tensor, cha
     return (free + across @ weights)[:, :, 0]
 
 
-def follow(measure: Measure, slopes: Tensor, metric: Tensor, wish: Wish, *, corrections: int, farthest: float) -> Followed:
-    """Returns the best of up to `corrections + 1` steps from 0, each corrected by what was measured: the path of a wish is curved.
+def follow(
+    measure: Measure, slopes: Tensor, metric: Tensor, wish: Wish, *, corrections: int, farthest: float, start: Followed | None = None
+) -> Followed:
+    """Returns the best of up to `corrections + 1` steps, each corrected by what was measured: the path of a wish is curved.
 
     slopes: at the start; every measurement updates them (Broyden, "A class of methods for solving nonlinear simultaneous equations", 1965).
-    farthest: length of the longest step. Others as in `shortest_step`.
+    farthest: length of the longest step. start: where an earlier search ended; None: step 0. Others as in `shortest_step`.
     """
-    step, change = torch.zeros(len(slopes), slopes.shape[2]), torch.zeros_like(wish.changes)
+    step, change = (torch.zeros(len(slopes), slopes.shape[2]), torch.zeros_like(wish.changes)) if start is None else start
     best = Followed(step, change)
     least = _misfit(change, step, wish)
     for _ in range(corrections + 1):
+        if bool(((wish.changes - best.changes)[:, wish.asked].abs() <= TOLERANCE).all()):
+            break
         move = _limited(shortest_step(slopes, metric, wish, step, change) - step, _LONGEST_STEP)
         move = _limited(step + move, farthest) - step
         size = move.square().sum(1)
@@ -75,8 +79,6 @@ def follow(measure: Measure, slopes: Tensor, metric: Tensor, wish: Wish, *, corr
         better = (misfit < least)[:, None]
         best = Followed(torch.where(better, step, best.steps), torch.where(better, change, best.changes))
         least = torch.minimum(least, misfit)
-        if bool(((wish.changes - best.changes)[:, wish.asked].abs() <= TOLERANCE).all()):
-            break
     return best
 
 

@@ -23,6 +23,7 @@ from timbrespace.synthesis.controls import Control, Controls
 from timbrespace.synthesis.file.contents import InstrumentContents, TrainingClips
 
 CORRECTIONS = 5
+_OUTER = 2  # times that the sound itself corrects the wish
 _AGAIN = 4  # more of them, with slopes measured at the point itself, where the first did not reach
 _MISSED = 0.08  # spreads
 _PITCH = NAMES.index("pitch")
@@ -68,54 +69,81 @@ class Steering:
     ) -> Steered:  # fmt: skip
         """Returns a point with the wishes fulfilled as far as it goes.
 
-        places `(D,)`: of the sound on the descriptors' scales, for targets; None: estimated from the point. measure: of finished sounds in
-        place of the decoded point. corrections: how often the step is corrected by measuring, then again with slopes of the point itself
-        where that is not enough; 0: the stored slopes alone.
+        places `(D,)`: of the sound on the descriptors' scales, for targets; None: estimated from the point. measure: of the sound that the
+        point becomes, to correct by; None: the decoded point. corrections: how often the step is corrected by measuring the decoded point,
+        then again with slopes of the point itself where that is not enough; 0: the stored slopes alone.
         """
-        step = torch.zeros(self.coordinates.rank)
-        measure = measure or (lambda at, _: self.meter.measure([at])[0])
-        before = measure(point, step)
-        places = self.controls.to_sound(before) if places is None else places
+        if places is None:
+            needed = any(wish.target is not None for wish in wishes)
+            places = self.controls.to_sound(self.meter.measure([point])[0]) if needed else torch.full((len(NAMES),), math.nan)
         wished = self._wished(wishes, places)
         start = self._with_pitch(point, wishes, places)
         asked = wished.isfinite()
         asked[_PITCH] = False
-        if not bool(wished[asked].any()):  # nothing but a pitch
-            changes = torch.zeros(len(NAMES))
-            changes[_PITCH] = wished[_PITCH].nan_to_num(0.0)
-            return Steered(start, 0.0, changes, wished)
-        unit = self.controls.unit
-
-        def changes_of(steps: Tensor) -> Tensor:
-            return ((measure(self.coordinates.move(start, steps[0]), steps[0]) - before) / unit)[None]
-
-        held = self.held & ~asked & before.isfinite()
-        if start is not point:  # another pitch moves the spectrum with it, as instruments do
-            held &= torch.tensor([name not in ("brightness", "low_end") for name in NAMES])
-        wish = solving.Wish(wished.nan_to_num(0.0)[None], asked, held)
-        slopes = slopes_at(self.controls, self.contents, [start])
-        if not corrections:
-            step = solving.shortest_step(slopes, self.controls.metric, wish, step[None], torch.zeros_like(wish.changes))[0]
-            step = step * min(1.0, farthest_of(self.coordinates) / max(1e-9, float(step.norm())))
-            followed = solving.Followed(step[None], (slopes @ step)[:, :])
-        else:
-            followed = self._followed(changes_of, slopes, wish, start, corrections)
-        step, changes = followed.steps[0], followed.changes[0].clone()
+        found = solving.Followed(torch.zeros(1, self.coordinates.rank), torch.zeros(1, len(NAMES)))
+        if bool(wished[asked].any()):  # more than a pitch
+            wish = solving.Wish(wished.nan_to_num(0.0)[None], asked, self._held(asked, pitch=start is not point))
+            found = self._followed(wish, point, start, measure, corrections)
+        step, changes = found.steps[0], found.changes[0].clone()
         changes[_PITCH] = wished[_PITCH].nan_to_num(0.0)
-        return Steered(self.coordinates.move(start, step), float(step.norm()) / farthest_of(self.coordinates), changes, wished)
+        moved = self.coordinates.move(start, step) if bool(step.any()) else start
+        return Steered(moved, self.distance(step), changes, wished)
+
+    def distance(self, step: Tensor) -> float:
+        """Returns the length of a step in units of the corpus's spread, as the amount of a variation."""
+        return float(step.norm()) / farthest_of(self.coordinates)
+
+    def _held(self, asked: Tensor, *, pitch: bool) -> Tensor:
+        """The descriptors that are to stay; another pitch moves the spectrum with it, as instruments do."""
+        held = self.held & ~asked
+        return held & torch.tensor([name not in ("brightness", "low_end") for name in NAMES]) if pitch else held
 
     def _followed(
-        self, changes_of: solving.Measure, slopes: Tensor, wish: solving.Wish, start: Point, corrections: int
-    ) -> solving.Followed:
-        """The steps with stored slopes; where they miss, with slopes of the point itself, and the better of both."""
-        far = farthest_of(self.coordinates)
-        first = solving.follow(changes_of, slopes, self.controls.metric, wish, corrections=corrections, farthest=far)
-        smooth = self.meter.has_slopes
+        self, wish: solving.Wish, point: Point, start: Point, measure: Measured | None, corrections: int
+    ) -> solving.Followed:  # fmt: skip
+        """The step for a wish, and the changes that it makes of the decoded point, or as `measure` finds them.
+
+        The changes are measured on the decoded point, which is quick; what the sound makes of them is measured after that, and the wish is
+        changed by the difference.
+        """
+        slopes, far = slopes_at(self.controls, self.contents, [start]), farthest_of(self.coordinates)
+        if not corrections:
+            step = solving.shortest_step(
+                slopes, self.controls.metric, wish, torch.zeros(1, len(self.coordinates.directions)), 0 * wish.changes
+            )
+            step = step * min(1.0, far / max(1e-9, float(step.norm())))
+            return solving.Followed(step, (slopes @ step[:, :, None])[:, :, 0])
+        before, unit = self.meter.measure([point])[0], self.controls.unit
+
+        def changes_of(steps: Tensor) -> Tensor:
+            return ((self.meter.measure([self.coordinates.move(start, steps[0])])[0] - before) / unit)[None]
+
+        found = self._decoded(changes_of, slopes, wish, start, corrections)
+        if measure is None:
+            return found
+        own_before = measure(point, torch.zeros(self.coordinates.rank))
+        best, least, inner = found, math.inf, wish
+        for turn in range(_OUTER + 1):
+            step = found.steps[0]
+            true = ((measure(self.coordinates.move(start, step), step) - own_before) / unit).nan_to_num(0.0)[None]
+            missed = (wish.changes - true) * wish.asked
+            if float(missed.abs().max()) < least:
+                best, least = solving.Followed(found.steps, true), float(missed.abs().max())
+            if least <= solving.TOLERANCE or turn == _OUTER:
+                break
+            inner = inner._replace(changes=inner.changes + missed)
+            options = {"corrections": corrections, "farthest": far}
+            found = solving.follow(changes_of, slopes, self.controls.metric, inner, start=found, **options)
+        return best
+
+    def _decoded(self, changes_of: solving.Measure, slopes: Tensor, wish: solving.Wish, start: Point, corrections: int) -> solving.Followed:
+        """The step with stored slopes; where it misses, with slopes of the point itself, and the better of both."""
+        far, metric, smooth = farthest_of(self.coordinates), self.controls.metric, self.meter.has_slopes
+        first = solving.follow(changes_of, slopes, metric, wish, corrections=corrections, farthest=far)
         if self._missed(first, wish) <= _MISSED or not bool((smooth & wish.asked).any()):
             return first
-        own = self.meter.slopes([start], self.coordinates) / self.controls.unit[:, None]
-        slopes = torch.where(smooth[:, None], own, slopes)
-        second = solving.follow(changes_of, slopes, self.controls.metric, wish, corrections=_AGAIN + corrections, farthest=far)
+        own = torch.where(smooth[:, None], self.meter.slopes([start], self.coordinates) / self.controls.unit[:, None], slopes)
+        second = solving.follow(changes_of, own, metric, wish, corrections=_AGAIN + corrections, farthest=far)
         return min(first, second, key=lambda one: self._missed(one, wish))
 
     @staticmethod

@@ -1,0 +1,139 @@
+"""Steering: a tiny instrument's sounds change as asked, keep their detail, and are made again from their recipes."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from timbrespace.audio.describe import NAMES, describe
+from timbrespace.contracts import ConfigError
+from timbrespace.instrument import Instrument
+from timbrespace.space.controls.coordinates import Point
+from timbrespace.space.controls.steer import steered, steering_of
+from timbrespace.synthesis.encoding import trim_to_onset
+from tiny import Tiny
+
+
+@pytest.fixture(scope="module")
+def opened(tiny: Tiny) -> Instrument:
+    return Instrument.load(tiny.file)
+
+
+@pytest.mark.parametrize("name", ["brightness", "noisiness"])
+def test_the_decoded_sound_changes_as_asked(opened: Instrument, name: str) -> None:
+    contents = opened.contents
+    assert contents.clips is not None
+    steering, place = steering_of(contents), NAMES.index(name)
+    asked, done = [], []
+    for z in contents.clips.latents[:6]:
+        before = steering.meter.measure([Point(z)])[0]
+        for amount in (-0.15, 0.15):
+            after = steering.meter.measure([Point(steered(contents, z, {name: amount}))])[0]
+            asked.append(amount)
+            done.append(float((after - before)[place] / steering.controls.unit[place]))
+    assert np.corrcoef(asked, done)[0, 1] > 0.9
+    assert np.median(np.abs(np.array(asked) - done)) < 0.05
+
+
+def test_corrected_by_measuring_is_nearer_than_the_stored_control(opened: Instrument) -> None:
+    contents = opened.contents
+    assert contents.clips is not None
+    steering, place = steering_of(contents), NAMES.index("brightness")
+    errors: dict[int, list[float]] = {0: [], 5: []}
+    for z in contents.clips.latents[:6]:
+        before = steering.meter.measure([Point(z)])[0]
+        for corrections, found in errors.items():
+            after = steering.meter.measure([Point(steered(contents, z, {"brightness": -0.15}, corrections=corrections))])[0]
+            found.append(abs(float((after - before)[place] / steering.controls.unit[place]) + 0.15))
+    assert np.median(errors[5]) < 0.8 * np.median(errors[0])
+
+
+def test_a_given_sound_is_steered_with_its_detail(opened: Instrument, tiny: Tiny) -> None:
+    (sound,) = opened.steer(tiny.other, brightness=-0.3)
+    asked = sound.recipe["asked"]
+    assert asked["verb"] == "steer"
+    assert asked["controls"] == {"brightness": "-0.3"}
+    assert sound.name.startswith("snare 001 steered")
+    original = trim_to_onset(opened.contents, opened.read(tiny.other), None)[0]
+    change = (describe(sound.audio, opened.sample_rate) - describe(original, opened.sample_rate))[NAMES.index("brightness")]
+    control = next(one for one in opened.controls if one.name == "brightness")
+    assert float(change) / control.spread == pytest.approx(asked["reached"]["brightness"], abs=0.15)
+    assert float(change) < 0
+
+
+def test_nothing_asked_is_the_sound_itself(opened: Instrument, tiny: Tiny) -> None:
+    (sound,) = opened.steer(tiny.sound, {"brightness": 0, "length": "+0"})
+    assert sound.is_own
+    assert torch.equal(sound.audio, opened.given(tiny.sound).audio)
+
+
+def test_a_target_in_its_unit_is_reached(opened: Instrument, tiny: Tiny) -> None:
+    original = trim_to_onset(opened.contents, opened.read(tiny.other), None)[0]
+    place = NAMES.index("brightness")
+    now = 2 ** float(describe(original, opened.sample_rate)[place])
+    (sound,) = opened.steer(tiny.other, brightness=f"{0.7 * now:.0f}Hz")
+    reached = 2 ** float(describe(sound.audio, opened.sample_rate)[place])
+    assert reached == pytest.approx(0.7 * now, rel=0.12)
+
+
+def test_recipes_make_the_same_sound_again(opened: Instrument, tiny: Tiny) -> None:
+    (sound,) = opened.steer(tiny.other, {"brightness": -0.3, "length": -0.3}, seed=4)
+    again = opened.replay(sound.recipe, sources=tiny.other.parent)
+    assert torch.equal(again.audio, sound.audio)
+    (same,) = opened.steer(tiny.other, {"brightness": -0.3, "length": -0.3}, seed=4)
+    assert torch.equal(same.audio, sound.audio)
+
+
+def test_new_sounds_are_steered(opened: Instrument) -> None:
+    plain = opened.generate(4, seed=3)
+    asked = opened.generate(4, seed=3, controls={"brightness": -0.4})
+    place = NAMES.index("brightness")
+    for one, other in zip(plain, asked, strict=True):
+        assert (
+            one.recipe["asked"] | {"controls": {"brightness": "-0.4"}, "reached": other.recipe["asked"]["reached"]} == other.recipe["asked"]
+        )
+        before, after = (describe(sound.audio, sound.sample_rate)[place] for sound in (one, other))
+        assert float(after) < float(before)
+        assert torch.equal(opened.replay(other.recipe).audio, other.audio)
+
+
+def test_several_sounds_in_one_call(opened: Instrument, tiny: Tiny) -> None:
+    sounds = opened.steer([tiny.sound, tiny.other], darker=0.2)
+    assert len({sound.name for sound in sounds}) == 2
+
+
+def test_what_an_instrument_lacks_is_said_with_what_it_has(opened: Instrument, tiny: Tiny) -> None:
+    with pytest.raises(ConfigError, match=r"no control pitch: .* it has brightness"):
+        opened.steer(tiny.sound, pitch="C4")
+    with pytest.raises(ConfigError, match="no control is given; this instrument has brightness"):
+        opened.steer(tiny.sound)
+
+
+def test_a_stripped_file_of_an_earlier_version_is_steered_too(opened: Instrument, tiny: Tiny) -> None:
+    older = Instrument(replace(opened.contents, controls=None, clips=None))
+    (sound,) = older.steer(tiny.other, brightness=-0.2)
+    assert sound.recipe["asked"]["reached"]["brightness"] < 0
+
+
+def test_positions_on_axes_and_back(opened: Instrument) -> None:
+    axes = opened.axes
+    positions = torch.tensor([[0.0, 0.0], [1.5, -2.0]])
+    latents = axes.latents(positions)
+    assert torch.allclose(latents[0], axes.centre)
+    assert torch.allclose(axes.positions(latents)[:, :2], positions, atol=1e-4)
+    assert opened.contents.clips is not None
+    z = opened.contents.clips.latents[0]
+    there = axes.latents(torch.tensor([0.5]), around=z)
+    assert float(axes.positions(there)[0]) == pytest.approx(0.5, abs=1e-4)
+    assert torch.allclose(axes.positions(there)[1:], axes.positions(z)[1:], atol=1e-4)
+    assert axes.parameters[0].low == -4
+
+
+def test_descriptors_of_given_sounds_do_not_change_by_a_file(opened: Instrument, tiny: Tiny, tmp_path: Path) -> None:
+    """A steered sound that was saved is steered again from the latent of its recipe."""
+    (sound,) = opened.steer(tiny.other, darker=0.3)
+    path = sound.save(tmp_path)
+    (back,) = opened.steer(path, brighter=0.3)
+    assert back.recipe["asked"]["reached"]["brightness"] == pytest.approx(0.3, abs=0.15)
