@@ -78,6 +78,8 @@ def complaint(command: str) -> str | None:
     if "--help" in words:
         return None
     try:
+        module = importlib.import_module(VERBS[verb][0].partition(":")[0])
+        rest = getattr(module, "expand_words", list)(rest)  # short forms, as `cli.main` expands them
         check_values(verb, parser_of(verb).make_context(verb, rest).params)
     except Exception as error:  # Typer's own errors, and those of settings
         return str(getattr(error, "message", error)) or type(error).__name__

@@ -17,6 +17,7 @@ SHORT_FORMS = (
     "metallic", "harmonic", "longer", "shorter", "fuller", "thinner",
 )  # fmt: skip
 DEFAULT_AMOUNT = 0.5  # spreads
+_SHORT = 0.15  # spreads less than wished
 
 _HELP = (
     "Change of a property of the sound, such as brightness=+1 (spreads of the corpus), decay=0.4s, length=x0.5 or pitch=C4; `info` lists "
@@ -71,20 +72,22 @@ def print_first_use(instrument: Instrument) -> None:
 
 
 def reached_rows(sounds: list[Sound]) -> list[dict[str, Any]]:
-    """Returns {"file", "control", "asked", "change"} for every control of every sound; change: in spreads, on decoded sound."""
+    """Returns {"sound", "control", "asked", "wished", "change"} for every control of every sound; the last two in spreads, as measured."""
     return [
-        {"sound": sound.name, "control": name, "asked": text, "change": sound.recipe["asked"]["reached"][name]}
+        {"sound": sound.name, "control": name, "asked": text, "wished": about["wished"][name], "change": about["reached"][name]}
         for sound in sounds
-        for name, text in sound.recipe["asked"].get("controls", {}).items()
+        for about in (sound.recipe["asked"],)
+        for name, text in about.get("controls", {}).items()
     ]
 
 
-def print_reached(sounds: list[Sound], *, most: int = 8) -> None:
-    """Prints how far each control of a few sounds went, and for more of them the range."""
+def print_reached(sounds: list[Sound]) -> None:
+    """Prints how far each control went, of many sounds their range, and whether that is all that is possible."""
     rows = reached_rows(sounds)
     for name in dict.fromkeys(row["control"] for row in rows):
         own = [row for row in rows if row["control"] == name]
         changes = [row["change"] for row in own]
-        few = ", ".join(f"{change:+.2f}" for change in changes)
-        text = few if len(changes) <= most else f"{min(changes):+.2f} to {max(changes):+.2f}"
-        print(f"{name}: asked {own[0]['asked']}, changed by {text} spreads")
+        text = f"{changes[0]:+.2f}" if len(changes) == 1 else f"{min(changes):+.2f} to {max(changes):+.2f}"
+        short = sum(abs(row["wished"] - row["change"]) > _SHORT for row in own)
+        some = "" if len(own) == 1 else f" for {short} of {len(own)} sounds"
+        print(f"{name}: asked {own[0]['asked']}, changed by {text} spreads" + (f"; as far as it goes{some}" if short else ""))

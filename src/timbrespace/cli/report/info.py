@@ -66,6 +66,7 @@ def info(
         "categories": opened.categories,
         **({"conditions": opened.conditions} if opened.conditions else {}),
         "detail_of_new_sounds": _detail(opened),
+        "controls": _controls(opened),
         "training_sounds_named": 0 if clips is None else len(clips.names),
         "settings": opened.contents.settings,
     }
@@ -131,6 +132,16 @@ def _detail(opened: Instrument) -> str:
     if not opened.model.noise_texture:
         return "none"
     return "noise texture" if opened.contents.detail is None else "drawn from statistics of the corpus"
+
+
+def _controls(opened: Instrument) -> list[str]:
+    """The named controls with ranges; none are fitted for a file of an earlier version, because that takes seconds."""
+    from timbrespace.space.controls.wishes import control_text
+
+    stored = opened.contents.controls
+    return (
+        ["of an earlier version: measured when `steer` needs them"] if stored is None else [control_text(one) for one in stored.offered()]
+    )
 
 
 def card_lines(card: dict[str, Any]) -> list[str]:

@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from timbrespace.audio.describe import describe
+from timbrespace.audio.describe import NAMES, describe
 from timbrespace.contracts import ConfigError
 from timbrespace.noise import seed_of
 from timbrespace.space.controls.coordinates import Point
 from timbrespace.space.controls.steer import Measured, Steered, Steering, steering_of
 from timbrespace.space.controls.wishes import Wish, Wishes, describe_controls
-from timbrespace.synthesis.detail.mix import Mix, kept_at, length_of, mixed_features
+from timbrespace.synthesis.detail.features import mixed_features
+from timbrespace.synthesis.detail.mix import Mix, kept_at, length_of
 from timbrespace.synthesis.detail.source import Source
 from timbrespace.synthesis.encoding import from_onset
 from timbrespace.synthesis.file.contents import InstrumentContents
@@ -74,8 +75,9 @@ def _kept(distance: float) -> float:
 
 
 def _asked(wishes: Sequence[Wish], found: Steered) -> dict[str, Any]:
-    """What a recipe says of wishes: their text, and the changes in spreads that were reached on decoded sound."""
-    return {"controls": {wish.control.name: wish.text for wish in wishes}, "reached": found.reached(wishes)}
+    """What a recipe says of wishes: their text, and the changes in spreads that were wished for and reached, as measured."""
+    wished = {wish.control.name: round(float(found.wished[NAMES.index(wish.control.name)]), 3) for wish in wishes}
+    return {"controls": {wish.control.name: wish.text for wish in wishes}, "wished": wished, "reached": found.reached(wishes)}
 
 
 def _with_detail(steering: Steering, source: Source, seed: int) -> Measured:

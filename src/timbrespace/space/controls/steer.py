@@ -23,7 +23,8 @@ from timbrespace.synthesis.controls import Control, Controls
 from timbrespace.synthesis.file.contents import InstrumentContents, TrainingClips
 
 CORRECTIONS = 5
-_OUTER = 2  # times that the sound itself corrects the wish
+_HARDLY, _GAINS = 0.02, (0.4, 3.0)  # spreads; least and most change of a sound over that of its decoded point
+_OUTER = 3  # times that the sound itself corrects the wish
 _AGAIN = 4  # more of them, with slopes measured at the point itself, where the first did not reach
 _MISSED = 0.08  # spreads
 _PITCH = NAMES.index("pitch")
@@ -122,7 +123,9 @@ class Steering:
         if measure is None:
             return found
         own_before = measure(point, torch.zeros(self.coordinates.rank))
-        best, least, inner = found, math.inf, wish
+        last = solving.Followed(torch.zeros_like(found.steps), torch.zeros_like(wish.changes))  # step 0: nothing changes
+        best, least = last, float((wish.changes * wish.asked).abs().max())
+        last_true = last.changes
         for turn in range(_OUTER + 1):
             step = found.steps[0]
             true = ((measure(self.coordinates.move(start, step), step) - own_before) / unit).nan_to_num(0.0)[None]
@@ -131,9 +134,11 @@ class Steering:
                 best, least = solving.Followed(found.steps, true), float(missed.abs().max())
             if least <= solving.TOLERANCE or turn == _OUTER:
                 break
-            inner = inner._replace(changes=inner.changes + missed)
-            options = {"corrections": corrections, "farthest": far}
-            found = solving.follow(changes_of, slopes, self.controls.metric, inner, start=found, **options)
+            gain = _secant(found.changes - last.changes, true - last_true)  # of the sound's change over the decoded one
+            inner = wish._replace(changes=torch.where(wish.asked, found.changes + missed / gain, wish.changes))
+            last, last_true = found, true
+            metric = self.controls.metric
+            found = solving.follow(changes_of, slopes, metric, inner, start=found, corrections=corrections, farthest=far)
         return best
 
     def _decoded(self, changes_of: solving.Measure, slopes: Tensor, wish: solving.Wish, start: Point, corrections: int) -> solving.Followed:
@@ -177,6 +182,12 @@ class Steering:
         for place, value in entries.items():
             z[place] = value
         return point._replace(z=z)
+
+
+def _secant(decoded: Tensor, true: Tensor) -> Tensor:
+    """The slope of changes of the sound over those of the decoded point, of the same shape; 1 where that hardly changed."""
+    slope = true / torch.where(decoded.abs() < _HARDLY, 1.0, decoded)
+    return torch.where(decoded.abs() < _HARDLY, 1.0, slope.clamp(*_GAINS))
 
 
 _STEERING: WeakKeyDictionary[Model, tuple[Controls | None, TrainingClips | None, Steering]] = WeakKeyDictionary()

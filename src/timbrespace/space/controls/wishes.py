@@ -20,6 +20,7 @@ _NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)"
 _UNITS = {"hz": ("Hz", 1.0), "khz": ("Hz", 1e3), "s": ("s", 1.0), "ms": ("s", 1e-3), "db": ("dB", 1.0), "%": ("%", 1.0)}
 _NOTE = re.compile(r"([A-Ga-g])([#b♯♭]?)(-?\d{1,2})")
 _STEPS = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11}
+MOST = 3.0  # spreads
 _BEYOND = 0.05  # of its range: how far outside the corpus a target may be
 
 
@@ -71,6 +72,12 @@ def describe_controls(controls: Sequence[Control]) -> str:
     return ", ".join(f"{one.name} ({one.more}, {one.less}; {one.low:+g} to {one.high:+g})" for one in controls) or "none"
 
 
+def control_text(control: Control) -> str:
+    """Returns a text such as "brightness -1.6 to +1.1 (57Hz to 13500Hz)"."""
+    low, high = value_text(control, control.lowest), value_text(control, control.highest)
+    return f"{control.name} {control.low:+g} to {control.high:+g} ({low} to {high})"
+
+
 def _control(name: str, controls: Sequence[Control]) -> tuple[Control, int]:
     """The control of a name or word, and the sign of the word. Raises ConfigError."""
     key = name.strip().lower().replace("-", "_").replace(" ", "_")
@@ -106,11 +113,12 @@ def _read(control: Control, sign: int, value: Value, name: str) -> Wish:
 
 
 def _within(control: Control, amount: float, value: Value) -> float:
-    if not math.isfinite(amount) or not control.low - 1e-6 <= amount <= control.high + 1e-6:
+    """Returns an amount in spreads. Raises ConfigError beyond what any sound can do; nearer ones are followed as far as it goes."""
+    if not abs(amount) <= MOST:  # also refuses NaN
         raise ConfigError(
-            f"{control.name} is asked for by {value}, {control.low:+g} to {control.high:+g} spreads are possible with this instrument "
-            f"(a spread is {spread_text(control)}), or a value from {value_text(control, control.lowest)} to "
-            f"{value_text(control, control.highest)}"
+            f"{control.name} is asked for by {value}, allowed are up to {MOST:g} spreads either way (a spread is {spread_text(control)}); "
+            f"sounds of this instrument reach {control.low:+g} to {control.high:+g}, or values from "
+            f"{value_text(control, control.lowest)} to {value_text(control, control.highest)}"
         )
     return amount
 
