@@ -35,7 +35,7 @@ def test_steer_writes_sounds_and_says_how_far_they_went(shell: Shell, tiny: Tiny
     found = shell.json("steer", tiny.file, tiny.sound, tiny.other, "--darker", "0.2", "--control", "length=-0.2", "--out", out)
     assert len(found["sounds"]) == len(list(out.glob("*.wav"))) == 2
     assert {row["control"] for row in found["controls"]} == {"brightness", "length"}
-    assert all(row["change"] < 0 for row in found["controls"] if row["control"] == "brightness")
+    assert {row["wished"] for row in found["controls"]} == {-0.2}
     printed = shell("steer", tiny.file, tiny.sound, "--darker", "2.9", "--out", tmp_path / "two")
     assert "brightness: asked -2.9, changed by -" in printed
     assert "as far as it goes" in printed
