@@ -191,3 +191,21 @@ def test_around_a_point_of_known_coordinates() -> None:
     assert float(held[:, 1].abs().max()) == pytest.approx(0, abs=1e-5)
     assert float(held[:, 0].std()) == pytest.approx(0.1, rel=0.05)
     assert float(free[:, 0].std()) == pytest.approx(2, rel=0.05)
+
+
+def test_a_category_follows_how_it_is_played() -> None:
+    generator = torch.Generator().manual_seed(0)
+    played = torch.randn(80, 1, generator=generator).clamp(-1.5, 1.5)
+    own = torch.randn(80, 2, generator=generator)
+    steep = torch.cat([own[:, :1] + 2 * played, own[:, 1:], played], 1)
+    level = torch.cat([own, played], 1)
+    space = LatentSpace.fit(torch.cat([steep, level]), ["steep"] * 80 + ["level"] * 80, played=-1)
+    plain = LatentSpace.fit(torch.cat([steep, level]), ["steep"] * 80 + ["level"] * 80)
+    for category, wanted in (("steep", 2.0), ("level", 0.0)):
+        low, high = (space.draw(Noise(1, 5), category=category, played={-1: value})[0] for value in (-1.0, 1.0))
+        assert ((high - low) / 2)[0] == pytest.approx(wanted, abs=0.25)
+        assert float(space.slope(category, -1)[0]) == pytest.approx(wanted, abs=0.25)
+        assert float(space.slope(category, -1)[2]) == pytest.approx(1)
+    assert not space.slope("other", -1).any()
+    assert float(plain.slope("steep", -1)[0]) < 1.5  # within small components, shrunk to the covariance of all
+    torch.testing.assert_close(space.factors[:, -1].norm(dim=1), plain.factors[:, -1].norm(dim=1), rtol=1e-3, atol=0)

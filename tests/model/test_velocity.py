@@ -85,7 +85,7 @@ def test_brightness_follows_the_velocity_asked_for(layers: Path) -> None:
 def test_drawn_velocities_are_whole_and_of_the_range(layers: Path) -> None:
     instrument = Instrument.load(layers / "x.safetensors")
     conditioning = instrument.model.conditioning
-    made = instrument.generate(8, seed=1)
+    made = instrument.generate(16, seed=1)
     drawn = [conditioning.velocity_of(sound.latent) for sound in made if sound.latent is not None]  # type: ignore[attr-defined]
     assert all(abs(v - round(v)) < 1e-3 and 29.9 < v < 120.1 for v in drawn)
     assert max(drawn) - min(drawn) > 20
@@ -124,6 +124,25 @@ def test_sounds_of_its_own_keep_their_velocity_and_morphs_glide(layers: Path, tm
     assert path[0] == pytest.approx(40, abs=1e-3)
     assert 50 < path[2] < 100
     assert path[-1] == pytest.approx(110, abs=1e-3)
+
+
+def test_names_of_given_files_give_their_velocity(layers: Path, tmp_path: Path) -> None:
+    instrument = Instrument.load(layers / "x.safetensors")
+    velocity_of = instrument.model.conditioning.velocity_of  # type: ignore[attr-defined]
+    audio = tone(58, velocity=110, even=0.4)
+    for name, velocity in (("tone v110", 110), ("tone_058_040", 40), ("tone 2", 75), ("tone v110 take", 110)):
+        soundfile.write(tmp_path / f"{name}.wav", audio, RATE)
+        varied = instrument.vary(tmp_path / f"{name}.wav", 1, amount=0.2)[0]
+        assert varied.latent is not None
+        assert velocity_of(varied.latent) == pytest.approx(velocity, abs=1e-3)
+        assert torch.equal(instrument.replay(varied.recipe, sources=tmp_path).audio, varied.audio)
+    soft, hard = (
+        centroid(instrument.generate(1, near=tmp_path / "tone v110.wav", temperature=0, velocity=velocity)[0].audio)
+        for velocity in (40, 110)
+    )
+    assert soft < hard
+    anonymous = instrument.given(tmp_path / "tone v110.wav", named=False)
+    assert (anonymous.file, anonymous.velocity) == (None, 110)
 
 
 @pytest.mark.parametrize("velocity", [0, 128, -5, math.nan])

@@ -19,6 +19,7 @@ _HALF_SHRUNK = 32.0  # clips of a component whose covariance is shrunk half-way 
 _NEAR_SPREAD = 0.2  # least spread of a coordinate that `near` names: a known condition still has neighbours
 _MOST_AXES = 256  # longer latents (a plain autoencoder's code has thousands of numbers) are described along their principal axes
 _MOST_EXACT = 2_048  # such latents; of more of them the axes are computed in batches, without their matrix in double precision
+_SLOPE_RIDGE = 4.0  # clips whose coordinate differs by 1, against slopes of a category that are chance
 _BATCH = 512  # latents in double precision at a time, of these
 
 
@@ -48,11 +49,12 @@ class LatentSpace:
         return sorted({label for label in self.labels if label is not None})
 
     @classmethod
-    def fit(cls, latents: Tensor, categories: list[str | None], *, seed: int = 0) -> LatentSpace:
+    def fit(cls, latents: Tensor, categories: list[str | None], *, seed: int = 0, played: int | None = None) -> LatentSpace:
         """Returns the mixture fitted to latents: k-means within each category, covariances shrunk towards the pooled one.
 
         latents: `(clips, dims)`, one clip or more. categories: one a clip. A component of n clips keeps the share n / (n + 32) of
-        its own covariance.
+        its own covariance. played: a coordinate that says how a sound is played, counted from the end; in every component the others
+        follow it as they do in the whole category, see `draw`.
         """
         axes, centre = _principal_axes(latents) if latents.shape[1] > _MOST_AXES else (None, None)
         points = latents.double().numpy() if axes is None or centre is None else _along(latents, axes, centre)
@@ -68,9 +70,11 @@ class LatentSpace:
         # Along principal axes the variances fall steeply: an even target would add mostly noise.
         even = np.trace(pooled) / dims * np.eye(dims) if axes is None else np.diag(np.diag(pooled))
         pooled = _shrunk(pooled, even, count=freedom, half=float(dims))
-        factors = [
-            np.linalg.cholesky(_shrunk(_covariance(cluster), pooled, count=len(cluster), half=_HALF_SHRUNK)) for _, cluster in clusters
-        ]
+        covariances = [_shrunk(_covariance(cluster), pooled, count=len(cluster), half=_HALF_SHRUNK) for _, cluster in clusters]
+        if played is not None and axes is None:
+            slopes = {label: _slope(group, played) for label, group in groups}
+            covariances = [_following(one, slopes[label], played) for one, (label, _) in zip(covariances, clusters, strict=True)]
+        factors = [np.linalg.cholesky(one) for one in covariances]
 
         def tensor(values: object) -> Tensor:
             return torch.tensor(np.asarray(values), dtype=torch.float32)
@@ -158,6 +162,14 @@ class LatentSpace:
         point = self._to_latent(point)
         return point if self.centre is None else self.centre + point, self.labels[component]
 
+    def slope(self, category: str | None, coordinate: int) -> Tensor:
+        """Returns by how much all coordinates `(dims,)` change with one, counted from the end, in a category; 0 for an unknown one."""
+        if category not in self.labels or self.axes is not None:
+            return torch.zeros(self.shared.shape[0])
+        factor = self.factors[self.labels.index(category)]
+        shared = factor @ factor[coordinate]
+        return shared / shared[coordinate]
+
     def around(self, point: Tensor, noise: Noise, *, amount: float, known: int = 0) -> Tensor:
         """Returns a point `(dims,)` near `point (dims,)`, offset by `amount` times the pooled spread.
 
@@ -240,6 +252,31 @@ def _clusters(points: np.ndarray, *, total: int, seed: int) -> list[np.ndarray]:
 def _covariance(points: np.ndarray) -> np.ndarray:
     centred = points - points.mean(0)
     return np.asarray(centred.T @ centred / max(1, len(points) - 1))
+
+
+def _slope(points: np.ndarray, coordinate: int) -> np.ndarray:
+    """The change of every coordinate with one of them, `(dims,)`, over the points `(n, dims)` of a category, their pitch apart.
+
+    What comes after the coordinate is known too, and is an input of the regression as well. Few points that hardly differ in it tell
+    little: the slope is then smaller.
+    """
+    centred = points - points.mean(0)
+    known = centred[:, coordinate:]
+    square = known.T @ known + _SLOPE_RIDGE * np.eye(known.shape[1])
+    return np.asarray(np.linalg.solve(square, known.T @ centred)[0])
+
+
+def _following(covariance: np.ndarray, slope: np.ndarray, coordinate: int) -> np.ndarray:
+    """A covariance whose coordinates follow one by `slope (dims,)`; its variance and those of the others given it stay as they are.
+
+    What comes after it, known as well, keeps its covariance with it.
+    """
+    variance = covariance[coordinate, coordinate]
+    own = covariance[:, coordinate] / variance
+    wanted = slope.copy()
+    wanted[coordinate:] = own[coordinate:]
+    rest = covariance - variance * np.outer(own, own)
+    return np.asarray(rest + variance * np.outer(wanted, wanted) + 1e-8 * np.eye(len(covariance)))
 
 
 def _shrunk(covariance: np.ndarray, target: np.ndarray, *, count: float, half: float) -> np.ndarray:

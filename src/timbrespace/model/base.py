@@ -132,13 +132,16 @@ class Model(nn.Module, ABC):
         """Returns latents `(batch, dims)` that decode nearer to given sounds than `z` does; `z` itself for a model without a search."""
         return z
 
-    def infer(self, features: Tensor, lengths: Tensor, audio: Tensor, sample_rate: int, *, search: bool = True) -> Tensor:
+    def infer(
+        self, features: Tensor, lengths: Tensor, audio: Tensor, sample_rate: int, *, search: bool = True, known: Tensor | None = None
+    ) -> Tensor:  # fmt: skip
         """Returns the latent `(1, dims)` or `(1, dims, steps)` of a given sound: encoded, refined, with its conditions estimated.
 
         features `(1, parts, bands, frames)`, lengths `(1,)` in samples and audio `(channels, time)`: of the sound. search: False leaves
-        out `refine`: some 20 times faster, near enough for comparing sounds.
+        out `refine`: some 20 times faster, near enough for comparing sounds. known: conditions `(1, names)` that are known beforehand;
+        those with NaN are estimated.
         """
-        z = self.encode(features, lengths).mean
+        z = self.encode(features, lengths, known).mean
         return self.refine(features, lengths, z) if search else z
 
     def project(self, z: Tensor) -> Tensor:

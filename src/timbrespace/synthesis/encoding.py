@@ -62,12 +62,19 @@ def from_onset(contents: InstrumentContents, audio: Tensor, sample_rate: int | N
     return audio[:, start:end], start
 
 
-def encode(contents: InstrumentContents, audio: Tensor, *, search: bool = True) -> EncodedSound:
-    """Encodes a sound `(channels, time)` that starts at its onset, to `z (dims,)` or `(dims, steps)`. search: see `Model.infer`."""
+def encode(contents: InstrumentContents, audio: Tensor, *, search: bool = True, velocity: float | None = None) -> EncodedSound:
+    """Encodes a sound `(channels, time)` that starts at its onset, to `z (dims,)` or `(dims, steps)`.
+
+    search: see `Model.infer`. velocity: at which it was played, for a model that knows velocities; None: unknown.
+    """
+    names, known = contents.model.conditioning.names, None
+    if velocity is not None and "velocity" in names:
+        known = torch.full((1, len(names)), torch.nan)
+        known[0, names.index("velocity")] = velocity
     length, prepared = audio.shape[-1], contents.model.prepare_audio(audio)
     with torch.no_grad():
         features, lengths = contents.representation.encode(prepared[None]), torch.tensor([length])
-        z = contents.model.infer(features, lengths, audio, contents.sample_rate, search=search)[0]
+        z = contents.model.infer(features, lengths, audio, contents.sample_rate, search=search, known=known)[0]
     if contents.model.time_varying:
         z = z[:, : sequences.latent_steps(contents, length)]
     return EncodedSound(z, length, float(audio.abs().max()))

@@ -238,6 +238,8 @@ def _draw_near(
         z[-1] = fixed.last
     for coordinate, value in fixed.played.items():
         if isinstance(value, float):
+            slope = contents.space.slope(options.kind.category if options.kind else category, coordinate)
+            z[: contents.model.inferred_dims] += ((value - z[coordinate]) * slope)[: contents.model.inferred_dims]
             z[coordinate] = value
     if not contents.model.time_varying:
         return _Draw(z, z, None, category)

@@ -58,7 +58,8 @@ def make_instrument(
         mapped = latents
     else:
         latents = _latents(model, sounds, clips=len(clips))
-        space = LatentSpace.fit(latents if all_count else latents[rows], counted_categories, seed=seed)
+        played = model.conditioning.played
+        space = LatentSpace.fit(latents if all_count else latents[rows], counted_categories, seed=seed, played=played)
         # Many long latents are mapped by their principal axes: a decomposition of the whole matrix would take too much memory.
         mapped = latents if len(clips) <= _MOST_IN_FULL else space.coordinates(latents)
     positions = fit_positions(mapped if all_count else mapped[rows], seed=seed)

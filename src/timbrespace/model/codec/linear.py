@@ -169,14 +169,17 @@ class LinearCodecVAE(Model):
         """
         return self.posterior(Batch(self.compress(self.prepare_features(features, conditions)), lengths, conditions))
 
-    def infer(self, features: Tensor, lengths: Tensor, audio: Tensor, sample_rate: int, *, search: bool = True) -> Tensor:
+    def infer(
+        self, features: Tensor, lengths: Tensor, audio: Tensor, sample_rate: int, *, search: bool = True, known: Tensor | None = None
+    ) -> Tensor:  # fmt: skip
         """Returns the latent `(1, dims)` of a given sound, see `Model.infer`: that of the possible pitch with the least objective."""
         if self.pitch is None:
-            return super().infer(features, lengths, audio, sample_rate, search=search)
+            return super().infer(features, lengths, audio, sample_rate, search=search, known=known)
         best, least = torch.empty(0), math.inf
         # One by one: the latent of a sound must not depend on how many pitches are tried.
         for pitch in self.pitch.candidates(audio, sample_rate):
             conditions = torch.tensor([[*[math.nan] * (self.conditioning.size - 1), pitch]])
+            conditions = conditions if known is None else torch.where(known.isfinite(), known, conditions)
             z = self.encode(features, lengths, conditions).mean
             z = self.refine(features, lengths, z) if search else z
             objective = float(self.objective(features, lengths, z))

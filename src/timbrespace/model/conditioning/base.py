@@ -35,6 +35,7 @@ class Conditioning:
 
     names: tuple[str, ...] = ()
     size: int = 0
+    played: int | None = None  # entry, from the end, that says how a sound is played and not which it is
     required: bool = False  # whether features are prepared by the conditions: a sound of unknown ones teaches nothing
 
     def describe(self) -> list[str]:

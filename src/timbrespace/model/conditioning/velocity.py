@@ -55,6 +55,7 @@ class VelocityConditioning(Conditioning):
         self.rest = pitch or Conditioning()
         self.names = ("velocity", *self.rest.names)
         self.size = len(self.names)
+        self.played = -self.size
         self.required = self.rest.required
 
     def describe(self) -> list[str]:

@@ -147,10 +147,13 @@ class Conditional(Model):
         """Returns the inner Posterior `(batch, inner dims)` with the shift of the conditions subtracted."""
         return posterior._replace(mean=posterior.mean - self.shift(entries))
 
-    def infer(self, features: Tensor, lengths: Tensor, audio: Tensor, sample_rate: int, *, search: bool = True) -> Tensor:
+    def infer(
+        self, features: Tensor, lengths: Tensor, audio: Tensor, sample_rate: int, *, search: bool = True, known: Tensor | None = None
+    ) -> Tensor:  # fmt: skip
         """Returns the latent `(1, dims)` of a given sound: its numbers are measured, its labels the likeliest. There is no search."""
-        known = self.with_likely_labels(features, lengths, self.conditioning.of_sound(audio, sample_rate))
-        return self.encode(features, lengths, known).mean
+        found = self.conditioning.of_sound(audio, sample_rate)
+        found = found if known is None else torch.where(known.isfinite(), known, found)
+        return self.encode(features, lengths, self.with_likely_labels(features, lengths, found)).mean
 
     def with_likely_labels(self, features: Tensor, lengths: Tensor, known: Tensor) -> Tensor:
         """Returns conditions `(batch, conditions)` with unknown labels replaced by the ones whose shift is nearest to the encoded sound."""

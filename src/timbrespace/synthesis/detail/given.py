@@ -15,6 +15,7 @@ from torch import Tensor
 from timbrespace.audio.files import read as read_audio
 from timbrespace.audio.files import resample
 from timbrespace.contracts import AudioFileError, ConfigError
+from timbrespace.corpus.labels.names import pitch_and_velocity
 from timbrespace.model.base import Model
 from timbrespace.synthesis import sequences
 from timbrespace.synthesis.file.contents import InstrumentContents
@@ -29,13 +30,14 @@ class GivenSound:
 
     audio: `(channels, time)` at the instrument's rate and channels, otherwise as read: with its level, offset and silence. sha256: of the
     file, or of the samples where there is none. file: its name without a folder; None where it is unknown or not to be named.
-    latent: of the recipe beside the file; None where there is none.
+    latent: of the recipe beside the file; None where there is none. velocity: that the file's name says, 1 to 127; None without.
     """
 
     audio: Tensor
     sha256: str
     file: str | None = None
     latent: Tensor | None = None
+    velocity: int | None = None
 
     @property
     def stem(self) -> str:
@@ -60,8 +62,9 @@ def read_given(contents: InstrumentContents, path: Path, *, named: bool = True) 
     """Returns the sound in a file, with every sample as read where the file has the instrument's rate. Raises AudioFileError."""
     audio, rate = read_audio(path, channels=contents.channels)
     digest = sha256_of(path)
+    velocity = pitch_and_velocity(path.stem, is_drum="pitch" not in contents.model.conditioning.names)[1]
     return GivenSound(
-        resample(audio, rate, contents.sample_rate), digest, path.name if named else None, _latent_beside(contents, path, digest)
+        resample(audio, rate, contents.sample_rate), digest, path.name if named else None, _latent_beside(contents, path, digest), velocity
     )
 
 

@@ -76,7 +76,11 @@ def analyse(contents: InstrumentContents, given: GivenSound) -> Source:
     except ShapeError as error:
         raise ShapeError(f"{given.file}: {error}" if given.file else str(error)) from None
     sound, _ = trim_to_onset(contents, given.audio, None)
-    encoded = encode(contents, sound) if given.latent is None else EncodedSound(given.latent, sound.shape[1], float(sound.abs().max()))
+    encoded = (
+        encode(contents, sound, velocity=given.velocity)
+        if given.latent is None
+        else EncodedSound(given.latent, sound.shape[1], float(sound.abs().max()))
+    )
     if not torch.isfinite(encoded.z).all():
         raise ShapeError("this instrument gives the sound a latent with infinite values; its file is damaged, train it again")
     join = 0 if whole.shape[1] == sound.shape[1] else min(sound.shape[1], round(_JOIN_SECONDS * contents.sample_rate))
