@@ -98,7 +98,7 @@ class Controls:
             if spread > 0 and max(-down, up) >= LEAST_REACH:
                 low, high = (descriptor.from_scale(float(limit[place])) for limit in (self.lowest, self.highest))
                 text = f"{descriptor.more} or {descriptor.less}: {descriptor.meaning}"
-                reach = (descriptor.name, round(down, 1), round(up, 1), 0.0, descriptor.unit, text)
+                reach = (descriptor.name, round(down, 1) + 0.0, round(up, 1) + 0.0, 0.0, descriptor.unit, text)
                 found.append(Control(*reach, descriptor=descriptor, lowest=low, highest=high, spread=spread))
         return found
 

@@ -57,7 +57,8 @@ class Coordinates:
         least, most = (seconds * self.contents.sample_rate for seconds in (SECONDS.low, SECONDS.high))
         length = round(min(max(point.length * 2 ** (self.octaves * float(step[-1])), least), most))
         path = self.contents.model.project((point.z + shift[:, None])[None])[0]
-        return Point(*fit_path(self.contents, path, max(1, length)))
+        path, length = fit_path(self.contents, path, max(1, length))
+        return Point(path.contiguous(), length)  # as a recipe stores it: strides decide how products are rounded
 
     def move_all(self, points: Sequence[Point], steps: Tensor) -> list[Point]:
         """Returns points moved by steps `(points, rank)`."""

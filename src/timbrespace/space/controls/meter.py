@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import torch
@@ -52,10 +53,14 @@ class Meter:
         self.quick = with_fewer_iterations(contents.representation)
         self.meter = LevelMeter(levels.axes(1), floor=levels.floor, sample_rate=contents.sample_rate)
 
-    @property
+    @cached_property
     def has_slopes(self) -> Tensor:
-        """Whether `slopes` gives that of each descriptor, bool `(len(DESCRIPTORS),)`."""
+        """Whether `slopes` gives that of each descriptor, bool `(len(DESCRIPTORS),)`: not through codes of a codebook, nor audio."""
         differentiable = self.on_levels and not self.contents.model.time_varying
+        if differentiable:
+            with torch.enable_grad():
+                z = self.contents.space.means[:1] if self.contents.space.axes is None else torch.zeros(1, self.contents.model.dims)
+                differentiable = self._levels_of(z.clone().requires_grad_(), None).levels.requires_grad
         return torch.tensor([differentiable and name in _SMOOTH for name in NAMES])
 
     @torch.no_grad()

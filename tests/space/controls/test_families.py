@@ -1,0 +1,40 @@
+"""Controls of other families: codes of a codebook, time-varying latents, conditions, views without levels."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from timbrespace.instrument import Instrument
+from timbrespace.training.train import train
+from tiny import NARROW, fix_plan, write_drums
+
+FAMILIES = {
+    "vq": ("training.batch=8",),
+    "gru": ("training.batch=8",),
+    "sequence": NARROW["sequence"],
+    "spectra-mdct": NARROW["spectra-mdct"],  # no levels: measured on audio
+    "conditional": ("training.batch=8", "model.inner.dims=4"),
+}
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_every_family_is_steered_and_repeated(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fix_plan(monkeypatch, variations=1)
+    sounds = write_drums(tmp_path / "sounds", 16)
+    train(sounds, tmp_path / "x.safetensors", minutes=0.005, preset=name, changes=FAMILIES[name], device="cpu")
+    instrument = Instrument.load(tmp_path / "x.safetensors")
+    assert instrument.contents.controls is not None
+    assert instrument.controls
+    control = instrument.controls[0]
+    amount = 0.3 if control.high > -control.low else -0.3
+    file = min(sounds.rglob("*.wav"))
+    (sound,) = instrument.steer(file, {control.name: amount})
+    assert sound.recipe["asked"]["reached"][control.name] * amount >= 0
+    assert torch.equal(instrument.replay(sound.recipe, sources=file.parent).audio, sound.audio)
+    (new,) = instrument.generate(1, controls={control.name: amount})
+    assert torch.equal(instrument.replay(new.recipe).audio, new.audio)
+    if instrument.model.time_varying:
+        length = next(one for one in instrument.controls if one.name == "length")
+        (short,) = instrument.steer(file, {"length": max(length.low, -0.5)})
+        assert short.audio.shape[1] < instrument.given(file).audio.shape[1]
