@@ -101,7 +101,11 @@ def row(
 
 def rendered(contents: InstrumentContents, requests: Sequence[RenderRequest]) -> list[Tensor]:
     """The finished notes `(channels, time)` of requests."""
-    return [finish(decode(contents, one.z, length=one.length, seed=one.seed, texture=True), contents.sample_rate) for one in requests]
+
+    def wave(one: RenderRequest) -> Tensor:
+        return decode(contents, one.z, length=one.length, seed=one.seed, texture=True, category=one.category)
+
+    return [finish(wave(one), contents.sample_rate) for one in requests]
 
 
 def cpu_ratio(contents: InstrumentContents, before: InstrumentContents, requests: Sequence[RenderRequest]) -> float:

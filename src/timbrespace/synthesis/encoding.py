@@ -95,7 +95,7 @@ def decode(contents: InstrumentContents, z: Tensor, *, length: int | None, seed:
             length = min(contents.samples, int(decoded.lengths[0]))
         features = decoded.features[..., : representation.frames(length)]
         if texture and contents.notes is not None:
-            audio = render_new_note(contents, features[0], z, length=length, seed=seed)
+            audio = render_new_note(contents, features[0], z, length=length, seed=seed, category=category)
             return audio / audio.abs().max().clamp_min(1e-9)
         if texture and model.noise_texture:
             if contents.detail is not None:
@@ -105,5 +105,5 @@ def decode(contents: InstrumentContents, z: Tensor, *, length: int | None, seed:
             representation = with_fewer_iterations(representation)
         audio = representation.decode(features, length=length, seed=seed)[0]
         if texture and contents.detail is not None:
-            audio = sharpened(audio, contents.sample_rate, contents.detail.rises)
+            audio = sharpened(audio, contents.sample_rate, contents.detail.rises_of(category))
     return audio / audio.abs().max().clamp_min(1e-9)

@@ -16,6 +16,7 @@ from timbrespace.synthesis.request import RenderRequest
 
 ENGINE = "torch"  # what renders here; another engine's samples may differ in their last bits
 # 1, without a number in the recipe: noise of PyTorch's and NumPy's default generators. 2: all noise from `timbrespace.noise`.
+# 3: levels of new notes are mapped, and their attacks have noise of their own.
 RENDER_VERSION = 3
 _LONGEST_SECONDS = 3_600.0  # of a recipe
 
@@ -93,8 +94,7 @@ def _moving(contents: InstrumentContents, recipe: dict[str, Any], where: Sources
 def _check_version(recipe: dict[str, Any]) -> None:
     """Raises ConfigError for a recipe whose sound this release would not repeat with the same samples.
 
-    Recipes of version 1 are refused and not rendered in the old way: noise, texture and phase search have changed together, so the old
-    way would be a second renderer.
+    Recipes of earlier versions are refused and not rendered in the old way, which would be a second renderer.
     """
     version, engine = recipe.get("render_version", 1), recipe.get("engine", ENGINE)
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
@@ -102,7 +102,7 @@ def _check_version(recipe: dict[str, Any]) -> None:
     if version != RENDER_VERSION:
         other = "an older release" if version < RENDER_VERSION else "a newer release"
         raise ConfigError(
-            f"the recipe is of render version {version}, of {other}; this release renders version {RENDER_VERSION}, with other noise, and "
+            f"the recipe is of render version {version}, of {other}; this release renders version {RENDER_VERSION}, otherwise, and "
             "would make a similar sound, not the same; replay it with the release that wrote it, or keep the WAV"
         )
     if engine != ENGINE:

@@ -25,6 +25,7 @@ from timbrespace.synthesis.file.contents import InstrumentContents, TrainingClip
 from timbrespace.synthesis.harmonic.note import fit_notes
 from timbrespace.synthesis.novelty import clip_embeddings, novelty_unit
 from timbrespace.training.data.detail import fit_detail
+from timbrespace.training.data.notes import fit_note_levels
 from timbrespace.training.data.sounds import Sounds, batches_of
 from timbrespace.training.history import History, best_check, overfit_ratio
 from timbrespace.training.losses import settled_step
@@ -90,7 +91,8 @@ def make_instrument(
         if model.time_varying
         else fit_notes(corpus, clips, latents, conditioning=model.conditioning, representation=representation, samples=samples),
     )
-    contents = replace(contents, detail=fit_detail(contents, corpus, clips, seed=seed))
+    detail, notes = fit_detail(contents, corpus, clips, seed=seed), fit_note_levels(contents, corpus, clips, seed=seed)
+    contents = replace(contents, detail=detail, notes=notes)
     return Instrument(replace(contents, controls=fit_controls(contents, seed=seed)))
 
 

@@ -11,7 +11,7 @@ from timbrespace.contracts import InstrumentFileError
 from timbrespace.noise import Noise, Purpose
 from timbrespace.synthesis.detail_model.draw import add_detail, course
 from timbrespace.synthesis.detail_model.fit import calibrated, fit_attack, fit_detail_model, fit_points
-from timbrespace.synthesis.detail_model.grid import level_knots
+from timbrespace.synthesis.detail_model.grid import RISES, level_knots
 from timbrespace.synthesis.detail_model.model import DetailModel
 
 FLOOR, BANDS, FRAMES, DIMS, SOUNDS = 80.0, 161, 120, 3, 48
@@ -148,3 +148,18 @@ def test_damaged_models_are_refused(known: tuple[list[Pair], torch.Tensor, Detai
             DetailModel.load(tensors | change, dims=DIMS)
     with pytest.raises(InstrumentFileError, match="missing"):
         DetailModel.load({name: tensor for name, tensor in tensors.items() if name != "gain"}, dims=DIMS)
+
+
+def test_a_category_has_its_own_rise_times_and_earlier_models_one_for_all(known: tuple[list[Pair], torch.Tensor, DetailModel]) -> None:
+    maps = torch.arange(2.0)[:, None, None].expand(2, 2, RISES)
+    model = replace(
+        known[2],
+        categories=("kick",),
+        rises=maps,
+        attack=known[2].attack.repeat(2, 1, 1),
+        limits=known[2].limits.repeat(2, 1, 1),
+    )
+    again = DetailModel.load(model.tensors(), dims=DIMS, categories=("kick",))
+    assert [float(again.rises_of(name)[0, 0]) for name in (None, "snare", "kick")] == [0.0, 0.0, 1.0]
+    earlier = DetailModel.load(model.tensors() | {"rises": maps[1]}, dims=DIMS, categories=("kick",))
+    assert torch.equal(earlier.rises_of("kick"), earlier.rises_of(None))

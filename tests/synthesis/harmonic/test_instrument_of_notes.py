@@ -14,7 +14,7 @@ from timbrespace.audio.pitch import midi_to_hz, refine_pitch
 from timbrespace.contracts import InstrumentFileError
 from timbrespace.corpus.synthetic.registry import synthetic_clips
 from timbrespace.instrument import Instrument
-from timbrespace.synthesis.harmonic.traits import TRAITS, NoteModel
+from timbrespace.synthesis.harmonic.traits import EARLIER_TRAITS, TRAITS, NoteModel
 from tiny import Tiny
 
 SMALL = (
@@ -46,6 +46,8 @@ def test_new_notes_have_the_pitch_that_is_asked_for(notes: Instrument, pitch: fl
 def test_traits_are_fitted_saved_and_give_the_same_notes(notes: Instrument, tmp_path: Path) -> None:
     assert notes.contents.notes is not None
     assert tuple(notes.contents.notes.weights.shape) == (1 + notes.dims, TRAITS)
+    assert notes.contents.notes.levels is not None
+    assert len(notes.contents.notes.levels) == 1 + len(notes.contents.notes.categories)
     for strip in (False, True):
         path = tmp_path / f"{strip}.safetensors"
         notes.save(path, strip=strip)
@@ -70,6 +72,23 @@ def test_damaged_traits_are_refused(notes: Instrument, tmp_path: Path) -> None:
         bad.save(path, force=True)
         with pytest.raises(InstrumentFileError, match=r"notes\.weights"):
             Instrument.load(path)
+    assert notes.contents.notes is not None
+    assert notes.contents.notes.levels is not None
+    for levels in (notes.contents.notes.levels[:, :-1], notes.contents.notes.levels + 1_000):
+        Instrument(replace(notes.contents, notes=replace(notes.contents.notes, levels=levels))).save(path, force=True)
+        with pytest.raises(InstrumentFileError, match=r"notes\.levels"):
+            Instrument.load(path)
+
+
+def test_traits_of_an_earlier_version_still_open_and_sound(notes: Instrument, tmp_path: Path) -> None:
+    """One noise share for the whole note, no map of levels."""
+    assert notes.contents.notes is not None
+    earlier = NoteModel(notes.contents.notes.weights[:, :EARLIER_TRAITS].contiguous())
+    Instrument(replace(notes.contents, notes=earlier)).save(tmp_path / "earlier.safetensors")
+    again = Instrument.load(tmp_path / "earlier.safetensors")
+    assert again.contents.notes is not None
+    assert again.contents.notes.levels is None
+    assert torch.isfinite(again.generate(1, seed=5)[0].audio).all()
 
 
 def test_traits_of_notes_in_an_instrument_without_pitch_are_refused(tiny: Tiny, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from timbrespace.synthesis.harmonic.traits import FEWEST_NOTES, TRAITS, ZONES, NoteModel
+from timbrespace.synthesis.harmonic.traits import ATTACK, EARLIER_TRAITS, FEWEST_NOTES, SUSTAINED, TRAITS, ZONES, NoteModel
 
 
 def test_a_linear_relation_is_found() -> None:
@@ -16,7 +16,7 @@ def test_a_linear_relation_is_found() -> None:
     assert model is not None
     np.testing.assert_allclose(model.weights.numpy(), truth, atol=0.03)
     found = model.of(torch.from_numpy(latents[0]).float())
-    np.testing.assert_allclose(np.log(found.noise), np.minimum(traits[0, :-3], 0), atol=0.05)
+    np.testing.assert_allclose(np.log(found.noise), np.minimum(traits[0, SUSTAINED], 0), atol=0.05)
 
 
 def test_too_few_notes_give_none() -> None:
@@ -33,6 +33,26 @@ def test_a_zone_that_no_note_has_takes_the_nearest_one() -> None:
     model = NoteModel.fit(torch.zeros(20, 3), list(rows))
     assert model is not None
     np.testing.assert_allclose(np.log(model.of(torch.zeros(3)).noise[-1]), -5.0, atol=1e-3)
+
+
+def test_an_attack_that_no_note_shows_is_as_noisy_as_what_follows() -> None:
+    rows = np.full((20, TRAITS), -2.0)
+    rows[:, SUSTAINED], rows[:, ATTACK] = -4.0, np.nan
+    model = NoteModel.fit(torch.zeros(20, 3), list(rows))
+    assert model is not None
+    np.testing.assert_allclose(np.log(model.of(torch.zeros(3)).attack), -4.0, atol=1e-3)
+
+
+def test_weights_of_earlier_versions_have_one_share_for_the_whole_note() -> None:
+    traits = NoteModel(torch.full((4, EARLIER_TRAITS), -1.0)).of(torch.zeros(3))
+    np.testing.assert_array_equal(traits.attack, traits.noise)
+
+
+def test_a_category_has_its_own_map_of_levels() -> None:
+    maps = torch.arange(3.0)[:, None, None].expand(3, 2, 4)
+    model = NoteModel(torch.zeros(4, TRAITS), maps, ("flute", "organ"))
+    assert [float(model.levels_of(name)[0, 0]) for name in (None, "drum", "flute", "organ")] == [0, 0, 1, 2]  # type: ignore[index]
+    assert NoteModel(torch.zeros(4, TRAITS)).levels_of("flute") is None
 
 
 def test_predictions_are_held_in_the_range_of_real_notes() -> None:

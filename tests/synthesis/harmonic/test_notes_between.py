@@ -16,7 +16,8 @@ from timbrespace.instrument import Instrument
 from timbrespace.synthesis.detail.given import given_sound
 from timbrespace.synthesis.detail.source import analyse
 from timbrespace.synthesis.harmonic.measure import measure_note, pitch_course
-from timbrespace.synthesis.harmonic.traits import TRAITS, NoteTraits, traits_of
+from timbrespace.synthesis.harmonic.traits import RATE as SWINGS
+from timbrespace.synthesis.harmonic.traits import TRAITS, ZONES, NoteTraits, traits_of
 from tiny import RATE
 
 SMALL = ("training.synthesised=1", "training.examples=64", "training.variations=1", "training.batch=16", "model.dims=6")
@@ -60,11 +61,13 @@ def test_the_course_of_a_pitch_is_followed() -> None:
 
 
 def test_traits_that_could_not_be_measured_are_those_of_the_latent() -> None:
-    unknown = NoteTraits(np.full(TRAITS - 3, 0.5), flutter=1.0, wander=2.0, rate=3.0)
+    unknown = NoteTraits(np.full((len(ZONES) - 1), 0.5), np.full((len(ZONES) - 1), 0.4), flutter=1.0, wander=2.0, rate=3.0)
     row = np.full(TRAITS, math.nan)
-    assert traits_of(row, unknown=unknown)._replace(noise=unknown.noise) == unknown
-    assert traits_of(row, unknown=unknown).noise.tolist() == [0.5] * (TRAITS - 3)
-    row[0], row[-1] = math.log(0.01), math.log(5)
+    same = traits_of(row, unknown=unknown)
+    assert (same.flutter, same.wander, same.rate) == (1.0, 2.0, 3.0)
+    assert same.noise.tolist() == [0.5] * (len(ZONES) - 1)
+    assert same.attack.tolist() == [0.4] * (len(ZONES) - 1)
+    row[0], row[SWINGS] = math.log(0.01), math.log(5)
     known = traits_of(row, unknown=unknown)
     assert known.noise[0] == pytest.approx(0.01)
     assert known.rate == pytest.approx(5)

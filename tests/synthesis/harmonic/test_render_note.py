@@ -15,7 +15,8 @@ from timbrespace.synthesis.harmonic.render import render_note
 from timbrespace.synthesis.harmonic.traits import ZONES, NoteTraits
 
 RATE = 44_100
-STEADY = NoteTraits(np.full(len(ZONES) - 1, 1e-6), 0.0, 0.0, 5.0)
+QUIET = np.full(len(ZONES) - 1, 1e-6)
+STEADY = NoteTraits(QUIET, QUIET, 0.0, 0.0, 5.0)
 
 
 def tone(hertz: float, amplitudes: list[float], length: int) -> Tensor:
@@ -68,7 +69,7 @@ def test_noise_of_a_note_has_the_asked_share() -> None:
     layout = bin_layout(view)
     assert layout is not None
     features = view.encode(tone(hertz, [1 / (k + 1) for k in range(30)], 2 * RATE))[0]
-    traits = STEADY._replace(noise=np.full(len(ZONES) - 1, 0.1))
+    traits = STEADY._replace(noise=np.full(len(ZONES) - 1, 0.1), attack=np.full(len(ZONES) - 1, 0.1))
     made = render_note(features - features.amax(), layout, hertz=hertz, traits=traits, length=2 * RATE, seed=3)
     steady = render_note(features - features.amax(), layout, hertz=hertz, traits=STEADY, length=2 * RATE, seed=3)
     power = np.square(np.abs(np.fft.rfft(made[0].double().numpy() * np.blackman(2 * RATE))))
@@ -78,6 +79,19 @@ def test_noise_of_a_note_has_the_asked_share() -> None:
     share = power[between].mean() * inside.sum() / power[inside].sum()
     assert 10 * abs(math.log10(share / 0.1)) < 1.5  # dB
     assert not torch.equal(made, steady)
+
+
+def test_noise_of_the_attack_ends_with_it() -> None:
+    view, hertz = Bands(), 300.0
+    layout = bin_layout(view)
+    assert layout is not None
+    features = view.encode(tone(hertz, [1 / (k + 1) for k in range(30)], RATE))[0, 0]
+    parts = separate(features - features.max(), layout, hertz=hertz, traits=STEADY._replace(attack=np.full(len(ZONES) - 1, 0.3)))
+    quiet = separate(features - features.max(), layout, hertz=hertz, traits=STEADY)
+    frames = torch.arange(features.shape[1]) * layout.hop / RATE
+    gain = parts.noise.sum(0) / quiet.noise.sum(0)
+    assert float(gain[(frames > 0.02) & (frames < 0.04)].min()) > 3
+    torch.testing.assert_close(parts.noise[:, frames > 0.16], quiet.noise[:, frames > 0.16])
 
 
 @pytest.mark.parametrize("cents", [4.0, 15.0])
@@ -100,7 +114,7 @@ def test_any_length_and_the_same_seed_the_same_note(length: int) -> None:
     assert layout is not None
     features = view.encode(tone(440.0, [1.0, 0.5], length))[0]
     features = features - features.amax()
-    traits = NoteTraits(np.full(len(ZONES) - 1, 0.05), 1.0, 8.0, 5.0)
+    traits = NoteTraits(np.full(len(ZONES) - 1, 0.05), QUIET, 1.0, 8.0, 5.0)
     one, again, other = (render_note(features, layout, hertz=440.0, traits=traits, length=length, seed=seed) for seed in (1, 1, 2))
     assert one.shape == (1, length)
     assert torch.isfinite(one).all()

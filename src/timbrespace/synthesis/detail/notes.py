@@ -17,7 +17,7 @@ from timbrespace.audio.pitch_estimation import estimate_midi
 from timbrespace.synthesis.detail.timing import Timing, positions
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.harmonic.measure import measure_note, pitch_course
-from timbrespace.synthesis.harmonic.note import bin_layout
+from timbrespace.synthesis.harmonic.note import bin_layout, quiet_as_recorded
 from timbrespace.synthesis.harmonic.render import render_note
 from timbrespace.synthesis.harmonic.traits import NoteTraits, Values, traits_of
 
@@ -65,11 +65,12 @@ def note_between(
     """
     layout = bin_layout(contents.representation)
     assert layout is not None
-    cents, noise = np.zeros(timing.frames), np.zeros_like(notes[0].traits.noise)
+    cents, noise, attack = np.zeros(timing.frames), np.zeros_like(notes[0].traits.noise), np.zeros_like(notes[0].traits.attack)
     for note, own, weight in zip(notes, timings, weights, strict=True):
         cents = cents + weight * np.interp(positions(own, timing).numpy(), np.arange(len(note.cents)), note.cents)
-        noise = noise + weight * np.log(note.traits.noise)
+        noise, attack = noise + weight * np.log(note.traits.noise), attack + weight * np.log(note.traits.attack)
     if hertz is None:
         hertz = float(np.exp(sum(weight * np.log(note.hertz) for note, weight in zip(notes, weights, strict=True))))
-    traits = NoteTraits(np.exp(noise), flutter=0.0, wander=0.0, rate=1.0)
-    return render_note(features, layout, hertz=hertz, traits=traits, length=length, seed=seed, cents=cents)
+    traits = NoteTraits(np.exp(noise), np.exp(attack), flutter=0.0, wander=0.0, rate=1.0)
+    levels = quiet_as_recorded(features, None, floor=layout.floor)  # between recorded notes: expanded, not mapped
+    return render_note(levels, layout, hertz=hertz, traits=traits, length=length, seed=seed, cents=cents)

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from timbrespace.noise import Noise, Purpose
 from timbrespace.synthesis.detail_model import fields
-from timbrespace.synthesis.detail_model.grid import ATTACK_FRAMES, BAND_KNOTS, GROUP_KNOTS, band_hats, frame_hats, level_index
+from timbrespace.synthesis.detail_model.grid import ATTACK_FRAMES, BAND_KNOTS, band_hats, frame_hats, level_index
 from timbrespace.synthesis.detail_model.model import DetailModel
+from timbrespace.synthesis.detail_model.ranks import mapped
 from timbrespace.synthesis.texture import noisiness
 
 ON_FLOOR_DB = 0.5  # decoded cells nearer to the floor are silent
@@ -50,14 +51,10 @@ def course(levels: Tensor, floor: float) -> Tensor:
 def at_training_levels(level: Tensor, model: DetailModel, standard: Tensor, *, floor: float) -> Tensor:
     """Returns decoded levels `(bands, frames)` of a new sound with its gain, and mapped to the levels that decoded training sounds have.
 
-    A latent between those of two sounds decodes to a blend of them in dB: silence of one and noise of the other become a haze. The map
-    gives new sounds the ranks of levels of decoded training sounds, so that quiet cells become as quiet as theirs.
+    The map gives new sounds the ranks of levels of decoded training sounds, see `ranks`.
     """
     gained = level + model.gain_of(standard)
-    lower, share = level_index(gained, floor)
-    points = band_hats(level.shape[0], GROUP_KNOTS) @ model.points
-    mapped = torch.lerp(points.gather(1, lower), points.gather(1, lower + 1), share)
-    return torch.where((gained > ON_FLOOR_DB - floor) & (gained < 0), mapped, gained)
+    return torch.where((gained > ON_FLOOR_DB - floor) & (gained < 0), mapped(gained, model.points, floor=floor), gained)
 
 
 def skewed(values: Tensor, skew: Tensor) -> Tensor:

@@ -14,6 +14,7 @@ from timbrespace.synthesis.detail_model.draw import ON_FLOOR_DB, at_training_lev
 from timbrespace.synthesis.detail_model.fields import neighbour_weight, time_weights
 from timbrespace.synthesis.detail_model.grid import ATTACK_FRAMES, GROUP_KNOTS, LEVELS, RISES, TRAITS, band_hats, frame_hats, level_knots
 from timbrespace.synthesis.detail_model.model import DetailModel
+from timbrespace.synthesis.detail_model.ranks import rank_map, ranked_levels
 from timbrespace.synthesis.detail_model.statistics import LAGS, covariances, log_deviation, mean_of, moments, regression
 from timbrespace.synthesis.texture import noisiness
 
@@ -74,7 +75,7 @@ def fit_detail_model(pairs: Pairs, latents: Tensor, *, floor: float) -> DetailMo
         tonal=_tonal(pairs, gains, floor), lift=torch.zeros(()),
         points=knots.repeat(len(GROUP_KNOTS), 1), attack=knots.repeat(1, ATTACK_FRAMES, 1),
         limits=torch.stack([torch.full((TRAITS,), -1e6), torch.full((TRAITS,), 1e6)])[None],
-        rises=torch.zeros(2, RISES),
+        rises=torch.zeros(1, 2, RISES),
     )  # fmt: skip
     return _with_levels(model, pairs, standard, gains, floor)
 
@@ -84,20 +85,15 @@ def fit_points(
 ) -> Tensor:
     """Returns the map of points `(groups, LEVELS)`: to each level of decoded new sounds that of decoded training sounds of the same rank.
 
-    new, training: decoded features `(bands, frames)` and latents. Frames are counted on a scale that gives the attack its weight.
+    new, training: decoded features `(bands, frames)` and latents.
     """
     most = max(features.shape[1] for features, _ in training)
-    ours, theirs = (_sorted_levels(model, sounds, most, floor) for sounds in (new, training))
-    knots, rows = level_knots(floor), []
-    for mine, real in zip(ours, theirs, strict=True):
-        rank = torch.searchsorted(mine, knots) / len(mine)
-        change = real[(rank * (len(real) - 1)).long()] - knots
-        change = change.clamp(*_MAP_DB)
-        change[0], change[-6:] = 0.0, change[-6:].clamp(-1, 2)
-        padded = functional.pad(change[None, None], (2, 2), mode="replicate")
-        smooth = functional.conv1d(padded, torch.tensor([[[1.0, 2.0, 3.0, 2.0, 1.0]]]) / 9)[0, 0]
-        rows.append(torch.cummax(knots + smooth, 0).values)
-    return torch.stack(rows)
+
+    def ranked(sounds: Sequence[tuple[Tensor, Tensor]]) -> list[Tensor]:
+        levels = [at_training_levels(features, model, model.standard(z), floor=floor).clamp_min(-floor) for features, z in sounds]
+        return ranked_levels(levels, most=most, floor=floor)
+
+    return rank_map(ranked(new), ranked(training), floor=floor, limits=_MAP_DB)
 
 
 def fit_attack(
@@ -234,18 +230,6 @@ def _line(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     away = x - x.mean()
     slope = (away * (y - y.mean())).sum() / away.square().sum()
     return (y.mean() - slope * x.mean()).float(), slope.float()
-
-
-def _sorted_levels(model: DetailModel, sounds: Sequence[tuple[Tensor, Tensor]], most: int, floor: float) -> list[Tensor]:
-    """Levels of decoded sounds by group of bands, sorted; `most` frames of each."""
-    frames = (torch.linspace(0, 1, 64).square() * (most - 1)).round().long()
-    groups: list[list[Tensor]] = [[] for _ in GROUP_KNOTS]
-    for features, z in sounds:
-        level = at_training_levels(features, model, model.standard(z), floor=floor).clamp_min(-floor)
-        padded = functional.pad(level, (0, max(0, most - level.shape[1])), value=-floor)[:, frames]
-        for group, rows in zip(groups, padded.tensor_split(len(GROUP_KNOTS)), strict=True):
-            group.append(rows.flatten())
-    return [torch.cat(group).sort().values for group in groups]
 
 
 def calibrated(model: DetailModel, rendered: Pairs, true: Pairs, *, floor: float) -> DetailModel:

@@ -37,7 +37,7 @@ class DetailModel:
     attack `(1 + categories, ATTACK_FRAMES, LEVELS)`: the same for the level of the first frames under the loudest frame, first for all
     sounds, then for each of `categories`, which have `FEWEST` training sounds or more.
     limits `(1 + categories, 2, TRAITS)`: least and most of the traits of training sounds, see `traits`.
-    rises `(2, RISES)`: log2 of rise times in ms at even ranks, of rendered new sounds and of training sounds, see `rise`.
+    rises `(1 + categories, 2, RISES)`: log2 of rise times in ms at even ranks, of rendered new sounds and of training sounds, see `rise`.
     """
 
     centre: Tensor
@@ -75,6 +75,8 @@ class DetailModel:
         Raises InstrumentFileError for missing or misshapen tensors.
         """
         shapes = _shapes(dims, len(categories))
+        if "rises" in tensors and tuple(tensors["rises"].shape) == (2, RISES):  # of earlier versions: one map for all categories
+            tensors = {**tensors, "rises": tensors["rises"].repeat(1 + len(categories), 1, 1)}
         for name, shape in shapes.items():
             found = tuple(tensors[name].shape) if name in tensors else "missing"
             if found != shape:
@@ -98,6 +100,10 @@ class DetailModel:
     def attack_of(self, category: str | None) -> Tensor:
         """Returns the map of the levels of the first frames, `(ATTACK_FRAMES, LEVELS)`; that of all sounds for an unknown category."""
         return self.attack[self._row(category)]
+
+    def rises_of(self, category: str | None) -> Tensor:
+        """Returns the map of the rise times of a category's sounds, `(2, RISES)`; that of all sounds for an unknown category."""
+        return self.rises[self._row(category)]
 
     def limits_of(self, category: str | None) -> Tensor:
         """Returns the limits of the traits of a category's sounds, `(2, TRAITS)`; those of all sounds for an unknown category."""
@@ -123,4 +129,8 @@ def _shapes(dims: int, categories: int) -> dict[str, tuple[int, ...]]:
     result |= {name + end: shape for name in ("fast", "slow") for end, shape in parts.items()}
     result |= {"shares": (2, b, f), "kernel": (3, b), "neighbours": (b,), "skew": (b,)}
     result |= {"bias": (LEVELS,), "scale": (LEVELS,), "tonal": (), "lift": (), "points": (len(GROUP_KNOTS), LEVELS)}
-    return result | {"attack": (1 + categories, ATTACK_FRAMES, LEVELS), "limits": (1 + categories, 2, TRAITS), "rises": (2, RISES)}
+    return result | {
+        "attack": (1 + categories, ATTACK_FRAMES, LEVELS),
+        "limits": (1 + categories, 2, TRAITS),
+        "rises": (1 + categories, 2, RISES),
+    }

@@ -16,6 +16,7 @@ EMBEDDING_FEATURES = 68  # of `audio.embedding.embedding`
 
 LARGEST_FILE = 4 << 30  # bytes
 LONGEST_CLIP = 60.0  # s
+MOST_LEVEL = 400.0  # dB, of a map of levels
 MOST_CELLS = 1 << 26  # frames of a clip times bands (or steps of a coarse time axis): a header must not ask for gigabytes
 
 # Old name (or prefix, with its dot) of a tensor -> today's.

@@ -22,6 +22,7 @@ from timbrespace.model.base import Model
 from timbrespace.representation.base import Representation
 from timbrespace.representation.normalisation import Normalised
 from timbrespace.synthesis.controls import Controls
+from timbrespace.synthesis.detail_model.grid import GROUP_KNOTS, LEVELS
 from timbrespace.synthesis.detail_model.model import DetailModel
 from timbrespace.synthesis.file.contents import InstrumentContents, TrainingClips
 from timbrespace.synthesis.file.header import check_checksum, integer_in, is_plain, labels_in, parse_header, read_bytes
@@ -33,6 +34,7 @@ from timbrespace.synthesis.file.layout import (
     LONGEST_CLIP,
     MODEL,
     MOST_CELLS,
+    MOST_LEVEL,
     NAME_WORDS,
     NORMALISATION,
     NOTES,
@@ -42,7 +44,7 @@ from timbrespace.synthesis.file.layout import (
     current_name,
 )
 from timbrespace.synthesis.harmonic.note import bin_layout
-from timbrespace.synthesis.harmonic.traits import TRAITS, NoteModel
+from timbrespace.synthesis.harmonic.traits import EARLIER_TRAITS, TRAITS, NoteModel
 
 Tensors = dict[str, Tensor]
 
@@ -102,7 +104,7 @@ def _contents(header: dict[str, Any], tensors: Tensors) -> InstrumentContents:
         clips=None if header.get("clips") is None else _clips(header["clips"], model.dims, tensors),
         novelty_unit=novelty_unit,
         trajectories=trajectories,
-        notes=_notes(model, representation, tensors),
+        notes=_notes(header, model, representation, tensors),
         origin=header["origin"] if isinstance(header.get("origin"), dict) else None,
         detail=_detail(header, model, tensors),
         name_words=_name_words(header, model, tensors),
@@ -150,13 +152,21 @@ def _model(settings: dict[str, Any], representation: Representation, samples: in
     return model.eval().requires_grad_(False)
 
 
-def _notes(model: Model, representation: Representation, tensors: Tensors) -> NoteModel | None:
+def _notes(header: dict[str, Any], model: Model, representation: Representation, tensors: Tensors) -> NoteModel | None:
     """The traits of notes; None where the file has none. Raises InstrumentFileError for a model of sounds without a pitch."""
     if not any(name.startswith(NOTES) for name in tensors):
         return None
     if model.conditioning.pitch_of(torch.zeros(model.dims)) is None or bin_layout(representation) is None:
         raise InstrumentFileError("it holds traits of notes, but its model knows no pitch or its view no bands; the file is damaged")
-    return NoteModel(_shaped(tensors, f"{NOTES}weights", (1 + model.dims, TRAITS)))
+    columns = EARLIER_TRAITS if tuple(tensors.get(f"{NOTES}weights", torch.empty(0)).shape) == (1 + model.dims, EARLIER_TRAITS) else TRAITS
+    weights = _shaped(tensors, f"{NOTES}weights", (1 + model.dims, columns))
+    if f"{NOTES}levels" not in tensors:  # files of earlier versions
+        return NoteModel(weights)
+    categories = tuple(label for label in labels_in(header.get("note_categories", [])) if label is not None)
+    levels = _shaped(tensors, f"{NOTES}levels", (1 + len(categories), len(GROUP_KNOTS), LEVELS))
+    if not bool((levels.abs() <= MOST_LEVEL).all()):
+        raise InstrumentFileError(f"notes.levels holds values beyond {MOST_LEVEL:g} dB; the file is damaged")
+    return NoteModel(weights, levels, categories)
 
 
 def _detail(header: dict[str, Any], model: Model, tensors: Tensors) -> DetailModel | None:

@@ -54,6 +54,7 @@ def _tensors(contents: InstrumentContents) -> dict[str, Tensor]:
         tensors |= {f"{NORMALISATION}{name}": tensor for name, tensor in contents.representation.state().items()}
     if contents.notes is not None:
         tensors |= {f"{NOTES}weights": contents.notes.weights}
+        tensors |= {} if contents.notes.levels is None else {f"{NOTES}levels": contents.notes.levels}
     if contents.detail is not None:
         tensors |= {f"{DETAIL}{name}": tensor for name, tensor in contents.detail.tensors().items()}
     if contents.name_words is not None:
@@ -86,6 +87,7 @@ def _header(contents: InstrumentContents) -> dict[str, Any]:
         "card": contents.card,
         "novelty_unit": contents.novelty_unit,
         "detail_categories": [] if contents.detail is None else list(contents.detail.categories),
+        "note_categories": [] if contents.notes is None else list(contents.notes.categories),
         "clips": None if clips is None else _clips(clips),
         **({} if contents.name_words is None else {"name_words": contents.name_words.rows()}),
         **({} if contents.origin is None else {"origin": contents.origin}),

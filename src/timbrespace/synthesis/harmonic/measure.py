@@ -8,7 +8,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from timbrespace.synthesis.harmonic.traits import LEAST_FLUTTER, LEAST_WANDER, TRAITS, ZONES, Values
+from timbrespace.synthesis.harmonic.traits import (
+    ATTACK,
+    ATTACK_S,
+    FLUTTER,
+    LEAST_FLUTTER,
+    LEAST_WANDER,
+    RATE,
+    SUSTAINED,
+    TRAITS,
+    WANDER,
+    ZONES,
+    Values,
+)
 
 _PARTIALS = 8  # whose levels are followed
 _HALF_BAND = 35.0  # Hz on either side of a partial, at most 0.4 of the fundamental
@@ -26,23 +38,24 @@ _BLACKMAN_HARRIS = (0.35875, -0.48829, 0.14128, -0.01168)
 def measure_note(audio: Values, sample_rate: int, hertz: float) -> Values:
     """Returns the traits `(TRAITS,)` of a note `(time,)` with a fundamental within a third of a semitone of `hertz`.
 
-    Logarithms of: noise share of each zone, flutter in dB and wander in cents (both plus their least value), rate in Hz. NaN where a
-    trait cannot be measured: a zone without energy, partials too close together for the length of the note, a note under 0.3 s.
+    Logarithms of: noise share of each zone after the attack, flutter in dB and wander in cents (both plus their least value), rate in Hz,
+    noise share of each zone in the attack. NaN where a trait cannot be measured: a zone without energy, partials too close together for
+    the length of the note, a note under 0.3 s.
     """
     wave = np.asarray(audio, np.float64)
     traits = np.full(TRAITS, math.nan)
     followed = _follow(wave, sample_rate, hertz)
     if followed is not None:
         cents, rate = followed.cents, followed.rate
-        traits[-3] = math.log(_flutter(followed.levels) + LEAST_FLUTTER)
+        traits[FLUTTER] = math.log(_flutter(followed.levels) + LEAST_FLUTTER)
         middle = float(np.median(cents))
         hertz *= 2 ** (middle / 1200)
         swing = np.clip(cents - middle, -_FARTHEST, _FARTHEST)
-        traits[-2] = math.log(float(swing.std()) + LEAST_WANDER)
+        traits[WANDER] = math.log(float(swing.std()) + LEAST_WANDER)
         smooth = np.convolve(swing, np.ones(5) / 5, "same")
         crossings = int((smooth[1:] * smooth[:-1] < 0).sum())
-        traits[-1] = math.log(max(0.5 * crossings / (len(swing) / rate), 0.5))
-    traits[:-3] = _noise_shares(wave, sample_rate, hertz)
+        traits[RATE] = math.log(max(0.5 * crossings / (len(swing) / rate), 0.5))
+    traits[SUSTAINED], traits[ATTACK] = _noise_shares(wave, sample_rate, hertz)
     return traits
 
 
@@ -130,8 +143,11 @@ def _flutter(levels: Values) -> float:
 
 
 def _noise_shares(wave: Values, rate: int, hertz: float) -> Values:
-    """Logarithm of the share of the power that is noise, in every zone; noise is what lies between the partials."""
-    shares = np.full(len(ZONES) - 1, math.nan)
+    """Logarithms of the share of the power that is noise, what is between the partials: `(2, zones)`, after the attack and in it.
+
+    A hammer or a bow is noise for a moment; its share would be a haze between the partials of what follows.
+    """
+    shares = np.full((2, len(ZONES) - 1), math.nan)
     size = 2_048
     while size < 20 * rate / hertz and size < 16_384:
         size *= 2
@@ -147,15 +163,19 @@ def _noise_shares(wave: Values, rate: int, hertz: float) -> Values:
     bins = np.asarray(np.fft.rfftfreq(size, 1 / rate), np.float64)
     whole = float(power.sum())
     gaps, noise = _gaps(power, bins, hertz=hertz, lobe=_MAIN_LOBE * rate / size)
+    starts = np.arange(len(frames)) * (size // 4) / rate
+    times = (starts >= ATTACK_S, starts < ATTACK_S)
     for zone, (low, high) in enumerate(pairwise(ZONES)):
         inside = (bins >= low) & (bins < high)
         within = (gaps >= low) & (gaps < high)
-        total = power[:, inside].sum(1)
-        if total.sum() <= 1e-9 * whole or not within.any():
+        if not within.any():
             continue
+        total = power[:, inside].sum(1)
         mean = np.minimum(noise[:, within].mean(1) * inside.sum(), total)
-        # Loud frames count: the hiss of a recording lasts when its partials have decayed.
-        shares[zone] = math.log(min(max(float((mean * total).sum() / np.square(total).sum()), 1e-6), 1.0))
+        for part, at in enumerate(times):
+            # Loud frames count: the hiss of a recording lasts when its partials have decayed.
+            if total[at].sum() > 1e-9 * whole:
+                shares[part, zone] = math.log(min(max(float((mean * total)[at].sum() / np.square(total[at]).sum()), 1e-6), 1.0))
     return shares
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from timbrespace.audio.pitch import midi_to_hz
 from timbrespace.parallel import Pool
 from timbrespace.representation.spectral import Spectral
+from timbrespace.synthesis.detail_model.ranks import mapped
 from timbrespace.synthesis.harmonic.measure import measure_note
 from timbrespace.synthesis.harmonic.partials import BinLayout
 from timbrespace.synthesis.harmonic.render import render_note
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from timbrespace.synthesis.file.contents import InstrumentContents
 
 MOST_NOTES = 400  # measured, evenly spread over the corpus
+_KNEE_DB, _RATIO = -70.0, 2.0  # downward expansion, dB under the loudest cell; at -60 dB the highs of notes are lost
 
 
 def bin_layout(representation: Representation) -> BinLayout | None:
@@ -55,10 +57,21 @@ def fit_notes(
     return NoteModel.fit(latents[torch.tensor(rows)], traits)
 
 
-def render_new_note(contents: InstrumentContents, features: Tensor, z: Tensor, *, length: int, seed: int) -> Tensor:
+def quiet_as_recorded(features: Tensor, points: Tensor | None, *, floor: float) -> Tensor:
+    """Returns levels `(parts, bands, frames)` of a new note whose quiet cells are as quiet as those of recorded notes.
+
+    points `(groups, LEVELS)`: see `NoteModel.levels`. None, for files of earlier versions: they are expanded downwards from -70 dB.
+    """
+    if points is None:
+        return features - (_RATIO - 1) * (_KNEE_DB - features).clamp_min(0)
+    return torch.stack([mapped(part, points, floor=floor) for part in features])
+
+
+def render_new_note(contents: InstrumentContents, features: Tensor, z: Tensor, *, length: int, seed: int, category: str | None) -> Tensor:
     """Returns a new note `(channels, length)` of an instrument with `notes`, from features `(parts, bands, frames)` and their latent."""
-    layout, pitch = bin_layout(contents.representation), contents.model.conditioning.pitch_of(z)
-    assert contents.notes is not None
+    layout, pitch, notes = bin_layout(contents.representation), contents.model.conditioning.pitch_of(z), contents.notes
+    assert notes is not None
     assert layout is not None
     assert pitch is not None  # an instrument without a pitch has no `notes`
-    return render_note(features, layout, hertz=midi_to_hz(pitch), traits=contents.notes.of(z), length=length, seed=seed)
+    levels = quiet_as_recorded(features, notes.levels_of(category), floor=layout.floor)
+    return render_note(levels, layout, hertz=midi_to_hz(pitch), traits=notes.of(z), length=length, seed=seed)

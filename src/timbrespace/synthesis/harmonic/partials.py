@@ -8,17 +8,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from timbrespace.synthesis.harmonic.traits import ZONES, NoteTraits
+from timbrespace.synthesis.harmonic.traits import ATTACK_S, SUSTAINED_S, ZONES, NoteTraits
 
 MOST_PARTIALS = 160
 _TOP = 0.98  # of half the sample rate
 _REACH = 5  # bins on either side of a partial that a Hann window spreads it over: the main lobe has 2, side lobes are 31 dB under it
 _STEPS = 4  # of the multiplicative update
 _BELOW = 0.5  # of the fundamental: there is no partial under it
-_ATTACK_S = 0.04  # s, in which what is neither partials nor their noise, such as the stroke of a hammer, is kept
+_STROKE_S = 0.04  # s, in which what is neither partials nor their noise, such as the stroke of a hammer, is kept
 _AROUND, _LINE_OVER, _LEAST_LINE, _MOST_LINES = 6, 10.0, 1e-3, 24  # bands; in power; share of the power; weaker ones confuse the pitch
 _BESIDE = 2.5  # bins from a partial, where what is left of it is no line
-_KNEE_DB, _RATIO = -70.0, 2.0  # downward expansion, dB under the loudest cell; at -60 dB the highs of notes are lost
 
 
 class BinLayout(NamedTuple):
@@ -67,9 +66,8 @@ def separate(levels: Tensor, layout: BinLayout, *, hertz: float, traits: NoteTra
     multiplicative update of Lee and Seung 2001 for the Kullback-Leibler divergence). `traits.noise` of the mean power around is noise.
     In the attack, what the partials do not explain is noise too.
     """
-    expanded = levels - (_RATIO - 1) * (_KNEE_DB - levels).clamp_min(0)
     widths = layout.widths.to(levels)
-    power = torch.where(levels > 1.0 - layout.floor, 10 ** (expanded / 10), 0.0) * widths[:, None]
+    power = torch.where(levels > 1.0 - layout.floor, 10 ** (levels / 10), 0.0) * widths[:, None]
     frequencies = partial_frequencies(hertz, layout.sample_rate)
     spectra = _spectra(layout, frequencies)
     total = spectra.sum(0)[:, None].clamp_min(1e-9)
@@ -77,15 +75,15 @@ def separate(levels: Tensor, layout: BinLayout, *, hertz: float, traits: NoteTra
     for _ in range(_STEPS):
         partials = partials * (spectra.T @ (power / (spectra @ partials).clamp_min(1e-20))) / total
     bins = layout.hertz
-    share = _at(traits, bins)[:, None]
+    seconds = torch.arange(levels.shape[1]) * (layout.hop / layout.sample_rate)
+    share = _at(traits, bins, seconds)
     by_bin = (power / widths[:, None])[layout.band_of_bin]
     noise = _mean_around(by_bin, width=round(hertz * layout.n_fft / layout.sample_rate)) * share
     noise = torch.where((bins < _BELOW * hertz)[:, None], by_bin * share, noise)
     rest = (power - spectra @ partials).clamp_min(0)
     lines, places, rest = _lines(power, rest, layout, hertz=hertz)
-    frames = torch.arange(levels.shape[1]) * (layout.hop / layout.sample_rate)
-    noise = noise + (rest / widths[:, None])[layout.band_of_bin] * (1 - frames / _ATTACK_S).clamp_min(0)
-    return Parts(partials * (1 - _at(traits, frequencies))[:, None], noise, lines, places)
+    noise = noise + (rest / widths[:, None])[layout.band_of_bin] * (1 - seconds / _STROKE_S).clamp_min(0)
+    return Parts(partials * (1 - _at(traits, frequencies, seconds)), noise, lines, places)
 
 
 def _lines(power: Tensor, rest: Tensor, layout: BinLayout, *, hertz: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -129,12 +127,14 @@ def _spectra(layout: BinLayout, frequencies: Tensor) -> Tensor:
     return torch.zeros(bands, len(frequencies), dtype=torch.float64).index_add_(0, layout.band_of_bin, power).float()
 
 
-def _at(traits: NoteTraits, hertz: Tensor) -> Tensor:
-    """The noise share at frequencies `(n,)`: geometric between the middles of the zones."""
+def _at(traits: NoteTraits, hertz: Tensor, seconds: Tensor) -> Tensor:
+    """The noise share at frequencies `(n,)` and times `(frames,)`, `(n, frames)`: geometric between middles of the zones, and in time."""
     edges = np.asarray(ZONES)
-    middles = np.sqrt(np.maximum(edges[:-1], edges[1] / 2) * edges[1:])
+    middles = np.log(np.sqrt(np.maximum(edges[:-1], edges[1] / 2) * edges[1:]))
     place = np.log(hertz.double().clamp_min(1.0).numpy())
-    return torch.from_numpy(np.exp(np.interp(place, np.log(middles), np.log(traits.noise)))).float()
+    attack, later = (torch.from_numpy(np.interp(place, middles, np.log(shares))).float() for shares in (traits.attack, traits.noise))
+    weight = ((SUSTAINED_S - seconds) / (SUSTAINED_S - ATTACK_S)).clamp(0, 1)
+    return torch.exp(later[:, None] + (attack - later)[:, None] * weight)
 
 
 def _mean_around(values: Tensor, *, width: int) -> Tensor:

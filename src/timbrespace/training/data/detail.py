@@ -12,6 +12,7 @@ from timbrespace.noise import seed_of
 from timbrespace.parallel import Pool
 from timbrespace.synthesis.detail_model.draw import add_detail
 from timbrespace.synthesis.detail_model.fit import FEWEST, Labelled, calibrated, fit_attack, fit_detail_model, fit_points
+from timbrespace.synthesis.detail_model.grid import RISES
 from timbrespace.synthesis.detail_model.model import DetailModel
 from timbrespace.synthesis.detail_model.outliers import level_traits
 from timbrespace.synthesis.detail_model.rise import rise_map
@@ -22,7 +23,8 @@ from timbrespace.synthesis.request import DrawOptions, RenderRequest, draw
 from timbrespace.synthesis.texture import floor_of, with_fewer_iterations
 from timbrespace.training.sample import sample_clips
 
-CLIPS, NEW, RENDERED, RISES = 200, 300, 32, 96  # clips compared, new points decoded, clips and new sounds rendered, at most
+CLIPS, NEW, RENDERED = 200, 300, 32  # clips compared, new points decoded, clips rendered, at most
+ALL, EACH = 48, 12  # new sounds rendered for rise times: of all categories, and of each with a map of its own
 _LOUD_DB = -40.0  # cells that show what rendering takes from the loudest one
 
 Features = Tensor  # of one part, `(bands, frames)`
@@ -58,17 +60,26 @@ def fit_detail(contents: InstrumentContents, corpus: Corpus, clips: list[int], *
     groups = [seen, *(seen[[label == category for label in labels]] for category in categories)]
     detail = replace(detail, attack=attack, limits=torch.stack([limits_of(group) for group in groups]), categories=categories)
     audio = [corpus.audio(clips[k])[:, : contents.samples] for k in chosen.tolist()]
-    return replace(detail, rises=rise_map(_new_sounds(replace(contents, detail=detail), seed), audio, contents.sample_rate))
+    return replace(detail, rises=_rises(contents, detail, audio, labels, seed=seed))
 
 
-def _new_sounds(contents: InstrumentContents, seed: int) -> list[Tensor]:
-    """Audio `(channels, time)` of new sounds."""
+def _rises(contents: InstrumentContents, detail: DetailModel, audio: list[Tensor], labels: list[str | None], *, seed: int) -> Tensor:
+    """The maps of rise times `(1 + categories, 2, RISES)`. audio, labels: of training sounds."""
+    plain = replace(contents, detail=replace(detail, rises=torch.zeros(1 + len(detail.categories), 2, RISES)))  # leaves rises as they are
+    requests = draw(plain, ALL, DrawOptions(), seed=seed + 1)
+    for category in detail.categories:
+        requests += draw(plain, EACH, DrawOptions(category), seed=seed + 2)
 
     def one(request: RenderRequest) -> Tensor:
-        return decode(contents, request.z, length=None, seed=request.seed, texture=True, category=request.category)
+        return decode(plain, request.z, length=None, seed=request.seed, texture=True, category=request.category)
 
     with Pool() as pool:
-        return list(pool.map(one, draw(contents, RISES, DrawOptions(), seed=seed + 1)))
+        new = list(pool.map(one, requests))
+    maps = [rise_map(new[:ALL], audio, contents.sample_rate)]
+    for k, category in enumerate(detail.categories):
+        real = [sound for sound, label in zip(audio, labels, strict=True) if label == category]
+        maps.append(rise_map(new[ALL + k * EACH :][:EACH], real, contents.sample_rate))
+    return torch.stack(maps)
 
 
 def _traits(contents: InstrumentContents, model: DetailModel, decoded: Tensor, z: Tensor) -> Tensor:
