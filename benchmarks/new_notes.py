@@ -19,6 +19,8 @@ import numpy as np
 from torch import Tensor
 
 from lib.bench import WORK, bench_for, collect_sounds
+from lib.new_sounds import intervals
+from lib.new_sounds.details import Details
 from lib.options import add_out, make_parser, publish
 from lib.page import stamp, table
 from lib.process import say
@@ -42,10 +44,11 @@ SEED = 5
 ABOUT = """The same latents in both rows of new notes. *Wavering*: deviation of the fundamental, vibrato included; *flutter*: of levels
 above 1 kHz at the rate of the frames; *partials*: distance of partials 4 to 10 from multiples of the fundamental; *in tune*: within 50
 cents of the pitch asked for, or labelled; *told apart* (chance is 0.5), *Fréchet ratio*, *precision* and *recall*: against the held-out
-notes. *CPU time*: decoding and finishing, median ratio over 24 notes rendered both ways in turn."""
+notes. *Detail*: as for [drums](new-sounds.md). *±*: half of a 90 % interval over the notes, one instrument (halves drawn without
+replacement). *CPU time*: decoding and finishing, median ratio over 24 notes rendered both ways in turn."""
 COLUMNS = (
     "notes", "count", "wavering, median (cents)", "mean", "flutter (dB)", "partials (cents)", "partials found (%)", "in tune (%)",
-    "highs (dB)", "told apart", "Fréchet ratio", "precision", "recall", "CPU time",
+    "highs (dB)", "told apart", "Fréchet ratio", "precision", "recall", "detail novelty", "detail nearest", "CPU time",
 )  # fmt: skip
 
 
@@ -78,25 +81,30 @@ def in_tune(wave: Tensor, rate: int, hertz: float) -> bool:
 
 
 def row(
-    name: str, sounds: Sequence[Tensor], hertz: Sequence[float], reference: tuple[Tensor, Tensor] | None, rate: int, cpu: str
-) -> list[str]:
-    """One row of the table. reference: embeddings of held-out and of training notes, None for real notes."""
-    waver = np.array([wavering(sound, rate, hz) for sound, hz in zip(sounds, hertz, strict=True)])
-    metrics = {key: float(np.nanmean(values)) for key, values in metrics_per_sound(sounds, sample_rate=rate, hop=HOP).items()}
-    tuned = 100 * np.mean([in_tune(sound, rate, hz) for sound, hz in zip(sounds, hertz, strict=True)])
-    cells = [name, str(len(sounds)), f"{np.nanmedian(waver):.1f}", f"{np.nanmean(waver):.1f}", f"{metrics['stutter_db']:.1f}"]
-    cells += [f"{metrics['partial_cents']:.1f}", f"{metrics['partials_percent']:.1f}", f"{tuned:.1f}", f"{metrics['highs_db']:.1f}"]
+    name: str, sounds: Sequence[Tensor], hertz: Sequence[float], reference: tuple[Tensor, Tensor] | None, rate: int, cpu: str,
+    *, details: dict[str, float] | None = None,
+) -> list[str]:  # fmt: skip
+    """One row of the table. reference: embeddings of held-out and of training notes, None for real notes. details: see `Details`."""
+    pairs = list(zip(sounds, hertz, strict=True))
+    columns = {key: np.asarray(values) for key, values in metrics_per_sound(sounds, sample_rate=rate, hop=HOP).items()}
+    columns |= {"waver": np.array([wavering(sound, rate, hz) for sound, hz in pairs])}
+    columns |= {"tune": 100.0 * np.array([in_tune(sound, rate, hz) for sound, hz in pairs])}
+
+    def figures(rows: np.ndarray) -> dict[str, float]:
+        found = {key: float(np.nanmean(values[rows])) for key, values in columns.items()}
+        return found | {"waver, median": float(np.nanmedian(columns["waver"][rows]))}
+
+    means, widths = figures(np.arange(len(sounds))), intervals.of_sounds(len(sounds), figures)
+    keys = ("waver, median", "waver", "stutter_db", "partial_cents", "partials_percent", "tune", "highs_db")
+    cells = [name, str(len(sounds)), *(intervals.with_width(f"{means[key]:.1f}", widths[key]) for key in keys)]
     if reference is None:
-        return [*cells, "–", "–", "–", "–", cpu]
-    result = compare(embedding(list(sounds), sample_rate=rate), reference[0], training=reference[1])
-    return [
-        *cells,
-        f"{result['accuracy']:.2f}",
-        f"{result['frechet_ratio']:.2f}",
-        f"{result['precision']:.2f}",
-        f"{result['recall']:.2f}",
-        cpu,
-    ]
+        return [*cells, *["–"] * 6, cpu]
+    points = embedding(list(sounds), sample_rate=rate)
+    result, spread = compare(points, reference[0], training=reference[1]), intervals.of_distances(points, *reference)
+    spread["frechet_ratio"] = spread["frechet"] / float(result["frechet_floor"] or 1)
+    distances = [intervals.with_width(f"{result[key]:.2f}", spread[key]) for key in ("accuracy", "frechet_ratio", "precision", "recall")]
+    of_detail = ["–", "–"] if details is None else [f"{details[key]:.2f}" for key in ("detail_novelty", "detail_nearest")]
+    return [*cells, *distances, *of_detail, cpu]
 
 
 def rendered(contents: InstrumentContents, requests: Sequence[RenderRequest]) -> list[Tensor]:
@@ -132,13 +140,14 @@ def main(arguments: list[str] | None = None) -> None:
     """Trains one instrument of notes, renders new notes both ways, prints the table."""
     parser = make_parser(__doc__, sounds=True)
     parser.add_argument("--minutes", type=float, default=3.0, help="of training (default %(default)s)")
+    parser.add_argument("--instrument", type=Path, metavar="FILE", help="measure this one, of the same split (default: one is trained)")
     parser.add_argument("--count", type=int, default=300, help="new notes (default %(default)s)")
     parser.add_argument("--work", default=WORK / "new-notes", type=Path, help="folder for corpus and instrument (default %(default)s)")
     add_out(parser, "new-notes.md")
     options = parser.parse_args(arguments)
 
     bench = bench_for(collect_sounds(options.sounds), "notes", work=options.work, minutes=options.minutes)
-    contents, corpus = Instrument.load(bench.train(0).path).contents, bench.corpus
+    contents, corpus = Instrument.load(options.instrument or bench.train(0).path).contents, bench.corpus
     before, rate = replace(contents, notes=None), contents.sample_rate
     held_out, trained = [i for split in HELD_OUT for i in corpus.indices(split)], corpus.indices("train")
     real, known = ([corpus.audio(i)[:, : contents.samples] for i in clips] for clips in (held_out, trained))
@@ -149,12 +158,15 @@ def main(arguments: list[str] | None = None) -> None:
     hertz = [midi_to_hz(contents.model.conditioning.pitch_of(one.z) or math.nan) for one in requests]
     rendered(contents, requests[:1])  # compiles
     ratio = cpu_ratio(contents, before, requests[:TIMED])
+    details = Details(contents, corpus, trained, held_out)
     rows = [
         row("recorded, held out", real, fundamentals(contents, corpus, held_out), None, rate, "–"),
         row("recorded, trained on", known, fundamentals(contents, corpus, trained), reference, rate, "–"),
-        row("new, phase search", rendered(before, requests), hertz, reference, rate, "1"),
-        row("new, oscillators and noise", rendered(contents, requests), hertz, reference, rate, f"{ratio:.2f}"),
     ]
+    for name, each, cpu in (("new, phase search", before, "1"), ("new, oscillators and noise", contents, f"{ratio:.2f}")):
+        made = rendered(each, requests)
+        of_detail = details.measures([(sound, one.z) for sound, one in zip(made, requests, strict=True)])
+        rows.append(row(name, made, hertz, reference, rate, cpu, details=of_detail))
     command = f"python benchmarks/new_notes.py SOUNDS --minutes {options.minutes:g} --count {options.count}"
     publish(f"{stamp(command)}\n\n{ABOUT}\n\n{table(COLUMNS, rows)}", options.out, "new-notes")
 

@@ -32,11 +32,15 @@ NOTE = """{count} sounds a row, seed {seed}; {held_out} held-out and {training} 
 - *Fréchet*: distance to held-out sounds over that of the row of true features; to all real sounds over that of real against real.
 - *Rise*: median 10–90 % time of a kind over that of its training sounds.
 - *Hiss*: share of a kind with more over 3 kHz later than 120 ms after the peak than any real one.
+- *Detail*: what a latent does not decode to, alone. *Novelty*: median distance to the nearest training detail over that of held-out
+  sounds; *nearest*: the least distance over the 1st percentile of real sounds of different groups (1 or more: no detail is borrowed).
+- *±*: half of a 90 % interval over the sounds, one instrument (halves drawn without replacement): another training may differ by more.
 - *Cost*: processor time of 64 new sounds in a warm process. Other columns: [artefacts](one-shots.md#artefacts)."""
 
 HEAD = [
-    "sounds", "held out: Fréchet", "told apart", "precision", "recall", "all: Fréchet", "told apart", "novelty", "copies", "rise snare",
-    "rise kick", "hiss kick", "tail (dB)", "lingering (%)", "partials found (%)", "highs (dB)", "cost (s)",
+    "sounds", "held out: Fréchet", "told apart", "precision", "recall", "all: Fréchet", "told apart", "precision", "recall", "novelty",
+    "copies", "detail novelty", "detail nearest", "rise snare", "rise kick", "hiss kick", "tail (dB)", "lingering (%)",
+    "partials found (%)", "highs (dB)", "cost (s)",
 ]  # fmt: skip
 
 
@@ -48,6 +52,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--minutes", type=float, default=3.0, help="of training, without --instrument (default %(default)s)")
     parser.add_argument("--count", type=int, default=300, help="sounds a row (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the new sounds (default %(default)s)")
+    parser.add_argument("--few", action="store_true", help="also learn 12 kicks alone and count new ones with more hiss than any of them")
     parser.add_argument("--work", type=Path, default=WORK, help="folder for corpora and instruments (default %(default)s)")
     add_out(parser, "new-sounds.md")
     given = parser.parse_args(arguments)
@@ -57,6 +62,10 @@ def main(arguments: list[str] | None = None) -> None:
     bench = bench_for(given.sounds, given.what, work=given.work / f"{given.what} all", minutes=given.minutes)
     path = given.instrument or bench.train(0).path
     body = measure(Instrument.load(path), bench.corpus, what=given.what, count=given.count, seed=given.seed)
+    if given.few:
+        from lib.new_sounds.few import hiss_of_few
+
+        body += f"\n\n{hiss_of_few(bench.corpus, bench.trained_kits, work=bench.work)}"
     publish(f"{stamp('python benchmarks/new_sounds.py SOUNDS')}\n\n{body}", given.out, f"new-sounds-{given.what}")
 
 
@@ -83,7 +92,9 @@ def measure(instrument: Instrument, corpus: Corpus, *, what: str, count: int, se
     for name, one in kinds.items():
         say(f"new sounds with {name}")
         made = one.generate(count, seed=seed)
-        found[f"new, {name}"] = real.measures([(sound.audio, sound.category) for sound in made]) | {"cost": processor_seconds(one, 64)}
+        latents = [sound.latent for sound in made if sound.latent is not None]
+        found[f"new, {name}"] = real.measures([(sound.audio, sound.category) for sound in made], latents)
+        found[f"new, {name}"]["cost"] = processor_seconds(one, 64)
     base, first = found["their true features, decoded"], next(iter(found.values()))
     note = NOTE.format(
         count=count, seed=seed, held_out=len(real.held_out), training=len(real.training), what=what, real=first["all_real_accuracy"],
@@ -92,15 +103,18 @@ def measure(instrument: Instrument, corpus: Corpus, *, what: str, count: int, se
 
 
 def _row(name: str, values: dict[str, float], base: dict[str, float]) -> list[str]:
-    def number(key: str, digits: int = 2) -> str:
-        value = values.get(key, float("nan"))
-        return "–" if value != value else f"{value:.{digits}f}"
+    from lib.new_sounds.intervals import with_width
 
-    ratios = [f"{values['frechet'] / base['frechet']:.2f}", f"{values['all_frechet'] / values['all_frechet_floor']:.2f}"]
+    def number(key: str, digits: int = 2, *, over: float = 1.0) -> str:
+        value, width = values.get(key, float("nan")) / over, values.get(f"± {key}", float("nan")) / over
+        return "–" if value != value else with_width(f"{value:.{digits}f}", width)
+
     return [
-        name, ratios[0], number("accuracy"), number("precision"), number("recall"), ratios[1], number("all_accuracy"), number("novelty"),
-        number("copies"), number("rise_snare"), number("rise_kick"), number("hiss_kick"), number("tail_db", 1), number("linger_percent", 1),
-        number("partials_percent", 0), number("highs_db", 1), number("cost"),
+        name, number("frechet", over=base["frechet"]), number("accuracy"), number("precision"), number("recall"),
+        number("all_frechet", over=values["all_frechet_floor"]), number("all_accuracy"), number("all_precision"), number("all_recall"),
+        number("novelty"), number("copies"), number("detail_novelty"), number("detail_nearest"), number("rise_snare"), number("rise_kick"),
+        number("hiss_kick"), number("tail_db", 1), number("linger_percent", 1), number("partials_percent", 0), number("highs_db", 1),
+        number("cost"),
     ]  # fmt: skip
 
 

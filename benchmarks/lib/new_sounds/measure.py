@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lib.new_sounds import intervals
+from lib.new_sounds.details import Details, Encoded
 from timbrespace.audio.descriptors import attack_time
 from timbrespace.audio.embedding import embedding
 from timbrespace.evaluation.artefacts import metrics_per_sound
@@ -34,6 +36,7 @@ class Real:
         self.rate, samples = instrument.sample_rate, instrument.contents.samples
         held_out = [i for split in HELD_OUT for i in corpus.indices(split)]
         self.training, self.held_out = ([_cut(corpus, i, samples) for i in rows] for rows in (corpus.indices("train"), held_out))
+        self.details = Details(instrument.contents, corpus, corpus.indices("train"), held_out)
         self.training_points = embedding([audio for audio, _ in self.training], sample_rate=self.rate)
         self.held_out_points = embedding([audio for audio, _ in self.held_out], sample_rate=self.rate)
         self.rise = {kind: _rise(self.training, kind, self.rate) for kind in KINDS}
@@ -41,8 +44,11 @@ class Real:
             kind: max([hiss(audio, self.rate) for audio, label in self.training if label == kind], default=np.nan) for kind in KINDS
         }
 
-    def measures(self, sounds: Sequence[Labelled]) -> dict[str, float]:
-        """Returns distance to held-out sounds, to all real ones, novelty, rise times, hiss and artefact metrics of sounds."""
+    def measures(self, sounds: Sequence[Labelled], latents: Sequence[Tensor] | None = None) -> dict[str, float]:
+        """Returns distance to held-out sounds, to all real ones, novelty, rise times, hiss and artefact metrics of sounds.
+
+        Half-widths of their intervals are called `± NAME`. latents: of the sounds, for the novelty of their detail.
+        """
         audio = [sound for sound, _ in sounds]
         points = embedding(audio, sample_rate=self.rate)
         result = compare(points, self.held_out_points, training=self.training_points)
@@ -51,13 +57,25 @@ class Real:
         found |= {
             f"all_{key}": float(among[key] or 0) for key in ("frechet", "frechet_floor", "accuracy", "real_accuracy", "precision", "recall")
         }
-        for kind in KINDS:
-            rise = _rise(sounds, kind, self.rate)
-            found[f"rise_{kind}"] = rise / self.rise[kind] if self.rise[kind] else np.nan
-            loud = [hiss(one, self.rate) > self.worst_hiss[kind] for one, label in sounds if label == kind]
-            found[f"hiss_{kind}"] = float(np.mean(loud)) if loud else np.nan
-        metrics = metrics_per_sound(audio, sample_rate=self.rate, hop=_HOP)
-        return found | {name: float(np.nanmean(values)) if np.isfinite(values).any() else np.nan for name, values in metrics.items()}
+        widths = intervals.of_distances(points, self.held_out_points, self.training_points)
+        if latents is not None:
+            encoded: list[Encoded] = list(zip(audio, latents, strict=True))
+            found |= self.details.measures(encoded)
+        rises = np.array([float(attack_time(sound.mean(0), self.rate)) for sound in audio])
+        loud = np.array([hiss(sound, self.rate) > self.worst_hiss.get(str(label), np.inf) for sound, label in sounds], float)
+        kinds, metrics = np.array([str(label) for _, label in sounds]), metrics_per_sound(audio, sample_rate=self.rate, hop=_HOP)
+
+        def means(rows: np.ndarray) -> dict[str, float]:
+            values = {name: _mean(np.asarray(metric)[rows]) for name, metric in metrics.items()}
+            for kind in KINDS:
+                of = rows[kinds[rows] == kind]
+                values[f"rise_{kind}"] = 1_000 * float(np.median(rises[of])) / self.rise[kind] if len(of) and self.rise[kind] else np.nan
+                values[f"hiss_{kind}"] = _mean(loud[of])
+            return values
+
+        found |= means(np.arange(len(audio)))
+        widths |= intervals.of_sounds(len(audio), means)
+        return found | {f"± {name}": width for name, width in widths.items()}
 
 
 def hiss(audio: Tensor, rate: int) -> float:
@@ -71,6 +89,12 @@ def hiss(audio: Tensor, rate: int) -> float:
     if not peak > 0 or len(bright) < 64:
         return -120.0
     return float(max(-120.0, 20 * np.log10(max(np.sqrt(np.mean(bright**2)) / peak, 1e-6))))
+
+
+def _mean(values: np.ndarray) -> float:
+    """The mean of the finite values, NaN without any."""
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else float("nan")
 
 
 def processor_seconds(instrument: Instrument, count: int) -> float:
