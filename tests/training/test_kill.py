@@ -25,7 +25,7 @@ START = """
 import importlib, sys
 from timbrespace.cli.main import main
 heavy = {"train": "training.train", "doctor": "corpus.doctor", "prepare": "corpus.prepare"}
-importlib.import_module("timbrespace." + heavy.get(sys.argv[1], "synthesis.instrument"))
+importlib.import_module("timbrespace." + heavy.get(sys.argv[1], "instrument"))
 print("ready", file=sys.stderr, flush=True)
 sys.exit(main(sys.argv[1:]))
 """
