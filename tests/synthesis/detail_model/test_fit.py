@@ -163,3 +163,15 @@ def test_a_category_has_its_own_rise_times_and_earlier_models_one_for_all(known:
     assert [float(again.rises_of(name)[0, 0]) for name in (None, "snare", "kick")] == [0.0, 0.0, 1.0]
     earlier = DetailModel.load(model.tensors() | {"rises": maps[1]}, dims=DIMS, categories=("kick",))
     assert torch.equal(earlier.rises_of("kick"), earlier.rises_of(None))
+
+
+def test_a_quiet_background_has_no_streaks(known: tuple[list[Pair], torch.Tensor, DetailModel]) -> None:
+    """Cells at -70 dB: their mean over time differs from sound to sound, and hardly from band to band of one sound."""
+    model = replace(known[2], slow=known[2].slow + torch.log(torch.tensor(2.0)), slow_range=known[2].slow_range + 1.0)
+    levels = torch.full((1, 1, BANDS, FRAMES), -70.0)
+    levels[..., :10] = -60 * torch.linspace(0, 1, 10)  # an attack
+    levels[0, 0, :20, 0] = 0.0
+    drawn = [add_detail(levels, model, known[1].mean(0), floor=FLOOR, seed=seed)[0, 0, 30:130, 40:].mean(1) for seed in range(30)]
+    means = torch.stack(drawn)
+    assert float(means.std(1).mean()) < 1.0
+    assert float(means.mean(1).std()) > 1.5

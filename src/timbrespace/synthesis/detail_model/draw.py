@@ -17,6 +17,7 @@ SILENT_DB = 3.0  # cells nearer to the floor are rendered as silence, see `level
 _LOUD_DB, _FADE_FRAMES = -20.0, 4  # frames that are compared in level; frames over which the correction of the attack ends
 _TOP_DB, _MOST_TOP_DB = 10.0, 6.0  # dB under the loudest cell that are moved with it, and by how much at most
 _NEARER = 0.5  # of its distance to the loudest frame, to which a later frame may be lifted by detail
+_BACKGROUND = (0.15, 0.3)  # of the range over the floor: cells below are background, cells above are not
 _VARIETY = 0.7  # share of the spread of deviations from sound to sound that is drawn; the rest is error of their estimate
 
 
@@ -117,6 +118,10 @@ def _with_detail(level: Tensor, model: DetailModel, standard: Tensor, floor: flo
     detail = fields.ripple(noise, weight) * lasting.sqrt()
     detail = detail + fields.drifting(noise, weight, frames=frames) * (1 - lasting - wide).clamp_min(0).sqrt()
     detail = detail + fields.broad(noise, bands=bands, frames=frames) * wide.sqrt()
+    # A background is silent or an even haze in the whole sound: bands of it that differ would be streaks up to its end.
+    low, high = (part * floor - floor for part in _BACKGROUND)
+    quiet = ((high - level) / (high - low)).clamp(0, 1)
+    detail = detail * (1 - quiet).sqrt() + float(noise.normal(1)[0]) * quiet.sqrt()
     grain = skewed(fields.fast(noise, model.kernel @ over_bands.T, frames=frames), (over_bands @ model.skew)[:, None])
     lower, share = level_index(level, floor)
     bias, scale = (torch.lerp(values[lower], values[lower + 1], share) for values in (model.bias, model.scale))
