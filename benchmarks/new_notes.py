@@ -167,7 +167,8 @@ def main(arguments: list[str] | None = None) -> None:
         made = rendered(each, requests)
         of_detail = details.measures([(sound, one.z) for sound, one in zip(made, requests, strict=True)])
         rows.append(row(name, made, hertz, reference, rate, cpu, details=of_detail))
-    command = f"python benchmarks/new_notes.py SOUNDS --minutes {options.minutes:g} --count {options.count}"
+    how = f"--minutes {options.minutes:g}" if options.instrument is None else f"--instrument {options.instrument.name}"
+    command = f"python benchmarks/new_notes.py SOUNDS {how} --count {options.count}"
     publish(f"{stamp(command)}\n\n{ABOUT}\n\n{table(COLUMNS, rows)}", options.out, "new-notes")
 
 
