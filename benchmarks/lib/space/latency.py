@@ -41,16 +41,29 @@ def cases(setting: Setting, what: str) -> list[tuple[str, Callable[[int], object
     def amount(k: int) -> dict[str, float]:
         return {"brightness": 0.1 * (k % 5 + 1)}
 
-    def request(k: int):  # type: ignore[no-untyped-def]
-        return steer_source(contents, source(k), amount(k), seed=0, name="sound")
+    def request(k: int, *, quick: bool = False):  # type: ignore[no-untyped-def]
+        return steer_source(contents, source(k), amount(k), seed=0, name="sound", quick=quick)
+
+    def finished(k: int, *, quick: bool):  # type: ignore[no-untyped-def]
+        return render(contents, [request(k, quick=quick)], level=None, out_rate=None)
 
     return [
         ("a new sound, finished", lambda k: instrument.generate(1, seed=k)),
+        ("a variation with its detail, finished", lambda k: varied(contents, source(k), k)),
         ("the stored control alone", lambda k: steered(contents, source(k).encoded.z, amount(k), corrections=0)),
-        ("the control, corrected by measuring the decoded sound", lambda k: steered(contents, source(k).encoded.z, amount(k))),
+        ("the control, quick", lambda k: request(k, quick=True)),
         ("the control, corrected by measuring the sound with its detail", request),
-        ("a steered sound with its detail, finished", lambda k: render(contents, [request(k)], level=None, out_rate=None)),
+        ("a steered sound, quick, finished", lambda k: finished(k, quick=True)),
+        ("a steered sound, finished", lambda k: finished(k, quick=False)),
     ]
+
+
+def varied(contents, source, seed: int):  # type: ignore[no-untyped-def]
+    """A variation, as a measure of what its rendering takes."""
+    from timbrespace.synthesis.rendering import render
+    from timbrespace.synthesis.request import vary
+
+    return render(contents, vary(contents, source, 1, amount=0.3, seed=seed, name="sound"), level=None, out_rate=None)
 
 
 def timed(run: Callable[[int], object]) -> list[float]:

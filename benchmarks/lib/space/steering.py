@@ -15,11 +15,13 @@ from lib.space.setting import Setting, interval, with_interval
 
 if TYPE_CHECKING:
     from timbrespace.instrument import Instrument
+    from timbrespace.synthesis.controls import Control
     from timbrespace.synthesis.detail.given import GivenSound
 
 ASKED = ("brightness", "decay", "length", "noisiness")
 ALSO = ("attack", "loudness", "low_end")
 AMOUNTS = (-0.5, -0.25, 0.25, 0.5)  # spreads
+WAVEFORM = ("attack", "loudness")  # depend on the waveform, which levels show badly
 # The two are one property of a sound that fades: neither is counted as the other's side effect.
 SIBLINGS = {"decay": "length", "length": "decay"}
 
@@ -28,8 +30,10 @@ SIBLINGS = {"decay": "length", "length": "decay"}
 class Found:
     """What steering by one control did, a row a sound and a column an amount."""
 
+    asked: list[list[float]] = field(default_factory=list)
     change: list[list[float]] = field(default_factory=list)
     others: list[list[float]] = field(default_factory=list)  # mean absolute change of the other descriptors
+    spectral: list[list[float]] = field(default_factory=list)  # the same without attack and loudness
     nearer: list[list[float]] = field(default_factory=list)  # 1: nearer to the source than a random move as long
     matched: list[list[float]] = field(default_factory=list)  # 1: nearer than a random move that changes the descriptor as much
 
@@ -46,15 +50,22 @@ def section(setting: Setting) -> str:
                 rows.append([what, name, *cells(found)])
                 say(" | ".join(rows[-1]))
             else:
-                rows.append([what, name, *["not offered"] * 6])
-    head = ["", "control", "asked and measured change: correlation", "slope", "error (spreads)", "others over asked change"]
+                rows.append([what, name, *["not offered"] * 7])
+    head = [
+        "",
+        "control",
+        "asked and measured change: correlation",
+        "slope",
+        "error (spreads)",
+        "others over asked change",
+        "without attack and loudness",
+    ]
     return table([*head, "nearer than a random move as long", "nearer than one as effective"], rows)
 
 
 def cells(found: Found) -> list[str]:
     """Figures with intervals over sounds."""
-    change, others = np.array(found.change), np.array(found.others)
-    asked = np.broadcast_to(AMOUNTS, change.shape)
+    asked, change, others = np.array(found.asked), np.array(found.change), np.array(found.others)
     size = len(change)
 
     def correlation(k: NDArray[np.intp]) -> float:
@@ -62,6 +73,9 @@ def cells(found: Found) -> list[str]:
 
     def ratio(k: NDArray[np.intp]) -> float:
         return float(others[k].mean() / np.abs(change[k]).mean())
+
+    def spectral(k: NDArray[np.intp]) -> float:
+        return float(np.array(found.spectral)[k].mean() / np.abs(change[k]).mean())
 
     every = np.arange(size)
     slope = float(np.polyfit(asked.ravel(), change.ravel(), 1)[0])
@@ -72,7 +86,7 @@ def cells(found: Found) -> list[str]:
         shares.append(f"{100 * np.nanmean(each):.0f} %")
     return [
         with_interval(correlation(every), interval(correlation, size)), f"{slope:.2f}", f"{error:.2f}",
-        with_interval(ratio(every), interval(ratio, size)), *shares,
+        with_interval(ratio(every), interval(ratio, size)), with_interval(spectral(every), interval(spectral, size)), *shares,
     ]  # fmt: skip
 
 
@@ -90,22 +104,34 @@ def measure(instrument: Instrument, sounds: list[GivenSound], name: str, *, seed
     for sound in sounds:
         original = trim_to_onset(contents, sound.audio, None)[0]
         before = describe(original, rate)
-        rows: list[list[float]] = [[], [], [], []]
+        rows: list[list[float]] = [[], [], [], [], []]
+        wanted: list[float] = []
         for amount in AMOUNTS:
-            asked = min(max(amount, control.low), control.high)
+            asked = possible(control, float(before[NAMES.index(name)]), amount, longest=contents.samples / rate)
             made = instrument.steer(sound, {name: asked}, seed=seed)[0]
             after = describe(trim_to_onset(contents, made.audio, None)[0], rate)
             moved = {other: float((after - before)[NAMES.index(other)]) / spread for other, spread in spreads.items()}
-            rows[0].append(moved[name] + (amount - asked))
+            rows[0].append(moved[name])
+            wanted.append(asked)
             rows[1].append(float(np.nanmean([abs(moved[other]) for other in judged])))
+            rows[4].append(float(np.nanmean([abs(moved[other]) for other in judged if other not in WAVEFORM])))
             points = embedding([original, trim_to_onset(contents, made.audio, None)[0]], sample_rate=rate)
             own = float((points[0] - points[1]).norm())
             as_long, as_effective = random_moves(instrument, sound, made.latent, name, moved[name], seed=seed)
             rows[2].append(float(own < as_long))
             rows[3].append(float("nan") if as_effective is None else float(own < as_effective))
-        for target, row in zip((found.change, found.others, found.nearer, found.matched), rows, strict=True):
+        found.asked.append(wanted)
+        for target, row in zip((found.change, found.others, found.nearer, found.matched, found.spectral), rows, strict=True):
             target.append(row)
     return found
+
+
+def possible(control: Control, place: float, amount: float, *, longest: float) -> float:
+    """The part of an amount that the descriptor's limits leave to a sound at `place` on its scale; for a length up to `longest` s."""
+    descriptor = control.descriptor
+    high = min(descriptor.high, longest) if control.name == "length" else descriptor.high
+    low, top = descriptor.to_scale(descriptor.low), descriptor.to_scale(high)
+    return (min(max(place + amount * control.spread, low), max(top, place)) - place) / control.spread
 
 
 def random_moves(

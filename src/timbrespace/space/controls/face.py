@@ -49,14 +49,16 @@ class Steerable:
 
     def steer(
         self, sound: Given | Sequence[Given], controls: Wishes | None = None, *, seed: int = 0, name: str | None = None,
-        level: Level | None = None, out_rate: int | None = None, progress: Progress | None = None, **wishes: str | float,
+        level: Level | None = None, out_rate: int | None = None, progress: Progress | None = None, quick: bool = False,
+        **wishes: str | float,
     ) -> list[Sound]:  # fmt: skip
         """Returns one sound, or each of several, changed by named controls: `steer("snare.wav", brightness=+1, decay="0.4s")`.
 
         controls, wishes: name or word of a control, see the property `controls`, and an amount in spreads of the corpus (1.0), a factor
         ("x0.5"), or a target with its unit ("0.4s", "2kHz", "C4", "-12dB"). The other properties and the sound's identity are kept as far
         as the latent space allows: the shortest step that does it, corrected by measuring. Detail is carried along as in `vary`. How far
-        each control went, in spreads, is in the recipe (`recipe["asked"]["reached"]`). With amounts of 0 the result is the sound itself.
+        each control went, in spreads, is in the recipe (`recipe["asked"]["reached"]`). quick: correct less, while a slider moves.
+        With amounts of 0 the result is the sound itself.
         Others as in `vary`. Raises ConfigError, ShapeError, AudioFileError.
         """
         from timbrespace.space.controls.requests import steer_sources
@@ -65,5 +67,5 @@ class Steerable:
             raise ConfigError(f"seed is {seed!r}, allowed is a whole number from 0 to {2**63 - 1}")
         given = [sound] if isinstance(sound, GivenSound | Tensor | Path | str) else list(sound)
         sources = [analyse(self.contents, given_sound(self.contents, one)) for one in given]
-        requests = steer_sources(self.contents, sources, {**(controls or {}), **wishes}, seed=seed, name=name)
+        requests = steer_sources(self.contents, sources, {**(controls or {}), **wishes}, seed=seed, name=name, quick=quick)
         return render(self.contents, requests, level=level, out_rate=out_rate, progress=progress)

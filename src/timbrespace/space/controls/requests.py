@@ -12,7 +12,7 @@ from timbrespace.audio.describe import NAMES, describe
 from timbrespace.contracts import ConfigError
 from timbrespace.noise import seed_of
 from timbrespace.space.controls.coordinates import Point
-from timbrespace.space.controls.steer import Measured, Steered, Steering, steering_of
+from timbrespace.space.controls.steer import CORRECTIONS, QUICK, Measured, Steered, Steering, steering_of
 from timbrespace.space.controls.wishes import Wish, Wishes, describe_controls
 from timbrespace.synthesis.detail.features import mixed_features
 from timbrespace.synthesis.detail.mix import Mix, kept_at, length_of
@@ -26,18 +26,21 @@ _ALMOST = 1 - 1e-6  # of the detail: what is asked for changes the sound, even i
 
 
 def steer_sources(
-    contents: InstrumentContents, sources: Sequence[Source], asked: Wishes, *, seed: int, name: str | None = None
+    contents: InstrumentContents, sources: Sequence[Source], asked: Wishes, *, seed: int, name: str | None = None, quick: bool = False
 ) -> list[RenderRequest]:
     """Returns a request for each of several given sounds, see `steer_source`. name: None: that of each sound."""
     if not asked:
         raise ConfigError(f"no control is given; this instrument has {describe_controls(steering_of(contents).offered)}")
-    return [steer_source(contents, source, asked, seed=seed, name=name or source.given.stem) for source in sources]
+    return [steer_source(contents, source, asked, seed=seed, name=name or source.given.stem, quick=quick) for source in sources]
 
 
-def steer_source(contents: InstrumentContents, source: Source, asked: Wishes, *, seed: int, name: str) -> RenderRequest:
+def steer_source(
+    contents: InstrumentContents, source: Source, asked: Wishes, *, seed: int, name: str, quick: bool = False
+) -> RenderRequest:
     """Returns the request of a given sound with wishes fulfilled; of the sound itself where all are 0. name: stem of the new name.
 
-    The step is corrected by what it does to the sound with its detail, as far as the instrument carries detail. Raises ConfigError.
+    The step is corrected by what it does to the sound with its detail, as far as the instrument carries detail. quick: only by what it does
+    to the decoded sound, a few times. Raises ConfigError.
     """
     steering = steering_of(contents)
     wishes = steering.read(asked)
@@ -45,8 +48,9 @@ def steer_source(contents: InstrumentContents, source: Source, asked: Wishes, *,
     point = Point(source.encoded.z, source.encoded.length if contents.model.time_varying else None)
     sound = from_onset(contents, source.given.audio)[0][:, : source.encoded.length]
     places = describe(sound, contents.sample_rate, only=[wish.control.name for wish in wishes if wish.target is not None])
-    measure = _with_detail(steering, source, own_seed) if source.detail is not None and steering.meter.on_levels else None
-    found = steering.steer(point, wishes, places=places, measure=measure)
+    measurable = source.detail is not None and steering.meter.on_levels and not quick
+    measure = _with_detail(steering, source, own_seed) if measurable else None
+    found = steering.steer(point, wishes, places=places, measure=measure, corrections=QUICK if quick else CORRECTIONS)
     kept = _kept(found.distance)
     if any(wish.amount != 0 for wish in wishes):
         kept = min(kept, _ALMOST)

@@ -8,20 +8,20 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-HOLD = 16.0  # weight of a change of another descriptor, in spreads², against the squared length of the step
-AUDIBLE = 4.0  # weight of the mean squared change in dB, against the same
-TOLERANCE = 0.03  # spreads
+HOLD = 64.0  # weight of a change of another descriptor, in spreads², against the squared length of the step
+AUDIBLE = 1.0  # weight of the mean squared change in dB, against the same
+TOLERANCE, HELD = 0.03, 0.1  # spreads: errors of asked descriptors, and changes of held ones, that are good enough
 _LONGEST_STEP = 2.0  # of one correction
 _SOFT = 1e-4
-_LEAK, _SIZE = 0.02, 0.001  # weights of changes of the others and of the length of the step in the choice of the best
+_ASKED, _LEAK, _SIZE = 4.0, 0.3, 0.001  # weights in the choice of the best step, see `misfit`
 
 Measure = Callable[[Tensor], Tensor]  # steps (batch, rank) -> changes of the descriptors (batch, descriptors), in spreads; 0 at step 0
 
 
 class Wish(NamedTuple):
-    """Changes of the descriptors that are wished for, `(batch, descriptors)`, in spreads; of those `asked`, bool `(descriptors,)`.
+    """Changes of the descriptors that are wished for, `(batch, descriptors)`, in spreads: exactly of those `asked`, bool `(descriptors,)`.
 
-    held: those that are to stay.
+    held: those that are to change little from their wish, which is 0 for descriptors that are to stay.
     """
 
     changes: Tensor
@@ -44,7 +44,7 @@ def shortest_step(slopes: Tensor, metric: Tensor, wish: Wish, steps: Tensor, cha
     """
     others, own = slopes[:, wish.held], slopes[:, wish.asked]
     square = torch.eye(slopes.shape[2]) + AUDIBLE * metric + HOLD * others.mT @ others
-    right = HOLD * others.mT @ (others @ steps[:, :, None] - changes[:, wish.held, None])
+    right = HOLD * others.mT @ (others @ steps[:, :, None] + (wish.changes - changes)[:, wish.held, None])
     factor = torch.linalg.cholesky(square)
     free, across = torch.cholesky_solve(right, factor), torch.cholesky_solve(own.mT, factor)
     missing = (wish.changes - changes)[:, wish.asked, None] + own @ (steps[:, :, None] - free)
@@ -62,9 +62,9 @@ def follow(
     """
     step, change = (torch.zeros(len(slopes), slopes.shape[2]), torch.zeros_like(wish.changes)) if start is None else start
     best = Followed(step, change)
-    least = _misfit(change, step, wish)
+    least = misfit(change, step, wish)
     for _ in range(corrections + 1):
-        if bool(((wish.changes - best.changes)[:, wish.asked].abs() <= TOLERANCE).all()):
+        if fulfilled(best.changes, wish):
             break
         move = _limited(shortest_step(slopes, metric, wish, step, change) - step, _LONGEST_STEP)
         move = _limited(step + move, farthest) - step
@@ -75,17 +75,23 @@ def follow(
         error = found - change - (slopes @ move[:, :, None])[:, :, 0]
         slopes = slopes + (error / size.clamp_min(1e-6)[:, None])[:, :, None] * move[:, None]
         step, change = step + move, found
-        misfit = _misfit(change, step, wish)
-        better = (misfit < least)[:, None]
+        size_of_miss = misfit(change, step, wish)
+        better = (size_of_miss < least)[:, None]
         best = Followed(torch.where(better, step, best.steps), torch.where(better, change, best.changes))
-        least = torch.minimum(least, misfit)
+        least = torch.minimum(least, size_of_miss)
     return best
 
 
-def _misfit(change: Tensor, step: Tensor, wish: Wish) -> Tensor:
-    """What is to be least, `(batch,)`: the error of the asked descriptors, then changes of the others, then the length of the step."""
-    error = (wish.changes - change)[:, wish.asked].square().sum(1)
-    return error + _LEAK * change[:, wish.held].square().sum(1) + _SIZE * step.square().sum(1)
+def fulfilled(changes: Tensor, wish: Wish) -> bool:
+    """Returns whether `changes (batch, descriptors)` are near enough to a wish."""
+    missed = (wish.changes - changes).abs()
+    return bool((missed[:, wish.asked] <= TOLERANCE).all()) and bool((missed[:, wish.held] <= HELD).all())
+
+
+def misfit(change: Tensor, step: Tensor, wish: Wish) -> Tensor:
+    """Returns what is to be least, `(batch,)`: errors of the asked descriptors, changes of the held ones, the length of the step."""
+    missed = (wish.changes - change).square()
+    return _ASKED * missed[:, wish.asked].sum(1) + _LEAK * missed[:, wish.held].sum(1) + _SIZE * step.square().sum(1)
 
 
 def _limited(step: Tensor, longest: float) -> Tensor:

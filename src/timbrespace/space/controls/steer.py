@@ -22,11 +22,9 @@ from timbrespace.space.controls.wishes import Wish, Wishes, read_wishes
 from timbrespace.synthesis.controls import Control, Controls
 from timbrespace.synthesis.file.contents import InstrumentContents, TrainingClips
 
-CORRECTIONS = 5
+CORRECTIONS, QUICK = 5, 3  # measurements of a decoded point after the first; for quick answers
 _HARDLY, _GAINS = 0.02, (0.4, 3.0)  # spreads; least and most change of a sound over that of its decoded point
 _OUTER = 3  # times that the sound itself corrects the wish
-_AGAIN = 4  # more of them, with slopes measured at the point itself, where the first did not reach
-_MISSED = 0.08  # spreads
 _PITCH = NAMES.index("pitch")
 
 Measured = Callable[[Point, Tensor], Tensor]  # a point and the step that led to it -> descriptors (D,)
@@ -72,7 +70,7 @@ class Steering:
 
         places `(D,)`: of the sound on the descriptors' scales, for targets; None: estimated from the point. measure: of the sound that the
         point becomes, to correct by; None: the decoded point. corrections: how often the step is corrected by measuring the decoded point,
-        then again with slopes of the point itself where that is not enough; 0: the stored slopes alone.
+        then again with slopes of the point itself where that is not enough; up to QUICK: without these; 0: the stored slopes alone.
         """
         if places is None:
             needed = any(wish.target is not None for wish in wishes)
@@ -124,36 +122,33 @@ class Steering:
             return found
         own_before = measure(point, torch.zeros(self.coordinates.rank))
         last = solving.Followed(torch.zeros_like(found.steps), torch.zeros_like(wish.changes))  # step 0: nothing changes
-        best, least = last, float((wish.changes * wish.asked).abs().max())
-        last_true = last.changes
+        best, last_true = last, last.changes
         for turn in range(_OUTER + 1):
             step = found.steps[0]
             true = ((measure(self.coordinates.move(start, step), step) - own_before) / unit).nan_to_num(0.0)[None]
-            missed = (wish.changes - true) * wish.asked
-            if float(missed.abs().max()) < least:
-                best, least = solving.Followed(found.steps, true), float(missed.abs().max())
-            if least <= solving.TOLERANCE or turn == _OUTER:
+            if float(solving.misfit(true, found.steps, wish)) < float(solving.misfit(best.changes, best.steps, wish)):
+                best = solving.Followed(found.steps, true)
+            if solving.fulfilled(true, wish) or turn == _OUTER:
                 break
             gain = _secant(found.changes - last.changes, true - last_true)  # of the sound's change over the decoded one
-            inner = wish._replace(changes=torch.where(wish.asked, found.changes + missed / gain, wish.changes))
+            aims = torch.where(wish.held, found.changes - true, wish.changes)  # the decoded point makes up for what the sound adds
+            inner = wish._replace(changes=torch.where(wish.asked, found.changes + (wish.changes - true) / gain, aims))
             last, last_true = found, true
             metric = self.controls.metric
             found = solving.follow(changes_of, slopes, metric, inner, start=found, corrections=corrections, farthest=far)
         return best
 
-    def _decoded(self, changes_of: solving.Measure, slopes: Tensor, wish: solving.Wish, start: Point, corrections: int) -> solving.Followed:
-        """The step with stored slopes; where it misses, with slopes of the point itself, and the better of both."""
+    def _decoded(
+        self, changes_of: solving.Measure, slopes: Tensor, wish: solving.Wish, start: Point, corrections: int
+    ) -> solving.Followed:  # fmt: skip
+        """The step with stored slopes; where that is not enough, on from there with slopes of the point that it leads to."""
         far, metric, smooth = farthest_of(self.coordinates), self.controls.metric, self.meter.has_slopes
         first = solving.follow(changes_of, slopes, metric, wish, corrections=corrections, farthest=far)
-        if self._missed(first, wish) <= _MISSED or not bool((smooth & wish.asked).any()):
+        if corrections <= QUICK or solving.fulfilled(first.changes, wish) or not bool((smooth & wish.asked).any()):
             return first
-        own = torch.where(smooth[:, None], self.meter.slopes([start], self.coordinates) / self.controls.unit[:, None], slopes)
-        second = solving.follow(changes_of, own, metric, wish, corrections=_AGAIN + corrections, farthest=far)
-        return min(first, second, key=lambda one: self._missed(one, wish))
-
-    @staticmethod
-    def _missed(followed: solving.Followed, wish: solving.Wish) -> float:
-        return float((wish.changes - followed.changes)[:, wish.asked].abs().max())
+        near = self.coordinates.move(start, first.steps[0])
+        own = torch.where(smooth[:, None], self.meter.slopes([near], self.coordinates) / self.controls.unit[:, None], slopes)
+        return solving.follow(changes_of, own, metric, wish, corrections=corrections, farthest=far, start=first)
 
     def _wished(self, wishes: Sequence[Wish], places: Tensor) -> Tensor:
         """Changes `(D,)` in spreads, NaN where nothing is asked. Raises ConfigError where the sound has no such descriptor."""
