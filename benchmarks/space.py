@@ -1,16 +1,18 @@
 #!/usr/bin/env python3
 """How well the sound space of an instrument is steered, searched and drawn: docs/benchmarks/space.md, a table a part.
 
-    python benchmarks/space.py SOUNDS --part steering [--instrument drums=FILE] [--instrument notes=FILE] [--count 24] [--out FILE]
+    python benchmarks/space.py SOUNDS --part steering|latency|map|words|neighbours [--instrument drums=FILE] [--count 24] [--out FILE]
 
-SOUNDS is the folder that benchmarks/real_audio.py makes. Instruments are trained for three minutes unless given. Figures are on sounds of
-kits and instruments that no instrument was trained on, with intervals by the bootstrap over sounds.
+SOUNDS is the folder that benchmarks/real_audio.py makes. Instruments of drums and notes are trained for three minutes unless given
+(`--instrument notes=FILE`). Figures are on sounds of kits and instruments that no instrument was trained on, with intervals by the bootstrap
+over sounds.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+from collections.abc import Callable
 from pathlib import Path
 
 from lib.bench import KEPT_AWAY, WORK
@@ -18,8 +20,34 @@ from lib.options import add_out, make_parser, publish
 from lib.page import stamp
 from lib.space.setting import Setting
 
-# part -> module of lib.space, whose `section(setting)` returns the Markdown of its table. A new part is its file and one line here.
-PARTS = {"steering": "steering", "latency": "latency"}
+
+def words(setting: Setting) -> str:
+    """Part `words`: on the corpora that the instruments are trained on."""
+    from lib.space.words import words as tables
+
+    return tables({what: setting.instrument(what) for what in setting.whats}, {what: setting.corpus(what) for what in setting.whats})
+
+
+def neighbours(setting: Setting) -> str:
+    """Part `neighbours`: of drums, and of notes that an instrument of all of them did not learn."""
+    from lib.space.neighbours import run
+
+    return run(setting.sounds, drums=setting.path("drums"), notes=setting.path("notes"))
+
+
+def from_module(name: str) -> Callable[[Setting], str]:
+    """The function `section` of a module of lib.space, imported when it is called."""
+    return lambda setting: str(importlib.import_module(f"lib.space.{name}").section(setting))
+
+
+# A new part is a file in lib/space with a function `section(setting)`, which returns Markdown, and one line here.
+PARTS: dict[str, Callable[[Setting], str]] = {
+    "steering": from_module("steering"),
+    "latency": from_module("latency"),
+    "map": from_module("map"),
+    "words": words,
+    "neighbours": neighbours,
+}
 
 
 def main() -> None:
@@ -37,8 +65,7 @@ def main() -> None:
         if what not in KEPT_AWAY:
             parser.error(f"--what: {what!r} is not drums or notes")
     command = f"python benchmarks/space.py SOUNDS --part {options.part} --what {options.what} --count {options.count}"
-    section = importlib.import_module(f"lib.space.{PARTS[options.part]}").section
-    publish(f"{section(setting_of(options))}\n\n{stamp(command)}", options.out, options.part)
+    publish(f"{PARTS[options.part](setting_of(options))}\n\n{stamp(command)}", options.out, options.part)
 
 
 def setting_of(options: argparse.Namespace) -> Setting:

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from lib.bench import KEPT_AWAY, bench_for, folder_in
+from lib.bench import KEPT_AWAY, Bench, bench_for, folder_in
 
 if TYPE_CHECKING:
+    from timbrespace.corpus.corpus import Corpus
     from timbrespace.instrument import Instrument
     from timbrespace.synthesis.detail.given import GivenSound
 
@@ -32,11 +33,20 @@ class Setting:
     minutes: float
     work: Path
 
+    def path(self, what: str) -> Path:
+        """The file of the instrument of `what`, given or trained."""
+        return self.given[what] if what in self.given else self._bench(what).instruments[0].path
+
     def instrument(self, what: str) -> Instrument:
-        """The instrument of `what`, given or trained."""
-        if what in self.given:
-            return _opened(self.given[what])
-        return _opened(bench_for(self.sounds, what, work=self.work / what, minutes=self.minutes).instruments[0].path)
+        """The instrument of `what`."""
+        return _opened(self.path(what))
+
+    def corpus(self, what: str) -> Corpus:
+        """The corpus of the kits or instruments that may be trained on."""
+        return self._bench(what).corpus
+
+    def _bench(self, what: str) -> Bench:
+        return bench_for(self.sounds, what, work=self.work / what, minutes=self.minutes)
 
     def folder(self, what: str) -> Path:
         """The folder of the sounds of `what`."""
