@@ -4,8 +4,8 @@
     python benchmarks/space.py SOUNDS --part steering|latency|map|words|neighbours [--instrument drums=FILE] [--count 24] [--out FILE]
 
 SOUNDS is the folder that benchmarks/real_audio.py makes. Instruments of drums and notes are trained for three minutes unless given
-(`--instrument notes=FILE`). Figures are on sounds of kits and instruments that no instrument was trained on, with intervals by the bootstrap
-over sounds.
+(`--instrument notes=FILE`). Figures are on sounds of kits and instruments that no instrument was trained on, with intervals by the
+bootstrap over sounds.
 """
 
 from __future__ import annotations
