@@ -122,6 +122,14 @@ def test_even_steps_of_a_path_that_jumps() -> None:
     assert better.max() / better.mean() < 1.3
 
 
+def test_the_beginning_counts_more_than_a_long_end() -> None:
+    silent, start, end = torch.full((3, 1, 4, 1000), -80.0)
+    start[..., :10], end[..., -10:] = -40.0, -40.0
+    even, weighted = (step_sizes([silent, start, silent, end], floor=-80, early=early) for early in (math.inf, 40.0))
+    assert even[0] == pytest.approx(even[2]) == pytest.approx(40 * 0.01**0.5)
+    assert weighted[0] > 3 * weighted[2] > 0
+
+
 def test_a_path_that_does_not_change_has_even_positions() -> None:
     same = torch.zeros(1, 2, 3)
     assert even_positions(lambda _: same, 0.0, 1.0, 5, floor=-80) == [0, 0.25, 0.5, 0.75, 1]

@@ -12,7 +12,7 @@ from timbrespace.synthesis.file.contents import InstrumentContents
 
 # Distance at which half of the detail is left, in units of the corpus's spread. What the latent of a note leaves out of it is five times
 # what sets two hits of a note apart: let go of as quickly as that of a drum, a variation would be the decoder's note, not another hit.
-_HALF_AT, _HALF_AT_NOTES = 0.35, 0.7
+_HALF_AT, _HALF_AT_NOTES = 0.35, 0.75
 
 
 class Mix(NamedTuple):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,6 +15,8 @@ from timbrespace.synthesis.detail.mix import Mix, length_of
 from timbrespace.synthesis.detail.source import Source
 from timbrespace.synthesis.detail.spacing import even_positions, step_sizes, steps_by_segment
 from timbrespace.synthesis.file.contents import InstrumentContents
+
+_EARLY_SECONDS = 1.0  # a step is measured on the whole sound; what is at this time counts half
 
 
 class SoundPath:
@@ -53,12 +56,13 @@ class SoundPath:
         corners, last = list(range(len(self.sources))), len(self.sources) - 1
         if not self.keeps_detail or steps < len(corners):
             return line(torch.arange(last + 1, dtype=torch.float64)[:, None], steps)[:, 0].tolist()
-        floor = -self.contents.representation.floor
+        view: Any = self.contents.representation
+        options = {"floor": -view.floor, "early": _EARLY_SECONDS * self.contents.sample_rate / view.hop}
         counts = [steps - 1]
         if last > 1:
-            sizes = step_sizes([self.features(float(corner)) for corner in corners], floor=floor)
+            sizes = step_sizes([self.features(float(corner)) for corner in corners], **options)
             counts = steps_by_segment([max(float(size), 1e-6) for size in sizes], steps)
         places: list[float] = [0.0]
         for corner, count in enumerate(counts):
-            places += even_positions(self.features, float(corner), float(corner + 1), count + 1, floor=floor)[1:]
+            places += even_positions(self.features, float(corner), float(corner + 1), count + 1, **options)[1:]
         return places

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -14,17 +15,26 @@ _EVEN = 1.1  # largest step over the mean step, from which no further round is t
 _LEAST_DB = 0.05  # a path of smaller steps is one sound throughout
 
 
-def step_sizes(features: list[Tensor], *, floor: float) -> np.ndarray:
-    """Returns the root mean square differences in dB of consecutive features `(parts, bands, frames)`, silent after their ends."""
+def step_sizes(features: list[Tensor], *, floor: float, early: float = math.inf) -> np.ndarray:
+    """Returns the root mean square differences in dB of consecutive features `(parts, bands, frames)`, silent after their ends.
+
+    early: the frame that counts half as much as the first, the one at three times that a quarter: on the way from a short sound to a
+    very long one, its end would count for everything.
+    """
     frames = max(one.shape[-1] for one in features)
     padded = [torch.nn.functional.pad(one, (0, frames - one.shape[-1]), value=floor) for one in features]
-    return np.array([float((b - a).square().mean().sqrt()) for a, b in pairwise(padded)])
+    weights = 1 / (1 + torch.arange(frames) / early)
+    weights /= weights.sum()
+    return np.array([float(((b - a).square().mean((0, 1)) * weights).sum().sqrt()) for a, b in pairwise(padded)])
 
 
-def even_positions(features_at: Callable[[float], Tensor], start: float, end: float, steps: int, *, floor: float) -> list[float]:
+def even_positions(
+    features_at: Callable[[float], Tensor], start: float, end: float, steps: int, *, floor: float, early: float = math.inf
+) -> list[float]:
     """Returns `steps` positions from `start` to `end`, both included, between which the features change by equal amounts.
 
-    features_at: features in dB `(parts, bands, frames)` at a position. A path that does not change keeps even positions.
+    features_at: features in dB `(parts, bands, frames)` at a position. early: see `step_sizes`. A path that does not change keeps even
+    positions.
     """
     places = np.linspace(start, end, steps)
     if steps < 3:
@@ -33,7 +43,7 @@ def even_positions(features_at: Callable[[float], Tensor], start: float, end: fl
     ends = features_at(start), features_at(end)
     for _ in range(_ROUNDS):
         features = [ends[0], *(features_at(float(place)) for place in places[1:-1]), ends[1]]
-        sizes = step_sizes(features, floor=floor)
+        sizes = step_sizes(features, floor=floor, early=early)
         if sizes.mean() < _LEAST_DB:
             break
         if sizes.max() / sizes.mean() < unevenness:
