@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How well the sound space of an instrument is steered, searched and drawn: docs/benchmarks/space.md, a table a part.
+"""How well is the sound space of an instrument steered, searched and drawn? docs/benchmarks/space.md, a table a part.
 
     python benchmarks/space.py SOUNDS --part steering|latency|map|words|neighbours [--instrument drums=FILE] [--count 24] [--out FILE]
 

@@ -11,6 +11,7 @@ import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -30,6 +31,7 @@ _LONGEST_NAME = 26  # characters
 # Placeholders for the colours of the page: categories and grey, soft and full ink, grid, accent.
 SERIES = [f"#0000b{number:x}" for number in range(COLOURS + 1)]
 SOFT, INK, GRID, ACCENT = "#0000a0", "#0000a1", "#0000a2", "#0000a3"
+_ID = re.compile(r"\b[a-z][0-9a-f]{10}\b")  # of clip paths and markers
 _VARIABLES = {colour: f"var(--c{number})" for number, colour in enumerate(SERIES)}
 _VARIABLES |= {SOFT: "var(--soft)", INK: "var(--ink)", GRID: "var(--line)", ACCENT: "var(--accent)"}
 _STYLE: dict[Any, Any] = {
@@ -238,9 +240,15 @@ def write_figure(path: Path, figure: Figure, *, dpi: int, force: bool = False) -
 
 
 def with_stable_ids(svg: str) -> str:
-    """Returns the SVG of matplotlib with numbered ids: some of its own hold the address of an object, and differ from run to run."""
+    """Returns the SVG of matplotlib with ids named by its content: its own hold addresses of objects and differ from run to run.
+
+    Different figures have different ids, so that one page can hold many.
+    """
     numbers: dict[str, str] = {}
-    return re.sub(r"\b[a-z][0-9a-f]{10}\b", lambda found: numbers.setdefault(found[0], f"{found[0][0]}{len(numbers)}"), svg)
+    numbered = _ID.sub(lambda found: numbers.setdefault(found[0], f"{found[0][0]}{len(numbers):010x}"), svg)
+    content = sha256(numbered.encode()).hexdigest()[:8]
+    names = {number: f"{number[0]}{content}{number[-2:]}" for number in numbers.values()}
+    return _ID.sub(lambda found: names.get(found[0], found[0]), numbered)
 
 
 def _tooltip(text: str) -> str:

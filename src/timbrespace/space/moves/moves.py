@@ -132,7 +132,7 @@ class Moves:
 
     def _way(self, given: Sequence[Given], steps: int, kind: str, seed: int, name: str) -> Move:
         if len(given) < 2:
-            raise ConfigError(f"a way through sounds needs two or more, not {len(given)}")
+            raise ConfigError(f"a morph needs two sounds or more, not {len(given)}")
         sources = [self._source(sound) for sound in given]
         return sounds.way_move(self._contents, sources, _count(steps), kind=kind, seed=checked_seed(seed), name=name)
 
