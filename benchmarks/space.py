@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""How well is the sound space of an instrument steered, searched and drawn? docs/benchmarks/space.md, a table a part.
+r"""How well is the sound space of an instrument steered, searched and drawn? docs/benchmarks/space.md, a table a part.
 
-    python benchmarks/space.py SOUNDS --part steering|latency|map|words|neighbours|moving [--instrument drums=FILE] [--count 24] [--out FILE]
+    python benchmarks/space.py SOUNDS --part steering|latency|map|words|neighbours|moving \
+        [--instrument drums=FILE] [--count 24] [--out FILE]
 
 SOUNDS is the folder that benchmarks/real_audio.py makes. Instruments of drums and notes are trained for three minutes unless given
 (`--instrument notes=FILE`). Figures are on sounds of kits and instruments that no instrument was trained on, with intervals by the

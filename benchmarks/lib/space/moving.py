@@ -1,4 +1,4 @@
-"""Part `moving`: does one sound that goes from one drum or note to another (`--as-one`) go evenly, without clicks, and end as the sounds?"""
+"""Part `moving`: does a sound that goes from one to another (`--as-one`) go evenly, without clicks, and end as the sounds?"""
 
 from __future__ import annotations
 
@@ -69,7 +69,8 @@ def cells(found: list[Row]) -> list[str]:
     share = f"{100 * np.mean(even <= 2):.0f} %"
     ends = f"{100 * np.mean([row.begins for row in found]):.0f} % / {100 * np.mean([row.ends for row in found]):.0f} %"
     return [
-        f"{np.median(jump):.2f}, {jump.max():.2f}", f"{np.median(even):.2f}, {even.max():.2f}", share, f"{np.nanmedian(whole):.2f}", f"{np.nanmedian(own):.2f}",
+        f"{np.median(jump):.2f}, {jump.max():.2f}", f"{np.median(even):.2f}, {even.max():.2f}", share,
+        f"{np.nanmedian(whole):.2f}", f"{np.nanmedian(own):.2f}",
         f"{np.nanmedian(faded):.2f}", ends,
     ]  # fmt: skip
 
