@@ -80,3 +80,12 @@ def ordered_map(function: Callable[[Item], Result], items: Iterable[Item], *, wo
             yield waiting.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def closed_after(results: Iterable[Item]) -> Iterator[Item]:
+    """Yields `results`; when the reader stops early (Ctrl-C, full disk) the worker threads behind them are stopped too."""
+    try:
+        yield from results
+    finally:
+        if hasattr(results, "close"):
+            results.close()

@@ -39,7 +39,7 @@ from timbrespace.corpus.summary import write_summary
 from timbrespace.corpus.synthetic.registry import SYNTHETIC_PREFIX, recipe_of
 from timbrespace.corpus.synthetic_source import synthetic_units
 from timbrespace.corpus.writer import ArrayWriter, check_output, new_folder
-from timbrespace.parallel import ordered_map
+from timbrespace.parallel import closed_after, ordered_map
 from timbrespace.paths import is_folder
 
 STFT_SIZE, STFT_HOP = 1024, 256  # samples; of the optional stored STFT
@@ -253,7 +253,7 @@ def _write_clips(results: Iterable[UnitResult], folder: Path, job: _Job) -> None
     draft, done = job.draft, 0
     stft = ArrayWriter(folder / names.STFT, (job.clip_format.channels, STFT_SIZE // 2 + 1), "<c8") if job.store_stft else None
     with ArrayWriter(folder / names.AUDIO, (job.clip_format.channels,), "<f4") as audio:
-        for result in _closing(results):
+        for result in closed_after(results):
             if result.labels is None or job.filter.accepts(result.labels):
                 if result.labels is not None:
                     draft.labels[result.file], draft.names[result.file] = result.labels, result.name
@@ -289,15 +289,6 @@ def _draft_clip(clip: PreparedClip, result: UnitResult, rate: int) -> DraftClip:
         clip.pitch_confidence,
         clip.fingerprint,
     )
-
-
-def _closing(results: Iterable[UnitResult]) -> Iterator[UnitResult]:
-    """Yields `results`; when the reader stops early (Ctrl-C, full disk) the worker threads are stopped too."""
-    try:
-        yield from results
-    finally:
-        if hasattr(results, "close"):
-            results.close()
 
 
 def _stft(clip: np.ndarray) -> np.ndarray:

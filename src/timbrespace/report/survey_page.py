@@ -2,23 +2,40 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from timbrespace import __version__
 from timbrespace.evaluation.survey.survey import Survey
+from timbrespace.report.card import CardView
 from timbrespace.report.templates import render
 
 _SECONDS_A_SOUND = 12  # to answer, beside its length
 _SECONDS_BEFORE = 60
 
 
+@dataclass(frozen=True)
+class SurveyFrame:
+    """What the frame of all pages names, for the pages of a survey, which have no card."""
+
+    title: str
+    about: str
+    made_with: str = f"Made with timbrespace {__version__}."
+    card: CardView = field(default_factory=CardView)
+    steps: tuple[tuple[str, float], ...] = ()
+
+
 def render_survey_page(survey: Survey) -> str:
     """Returns the page as HTML text. It holds no condition, no source and no right answer."""
     longest = max((sum(survey.items[name].seconds + _SECONDS_A_SOUND for name in plan) for plan in survey.plans), default=0.0)
+    about = (
+        "You will hear short sounds and answer a few questions on each. Use headphones if you can, in a quiet place. It takes about "
+        f"{max(1, round((_SECONDS_BEFORE + longest) / 60))} minutes; you can stop and go on later in the same browser. Your answers stay "
+        "on this computer until you hand them in."
+    )
     return render(
         "survey.html",
-        title=survey.title,
-        minutes=max(1, round((_SECONDS_BEFORE + longest) / 60)),
-        data=survey.public_dict(),
-        made_with=f"Made with timbrespace {__version__}.",
+        page=SurveyFrame(survey.title, about),
         styles=["page.css", "survey.css"],
-        scripts=["survey.js"],
+        scripts=["page.js", "survey.js"],
+        script_data=survey.public_dict(),
     )

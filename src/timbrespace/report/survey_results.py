@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
-from timbrespace import __version__
 from timbrespace.evaluation.survey.analysis import Analysis
 from timbrespace.evaluation.survey.statistics import size_of
 from timbrespace.evaluation.survey.wording import p_text
-from timbrespace.report.card import CardView
+from timbrespace.report.survey_page import SurveyFrame
 from timbrespace.report.templates import render
 
 _KINDS = {"single": "Single sounds", "morph": "Morphs"}
@@ -18,23 +16,12 @@ _BACKGROUND = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True)
-class _Page:
-    """What the frame of all pages names."""
-
-    title: str
-    about: str
-    made_with: str = f"Made with timbrespace {__version__}."
-    card: CardView = field(default_factory=CardView)
-    steps: tuple[tuple[str, float], ...] = ()
-
-
 def render_survey_results(analysis: Analysis) -> str:
     """Returns the page as HTML text."""
     about = f"{analysis.listeners} listeners compared {', '.join(analysis.conditions)}."
     return render(
         "survey_results.html",
-        page=_Page(f"Results: {analysis.title}", about),
+        page=SurveyFrame(f"Results: {analysis.title}", about),
         analysis=analysis,
         kinds=_KINDS,
         shares_of=_shares,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from timbrespace.cli.common.pairs import read_pairs
+
 if TYPE_CHECKING:
     from timbrespace.instrument import Instrument
     from timbrespace.synthesis.sound import Sound
@@ -48,19 +50,8 @@ def expand_short_forms(words: list[str]) -> list[str]:
 
 def read_controls(pairs: list[str] | None) -> dict[str, str]:
     """Returns NAME=VALUE as name -> value. Raises ConfigError."""
-    from timbrespace.contracts import ConfigError
-
-    asked: dict[str, str] = {}
-    for pair in pairs or []:
-        name, equals, value = (part.strip() for part in pair.partition("="))
-        if not equals or not name or not value:
-            raise ConfigError(f"--control {pair!r} is not NAME=VALUE; for instance brightness=+1 or decay=0.4s; `info` lists the controls")
-        if re.search(r"\d,\d", value):
-            raise ConfigError(f"--control {pair!r} has a decimal comma; write {name}={value.replace(',', '.')} with a point")
-        if name in asked:
-            raise ConfigError(f"{name} is asked for twice, {asked[name]} and {value}; give it once")
-        asked[name] = value
-    return asked
+    example, advice = "brightness=+1 or decay=0.4s", "`info` lists the controls"
+    return read_pairs(pairs, "--control", example=example, advice=advice, comma=r"\d,\d")
 
 
 def print_first_use(instrument: Instrument) -> None:

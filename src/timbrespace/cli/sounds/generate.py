@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +17,7 @@ from timbrespace.cli.common.controls import (
 )
 from timbrespace.cli.common.option_groups import expand_option_groups
 from timbrespace.cli.common.options import InstrumentPath, Seed
+from timbrespace.cli.common.pairs import read_pairs
 from timbrespace.cli.common.text import printable
 from timbrespace.cli.sounds.batch import BatchOptions, write_batch
 
@@ -145,19 +145,8 @@ def _refuse_beside_recipe(context: typer.Context) -> None:
 
 def _conditions(pairs: list[str]) -> dict[str, str | float]:
     """NAME=VALUE as name -> value; numbers stay text, which the instrument converts. Raises ConfigError."""
-    from timbrespace.contracts import ConfigError
-
-    conditions: dict[str, str | float] = {}
-    for pair in pairs:
-        name, equals, value = (part.strip() for part in pair.partition("="))
-        if not equals or not name or not value:
-            raise ConfigError(f"--condition {pair!r} is not NAME=VALUE; for instance category=kick; `info` lists the conditions")
-        if re.fullmatch(r"[+-]?\d+,\d+", value):
-            raise ConfigError(f"--condition {pair!r} has a decimal comma; write {name}={value.replace(',', '.')} with a point")
-        if name in conditions:
-            raise ConfigError(f"--condition {name} is given twice; give it once")
-        conditions[name] = value
-    return conditions
+    advice = "`info` lists the conditions"
+    return {**read_pairs(pairs, "--condition", example="category=kick", advice=advice, comma=r"^[+-]?\d+,\d+$")}
 
 
 def _read_recipe(path: Path) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,7 +22,7 @@ from timbrespace.corpus.sources import ClipFormat, folder_units, named_files, pr
 from timbrespace.corpus.synthetic.registry import SYNTHETIC_PREFIX
 from timbrespace.evaluation.distribution import nearest
 from timbrespace.instrument import Instrument
-from timbrespace.parallel import ordered_map
+from timbrespace.parallel import closed_after, ordered_map
 from timbrespace.paths import is_folder
 from timbrespace.synthesis.novelty import COPY_DB, REPEAT_DB
 
@@ -177,7 +177,7 @@ def _of_folder(folder: Path, clip_format: ClipFormat, most: int, later: Callable
     order = [files[k] for k in _any_order([str(PurePosixPath(file).with_suffix("")) for _, file in files], most, later)]
     sounds, kept, read = list[RealSound](), 0, 0
     results = ordered_map(lambda unit: prepare_unit(unit, clip_format), folder_units(order, clip_format, compare=lambda file: False))
-    for result in _closed_after(results):
+    for result in closed_after(results):
         if result.reason:
             skipped.append({"file": result.file, "reason": result.reason})
         for number, clip in enumerate(result.clips, start=1):
@@ -237,12 +237,3 @@ def _any_order(names: Sequence[str], most: int, later: Callable[[str], bool] | N
     first, last = ([k for k in order if later(names[k]) == which] for which in (False, True))
     kept = most - most // 10
     return first[:kept] + last[: most - min(len(first), kept)] + first[kept:] + last[most - min(len(first), kept) :]
-
-
-def _closed_after(results: Iterator[Any]) -> Iterator[Any]:
-    """Yields `results`; when the reader stops early the worker threads are stopped too."""
-    try:
-        yield from results
-    finally:
-        if hasattr(results, "close"):
-            results.close()

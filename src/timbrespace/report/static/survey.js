@@ -7,13 +7,6 @@
   const audio = new Audio()
   let heard = false, heardAt = 0, state = load()
 
-  document.querySelector(".theme").addEventListener("click", () => {
-    const root = document.documentElement
-    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches
-    root.dataset.theme = dark ? "light" : "dark"
-    try { localStorage.setItem("theme", root.dataset.theme) } catch (e) { /* storage is off */ }
-  })
-
   function load() {
     try {
       const kept = JSON.parse(localStorage.getItem(key))

@@ -1,4 +1,7 @@
-"""Axes of the latent space, and moves along one or two of them: dimensions, principal axes, and named controls."""
+"""Axes of the latent space, and moves along one or two of them: latent dimensions, and principal axes of the density.
+
+Those of `instrument.axes` are in another order, by what they change in the decoded sound, and at most eight.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ _MOST_CELLS = 1024  # sounds of a mesh
 class Axis:
     """A direction to move along.
 
-    name: "z3", "pc1" or a control. unit: of its values. change: the change `(dims,)` or `(dims, steps)` of a latent for a value.
+    name: "z3" or "pc1". unit: of its values. change: the change `(dims,)` or `(dims, steps)` of a latent for a value.
     """
 
     name: str
