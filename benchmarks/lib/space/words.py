@@ -147,7 +147,10 @@ class Judge:
 
     def audio(self, name: str) -> Any:
         """The audio of a clip of the corpus."""
-        return next(self.corpus.audio(i) for i, clip in enumerate(self.corpus.clips) if clip.name == name)
+        found = next((place for place, clip in enumerate(self.corpus.clips) if clip.name == name), None)
+        if found is None:
+            raise SystemExit(f"{name} is no sound that the benchmark trains on; leave --instrument out, or give one of these sounds")
+        return self.corpus.audio(found)
 
     def row(self, what: str) -> list[str]:
         """Its row in the table of judges."""
