@@ -1,14 +1,159 @@
 /* timbrespace: plays instruments made by timbrespace, without any other library.
 
    Everything works in memory that the caller gives: no function allocates, locks, or opens a file. A ts_instrument is read-only after
-   ts_open and may be used by several threads, each with its own work memory.
+   ts_open and may be used by several threads, each with a ts_memory of its own. The bytes of the file must stay while it is used.
 
-       size = ts_open_size(file, bytes)          0: not an instrument that can be played; ts_message says why
-       ts_open(file, bytes, memory, size, &instrument)
-       ts_draw(instrument, seed, index, category, temperature, ..., z, work, size)
-       ts_render(instrument, &request, audio, capacity, &samples, work, size)                                                */
+       ts_memory memory = {malloc(ts_open_size(file, size)), ts_open_size(file, size)}, work;
+       ts_instrument *instrument;
+       if (ts_open(file, size, &memory, &instrument)) puts(memory.message);
+       ts_info_of(instrument, &info);
+       work.base = malloc(work.size = ts_work_size(instrument, 0));
+
+       ts_draw_request draw;                                    a new sound: a latent of info.dims numbers
+       ts_draw_defaults(&draw);
+       ts_draw(instrument, &draw, NULL, 0, z, &drawn, &work);
+       ts_render_request render;
+       ts_render_defaults(&render);
+       render.seed = ts_seed(draw.seed, draw.index), render.category = drawn.category;
+       ts_render(instrument, z, &render, audio, info.capacity, &samples, &work);
+
+   Functions that can fail return a ts_status, and say in `message` of the memory what was given and what is allowed. Any argument is
+   checked: a call with bad ones returns TS_ARGUMENT and changes nothing. Numbers have sizes that C, Python's ctypes and WebAssembly share;
+   a pointer or size_t has 4 bytes in WebAssembly. Samples are float, full scale is 1, channel after channel.                         */
 #ifndef TIMBRESPACE_H
 #define TIMBRESPACE_H
+
 #include <stddef.h>
 #include <stdint.h>
+
+#if defined(_WIN32)
+#define TS_API __declspec(dllexport)
+#else
+#define TS_API __attribute__((visibility("default")))
+#endif
+
+#define TS_ABI 1 /* changes with every change of this header that breaks a caller */
+
+/* ts_status, the same as in the core: 0 fine, 1 the file is damaged or foreign, 2 of another version, 3 a family or setting that is not
+   played here (timbrespace in Python may), 4 an argument is out of range or not finite, 5 the memory is too small. */
+typedef int32_t ts_status;
+
+typedef struct ts_instrument ts_instrument;
+
+/* Memory to work in. After a call `used` is what it took at most, and `message` says in English what failed, "" for nothing. */
+typedef struct {
+  void *base;
+  size_t size, used;
+  char message[256];
+} ts_memory;
+
+TS_API int32_t ts_abi(void);
+TS_API void ts_message(ts_status status, char *out, size_t size); /* a status in words */
+
+/* --- instruments ----------------------------------------------------------------------------------------------------------------------- */
+
+TS_API size_t ts_open_size(const void *file, size_t size); /* bytes that ts_open needs at most; 0: not an instrument file */
+TS_API ts_status ts_open(const void *file, size_t size, ts_memory *memory, ts_instrument **out);
+
+typedef struct {
+  int32_t dims;          /* numbers of a latent */
+  int32_t sample_rate;   /* Hz */
+  int32_t channels;      /* 1 or 2 */
+  int32_t samples;       /* of the longest sound, before finishing */
+  int32_t capacity;      /* samples a channel that any finished sound fits in */
+  int32_t categories;    /* their number, see ts_category */
+  int32_t controls;      /* their number, see ts_control_of; 0 where the file has none */
+  int32_t notes;         /* 1: sounds have a pitch, the last number of a latent */
+  int32_t velocities;    /* 1: sounds have a velocity, the number before the pitch, or the last one */
+  int32_t parts, bands, frames; /* of decoded levels, see ts_levels; frames: at most */
+  int32_t steps;         /* of the phase search of new sounds */
+  float lowest_pitch, highest_pitch;       /* MIDI numbers that may be asked for; 0 without notes */
+  float learned_low, learned_high;         /* MIDI numbers of the training sounds */
+  float lowest_velocity, highest_velocity; /* of the training sounds; 1 to 127 may be asked for; 0 without velocities */
+} ts_info;
+TS_API void ts_info_of(const ts_instrument *instrument, ts_info *out);
+
+/* The name of category `index`, UTF-8, 0-terminated. Returns its length without the 0; 0 for no such category. */
+TS_API size_t ts_category(const ts_instrument *instrument, int32_t index, char *out, size_t size);
+TS_API int32_t ts_category_index(const ts_instrument *instrument, const char *name); /* -1: none */
+
+typedef struct {
+  char name[16], unit[4]; /* "brightness", "Hz" */
+  char more[16], less[16]; /* "brighter", "darker" */
+  int32_t logarithmic;    /* whether spreads are of the logarithm to base 2 of the value */
+  float low, high;        /* how far a sound can typically be moved, in spreads */
+  float lowest, highest;  /* values of the training sounds, in the unit */
+  float spread;           /* one standard deviation of the training sounds: octaves of a logarithmic control, else in the unit */
+} ts_control;
+TS_API ts_status ts_control_of(const ts_instrument *instrument, int32_t index, ts_control *out);
+
+/* --- latents --------------------------------------------------------------------------------------------------------------------------- */
+
+TS_API uint64_t ts_seed(uint64_t seed, uint64_t index); /* the seed with which sound `index` of a batch is rendered */
+
+typedef struct {
+  uint64_t seed;     /* of the batch */
+  int32_t index;     /* of the sound in its batch, from 0 */
+  int32_t category;  /* -1: any, in the proportions of the corpus */
+  float temperature; /* 0 to 4; 1: as the corpus */
+  float pitch;       /* MIDI number; NaN: notes of the corpus */
+  float velocity;    /* 1 to 127; NaN: those of the corpus */
+  int32_t drafted;   /* 1: one draw, not drawn again where it would be unlike real sounds or like an earlier one: quick */
+} ts_draw_request;
+TS_API void ts_draw_defaults(ts_draw_request *out); /* seed 0, index 0, any category, temperature 1, NaN, NaN, 0 */
+
+typedef struct {
+  int32_t category; /* of the sound; -1: none */
+  int32_t redrawn;  /* draws before it that were unlike real sounds */
+} ts_drawn;
+
+/* A latent [dims]. earlier: latents [count][dims] of the sounds before it in its batch, which it will not repeat; NULL, 0: none. */
+TS_API ts_status ts_draw(const ts_instrument *instrument, const ts_draw_request *request, const float *earlier, int32_t count, float *z,
+                         ts_drawn *out, ts_memory *work);
+
+/* Variation `index` of a latent, `amount` (0 to 4) of the corpus's spread away; pitch and velocity stay. */
+TS_API ts_status ts_around(const ts_instrument *instrument, const float *z, float amount, uint64_t seed, int32_t index, float *out,
+                           ts_memory *work);
+
+/* A latent changed by controls: amounts [controls] in spreads, -3 to 3; NaN: not asked for, it stays as far as it can. category: as for
+   ts_render. changes [controls]: what the step is expected to do, in spreads; may be NULL. */
+TS_API ts_status ts_steer(const ts_instrument *instrument, const float *z, int32_t category, const float *amounts, float *out, float *changes,
+                          ts_memory *work);
+
+/* Pitch and velocity inside a latent; NaN where the instrument has none. ts_set_…: in place, the other numbers stay. */
+TS_API float ts_pitch(const ts_instrument *instrument, const float *z);
+TS_API float ts_velocity(const ts_instrument *instrument, const float *z);
+TS_API ts_status ts_set_pitch(const ts_instrument *instrument, float *z, float midi);
+TS_API ts_status ts_set_velocity(const ts_instrument *instrument, float *z, float velocity);
+
+/* --- sounds ---------------------------------------------------------------------------------------------------------------------------- */
+
+enum { TS_PEAK = 0, TS_LOUDNESS = 1, TS_KEEP = 2 };
+
+typedef struct {
+  uint64_t seed;     /* of phase, detail and noise, see ts_seed */
+  int32_t category;  /* of the sound, as ts_draw gave it; -1: none */
+  int32_t samples;   /* wanted length before finishing; 0: the decoded length */
+  int32_t steps;     /* of the phase search, 0 to 1000; -1: info.steps */
+  int32_t texture;   /* 1: a new sound, with detail or as a note; 0: the decoded levels alone */
+  int32_t finish;    /* 1: start, end and level as below; 0: as rendered, with a peak of 1 */
+  int32_t level;     /* TS_PEAK (target in dBFS), TS_LOUDNESS (LKFS of the loudest 0.4 s) or TS_KEEP */
+  float target_db;   /* -100 to 0; NaN: -1 for TS_PEAK, -16 for TS_LOUDNESS */
+  int32_t trim;      /* 1: a silent tail is cut and a start with a jump gets a ramp; 0: start and end stay */
+  int32_t subsonics; /* 1: offset and what is under 10 Hz stay */
+  int32_t reserved;  /* 0 */
+} ts_render_request;
+TS_API void ts_render_defaults(ts_render_request *out); /* 0, -1, 0, -1, 1, 1, TS_PEAK, NaN, 1, 0, 0 */
+
+/* Bytes of work memory for a sound of at most `samples`; 0: for the longest, and for every other call. */
+TS_API size_t ts_work_size(const ts_instrument *instrument, int32_t samples);
+
+/* A latent [dims] to audio [channels][capacity]; samples: its length. Pitch and velocity are those inside the latent. */
+TS_API ts_status ts_render(const ts_instrument *instrument, const float *z, const ts_render_request *request, float *audio, int32_t capacity,
+                           int32_t *samples, ts_memory *work);
+
+/* Decoded levels in dB under the loudest cell, [parts][frames][bands], for pictures; frames: of this sound. samples: wanted length, 0 the
+   decoded one; out: the length. db: room for parts * info.frames * bands. */
+TS_API ts_status ts_levels(const ts_instrument *instrument, const float *z, int32_t *samples, float *db, int32_t *frames, ts_memory *work);
+
 #endif
