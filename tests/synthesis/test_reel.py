@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
-import torch
 
 from timbrespace.contracts import ConfigError, ShapeError
 from timbrespace.synthesis.reel import reel
 
 
 def test_reel() -> None:
-    one, two = torch.ones(1, 100), torch.full((2, 50), 0.5)
+    one, two = np.ones((1, 100), np.float32), np.full((2, 50), 0.5, np.float32)
     row = reel([one, two, one], 1000, gap_seconds=0.01)
     assert row.shape == (2, 100 + 10 + 50 + 10 + 100)
     assert (row[:, :100] == 1).all()
@@ -20,4 +20,4 @@ def test_reel() -> None:
     with pytest.raises(ConfigError):
         reel([], 44_100)
     with pytest.raises(ShapeError):
-        reel([torch.zeros(2, 5), torch.zeros(3, 5)], 44_100)
+        reel([np.zeros((2, 5)), np.zeros((3, 5))], 44_100)

@@ -8,21 +8,19 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
+from timbrespace.audio.arrays import spectra
+from timbrespace.audio.arrays.spectra import AUDIBLE_DB, BANDS, FLOOR_DB, HIGH_HZ, HOP, LONGEST_S, LOW_HZ, N_FFT, TINY
 from timbrespace.audio.stft import mel_filters, stft
 from timbrespace.contracts import SAMPLE_RATE, ConfigError, ShapeError, check_audio, check_lengths
 
+__all__ = [
+    "AUDIBLE_DB", "BANDS", "FLOOR_DB", "HIGH_HZ", "HOP", "LONGEST_S", "LOW_HZ", "N_FFT", "TINY", "Sounds", "mel_bands", "power_spectra",
+    "sound_pairs", "tile_flatness", "to_mono",
+]  # fmt: skip
+
 Sounds = Tensor | Sequence[Tensor]  # a padded batch (batch, channels, time), or a list of (channels, time)
 
-N_FFT, HOP, BANDS = 1024, 256, 128  # 23 ms, 5.8 ms
-LOW_HZ, HIGH_HZ = 20.0, 22_050.0
-FLOOR_DB = 80.0  # cells are clipped this far below the loudest
-TINY = 1e-30  # power; far below that of any float32 audio
-LONGEST_S = 10.0  # analysed of a sound, so that one long file cannot fill the memory
 _CHUNK = 32  # sounds at a time, so that memory does not grow
-
-# Grain: tiles of 16 bins × 8 frames (690 Hz × 46 ms), from 8 bins up.
-_TILE_BINS, _TILE_FRAMES, _FIRST_BIN = 16, 8, 8
-AUDIBLE_DB = 50.0  # tiles this far below the loudest tile are ignored
 
 
 def sound_pairs(
@@ -78,24 +76,13 @@ def _fit(audio: Tensor, time: int) -> Tensor:
     return torch.nn.functional.pad(audio[:, :time], (0, max(0, time - audio.shape[1])))
 
 
-@torch.no_grad()
 def tile_flatness(power: Tensor) -> tuple[Tensor, Tensor]:
     """Flatness and level of every tile in dB: power spectrogram `(batch, 513, frames) -> 2 × (batch, bands, steps)`.
 
-    Levels are relative to the loudest tile, -inf everywhere for silence. Frames after the last complete tile are left out.
+    See `arrays.spectra.tile_flatness`.
     """
-    bands, steps = (power.shape[1] - _FIRST_BIN) // _TILE_BINS, power.shape[2] // _TILE_FRAMES
-    power = power[:, _FIRST_BIN : _FIRST_BIN + bands * _TILE_BINS, : steps * _TILE_FRAMES].unflatten(1, (bands, _TILE_BINS))
-    mean = power.mean(dim=2)
-    least = (mean.amax(dim=(1, 2)) * 10 ** (-(FLOOR_DB + 20) / 10)).clamp_min(TINY)[:, None, None]
-    log_mean = mean.maximum(least).log10()
-    # Each frame relative to its own mean: a fast decay within a tile is not a lack of grain.
-    flatness = 10 * (power.maximum(least[:, None]).log10().mean(dim=2) - log_mean).clamp_max(0)
-    flatness = flatness.unflatten(2, (steps, _TILE_FRAMES)).mean(dim=3)
-    tiles = mean.unflatten(2, (steps, _TILE_FRAMES)).mean(dim=3)
-    loudest = tiles.amax(dim=(1, 2), keepdim=True)
-    level = torch.where(loudest > TINY, 10 * torch.log10(tiles.clamp_min(TINY) / loudest.clamp_min(TINY)), -torch.inf)
-    return flatness, level
+    flatness, level = spectra.tile_flatness(power.detach().cpu().transpose(-1, -2).numpy())
+    return torch.from_numpy(flatness).transpose(-1, -2).to(power.device), torch.from_numpy(level).transpose(-1, -2).to(power.device)
 
 
 def power_spectra(audio: Tensor, *, n_fft: int = N_FFT) -> Tensor:

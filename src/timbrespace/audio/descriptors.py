@@ -6,11 +6,20 @@ of silence are 0. The pitch is in `audio.pitch`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import Tensor
 
+from timbrespace.audio.arrays import descriptors as arrays
+from timbrespace.audio.arrays.descriptors import envelope_step
+from timbrespace.audio.arrays.spectra import fft_size
 from timbrespace.contracts import ShapeError
+
+__all__ = [
+    "Mono", "as_mono", "attack_time", "decay_time", "envelope", "envelope_step", "fft_size", "spectral_centroid", "spectral_flatness",
+]  # fmt: skip
 
 Mono = Tensor | np.ndarray
 
@@ -19,9 +28,7 @@ _SMOOTH_S = 0.003  # s; width of the Hann window over the envelope: fine enough 
 
 def spectral_centroid(audio: Mono, sample_rate: int) -> Tensor:
     """Mean frequency of the power spectrum of the whole sound in Hz: `(..., time) -> (...)`."""
-    power = _spectrum(audio)
-    hz = torch.linspace(0, sample_rate / 2, power.shape[-1], dtype=power.dtype, device=power.device)
-    return (power * hz).sum(dim=-1) / power.sum(dim=-1).clamp_min(torch.finfo(power.dtype).tiny)
+    return _of_arrays(arrays.spectral_centroid, as_mono(audio), sample_rate)
 
 
 def spectral_flatness(audio: Mono) -> Tensor:
@@ -57,11 +64,6 @@ def envelope(audio: Mono, sample_rate: int) -> Tensor:
     return torch.nn.functional.conv1d(flat, (window / window.sum())[None, None], padding=width // 2).reshape(blocks.shape)
 
 
-def envelope_step(sample_rate: int) -> int:
-    """Samples per step of `envelope`: 0.25 ms, at least one sample."""
-    return max(1, sample_rate // 4000)
-
-
 def attack_time(audio: Mono, sample_rate: int) -> Tensor:
     """Rise time in s of the envelope from 10 % to 90 % of its peak, first crossings: `(..., time) -> (...)`."""
     size = envelope(audio, sample_rate)
@@ -85,32 +87,12 @@ def decay_time(audio: Mono, sample_rate: int) -> Tensor:
     A line is fitted to the backward integral of the energy between -5 and -35 dB, and extrapolated to -60 dB, so that no silence at
     the end is needed and a noisy tail counts. A single click has 0.
     """
-    x = as_mono(audio).double() if not _is_mps(audio) else as_mono(audio)
-    block = envelope_step(sample_rate)
-    x = torch.nn.functional.pad(x, (0, -x.shape[-1] % block))
-    energy = x.square().unflatten(-1, (-1, block)).sum(dim=-1)
-    left = energy.flip(-1).cumsum(dim=-1).flip(-1)
-    total = left[..., :1].clamp_min(torch.finfo(x.dtype).tiny)
-    level = 10 * torch.log10((left / total).clamp_min(1e-12))
-    used = ((level <= -5) & (level >= -35)).to(x.dtype)
-    t = torch.arange(level.shape[-1], dtype=x.dtype, device=x.device).expand_as(level) * (block / sample_rate)
-    count = used.sum(dim=-1)
-    t_mean = (used * t).sum(dim=-1) / count.clamp_min(1)
-    y_mean = (used * level).sum(dim=-1) / count.clamp_min(1)
-    spread = (used * (t - t_mean[..., None]).square()).sum(dim=-1)
-    slope = (used * (t - t_mean[..., None]) * (level - y_mean[..., None])).sum(dim=-1) / spread.clamp_min(1e-15)
-    fitted = -60 / slope.clamp_max(-1e-6)
-    # Too fast for a fit: the time of -35 dB, extrapolated to -60 dB.
-    crossed = (level <= -35).to(torch.int8)
-    quick = torch.where(crossed.amax(dim=-1) > 0, (crossed.argmax(dim=-1) - 1).clamp_min(0) * (block / sample_rate) * (60 / 35), 0.0)
-    seconds = torch.where(count >= 4, fitted, quick)
-    return torch.where(left[..., 0] > 0, seconds, 0.0).float()
+    return _of_arrays(arrays.decay_time, as_mono(audio), sample_rate)
 
 
-def _spectrum(audio: Mono) -> Tensor:
-    """Power spectrum of a whole sound, `(..., time) -> (..., bins)`."""
-    x = as_mono(audio)
-    return torch.fft.rfft(x, n=fft_size(max(2, x.shape[-1]))).abs().square()
+def _of_arrays(measure: Callable[[np.ndarray, int], np.ndarray], audio: Tensor, sample_rate: int) -> Tensor:
+    """A measure of arrays `(..., time) -> (...)`, of a tensor."""
+    return torch.from_numpy(np.asarray(measure(audio.cpu().numpy(), sample_rate))).to(audio.device)
 
 
 def as_mono(audio: Mono) -> Tensor:
@@ -119,14 +101,3 @@ def as_mono(audio: Mono) -> Tensor:
     if x.ndim < 1 or x.shape[-1] < 1:
         raise ShapeError(f"mono audio (..., time) with at least one sample is needed, not {tuple(x.shape)}")
     return x.detach() if x.dtype in (torch.float32, torch.float64) else x.detach().float()
-
-
-def _is_mps(audio: Mono) -> bool:
-    return isinstance(audio, Tensor) and audio.device.type == "mps"  # no float64 there
-
-
-def fft_size(least: int) -> int:
-    """The smallest size from `least` up that is a product of 2, 3 and 5: fast to transform."""
-    from scipy.fft import next_fast_len  # late: loading it takes 0.2 s
-
-    return int(next_fast_len(least, real=True))

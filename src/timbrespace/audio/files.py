@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import logging
 import os
@@ -284,7 +285,16 @@ def _library_reason(error: Exception) -> str:
     return text.strip().rstrip(".") or type(error).__name__
 
 
-def write(path: Path | str, audio: Tensor, sample_rate: int, *, subtype: str = "PCM_24", force: bool = False) -> None:
+def sha256_of(path: Path) -> str:
+    """Returns the SHA-256 of a file's bytes, hexadecimal. Raises AudioFileError."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise AudioFileError(f"{path}: cannot be opened: {error.strerror or error}") from None
+
+
+def write(path: Path | str, audio: Tensor | np.ndarray, sample_rate: int, *, subtype: str = "PCM_24", force: bool = False) -> None:
     """Writes audio `(channels, time)` atomically as a WAV file; the same audio always gives the same bytes.
 
     sample_rate: Hz. subtype: PCM_16, PCM_24 (both clip at full scale) or FLOAT. Raises ShapeError, ConfigError, OutputExistsError,
@@ -293,7 +303,7 @@ def write(path: Path | str, audio: Tensor, sample_rate: int, *, subtype: str = "
     write_bytes(path, wav_bytes(audio, sample_rate, subtype=subtype, name=str(path)), force=force)
 
 
-def wav_bytes(audio: Tensor, sample_rate: int, *, subtype: str = "PCM_24", name: str = "a player") -> bytes:
+def wav_bytes(audio: Tensor | np.ndarray, sample_rate: int, *, subtype: str = "PCM_24", name: str = "a player") -> bytes:
     """Returns the bytes of the WAV file that `write` writes, of audio `(channels, time)`. name: for messages. Raises as `write`."""
     data = np.asarray(audio.detach().cpu().numpy() if hasattr(audio, "detach") else audio, dtype=np.float32)
     if data.ndim != 2 or 0 in data.shape:

@@ -36,7 +36,7 @@ def k_weighting(sample_rate: int) -> NDArray[np.float64]:
     return sections
 
 
-def momentary_loudness(audio: Tensor, sample_rate: int) -> float:
+def momentary_loudness(audio: Tensor | NDArray[np.floating], sample_rate: int) -> float:
     """Loudness of the loudest 0.4 s in LKFS (steps of 10 ms), -inf for silence.
 
     audio: `(channels, time)`, channels weighted equally (mono, stereo). A shorter sound is padded to 0.4 s, as in hearing: of two
@@ -45,12 +45,12 @@ def momentary_loudness(audio: Tensor, sample_rate: int) -> float:
     return _lkfs(float(_block_powers(audio, sample_rate, step=0.01).max()))
 
 
-def _block_powers(audio: Tensor, sample_rate: int, *, step: float) -> NDArray[np.float64]:
+def _block_powers(audio: Tensor | NDArray[np.floating], sample_rate: int, *, step: float) -> NDArray[np.float64]:
     """K-weighted mean square, summed over channels, of every complete 0.4 s block, `(blocks,)`; a shorter sound is padded to one."""
     from scipy import signal
 
     window, hop = round(WINDOW * sample_rate), max(1, round(step * sample_rate))
-    wave = audio.detach().cpu().double().numpy()
+    wave = (audio if isinstance(audio, np.ndarray) else audio.detach().cpu().numpy()).astype(np.float64)
     wave = np.pad(wave, ((0, 0), (0, max(0, window - wave.shape[-1]))))
     squares = signal.sosfilt(k_weighting(sample_rate), wave, axis=-1) ** 2
     running = np.concatenate([[0.0], np.cumsum(squares.sum(axis=0))])

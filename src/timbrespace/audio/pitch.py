@@ -5,21 +5,21 @@ MIDI number 69 is A4, 440 Hz; 60 is middle C, C4.
 
 from __future__ import annotations
 
-import math
 from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from timbrespace.audio.arrays.notes import PITCHED, note_name
 from timbrespace.audio.descriptors import Mono, as_mono, fft_size
 from timbrespace.audio.pitch_estimation import estimate_hz, hz_to_midi
 from timbrespace.contracts import ConfigError, ShapeError
 
-PITCHED = 0.85  # the confidence from which a synthesised sound counts as a note
+__all__ = ["PITCHED", "estimate_pitch", "hz_to_midi", "inharmonicity", "midi_to_hz", "note_name", "refine_midi", "refine_pitch"]
+
 _PARTIALS_SECONDS = 0.4  # s, of the spectrum in which partials are searched
 _MOST_PARTIALS = 16
-_NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 
 Number = TypeVar("Number", float, Tensor)
 
@@ -28,18 +28,6 @@ def midi_to_hz(midi: Number) -> Number:
     """Frequency in Hz of a MIDI number, a float or a tensor of any shape (equal temperament, A4 = 440 Hz)."""
     hz: Number = 440.0 * 2.0 ** ((midi - 69.0) / 12.0)
     return hz
-
-
-def note_name(pitch: float, *, hz: bool = False) -> str:
-    """Name of the nearest note, such as `A4`; middle C (MIDI 60) is `C4`.
-
-    pitch: a MIDI number, or a frequency in Hz with `hz=True`. Raises ConfigError.
-    """
-    number = float(pitch)
-    if not math.isfinite(number) or (hz and number <= 0):
-        raise ConfigError(f"pitch is {pitch}, allowed are MIDI numbers, or frequencies over 0 Hz with hz=True")
-    nearest = math.floor((hz_to_midi(number) if hz else number) + 0.5)
-    return f"{_NAMES[nearest % 12]}{nearest // 12 - 1}"
 
 
 def refine_midi(clip: np.ndarray, rate: int, midi: float) -> float:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from timbrespace.audio.arrays import spectra as spectra_of_arrays
 from timbrespace.contracts import ConfigError, ShapeError, check_audio
 
 # The least sum of squared windows; only the last few samples at hops near n_fft / 2 have less.
@@ -106,34 +107,13 @@ def overlap_add(pieces: Tensor, *, hop: int) -> Tensor:
     return summed.flatten(-2)
 
 
-def mel_frequencies(count: int, *, low: float, high: float) -> Tensor:
-    """`count` frequencies in Hz (float64), equally spaced on the Slaney mel scale from `low` to `high` Hz, both included.
-
-    The scale is linear below 1 kHz (200/3 Hz a mel) and logarithmic above (27 mels to a factor of 6.4).
-    """
-    step, knee = 200.0 / 3, 1000.0
-    log_step = torch.log(torch.tensor(6.4, dtype=torch.float64)) / 27
-
-    def to_mel(hz: float) -> Tensor:
-        frequency = torch.tensor(hz, dtype=torch.float64)
-        return frequency / step if hz < knee else knee / step + torch.log(frequency / knee) / log_step
-
-    mel = to_mel(low) + (to_mel(high) - to_mel(low)) * torch.linspace(0, 1, count, dtype=torch.float64)
-    return torch.where(mel < knee / step, mel * step, knee * torch.exp((mel - knee / step) * log_step))
-
-
 @lru_cache(maxsize=32)
 def mel_filters(*, bands: int, n_fft: int, sample_rate: int, low: float, high: float) -> Tensor:
     """Triangular mel filters `(bands, n_fft // 2 + 1)` float32 for power spectra, Slaney scale and area norm.
 
     low, high: edges in Hz. The tensor is shared: do not change it in place.
     """
-    edges = mel_frequencies(bands + 2, low=low, high=high)
-    bins = torch.linspace(0, sample_rate / 2, n_fft // 2 + 1, dtype=torch.float64)
-    rising = (bins - edges[:-2, None]) / (edges[1:-1] - edges[:-2])[:, None]
-    falling = (edges[2:, None] - bins) / (edges[2:] - edges[1:-1])[:, None]
-    area = 2.0 / (edges[2:] - edges[:-2])
-    return (torch.minimum(rising, falling).clamp_min(0) * area[:, None]).float()
+    return torch.from_numpy(spectra_of_arrays.mel_filters(bands=bands, n_fft=n_fft, sample_rate=sample_rate, low=low, high=high))
 
 
 def _check_window(n_fft: int, hop: int) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from timbrespace import __version__
 from timbrespace.atomic import check_absent
-from timbrespace.audio.descriptors import spectral_centroid
+from timbrespace.audio.arrays.descriptors import spectral_centroid
 from timbrespace.audio.files import write
 from timbrespace.instrument import Instrument
 from timbrespace.report.card import card_view
@@ -95,7 +95,7 @@ def write_results(results: Results, folder: Path, *, force: bool = False) -> Pat
         corpus = [(*p.tolist(), n, c) for p, n, c in zip(clips.positions, clips.names, clips.categories, strict=True)]
         positions = instrument.map_positions(sounds).tolist()
         tiles = [replace(tile, x=x, y=y) for tile, (x, y) in zip(tiles, positions, strict=True)]
-    joined = reel([sound.audio for sound in sounds], sample_rate, gap_seconds=_GAP_SECONDS)
+    joined = reel([sound.samples for sound in sounds], sample_rate, gap_seconds=_GAP_SECONDS)
     write(folder / "reel.wav", joined, sample_rate, force=force)
     draw_spectrogram(joined, sample_rate, folder / _PICTURES / "reel.png", width=1400)
     page = ResultsPage(
@@ -121,7 +121,7 @@ def write_results(results: Results, folder: Path, *, force: bool = False) -> Pat
 def _draw_tile(sound: Sound, subfolder: str, folder: Path, picture_name: str, *, span: float) -> SoundTile:
     """Writes the spectrogram of a sound and returns its tile. subfolder: where its WAV is; span: time the picture shows (s)."""
     picture = f"{_PICTURES}/{picture_name}.png"
-    draw_spectrogram(sound.audio, sound.sample_rate, folder / picture, seconds=span)
+    draw_spectrogram(sound.samples, sound.sample_rate, folder / picture, seconds=span)
     return SoundTile(
         name=sound.name,
         file=f"{subfolder}/{sound.name}.wav" if subfolder else f"{sound.name}.wav",
@@ -133,7 +133,7 @@ def _draw_tile(sound: Sound, subfolder: str, folder: Path, picture_name: str, *,
         is_own=sound.is_own,
         picture=picture,
         span=span,
-        brightness=float(spectral_centroid(sound.audio.mean(0), sound.sample_rate)),
+        brightness=float(spectral_centroid(sound.samples.mean(0), sound.sample_rate)),
     )
 
 
@@ -171,5 +171,5 @@ def _identity(sounds: Sequence[Sound]) -> str:
     """A short name of a batch: the same for the same names and samples."""
     digest = hashlib.sha256()
     for sound in sounds:
-        digest.update(sound.name.encode("utf-8", errors="surrogatepass") + b"\0" + sound.audio.contiguous().numpy().tobytes())
+        digest.update(sound.name.encode("utf-8", errors="surrogatepass") + b"\0" + sound.samples.tobytes())
     return digest.hexdigest()[:16]

@@ -27,7 +27,7 @@ _LONG, _SHORT = 4096, 1024  # samples at 44.1 kHz
 
 
 def draw_spectrogram(
-    audio: Tensor,
+    audio: Tensor | NDArray[np.float32],
     sample_rate: int,
     path: Path | str,
     *,
@@ -45,7 +45,9 @@ def draw_spectrogram(
     write_bytes(Path(path), spectrogram_png(audio, sample_rate, seconds=seconds, width=width, height=height), force=force)
 
 
-def spectrogram_png(audio: Tensor, sample_rate: int, *, seconds: float | None = None, width: int = 320, height: int = 140) -> bytes:
+def spectrogram_png(
+    audio: Tensor | NDArray[np.float32], sample_rate: int, *, seconds: float | None = None, width: int = 320, height: int = 140
+) -> bytes:
     """Returns the bytes of the PNG that `draw_spectrogram` writes. Raises ShapeError."""
     decibels = spectrogram_levels(audio, sample_rate, seconds=seconds, width=width, height=height)
     level = np.clip((decibels - FLOOR_DB) / (TOP_DB - FLOOR_DB), 0.0, 1.0)
@@ -53,12 +55,13 @@ def spectrogram_png(audio: Tensor, sample_rate: int, *, seconds: float | None = 
 
 
 def spectrogram_levels(
-    audio: Tensor, sample_rate: int, *, seconds: float | None = None, width: int = 320, height: int = 140
+    audio: Tensor | NDArray[np.float32], sample_rate: int, *, seconds: float | None = None, width: int = 320, height: int = 140
 ) -> NDArray[np.float32]:
     """Returns the levels `(height, width)` of the picture, dB of a full-scale sine, highest frequency first. Raises ShapeError."""
     if audio.ndim != 2 or audio.shape[-1] == 0:
         raise ShapeError(f"audio must have the shape (channels, time) with time > 0, not {tuple(audio.shape)}")
-    mono = np.nan_to_num(audio.detach().cpu().numpy().astype(np.float32).mean(axis=0))
+    values = audio if isinstance(audio, np.ndarray) else audio.detach().cpu().numpy()
+    mono = np.nan_to_num(values.astype(np.float32).mean(axis=0))
     span = mono.size if seconds is None else max(int(seconds * sample_rate), 1)
     return _log_spectrogram(mono, sample_rate, span=span, width=width, height=height)
 

@@ -47,19 +47,30 @@ def finish(
     """
     import torch
 
-    target = _check(audio, sample_rate, level, target_db, out_rate)
-    rate = sample_rate
-    if out_rate is not None and out_rate != sample_rate:
-        from timbrespace.audio.files import resample
+    _check(audio)
+    wave = finish_array(
+        audio.detach().cpu().numpy(), sample_rate, level=level, target_db=target_db, out_rate=out_rate, trim=trim, subsonics=subsonics
+    )
+    return torch.from_numpy(wave).to(dtype=audio.dtype, device=audio.device)
 
-        audio, rate = resample(audio, sample_rate, out_rate), out_rate
-    wave = audio.detach().cpu().double().numpy()
+
+def finish_array(
+    audio: np.ndarray, sample_rate: int, *, level: Level = "peak", target_db: float | None = None, out_rate: int | None = None,
+    trim: bool = True, subsonics: bool = False,
+) -> Wave:  # fmt: skip
+    """`finish` of an array `(channels, time)`; returns `(channels, new time)` in double precision. Raises ConfigError."""
+    target, rate = _target(sample_rate, level, target_db, out_rate), sample_rate
+    if out_rate is not None and out_rate != sample_rate:
+        from timbrespace.audio.resampling import resample_array
+
+        audio, rate = resample_array(audio.astype(np.float32), sample_rate, out_rate), out_rate
+    wave = audio.astype(np.float64)
     if not np.abs(wave).max(initial=0.0) > 0:
-        return torch.zeros_like(audio)
+        return np.zeros_like(wave)
     wave = wave if subsonics else _without_subsonics(wave, rate)
     wave = _fade_out(_cut_tail(_start_at_zero(wave, rate)), rate) if trim else _fade_out(wave, rate, share=0.0)
     wave *= _gain(wave, rate, level, target)
-    return torch.from_numpy(wave).to(dtype=audio.dtype, device=audio.device)
+    return wave
 
 
 def set_level(
@@ -71,10 +82,10 @@ def set_level(
     """
     import torch
 
-    target = _check(audio, sample_rate, "keep" if level is None else level, target_db, out_rate)
-    rate = sample_rate
+    _check(audio)
+    target, rate = _target(sample_rate, "keep" if level is None else level, target_db, out_rate), sample_rate
     if out_rate is not None and out_rate != sample_rate:
-        from timbrespace.audio.files import resample
+        from timbrespace.audio.resampling import resample
 
         audio, rate = resample(audio, sample_rate, out_rate), out_rate
     if level is None:
@@ -83,8 +94,8 @@ def set_level(
     return torch.from_numpy(wave * _gain(wave, rate, level, target)).to(dtype=audio.dtype, device=audio.device)
 
 
-def _check(audio: Tensor, sample_rate: int, level: str, target_db: float | None, out_rate: int | None) -> float:
-    """Returns the target in dB. Raises ShapeError, ConfigError."""
+def _check(audio: Tensor) -> None:
+    """Raises ShapeError for what is no sound."""
     import torch
 
     if not isinstance(audio, torch.Tensor) or audio.ndim != 2 or not audio.is_floating_point() or 0 in audio.shape:
@@ -92,6 +103,10 @@ def _check(audio: Tensor, sample_rate: int, level: str, target_db: float | None,
         raise ShapeError(f"a sound to finish must be a floating point tensor (channels, time) with at least one sample, not {found}")
     if not torch.isfinite(audio).all():
         raise ShapeError("a sound to finish holds NaN or infinite samples; the model that made it is broken or the input was")
+
+
+def _target(sample_rate: int, level: str, target_db: float | None, out_rate: int | None) -> float:
+    """Returns the target in dB. Raises ConfigError."""
     for name, rate in (("sample_rate", sample_rate), ("out_rate", out_rate if out_rate is not None else sample_rate)):
         if not 1000 <= rate <= 768_000:
             raise ConfigError(f"{name} is {rate}, allowed is 1000 to 768000 Hz")
@@ -161,8 +176,6 @@ def _fade_out(wave: Wave, rate: int, *, share: float = 0.05) -> Wave:
 
 def _gain(wave: Wave, rate: int, level: str, target: float) -> float:
     """The factor that sets the level, with a peak of at most the ceiling."""
-    import torch
-
     peak = float(np.abs(wave).max())
     if not peak > 0:
         return 1.0
@@ -171,5 +184,5 @@ def _gain(wave: Wave, rate: int, level: str, target: float) -> float:
     ceiling = 10 ** (CEILING_DB / 20) / peak
     if level == "keep":
         return 1.0 if peak <= 1.0 else ceiling
-    loudness = momentary_loudness(torch.from_numpy(wave), rate)
+    loudness = momentary_loudness(wave, rate)
     return min(ceiling, 10 ** ((target - loudness) / 20)) if math.isfinite(loudness) else 1.0

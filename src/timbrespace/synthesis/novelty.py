@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,39 +10,16 @@ from torch import Tensor
 from timbrespace.audio.embedding import EMBEDDING_DIMS, embedding
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.parallel import Pool
+from timbrespace.synthesis.output.nearest import COPY, COPY_DB, NO_UNIT, REPEAT_DB, STRIPPED, UNLIKE, Nearest, nearest_to
 
-COPY = 0.25  # a sound of less novelty is a copy: four times nearer to a training sound than held-out sounds are
-COPY_DB = 1.0  # a sound nearer than this to a training sound is a copy where novelty has no unit
-REPEAT_DB = 0.1  # nearer embeddings are of the same sound: more than rounding to half precision or 16 bits moves them
-# A given sound above it is of a kind never learned: held-out synthetic drums reach 2.35, kicks for an instrument of snares have 3.3 to 5.3.
-UNLIKE = 2.5
-STRIPPED = "the instrument was stripped of its training sounds"
-NO_UNIT = "too few different sounds: none is held out that the training sounds do not repeat"
+__all__ = [
+    "COPY", "COPY_DB", "NO_UNIT", "REPEAT_DB", "STRIPPED", "UNLIKE", "Nearest", "clip_embeddings", "count_different", "nearest_sounds",
+    "neighbours", "novelty_unit", "repeats_of",
+]  # fmt: skip
+
 _BATCH = 4  # clips that a thread embeds at a time: each takes some 6 MB
 _DISTANCES = 2**22  # held at a time, so that memory does not grow with the square of the number of sounds
 _FEWEST_ROWS = 32  # of a block: with fewer, `torch.cdist` computes in another way
-
-
-@dataclass(frozen=True)
-class Nearest:
-    """The nearest training sound: its index, and the distance to it in dB and in novelty units (see `Sound.novelty`).
-
-    novelty: None where the corpus gives no unit.
-    """
-
-    index: int
-    distance: float
-    novelty: float | None
-
-    @property
-    def is_copy(self) -> bool:
-        """Whether the sound is too near to a training sound to be new."""
-        return self.distance < COPY_DB if self.novelty is None else self.novelty < COPY
-
-    @property
-    def is_unlike(self) -> bool:
-        """Whether the sound is too far from every training sound to be of a kind that the instrument learned, and not within 2.5 dB."""
-        return self.novelty is not None and self.novelty > UNLIKE and self.distance > UNLIKE
 
 
 def clip_embeddings(corpus: Corpus, clips: list[int], *, samples: int) -> Tensor:
@@ -69,10 +45,8 @@ def nearest_sounds(audio: list[Tensor], sample_rate: int, *, embeddings: Tensor,
 
     audio: `(channels, time)` each. embeddings `(n, features)`: of the training sounds. unit: see `novelty_unit`.
     """
-    if not audio:
-        return []
-    values, indices = _nearest(embedding(audio, sample_rate=sample_rate), embeddings)
-    return [Nearest(int(i), float(v), None if unit is None else round(float(v) / unit, 3)) for v, i in zip(values, indices, strict=True)]
+    points, training = embedding(audio, sample_rate=sample_rate).numpy(), embeddings.numpy()
+    return [nearest_to(point, training, unit) for point in points]
 
 
 def neighbours(audio: Tensor, sample_rate: int, *, embeddings: Tensor, count: int) -> list[int]:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from timbrespace.contracts import ConfigError, ShapeError
 
-if TYPE_CHECKING:
-    from torch import Tensor
 
-
-def reel(sounds: Sequence[Tensor], sample_rate: int, *, gap_seconds: float = 0.25) -> Tensor:
+def reel(sounds: Sequence[np.ndarray], sample_rate: int, *, gap_seconds: float = 0.25) -> np.ndarray:
     """Returns the sounds one after another with silence between them, `(most channels, sum of times and gaps)`.
 
     sounds: each `(channels, time)`; mono ones are centred when others are stereo. gap_seconds: 0 to 60 s.
     Raises ConfigError, ShapeError.
     """
-    import torch
-
     if not sounds:
         raise ConfigError("a reel needs at least one sound, none was given")
     if not 0.0 <= gap_seconds <= 60.0:
@@ -29,8 +25,8 @@ def reel(sounds: Sequence[Tensor], sample_rate: int, *, gap_seconds: float = 0.2
     if any(sound.shape[0] not in (1, channels) for sound in sounds):
         found = sorted({sound.shape[0] for sound in sounds})
         raise ShapeError(f"sounds of a reel must be mono or all have the same channels, found {found}")
-    gap = sounds[0].new_zeros(channels, round(gap_seconds * sample_rate))
+    gap = np.zeros((channels, round(gap_seconds * sample_rate)), sounds[0].dtype)
     parts = []
     for sound in sounds:
-        parts += [sound.expand(channels, -1), gap]
-    return torch.cat(parts[:-1], dim=-1)
+        parts += [np.broadcast_to(sound, (channels, sound.shape[1])), gap]
+    return np.concatenate(parts[:-1], axis=-1)

@@ -1,13 +1,10 @@
-"""Renders requests: decodes, finishes and names each sound, and compares it with the training sounds."""
+"""Renders requests with PyTorch: decodes, finishes and labels each sound."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from torch import Tensor
-
-from timbrespace.audio.pitch import PITCHED, estimate_pitch, hz_to_midi, note_name
 from timbrespace.mapped import Shelf
 from timbrespace.parallel import Pool
 from timbrespace.synthesis.detail.rendering import Rendered, render_mix
@@ -15,16 +12,12 @@ from timbrespace.synthesis.encoding import decode
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.finish import Level, finish
 from timbrespace.synthesis.moving.render import render_moving
-from timbrespace.synthesis.names import safe_name, unique_names
-from timbrespace.synthesis.novelty import Nearest, nearest_sounds
+from timbrespace.synthesis.output.labelling import Rendering, TrainingSounds, labelled, measured
 from timbrespace.synthesis.recipe import to_recipe
 from timbrespace.synthesis.request import RenderRequest
-from timbrespace.synthesis.sound import Sound
 from timbrespace.synthesis.sounds import Sounds
 
 Progress = Callable[[int, int], None]
-
-_HIGHEST_PITCH = 2500.0  # Hz, of the estimate
 
 
 def render(
@@ -39,78 +32,37 @@ def render(
     """
     rate = contents.sample_rate if out_rate is None else out_rate
 
-    def one(request: RenderRequest) -> tuple[Rendered, int | None]:
-        if request.moving is not None:
-            rendered = render_moving(contents, request.moving, seed=request.seed, level=level, out_rate=rate)
-        elif request.mix is None:
-            raw = decode(contents, request.z, length=request.length, seed=request.seed, texture=True, category=request.category)
-            rendered = Rendered(finish(raw, contents.sample_rate, level=level or "peak", out_rate=rate))
-        else:
-            options: dict[str, Any] = {"length": request.length, "seed": request.seed, "level": level, "out_rate": rate}
-            rendered = render_mix(contents, request.mix, request.z, **options)
-        note = contents.model.conditioning.note_of(request.z)
-        return rendered, root_note(rendered.measured, rate) if note is None else note
+    training = training_sounds(contents)
 
-    rendered: list[tuple[Rendered, int | None]] = []
+    def one(request: RenderRequest) -> Rendering:
+        rendered = _rendered(contents, request, level=level, rate=rate)
+        note, is_own = contents.model.conditioning.note_of(request.z), request.mix is not None and request.mix.own is not None
+        return measured(rendered.audio.numpy(), rate, training, note=note, part=rendered.part, is_own=is_own)
+
+    renderings: list[Rendering] = []
     shelf = Shelf()
     with Pool() as pool:
-        for sound, note in pool.map(one, requests):
-            rendered.append((sound._replace(audio=shelf.keep(sound.audio)), note))
+        for rendering in pool.map(one, requests):
+            renderings.append(rendering._replace(samples=shelf.keep(rendering.samples)))
             if progress is not None:
-                progress(len(rendered), len(requests))
-    names = _names(requests, [note for _, note in rendered], numbered=numbered)
-    is_new = [request.mix is None or request.mix.own is None for request in requests]
-    found = iter(_nearest(contents, [sound.measured for (sound, _), new in zip(rendered, is_new, strict=True) if new], rate))
-    nearest = [next(found) if new else None for new in is_new]
-    return Sounds(
-        _sound(contents, request, sound.audio, note, name=name, rate=rate, level=level, nearest=near)
-        for request, (sound, note), name, near in zip(requests, rendered, names, nearest, strict=True)
-    )
+                progress(len(renderings), len(requests))
+    recipes = [to_recipe(contents, request) for request in requests]
+    return labelled(requests, renderings, recipes, training, rate=rate, level=level, numbered=numbered)
 
 
-def root_note(audio: Tensor, rate: int) -> int | None:
-    """Returns the MIDI number of the pitch of a sound `(channels, time)`, None where it is not clear. rate: Hz."""
-    hertz, confidence = estimate_pitch(audio.mean(0), rate, high=min(_HIGHEST_PITCH, rate / 4))
-    return None if hertz is None or confidence < PITCHED else round(hz_to_midi(hertz))
-
-
-def _names(requests: Sequence[RenderRequest], notes: Sequence[int | None], *, numbered: bool) -> list[str]:
-    """File names without suffix: "snare 003", "string 004 C4"."""
-    stems = [request.stem for request in requests]
-    if numbered:
-        endings = ["" if note is None else f" {note_name(note)}" for note in notes]
-        stems = [f"{safe_name(stem)} {k + 1:03d}{ending}" for k, (stem, ending) in enumerate(zip(stems, endings, strict=True))]
-    return unique_names(stems)
-
-
-def _nearest(contents: InstrumentContents, audio: list[Tensor], rate: int) -> list[Nearest] | list[None]:
-    """The nearest training sound of each; None for all where the instrument is stripped."""
+def training_sounds(contents: InstrumentContents) -> TrainingSounds:
+    """Returns what new sounds of an instrument are compared with."""
     if contents.clips is None:
-        return [None] * len(audio)
-    return nearest_sounds(audio, rate, embeddings=contents.clips.embeddings, unit=contents.novelty_unit)
+        return TrainingSounds()
+    return TrainingSounds(contents.clips.names, contents.clips.embeddings.numpy(), contents.novelty_unit)
 
 
-def _sound(
-    contents: InstrumentContents, request: RenderRequest, audio: Tensor, note: int | None, *, name: str, rate: int, level: Level | None,
-    nearest: Nearest | None,
-) -> Sound:  # fmt: skip
-    """A rendered sound with its recipe."""
-    nearest_name = contents.clips.names[nearest.index] if contents.clips and nearest else None
-    novelty = nearest.novelty if nearest else None
-    recipe: dict[str, Any] = {
-        "timbrespace": "recipe", "name": name, "asked": request.recipe, **to_recipe(contents, request), "level": level,
-        "sample_rate": rate, "root_note": note, "nearest": nearest_name, "novelty": novelty,
-    }  # fmt: skip
-    return Sound(
-        name=name,
-        audio=audio,
-        sample_rate=rate,
-        recipe=recipe,
-        category=request.category,
-        nearest=nearest_name,
-        novelty=novelty,
-        is_copy=bool(nearest and nearest.is_copy),
-        is_own=request.mix is not None and request.mix.own is not None,
-        root_note=note,
-        latent=request.z,
-    )
+def _rendered(contents: InstrumentContents, request: RenderRequest, *, level: Level | None, rate: int) -> Rendered:
+    """A sound at `rate` Hz."""
+    if request.moving is not None:
+        return render_moving(contents, request.moving, seed=request.seed, level=level, out_rate=rate)
+    if request.mix is None:
+        raw = decode(contents, request.z, length=request.length, seed=request.seed, texture=True, category=request.category)
+        return Rendered(finish(raw, contents.sample_rate, level=level or "peak", out_rate=rate))
+    options: dict[str, Any] = {"length": request.length, "seed": request.seed, "level": level, "out_rate": rate}
+    return render_mix(contents, request.mix, request.z, **options)

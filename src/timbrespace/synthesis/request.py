@@ -20,31 +20,15 @@ from timbrespace.synthesis.detail_model.outliers import excess_of
 from timbrespace.synthesis.encoding import EncodedSound
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.kinds import Kind
-from timbrespace.synthesis.moving.plan import Moving
+from timbrespace.synthesis.output.requested import RenderRequest
+
+__all__ = ["DrawOptions", "RenderRequest", "draft", "draw", "interpolate", "vary"]
 
 _TRIES = 20  # draws, after which a sound near another of its batch is accepted
 _DUPLICATE = 0.15  # sounds of a batch nearer than this share of the usual spread are duplicates
 _REDRAWS = 6  # draws of a sound unlike real ones, after which the least unlike is accepted
 _LEAST_TEMPERATURE = 0.05  # of that spread
 _ALMOST = 1 - 1e-6  # of the detail: another note than the given sound's, with all that can be kept of it
-
-
-class RenderRequest(NamedTuple):
-    """One sound to be rendered.
-
-    z: latent, `(dims,)` or `(dims, steps)`. stem: of its name. recipe: what was asked, for the recipe beside the latent. seed: of phase
-    and noise. length: in samples; None where z holds it. mix: the given sounds it is made from; None for a new sound. moving: the path of a
-    sound whose latent moves while it sounds; z is then a point of it.
-    """
-
-    z: Tensor
-    stem: str
-    category: str | None
-    recipe: dict[str, Any]
-    seed: int
-    length: int | None = None
-    mix: Mix | None = None
-    moving: Moving | None = None
 
 
 @dataclass(frozen=True)

@@ -87,7 +87,7 @@ class Extras:
             from timbrespace.synthesis.reel import reel
 
             rate = sounds[0].sample_rate
-            write(self.out / "reel.wav", reel([sound.audio for sound in sounds], rate), rate, force=self.force)
+            write(self.out / "reel.wav", reel([sound.samples for sound in sounds], rate), rate, force=self.force)
             written["reel"] = str(self.out / "reel.wav")
         return written
 

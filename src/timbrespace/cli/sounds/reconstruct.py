@@ -144,16 +144,16 @@ class _Batch:
 
     def _keep(self, path: Path, target: Path, audio: Tensor, reconstruction: Tensor) -> None:
         """Keeps a reconstruction for kit, reel and page; for a page also writes its original and measures the error."""
+        from timbrespace.audio.arrays.notes import root_note
         from timbrespace.audio.distance import log_mel_error
         from timbrespace.audio.files import write
         from timbrespace.report.results import Original
-        from timbrespace.synthesis.rendering import root_note
         from timbrespace.synthesis.sound import Sound
 
         rate = self.instrument.sample_rate
         kind = self.instrument.kind_of(audio, file=path)
         name = target.relative_to(self.out).with_suffix("").as_posix()
-        note = root_note(reconstruction, rate) if self.extras.kit else None
+        note = root_note(reconstruction.numpy(), rate) if self.extras.kit else None
         category = kind.category if kind else None
         self.sounds.append(Sound(name, reconstruction, rate, category=category, root_note=note))
         if self.extras.page:

@@ -118,7 +118,13 @@ def beeps(count: int) -> Stimulus:
     """Returns an attention check: `count` beeps of 0.12 s at 880 Hz."""
     t = torch.arange(round(0.12 * RATE)) / RATE
     beep = torch.sin(2 * torch.pi * 880 * t) * torch.sin(torch.pi * t / 0.12)
-    return Stimulus(CHECK, "", reel([beep[None]] * count, RATE, gap_seconds=0.18), source=f"{count} beeps", accepted=(str(count),))
+    return Stimulus(
+        CHECK,
+        "",
+        torch.from_numpy(reel([beep[None].numpy()] * count, RATE, gap_seconds=0.18)),
+        source=f"{count} beeps",
+        accepted=(str(count),),
+    )
 
 
 def pairs_of(sounds: Sequence[Stimulus], count: int, *, seed: int) -> list[tuple[Stimulus, Stimulus]]:
@@ -160,7 +166,14 @@ def _steps(condition: str, sounds: Sequence[Tensor], a: Stimulus, b: Stimulus) -
     level = [audio / max(float(audio.abs().max()), 1e-9) for audio in sounds]
     kind = a.category if a.category == b.category else None
     accepted = tuple(dict.fromkeys(a.accepted + b.accepted))
-    return Stimulus(MORPH, condition, reel(level, RATE, gap_seconds=_GAP), kind, f"{a.source} to {b.source}", accepted)
+    return Stimulus(
+        MORPH,
+        condition,
+        torch.from_numpy(reel([one.numpy() for one in level], RATE, gap_seconds=_GAP)),
+        kind,
+        f"{a.source} to {b.source}",
+        accepted,
+    )
 
 
 def _known(category: str | None) -> tuple[str, ...]:

@@ -63,7 +63,7 @@ def tiles_of(sounds: Sequence[Sound]) -> list[Tile]:
 def tile_of(sound: Sound, lines: Sequence[str], *, span: float, room: int) -> tuple[Tile, int]:
     """Returns the tile of a sound, and the bytes of its audio. span: time that the picture shows (s). room: bytes left for audio."""
     picture, audio, reason, used = "", "", "", 0
-    heard = sound.audio[:, : round(LONGEST_SECONDS * sound.sample_rate)]
+    heard = sound.samples[:, : round(LONGEST_SECONDS * sound.sample_rate)]
     try:
         picture = _url("image/png", spectrogram_png(heard, sound.sample_rate, seconds=span, width=_WIDTH, height=_HEIGHT))
         data = wav_bytes(heard, sound.sample_rate, subtype="PCM_16")
@@ -73,7 +73,7 @@ def tile_of(sound: Sound, lines: Sequence[str], *, span: float, room: int) -> tu
             reason = "no room for its audio here; show it alone"
     except TimbrespaceError as error:
         reason = str(error)
-    if audio and heard.shape[-1] < sound.audio.shape[-1]:
+    if audio and heard.shape[-1] < sound.samples.shape[-1]:
         reason = f"the first {LONGEST_SECONDS:g} s"
     return Tile(sound.name, tuple(lines), picture, audio, reason), used
 

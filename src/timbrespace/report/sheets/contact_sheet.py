@@ -51,7 +51,7 @@ def draw_sheet(
         for number, (sound, label) in enumerate(zip(sounds, labels, strict=True)):
             left = _MARGIN + number % columns * (wide + _GAP)
             top = _TITLE + number // columns * (high + _GAP + _TEXT)
-            levels = spectrogram_levels(sound.audio, sound.sample_rate, seconds=seconds, width=wide, height=high)
+            levels = spectrogram_levels(sound.samples, sound.sample_rate, seconds=seconds, width=wide, height=high)
             shade = (np.clip((levels - FLOOR_DB) / (TOP_DB - FLOOR_DB), 0, 1) * 255 + 0.5).astype(np.uint8)
             cells[top : top + high, left : left + wide] = colours[shade]
             short = label if len(label) <= _LONGEST else label[: _LONGEST - 1] + "…"

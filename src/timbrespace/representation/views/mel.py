@@ -8,7 +8,8 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
-from timbrespace.audio.stft import mel_filters, mel_frequencies, power_spectrogram
+from timbrespace.audio.arrays.spectra import mel_frequencies
+from timbrespace.audio.stft import mel_filters, power_spectrogram
 from timbrespace.contracts import SAMPLE_RATE, ConfigError
 from timbrespace.representation.axes import Axes, level_part
 from timbrespace.representation.levels import Floor, above_floor, to_level
@@ -69,7 +70,7 @@ class Mel(Spectral):
 
     def axes(self, length: int) -> Axes:
         """Returns mel bands in Hz with the edges of their triangles (neighbours overlap); frames centred on multiples of the hop."""
-        edges = mel_frequencies(self.bands + 2, low=self.low, high=self.high).numpy()
+        edges = mel_frequencies(self.bands + 2, low=self.low, high=self.high)
         bands = {"centres": edges[1:-1], "lower": edges[:-2], "upper": edges[2:], "spacing": "linear then logarithmic"}
         return self._axes(length, level_part("0 dB is a mean power of 1 a bin"), middle_side=True, bands=bands)
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from torch import Tensor
 
-from timbrespace.audio.files import find_audio
+from timbrespace.audio.files import find_audio, sha256_of
 from timbrespace.contracts import ConfigError
-from timbrespace.synthesis.detail.given import GivenSound, given_sound, latent_from, latent_to, read_given, sha256_of
+from timbrespace.synthesis.detail.given import GivenSound, given_sound, latent_from, latent_to, read_given
 from timbrespace.synthesis.detail.source import Source
 from timbrespace.synthesis.file.contents import InstrumentContents
 

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from timbrespace.audio.files import read as read_audio
-from timbrespace.audio.files import resample
-from timbrespace.contracts import AudioFileError, ConfigError
+from timbrespace.audio.files import resample, sha256_of
+from timbrespace.contracts import ConfigError
 from timbrespace.corpus.labels.names import pitch_and_velocity
 from timbrespace.model.base import Model
 from timbrespace.synthesis import sequences
@@ -66,15 +66,6 @@ def read_given(contents: InstrumentContents, path: Path, *, named: bool = True) 
     return GivenSound(
         resample(audio, rate, contents.sample_rate), digest, path.name if named else None, _latent_beside(contents, path, digest), velocity
     )
-
-
-def sha256_of(path: Path) -> str:
-    """Returns the SHA-256 of a file's bytes, hexadecimal. Raises AudioFileError."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise AudioFileError(f"{path}: cannot be opened: {error.strerror or error}") from None
 
 
 def fingerprint(contents: InstrumentContents) -> str:

@@ -1,0 +1,1 @@
+"""Measures of sounds on NumPy arrays: without PyTorch, whose import takes longer than most sounds."""
