@@ -1,31 +1,7 @@
 /* The settings of the view, checked, and its bands. */
 #include "view.h"
 
-#include "file.h"
-
-static int edges_of(double growth, int bins, int *edges) {
-  int count = 0;
-  for (double at = 0.0; at < bins; count++) {
-    if (edges != NULL) edges[count] = (int)at;
-    double width = round_half_even(growth * at);
-    at += width > 1.0 ? width : 1.0;
-  }
-  if (edges != NULL) edges[count] = bins;
-  return count;
-}
-
-int band_edges(int bins, int bands, int *edges) {
-  double low = 0.0, high = 1.0;
-  while (edges_of(high, bins, NULL) > bands && high < 1e9) high *= 2.0;
-  for (int i = 0; i < 50; i++) {
-    double middle = (low + high) / 2.0;
-    if (edges_of(middle, bins, NULL) > bands)
-      low = middle;
-    else
-      high = middle;
-  }
-  return edges_of(high, bins, edges);
-}
+#include "model.h"
 
 double view_centre(const View *view, int band) {
   double width = (double)view->rate / view->n_fft;
@@ -61,10 +37,11 @@ Status view_open(View *out, const File *file, Arena *arena) {
   if (view.n_fft % view.hop != 0 || view.hop * 2 > view.n_fft || view.bands > view.bins)
     return file_fault(file, TS_DAMAGED, "the settings of the view do not fit each other; the file is damaged");
   if ((view.n_fft & (view.n_fft - 1)) != 0) return file_fault(file, TS_UNCOVERED, "windows that are no power of two are not played here");
-  int *edges = TAKE(arena, int, view.bins + 1);
+  int32_t *edges = TAKE(arena, int32_t, view.bands + 1);
   if (edges == NULL) return TS_MEMORY;
   view.edges = edges;
-  view.bands = band_edges(view.bins, view.bands, edges);
+  view.bands = (int)band_edges(view.bins, view.bands, edges, (size_t)view.bands + 1) - 1;
+  if (view.bands < 2) return file_fault(file, TS_UNCOVERED, "a view of fewer than two bands is not played here");
   *out = view;
   return TS_OK;
 }

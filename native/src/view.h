@@ -13,12 +13,10 @@ static inline double round_half_even(double x) {
 typedef struct {
   int rate, channels, n_fft, hop, bins, bands;
   double floor;     /* dB under the loudest cell where levels are cut */
-  const int *edges; /* bands + 1: band b has the bins edges[b] to edges[b + 1] - 1 */
+  const int32_t *edges; /* bands + 1: band b has the bins edges[b] to edges[b + 1] - 1 */
 } View;
 
 /* TS_UNCOVERED for another view, a normalised one, or a window that is no power of two; TS_DAMAGED for values that cannot be. */
 Status view_open(View *out, const File *file, Arena *arena);
-/* The edges of at most `bands` bands: single bins first, then widths in proportion to frequency. edges: room for bins + 1. */
-int band_edges(int bins, int bands, int *edges);
 double view_centre(const View *view, int band); /* Hz */
 #endif
