@@ -26,13 +26,14 @@ void *arena_take(Arena *arena, size_t count, size_t size); /* zeroed? no: uninit
 #define TAKE(arena, type, count) ((type *)arena_take((arena), (size_t)(count), sizeof(type)))
 
 /* Mathematics, the same to the bit on every machine: only + - * / and square roots, no multiply-add. Errors of a few units in the last
-   place of float (the f versions) and double. Arrays may be the same. */
+   place of float (the f versions) and double; results under the smallest normal number are 0. Arrays may be the same. simd.h has the same
+   functions inline for four doubles or eight floats. */
 double ts_exp(double x), ts_log(double x), ts_sin_turns(double turns), ts_cos_turns(double turns); /* sin(2 pi turns) */
 float ts_expf(float x), ts_logf(float x);
 float ts_pow10f(float x);        /* 10^x */
 double ts_pow10(double x), ts_exp2(double x), ts_log2(double x), ts_log10(double x), ts_sqrt(double x), ts_floor(double x);
 float ts_log10f(float x), ts_sqrtf(float x), ts_floorf(float x);
-double ts_atan2_turns(double y, double x);
+double ts_atan2_turns(double y, double x); /* arctan(y / x) / 2 pi, -1/2 to 1/2 */
 void ts_exp_array(const float *x, float *y, size_t n), ts_log_array(const float *x, float *y, size_t n); /* natural, vectorised */
 void ts_sincos_turns_array(const double *turns, double *sine, double *cosine, size_t n);
 
@@ -56,10 +57,19 @@ uint64_t seed_of(uint64_t seed, uint64_t index);
    Batches: `count` frames one after the other, n samples each <-> n / 2 + 1 bins each, real and imaginary part interleaved. */
 typedef struct Fft Fft;
 Status fft_open(Fft **out, size_t n, Arena *arena);
-void fft_forward(const Fft *fft, const float *samples, float *bins, size_t count, Arena *work);
-void fft_inverse(const Fft *fft, const float *bins, float *samples, size_t count, Arena *work);
+Status fft_forward(const Fft *fft, const float *samples, float *bins, size_t count, Arena *work);
+Status fft_inverse(const Fft *fft, const float *bins, float *samples, size_t count, Arena *work);
 Status fft_open_double(Fft **out, size_t n, Arena *arena); /* of one frame, in double precision: filters, flutter */
-void fft_forward_double(const Fft *fft, const double *samples, double *bins, Arena *work);
-void fft_inverse_double(const Fft *fft, const double *bins, double *samples, Arena *work);
+Status fft_forward_double(const Fft *fft, const double *samples, double *bins, Arena *work);
+Status fft_inverse_double(const Fft *fft, const double *bins, double *samples, Arena *work);
 
+/* Eight frames at once, number for number side by side: the quick form. samples [n][8], bins [n / 2 + 1][2][8]: eight real parts, then
+   eight imaginary parts. Both aligned to 32 bytes, as an arena gives them. Same bits as the functions above. */
+void fft_forward_lanes(const Fft *fft, float *samples, float *bins); /* samples are used up */
+void fft_inverse_lanes(const Fft *fft, const float *bins, float *samples);
+/* Eight rows, `stride` numbers apart, into lanes [n][8], times window [n] (NULL: 1); lanes into rows; lanes times window added to rows that
+   may overlap. n: a multiple of 8. */
+void lanes_gather(const float *rows, size_t stride, const float *window, float *lanes, size_t n);
+void lanes_scatter(const float *lanes, size_t n, float *rows, size_t stride);
+void lanes_overlap_add(const float *lanes, size_t n, const float *window, float *rows, size_t stride);
 #endif

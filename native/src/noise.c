@@ -1,0 +1,98 @@
+/* Philox 4x64-10 (Salmon, Moraes, Dror and Shaw 2011) and numbers from its words, as in timbrespace/noise.py. */
+#include "base.h"
+#include "simd.h"
+
+static inline uint64_t product(uint64_t a, uint64_t b, uint64_t *high) {
+#ifdef __wasm__ /* no 128-bit product there: four of 32 bits */
+  uint64_t al = (uint32_t)a, ah = a >> 32, bl = (uint32_t)b, bh = b >> 32;
+  uint64_t low = al * bl, middle = ah * bl + (low >> 32), other = al * bh + (uint32_t)middle;
+  *high = ah * bh + (middle >> 32) + (other >> 32);
+  return a * b;
+#else
+  unsigned __int128 full = (unsigned __int128)a * b;
+  *high = (uint64_t)(full >> 64);
+  return (uint64_t)full;
+#endif
+}
+
+static void count_up(uint64_t *counter) {
+  for (int i = 0; i < 4; i++)
+    if (++counter[i]) return;
+}
+
+static void make_block(Noise *noise) {
+  uint64_t a, b, c, d, k0 = noise->key[0], k1 = noise->key[1];
+  count_up(noise->counter);
+  a = noise->counter[0], b = noise->counter[1], c = noise->counter[2], d = noise->counter[3];
+  for (int round = 0; round < 10; round++) {
+    uint64_t high_a, high_c, low_a = product(0xD2E7470EE14C6C93u, a, &high_a), low_c = product(0xCA5A826395121157u, c, &high_c);
+    a = high_c ^ b ^ k0, b = low_c, c = high_a ^ d ^ k1, d = low_a;
+    k0 += 0x9E3779B97F4A7C15u, k1 += 0xBB67AE8584CAA73Bu;
+  }
+  noise->block[0] = a, noise->block[1] = b, noise->block[2] = c, noise->block[3] = d;
+  noise->next = 0;
+}
+
+void noise_open(Noise *noise, uint64_t seed, uint64_t purpose, uint64_t a, uint64_t b, uint64_t c) {
+  noise->key[0] = seed, noise->key[1] = purpose;
+  noise->counter[0] = 0, noise->counter[1] = a, noise->counter[2] = b, noise->counter[3] = c;
+  noise->next = 4;
+}
+
+uint64_t noise_word(Noise *noise) {
+  if (noise->next > 3) make_block(noise);
+  return noise->block[noise->next++];
+}
+
+static double uniform(Noise *noise) { return (double)(noise_word(noise) >> 11) * 0x1p-53; }
+
+void noise_uniform(Noise *noise, double *out, size_t n) {
+  for (size_t i = 0; i < n; i++) out[i] = uniform(noise);
+}
+
+/* Four pairs of normal numbers. pairs: how many of them are drawn, the rest is not defined. */
+static inline void normal_pairs(Noise *noise, D4 *even, D4 *odd, size_t pairs) {
+  D4 a = {0.5, 0.5, 0.5, 0.5}, turns = a, sine, cosine;
+  for (size_t i = 0; i < pairs; i++) a[i] = uniform(noise) + 0x1p-54, turns[i] = uniform(noise) + 0x1p-54;
+  D4 radius = sqrt4(-2.0 * log4(a));
+  sincos_turns4(turns, &sine, &cosine);
+  *even = radius * cosine, *odd = radius * sine;
+}
+
+void noise_normal(Noise *noise, double *out, size_t n) {
+  for (size_t i = 0; i < n; i += 8) {
+    size_t left = n - i < 8 ? n - i : 8;
+    D4 even, odd;
+    normal_pairs(noise, &even, &odd, (left + 1) / 2);
+    for (size_t k = 0; k < left; k++) out[i + k] = k % 2 ? odd[k / 2] : even[k / 2];
+  }
+}
+
+void noise_normalf(Noise *noise, float *out, size_t n) {
+  double some[64];
+  for (size_t i = 0; i < n; i += 64) {
+    size_t left = n - i < 64 ? n - i : 64;
+    noise_normal(noise, some, left);
+    for (size_t k = 0; k < left; k++) out[i + k] = (float)some[k];
+  }
+}
+
+double noise_gumbel(Noise *noise) { return -ts_log(-ts_log(uniform(noise) + 0x1p-54)); }
+
+size_t noise_choice(Noise *noise, const double *weights, size_t n) {
+  double sum = 0, at;
+  size_t chosen = 0;
+  for (size_t i = 0; i < n; i++) sum += weights[i];
+  at = uniform(noise) * sum, sum = 0;
+  for (size_t i = 0; i < n; i++) {
+    sum += weights[i];
+    if (sum <= at) chosen = i + 1;
+  }
+  return chosen < n ? chosen : n - 1;
+}
+
+uint64_t seed_of(uint64_t seed, uint64_t index) {
+  Noise noise;
+  noise_open(&noise, seed, NOISE_SEED, index, 0, 0);
+  return noise_word(&noise) >> 1;
+}

@@ -1,0 +1,48 @@
+"""The native core for tests: all of native/src as one library with every function visible, built once for these sources."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from filelock import FileLock
+
+from native_core import Core
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def native_script() -> ModuleType:
+    """scripts/native.py as a module."""
+    spec = importlib.util.spec_from_file_location("native_script", ROOT / "scripts" / "native.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def core(native_script: ModuleType) -> Core:
+    """The core as a library of this machine, all functions visible; processes of one run build it once."""
+    if native_script.compiler() is None:
+        pytest.skip("the package ziglang is not installed: pip install 'timbrespace[dev]'")
+    files = sorted((ROOT / "native").rglob("*.[ch]")) + [ROOT / "scripts" / "native.py"]
+    text = b"".join(path.name.encode() + b"\0" + path.read_bytes() for path in files)
+    folder = ROOT / ".pytest_cache" / "native"
+    folder.mkdir(parents=True, exist_ok=True)
+    built = folder / f"core-{hashlib.sha256(text).hexdigest()[:16]}.so"
+    with FileLock(str(folder / "lock")):
+        if not built.exists():
+            for old in folder.glob("core-*.so"):
+                with suppress(OSError):  # Windows keeps a library that is loaded
+                    old.unlink()
+            native_script.build(built, flags=native_script.machine_flags())
+    return Core(built)
