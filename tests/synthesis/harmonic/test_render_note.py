@@ -167,3 +167,12 @@ def test_a_partial_that_is_no_multiple_stays_a_line_at_its_place(ratio: float) -
     true = np.abs(np.fft.rfft(sound[0, 0].double().numpy() * np.hanning(RATE), 8 * RATE))
     scale = spectrum[np.abs(bins - hertz) < 20].max() / true[np.abs(bins - hertz) < 20].max()
     assert 20 * abs(math.log10(spectrum[near].max() / true[near].max() / scale)) < 2.0  # dB
+
+
+def test_a_pitch_beyond_half_the_sample_rate_leaves_noise() -> None:
+    view = Bands(n_fft=256, hop=64, bands=40, sample_rate=8_000)
+    layout = bin_layout(view)
+    assert layout is not None
+    features = view.encode(torch.randn(1, 1, 4_000, generator=torch.Generator().manual_seed(0)))[0]
+    made = render_note(features - features.max(), layout, hertz=4_500.0, traits=STEADY, length=4_000, seed=0)
+    assert torch.isfinite(made).all()

@@ -122,7 +122,7 @@ def _spectra(layout: BinLayout, frequencies: Tensor) -> Tensor:
     away = bins[:, None] - frequencies * (layout.n_fft / layout.sample_rate)
     lobe = 0.5 * torch.sinc(away) + 0.25 * (torch.sinc(away - 1) + torch.sinc(away + 1))
     power = lobe.square() * (away.abs() < _REACH)
-    power = power / power.sum(0, keepdim=True)
+    power = power / power.sum(0, keepdim=True).clamp_min(1e-12)  # a partial beyond half the sample rate has none
     bands = int(layout.band_of_bin[-1]) + 1
     return torch.zeros(bands, len(frequencies), dtype=torch.float64).index_add_(0, layout.band_of_bin, power).float()
 
