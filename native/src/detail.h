@@ -37,6 +37,10 @@ void detail_course(const float *power, float *course, int frames);
 int knot_of(float position, const float *knots, int count, float *share);
 /* The lower of the two LEVEL_KNOTS around each of n levels in dB, and the share of the upper one. */
 void level_knots(const float *level, size_t n, float floor, int *lower, float *share);
+/* Of n levels of one frame: 1 where a cell is as loud as its neighbours in frequency, 0 for a partial (synthesis/texture.py).
+   padded: room for n + 2 * NOISY_REACH. */
+enum { NOISY_REACH = 4 };
+void level_noisiness(const float *level, size_t n, float *padded, float *out);
 extern const float BAND_KNOT[BAND_KNOTS], FRAME_KNOT[FRAME_KNOTS];
 
 /* Sums and largest value of n numbers in an order that is the same on every machine. */
@@ -45,4 +49,5 @@ float row_largest(const float *x, size_t n);
 
 Status rise_open(Rise **out, int rate, Arena *arena);
 Status rise_sharpen(const Rise *rise, const float *rises, float *audio, int channels, int64_t samples, Arena *work);
+size_t rise_work_size(const Rise *rise);
 #endif

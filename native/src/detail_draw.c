@@ -2,10 +2,9 @@
 #include "detail.h"
 #include "fields.h"
 
-static const float LOUD_DB = -20.0f, TOP_DB = 10.0f, MOST_TOP_DB = 6.0f, NEARER = 0.5f, VARIETY = 0.7f, TONAL_DB = 10.0f, NOISY_DB = 2.0f;
+static const float LOUD_DB = -20.0f, TOP_DB = 10.0f, MOST_TOP_DB = 6.0f, NEARER = 0.5f, VARIETY = 0.7f;
 static const float QUIET_LOW = 0.15f, QUIET_HIGH = 0.3f; /* of the range over the floor */
 static const int FADE_FRAMES = 4;
-enum { REACH = 4 }; /* bands to the farthest neighbour that a partial is compared with */
 
 /* What one part of the detail is made from, at knots of frames: [FRAME_KNOTS][band]; and by band. */
 typedef struct {
@@ -102,8 +101,8 @@ static void slow_row(const Part *part, const float *restrict level, int frame, i
 /* Work rows of one frame. */
 typedef struct {
   float *exponents;             /* 4 of n: fast, slow, skewed grain, power of the level */
-  float *padded;                /* the level, with REACH more at both ends */
-  float *slow, *bias, *scale, *share; /* n each */
+  float *padded;                /* n + 2 * NOISY_REACH */
+  float *slow, *bias, *scale, *share, *noisy; /* n each */
   int *lower;
 } Rows;
 
@@ -113,7 +112,7 @@ static float frame_of(const Detail *detail, const Part *part, const float *level
   const int upper = knot_of((float)frame, FRAME_KNOT, FRAME_KNOTS, &share);
   const float *log_fast = part->fast + (size_t)(upper - 1) * n, *log_slow = part->slow + (size_t)(upper - 1) * n, floor = detail->floor;
   const float other = 1.0f - share, tonal = detail->tonal[0];
-  float *padded = rows->padded + REACH, *restrict bias = rows->bias, *restrict scale = rows->scale;
+  float *restrict bias = rows->bias, *restrict scale = rows->scale, *restrict noisy = rows->noisy;
   const float *restrict steadier = rows->slow, *restrict skew = part->skew, *restrict top = part->skew_top, *restrict norm = part->skew_scale;
   fields_grain_of(&part->grain, frame, grain);
   for (size_t i = 0; i < n; i++) {
@@ -130,14 +129,9 @@ static float frame_of(const Detail *detail, const Part *part, const float *level
     bias[i] = at[0] + part_of * (at[1] - at[0]);
     scale[i] = beside[0] + part_of * (beside[1] - beside[0]);
   }
-  __builtin_memcpy(padded, level, n * sizeof *level);
-  for (size_t i = 1; i <= REACH; i++) *(padded - i) = level[0], padded[n - 1 + i] = level[n - 1];
-  const float *around_from = rows->padded;
+  level_noisiness(level, n, rows->padded, noisy);
   for (size_t i = 0; i < n; i++) {
-    float around = (around_from[i] + around_from[i + 1] + around_from[i + 7] + around_from[i + 8]) * 0.25f;
-    float tone = (level[i] - around - NOISY_DB) * (1.0f / (TONAL_DB - NOISY_DB));
-    tone = tone > 0.0f ? (tone < 1.0f ? tone : 1.0f) : 0.0f;
-    float pure = tonal + (1.0f - tone) * (1.0f - tonal);
+    float pure = tonal + noisy[i] * (1.0f - tonal);
     float steady = level[i] + bias[i] + scale[i] * slow[i] * steadier[i];
     float grainy = steady + scale[i] * fast[i] * pure * ((top[i] - grain[i]) * norm[i]);
     out[i] = steady > SILENT_DB - floor ? grainy : -floor;
@@ -203,11 +197,11 @@ Status detail_add(const Detail *detail, const float *z, int category, uint64_t s
   const size_t n = (size_t)levels->bands, used = work->used, frames = (size_t)levels->frames, rows = frames * (size_t)levels->parts;
   if (levels->bands < 1 || levels->frames < 1 || levels->parts < 1) return TS_ARGUMENT;
   float *standard = TAKE(work, float, detail->dims), *drawn = TAKE(work, float, rows * n), *course = TAKE(work, float, 3 * frames);
-  float *block = TAKE(work, float, 10 * n + 2 * REACH);
+  float *block = TAKE(work, float, 11 * n + 2 * NOISY_REACH);
   int *lower = TAKE(work, int, n);
   if (standard == NULL || drawn == NULL || course == NULL || block == NULL || lower == NULL) return TS_MEMORY;
-  float *after = block + 5 * n + 2 * REACH, *found_row = after + 4 * n;
-  const Rows work_rows = {block, block + 4 * n, after, after + n, after + 2 * n, after + 3 * n, lower};
+  float *after = block + 5 * n + 2 * NOISY_REACH, *found_row = after + 5 * n;
+  const Rows work_rows = {block, block + 4 * n, after, after + n, after + 2 * n, after + 3 * n, after + 4 * n, lower};
   float *wanted = course, *found = course + frames, *shift = course + 2 * frames;
   detail_standard(detail, z, standard);
   Status status = detail_at_training_levels(detail, standard, levels, work);
@@ -233,4 +227,11 @@ Status detail_add(const Detail *detail, const float *z, int category, uint64_t s
   }
   work->used = used;
   return status;
+}
+
+size_t detail_work_size(const Detail *detail, int parts, int frames) {
+  const size_t n = (size_t)detail->bands, f = (size_t)frames, octaves = 40, blocks = 48 * 64;
+  const size_t levels = (size_t)parts * f * n + 2 * n * (f + 4) + n * (4 * FRAME_KNOTS + LEVEL_KNOTS + 3 * octaves + 32);
+  const size_t floats = levels + 12 * f + 16 * octaves + (size_t)detail->dims, sharpen = rise_work_size(detail->rise);
+  return (floats * sizeof(float) > sharpen ? floats * sizeof(float) : sharpen) + blocks;
 }

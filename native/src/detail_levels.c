@@ -32,6 +32,17 @@ void level_knots(const float *restrict level, size_t n, float floor, int *restri
   }
 }
 
+void level_noisiness(const float *restrict level, size_t n, float *restrict padded, float *restrict out) {
+  const float tonal = 10.0f, noisy = 2.0f; /* dB over the neighbours */
+  __builtin_memcpy(padded + NOISY_REACH, level, n * sizeof *level);
+  for (size_t i = 0; i < NOISY_REACH; i++) padded[i] = level[0], padded[NOISY_REACH + n + i] = level[n - 1];
+  for (size_t i = 0; i < n; i++) { /* nearer bands belong to the same partial */
+    float around = (padded[i] + padded[i + 1] + padded[i + 7] + padded[i + 8]) * 0.25f;
+    float tone = (level[i] - around - noisy) * (1.0f / (tonal - noisy));
+    out[i] = 1.0f - (tone > 0.0f ? (tone < 1.0f ? tone : 1.0f) : 0.0f);
+  }
+}
+
 static float gain_of(const Detail *detail, const float *standard) {
   double gain = detail->gain[0];
   for (int i = 0; i < detail->dims; i++) gain += (double)standard[i] * detail->gain[1 + i];

@@ -74,6 +74,11 @@ static void read_sound(const float *audio, size_t capacity, int rate, int subson
   }
 }
 
+static size_t ramp_of(int rate) {
+  const double wanted = round_half_even(ONSET_SECONDS * rate);
+  return wanted > 2.0 ? (size_t)wanted : 2;
+}
+
 /* A short ramp is put before a sound that starts with a jump. */
 static void start_at_zero(Sound *sound, size_t ramp) {
   double first = 0.0;
@@ -153,8 +158,7 @@ Status finish_sound(float *audio, int channels, int64_t *samples, int64_t capaci
   if (channels < 1 || *samples < 1 || *samples > capacity || rate < 1000 || rate > 768000) return TS_ARGUMENT;
   if (options->level < PEAK || options->level > KEEP || !(target >= -100.0 && target <= 0.0)) return TS_ARGUMENT;
   const size_t size = (size_t)*samples, used = work->used, room = (size_t)capacity;
-  const double wanted = round_half_even(ONSET_SECONDS * rate);
-  const size_t ramp = wanted > 2.0 ? (size_t)wanted : 2;
+  const size_t ramp = ramp_of(rate);
   int sounding = 0;
   for (int k = 0; k < channels; k++)
     if (!finite(audio + (size_t)k * room, size, &sounding)) return TS_ARGUMENT;
@@ -180,4 +184,9 @@ Status finish_sound(float *audio, int channels, int64_t *samples, int64_t capaci
   if (status == TS_OK) *samples = (int64_t)sound.size;
   work->used = used;
   return status;
+}
+
+size_t finish_work_size(int channels, int64_t samples, int rate) {
+  const size_t n = (size_t)samples + ramp_of(rate), window = (size_t)rate; /* the loudness pads to 0.4 s */
+  return ((size_t)channels * n + 2 * (n > window ? n : window)) * sizeof(double) + 8 * 64;
 }

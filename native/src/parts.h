@@ -52,6 +52,15 @@ Status detail_open(Detail **out, const File *file, Arena *arena);      /* *out N
 Status detail_add(const Detail *detail, const float *z, int category, uint64_t seed, Levels *levels, Arena *work); /* in place */
 Status detail_excess(const Detail *detail, const float *z, int category, const Levels *levels, double *out, Arena *work);
 Status detail_sharpen(const Detail *detail, int category, float *audio, int channels, int64_t samples, Arena *work);
+  /* audio [channel][samples] */
+/* Bytes of work memory that each of these takes at most. */
+size_t detail_work_size(const Detail *detail, int parts, int frames);
+
+/* --- texture.c: noise texture of new sounds of an instrument without a detail model (synthesis/texture.py) ---------------------------- */
+typedef struct Texture Texture;
+Status texture_open(Texture **out, const File *file, Arena *arena);    /* takes a Fourier transform of the view's window */
+Status texture_add(const Texture *texture, uint64_t seed, int64_t samples, Levels *levels, Arena *work); /* in place */
+size_t texture_work_size(const Texture *texture, int64_t samples);
 
 /* --- phase.c, heap.c, search.c: levels of bands to samples (representation/views/bands.py, phase/) ------------------------------------ */
 typedef struct Phase Phase;
@@ -72,7 +81,8 @@ typedef struct {
   int trim, subsonics;
 } Finish;
 Status finish_sound(float *audio, int channels, int64_t *samples, int64_t capacity, int rate, const Finish *options, Arena *work);
-  /* audio [channel][capacity]; may grow by the ramp at the onset */
+  /* audio [channel][capacity]; may grow by the ramp at the onset, and is then cut: TS_MEMORY where the result is longer than capacity */
+size_t finish_work_size(int channels, int64_t samples, int rate);
 
 /* Categories are numbered in the order of `space.categories` in Python (sorted); -1: none. */
 int category_index(const File *file, const char *name);

@@ -169,3 +169,8 @@ Status rise_sharpen(const Rise *rise, const float *rises, float *audio, int chan
   work->used = used;
   return status;
 }
+
+size_t rise_work_size(const Rise *rise) {
+  const size_t half = rise->smooth.n; /* a shorter sound has a transform of its own */
+  return (4 * rise->most + 12 * half + 8 * MOST_WIDTH) * sizeof(float) + 16 * 64;
+}
