@@ -1,7 +1,7 @@
 /* Second-order recursive filters, eight stretches of the sound at once. */
 #include "finish.h"
+#include "simd.h"
 
-typedef double D4 __attribute__((vector_size(32)));
 typedef double (*Pair)[2]; /* a 2 x 2 matrix */
 enum { LANES = 8, FEWEST = 64 };
 

@@ -1,5 +1,6 @@
 /* The noise texture of new sounds: quiet cells are expanded downwards, noisy ones fluctuate as white noise does (synthesis/texture.py). */
 #include "detail.h"
+#include "simd.h"
 #include "view.h"
 
 static const float KNEE_DB = -60.0f, RATIO = 2.0f, DEEPEST_DB = -20.0f, SILENCE = 1e-12f;
@@ -24,27 +25,23 @@ Status texture_open(Texture **out, const File *file, Arena *arena) {
   return TS_OK;
 }
 
-/* Power of noise in bands, [frame][band]. noise: with half a window of zeros at both ends. */
-static void band_powers(const Texture *texture, const float *noise, size_t frames, float *frame, float *bins, float *out, Arena *work) {
+/* Power of noise in bands, [frame][band], eight frames at a time. noise: half a window of zeros before it, and windows of zeros behind. */
+static void band_powers(const Texture *texture, const float *noise, size_t frames, float *lanes, float *bins, float *out) {
   const View *view = &texture->view;
-  const size_t size = (size_t)view->n_fft, n = (size_t)view->bands, width = (size_t)view->bins;
+  const size_t n = (size_t)view->bands;
   for (size_t first = 0; first < frames; first += BATCH) {
     const size_t count = frames - first < BATCH ? frames - first : BATCH;
-    for (size_t k = 0; k < count; k++)
-      for (size_t i = 0; i < size; i++) frame[k * size + i] = texture->window[i] * noise[(first + k) * (size_t)view->hop + i];
-    fft_forward(texture->fft, frame, bins, count, work);
-    for (size_t k = 0; k < count; k++) {
-      float *power = frame; /* is free again */
-      for (size_t i = 0; i < width; i++) {
-        const float *bin = bins + 2 * (k * width + i);
-        power[i] = bin[0] * bin[0] + bin[1] * bin[1];
+    lanes_gather(noise + first * (size_t)view->hop, (size_t)view->hop, texture->window, lanes, (size_t)view->n_fft);
+    fft_forward_lanes(texture->fft, lanes, bins);
+    for (size_t band = 0; band < n; band++) {
+      const size_t low = (size_t)view->edges[band], high = (size_t)view->edges[band + 1];
+      F8 sum = all8(0.0f);
+      for (size_t i = low; i < high; i++) {
+        const F8 re = load8(bins + 16 * i), im = load8(bins + 16 * i + 8);
+        sum += re * re + im * im;
       }
-      for (size_t band = 0; band < n; band++) {
-        const size_t low = (size_t)view->edges[band], high = (size_t)view->edges[band + 1];
-        float sum = 0.0f;
-        for (size_t i = low; i < high; i++) sum += power[i];
-        out[(first + k) * n + band] = sum / (float)(high - low);
-      }
+      sum /= (float)(high - low);
+      for (size_t k = 0; k < count; k++) out[(first + k) * n + band] = sum[k];
     }
   }
 }
@@ -86,12 +83,12 @@ static void to_grain(float *power, size_t n, float least) {
 static Status grain_of(const Texture *texture, uint64_t seed, size_t samples, const Levels *levels, float *out, Arena *work) {
   const View *view = &texture->view;
   const size_t used = work->used, size = (size_t)view->n_fft, frames = (size_t)levels->frames, parts = (size_t)levels->parts;
-  const size_t stride = (frames - 1) * (size_t)view->hop + size, cells = frames * (size_t)levels->bands;
-  float *noise = TAKE(work, float, stride * parts), *frame = TAKE(work, float, BATCH * size), *bins = TAKE(work, float, BATCH * (size + 2));
-  if (noise == NULL || frame == NULL || bins == NULL) return TS_MEMORY;
+  const size_t stride = (frames + BATCH - 2) * (size_t)view->hop + size, cells = frames * (size_t)levels->bands;
+  float *noise = TAKE(work, float, stride * parts), *lanes = TAKE(work, float, BATCH * size), *bins = TAKE(work, float, BATCH * (size + 2));
+  if (noise == NULL || lanes == NULL || bins == NULL) return TS_MEMORY;
   Status status = white_noise(seed, samples, parts, size / 2, stride, noise, work);
   if (status != TS_OK) return status;
-  for (size_t k = 0; k < parts; k++) band_powers(texture, noise + k * stride, frames, frame, bins, out + k * cells, work);
+  for (size_t k = 0; k < parts; k++) band_powers(texture, noise + k * stride, frames, lanes, bins, out + k * cells);
   float least = row_largest(out, cells * parts) * (float)ts_pow10(-view->floor / 10.0);
   least = least > SILENCE ? least : SILENCE;
   for (size_t k = 0; k < parts; k++) to_grain(out + k * cells, cells, least);
@@ -132,6 +129,6 @@ Status texture_add(const Texture *texture, uint64_t seed, int64_t samples, Level
 size_t texture_work_size(const Texture *texture, int64_t samples) {
   const View *view = &texture->view;
   const size_t size = (size_t)view->n_fft, n = (size_t)view->bands, frames = 1 + (size_t)(samples / view->hop), parts = (size_t)view->channels;
-  const size_t noise = parts * ((frames - 1) * (size_t)view->hop + size + (size_t)samples), transform = (2 * BATCH + 16) * (size + 2);
+  const size_t noise = parts * ((frames + BATCH) * (size_t)view->hop + size + (size_t)samples), transform = 2 * BATCH * (size + 2);
   return (parts * frames * n + 3 * n + 2 * NOISY_REACH + noise + transform) * sizeof(float) + 16 * 64;
 }
