@@ -38,9 +38,8 @@ Status controls_open(Controls **out, const File *file, const Space *space, Arena
 static Status move_pitch(const Controls *controls, const float *wished, float *z) {
   const Model *model = controls->space->model;
   if (wished[PITCH] != wished[PITCH]) return TS_OK;
-  double low = model->notes.lowest - 12.0, high = model->notes.highest + 12.0;
   double midi = (double)notes_midi(&model->notes, z[model->dims - 1]) + 12.0 * (double)wished[PITCH] * (double)controls->spreads[PITCH];
-  if (!model->has_notes || !(midi >= (low > 0.0 ? low : 0.0) && midi <= (high < 127.0 ? high : 127.0))) return TS_ARGUMENT;
+  if (pitch_check(model, midi, NULL, 0) != TS_OK) return TS_ARGUMENT;
   z[model->dims - 1] = notes_standard(&model->notes, (float)midi);
   return TS_OK;
 }

@@ -143,6 +143,7 @@ Status model_decode(const Model *model, const float *z, int64_t *samples, Levels
   Status status = reconstruct(model, z, coefficients, work);
   if (status != TS_OK) return status;
   matrix_apply(&model->basis, coefficients, image, work);
+  if (model->rest.inputs > 0) matrix_add(&model->rest, coefficients, image, work);
   if (model->has_notes) {
     bands = TAKE(work, float, (size_t)model->parts * (size_t)model->steps * (size_t)stride);
     int32_t *at = TAKE(work, int32_t, 4 * (size_t)model->bands);

@@ -19,6 +19,19 @@ static size_t put_number(char *out, size_t at, size_t size, int64_t number) {
   return at;
 }
 
+/* A number with up to three decimals. */
+static size_t put_decimal(char *out, size_t at, size_t size, double number) {
+  const char *word = number != number ? "nan" : number > 1e15 ? "beyond 1e15" : number < -1e15 ? "beyond -1e15" : "";
+  for (; *word && at + 1 < size; word++) out[at++] = *word;
+  if (!(number >= -1e15 && number <= 1e15)) return at;
+  if (number < 0.0 && at + 1 < size) out[at++] = '-';
+  int64_t thousandths = (int64_t)((number < 0.0 ? -number : number) * 1000.0 + 0.5), rest = thousandths % 1000;
+  at = put_number(out, at, size, thousandths / 1000);
+  if (rest && at + 1 < size) out[at++] = '.';
+  for (int64_t place = 100; rest && at + 1 < size; rest %= place, place /= 10) out[at++] = (char)('0' + rest / place);
+  return at;
+}
+
 static void format_list(char *out, size_t size, const char *format, va_list values) {
   size_t at = 0;
   for (; *format && at + 1 < size; format++) {
@@ -27,6 +40,9 @@ static void format_list(char *out, size_t size, const char *format, va_list valu
       format++;
     } else if (format[0] == '%' && format[1] == 'd') {
       at = put_number(out, at, size, va_arg(values, int64_t));
+      format++;
+    } else if (format[0] == '%' && format[1] == 'f') {
+      at = put_decimal(out, at, size, va_arg(values, double));
       format++;
     } else {
       out[at++] = *format;

@@ -25,8 +25,8 @@ int category_of(const File *file, const Json *label);              /* -1: none *
 const Json *category_name(const File *file, size_t index);        /* a text */
 size_t tensor_size(const Tensor *tensor);                         /* numbers in it */
 
-/* Notes what is wrong, unless something is noted already, and returns `status`. Every %s of the format is replaced by the next text, every
-   %d by the next number. */
+/* Notes what is wrong, unless something is noted already, and returns `status`. Every %s of the format is replaced by the next text, %d by
+   the next int64_t, %f by the next double. */
 Status file_fault(const File *file, Status status, const char *format, ...);
 void text_format(char *out, size_t size, const char *format, ...);
 #endif

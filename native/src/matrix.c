@@ -57,6 +57,12 @@ void matrix_apply(const Matrix *matrix, const float *x, float *y, Arena *work) {
   work->used = used;
 }
 
+void matrix_add(const Matrix *matrix, const float *x, float *y, Arena *work) {
+  Matrix added = *matrix;
+  added.bias = y;
+  matrix_apply(&added, x, y, work);
+}
+
 static int padded(int outputs) { return (outputs + BLOCK - 1) / BLOCK * BLOCK; }
 
 Status matrix_layer(Matrix *out, const File *file, const char *name, int inputs, int outputs, Arena *arena) {
@@ -183,6 +189,7 @@ Status matrix_rows(Matrix *out, const File *file, const char *name, const char *
   } else {
     out->factors = factors;
   }
+  if (bias_name == NULL) return TS_OK;
   size_t used = arena->used;
   int64_t bias_shape = cells;
   Status status = file_floats(file, bias_name, 1, &bias_shape, -1e6f, 1e6f, &bias, arena);

@@ -114,7 +114,12 @@ static Status read_basis(Model *model, const File *file, Arena *arena) {
   for (int part = 0; part < model->parts; part++)
     for (int column = 0; column < model->columns; column++)
       for (int step = 0; step < model->steps; step++) places[cell++] = (part * model->steps + step) * model->stride + column;
-  return matrix_rows(basis, file, "model.basis", "model.mean", model->coefficients, (int)cells, places, (int)outputs, -1e30f, arena);
+  Status status = matrix_rows(basis, file, "model.basis", "model.mean", model->coefficients, (int)cells, places, (int)outputs, -1e30f, arena);
+  const Tensor *rest = file_tensor(file, "model.basis.rest");
+  if (status != TS_OK || rest == NULL || basis->type != TS_I8) return status;
+  int64_t rows = rest->axes == 2 ? rest->shape[0] : 0;
+  if (rows < 1 || rows > model->coefficients) return file_fault(file, TS_DAMAGED, "model.basis.rest does not fit model.basis; the file is damaged");
+  return matrix_rows(&model->rest, file, "model.basis.rest", NULL, (int)rows, (int)cells, places, (int)outputs, 0.0f, arena);
 }
 
 static Status read_codec(Model *model, const File *file, Arena *arena) {

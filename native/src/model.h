@@ -22,9 +22,11 @@ typedef struct {
 void matrix_apply(const Matrix *matrix, const float *x, float *y, Arena *work);
 /* A layer `name`.weight (outputs, inputs), `name`.bias. */
 Status matrix_layer(Matrix *out, const File *file, const char *name, int inputs, int outputs, Arena *arena);
-/* Rows of a tensor (inputs, cells), its cells moved to places (of `outputs`), with a bias that is moved alike and else `empty`. */
+/* Rows of a tensor (inputs, cells), its cells moved to places (of `outputs`), with a bias that is moved alike and else `empty`. bias: NULL:
+   none, to be added to what is there. */
 Status matrix_rows(Matrix *out, const File *file, const char *name, const char *bias, int inputs, int cells, const int32_t *places, int outputs,
                    float empty, Arena *arena);
+void matrix_add(const Matrix *matrix, const float *x, float *y, Arena *work); /* y += x @ weights */
 
 /* Grids of model/parts/timegrid.py and representation/views/bands.py: whole numbers, rising, the first 0. They return their number. */
 int64_t step_edges(int64_t frames, int64_t attack, int64_t steps, int32_t *out, size_t room);
@@ -49,7 +51,7 @@ struct Model {
   int sample_rate, channels, hop, parts, bands, steps, columns, stride; /* columns: bands or slots; stride: of a step in an image */
   int64_t samples, frames;
   float floor;
-  Matrix first, last, basis;
+  Matrix first, last, basis, rest; /* rest: added to the basis, for its first inputs; inputs 0: none */
   Residual *blocks;
   const float *norm[2], *scale, *velocity_effect, *length_weights;
   float change, length_bias, length_mean, length_deviation;

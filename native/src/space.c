@@ -64,23 +64,47 @@ static void move_to(float *point, float *factor, int dims, int coordinate, float
   for (int k = 0; k < dims; k++) factor[(size_t)coordinate * (size_t)dims + (size_t)k] -= slope[coordinate] * own[k];
 }
 
-static Status check_draw(const Space *space, const Draw *draw) {
-  const Model *model = space->model;
-  if (draw->category < -1 || draw->category >= space->categories_count || draw->index < 0) return TS_ARGUMENT;
-  if (!(draw->temperature >= 0.0f && draw->temperature <= 4.0f)) return TS_ARGUMENT;
-  if (!is_nan(draw->pitch)) {
-    double low = model->notes.lowest - 12.0, high = model->notes.highest + 12.0;
-    if (!model->has_notes || !(draw->pitch >= (low > 0.0 ? low : 0.0) && draw->pitch <= (high < 127.0 ? high : 127.0))) return TS_ARGUMENT;
+Status pitch_check(const Model *model, double midi, char *message, size_t size) {
+  if (!model->has_notes) {
+    text_format(message, size, "pitch is %f, and this instrument was learned from sounds without a pitch; leave it out", midi);
+    return TS_ARGUMENT;
   }
-  if (!is_nan(draw->velocity) && (!model->has_velocity || !(draw->velocity >= 1.0f && draw->velocity <= 127.0f))) return TS_ARGUMENT;
-  return TS_OK;
+  double low = model->notes.lowest - 12.0, high = model->notes.highest + 12.0;
+  low = low > 0.0 ? low : 0.0, high = high < 127.0 ? high : 127.0;
+  if (midi >= low && midi <= high) return TS_OK;
+  text_format(message, size, "pitch is %f, allowed are MIDI numbers from %f to %f: its range and an octave beyond", midi, low, high);
+  return TS_ARGUMENT;
+}
+
+Status velocity_check(const Model *model, double velocity, char *message, size_t size) {
+  if (model->has_velocity && velocity >= 1.0 && velocity <= 127.0) return TS_OK;
+  if (model->has_velocity)
+    text_format(message, size, "velocity is %f, allowed is 1 to 127; it was learned from %f to %f", velocity, model->lowest_velocity,
+                model->highest_velocity);
+  else
+    text_format(message, size, "velocity is %f, and this instrument was learned from sounds without velocities; leave it out", velocity);
+  return TS_ARGUMENT;
+}
+
+Status space_check(const Space *space, const Draw *draw, char *message, size_t size) {
+  if (draw->category < -1 || draw->category >= space->categories_count)
+    text_format(message, size, "category is %d, allowed are -1 and up to %d", (int64_t)draw->category, (int64_t)space->categories_count - 1);
+  else if (draw->index < 0)
+    text_format(message, size, "index is %d, allowed is 0 or more", draw->index);
+  else if (!(draw->temperature >= 0.0f && draw->temperature <= 4.0f))
+    text_format(message, size, "temperature is %f, allowed is 0 to 4", (double)draw->temperature);
+  else if (!is_nan(draw->pitch) && pitch_check(space->model, (double)draw->pitch, message, size) != TS_OK)
+    return TS_ARGUMENT;
+  else
+    return is_nan(draw->velocity) ? TS_OK : velocity_check(space->model, (double)draw->velocity, message, size);
+  return TS_ARGUMENT;
 }
 
 Status space_draw(const Space *space, const Draw *draw, int64_t attempt, float *z, int *category, Arena *work) {
   const Model *model = space->model;
   int dims = space->dims;
   size_t size = (size_t)dims * (size_t)dims, used = work->used;
-  Status status = check_draw(space, draw);
+  Status status = space_check(space, draw, NULL, 0);
   if (status != TS_OK) return status;
   double *weights = TAKE(work, double, space->components);
   float *offset = TAKE(work, float, dims), *factor = TAKE(work, float, size), *slope = TAKE(work, float, dims);

@@ -24,7 +24,12 @@ typedef struct {
   float temperature, pitch, velocity; /* NaN: drawn */
 } Draw;
 
-/* One draw, number `attempt`; TS_ARGUMENT for what the instrument does not have. category: of the drawn. */
+/* TS_ARGUMENT for what the instrument does not have, said in words. */
+Status space_check(const Space *space, const Draw *draw, char *message, size_t size);
+Status pitch_check(const Model *model, double midi, char *message, size_t size);
+Status velocity_check(const Model *model, double velocity, char *message, size_t size);
+
+/* One draw, number `attempt`. category: of the drawn. */
 Status space_draw(const Space *space, const Draw *draw, int64_t attempt, float *z, int *category, Arena *work);
 Status space_around(const Space *space, const float *z, float amount, uint64_t seed, int64_t index, float *out, Arena *work);
 int nearest_component(const Space *space, const float *z, Arena *work); /* by the pooled covariance; -1: out of memory */

@@ -10,6 +10,7 @@ NOTES = "notes."
 DETAIL = "detail."
 NAME_WORDS = "name_words."
 CONTROLS = "controls."
+SCALE, REST = ".scale", ".rest"  # after the name of a tensor of 8 bits, see `bits`
 UNDEFINED = -1e4  # in place of a descriptor that is not defined: a file holds finite numbers alone
 HALF_PRECISION = {"basis"}  # of the model: most of the file, and already rounded to half precision when it was fitted
 EMBEDDING_FEATURES = 68  # of `audio.embedding.embedding`

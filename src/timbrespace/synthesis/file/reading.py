@@ -24,6 +24,7 @@ from timbrespace.representation.normalisation import Normalised
 from timbrespace.synthesis.controls import Controls
 from timbrespace.synthesis.detail_model.grid import GROUP_KNOTS, LEVELS
 from timbrespace.synthesis.detail_model.model import DetailModel
+from timbrespace.synthesis.file.bits import restored
 from timbrespace.synthesis.file.contents import InstrumentContents, TrainingClips
 from timbrespace.synthesis.file.header import check_checksum, integer_in, is_plain, labels_in, parse_header, read_bytes
 from timbrespace.synthesis.file.layout import (
@@ -58,7 +59,7 @@ def read_instrument(path: Path) -> InstrumentContents:
         raise InstrumentFileError(f"{path} is damaged or not an instrument file ({error}); train it again or copy it again") from None
     header = parse_header(path, data)
     try:
-        contents = _contents(header, tensors)
+        contents = _contents(header, restored(tensors))
         check_checksum(header, data)  # last: a fault with a name is better advice
         return contents
     except TimbrespaceError as error:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from timbrespace.atomic import write_bytes
 from timbrespace.representation.normalisation import Normalised
+from timbrespace.synthesis.file.bits import Bits, with_bits
 from timbrespace.synthesis.file.contents import InstrumentContents, TrainingClips
 from timbrespace.synthesis.file.header import checksum_of
 from timbrespace.synthesis.file.layout import (
@@ -32,13 +33,19 @@ from timbrespace.synthesis.file.layout import (
 )
 
 
-def write_instrument(contents: InstrumentContents, path: Path, *, force: bool = False) -> None:
-    """Writes the file, whole or not at all. Raises OutputExistsError, TimbrespaceError."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in _tensors(contents).items()}
+def write_instrument(contents: InstrumentContents, path: Path, *, force: bool = False, bits: Bits | None = None) -> None:
+    """Writes the file, whole or not at all. bits: of the model's matrices, see `with_bits`. Raises OutputExistsError, TimbrespaceError."""
+    write_bytes(path, encoded(contents, bits=bits), force=force)
+
+
+def encoded(contents: InstrumentContents, *, bits: Bits | None = None) -> bytes:
+    """Returns the bytes of the file. bits: of the model's matrices, see `with_bits`; None: as trained."""
+    tensors = _tensors(contents) if bits is None else with_bits(_tensors(contents), bits)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     header = _header(contents)
     header[CHECKSUM] = checksum_of(json.loads(json.dumps(header, allow_nan=False)), save_tensors(tensors))  # as it will be read
     text = json.dumps(header, ensure_ascii=False, allow_nan=False)
-    write_bytes(path, save_tensors(tensors, metadata={KEY: text}), force=force)
+    return save_tensors(tensors, metadata={KEY: text})
 
 
 def _tensors(contents: InstrumentContents) -> dict[str, Tensor]:

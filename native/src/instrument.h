@@ -1,0 +1,21 @@
+/* An opened instrument. */
+#ifndef TS_INSTRUMENT_H
+#define TS_INSTRUMENT_H
+
+#include "../include/timbrespace.h"
+#include "space.h"
+
+struct ts_instrument {
+  File *file;
+  Model *model;
+  Space *space;
+  Controls *controls; /* NULL: none */
+  Detail *detail;     /* NULL: none */
+  Phase *phase;
+  Note *note;         /* NULL: none */
+  int bins, iterations;
+};
+
+Arena arena_of(ts_memory *memory);                     /* the memory as an arena; its message becomes "" */
+ts_status finished(ts_memory *memory, const Arena *arena, Status status); /* notes the memory used, and a message where there is none */
+#endif
