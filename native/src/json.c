@@ -166,7 +166,7 @@ static int read_number(Reader *reader, Json *node) {
   for (; exponent < 0 && number != 0.0; exponent += exponent < -300 ? 300 : -exponent) number /= power_of_ten(exponent < -300 ? 300 : -exponent);
   if (exponent > 400) exponent = 400;
   if (exponent > 0 && number != 0.0) number *= power_of_ten(exponent);
-  if (!(number <= 1.7e308)) return 0;
+  if (!(number <= 1.79e308)) return 0;
   node->kind = JSON_NUMBER;
   node->number = *start == '-' ? -number : number;
   return 1;

@@ -90,7 +90,9 @@ def test_fewer_bits_written_again_are_the_same(tiny_file: Path, tmp_path: Path) 
     write_instrument(Instrument.load(tiny_file).contents, first, bits=8)
     write_instrument(Instrument.load(first).contents, second, bits=8)
     one, other = restored(load_tensors(first.read_bytes())), restored(load_tensors(second.read_bytes()))
-    assert all(torch.allclose(one[name], other[name], rtol=0, atol=1e-4 * float(one[name].abs().max())) for name in one)
+    assert all(
+        torch.allclose(one[name], other[name], rtol=0, atol=1e-3 * float(one[name].abs().amax())) for name in one if one[name].numel()
+    )
 
 
 @pytest.fixture(scope="module")
