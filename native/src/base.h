@@ -46,6 +46,7 @@ typedef struct {
 } Noise;
 void noise_open(Noise *noise, uint64_t seed, uint64_t purpose, uint64_t a, uint64_t b, uint64_t c);
 uint64_t noise_word(Noise *noise);
+void noise_words(Noise *noise, uint64_t *out, size_t n); /* the next n words */
 void noise_uniform(Noise *noise, double *out, size_t n);
 void noise_normal(Noise *noise, double *out, size_t n);  /* one call of Noise.normal: an odd n leaves the last half of a pair unused */
 void noise_normalf(Noise *noise, float *out, size_t n);  /* the same, rounded to float */

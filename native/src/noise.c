@@ -44,6 +44,17 @@ uint64_t noise_word(Noise *noise) {
   return noise->block[noise->next++];
 }
 
+void noise_words(Noise *noise, uint64_t *out, size_t n) {
+  size_t i = 0;
+  while (i < n && noise->next < 4) out[i++] = noise->block[noise->next++];
+  for (; i + 4 <= n; i += 4) {
+    make_block(noise);
+    memcpy(out + i, noise->block, sizeof noise->block);
+    noise->next = 4;
+  }
+  while (i < n) out[i++] = noise_word(noise);
+}
+
 static double uniform(Noise *noise) { return (double)(noise_word(noise) >> 11) * 0x1p-53; }
 
 void noise_uniform(Noise *noise, double *out, size_t n) {
@@ -65,15 +76,6 @@ void noise_normal(Noise *noise, double *out, size_t n) {
     D4 even, odd;
     normal_pairs(noise, &even, &odd, (left + 1) / 2);
     for (size_t k = 0; k < left; k++) out[i + k] = k % 2 ? odd[k / 2] : even[k / 2];
-  }
-}
-
-void noise_normalf(Noise *noise, float *out, size_t n) {
-  double some[64];
-  for (size_t i = 0; i < n; i += 64) {
-    size_t left = n - i < 64 ? n - i : 64;
-    noise_normal(noise, some, left);
-    for (size_t k = 0; k < left; k++) out[i + k] = (float)some[k];
   }
 }
 

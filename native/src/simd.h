@@ -134,33 +134,43 @@ INLINE F8 exp8(F8 x) {
   return select8(x != x, x, y);
 }
 
+/* ln(2^k (1 + f)), 1 + f from sqrt(1 / 2) to sqrt(2). */
+INLINE F8 log_sum8(F8 k, F8 f) {
+  F8 s = f / (2.0f + f), z = s * s, p = all8(0x1.245c28p-2f) + z * 0x1.ddd4dap-3f;
+  p = 0x1.9999ecp-2f + z * p;
+  p = 0x1.555556p-1f + z * p;
+  return k * 0x1.62e4p-1f + ((f - s * (f - z * p)) + k * 0x1.7f7d1cp-20f);
+}
+
 /* Natural logarithm. */
 INLINE F8 log8(F8 x) {
   I8 small = x < 0x1p-126f;
   F8 scaled = select8(small, x * 0x1p24f, x);
   I8 bits = (I8)scaled, exponent = (bits - 0x3F3504F3) >> 23;
-  F8 f = (F8)(bits - (I8)((U8)exponent << 23)) - 1.0f, s = f / (2.0f + f), z = s * s;
   F8 k = __builtin_convertvector(exponent, F8) - select8(small, all8(24), all8(0));
-  F8 p = all8(0x1.245c28p-2f) + z * 0x1.ddd4dap-3f;
-  p = 0x1.9999ecp-2f + z * p;
-  p = 0x1.555556p-1f + z * p;
-  F8 y = k * 0x1.62e4p-1f + ((f - s * (f - z * p)) + k * 0x1.7f7d1cp-20f);
+  F8 y = log_sum8(k, (F8)(bits - (I8)((U8)exponent << 23)) - 1.0f);
   y = select8(x == 0, all8(-__builtin_inff()), y);
   y = select8(x < 0, all8(__builtin_nanf("")), y);
   return select8((x != x) | (x == __builtin_inff()), x, y);
 }
 
-/* Sine and cosine of 2 pi x in float. Numbers from 2^20 count as whole turns. */
-INLINE void sincos_turns8(F8 x, F8 *sine, F8 *cosine) {
-  x = select8(abs8(x) < 0x1p20f, x, x - x);
-  F8 moved = x * 4.0f + ROUND8, f = x * 4.0f - (moved - ROUND8), z = f * f;
+/* Sine and cosine of (quarter + f) / 4 turns in float, |f| <= 1 / 2. */
+INLINE void sincos_quarters8(F8 f, U8 quarter, F8 *sine, F8 *cosine) {
+  F8 z = f * f;
   F8 s = all8(-0x1.32ce1cp-8f) + z * 0x1.4cb66ep-13f, c = all8(-0x1.55cb94p-6f) + z * 0x1.db62e6p-11f;
   s = 0x1.466bc2p-4f + z * s, c = 0x1.03c1eap-2f + z * c;
   s = -0x1.4abbcep-1f + z * s, c = -0x1.3bd3ccp+0f + z * c;
   s = f * 0x1.921fb6p+0f + f * (z * s - 0x1.777a5cp-25f), c = 1.0f + z * c;
-  U8 quarter = (U8)moved, odd = -(quarter & 1);
+  U8 odd = -(quarter & 1);
   F8 a = select8((I8)odd, c, s), b = select8((I8)odd, s, c);
   *sine = (F8)((U8)a ^ ((quarter & 2) << 30));
   *cosine = (F8)((U8)b ^ (((quarter + 1) & 2) << 30));
+}
+
+/* Sine and cosine of 2 pi x in float. Numbers from 2^20 count as whole turns. */
+INLINE void sincos_turns8(F8 x, F8 *sine, F8 *cosine) {
+  x = select8(abs8(x) < 0x1p20f, x, x - x);
+  F8 moved = x * 4.0f + ROUND8;
+  sincos_quarters8(x * 4.0f - (moved - ROUND8), (U8)moved, sine, cosine);
 }
 #endif
