@@ -106,14 +106,33 @@ typedef struct {
   int *lower;
 } Rows;
 
+/* A level, its slow part times `scale`, and its grain; what is near the floor without grain is silent. */
+static void mix_row(const float *restrict level, const float *restrict bias, const float *restrict scaled, const float *restrict slow,
+                    const float *restrict fast, const float *restrict grain, size_t n, float floor, float *restrict out) {
+  for (size_t i = 0; i < n; i++) {
+    float steady = level[i] + bias[i] + scaled[i] * slow[i];
+    out[i] = steady > SILENT_DB - floor ? steady + fast[i] * grain[i] : -floor;
+  }
+}
+
+/* Deviations to those of cells: times the factor of the level, and less for the grain of partials; the grain from its exponential. */
+static void scale_row(const Part *part, const float *restrict scale, const float *restrict noisy, float tonal, size_t n, float *restrict slow,
+                      float *restrict fast, float *restrict grain) {
+  const float *restrict top = part->skew_top, *restrict norm = part->skew_scale;
+  for (size_t i = 0; i < n; i++) {
+    slow[i] *= scale[i];
+    fast[i] *= scale[i] * (tonal + noisy[i] * (1.0f - tonal));
+    grain[i] = (top[i] - grain[i]) * norm[i];
+  }
+}
+
 /* One frame `(bands)` of a part with detail to `out`. Returns the power of its level. */
 static float frame_of(const Detail *detail, const Part *part, const float *level, int frame, size_t n, const Rows *rows, float *restrict out) {
   float share, *restrict fast = rows->exponents, *restrict slow = fast + n, *restrict grain = fast + 2 * n, *restrict power = fast + 3 * n;
   const int upper = knot_of((float)frame, FRAME_KNOT, FRAME_KNOTS, &share);
   const float *log_fast = part->fast + (size_t)(upper - 1) * n, *log_slow = part->slow + (size_t)(upper - 1) * n, floor = detail->floor;
-  const float other = 1.0f - share, tonal = detail->tonal[0];
+  const float other = 1.0f - share, *restrict skew = part->skew;
   float *restrict bias = rows->bias, *restrict scale = rows->scale, *restrict noisy = rows->noisy;
-  const float *restrict steadier = rows->slow, *restrict skew = part->skew, *restrict top = part->skew_top, *restrict norm = part->skew_scale;
   fields_grain_of(&part->grain, frame, grain);
   for (size_t i = 0; i < n; i++) {
     fast[i] = other * log_fast[i] + share * log_fast[i + n];
@@ -130,13 +149,9 @@ static float frame_of(const Detail *detail, const Part *part, const float *level
     scale[i] = beside[0] + part_of * (beside[1] - beside[0]);
   }
   level_noisiness(level, n, rows->padded, noisy);
-  for (size_t i = 0; i < n; i++) {
-    float pure = tonal + noisy[i] * (1.0f - tonal);
-    float steady = level[i] + bias[i] + scale[i] * slow[i] * steadier[i];
-    float grainy = steady + scale[i] * fast[i] * pure * ((top[i] - grain[i]) * norm[i]);
-    out[i] = steady > SILENT_DB - floor ? grainy : -floor;
-    power[i] = level[i] > SILENT_DB - floor ? power[i] : 0.0f;
-  }
+  scale_row(part, scale, noisy, detail->tonal[0], n, slow, fast, grain);
+  mix_row(level, bias, slow, rows->slow, fast, grain, n, floor, out);
+  for (size_t i = 0; i < n; i++) power[i] = level[i] > SILENT_DB - floor ? power[i] : 0.0f;
   return row_sum(power, n);
 }
 
