@@ -83,14 +83,14 @@ class RenderRequest(Structure):
 class Player:
     """An opened instrument. Raises PlayerError where the core returns a status."""
 
-    def __init__(self, core: Core, data: bytes):
+    def __init__(self, core: Core, data: bytes, *, most_work: int = 1 << 32):
         self.core, self.data = core, np.frombuffer(data, np.uint8).copy()
         self.pointer, self.info = c_void_p(), Info()
         size = core("ts_open_size", self.data, len(data), result=c_size_t)
         self.memory = Memory(min(size, 1 << 30))
         self._checked(core("ts_open", self.data, len(data), byref(self.memory), byref(self.pointer)), self.memory)
         core("ts_info_of", self.pointer, byref(self.info), result=None)
-        self.work = Memory(core("ts_work_size", self.pointer, 0, result=c_size_t))
+        self.work = Memory(min(most_work, core("ts_work_size", self.pointer, 0, result=c_size_t)))
         self.categories = [self.category(k) for k in range(self.info.categories)]
 
     def category(self, index: int) -> str:
