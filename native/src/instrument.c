@@ -35,19 +35,26 @@ size_t ts_open_size(const void *file, size_t size) {
   return needed == 0 ? 0 : needed + 64;
 }
 
-static Status check_sounds(const ts_instrument *instrument) {
-  const Json *settings = json_entry(instrument->file->header, "settings");
-  if (json_number(json_at(settings, "representation.refine"), 0.0) > 0.0)
-    return file_fault(instrument->file, TS_UNCOVERED, "representation.refine is over 0: its gradient descent is not played here");
-  if (instrument->detail == NULL && instrument->note == NULL)
-    return file_fault(instrument->file, TS_UNCOVERED, "it has neither a model of detail nor of notes, as earlier versions made it; not played here");
-  return TS_OK;
+/* What makes new sounds of levels: notes, else detail, else the noise texture of earlier versions. */
+static Status open_sounds(ts_instrument *instrument, Arena *arena) {
+  const File *file = instrument->file;
+  if (json_number(json_at(file->header, "settings.representation.refine"), 0.0) > 0.0)
+    return file_fault(file, TS_UNCOVERED, "representation.refine is over 0: its gradient descent is not played here");
+  Status status = detail_open(&instrument->detail, file, arena);
+  if (status == TS_OK) status = note_open(&instrument->note, file, arena);
+  if (status == TS_OK && instrument->detail == NULL && instrument->note == NULL) status = texture_open(&instrument->texture, file, arena);
+  return status == TS_OK ? phase_open(&instrument->phase, file, arena) : status;
 }
 
 ts_status ts_open(const void *file, size_t size, ts_memory *memory, ts_instrument **out) {
   if (out != NULL) *out = NULL;
   if (memory == NULL || out == NULL) return TS_ARGUMENT;
   Arena arena = arena_of(memory);
+  if (ts_open_size(file, size) == 0) {
+    text_format(memory->message, sizeof memory->message, "these %d bytes are not a timbrespace instrument; give a file made by `timbrespace train`",
+                (int64_t)size);
+    return TS_DAMAGED;
+  }
   ts_instrument *instrument = TAKE(&arena, ts_instrument, 1);
   if (instrument == NULL) return finished(memory, &arena, TS_MEMORY);
   *instrument = (ts_instrument){.file = NULL};
@@ -56,10 +63,7 @@ ts_status ts_open(const void *file, size_t size, ts_memory *memory, ts_instrumen
   if (status == TS_OK) status = model_open(&instrument->model, opened, &arena);
   if (status == TS_OK) status = space_open(&instrument->space, opened, instrument->model, &arena);
   if (status == TS_OK) status = controls_open(&instrument->controls, opened, instrument->space, &arena);
-  if (status == TS_OK) status = detail_open(&instrument->detail, opened, &arena);
-  if (status == TS_OK) status = note_open(&instrument->note, opened, &arena);
-  if (status == TS_OK) status = check_sounds(instrument);
-  if (status == TS_OK) status = phase_open(&instrument->phase, opened, &arena);
+  if (status == TS_OK) status = open_sounds(instrument, &arena);
   if (opened != NULL && opened->message != NULL) text_format(memory->message, sizeof memory->message, "%s", opened->message);
   if (status != TS_OK) return finished(memory, &arena, status);
   const Json *settings = json_at(opened->header, "settings.representation");

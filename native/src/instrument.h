@@ -13,6 +13,7 @@ struct ts_instrument {
   Detail *detail;     /* NULL: none */
   Phase *phase;
   Note *note;         /* NULL: none */
+  Texture *texture;   /* of an instrument without a model of detail or notes; else NULL */
   int bins, iterations;
 };
 

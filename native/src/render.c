@@ -6,12 +6,22 @@ void ts_render_defaults(ts_render_request *out) {
     *out = (ts_render_request){.category = -1, .steps = -1, .texture = 1, .finish = 1, .level = TS_PEAK, .target_db = __builtin_nanf(""), .trim = 1};
 }
 
+static uint64_t larger(uint64_t a, uint64_t b) { return a > b ? a : b; }
+
 size_t ts_work_size(const ts_instrument *instrument, int32_t samples) {
   if (instrument == NULL) return 0;
   const Model *model = instrument->model;
   uint64_t length = samples > 0 && samples < model->samples ? (uint64_t)samples : (uint64_t)model->samples;
-  uint64_t frames = length / (uint64_t)model->hop + 2, cells = frames * (uint64_t)instrument->bins;
-  uint64_t size = (16u << 20) + cells * (uint64_t)model->channels * 64 + (length + (uint64_t)model->sample_rate) * 128 + (uint64_t)model->basis.outputs * 16;
+  uint64_t frames = length / (uint64_t)model->hop + 1, channels = (uint64_t)model->channels, bands = (uint64_t)model->parts * (uint64_t)model->bands;
+  uint64_t levels = bands * (uint64_t)model->frames * 4, image = (uint64_t)model->basis.outputs * 8 + (uint64_t)model->coefficients * 16;
+  uint64_t spectra = frames * (uint64_t)instrument->bins * channels * 80, note = length * 64 + frames * (uint64_t)instrument->bins * 32;
+  uint64_t wave = channels * (length + 1024) * 4;
+  uint64_t most = larger(image + bands * 64, larger(spectra, instrument->note == NULL ? 0 : note));
+  most = larger(most, wave + finish_work_size(model->channels, (int64_t)length, model->sample_rate));
+  if (instrument->detail != NULL) most = larger(most, detail_work_size(instrument->detail, model->parts, (int)frames));
+  if (instrument->texture != NULL) most = larger(most, texture_work_size(instrument->texture, (int64_t)length));
+  uint64_t draws = (uint64_t)model->dims * (uint64_t)model->dims * 16 + (uint64_t)instrument->space->components * 8;
+  uint64_t size = levels + wave + most + draws + (1u << 20);
   return size > SIZE_MAX / 2 ? SIZE_MAX / 2 : (size_t)size;
 }
 
@@ -50,10 +60,11 @@ static Status render_levels(const ts_instrument *instrument, const float *z, con
   } else {
     int fewer = request->texture && instrument->iterations > 12 ? 12 : instrument->iterations;
     int steps = request->steps >= 0 ? request->steps : fewer;
-    int detailed = request->texture && instrument->detail != NULL;
-    status = detailed ? detail_add(instrument->detail, z, request->category, request->seed, levels, work) : TS_OK;
+    const Detail *detail = request->texture ? instrument->detail : NULL;
+    status = detail != NULL ? detail_add(detail, z, request->category, request->seed, levels, work) : TS_OK;
+    if (request->texture && instrument->texture != NULL) status = texture_add(instrument->texture, request->seed, samples, levels, work);
     if (status == TS_OK) status = phase_render(instrument->phase, levels, samples, request->seed, steps, audio, work);
-    if (status == TS_OK && detailed) status = detail_sharpen(instrument->detail, request->category, audio, model->channels, samples, work);
+    if (status == TS_OK && detail != NULL) status = detail_sharpen(detail, request->category, audio, model->channels, samples, work);
   }
   work->used = used;
   if (status != TS_OK) return status;
