@@ -48,6 +48,7 @@ typedef struct {
 } ts_memory;
 
 TS_API int32_t ts_abi(void);
+TS_API int32_t ts_supported(void); /* 0: this processor lacks instructions that the library needs; call nothing else then */
 TS_API void ts_message(ts_status status, char *out, size_t size); /* a status in words */
 
 /* --- instruments ----------------------------------------------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 static inline uint64_t product(uint64_t a, uint64_t b, uint64_t *high) {
 #ifdef __wasm__ /* no 128-bit product there: four of 32 bits */
   uint64_t al = (uint32_t)a, ah = a >> 32, bl = (uint32_t)b, bh = b >> 32;
+  __asm__("" : "+r"(al)); /* else the compiler sees what this is and calls a slow function of its own */
   uint64_t low = al * bl, middle = ah * bl + (low >> 32), other = al * bh + (uint32_t)middle;
   *high = ah * bh + (middle >> 32) + (other >> 32);
   return a * b;

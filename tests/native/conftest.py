@@ -44,5 +44,5 @@ def core(native_script: ModuleType) -> Core:
             for old in folder.glob("core-*.so"):
                 with suppress(OSError):  # Windows keeps a library that is loaded
                     old.unlink()
-            native_script.build(built, flags=native_script.machine_flags())
+            native_script.build(built, native_script.here(), visible=True)
     return Core(built)
