@@ -9,6 +9,7 @@ The same compiler makes the same bytes on every machine. `python3 scripts/run.py
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import platform
 import re
@@ -34,25 +35,19 @@ class Target:
     """What is built for: `zig` names the system, `processor` the instructions; `flags` are of the linker."""
 
     zig: str
-    suffix: str
     processor: str = ""
     flags: Sequence[str] = field(default=())
-
-    @property
-    def file(self) -> str:
-        """The library's name."""
-        return f"timbrespace_core{self.suffix}"
 
 
 _V3 = "-mcpu=x86_64_v3"  # AVX2
 TARGETS = {
     # Linux: without a C library, so that one file serves glibc and musl; memcpy is the process's own
-    "linux-x86_64": Target("x86_64-linux-gnu", ".so", _V3, ("-nostdlib", "-Inative/freestanding")),
-    "linux-aarch64": Target("aarch64-linux-gnu", ".so", "", ("-nostdlib", "-Inative/freestanding")),
-    "macos-x86_64": Target("x86_64-macos.11.0", ".dylib", _V3),
-    "macos-arm64": Target("aarch64-macos.11.0", ".dylib"),
-    "windows-x86_64": Target("x86_64-windows-gnu", ".dll", _V3),
-    "windows-arm64": Target("aarch64-windows-gnu", ".dll"),
+    "linux-x86_64": Target("x86_64-linux-gnu", _V3, ("-nostdlib", "-Inative/freestanding")),
+    "linux-aarch64": Target("aarch64-linux-gnu", "", ("-nostdlib", "-Inative/freestanding")),
+    "macos-x86_64": Target("x86_64-macos.11.0", _V3),
+    "macos-arm64": Target("aarch64-macos.11.0"),
+    "windows-x86_64": Target("x86_64-windows-gnu", _V3),
+    "windows-arm64": Target("aarch64-windows-gnu"),
 }
 _WASM = ["-Inative/freestanding", "-Wl,--no-entry", "-Wl,-z,stack-size=1048576", "-Wl,--export=__heap_base"]
 
@@ -70,6 +65,14 @@ def here() -> Target:
     if name not in TARGETS:
         raise RuntimeError(f"the native core is built for {', '.join(TARGETS)}; this is {platform.system()} {platform.machine()}")
     return TARGETS[name]
+
+
+def library_name() -> str:
+    """Returns the name of a library: with the hash of the WebAssembly file, so that Python never loads one of other sources.
+
+    The ending is the same on every system, and none that Python takes for a module.
+    """
+    return f"core-{hashlib.sha256(WASM.read_bytes()).hexdigest()[:12]}.library"
 
 
 def sources() -> list[str]:
@@ -130,15 +133,18 @@ def _put(made: Path, out: Path) -> None:
 def main(words: Sequence[str]) -> int:
     """Builds what is asked for and returns the exit code."""
     try:
+        if not (WASM.exists() or words == ["--wasm"]):
+            build_wasm()
         if not words:
-            target = here()
-            made = [OUT / target.file]
-            build(made[0], target)
+            for old in OUT.glob("*.library"):
+                old.unlink()
+            made = [OUT / library_name()]
+            build(made[0], here())
         elif words == ["--wasm"]:
             made = [WASM]
             build_wasm()
         elif len(words) == 2 and words[0] == "--all":
-            made = [Path(words[1]).resolve() / name / target.file for name, target in TARGETS.items()]
+            made = [Path(words[1]).resolve() / name / library_name() for name in TARGETS]
             for path, target in zip(made, TARGETS.values(), strict=True):
                 build(path, target)
         else:

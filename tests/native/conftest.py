@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
@@ -30,19 +31,36 @@ def native_script() -> ModuleType:
 
 
 @pytest.fixture(scope="session")
-def core(native_script: ModuleType) -> Core:
-    """The core as a library of this machine, all functions visible; processes of one run build it once."""
+def built(native_script: ModuleType) -> Callable[[str, Callable[[Path], None]], Path]:
+    """built(name, build): a file that build(path) makes of these sources; processes of one run build it once."""
     if native_script.compiler() is None:
         pytest.skip("the package ziglang is not installed: pip install 'timbrespace[dev]'")
-    files = sorted((ROOT / "native").rglob("*.[ch]")) + [ROOT / "scripts" / "native.py"]
+    files = [*sorted((ROOT / "native").rglob("*.[ch]")), ROOT / "scripts" / "native.py"]
     text = b"".join(path.name.encode() + b"\0" + path.read_bytes() for path in files)
     folder = ROOT / ".pytest_cache" / "native"
-    folder.mkdir(parents=True, exist_ok=True)
-    built = folder / f"core-{hashlib.sha256(text).hexdigest()[:16]}.so"
-    with FileLock(str(folder / "lock")):
-        if not built.exists():
-            for old in folder.glob("core-*.so"):
-                with suppress(OSError):  # Windows keeps a library that is loaded
-                    old.unlink()
-            native_script.build(built, native_script.here(), visible=True)
-    return Core(built)
+
+    def get(name: str, build: Callable[[Path], None]) -> Path:
+        path = folder / f"{hashlib.sha256(text).hexdigest()[:16]}-{name}"
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(str(folder / f"{name}.lock")):
+            if not path.exists():
+                for old in folder.glob(f"*-{name}"):
+                    with suppress(OSError):  # Windows keeps a library that is loaded
+                        old.unlink()
+                build(path)
+        return path
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def core(native_script: ModuleType, built: Callable[[str, Callable[[Path], None]], Path]) -> Core:
+    """The core as a library of this machine, all functions visible."""
+    target = native_script.here()
+    return Core(built("core.library", lambda path: native_script.build(path, target, visible=True)))
+
+
+@pytest.fixture(scope="session")
+def wasm(native_script: ModuleType, built: Callable[[str, Callable[[Path], None]], Path]) -> Path:
+    """The WebAssembly file of these sources."""
+    return built("timbrespace.wasm", native_script.build_wasm)

@@ -131,7 +131,7 @@ def test_a_missing_venv_module_is_an_error_with_its_remedy(
 def test_an_unknown_task_lists_the_tasks() -> None:
     result = subprocess.run([sys.executable, str(ROOT / "scripts" / "run.py"), "fly"], check=False, capture_output=True, text=True)
     assert result.returncode == 1
-    assert "the tasks are demo, test, setup, lock" in result.stderr
+    assert "the tasks are demo, test, setup, native, lock" in result.stderr
 
 
 def test_the_version_is_written_in_one_place() -> None:

@@ -1,0 +1,1 @@
+"""The native core: plays instruments without PyTorch, at once and on all cores."""

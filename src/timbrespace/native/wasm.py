@@ -1,0 +1,182 @@
+"""The native core as WebAssembly, run by wasmtime: the same functions in a memory of their own, into which arguments are copied."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from timbrespace.native.calls import ABI, MEMORY, SIGNATURES, VERSION, CoreError
+
+_PAGE = 65_536  # bytes by which a memory of WebAssembly grows
+_MOST = 2**32 - _PAGE
+_ALIGNMENT = 64
+
+
+class _Memory(ctypes.LittleEndianStructure):
+    """`ts_memory` of the header with the pointers of WebAssembly."""
+
+    _fields_ = (("base", ctypes.c_uint32), ("size", ctypes.c_uint32), ("used", ctypes.c_uint32), ("message", ctypes.c_char * 256))
+
+
+class WasmCore:
+    """The core as WebAssembly. wasmtime keeps the machine code in the user's cache folder, so that later processes do not compile it."""
+
+    way = "wasm"
+
+    def __init__(self, path: Path):
+        """Raises CoreError where wasmtime is missing or does not run here."""
+        try:
+            import wasmtime
+        except (ImportError, OSError, RuntimeError) as error:
+            raise CoreError(0, f"wasmtime does not run here: {error}") from error
+        self.wasmtime = wasmtime
+        try:
+            self.engine = wasmtime.Engine(_cached(wasmtime))
+            self.module = wasmtime.Module(self.engine, path.read_bytes())
+            found = _Instance(self).call("ts_abi")
+        except (OSError, wasmtime.WasmtimeError, wasmtime.Trap) as error:
+            raise CoreError(0, f"the WebAssembly core does not run here: {error}") from error
+        if found != ABI:
+            raise CoreError(VERSION, f"the WebAssembly core has interface {found}, {ABI} is needed: install timbrespace again")
+
+    def open(self, data: bytes) -> WasmLoaded:
+        """See `Core`."""
+        return WasmLoaded(self, data)
+
+
+def _cached(wasmtime: Any) -> Any:
+    """Settings with wasmtime's cache of compiled code, without where the user has no folder that can be written."""
+    config = wasmtime.Config()
+    try:
+        config.cache = True
+    except wasmtime.WasmtimeError:
+        config = wasmtime.Config()
+    return config
+
+
+class WasmLoaded:
+    """An instrument opened by the core as WebAssembly: every thread has an instance of its own, with the file in its memory."""
+
+    def __init__(self, core: WasmCore, data: bytes):
+        self._core, self._data, self._threads = core, data, threading.local()
+        self._opened()  # so that a damaged file is found now
+
+    def call(self, name: str, *arguments: Any) -> None:
+        """See `Loaded`."""
+        opened = self._opened()
+        memory = _Memory(opened.work, opened.work_size, 0, b"")
+        if status := self._run(name, *arguments, memory):
+            raise CoreError(status, memory.message.decode("utf-8", "replace"))
+
+    def ask(self, name: str, *arguments: Any) -> Any:
+        """See `Loaded`."""
+        self._opened()
+        return self._run(name, *arguments)
+
+    def _opened(self) -> _Opened:
+        """The instance of this thread."""
+        opened: _Opened | None = getattr(self._threads, "opened", None)
+        if opened is None:
+            opened = self._threads.opened = _Opened(self._core, self._data)
+        return opened
+
+    def _run(self, name: str, *arguments: Any) -> Any:
+        opened = self._opened()
+        try:
+            return opened.call(name, opened.handle, *arguments)
+        except self._core.wasmtime.Trap as error:  # a fault of the core: its memory may be in any state
+            self._threads.opened = None
+            raise CoreError(0, f"the WebAssembly core stopped: {error}") from error
+
+
+class _Instance:
+    """The core's functions and memory, for one thread. Memory is taken in order, from the end of the core's own data."""
+
+    def __init__(self, core: WasmCore):
+        self.store = core.wasmtime.Store(core.engine)
+        exports = core.wasmtime.Instance(self.store, core.module, []).exports(self.store)
+        self._functions = {name: exports[name] for name in SIGNATURES}
+        self._memory, self._used = exports["memory"], int(exports["__heap_base"].value(self.store))
+
+    def take(self, size: int) -> int:
+        """Returns the place of `size` bytes. Raises CoreError."""
+        place = -(-self._used // _ALIGNMENT) * _ALIGNMENT
+        self._used = place + size
+        if self._used > _MOST:
+            raise CoreError(MEMORY, f"the instrument needs {self._used / 1e9:.1f} GB; WebAssembly has at most 4")
+        if (missing := self._used - self._memory.data_len(self.store)) > 0:
+            self._memory.grow(self.store, -(-missing // _PAGE))
+        return place
+
+    def write(self, place: int, source: int, size: int) -> None:
+        """Copies `size` bytes from an address of the process to a place."""
+        ctypes.memmove(self._address() + place, source, size)
+
+    def read(self, place: int, target: int, size: int) -> None:
+        """Copies `size` bytes from a place to an address of the process."""
+        ctypes.memmove(target, self._address() + place, size)
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        """Returns what a function returns; arrays and structures are copied in, and out again unless they are read-only."""
+        before, passed, copies = self._used, [], []
+        result, kinds = SIGNATURES[name].split(":")
+        for value, kind in zip(arguments, kinds, strict=True):
+            if (found := _bytes_of(value)) is not None:
+                address, size, writable = found
+                place = self.take(size)
+                copies.append((place, address, size, writable))
+                passed.append(_signed(place, 32))
+            elif isinstance(value, float) or kind == "f":
+                passed.append(value)
+            else:
+                passed.append(_signed(value or 0, 64 if kind == "u" else 32))
+        for place, address, size, _ in copies:
+            self.write(place, address, size)
+        given = self._functions[name](self.store, *passed)
+        for place, address, size, writable in copies:
+            if writable:
+                self.read(place, address, size)
+        self._used = before
+        return given % 2**64 if result == "u" else given % 2**32 if result == "z" else given
+
+    def _address(self) -> int:
+        return ctypes.addressof(self._memory.data_ptr(self.store).contents)
+
+
+class _Opened(_Instance):
+    """An instance with an opened instrument and work memory."""
+
+    def __init__(self, core: WasmCore, data: bytes):
+        super().__init__(core)
+        source = np.frombuffer(data, np.uint8)
+        file = self.take(source.size)
+        self.write(file, source.ctypes.data, source.size)
+        size = self.call("ts_open_size", file, source.size)
+        memory, handle = _Memory(self.take(size), size, 0, b""), ctypes.c_uint32()
+        status = self.call("ts_open", file, source.size, memory, handle)
+        if status:
+            raise CoreError(status, memory.message.decode("utf-8", "replace"))
+        self.handle = handle.value
+        self.work_size = self.call("ts_work_size", self.handle, 0)
+        self.work = self.take(self.work_size)
+
+
+def _bytes_of(value: Any) -> tuple[int, int, bool] | None:
+    """Returns address, size and whether it may be written of an array or a structure; None for numbers."""
+    if isinstance(value, np.ndarray):
+        if not value.flags.c_contiguous:
+            raise ValueError("the core reads contiguous arrays")
+        return value.ctypes.data, value.nbytes, value.flags.writeable
+    if isinstance(value, ctypes.Structure | ctypes._SimpleCData):
+        return ctypes.addressof(value), ctypes.sizeof(value), True
+    return None
+
+
+def _signed(value: int, bits: int) -> int:
+    """Returns a whole number as WebAssembly has it, with a sign."""
+    value %= 2**bits
+    return value - 2**bits if value >= 2 ** (bits - 1) else value
