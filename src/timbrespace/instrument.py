@@ -2,105 +2,64 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor
-
-from timbrespace.audio.files import read as read_audio
-from timbrespace.audio.files import resample
-from timbrespace.audio.offset import remove_offset
 from timbrespace.contracts import ConfigError, Parameter
-from timbrespace.model.conditioning.base import ConditionValues
-from timbrespace.space.atlas.positions import interpolate_positions
+from timbrespace.opened import OpenedInstrument
 from timbrespace.space.controls.face import Steerable
-from timbrespace.space.moves.moves import Moves
 from timbrespace.space.neighbours.face import NeighbourSearch
-from timbrespace.synthesis import encoding, recipe, request, sequences
-from timbrespace.synthesis.detail.finding import Sources
-from timbrespace.synthesis.detail.given import GivenSound, given_sound
-from timbrespace.synthesis.detail.source import Source, analyse, keeps_detail
-from timbrespace.synthesis.encoding import EncodedSound
-from timbrespace.synthesis.file.contents import InstrumentContents
-from timbrespace.synthesis.file.reading import read_instrument
-from timbrespace.synthesis.file.writing import write_instrument
-from timbrespace.synthesis.finish import Level
-from timbrespace.synthesis.kinds import Kind, kind_of
-from timbrespace.synthesis.novelty import Nearest, nearest_sounds
-from timbrespace.synthesis.rendering import Progress, render
+from timbrespace.synthesis.output.engines import NATIVE, engine_of
 from timbrespace.synthesis.showing import set_viewer
-from timbrespace.synthesis.sound import Sound
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from timbrespace.model.conditioning.base import ConditionValues
     from timbrespace.prompt import Reading, TextEncoder
     from timbrespace.report.map.sound_map import SoundMap
     from timbrespace.space.atlas.build import GivenPoint
     from timbrespace.space.controls.wishes import Wishes
+    from timbrespace.space.moves.moves import Moves
     from timbrespace.space.statistics.statistics import LatentStatistics
+    from timbrespace.synthesis.detail.finding import Sources
+    from timbrespace.synthesis.detail.given import GivenSound
+    from timbrespace.synthesis.detail.source import Source
+    from timbrespace.synthesis.encoding import EncodedSound
+    from timbrespace.synthesis.finish import Level
+    from timbrespace.synthesis.kinds import Kind
+    from timbrespace.synthesis.output.nearest import Nearest
+    from timbrespace.synthesis.rendering import Progress
+    from timbrespace.synthesis.request import RenderRequest
+    from timbrespace.synthesis.sound import Sound
+    from timbrespace.synthesis.sounds import Sounds
+
+    Given = GivenSound | Tensor | Path | str  # a sound that a user gives: a file, or samples at the instrument's rate
 
 TEMPERATURE = Parameter("temperature", 0.0, 4.0, 1.0, help="spread of new sounds about the middle of their category; 0 gives the middles")
 AMOUNT = Parameter("amount", 0.0, 4.0, 0.3, help="distance of variations from the sound, in units of the corpus's spread")
 MOST_SOUNDS = 100_000
-Given = GivenSound | Tensor | Path | str  # a sound that a user gives: a file, or samples at the instrument's rate
+_ALIKE = "it is within 0.1 dB (log-mel) of the first one, and not the same samples"
+_LOG = logging.getLogger(__name__)
 
 
-class Instrument(NeighbourSearch, Steerable):
+class Instrument(OpenedInstrument, NeighbourSearch, Steerable):
     """A trained instrument. `Instrument.load(path).generate(16, seed=1)` returns sixteen new sounds.
 
     Everything is deterministic: the same instrument, arguments, machine and versions give the same samples, and sound *i* of a
     batch does not depend on the batch's size.
     """
 
-    def __init__(self, contents: InstrumentContents):
-        """contents: the parts of the instrument; use `Instrument.load` for a file."""
-        self.contents = contents
-        self.representation, self.model, self.space = contents.representation, contents.model, contents.space
-        self.sample_rate, self.channels, self.card = contents.sample_rate, contents.channels, contents.card
-
-    @classmethod
-    def load(cls, path: Path | str) -> Instrument:
-        """Returns the instrument in a file. Raises InstrumentFileError when it is damaged, foreign, or of another version."""
-        return cls(read_instrument(Path(path)))
-
-    def save(self, path: Path | str, *, strip: bool = False, force: bool = False) -> None:
-        """Writes the instrument. Raises OutputExistsError, TimbrespaceError.
-
-        strip: leave out names, latents and features of the training sounds, for sharing; categories of one or two sounds lose their
-        name.
-        """
-        contents = self.contents
-        if strip:
-            space = self.space if contents.clips is None else self.space.anonymous(contents.clips.in_density)
-            contents = replace(
-                contents, clips=None, origin=None, name_words=None, space=space, card=_shared_card(self.card, space.categories)
-            )
-        write_instrument(contents, Path(path), force=force)
-
-    def anonymous(self) -> Instrument:
-        """Returns the instrument without the names of its training sounds: they are numbered, "training sound 17".
-
-        Categories of one or two sounds lose their name, as in a stripped file. Sounds, novelty and map stay, so its recipes and pages
-        can be shared. Like a stripped instrument it gives the same sounds for the same seed, unless it has such categories.
-        """
-        contents = self.contents
-        if contents.clips is None:
-            return self
-        space = self.space.anonymous(contents.clips.in_density)
-        names = tuple(f"training sound {number}" for number in range(1, len(contents.clips.names) + 1))
-        categories = tuple(name if name in space.categories else None for name in contents.clips.categories)
-        clips = replace(contents.clips, names=names, categories=categories)
-        return Instrument(
-            replace(contents, clips=clips, origin=None, name_words=None, space=space, card=_shared_card(self.card, space.categories))
-        )
-
     def novelty(self, audio: Tensor, *, sample_rate: int | None = None) -> Nearest | None:
         """Returns the nearest training sound of a given sound `(channels, time)` and the distance to it.
 
         None for a stripped instrument. sample_rate: Hz, if not the instrument's. Raises ShapeError.
         """
+        from timbrespace.synthesis import encoding
+        from timbrespace.synthesis.novelty import nearest_sounds
+
         contents = self.contents
         if contents.clips is None:
             return None
@@ -112,28 +71,11 @@ class Instrument(NeighbourSearch, Steerable):
 
         By the name in `file`, else by the nearest training sounds, see `kinds.kind_of`.
         """
-        sound = encoding.trim_to_onset(self.contents, audio, None)[0][:, : self.contents.samples]
+        from timbrespace.synthesis.encoding import trim_to_onset
+        from timbrespace.synthesis.kinds import kind_of
+
+        sound = trim_to_onset(self.contents, audio, None)[0][:, : self.contents.samples]
         return kind_of(self.contents, sound, file=file)
-
-    @property
-    def dims(self) -> int:
-        """Size of the latent space."""
-        return self.model.dims
-
-    @property
-    def longest(self) -> int | None:
-        """Samples of the longest sound that is encoded whole, from the onset; None where any length is encoded."""
-        return encoding.longest_length(self.contents)
-
-    @property
-    def categories(self) -> list[str]:
-        """Categories that `generate` accepts."""
-        return self.space.categories
-
-    @property
-    def conditions(self) -> list[str]:
-        """Conditions that `generate` accepts, for people: "category: kick, snare", "brightness: 200 to 9000"."""
-        return self.model.conditioning.describe()
 
     # --- encode and decode ----------------------------------------------------------------------------------------------
 
@@ -143,6 +85,8 @@ class Instrument(NeighbourSearch, Steerable):
         Silence before the onset is skipped; a sound longer than `longest` is cut. sample_rate: Hz, if not the instrument's.
         Raises ShapeError.
         """
+        from timbrespace.synthesis import encoding
+
         return encoding.encode(self.contents, encoding.trim_to_onset(self.contents, audio, sample_rate)[0])
 
     def decode(self, z: Tensor, *, length: int | None = None, seed: int = 0, texture: bool = False) -> Tensor:
@@ -154,11 +98,18 @@ class Instrument(NeighbourSearch, Steerable):
         reconstructions of given sounds are nearer to them without.
         Raises ShapeError.
         """
-        return encoding.decode(self.contents, z, length=length, seed=seed, texture=texture)
+        from timbrespace.synthesis.encoding import decode
+
+        return decode(self.contents, z, length=length, seed=seed, texture=texture)
 
     def read(self, path: Path | str) -> Tensor:
         """Returns a sound file `(channels, time)` without DC offset, at the instrument's rate and channels. Raises AudioFileError."""
-        audio, rate = read_audio(Path(path), channels=self.channels)
+        import torch
+
+        from timbrespace.audio.files import read, resample
+        from timbrespace.audio.offset import remove_offset
+
+        audio, rate = read(Path(path), channels=self.channels)
         return resample(torch.from_numpy(remove_offset(audio.numpy(), rate)), rate, self.sample_rate)
 
     def reconstruct(self, audio: Tensor, *, sample_rate: int | None = None, seed: int = 0) -> Tensor:
@@ -166,6 +117,10 @@ class Instrument(NeighbourSearch, Steerable):
 
         Where the model has a `longest` length, silence follows it. Raises ShapeError, ConfigError.
         """
+        import torch
+
+        from timbrespace.synthesis import encoding
+
         _check_seed(seed)
         sound, start = encoding.trim_to_onset(self.contents, audio, sample_rate)
         total = audio.shape[-1] if sample_rate in (None, self.sample_rate) else round(audio.shape[-1] * self.sample_rate / sample_rate)
@@ -219,6 +174,13 @@ class Instrument(NeighbourSearch, Steerable):
         if near is not None and category is not None and category not in self.categories:
             raise ConfigError(f"category is {category!r}, this instrument has {', '.join(self.categories) or 'none'}")
         _check_seed(seed)
+        asked: dict[str, Any] = {"category": category, "pitch": pitch, "velocity": velocity}
+        given = near is not None or seconds is not None or prompt is not None or like is not None or encoder is not None
+        if self._player is not None and not (given or conditions or controls) and self._player.draws(**asked):
+            drawn = self._player.draw(count, seed=seed, temperature=temperature, **asked)
+            return self._player.render(drawn, count, level=level, out_rate=out_rate, progress=progress)
+        from timbrespace.synthesis import request, sequences
+
         length = sequences.requested_length(self.contents, seconds)
         centre = None if near is None else self._analysed(near)
         file = near_file or (near if isinstance(near, str | Path) else "")
@@ -237,7 +199,7 @@ class Instrument(NeighbourSearch, Steerable):
             from timbrespace.space.controls.requests import steer_requests
 
             requests = steer_requests(self.contents, requests, controls)
-        return render(self.contents, requests, level=level, out_rate=out_rate, progress=progress)
+        return self._render(requests, level=level, out_rate=out_rate, progress=progress)
 
     def understand(self, prompt: str, *, like: Path | str | None = None, encoder: TextEncoder | None = None) -> Reading:
         """Returns how a prompt is understood: categories, wishes, comparisons, contradictions, and words without a meaning here.
@@ -259,12 +221,14 @@ class Instrument(NeighbourSearch, Steerable):
         `level` or `out_rate` changes it. amount: see AMOUNT. name: stem of the new names; None: the file's. level: None keeps the
         level of the sound. Others as in `generate`. Raises ConfigError, ShapeError, AudioFileError.
         """
+        from timbrespace.synthesis import request
+
         _check_count(count)
         amount = AMOUNT.check(amount)
         _check_seed(seed)
         source = self._analysed(sound)
         requests = request.vary(self.contents, source, count, amount=amount, seed=seed, name=source.given.stem if name is None else name)
-        return render(self.contents, requests, level=level, out_rate=out_rate, progress=progress)
+        return self._render(requests, level=level, out_rate=out_rate, progress=progress)
 
     def morph(
         self, sounds: Sequence[Given], steps: int = 8, *, seed: int = 0, name: str = "morph", level: Level | None = None,
@@ -276,17 +240,21 @@ class Instrument(NeighbourSearch, Steerable):
         Three sounds or more: through each of them, if there are as many steps. Time-varying latents are blended step by step. Others
         as in `vary`. Raises ConfigError, ShapeError, AudioFileError.
         """
+        from timbrespace.synthesis import request
+
         _check_count(steps)
         if len(sounds) < 2:
             raise ConfigError(f"a morph needs two sounds or more, not {len(sounds)}")
         _check_seed(seed)
         requests = request.interpolate(self.contents, [self._analysed(sound) for sound in sounds], steps, seed=seed, name=name)
-        return render(self.contents, requests, level=level, out_rate=out_rate, progress=progress)
+        return self._render(requests, level=level, out_rate=out_rate, progress=progress)
 
     @property
     def moves(self) -> Moves:
         """Ways through the latent space: along axes, meshes, walks, splines, mixes …; as separate sounds, or as one that moves."""
-        return Moves(self.contents)
+        from timbrespace.space.moves.moves import Moves
+
+        return Moves(self.contents, self._render)
 
     def replay(self, values: dict[str, Any], *, sources: Sources | None = None) -> Sound:
         """Returns the sound of a recipe (`Sound.recipe`) again.
@@ -294,12 +262,32 @@ class Instrument(NeighbourSearch, Steerable):
         sources: for a sound that was made from given ones: the folder that holds their files, or the sounds as they were given.
         Raises ConfigError when it is not a recipe of this instrument, or when one of its sources is gone or changed.
         """
-        one, level, out_rate = recipe.from_recipe(self.contents, values, sources)
-        return render(self.contents, [one], level=level, out_rate=out_rate, numbered=False)[0]
+        engine, options = engine_of(values), dict[str, Any](numbered=False)
+        if engine == NATIVE and self._player is not None:
+            one, level, out_rate = self._player.request_of(values)
+            return self._player.render([one], 1, level=level, out_rate=out_rate, **options)[0]
+        if engine == NATIVE:
+            reason = f": {self._no_player.reason}" if self._no_player is not None else ""
+            _LOG.warning("the recipe was rendered by the native core, and PyTorch renders it now%s; %s", reason, _ALIKE)
+        from timbrespace.synthesis.recipe import from_recipe
+        from timbrespace.synthesis.rendering import render
+
+        one, level, out_rate = from_recipe(self.contents, values, sources)
+        return render(self.contents, [one], level=level, out_rate=out_rate, **options)[0]
+
+    def _render(self, requests: Sequence[RenderRequest], **options: Any) -> Sounds:
+        """The sounds of requests: new ones by the core where it plays them, see `rendering.render`."""
+        from timbrespace.synthesis.rendering import render
+
+        if self._no_player is not None:
+            self._no_player.say_slower()
+        return render(self.contents, requests, player=self._player, **options)
 
     @property
     def keeps_detail(self) -> bool:
         """Whether variations and morphs carry along what the latent of a given sound does not hold; else only amount 0 and the ends do."""
+        from timbrespace.synthesis.detail.source import keeps_detail
+
         return keeps_detail(self.contents)
 
     def given(self, path: Path | str, *, named: bool = True) -> GivenSound:
@@ -307,9 +295,14 @@ class Instrument(NeighbourSearch, Steerable):
 
         named: recipes hold the name of the file; else only its SHA-256. Raises AudioFileError.
         """
+        from timbrespace.synthesis.detail.given import given_sound
+
         return given_sound(self.contents, path, named=named)
 
     def _analysed(self, sound: Given) -> Source:
+        from timbrespace.synthesis.detail.given import given_sound
+        from timbrespace.synthesis.detail.source import analyse
+
         return analyse(self.contents, given_sound(self.contents, sound))
 
     def statistics(self) -> LatentStatistics:
@@ -336,6 +329,10 @@ class Instrument(NeighbourSearch, Steerable):
 
     def map_positions(self, sounds: Sequence[Sound]) -> Tensor:
         """Returns positions `(n, 2)` of n sounds on the map of the training sounds. Raises ConfigError for a stripped instrument."""
+        import torch
+
+        from timbrespace.space.atlas.positions import interpolate_positions
+
         if self.contents.clips is None:
             raise ConfigError("this instrument was stripped of its training sounds and has no map; use the unstripped file")
         latents = [torch.zeros(self.dims) if sound.latent is None else sound.latent for sound in sounds]
@@ -348,17 +345,9 @@ class Instrument(NeighbourSearch, Steerable):
         return instrument_html(self)
 
 
-def load(path: Path | str) -> Instrument:
+def load(path: Path | str, *, engine: str = "auto") -> Instrument:
     """Returns the instrument in a file; the same as `Instrument.load`."""
-    return Instrument.load(path)
-
-
-def _shared_card(card: dict[str, Any], categories: list[str]) -> dict[str, Any]:
-    """The card without categories that a stripped instrument no longer names."""
-    corpus = card.get("corpus")
-    if not isinstance(corpus, dict) or not isinstance(corpus.get("categories"), dict):
-        return card
-    return {**card, "corpus": {**corpus, "categories": {k: v for k, v in corpus["categories"].items() if k in categories}}}
+    return Instrument.load(path, engine=engine)
 
 
 def _check_count(count: int) -> None:

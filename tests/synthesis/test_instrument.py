@@ -106,7 +106,7 @@ def test_recipes_render_the_same_sound(verb: str, instrument: Instrument) -> Non
         {"render_version": 2},
         {"render_version": "3"},
         {"render_version": True},
-        {"engine": "native"},
+        {"engine": "abacus"},
         {"engine": None},
         {"asked": 3},
         {"asked": None},
@@ -124,7 +124,7 @@ def test_invalid_recipes_are_refused(change: dict[str, Any], instrument: Instrum
 
 def test_recipes_say_what_rendered_them(instrument: Instrument) -> None:
     recipe = instrument.generate(1)[0].recipe
-    assert (recipe["engine"], recipe["render_version"]) == ("torch", 3)
+    assert (recipe["engine"], recipe["render_version"]) == ("pytorch", 3)
     old = {key: value for key, value in recipe.items() if key not in ("engine", "render_version")}
     with pytest.raises(ConfigError, match=r"render version 1, of an older release; this release renders version 3"):
         instrument.replay(old)

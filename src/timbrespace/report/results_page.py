@@ -19,7 +19,7 @@ from timbrespace.report.latents.section import LatentView
 from timbrespace.report.spectrogram import height_of
 from timbrespace.report.templates import COLOURS, GREY, printable, render
 from timbrespace.report.verdicts import FRESH, novelty_word
-from timbrespace.synthesis.novelty import COPY, UNLIKE
+from timbrespace.synthesis.output.nearest import COPY, UNLIKE
 
 _FREQUENCY_MARKS = ((100, "100 Hz"), (1_000, "1 kHz"), (10_000, "10 k"))
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from timbrespace.report.advice import FEW_TEST_SOUNDS
-from timbrespace.synthesis.novelty import COPY, UNLIKE
+from timbrespace.synthesis.output.nearest import COPY, UNLIKE
 from timbrespace.training.history import OVERFIT_LIMIT
 from timbrespace.wording import counted
 

@@ -59,7 +59,7 @@ def finish_array(
     trim: bool = True, subsonics: bool = False,
 ) -> Wave:  # fmt: skip
     """`finish` of an array `(channels, time)`; returns `(channels, new time)` in double precision. Raises ConfigError."""
-    target, rate = _target(sample_rate, level, target_db, out_rate), sample_rate
+    target, rate = check_target(sample_rate, level, target_db, out_rate), sample_rate
     if out_rate is not None and out_rate != sample_rate:
         from timbrespace.audio.resampling import resample_array
 
@@ -83,7 +83,7 @@ def set_level(
     import torch
 
     _check(audio)
-    target, rate = _target(sample_rate, "keep" if level is None else level, target_db, out_rate), sample_rate
+    target, rate = check_target(sample_rate, "keep" if level is None else level, target_db, out_rate), sample_rate
     if out_rate is not None and out_rate != sample_rate:
         from timbrespace.audio.resampling import resample
 
@@ -105,8 +105,8 @@ def _check(audio: Tensor) -> None:
         raise ShapeError("a sound to finish holds NaN or infinite samples; the model that made it is broken or the input was")
 
 
-def _target(sample_rate: int, level: str, target_db: float | None, out_rate: int | None) -> float:
-    """Returns the target in dB. Raises ConfigError."""
+def check_target(sample_rate: int, level: str, target_db: float | None, out_rate: int | None) -> float:
+    """Returns the target in dB of options of `finish`. Raises ConfigError."""
     for name, rate in (("sample_rate", sample_rate), ("out_rate", out_rate if out_rate is not None else sample_rate)):
         if not 1000 <= rate <= 768_000:
             raise ConfigError(f"{name} is {rate}, allowed is 1000 to 768000 Hz")

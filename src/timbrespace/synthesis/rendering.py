@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from timbrespace.mapped import Shelf
 from timbrespace.parallel import Pool
@@ -17,24 +17,30 @@ from timbrespace.synthesis.recipe import to_recipe
 from timbrespace.synthesis.request import RenderRequest
 from timbrespace.synthesis.sounds import Sounds
 
+if TYPE_CHECKING:
+    from timbrespace.native.engine import Player
+
 Progress = Callable[[int, int], None]
 
 
 def render(
     contents: InstrumentContents, requests: Sequence[RenderRequest], *, level: Level | None, out_rate: int | None,
-    progress: Progress | None = None, numbered: bool = True,
+    progress: Progress | None = None, numbered: bool = True, player: Player | None = None,
 ) -> Sounds:  # fmt: skip
     """Returns the sounds of `requests`, in order.
 
     level, out_rate: see `finish`; level None: peak for new sounds, that of the given sounds for those made from them. progress: called
-    with the number of sounds done and of all. numbered: names are stem, number and note; else the stem is the name. The audio of many
-    sounds is kept in temporary files (`mapped.Shelf`). Raises TimbrespaceError.
+    with the number of sounds done and of all. numbered: names are stem, number and note; else the stem is the name. player: of this
+    instrument's file, which renders those that it plays. The audio of many sounds is kept in temporary files (`mapped.Shelf`). Raises
+    TimbrespaceError.
     """
     rate = contents.sample_rate if out_rate is None else out_rate
 
     training = training_sounds(contents)
 
     def one(request: RenderRequest) -> Rendering:
+        if player is not None and player.plays(request):
+            return measured(player.samples(request, level=level, rate=rate), rate, training, note=player.note(request))
         rendered = _rendered(contents, request, level=level, rate=rate)
         note, is_own = contents.model.conditioning.note_of(request.z), request.mix is not None and request.mix.own is not None
         return measured(rendered.audio.numpy(), rate, training, note=note, part=rendered.part, is_own=is_own)
@@ -46,7 +52,9 @@ def render(
             renderings.append(rendering._replace(samples=shelf.keep(rendering.samples)))
             if progress is not None:
                 progress(len(renderings), len(requests))
-    recipes = [to_recipe(contents, request) for request in requests]
+    recipes = [
+        player.recipe(request) if player is not None and player.plays(request) else to_recipe(contents, request) for request in requests
+    ]
     return labelled(requests, renderings, recipes, training, rate=rate, level=level, numbered=numbered)
 
 

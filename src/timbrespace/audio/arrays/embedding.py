@@ -16,6 +16,7 @@ from timbrespace.audio.arrays.spectra import (
     LONGEST_S,
     LOW_HZ,
     N_FFT,
+    TILE_FRAMES,
     TINY,
     mel_filters,
     power_spectra,
@@ -42,20 +43,25 @@ def embed(audio: Array, sample_rate: int = SAMPLE_RATE) -> Array:
 
 def _embed(audio: Array) -> Array:
     """The embedding `(68,)` of audio `(2 s,)` from its onset."""
-    spectrum = power_spectra(audio)
+    frames = 1 + len(audio) // HOP
+    # Silence after the end is not analysed: it is at the floor. Some of it stays, for whole tiles, and for the decay of an abrupt end.
+    ends = int(np.flatnonzero(audio)[-1]) + N_FFT if audio.any() else 1
+    used = min(frames, TILE_FRAMES * -(-(1 + -(-ends // HOP)) // TILE_FRAMES))
+    part = audio[: (used - 1) * HOP] if used < frames else audio
+    spectrum = power_spectra(part)
     bank = mel_filters(bands=_EMBED_BANDS, n_fft=N_FFT, sample_rate=SAMPLE_RATE, low=LOW_HZ, high=HIGH_HZ)
     power = spectrum @ bank.T.astype(spectrum.dtype)
-    level = np.full_like(power, -FLOOR_DB)
+    level = np.full((frames, _EMBED_BANDS), -FLOOR_DB, power.dtype)
     if float(power.max()) > TINY:
-        level = 10 * np.log10(np.maximum(power, TINY))
-        level = np.maximum(level - level.max(), -FLOOR_DB)
+        levels = 10 * np.log10(np.maximum(power, TINY))
+        level[: len(levels)] = np.maximum(levels - levels.max(), -FLOOR_DB)
     edges = [round(s * SAMPLE_RATE / HOP) for s in _EDGES_S]
     segments = np.stack([level[a:b].mean(axis=0) for a, b in itertools.pairwise(edges)])
     shape = (segments @ _basis(segments.dtype.name).T).reshape(-1) / math.sqrt(_EMBED_BANDS * len(segments))
 
     audible = np.flatnonzero(level.max(axis=1) > -60)
     duration = max((int(audible[-1]) + 1 if len(audible) else 0) * HOP / SAMPLE_RATE, HOP / SAMPLE_RATE)
-    decay = min(max(float(decay_time(audio, SAMPLE_RATE)), 0.005), 8.0)
+    decay = min(max(float(decay_time(part, SAMPLE_RATE)), 0.005), 8.0)
     bright = min(max(float(spectral_centroid(audio, SAMPLE_RATE)), 50.0), HIGH_HZ)
     flat, tile_level = tile_flatness(spectrum)
     weight = tile_level > -AUDIBLE_DB

@@ -28,15 +28,20 @@ PitchNames = Annotated[
     typer.Option("--pitch-names", help="auto | c4 | c3 | c5 | off: compare notes in names with the sound, or read them by this middle C."),
 ]
 Rate = Annotated[int | None, typer.Option("--rate", help="Sample rate in Hz; by default that of the instrument.")]
+_ENGINE_HELP = (
+    "What renders new sounds: auto | native | pytorch. native is the core, which starts at once; auto: where it plays the instrument. "
+    "The samples differ in their last bits."
+)
+Engine = Annotated[str, typer.Option("--engine", help=_ENGINE_HELP)]
 Force = Annotated[bool, typer.Option("--force", help="Replace files that exist.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON and nothing else.")]
 
 
-def open_instrument(path: Path) -> Instrument:
-    """Returns the instrument of a file. Raises TimbrespaceError if the file is not an instrument."""
+def open_instrument(path: Path, *, engine: str = "auto") -> Instrument:
+    """Returns the instrument of a file. engine: see `Instrument.load`. Raises TimbrespaceError if the file is not an instrument."""
     from timbrespace.instrument import Instrument
 
-    return Instrument.load(path)
+    return Instrument.load(path, engine=engine)
 
 
 def check_outputs(folder: Path, *, subtype: str) -> None:

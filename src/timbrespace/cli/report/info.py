@@ -60,6 +60,7 @@ def info(
         "channels": opened.channels,
         "longest_seconds": round(opened.contents.samples / opened.sample_rate, 3),
         "dims": opened.dims,
+        "engine": opened.engine,
         "parameters": sum(parameter.numel() for parameter in opened.model.parameters()),
         "compression": round(_values_per_number(opened), 2),
         **(timing if opened.model.time_varying else {}),

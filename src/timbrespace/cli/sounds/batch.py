@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
-from timbrespace.cli.common.options import Force, Json, Level, OutFolder, Rate, Subtype
+from timbrespace.cli.common.options import Engine, Force, Json, Level, OutFolder, Rate, Subtype
 from timbrespace.cli.sounds.extras import Extras, Kit, Page, Reel
 from timbrespace.cli.sounds.given import print_no_detail, print_unlike, unlike_sounds
 
@@ -31,6 +31,7 @@ class BatchOptions:
     level: Level = None
     subtype: Subtype = "PCM_24"
     rate: Rate = None
+    engine: Engine = "auto"
     force: Force = False
     json: Json = False
 
@@ -73,7 +74,7 @@ def write_batch(
     extras.check()
     if beside is not None:
         beside.check(options)
-    instrument = open_instrument(path)
+    instrument = open_instrument(path, engine=options.engine)
     if options.anonymous:
         instrument = instrument.anonymous()
     unlike = unlike_sounds(instrument, given)
@@ -108,7 +109,7 @@ def _save_sounds(sounds: Sequence[Sound], options: BatchOptions, *, inputs: Sequ
 
 def novelty_reason(sound: Sound) -> str | None:
     """Returns why a sound has no novelty, None if it has one."""
-    from timbrespace.synthesis.novelty import NO_UNIT, STRIPPED
+    from timbrespace.synthesis.output.nearest import NO_UNIT, STRIPPED
 
     if sound.novelty is not None:
         return None
@@ -122,7 +123,7 @@ def _print_sounds(
     """Prints one line a sound, copies of training sounds marked, then the extras; or all of it as JSON."""
     from timbrespace.cli.common.corpus import print_json
     from timbrespace.cli.common.text import printable
-    from timbrespace.synthesis.novelty import COPY_DB, NO_UNIT
+    from timbrespace.synthesis.output.nearest import COPY_DB, NO_UNIT
     from timbrespace.wording import counted
 
     if as_json:

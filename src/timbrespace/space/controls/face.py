@@ -4,30 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from timbrespace.contracts import ConfigError
-from timbrespace.synthesis.detail.given import GivenSound, given_sound
-from timbrespace.synthesis.detail.source import analyse
-from timbrespace.synthesis.file.contents import InstrumentContents
-from timbrespace.synthesis.finish import Level
-from timbrespace.synthesis.rendering import Progress, render
-from timbrespace.synthesis.sound import Sound
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from timbrespace.space.controls.axes import LatentAxes
     from timbrespace.space.controls.wishes import Wishes
     from timbrespace.synthesis.controls import Control
+    from timbrespace.synthesis.detail.given import GivenSound
+    from timbrespace.synthesis.file.contents import InstrumentContents
+    from timbrespace.synthesis.finish import Level
+    from timbrespace.synthesis.rendering import Progress
+    from timbrespace.synthesis.request import RenderRequest
+    from timbrespace.synthesis.sound import Sound
+    from timbrespace.synthesis.sounds import Sounds
 
-Given = GivenSound | Tensor | Path | str
+    Given = GivenSound | Tensor | Path | str
 
 
 class Steerable:
     """Named controls and principal axes of an instrument."""
 
-    contents: InstrumentContents
+    if TYPE_CHECKING:
+
+        @property
+        def contents(self) -> InstrumentContents:
+            """The parts of the instrument."""
+
+        def _render(self, requests: Sequence[RenderRequest], **options: Any) -> Sounds: ...
 
     @property
     def controls(self) -> list[Control]:
@@ -61,11 +68,15 @@ class Steerable:
         With amounts of 0 the result is the sound itself.
         Others as in `vary`. Raises ConfigError, ShapeError, AudioFileError.
         """
+        from torch import Tensor
+
         from timbrespace.space.controls.requests import steer_sources
+        from timbrespace.synthesis.detail.given import GivenSound, given_sound
+        from timbrespace.synthesis.detail.source import analyse
 
         if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
             raise ConfigError(f"seed is {seed!r}, allowed is a whole number from 0 to {2**63 - 1}")
         given = [sound] if isinstance(sound, GivenSound | Tensor | Path | str) else list(sound)
         sources = [analyse(self.contents, given_sound(self.contents, one)) for one in given]
         requests = steer_sources(self.contents, sources, {**(controls or {}), **wishes}, seed=seed, name=name, quick=quick)
-        return render(self.contents, requests, level=level, out_rate=out_rate, progress=progress)
+        return self._render(requests, level=level, out_rate=out_rate, progress=progress)

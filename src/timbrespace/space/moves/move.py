@@ -31,6 +31,9 @@ _MOST_LATENT = 1 << 21  # numbers in all keys of a path
 _HELD_FROM = 1.25  # times the longest sound: longer moving sounds are held
 
 
+Maker = Callable[..., list["Sound"]]  # as `rendering.render` without the contents
+
+
 class Point(NamedTuple):
     """A point of a move.
 
@@ -54,7 +57,7 @@ class Move:
     1. seed: of noise and phase; own_noise: whether each sound has its own, else all have the same and differ by the move alone. segments:
     of the way, for the number of keys. even: whether a moving sound is to change evenly; else it passes the way at even times. grid:
     rows and columns of a mesh. seconds: of the moving sound by default; None: as long as the sounds. window: when it moves, see
-    `Moving`; in samples. only_as_one: whether the move is one sound in any case.
+    `Moving`; in samples. only_as_one: whether the move is one sound in any case. maker: renders requests; None: PyTorch.
     """
 
     contents: InstrumentContents
@@ -70,6 +73,7 @@ class Move:
     seconds: float | None = None
     window: tuple[int, int] | None = None
     only_as_one: bool = False
+    maker: Maker | None = None
 
     def requests(self) -> list[RenderRequest]:
         """Returns the request of every point."""
@@ -87,7 +91,7 @@ class Move:
         A point that is a given sound is that sound, every sample as read. level, out_rate, progress: see `Instrument.generate`. Raises
         ConfigError, ShapeError.
         """
-        return render(self.contents, self.requests(), level=level, out_rate=out_rate, progress=progress)
+        return self._made(self.requests(), level=level, out_rate=out_rate, progress=progress)
 
     def as_one(
         self, seconds: float | None = None, *, hold: bool | None = None, level: Level | None = None, out_rate: int | None = None,
@@ -100,7 +104,10 @@ class Move:
         to be longer than its sounds. Where it begins or ends with a given sound, its first and last samples are those of that sound.
         Raises ConfigError, ShapeError.
         """
-        return render(self.contents, [self.one_request(seconds, hold)], level=level, out_rate=out_rate, progress=progress)[0]
+        return self._made([self.one_request(seconds, hold)], level=level, out_rate=out_rate, progress=progress)[0]
+
+    def _made(self, requests: list[RenderRequest], **options: Any) -> list[Sound]:
+        return render(self.contents, requests, **options) if self.maker is None else self.maker(requests, **options)
 
     def one_request(self, seconds: float | None = None, hold: bool | None = None) -> RenderRequest:
         """Returns the request of the moving sound of `as_one`. Raises ConfigError."""

@@ -5,16 +5,19 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from timbrespace.synthesis.file.contents import InstrumentContents
-
 if TYPE_CHECKING:
     from timbrespace.space.neighbours import neighbours as near
+    from timbrespace.synthesis.file.contents import InstrumentContents
 
 
 class NeighbourSearch:
     """Similar sounds, duplicates, outliers, clusters and categories, as an instrument encodes sounds."""
 
-    contents: InstrumentContents
+    if TYPE_CHECKING:
+
+        @property
+        def contents(self) -> InstrumentContents:
+            """The parts of the instrument."""
 
     @cached_property
     def neighbours(self) -> near.Neighbours:

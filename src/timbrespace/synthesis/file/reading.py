@@ -52,7 +52,11 @@ Tensors = dict[str, Tensor]
 
 def read_instrument(path: Path) -> InstrumentContents:
     """Returns the contents of an instrument file. Raises InstrumentFileError that names the fault."""
-    data = read_bytes(path)
+    return contents_of(path, read_bytes(path))
+
+
+def contents_of(path: Path, data: bytes) -> InstrumentContents:
+    """Returns the contents of `data`, the bytes of an instrument file. path: for messages. Raises InstrumentFileError."""
     try:
         tensors = {current_name(name): tensor for name, tensor in load_tensors(data).items()}
     except (SafetensorError, ValueError, KeyError, RuntimeError, MemoryError) as error:

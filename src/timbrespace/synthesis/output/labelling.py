@@ -31,6 +31,19 @@ class TrainingSounds:
     unit: float | None = None
 
 
+def numbered_names(count: int) -> tuple[str, ...]:
+    """Returns names in place of those of training sounds, for sharing."""
+    return tuple(f"training sound {number}" for number in range(1, count + 1))
+
+
+def shared_card(card: dict[str, Any], categories: Sequence[str]) -> dict[str, Any]:
+    """Returns the card without categories that a stripped or anonymous instrument no longer names."""
+    corpus = card.get("corpus")
+    if not isinstance(corpus, dict) or not isinstance(corpus.get("categories"), dict):
+        return card
+    return {**card, "corpus": {**corpus, "categories": {k: v for k, v in corpus["categories"].items() if k in categories}}}
+
+
 class Rendering(NamedTuple):
     """A rendered sound: samples `(channels, time)`, MIDI number of its pitch, and its nearest training sound; None: not known."""
 

@@ -1,0 +1,59 @@
+"""Opens an instrument file with the native core, where there is one and it plays the instrument."""
+
+from __future__ import annotations
+
+import logging
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from timbrespace.contracts import TimbrespaceError
+from timbrespace.native.engine import Player
+from timbrespace.native.interface import UNCOVERED, CoreError, Opened
+from timbrespace.synthesis.file.facts import InstrumentFile
+
+_LOG = logging.getLogger(__name__)
+_said: list[str] = []  # of `say_slower`, once in a process
+
+
+class NoPlayer:
+    """Why the native core does not play an instrument.
+
+    reason: in words. missing: whether the core itself is missing, so that it plays no instrument at all.
+    """
+
+    def __init__(self, reason: str, *, missing: bool):
+        self.reason, self.missing = reason, missing
+
+    def say_slower(self) -> None:
+        """Logs once that rendering takes longer without the core, and how to get it. Nothing where it does not play this instrument."""
+        if self.missing and not _said:
+            _said.append(self.reason)
+            _LOG.warning(
+                "the native core cannot be loaded (%s): PyTorch renders the sounds, which takes several times longer; "
+                "install timbrespace again, or build the core: python3 scripts/run.py native",
+                self.reason,
+            )
+
+
+def load_core() -> Any:
+    """Returns the library of the core. Raises TimbrespaceError where none can be loaded."""
+    if find_spec("timbrespace.native.library") is None:
+        raise CoreError(UNCOVERED, "this release has no native core")
+    return import_module("timbrespace.native.library").load_library()
+
+
+def open_player(path: Path) -> Player | NoPlayer:
+    """Returns the player of an instrument file, or why there is none: no core, a family that it does not play, a damaged file …"""
+    try:
+        library = load_core()
+    except CoreError as error:
+        return NoPlayer(str(error), missing=False)
+    except TimbrespaceError as error:
+        return NoPlayer(str(error), missing=True)
+    try:
+        file = InstrumentFile.read(path)
+        return Player(file, Opened(library, file.data))
+    except TimbrespaceError as error:
+        return NoPlayer(str(error), missing=False)
