@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from timbrespace.contracts import ConfigError, Parameter
 from timbrespace.opened import OpenedInstrument
@@ -252,9 +252,17 @@ class Instrument(OpenedInstrument, NeighbourSearch, Steerable):
     @property
     def moves(self) -> Moves:
         """Ways through the latent space: along axes, meshes, walks, splines, mixes …; as separate sounds, or as one that moves."""
-        from timbrespace.space.moves.moves import Moves
 
-        return Moves(self.contents, self._render)
+        def whole() -> Moves:
+            from timbrespace.space.moves.moves import Moves
+
+            return Moves(self.contents, self._render)
+
+        if self._player is None:
+            return whole()
+        from timbrespace.native.moves import PlayedMoves
+
+        return cast("Moves", PlayedMoves(self._player, whole))  # it gives all that Moves gives
 
     def replay(self, values: dict[str, Any], *, sources: Sources | None = None) -> Sound:
         """Returns the sound of a recipe (`Sound.recipe`) again.

@@ -130,4 +130,4 @@ class Player:
             asked = {"verb": "generate", "seed": seed, "index": index, "asked_category": category, "temperature": temperature, **extras}
             asked |= {"redrawn": drawn.redrawn} if drawn.redrawn else {}
             label = core.categories[drawn.category] if drawn.category >= 0 else None
-            yield RenderRequest(drawn.z, label or "sound", label, asked, seed_of(seed, index))  # type: ignore[arg-type]  # an array
+            yield RenderRequest(drawn.z, label or "sound", label, asked, seed_of(seed, index))

@@ -10,11 +10,11 @@ import torch
 
 from timbrespace.contracts import ConfigError
 from timbrespace.instrument import Instrument
-from timbrespace.space.moves.axes import find_axis, principal_directions, values_between
-from timbrespace.space.moves.draws import walk
+from timbrespace.space.moves.axes import find_axis, principal_directions
 from timbrespace.space.moves.move import Move
 from timbrespace.space.moves.points import centre_of, distance
 from timbrespace.space.moves.sounds import Way, mix_point
+from timbrespace.space.moves.values import values_between, walk
 from timbrespace.synthesis.detail.given import given_sound
 from timbrespace.synthesis.detail.source import Source, analyse
 from tiny import drum

@@ -65,8 +65,8 @@ class Sheet:
         from timbrespace.report.sheets.contact_sheet import draw_sheet
 
         assert self.move is not None
-        many = len(sounds) == len(self.move.points)
-        labels = [point.label or sound.name for point, sound in zip(self.move.points, sounds, strict=True)] if many else [sounds[0].name]
+        many = len(sounds) == len(self.move.labels)
+        labels = [label or sound.name for label, sound in zip(self.move.labels, sounds, strict=True)] if many else [sounds[0].name]
         path = options.out / _SHEET
         draw_sheet(sounds, path, labels=labels, grid=self.move.grid if many else None, title=self.move.name, force=options.force)
         return {"sheet": str(path)}

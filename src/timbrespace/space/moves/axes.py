@@ -5,7 +5,6 @@ Those of `instrument.axes` are in another order, by what they change in the deco
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,17 +12,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from timbrespace.contracts import ConfigError, Parameter
+from timbrespace.contracts import ConfigError
 from timbrespace.latent.trajectories import restore_path
 from timbrespace.space.moves.move import Move, Point, through
 from timbrespace.space.moves.points import moved, near_point, origin_point
+from timbrespace.space.moves.values import check_cells, check_two, read_axis, values_between
 from timbrespace.synthesis import sequences
 from timbrespace.synthesis.detail.source import Source
 from timbrespace.synthesis.file.contents import InstrumentContents
-
-LOW, HIGH = -4.0, 4.0  # source E: mesh and random sampling of the latent space in [-4, 4]
-VALUE = Parameter("a value of an axis", -16.0, 16.0, 0.0)
-_MOST_CELLS = 1024  # sounds of a mesh
 
 
 @dataclass(frozen=True)
@@ -45,14 +41,8 @@ def axis_names(contents: InstrumentContents) -> list[str]:
 
 def find_axis(contents: InstrumentContents, name: str | int) -> Axis:
     """Returns an axis: a latent dimension by its number from 1 ("3", "z3"), a principal axis ("pc2"). Raises ConfigError."""
-    match = re.fullmatch(r"(z|pc)?([0-9]{1,6})", str(name).strip().lower())
-    if match:
-        principal, number = match[1] == "pc", int(match[2])
-        count = principal_count(contents) if principal else contents.model.dims
-        if 1 <= number <= count:
-            return principal_axis(contents, number - 1) if principal else dimension_axis(contents, number - 1)
-    counts = f"z1 to z{contents.model.dims} (latent dimensions), pc1 to pc{principal_count(contents)} (principal axes)"
-    raise ConfigError(f"the axis is {str(name)!r}, this instrument has {counts}")
+    found = read_axis(name, dims=contents.model.dims, principal=principal_count(contents))
+    return principal_axis(contents, found.number) if found.principal else dimension_axis(contents, found.number)
 
 
 def dimension_axis(contents: InstrumentContents, number: int) -> Axis:
@@ -107,15 +97,6 @@ def principal_directions(contents: InstrumentContents) -> Tensor:
     return (directions if space.axes is None else directions @ space.axes.double()).float()
 
 
-def values_between(low: float, high: float, steps: int) -> list[float]:
-    """Returns `steps` even values from `low` to `high`; one step gives their middle. Raises ConfigError."""
-    low, high = VALUE.check(low), VALUE.check(high)
-    if steps == 1:
-        return [(low + high) / 2]
-    values = [low + (high - low) * k / (steps - 1) for k in range(steps)]
-    return [0.0 if abs(value) < 1e-12 else value for value in values]
-
-
 def axis_move(
     contents: InstrumentContents, names: Sequence[str | int], steps: int, *, low: float, high: float, source: Source | None,
     category: str | None, seed: int, name: str,
@@ -128,7 +109,7 @@ def axis_move(
     if not axes:
         raise ConfigError("no axis is named; give one or more, such as z1 or pc1")
     values = values_between(low, high, steps)
-    _check_cells(len(axes) * steps)
+    check_cells(len(axes) * steps)
     origin = origin_point(contents, source=source, category=category)
     points = tuple(_point(contents, origin, [(axis, value)], source) for axis in axes for value in values)
     asked: dict[str, Any] = {"verb": "explore", "move": "axis", "axes": [a.name for a in axes], "seed": seed, "steps": steps, "of": name}
@@ -154,10 +135,9 @@ def mesh_move(
     steps: columns and rows. As one sound it goes through the rows to and fro. Raises ConfigError.
     """
     columns, rows = steps
-    _check_cells(columns * rows)
+    check_cells(columns * rows)
     one, two = find_axis(contents, across), find_axis(contents, up)
-    if one.name == two.name:
-        raise ConfigError(f"both axes of the mesh are {one.name}; give two different ones")
+    check_two(one.name, two.name)
     origin = origin_point(contents, source=source, category=category)
     xs, ys = values_between(low, high, columns), values_between(low, high, rows)[::-1]
     points = tuple(_point(contents, origin, [(one, x), (two, y)], source) for y in ys for x in xs)
@@ -179,8 +159,3 @@ def _point(contents: InstrumentContents, origin: Point, values: Sequence[tuple[A
     if source is not None:
         return near_point(contents, source, z, length=origin.length, label=label, asked=asked)
     return Point(z, origin.length, None, label, asked, origin.category)
-
-
-def _check_cells(count: int) -> None:
-    if not 1 <= count <= _MOST_CELLS:
-        raise ConfigError(f"the move has {count} sounds, allowed are 1 to {_MOST_CELLS}; ask for fewer steps")

@@ -7,24 +7,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from timbrespace.contracts import ConfigError, Parameter
+from timbrespace.contracts import ConfigError
 from timbrespace.latent.trajectories import interpolate_path
-from timbrespace.latent.walks import fractal, perlin, uniform_walk
 from timbrespace.noise import Noise, Purpose
 from timbrespace.space.moves.move import Move, Point, through
 from timbrespace.space.moves.points import given_point, moved, near_point, offset, origin_point, spread_size
+from timbrespace.space.moves.values import AMOUNT, SPEED, TEMPERATURE, check_walk, walk
 from timbrespace.synthesis import request
 from timbrespace.synthesis.detail.source import Source
 from timbrespace.synthesis.encoding import trim_to_onset
 from timbrespace.synthesis.file.contents import InstrumentContents
 
-AMOUNT = Parameter("amount", 0.0, 4.0, 1.0, help="largest distance from the start, in units of the corpus's spread")
-TEMPERATURE = Parameter("temperature", 0.0, 4.0, 1.0, help="factor of the noise")
-SPEED = Parameter("speed", 0.01, 16.0, 1.0, help="places of the noise a step; of the uniform walk, four times its largest step")
-WALKS = ("uniform", "perlin", "fractal")
-_OCTAVES = 4
 _CERTAIN = -13.0  # log variance of a latent that has none, see `parts.bottleneck`
-_MOST_SEED = 2**63
 
 
 def random_move(contents: InstrumentContents, count: int, *, category: str | None, temperature: float, seed: int) -> Move:
@@ -100,11 +94,11 @@ def walk_move(
 ) -> Move:  # fmt: skip
     """Returns a walk of `count` points that begins at a given sound, the middle of a category, or the middle of the space.
 
-    kind: one of `WALKS`. amount: of the walk, in units of the corpus's spread: every standardised coordinate stays within it, of Perlin
-    and fractal noise within twice that, as they are taken from their value at the start. speed: see `SPEED`. Raises ConfigError.
+    kind: one of `values.WALKS`. amount: of the walk, in units of the corpus's spread: every standardised coordinate stays within it, of
+    Perlin and fractal noise within twice that, as they are taken from their value at the start. speed: see `values.SPEED`. Raises
+    ConfigError.
     """
-    if kind not in WALKS:
-        raise ConfigError(f"the walk is {kind!r}, allowed are {', '.join(WALKS)}")
+    check_walk(kind)
     amount, speed = AMOUNT.check(amount), SPEED.check(speed)
     origin = origin_point(contents, source=source, category=category)
     rows = spread_size(contents)
@@ -130,26 +124,3 @@ def walk_move(
     points = tuple(point(steps[:, k], str(k + 1))._replace(asked={"step": k}) for k in range(count))
     asked: dict[str, Any] = {"verb": "explore", "move": "walk", "kind": kind, "seed": seed, "amount": amount, "speed": speed, "of": name}
     return Move(contents, f"{name} walk", asked, points, at, seed, segments=max(1, count - 1), seconds=4.0)
-
-
-def walk(kind: str, seed: int, rows: int, places: np.ndarray, *, speed: float) -> np.ndarray:
-    """Returns standardised coordinates `(rows, n)` of a walk at `places (n,)`, from 0 up; the first must be 0, and there they are 0.
-
-    Each row of Perlin and fractal noise begins somewhere between two whole places, so that they do not pass 0 together.
-    """
-    if kind == "uniform":
-        return uniform_walk(Noise(seed, Purpose.WALK), rows, len(places), step=min(2.0, speed / 4))
-    starts = Noise(seed, Purpose.WALK, 1).uniform(rows)[:, None]
-    at = starts + places[None] * speed
-    if kind == "perlin":
-        walked = perlin(Noise(seed, Purpose.WALK), rows, at)
-    else:
-        walked = fractal([Noise(seed, Purpose.WALK, 2 + octave) for octave in range(_OCTAVES)], rows, at)
-    return walked - walked[:, :1]
-
-
-def checked_seed(seed: int) -> int:
-    """Returns the seed. Raises ConfigError unless it is a whole number from 0 to 2**63 - 1."""
-    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < _MOST_SEED:
-        raise ConfigError(f"seed is {seed!r}, allowed is a whole number from 0 to {_MOST_SEED - 1}")
-    return seed

@@ -75,6 +75,11 @@ class Move:
     only_as_one: bool = False
     maker: Maker | None = None
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What is special about each point, "" for nothing."""
+        return tuple(point.label for point in self.points)
+
     def requests(self) -> list[RenderRequest]:
         """Returns the request of every point."""
         return [

@@ -10,14 +10,13 @@ from torch import Tensor
 
 from timbrespace.contracts import ConfigError
 from timbrespace.space.moves import axes, draws, sounds
-from timbrespace.space.moves.draws import checked_seed
 from timbrespace.space.moves.move import Maker, Move
+from timbrespace.space.moves.values import HIGH, LOW, checked_count, checked_seed
 from timbrespace.synthesis.detail.given import GivenSound, given_sound
 from timbrespace.synthesis.detail.source import Source, analyse
 from timbrespace.synthesis.file.contents import InstrumentContents
 
 Given = GivenSound | Tensor | Path | str
-MOST_SOUNDS = 10_000
 
 
 class Moves:
@@ -33,14 +32,14 @@ class Moves:
 
     def random(self, count: int = 8, *, category: str | None = None, temperature: float = 1.0, seed: int = 0) -> Move:
         """Returns new sounds, as `generate` draws them. Raises ConfigError."""
-        move = draws.random_move(self._contents, _count(count), category=category, temperature=temperature, seed=checked_seed(seed))
+        move = draws.random_move(self._contents, checked_count(count), category=category, temperature=temperature, seed=checked_seed(seed))
         return self._by_maker(move)
 
     def around(self, sound: Given, count: int = 8, *, amount: float = 1.0, seed: int = 0, name: str | None = None) -> Move:
         """Returns a sound and neighbours of it with noise that grows to `amount`, see `draws.around_move`. Raises ConfigError."""
         source = self._source(sound)
         move = draws.around_move(
-            self._contents, source, _count(count), amount=amount, seed=checked_seed(seed), name=name or source.given.stem
+            self._contents, source, checked_count(count), amount=amount, seed=checked_seed(seed), name=name or source.given.stem
         )
         return self._by_maker(move)
 
@@ -48,7 +47,7 @@ class Moves:
         """Returns a sound drawn several times from its posterior, see `draws.posterior_move`. Raises ConfigError."""
         source = self._source(sound)
         move = draws.posterior_move(
-            self._contents, source, _count(count), temperature=temperature, seed=checked_seed(seed), name=name or source.given.stem
+            self._contents, source, checked_count(count), temperature=temperature, seed=checked_seed(seed), name=name or source.given.stem
         )
         return self._by_maker(move)
 
@@ -59,32 +58,32 @@ class Moves:
         """Returns a walk that begins at `start`, the middle of a category, or of the space, see `draws.walk_move`. Raises ConfigError."""
         source = None if start is None else self._source(start)
         move = draws.walk_move(
-            self._contents, _count(count), kind=kind, source=source, category=category, amount=amount, speed=speed,
+            self._contents, checked_count(count), kind=kind, source=source, category=category, amount=amount, speed=speed,
             seed=checked_seed(seed), name=name or _name(source, category),
         )  # fmt: skip
         return self._by_maker(move)
 
     def axis(
-        self, names: str | int | Sequence[str | int], steps: int = 9, *, low: float = axes.LOW, high: float = axes.HIGH,
+        self, names: str | int | Sequence[str | int], steps: int = 9, *, low: float = LOW, high: float = HIGH,
         start: Given | None = None, category: str | None = None, seed: int = 0, name: str | None = None,
     ) -> Move:  # fmt: skip
         """Returns sounds along one axis at a time, see `axes.axis_move`. names: "z3", "pc1" …, one or several. Raises ConfigError."""
         source = None if start is None else self._source(start)
         move = axes.axis_move(
-            self._contents, [names] if isinstance(names, str | int) else list(names), _count(steps), low=low, high=high, source=source,
-            category=category, seed=checked_seed(seed), name=name or _name(source, category),
+            self._contents, [names] if isinstance(names, str | int) else list(names), checked_count(steps), low=low, high=high,
+            source=source, category=category, seed=checked_seed(seed), name=name or _name(source, category),
         )  # fmt: skip
         return self._by_maker(move)
 
     def mesh(
-        self, across: str | int, up: str | int, steps: int | tuple[int, int] = 5, *, low: float = axes.LOW, high: float = axes.HIGH,
+        self, across: str | int, up: str | int, steps: int | tuple[int, int] = 5, *, low: float = LOW, high: float = HIGH,
         start: Given | None = None, category: str | None = None, seed: int = 0, name: str | None = None,
     ) -> Move:  # fmt: skip
         """Returns a mesh of two axes, see `axes.mesh_move`. steps: along both, or (columns, rows). Raises ConfigError."""
         source = None if start is None else self._source(start)
         columns, rows = (steps, steps) if isinstance(steps, int) else steps
         move = axes.mesh_move(
-            self._contents, across, up, (_count(columns), _count(rows)), low=low, high=high, source=source, category=category,
+            self._contents, across, up, (checked_count(columns), checked_count(rows)), low=low, high=high, source=source, category=category,
             seed=checked_seed(seed), name=name or _name(source, category),
         )  # fmt: skip
         return self._by_maker(move)
@@ -106,13 +105,13 @@ class Moves:
     ) -> Move:
         """Returns the move whose position among sounds follows a list of values over time, see `sounds.curve_move`. Raises ConfigError."""
         sources = [self._source(sound) for sound in given]
-        move = sounds.curve_move(self._contents, sources, list(values), _count(steps), kind=way, seed=checked_seed(seed), name=name)
+        move = sounds.curve_move(self._contents, sources, list(values), checked_count(steps), kind=way, seed=checked_seed(seed), name=name)
         return self._by_maker(move)
 
     def mix(self, given: Sequence[Given], weights: Sequence[float], steps: int = 1, *, seed: int = 0, name: str = "mix") -> Move:
         """Returns a weighted mix of sounds; weights may be negative, see `sounds.mix_point`. Raises ConfigError."""
         sources = [self._source(sound) for sound in given]
-        move = sounds.mix_move(self._contents, sources, list(weights), _count(steps), seed=checked_seed(seed), name=name)
+        move = sounds.mix_move(self._contents, sources, list(weights), checked_count(steps), seed=checked_seed(seed), name=name)
         return self._by_maker(move)
 
     def more_less(
@@ -123,7 +122,7 @@ class Moves:
         sources = [[self._source(sound) for sound in group] for group in (more, less)]
         source = None if start is None else self._source(start)
         move = sounds.more_less_move(
-            self._contents, sources[0], sources[1], _count(steps), start=source, amount=amount, seed=checked_seed(seed),
+            self._contents, sources[0], sources[1], checked_count(steps), start=source, amount=amount, seed=checked_seed(seed),
             name=name or (f"{source.given.stem} moved" if source is not None else "more and less"),
         )  # fmt: skip
         return self._by_maker(move)
@@ -145,7 +144,7 @@ class Moves:
         if len(given) < 2:
             raise ConfigError(f"a morph needs two sounds or more, not {len(given)}")
         sources = [self._source(sound) for sound in given]
-        move = sounds.way_move(self._contents, sources, _count(steps), kind=kind, seed=checked_seed(seed), name=name)
+        move = sounds.way_move(self._contents, sources, checked_count(steps), kind=kind, seed=checked_seed(seed), name=name)
         return self._by_maker(move)
 
     def _by_maker(self, move: Move) -> Move:
@@ -157,9 +156,3 @@ class Moves:
 
 def _name(source: Source | None, category: str | None) -> str:
     return source.given.stem if source is not None else category or "middle"
-
-
-def _count(count: int) -> int:
-    if not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= MOST_SOUNDS:
-        raise ConfigError(f"the number of sounds is {count!r}, allowed is 1 to {MOST_SOUNDS}")
-    return count

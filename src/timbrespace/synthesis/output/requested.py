@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from timbrespace.synthesis.detail.mix import Mix
     from timbrespace.synthesis.moving.plan import Moving
 
@@ -14,12 +12,12 @@ if TYPE_CHECKING:
 class RenderRequest(NamedTuple):
     """One sound to be rendered.
 
-    z: latent, `(dims,)` or `(dims, steps)`. stem: of its name. recipe: what was asked, for the recipe beside the latent. seed: of phase
-    and noise. length: in samples; None where z holds it. mix: the given sounds it is made from; None for a new sound. moving: the path of a
-    sound whose latent moves while it sounds; z is then a point of it.
+    z: latent, `(dims,)` or `(dims, steps)`: a tensor, or an array where the native core renders. stem: of its name. recipe: what was
+    asked, for the recipe beside the latent. seed: of phase and noise. length: in samples; None where z holds it. mix: the given sounds
+    it is made from; None for a new sound. moving: the path of a sound whose latent moves while it sounds; z is then a point of it.
     """
 
-    z: Tensor
+    z: Any
     stem: str
     category: str | None
     recipe: dict[str, Any]
