@@ -112,7 +112,7 @@ class Opened:
             ctypes.byref(samples), ctypes.byref(memory),
         )  # fmt: skip
         self._check(status, memory)
-        return np.ascontiguousarray(room[:, : samples.value])
+        return room[:, : samples.value].copy()
 
     def pitch(self, z: np.ndarray) -> float | None:
         """Returns the MIDI number that a latent `(dims,)` holds; None for an instrument without notes."""

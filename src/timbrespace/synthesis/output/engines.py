@@ -30,6 +30,8 @@ def engine_of(recipe: dict[str, Any]) -> str:
 
     Recipes of earlier render versions are refused and not rendered in the old way, which would be a second renderer.
     """
+    if "latent" not in recipe:
+        raise ConfigError("this is not a recipe: it holds no latent; give the JSON file beside a rendered WAV")
     version, engine = recipe.get("render_version", 1), recipe.get("engine", PYTORCH)
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise ConfigError(f"the recipe's render_version is {version!r:.40}, allowed is {RENDER_VERSION}; give the file as it was written")
