@@ -39,9 +39,11 @@ class NoPlayer:
 
 def load_core() -> Any:
     """Returns the library of the core. Raises TimbrespaceError where none can be loaded."""
-    if find_spec("timbrespace.native.library") is None:
+    found = find_spec("timbrespace.native.library")
+    load = None if found is None else getattr(import_module("timbrespace.native.library"), "load_library", None)
+    if load is None:
         raise CoreError(UNCOVERED, "this release has no native core")
-    return import_module("timbrespace.native.library").load_library()
+    return load()
 
 
 def open_player(path: Path) -> Player | NoPlayer:
