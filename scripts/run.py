@@ -34,7 +34,8 @@ LOCKS = {"demo": ["requirements.lock"], "test": ["requirements.lock", "requireme
 TORCH_INDEX = os.environ.get("TIMBRESPACE_TORCH_INDEX", "https://download.pytorch.org/whl/cpu")
 TORCH_PIN = "torch==2.13.0"  # what `lock` writes; raised on purpose only: measured results depend on it
 STATE = "timbrespace-installed.json"
-ALL_TESTS = ["-q", "--numprocesses", "auto", "--maxprocesses", "4"]  # more do not help: a training uses several threads itself
+# More processes do not help: a training uses several threads itself. Worksteal keeps the tests of a file, which share fixtures, together.
+ALL_TESTS = ["-q", "--numprocesses", "auto", "--maxprocesses", "4", "--dist", "worksteal"]
 OLDEST, NEWEST = (3, 11), (3, 13)
 GPU_PACKAGES = re.compile(r"(nvidia-|cuda-|triton\b|pytorch-triton)", re.IGNORECASE)
 

@@ -11,21 +11,38 @@ from typing import Any
 import pytest
 
 _ARGUMENTS = ["--no-sandbox", "--mute-audio", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+_open: list[Any] = []  # Playwright and its browser: started by the first page, for all pages of the process
+
+
+def _start() -> Any:
+    """The browser of this process; skips the test where Playwright or Chromium is missing."""
+    if not _open:
+        sync_api = pytest.importorskip("playwright.sync_api")
+        program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+        if program is None:
+            pytest.skip("no Chromium here")
+        playwright = sync_api.sync_playwright().start()
+        _open.extend((playwright, playwright.chromium.launch(executable_path=program, args=_ARGUMENTS)))
+    return _open[1]
+
+
+def close() -> None:
+    """Ends the browser, if there is one."""
+    if _open:
+        playwright, browser = _open
+        browser.close()
+        playwright.stop()
+        _open.clear()
 
 
 @contextmanager
 def opened(path: Path, *, width: int = 1100, height: int = 800, scheme: str = "light", dialogs: bool = False) -> Iterator[Any]:
     """Yields a tab that shows the page; fails if it printed to the console, raised an error, or, without `dialogs`, opened a dialog.
 
-    dialogs: accept them. Skips the test where Playwright or Chromium is missing.
+    dialogs: accept them. Skips the test where Playwright or Chromium is missing. Every tab has storage of its own.
     """
-    sync_api = pytest.importorskip("playwright.sync_api")
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if program is None:
-        pytest.skip("no Chromium here")
-    with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=_ARGUMENTS)
-        context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True)
+    context = _start().new_context(viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True)
+    try:
         tab = context.new_page()
         trouble: list[str] = []
         tab.on("console", lambda message: trouble.append(message.text))
@@ -34,4 +51,5 @@ def opened(path: Path, *, width: int = 1100, height: int = 800, scheme: str = "l
         tab.goto(path.as_uri())
         yield tab
         assert trouble == []
-        browser.close()
+    finally:
+        context.close()

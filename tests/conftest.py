@@ -7,10 +7,13 @@ import os
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_name, "1")  # before NumPy and PyTorch are imported; also for the processes that tests start
 
+import gc
 import math
 import signal
 import socket
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +33,18 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 _LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
+def pytest_collection_finish() -> None:
+    """Garbage collection no longer looks through thousands of tests and all imported modules, which it did hundreds of times."""
+    gc.collect()
+    gc.freeze()
+
+
+def pytest_sessionfinish() -> None:
+    """Ends the browser that the tests of pages share."""
+    if "browser" in sys.modules:
+        sys.modules["browser"].close()
+
+
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that reaches for another machine fails instead of being slow, flaky or impolite."""
@@ -47,7 +62,6 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 def _same_seed() -> None:
     """Every test starts from the same random state; torch only where a test has imported it."""
     import random
-    import sys
 
     random.seed(0)
     np.random.seed(0)
@@ -96,6 +110,19 @@ def instrument(tiny: Tiny) -> Instrument:
     from timbrespace.instrument import Instrument
 
     return Instrument.load(tiny.file)
+
+
+@pytest.fixture(scope="session")
+def quick_file(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tiny instrument as `fixed` trains it, with a quick finish: what other trainings are compared with."""
+    from timbrespace.corpus.corpus import Corpus
+    from tiny import fix_plan, quick_train
+
+    path = tmp_path_factory.mktemp("quick") / "quick.safetensors"
+    with pytest.MonkeyPatch.context() as patch:
+        fix_plan(patch)
+        quick_train(Corpus.open(tiny.corpus), path)
+    return path
 
 
 @pytest.fixture

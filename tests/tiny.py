@@ -20,10 +20,12 @@ from timbrespace.corpus.prepare import prepare
 from timbrespace.corpus.synthetic.drum_kit import synthetic_drum
 from timbrespace.evaluation import card
 from timbrespace.instrument import Instrument
+from timbrespace.space.controls import axes, fit
 from timbrespace.training import run
 from timbrespace.training import train as training
 from timbrespace.training.calibration import Cost
 from timbrespace.training.callbacks import Progress, TrainingCallbacks
+from timbrespace.training.data import detail
 
 RATE = 44_100
 SMALL = (
@@ -85,9 +87,22 @@ class Tiny:
         return self.folder / "snare" / "snare 001.wav"
 
 
-def fix_plan(monkeypatch: pytest.MonkeyPatch, *, variations: int = 2, step_seconds: float = 0.01) -> None:
-    """Makes training independent of the clock: `variations` per clip, minutes * 60 / step_seconds steps, and a card of few sounds."""
-    monkeypatch.setattr(card, "_SOUNDS", 3)
+def quick_finish(monkeypatch: pytest.MonkeyPatch, *, sounds: int = 3) -> None:
+    """Shortens the end of a training: a card of few sounds, controls and detail from few points. Their own tests have all."""
+    monkeypatch.setattr(card, "_SOUNDS", sounds)
+    for name, count in {"_SLOPED": 24, "_TRIED": 2, "_CORRECTIONS": 2, "_DECODED": 96, "_DECODED_AUDIO": 24, "_DRAWN": 48}.items():
+        monkeypatch.setattr(fit, name, count)
+    monkeypatch.setattr(axes, "_COMPARED", 2)
+    for name, count in {"NEW": 40, "RENDERED": 8, "ALL": 8, "EACH": 4}.items():
+        monkeypatch.setattr(detail, name, count)
+
+
+def fix_plan(monkeypatch: pytest.MonkeyPatch, *, variations: int = 2, step_seconds: float = 0.01, thorough: bool = False) -> None:
+    """Makes training independent of the clock: `variations` per clip, minutes * 60 / step_seconds steps. thorough: no quick finish."""
+    if thorough:
+        monkeypatch.setattr(card, "_SOUNDS", 3)
+    else:
+        quick_finish(monkeypatch)
     monkeypatch.setattr(run, "affordable_variations", lambda *_, **__: variations)
     monkeypatch.setattr(run, "affordable_synthesised", lambda sounds, *_, **__: min(4, len(sounds.clips)))
     monkeypatch.setattr(run, "measure_cost", lambda *_, **__: Cost(step_seconds, 0.0))
@@ -105,7 +120,7 @@ def make_tiny(folder: Path, *, count: int = 24, channels: int = 1) -> Tiny:
     sounds = write_drums(folder / "sounds", count, channels=channels)
     prepare(sounds, folder / "corpus", channels=channels)
     with pytest.MonkeyPatch.context() as patch:
-        fix_plan(patch)
+        fix_plan(patch, thorough=True)
         quick_train(Corpus.open(folder / "corpus"), folder / "tiny.safetensors")
     return Tiny(sounds, folder / "corpus", folder / "tiny.safetensors")
 

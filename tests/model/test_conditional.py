@@ -23,7 +23,6 @@ from timbrespace.contracts import ConfigError, InstrumentFileError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.labels.descriptors import DESCRIPTORS, measure_descriptor
 from timbrespace.corpus.prepare import prepare
-from timbrespace.evaluation import card
 from timbrespace.instrument import Instrument
 from timbrespace.model.base import Batch
 from timbrespace.model.clip.base import ImageModel
@@ -37,7 +36,7 @@ from timbrespace.training.data import clip_dataset
 from timbrespace.training.data.clip_dataset import ClipDataset
 from timbrespace.training.data.conditions import with_conditions
 from timbrespace.training.train import train
-from tiny import RATE, Tiny, drum, write_drums
+from tiny import RATE, Tiny, drum, quick_finish, write_drums
 
 KINDS = ["hat", "kick", "snare"]
 BOTH = {"category": KINDS, "brightness": [100.0, 10_000.0], "velocity": [0.0, 127.0]}
@@ -252,7 +251,7 @@ SMALL = (
 @pytest.fixture(scope="module")
 def instrument(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Instrument:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(card, "_SOUNDS", 2)
+        quick_finish(patch, sounds=2)
         path = tmp_path_factory.mktemp("told") / "x.safetensors"
         train(corpus, path, preset="conditional", epochs=1, device="cpu", changes=SMALL)
         return Instrument.load(path)

@@ -14,7 +14,6 @@ from timbrespace.config.presets import load_preset
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
-from timbrespace.evaluation import card
 from timbrespace.instrument import Instrument
 from timbrespace.latent.space import LatentSpace
 from timbrespace.model.base import Batch
@@ -26,7 +25,7 @@ from timbrespace.model.parts.conv_layers import fit, layers_of, mirrored, sizes
 from timbrespace.noise import Noise, Purpose
 from timbrespace.training.losses import total
 from timbrespace.training.train import train
-from tiny import drum, write_drums
+from tiny import drum, quick_finish, write_drums
 
 PRESETS = ("conv", "conv-vae", "conv-vae-d", "raw")
 WEIGHTS = {"reconstruction": 1.0, "kl": 0.1}
@@ -320,7 +319,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 @pytest.mark.parametrize("preset", PRESETS)
 def test_presets_learn_and_play(preset: str, corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(card, "_SOUNDS", 2)
+    quick_finish(monkeypatch, sounds=2)
     trained = train(
         corpus, tmp_path / "x.safetensors", preset=preset, epochs=1, device="cpu",
         changes=("training.batch=4", "training.variations=0"),
@@ -339,7 +338,7 @@ def test_presets_learn_and_play(preset: str, corpus: Corpus, tmp_path: Path, mon
 
 
 def test_a_latent_inside_raw(corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(card, "_SOUNDS", 2)
+    quick_finish(monkeypatch, sounds=2)
     changes = ("model.dims=6", "model.bottleneck=gaussian", "model.hidden=[16]", "training.batch=4")
     trained = train(corpus, tmp_path / "x.safetensors", preset="raw", epochs=1, device="cpu", changes=changes)
     assert trained.dims == 6

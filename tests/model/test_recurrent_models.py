@@ -19,7 +19,7 @@ from timbrespace.model.sequence.autoregressive import Autoregressive
 from timbrespace.model.sequence.recurrent import Recurrent, RecurrentClip
 from timbrespace.training import train as training
 from timbrespace.training.losses import total
-from tiny import Tiny, assert_same_tensors
+from tiny import Tiny, assert_same_tensors, quick_finish
 
 PARTS, BANDS, FRAMES, HOP = 1, 6, 9, 10
 CELLS = ("rnn", "gru", "lstm")
@@ -212,9 +212,7 @@ QUICK = ("representation.iterations=2", "representation.n_fft=512", "representat
 
 
 def trained(preset: str, tiny: Tiny, out: Path, monkeypatch: pytest.MonkeyPatch, *changes: str) -> Instrument:
-    from timbrespace.evaluation import card
-
-    monkeypatch.setattr(card, "_SOUNDS", 2)
+    quick_finish(monkeypatch, sounds=2)
     return training.train(Corpus.open(tiny.corpus), out, preset=preset, changes=(*QUICK, *changes), device="cpu", force=True)
 
 

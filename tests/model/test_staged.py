@@ -32,7 +32,7 @@ from timbrespace.training.callbacks import Progress, TrainingCallbacks
 from timbrespace.training.data.codes import code_statistics
 from timbrespace.training.data.sounds import InMemory
 from timbrespace.training.workspace import Plan, Workspace
-from tiny import assert_same_tensors, interrupt_at, tensors_of, write_drums
+from tiny import assert_same_tensors, interrupt_at, quick_finish, tensors_of, write_drums
 
 OUTER = {"name": "dense", "dims": 12, "encoder": [24], "decoder": [24], "sigmoid": False}
 INNER = {"name": "dense", "dims": 3, "layers": {"depth": 1, "ratio": 0.5}, "likelihood": "squared"}
@@ -64,7 +64,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 def learn(corpus: Corpus, out: Path, *, config: Config | None = None, **more: Any) -> Instrument:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("timbrespace.evaluation.card._SOUNDS", 3)
+        quick_finish(patch)
         patch.setattr("timbrespace.training.loop._SAVE_SECONDS", -1.0)
         return training.train(corpus, out, preset=config or settings(), device="cpu", **more)
 

@@ -15,7 +15,6 @@ from timbrespace.config.presets import load_preset
 from timbrespace.config.schema import Training
 from timbrespace.contracts import ConfigError
 from timbrespace.corpus.corpus import Corpus
-from timbrespace.evaluation import card
 from timbrespace.instrument import Instrument
 from timbrespace.model.base import Batch
 from timbrespace.model.clip.vq import VectorQuantised, overlapped
@@ -24,7 +23,7 @@ from timbrespace.model.parts.codebook import Codebook
 from timbrespace.noise import Noise, Purpose
 from timbrespace.training import train as training
 from timbrespace.training.losses import total
-from tiny import Tiny, assert_same_tensors, tensors_of
+from tiny import Tiny, assert_same_tensors, quick_finish, tensors_of
 
 BOOKS, SIZE, NUMBERS = 2, 8, 3
 ALL = torch.ones(64)
@@ -296,7 +295,7 @@ SMALL = (
 
 
 def test_preset_learns_loads_and_plays(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(card, "_SOUNDS", 2)
+    quick_finish(monkeypatch, sounds=2)
     for name in "ab":
         made = training.train(Corpus.open(tiny.corpus), tmp_path / f"{name}.safetensors", preset="vq", changes=SMALL, device="cpu")
     assert_same_tensors(tmp_path / "a.safetensors", tmp_path / "b.safetensors")

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import importlib
 import json
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from scripts_run import start
 from tiny import Tiny, fix_plan, quick_train
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "benchmarks"
-
-
-def start(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, str(SCRIPTS / words[0]), *words[1:]], capture_output=True, text=True, check=False)
 
 
 def test_help_of_representations() -> None:

@@ -6,12 +6,12 @@ import ast
 import importlib
 import platform
 import re
-import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from scripts_run import start
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "benchmarks"
@@ -29,10 +29,6 @@ def process(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """benchmarks/lib/process.py as a module."""
     monkeypatch.syspath_prepend(str(SCRIPTS))
     return importlib.import_module("lib.process")
-
-
-def start(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, str(SCRIPTS / words[0]), *words[1:]], capture_output=True, text=True, check=False)
 
 
 def test_every_script_says_its_question_its_command_and_its_page() -> None:

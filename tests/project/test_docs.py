@@ -10,6 +10,7 @@ import runpy
 import shlex
 import shutil
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -237,15 +238,15 @@ def options_of(script: Path) -> set[str]:
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which docs/python.md was run from top to bottom, with fewer synthetic drums, few steps and a quick card."""
-    from timbrespace.corpus.synthetic import registry as synthetic
-    from timbrespace.evaluation import card
+    from timbrespace.corpus import synthetic_source
+    from timbrespace.evaluation import evaluate
     from tiny import fix_plan
 
     folder = tmp_path_factory.mktemp("docs")
     with pytest.MonkeyPatch.context() as patch, contextlib.chdir(folder):
         fix_plan(patch, variations=1, step_seconds=0.05)
-        patch.setattr(synthetic, "synthetic_clips", partial(synthetic.synthetic_clips, count=40))
-        patch.setattr(card, "_SOUNDS", 6)
+        patch.setattr(synthetic_source, "synthetic_clips", partial(synthetic_source.synthetic_clips, count=60))
+        patch.setattr(evaluate, "QUICK", replace(evaluate.QUICK, imitated=6, trained=2, pairs=1, draws=4, permutations=20))
         run_examples(ROOT / "docs" / "python.md")
     shutil.copytree(folder / "drums.corpus", folder / "toy.corpus")
     return folder

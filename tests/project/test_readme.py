@@ -6,15 +6,20 @@ import json
 import re
 import shlex
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import soundfile
 
 from timbrespace.cli.main import main
+from timbrespace.cli.sounds import demo
 from timbrespace.corpus.synthetic.registry import synthetic_clips
-from tiny import write_drums
+from timbrespace.evaluation import evaluate
+from timbrespace.evaluation.parts.budget import QUICK
+from tiny import fix_plan, quick_finish, write_drums
 
+LITTLE = replace(QUICK, imitated=4, trained=2, pairs=1, draws=4, permutations=20, resamples=50)  # as many measures, of fewer sounds
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
@@ -28,6 +33,8 @@ def block(heading: str, language: str) -> str:
 
 def test_the_commands_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
+    fix_plan(monkeypatch, variations=1, step_seconds=0.05)
+    monkeypatch.setattr(evaluate, "Budget", lambda: LITTLE)
     sounds = write_drums(tmp_path / "My Snares", 16)
     for name, source in zip("ab", sorted(sounds.rglob("*.wav")), strict=False):
         shutil.copy(source, tmp_path / f"{name}.wav")
@@ -72,14 +79,16 @@ def test_the_demo_makes_all_files_and_can_be_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    quick_finish(monkeypatch)
     sounds = write_drums(tmp_path / "hits", 20)
+    monkeypatch.setattr(demo, "_MORPHS", 3)
     arguments = ["demo", str(sounds), "--minutes", "0.02", "-n", "6"]
     for _ in range(2):  # the second replaces the first
         assert main(arguments) == 0, capsys.readouterr().err
     page = Path("demo/index.html").read_text(encoding="utf-8")
     assert len(list(Path("demo/sounds").glob("*.wav"))) == 6
     morphs = list(Path("demo/morphs").glob("*.wav"))
-    assert len(morphs) == 8 * 6
+    assert len(morphs) == 3 * 6
     assert soundfile.info("demo/reel.wav").duration > sum(soundfile.info(str(path)).duration for path in Path("demo/sounds").glob("*.wav"))
     for path in [*morphs, *Path("demo/sounds").glob("*.wav")]:
         assert path.name.replace(" ", "%20").replace("#", "%23") in page

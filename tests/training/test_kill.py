@@ -203,7 +203,7 @@ def test_train_is_resumed(number: int, stages: list[str], start: Callable[..., J
     """Ended at one stage after the other, at last it is there."""
     out, work = tmp_path / "x.safetensors", tmp_path / "x.training"
     before = hashes(tiny.folder)
-    words = ["train", tiny.folder, "--out", out, "--minutes", 0.06, "--device", "cpu", *SET]
+    words = ["train", tiny.folder, "--out", out, "--minutes", 0.04, "--device", "cpu", *SET]
     for turn, stage in enumerate(stages):
         job = start(*words, *(["--resume"] if turn else []))
         code, errors = job.when(STAGES[stage](work), number)

@@ -22,7 +22,7 @@ from timbrespace.training import train as training
 from timbrespace.training.callbacks import Progress, TrainingCallbacks
 from timbrespace.training.data.outer import load_outer
 from timbrespace.training.options import TrainOptions
-from tiny import assert_same_tensors, interrupt_at, tensors_of, write_drums
+from tiny import assert_same_tensors, interrupt_at, quick_finish, tensors_of, write_drums
 
 VIEW = {"name": "waveform", "block": 256, "normalisation": "standard"}
 OUTER = {"name": "dense", "dims": 12, "encoder": [24], "decoder": [24], "sigmoid": False, "bottleneck": "plain"}
@@ -37,7 +37,7 @@ def staged(*, epochs: float = 8, outer: Mapping[str, Any] = OUTER, **model: Any)
 
 def learn(corpus: Corpus, out: Path, config: Config | str | Path, **more: Any) -> Instrument:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("timbrespace.evaluation.card._SOUNDS", 3)
+        quick_finish(patch)
         patch.setattr("timbrespace.training.loop._SAVE_SECONDS", -1.0)
         return training.train(corpus, out, preset=config, device="cpu", **more)
 

@@ -21,16 +21,16 @@ from tiny import SMALL, Tiny, assert_same_tensors, interrupt_at, quick_train, te
 # --- resumed equals unbroken ------------------------------------------------------------------------------------------------------
 
 
-def test_same_seed_same_instrument(tiny: Tiny, tmp_path: Path, fixed: None) -> None:
+def test_same_seed_same_instrument(tiny: Tiny, quick_file: Path, tmp_path: Path, fixed: None) -> None:
     torch.rand(7)  # whatever was drawn before
     quick_train(Corpus.open(tiny.corpus), tmp_path / "same.safetensors")
-    assert_same_tensors(tmp_path / "same.safetensors", tiny.file)
+    assert_same_tensors(tmp_path / "same.safetensors", quick_file)
     quick_train(Corpus.open(tiny.corpus), tmp_path / "other.safetensors", seed=1)
-    assert not torch.equal(tensors_of(tmp_path / "other.safetensors")["model.mean"], tensors_of(tiny.file)["model.mean"])
+    assert not torch.equal(tensors_of(tmp_path / "other.safetensors")["model.mean"], tensors_of(quick_file)["model.mean"])
 
 
 @pytest.mark.parametrize(("stage", "done"), [("encode", 20), ("codec", 0), ("train", 40), ("finish", 0)])
-def test_resumed_equals_unbroken(stage: str, done: int, tiny: Tiny, tmp_path: Path, fixed: None) -> None:
+def test_resumed_equals_unbroken(stage: str, done: int, tiny: Tiny, quick_file: Path, tmp_path: Path, fixed: None) -> None:
     out, corpus = tmp_path / "x.safetensors", Corpus.open(tiny.corpus)
     with pytest.raises(KeyboardInterrupt):
         quick_train(corpus, out, callbacks=interrupt_at(stage, done))
@@ -40,20 +40,22 @@ def test_resumed_equals_unbroken(stage: str, done: int, tiny: Tiny, tmp_path: Pa
         quick_train(corpus, out)
     torch.rand(3)
     quick_train(corpus, out, resume=True)
-    assert_same_tensors(out, tiny.file)
+    assert_same_tensors(out, quick_file)
     assert not (tmp_path / "x.training").exists()
 
 
-def test_resumed_several_times_equals_unbroken(tiny: Tiny, tmp_path: Path, fixed: None) -> None:
+def test_resumed_several_times_equals_unbroken(tiny: Tiny, quick_file: Path, tmp_path: Path, fixed: None) -> None:
     out, corpus = tmp_path / "x.safetensors", Corpus.open(tiny.corpus)
     for turn, (stage, done) in enumerate((("encode", 57), ("train", 20), ("train", 40))):
         with pytest.raises(KeyboardInterrupt):
             quick_train(corpus, out, resume=turn > 0, callbacks=interrupt_at(stage, done))
     quick_train(corpus, out, resume=True)
-    assert_same_tensors(out, tiny.file)
+    assert_same_tensors(out, quick_file)
 
 
-def test_resumed_in_the_middle_of_encoding(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fixed: None) -> None:
+def test_resumed_in_the_middle_of_encoding(
+    tiny: Tiny, quick_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fixed: None
+) -> None:
     monkeypatch.setattr("timbrespace.training.data.image_store._CHUNK", 4)  # a note every 32 rows
     corpus = Corpus.open(tiny.corpus)
     seen: list[int] = []
@@ -67,7 +69,7 @@ def test_resumed_in_the_middle_of_encoding(tiny: Tiny, tmp_path: Path, monkeypat
         quick_train(corpus, out, callbacks=interrupt_at("encode", 40))
     quick_train(corpus, out, resume=True, callbacks=TrainingCallbacks(on_progress=watch))
     assert seen[0] == 36  # 32 rows were kept
-    assert_same_tensors(out, tiny.file)
+    assert_same_tensors(out, quick_file)
 
 
 def test_a_folder_is_resumed_too(tmp_path: Path, fixed: None) -> None:
@@ -120,12 +122,12 @@ def test_a_renamed_folder_is_resumed_from_the_working_folder(tmp_path: Path, fix
     assert_same_tensors(out, tmp_path / "whole.safetensors")
 
 
-def test_minutes_need_not_be_given_again(tiny: Tiny, tmp_path: Path, fixed: None) -> None:
+def test_minutes_need_not_be_given_again(tiny: Tiny, quick_file: Path, tmp_path: Path, fixed: None) -> None:
     out, corpus = tmp_path / "x.safetensors", Corpus.open(tiny.corpus)
     with pytest.raises(KeyboardInterrupt):
         quick_train(corpus, out, callbacks=interrupt_at("train", 20))
     quick_train(corpus, out, resume=True, steps_minutes=None)
-    assert_same_tensors(out, tiny.file)
+    assert_same_tensors(out, quick_file)
 
 
 def test_settings_that_differ_are_named(tiny: Tiny, tmp_path: Path, fixed: None) -> None:
@@ -152,13 +154,13 @@ def test_a_run_that_never_started_leaves_nothing(count: int | None, tmp_path: Pa
     assert out.exists()
 
 
-def test_a_working_folder_without_a_plan_does_not_block_the_next_run(tiny: Tiny, tmp_path: Path, fixed: None) -> None:
+def test_a_working_folder_without_a_plan_does_not_block_the_next_run(tiny: Tiny, quick_file: Path, tmp_path: Path, fixed: None) -> None:
     (tmp_path / "x.training").mkdir()
     quick_train(Corpus.open(tiny.corpus), tmp_path / "x.safetensors")
-    assert_same_tensors(tmp_path / "x.safetensors", tiny.file)
+    assert_same_tensors(tmp_path / "x.safetensors", quick_file)
 
 
-def test_two_runs_on_one_output_do_not_meet(tiny: Tiny, tmp_path: Path, fixed: None) -> None:
+def test_two_runs_on_one_output_do_not_meet(tiny: Tiny, quick_file: Path, tmp_path: Path, fixed: None) -> None:
     out, corpus = tmp_path / "x.safetensors", Corpus.open(tiny.corpus)
     refused = []
 
@@ -171,7 +173,7 @@ def test_two_runs_on_one_output_do_not_meet(tiny: Tiny, tmp_path: Path, fixed: N
 
     quick_train(corpus, out, callbacks=TrainingCallbacks(on_progress=second))
     assert refused
-    assert_same_tensors(out, tiny.file)
+    assert_same_tensors(out, quick_file)
 
 
 def test_nothing_to_resume(tiny: Tiny, tmp_path: Path) -> None:
@@ -206,7 +208,7 @@ def test_a_pickle_in_the_workspace_is_not_run(tiny: Tiny, tmp_path: Path, fixed:
     assert not (tmp_path / "hacked").exists()
 
 
-def test_a_damaged_note_of_the_store_means_encoding_again(tiny: Tiny, tmp_path: Path, fixed: None) -> None:
+def test_a_damaged_note_of_the_store_means_encoding_again(tiny: Tiny, quick_file: Path, tmp_path: Path, fixed: None) -> None:
     out, corpus = tmp_path / "x.safetensors", Corpus.open(tiny.corpus)
     with pytest.raises(KeyboardInterrupt):
         quick_train(corpus, out, callbacks=interrupt_at("codec"))
@@ -217,7 +219,7 @@ def test_a_damaged_note_of_the_store_means_encoding_again(tiny: Tiny, tmp_path: 
     with (tmp_path / "x.training" / "images.f16").open("r+b") as file:
         file.truncate(1000)
     quick_train(corpus, out, resume=True)
-    assert_same_tensors(out, tiny.file)
+    assert_same_tensors(out, quick_file)
 
 
 # --- paths and devices ------------------------------------------------------------------------------------------------------------

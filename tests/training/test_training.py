@@ -139,25 +139,25 @@ def with_other_sounds(corpus: Path, to: Path, *, split: str) -> Corpus:
     return Corpus.open(to)
 
 
-def test_test_sounds_are_never_learned_from(tiny: Tiny, tmp_path: Path, fixed: None) -> None:
+def test_test_sounds_are_never_learned_from(tiny: Tiny, quick_file: Path, tmp_path: Path, fixed: None) -> None:
     other = quick_train(with_other_sounds(tiny.corpus, tmp_path / "other", split="test"), tmp_path / "x.safetensors")
-    assert_same_tensors(tmp_path / "x.safetensors", tiny.file)
-    assert other.card["reconstruction"] != training.Instrument.load(tiny.file).card["reconstruction"]
+    assert_same_tensors(tmp_path / "x.safetensors", quick_file)
+    assert other.card["reconstruction"] != training.Instrument.load(quick_file).card["reconstruction"]
 
 
-def test_validation_sounds_only_choose_the_step(tiny: Tiny, tmp_path: Path, fixed: None) -> None:
+def test_validation_sounds_only_choose_the_step(tiny: Tiny, quick_file: Path, tmp_path: Path, fixed: None) -> None:
     other = quick_train(with_other_sounds(tiny.corpus, tmp_path / "other", split="validation"), tmp_path / "x.safetensors")
-    one, two = tensors_of(tmp_path / "x.safetensors"), tensors_of(tiny.file)
+    one, two = tensors_of(tmp_path / "x.safetensors"), tensors_of(quick_file)
     for name in ("model.basis", "model.mean", "model.scale", "model.length_statistics"):
         assert torch.equal(one[name], two[name]), name
-    a, b = other.card["training"]["curve"], training.Instrument.load(tiny.file).card["training"]["curve"]
+    a, b = other.card["training"]["curve"], training.Instrument.load(quick_file).card["training"]["curve"]
     assert a["train"] == b["train"]  # the weights went the same way
     assert a["validation"] != b["validation"]
 
 
-def test_train_sounds_are_learned_from(tiny: Tiny, tmp_path: Path, fixed: None) -> None:
+def test_train_sounds_are_learned_from(tiny: Tiny, quick_file: Path, tmp_path: Path, fixed: None) -> None:
     quick_train(with_other_sounds(tiny.corpus, tmp_path / "other", split="train"), tmp_path / "x.safetensors")
-    assert not torch.equal(tensors_of(tmp_path / "x.safetensors")["model.mean"], tensors_of(tiny.file)["model.mean"])
+    assert not torch.equal(tensors_of(tmp_path / "x.safetensors")["model.mean"], tensors_of(quick_file)["model.mean"])
 
 
 def test_sounds_are_cut_at_the_seconds_asked_for(tiny: Tiny, tmp_path: Path, fixed: None) -> None:

@@ -7,32 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-import timbrespace
 from shell import Shell
-from timbrespace.audio.files import write
 from timbrespace.audio.pitch import midi_to_hz, refine_pitch
 from timbrespace.contracts import InstrumentFileError
-from timbrespace.corpus.synthetic.registry import synthetic_clips
 from timbrespace.instrument import Instrument
 from timbrespace.synthesis.harmonic.traits import EARLIER_TRAITS, TRAITS, NoteModel
 from tiny import Tiny
-
-SMALL = (
-    "training.synthesised=1",
-    "training.examples=64",
-    "training.variations=1",
-    "training.batch=16",
-    "model.dims=6",
-    "model.coefficients=24",
-)
-
-
-@pytest.fixture(scope="module")
-def notes(tmp_path_factory: pytest.TempPathFactory) -> Instrument:
-    folder = tmp_path_factory.mktemp("notes")
-    for clip in synthetic_clips("synthetic:notes", count=40):
-        write(folder / "sounds" / f"{clip.name}.wav", clip.audio, 44_100)
-    return timbrespace.train(folder / "sounds", folder / "notes.safetensors", epochs=2, changes=SMALL, seed=1, device="cpu")
 
 
 @pytest.mark.parametrize("pitch", [50.0, 60.0, 66.5])

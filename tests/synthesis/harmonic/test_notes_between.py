@@ -8,10 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-import timbrespace
-from timbrespace.audio.files import write
 from timbrespace.audio.pitch import midi_to_hz, refine_pitch
-from timbrespace.corpus.synthetic.registry import synthetic_clips
 from timbrespace.instrument import Instrument
 from timbrespace.synthesis.detail.given import given_sound
 from timbrespace.synthesis.detail.source import analyse
@@ -19,17 +16,6 @@ from timbrespace.synthesis.harmonic.measure import measure_note, pitch_course
 from timbrespace.synthesis.harmonic.traits import RATE as SWINGS
 from timbrespace.synthesis.harmonic.traits import TRAITS, ZONES, NoteTraits, traits_of
 from tiny import RATE
-
-SMALL = ("training.synthesised=1", "training.examples=64", "training.variations=1", "training.batch=16", "model.dims=6")
-
-
-@pytest.fixture(scope="module")
-def notes(tmp_path_factory: pytest.TempPathFactory) -> Instrument:
-    folder = tmp_path_factory.mktemp("notes")
-    for clip in synthetic_clips("synthetic:notes", count=40):
-        write(folder / "sounds" / f"{clip.name}.wav", clip.audio, RATE)
-    changes = (*SMALL, "model.coefficients=24")
-    return timbrespace.train(folder / "sounds", folder / "notes.safetensors", epochs=2, changes=changes, seed=1, device="cpu")
 
 
 def played(pitch: float, *, vibrato: float = 0.0, seconds: float = 1.0, partials: int = 12) -> torch.Tensor:
