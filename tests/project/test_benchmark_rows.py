@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from scripts_run import start
+from shell import run_script
 from tiny import Tiny, fix_plan, quick_train
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -18,7 +18,7 @@ SCRIPTS = ROOT / "benchmarks"
 
 
 def test_help_of_representations() -> None:
-    done = start("representations.py", "--help")
+    done = run_script("representations.py", "--help")
     assert done.returncode == 0
     assert all(option in done.stdout for option in ("--rows", "--results", "--stored", "--sounds", "--gigabytes"))
 
@@ -116,16 +116,16 @@ def test_the_log_mel_error_depends_on_the_window() -> None:
 
 
 def test_one_shots_lists_its_rows_and_refuses_unknown_ones(tmp_path: Path) -> None:
-    done = start("one_shots.py", str(tmp_path), "--list", "--seeds", "2", "--presets", "oneshot,dense")
+    done = run_script("one_shots.py", str(tmp_path), "--list", "--seeds", "2", "--presets", "oneshot,dense")
     assert done.returncode == 0
     rows = done.stdout.splitlines()
     assert len(rows) == len(set(rows)) == 2 * 2 * (5 + 3)
     assert "drums 10 min, all clips, dense, seed 0" in rows
     assert "notes 3 min, 50 clips, seed 1" in rows
-    wrong = start("one_shots.py", str(tmp_path), "--rows", "cats*")
+    wrong = run_script("one_shots.py", str(tmp_path), "--rows", "cats*")
     assert wrong.returncode == 2
     assert "--list" in wrong.stderr
-    strange = start("one_shots.py", str(tmp_path), "--list", "--presets", "cats")
+    strange = run_script("one_shots.py", str(tmp_path), "--list", "--presets", "cats")
     assert strange.returncode == 2
     assert "dense" in strange.stderr
 

@@ -11,7 +11,7 @@ from types import ModuleType
 
 import pytest
 
-from scripts_run import start
+from shell import run_script
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "benchmarks"
@@ -44,7 +44,7 @@ def test_every_script_says_its_question_its_command_and_its_page() -> None:
 
 
 def test_help() -> None:
-    done = start("end_to_end.py", "--help")
+    done = run_script("end_to_end.py", "--help")
     assert done.returncode == 0
     assert all(option in done.stdout for option in ("--minutes", "--seeds", "--out", "--only", "--work"))
 
@@ -54,13 +54,13 @@ def test_help() -> None:
     [(["--only", "taste"], "speed, reconstruction, distribution"), (["--seeds", "0"], "1 or more"), (["--minutes", "0"], "above 0")],
 )
 def test_wrong_arguments_are_refused(words: list[str], what: str) -> None:
-    done = start("end_to_end.py", *words)
+    done = run_script("end_to_end.py", *words)
     assert done.returncode == 2
     assert what in done.stderr
 
 
 def test_a_folder_without_the_kits_is_refused(tmp_path: Path) -> None:
-    done = start("end_to_end.py", str(tmp_path), "--work", str(tmp_path / "work"))
+    done = run_script("end_to_end.py", str(tmp_path), "--work", str(tmp_path / "work"))
     assert done.returncode == 1
     assert "Audiophob" in done.stderr
     assert "Traceback" not in done.stderr
