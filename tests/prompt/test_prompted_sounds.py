@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,9 @@ from timbrespace.audio.describe import NAMES, describe
 from timbrespace.contracts import ConfigError
 from timbrespace.instrument import Instrument
 from timbrespace.prompt import TextEncoder
+from timbrespace.prompt.choice.reference import Reference
+from timbrespace.prompt.choice.targets import cost, targets_of
+from timbrespace.prompt.reading import Wish
 from tiny import Tiny
 
 
@@ -42,6 +46,46 @@ def test_a_sound_does_not_depend_on_the_batch_and_can_be_replayed(instrument: In
     assert recipe["asked"]["prompt"] == prompt
     assert recipe["asked"]["understood"]["categories"] == [instrument.categories[0]]
     assert torch.equal(instrument.replay(recipe).audio, two[1].audio)
+
+
+def test_a_value_is_met_by_the_finished_sound(instrument: Instrument) -> None:
+    kinds = dict(zip(_categories(instrument), _lengths(instrument), strict=True))
+    kind, place = max(kinds), max(kinds.values())  # any category, a length that sounds of the corpus have
+    sounds = instrument.generate(3, seed=2, prompt=f"{kind}, {2**place:.3f} s")
+    lengths = torch.stack([describe(s.audio, s.sample_rate, only=["length"])[NAMES.index("length")] for s in sounds])
+    assert float((lengths - place).abs().median()) < 0.2  # octaves
+
+
+def test_a_file_without_controls_is_steered_too(instrument: Instrument) -> None:
+    old = Instrument(replace(instrument.contents, controls=None))
+    sounds = old.generate(3, seed=2, prompt=f"very bright {old.categories[0]}")
+    assert any(sound.recipe["asked"].get("steered") for sound in sounds)
+
+
+def test_values_count_by_themselves_and_directions_by_the_category() -> None:
+    wide = torch.full((len(NAMES),), 2.0)
+    reference = Reference(torch.zeros(len(NAMES)), wide, -wide, wide, torch.zeros(len(NAMES)))
+    wishes = [Wish("length", "1 s", target=1.0), Wish("decay", "half", factor=0.5), Wish("brightness", "bright", amount=1.2)]
+    (length, decay, brightness), missing = targets_of(wishes, reference, None)
+    assert not missing
+    assert length.spread == decay.spread == 0.25
+    assert brightness.spread == 2.0
+    sound = torch.zeros(1, len(NAMES))
+    sound[0, NAMES.index("length")] = 0.5  # half an octave too long
+    assert float(cost(sound, [length])) == pytest.approx(2.0)
+
+
+def _categories(instrument: Instrument) -> list[str]:
+    clips = instrument.contents.clips
+    assert clips is not None
+    return [kind for kind in clips.categories if kind is not None]
+
+
+def _lengths(instrument: Instrument) -> list[float]:
+    clips = instrument.contents.clips
+    assert clips is not None
+    assert clips.descriptors is not None
+    return clips.descriptors[:, NAMES.index("length")].tolist()
 
 
 def _names(instrument: Instrument) -> tuple[str, ...]:

@@ -128,6 +128,13 @@ class Model(nn.Module, ABC):
         z: `(batch, dims)` or `(batch, dims, steps)`. lengths: used in place of the model's own. Raises ShapeError for another shape of z.
         """
 
+    def log_lengths(self, z: Tensor) -> Tensor | None:
+        """Returns log2 of the decoded lengths in samples `(batch,)` of latents `(batch, dims)`, unrounded, differentiable.
+
+        None for a model that decodes no lengths.
+        """
+        return None
+
     def refine(self, features: Tensor, lengths: Tensor, z: Tensor) -> Tensor:
         """Returns latents `(batch, dims)` that decode nearer to given sounds than `z` does; `z` itself for a model without a search."""
         return z

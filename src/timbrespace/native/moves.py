@@ -76,7 +76,7 @@ class PlayedMoves:
         return PlayedMove(self._player, lambda: self._whole().random(count, **options), "random", found, labels)
 
     def axis(
-        self, names: str | int | Sequence[str | int], steps: int = 9, *, low: float = values.LOW, high: float = values.HIGH,
+        self, names: str | int | Sequence[str | int], steps: int = 9, *, low: float | None = None, high: float | None = None,
         start: Any = None, category: str | None = None, seed: int = 0, name: str | None = None,
     ) -> Any:  # fmt: skip
         """Returns sounds along one axis at a time; see `Moves.axis`. Raises ConfigError."""
@@ -85,12 +85,13 @@ class PlayedMoves:
         def whole() -> Move:
             return self._whole().axis(names, steps, **options)
 
-        if start is not None or not self._knows(category):
+        named = [names] if isinstance(names, str | int) else names
+        if start is not None or not self._knows(category) or any(values.is_control(one) for one in named):
             return whole()
-        axes = [self._read(one) for one in ([names] if isinstance(names, str | int) else names)]
+        axes = [self._read(one) for one in named]
         if not axes:
-            raise ConfigError("no axis is named; give one or more, such as z1 or pc1")
-        places = values.values_between(low, high, values.checked_count(steps))
+            raise ConfigError("no axis is named; give one or more, such as z1, pc1 or brightness")
+        places = values.values_between(*_range(low, high), values.checked_count(steps))
         values.check_cells(len(axes) * steps)
         words = [str(one) for one in axes]
         asked = {"verb": "explore", "move": "axis", "axes": words, "seed": values.checked_seed(seed), "steps": steps}
@@ -99,7 +100,7 @@ class PlayedMoves:
         return self._move(whole, stem, asked, points, category, seed, of=name, grid=(len(axes), steps))
 
     def mesh(
-        self, across: str | int, up: str | int, steps: int | tuple[int, int] = 5, *, low: float = values.LOW, high: float = values.HIGH,
+        self, across: str | int, up: str | int, steps: int | tuple[int, int] = 5, *, low: float | None = None, high: float | None = None,
         start: Any = None, category: str | None = None, seed: int = 0, name: str | None = None,
     ) -> Any:  # fmt: skip
         """Returns a mesh of two axes; see `Moves.mesh`. Raises ConfigError."""
@@ -108,15 +109,15 @@ class PlayedMoves:
         def whole() -> Move:
             return self._whole().mesh(across, up, steps, **options)
 
-        if start is not None or not self._knows(category):
+        if start is not None or not self._knows(category) or values.is_control(across) or values.is_control(up):
             return whole()
         columns, rows = (values.checked_count(one) for one in ((steps, steps) if isinstance(steps, int) else steps))
         values.check_cells(columns * rows)
         one, two = self._read(across), self._read(up)
         values.check_two(one, two)
-        xs, ys = values.values_between(low, high, columns), values.values_between(low, high, rows)[::-1]
+        xs, ys = (values.values_between(*_range(low, high), count) for count in (columns, rows))
         asked = {"verb": "explore", "move": "mesh", "axes": [str(one), str(two)], "seed": values.checked_seed(seed)}
-        points = [{one: x, two: y} for y in ys for x in xs]
+        points = [{one: x, two: y} for y in reversed(ys) for x in xs]
         return self._move(
             whole, f"{name or category or 'middle'} {one} {two}", asked, points, category, seed, of=name, grid=(rows, columns)
         )
@@ -206,3 +207,8 @@ class PlayedMoves:
         directions = np.zeros((count, len(covariance)))
         directions[:, :count] = rows * signs * np.sqrt(np.maximum(variances, 0.0))[:, None]
         return directions.astype(np.float32)
+
+
+def _range(low: float | None, high: float | None) -> tuple[float, float]:
+    """The range of a straight axis."""
+    return values.LOW if low is None else low, values.HIGH if high is None else high

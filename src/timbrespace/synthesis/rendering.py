@@ -41,7 +41,7 @@ def render(
     def one(request: RenderRequest) -> Rendering:
         if player is not None and player.plays(request):
             return measured(player.samples(request, level=level, rate=rate), rate, training, note=player.note(request))
-        rendered = _rendered(contents, request, level=level, rate=rate)
+        rendered = finished(contents, request, level=level, out_rate=rate)
         note, is_own = contents.model.conditioning.note_of(request.z), request.mix is not None and request.mix.own is not None
         return measured(rendered.audio.numpy(), rate, training, note=note, part=rendered.part, is_own=is_own)
 
@@ -65,12 +65,12 @@ def training_sounds(contents: InstrumentContents) -> TrainingSounds:
     return TrainingSounds(contents.clips.names, contents.clips.embeddings.numpy(), contents.novelty_unit)
 
 
-def _rendered(contents: InstrumentContents, request: RenderRequest, *, level: Level | None, rate: int) -> Rendered:
-    """A sound at `rate` Hz."""
+def finished(contents: InstrumentContents, request: RenderRequest, *, level: Level | None, out_rate: int) -> Rendered:
+    """Returns the finished sound of a request, every sample as in its file, see `render`. Raises TimbrespaceError."""
     if request.moving is not None:
-        return render_moving(contents, request.moving, seed=request.seed, level=level, out_rate=rate)
+        return render_moving(contents, request.moving, seed=request.seed, level=level, out_rate=out_rate)
     if request.mix is None:
         raw = decode(contents, request.z, length=request.length, seed=request.seed, texture=True, category=request.category)
-        return Rendered(finish(raw, contents.sample_rate, level=level or "peak", out_rate=rate))
-    options: dict[str, Any] = {"length": request.length, "seed": request.seed, "level": level, "out_rate": rate}
+        return Rendered(finish(raw, contents.sample_rate, level=level or "peak", out_rate=out_rate))
+    options: dict[str, Any] = {"length": request.length, "seed": request.seed, "level": level, "out_rate": out_rate}
     return render_mix(contents, request.mix, request.z, **options)

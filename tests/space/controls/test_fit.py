@@ -105,3 +105,18 @@ def test_axes_are_orthonormal_and_the_most_audible_is_first(opened: Instrument) 
     assert torch.allclose(controls.axes @ controls.axes.T, torch.eye(len(controls.axes)), atol=1e-4)
     assert bool((controls.change.diff() <= 1e-5).all())
     assert float(controls.change[0]) > 0
+
+
+def test_the_slope_of_a_length_is_that_of_the_decoded_one(opened: Instrument) -> None:
+    contents = opened.contents
+    assert contents.clips is not None
+    meter, coordinates, place = Meter(contents), Coordinates.of(contents), NAMES.index("length")
+    assert meter.has_slopes[place]
+    points = [Point(z) for z in contents.clips.latents[:6]]
+    agree = []
+    for point, slopes in zip(points, meter.slopes(points, coordinates)[:, place], strict=True):
+        direction = slopes / slopes.norm()
+        above, below = meter.measure([coordinates.move(point, sign * 0.3 * direction) for sign in (1, -1)])[:, place]
+        agree.append(float((above - below) / 0.6 / slopes.norm()))
+    assert min(agree) > 0  # longer where the slope says so
+    assert 0.5 < float(torch.tensor(agree).median()) < 2

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from timbrespace.audio.describe import NAMES, describe
 from timbrespace.contracts import ConfigError
 from timbrespace.instrument import Instrument
 from timbrespace.space.moves.axes import find_axis, principal_directions
 from timbrespace.space.moves.move import Move
 from timbrespace.space.moves.points import centre_of, distance
 from timbrespace.space.moves.sounds import Way, mix_point
-from timbrespace.space.moves.values import values_between, walk
+from timbrespace.space.moves.values import PROPERTIES, values_between, walk
 from timbrespace.synthesis.detail.given import given_sound
 from timbrespace.synthesis.detail.source import Source, analyse
 from tiny import drum
@@ -189,6 +190,39 @@ def test_unknown_axes_are_refused_with_those_there_are(instrument: Instrument) -
     with pytest.raises(ConfigError, match="allowed are 1 to 1024"):
         instrument.moves.mesh("z1", "z2", 50)
     assert values_between(-4, 4, 1) == [0.0]
+
+
+def test_a_control_is_an_axis_and_steps_from_a_sound_are_those_of_steer(instrument: Instrument) -> None:
+    sound = drum(1)
+    move = instrument.moves.axis("brightness", 3, low=-0.3, high=0.3, start=sound, seed=4)
+    dark, own, bright = move.render()
+    assert own.is_own
+    for step, amount in ((dark, -0.3), (bright, 0.3)):
+        (steered,) = instrument.steer(sound, brightness=amount, seed=4)
+        assert torch.equal(step.audio, steered.audio)
+        assert step.recipe["asked"]["reached"] == steered.recipe["asked"]["reached"]
+    control = next(one for one in instrument.controls if one.name == "brightness")
+    whole = instrument.moves.axis("Brightness", 2)  # of what sounds reach, from the middle of the space
+    assert [point.asked["values"]["brightness"] for point in whole.points] == pytest.approx([control.low, control.high])
+    values = [describe(sound.audio, sound.sample_rate)[0] for sound in whole.render()]
+    assert values[0] < values[1]
+
+
+def test_meshes_of_controls(instrument: Instrument) -> None:
+    assert PROPERTIES == NAMES
+    names = [control.name for control in instrument.controls][:2]
+    mesh = instrument.moves.mesh(*names, 3, low=-0.2, high=0.2, category="kick")
+    middle = mesh.points[4]
+    assert torch.equal(middle.z, instrument.moves.axis("z1", 1, low=0, high=0, category="kick").points[0].z)
+    assert set(mesh.points[0].asked["reached"]) == set(names)
+    both = instrument.moves.mesh("z1", names[0], 2, low=-0.2, high=0.2, start=drum(1))  # a latent dimension and a control
+    assert len(both.render()) == 4
+    assert mesh.as_one(1.0).audio.isfinite().all()
+    assert set(names) <= set(instrument.moves.axes)
+    with pytest.raises(ConfigError, match="up to 3 spreads"):
+        instrument.moves.axis(names[0], 3, low=-4, high=4)
+    with pytest.raises(ConfigError, match="no control inharmonicity"):
+        instrument.moves.axis("inharmonicity", 3)
 
 
 def test_a_category_is_a_start(instrument: Instrument) -> None:

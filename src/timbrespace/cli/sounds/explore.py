@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from timbrespace.cli.common.controls import print_first_use
 from timbrespace.cli.common.option_groups import expand_option_groups
 from timbrespace.cli.common.options import InstrumentPath, Seed
 from timbrespace.cli.sounds.batch import BatchOptions
@@ -32,9 +33,15 @@ class Choice:
     draws: Annotated[Path | None, typer.Option("--draws", help="This sound, drawn several times from its posterior.")] = None
     axis: Annotated[
         list[str] | None,
-        typer.Option("--axis", metavar="AXIS", help="One axis at a time: z1 (latent dimension), pc1 (principal axis); repeatable."),
+        typer.Option(
+            "--axis",
+            metavar="AXIS",
+            help="One axis at a time: z1 (latent dimension), pc1 (principal axis), brightness (control); repeatable.",
+        ),
     ] = None
-    mesh: Annotated[str | None, typer.Option("--mesh", metavar="AXIS,AXIS", help="A mesh of two axes, such as pc1,pc2.")] = None
+    mesh: Annotated[
+        str | None, typer.Option("--mesh", metavar="AXIS,AXIS", help="A mesh of two axes, such as pc1,pc2 or brightness,decay.")
+    ] = None
     walk: Annotated[str | None, typer.Option("--walk", metavar="KIND", help="A noise walk: uniform | perlin | fractal.")] = None
     mix: Annotated[
         list[str] | None,
@@ -76,8 +83,14 @@ class Settings:
     ] = None
     start: Annotated[Path | None, typer.Option("--from", help="Start at this sound (axis, mesh, walk, more and less).")] = None
     category: Annotated[str | None, typer.Option("--category", help="Start at the middle of a category; with --random: only these.")] = None
-    low: Annotated[float | None, typer.Option("--low", help="Least value of an axis; by default -4.", show_default=False)] = None
-    high: Annotated[float | None, typer.Option("--high", help="Largest value of an axis; by default 4.", show_default=False)] = None
+    low: Annotated[
+        float | None,
+        typer.Option("--low", help="Least value of an axis; by default -4, of a control what sounds reach.", show_default=False),
+    ] = None
+    high: Annotated[
+        float | None,
+        typer.Option("--high", help="Largest value of an axis; by default 4, of a control what sounds reach.", show_default=False),
+    ] = None
     amount: Annotated[
         float | None,
         typer.Option("--amount", help="How far (around, walk, more and less), in spreads of the corpus; by default 1.", show_default=False),
@@ -135,7 +148,7 @@ class _Maker:
         start = None if settings.start is None else self._given(settings.start)
         amount = 1.0 if settings.amount is None else settings.amount
         temperature = 1.0 if settings.temperature is None else settings.temperature
-        low, high = -4.0 if settings.low is None else settings.low, 4.0 if settings.high is None else settings.high
+        low, high = settings.low, settings.high
         if move == "random":
             return moves.random(count, category=settings.category, temperature=temperature, seed=self.seed)
         if move == "around":
@@ -149,9 +162,11 @@ class _Maker:
             )  # fmt: skip
         if move == "axis":
             names = [name for text in choice.axis or [] for name in _split(text)]
+            self._announce(names)
             return moves.axis(names, count, low=low, high=high, start=start, category=settings.category, seed=self.seed)
         if move == "mesh":
             across, up = _pair(choice.mesh or "")
+            self._announce([across, up])
             return moves.mesh(across, up, count, low=low, high=high, start=start, category=settings.category, seed=self.seed)
         if move == "mix":
             weights = _weights(choice.mix or [])
@@ -163,6 +178,13 @@ class _Maker:
         if move == "curve":
             return moves.curve([self._given(path) for path in files or []], _values(choice.curve or ""), count, way=way, seed=self.seed)
         return moves.attack_tail(self._given(choice.attack), self._given(choice.tail), at=settings.at, way=way, seed=self.seed)
+
+    def _announce(self, names: list[str]) -> None:
+        """Says that controls are measured now, if an axis is one and the file has none."""
+        from timbrespace.space.moves.values import is_control
+
+        if any(is_control(name) for name in names):
+            print_first_use(self.opened)
 
     def _given(self, path: Path | None) -> GivenSound:
         from timbrespace.contracts import ConfigError

@@ -114,8 +114,16 @@ class LinearCodecVAE(Model):
 
     def lengths_of(self, standard: Tensor, asked: Tensor | None, *, most: int) -> Tensor:
         """Returns lengths in samples `(batch,)`, 1 to `most`: those `asked` for, else decoded ones, standardised `(batch, 1)`."""
-        log_length = (standard[:, 0] * self.length_statistics[1] + self.length_statistics[0]).clamp(0.0, math.log2(most))
+        log_length = self._log2(standard).clamp(0.0, math.log2(most))
         return (torch.exp2(log_length).round().to(torch.int64) if asked is None else asked).clamp(1, most)
+
+    def _log2(self, standard: Tensor) -> Tensor:
+        """log2 of lengths in samples `(batch,)` of standardised ones `(batch, 1)`."""
+        return standard[:, 0] * self.length_statistics[1] + self.length_statistics[0]
+
+    def log_lengths(self, z: Tensor) -> Tensor:
+        """Returns log2 of the decoded lengths in samples `(batch,)` of latents `(batch, dims)`, unrounded, differentiable."""
+        return self._log2(self.reconstruct(z)[1])
 
     def standard_pitches(self, conditions: Tensor | None, like: Tensor) -> Tensor:
         """Returns pitches `(batch, 1)` as a latent holds them, `(batch, 0)` without notes. conditions: the last are MIDI numbers."""

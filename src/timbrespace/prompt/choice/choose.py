@@ -39,7 +39,7 @@ class Effort(NamedTuple):
     steered: int = 6
     rendered: int = 3
     corrected: int = 1
-    rounds: int = 1
+    rounds: int = 3
     turns: int = 2
 
 
@@ -209,13 +209,15 @@ class _Chooser:
             requests = [candidate(self.contents, self.pool, index, attempt, seed=seed) for attempt in attempts]
             requests = [one for one in requests if self._apart(one, earlier)] or requests[:1]
             some = self._judged(self._shortlist(requests, earlier, effort))
-            for _ in range(effort.rounds if self.contents.controls is not None else 0):
+            for _ in range(effort.rounds):
                 if some.good(self.targets):
                     break
                 again = self._corrected(some, earlier, effort)
                 if not again:
                     break
-                some = some.with_others(self._judged(again))
+                before, some = float(some.costs.min()), some.with_others(self._judged(again))
+                if not float(some.costs.min()) < before:
+                    break
             found = some if found is None else found.with_others(some)
             if found.good(self.targets):
                 break
@@ -225,7 +227,7 @@ class _Chooser:
     def _shortlist(self, requests: list[RenderRequest], earlier: Sequence[RenderRequest], effort: Effort) -> list[RenderRequest]:
         """The requests that are rendered: the best by their decoded latents, some of them steered."""
         quick = self._quick(requests)
-        if self.contents.controls is not None and effort.steered and self.names:
+        if effort.steered and self.names:
             best = [requests[place] for place in quick.argsort(stable=True)[: effort.steered].tolist()]
             moved = [one for one in steered(self.contents, self.meter, best, self.targets, self.offset) if self._apart(one, earlier)]
             if moved:
@@ -237,7 +239,7 @@ class _Chooser:
         best = some.costs.argsort(stable=True)[: effort.corrected].tolist()
         requests = [some.requests[place] for place in best]
         offset = some.measured[best] - self._decoded(requests)
-        again = steered(self.contents, self.meter, requests, self.targets, offset.where(offset.isfinite(), self.offset))
+        again = steered(self.contents, self.meter, requests, self.targets, offset.where(offset.isfinite(), self.offset), exactly=True)
         return [one for one in again if self._apart(one, earlier)]
 
     def _judged(self, requests: list[RenderRequest]) -> _Judged:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,13 +15,12 @@ from timbrespace.noise import seed_of
 from timbrespace.parallel import Pool
 from timbrespace.space.controls.coordinates import Point
 from timbrespace.space.controls.meter import Meter
-from timbrespace.synthesis.detail.rendering import render_mix
-from timbrespace.synthesis.encoding import decode
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.novelty import neighbours
-from timbrespace.synthesis.request import DrawOptions, RenderRequest, draw
+from timbrespace.synthesis.rendering import finished
+from timbrespace.synthesis.request import DrawOptions, RenderRequest, draft, draw
 
-SOUNDS = 24  # drawn without wishes, of each category
+SOUNDS, DECODED = 24, 192  # drawn without wishes, of each category: finished, and only decoded
 _FEWEST = 4  # of these that must have a descriptor
 _SEED = 20  # of these draws: the same for every prompt
 _NEIGHBOURS = 7  # training sounds that say what a sound is; a category of fewer is not asked for
@@ -31,6 +30,7 @@ _LEAST_SPREAD = {"loudness": 0.5, "low_end": 0.5}  # dB; of the others 0.05 octa
 class Reference(NamedTuple):
     """Medians and spreads of the descriptors in a category, `(len(NAMES),)` on their scales; NaN where too few sounds have one.
 
+    Of 24 finished sounds and of many that are only decoded: the median length of 24 cymbals is uncertain by a factor of 1.5.
     lowest, highest: the range of these sounds. offset: what finished sounds measure above their decoded latents (`Meter`), the median.
     """
 
@@ -46,6 +46,9 @@ def reference_of(contents: InstrumentContents, options: DrawOptions, only: Colle
     requests = draw(contents, SOUNDS, options, seed=_SEED)
     rows = measure_all(contents, requests, only)
     offset = (rows - meter.measure([Point(request.z, request.length) for request in requests])).nanmedian(0).values
+    if not contents.model.time_varying:
+        drafts = [draft(contents, options, seed=seed_of(_SEED, index)) for index in range(DECODED)]
+        rows = torch.cat([rows, meter.measure([Point(one.z, one.length) for one in drafts]) + offset])
     defined = ~rows.isnan()
     few = defined.sum(0) < _FEWEST
     nan = torch.full((len(NAMES),), math.nan)
@@ -100,11 +103,8 @@ def _foreign(contents: InstrumentContents, audio: Tensor, category: str | None) 
 
 
 def _audio(contents: InstrumentContents, request: RenderRequest) -> Tensor:
-    """The sound of a request `(channels, time)`, as far as the model makes it."""
-    if request.mix is None:
-        return decode(contents, request.z, length=request.length, seed=request.seed, texture=True, category=request.category)
-    options: dict[str, Any] = {"length": request.length, "seed": request.seed, "level": None, "out_rate": contents.sample_rate}
-    return render_mix(contents, request.mix, request.z, **options).measured
+    """The finished sound of a request `(channels, time)`, as far as the model makes it."""
+    return finished(contents, request, level=None, out_rate=contents.sample_rate).measured
 
 
 def _described(contents: InstrumentContents, request: RenderRequest, audio: Tensor | None, only: Collection[str]) -> Tensor:

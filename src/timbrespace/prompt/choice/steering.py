@@ -9,29 +9,31 @@ from torch import Tensor
 
 from timbrespace.audio.describe import NAMES
 from timbrespace.prompt.choice.targets import Target
-from timbrespace.space.controls.coordinates import Coordinates, Point
+from timbrespace.space.controls.coordinates import Point
 from timbrespace.space.controls.fit import farthest_of, slopes_at
 from timbrespace.space.controls.meter import Meter
 from timbrespace.space.controls.solving import Wish, follow
+from timbrespace.space.controls.steer import steering_of
 from timbrespace.synthesis.detail.mix import kept_at
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.request import RenderRequest
 
-_CORRECTIONS = 2
+_CORRECTIONS = 3
 _MOST = 3.0  # spreads of the corpus that a descriptor is moved by
 
 
 def steered(
-    contents: InstrumentContents, meter: Meter, requests: Sequence[RenderRequest], targets: Sequence[Target], offset: Tensor
-) -> list[RenderRequest]:
-    """Returns the requests moved to where their decoded descriptors meet the targets, as far as they go. Controls must be there.
+    contents: InstrumentContents, meter: Meter, requests: Sequence[RenderRequest], targets: Sequence[Target], offset: Tensor, *,
+    exactly: bool = False,
+) -> list[RenderRequest]:  # fmt: skip
+    """Returns the requests moved to where their decoded descriptors meet the targets, as far as they go.
 
     offset: what finished sounds measure above decoded latents, `(len(NAMES),)` or a row for each request. A wish for a direction moves only
-    sounds that are not yet as far as it asks. A pitch that the latent holds is no direction; it stays.
+    sounds that are not yet as far as it asks. A pitch that the latent holds is no direction; it stays. exactly: with slopes of the points
+    themselves, which take as long as rendering.
     """
-    controls = contents.controls
-    assert controls is not None
-    coordinates = Coordinates.of(contents)
+    steering = steering_of(contents)  # a file of an earlier version has no controls: fitted once
+    controls, coordinates = steering.controls, steering.coordinates
     points = [Point(one.z, one.length) for one in requests]
     before = meter.measure(points)
     asked = torch.zeros(len(NAMES), dtype=torch.bool)
@@ -52,9 +54,10 @@ def steered(
         return (meter.measure(coordinates.move_all(points, steps)) - before) / controls.unit
 
     wish = Wish(changes, asked, torch.zeros_like(asked))
-    found = follow(
-        measured, slopes_at(controls, contents, points), controls.metric, wish, corrections=_CORRECTIONS, farthest=farthest_of(coordinates)
-    )
+    slopes, smooth = slopes_at(controls, contents, points), meter.has_slopes
+    if exactly and bool((smooth & asked).any()):
+        slopes = torch.where(smooth[:, None], meter.slopes(points, coordinates) / controls.unit[:, None], slopes)
+    found = follow(measured, slopes, controls.metric, wish, corrections=_CORRECTIONS, farthest=farthest_of(coordinates))
     moved = coordinates.move_all(points, found.steps)
     return [_moved(contents, one, point, step) for one, point, step in zip(requests, moved, found.steps, strict=True)]
 

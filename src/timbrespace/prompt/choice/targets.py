@@ -16,11 +16,15 @@ from timbrespace.prompt.reading import DEGREES, Wish
 _BEYOND = 0.25  # weight of the part by which a direction is exceeded
 _MARGIN = 0.35  # spreads: a sound on the wrong side of this counts double
 _UNDEFINED = 3.0  # spreads: what a sound without the descriptor counts as
+_EXACT_OCTAVES, _EXACT_DB = 0.25, 2.0  # by which a value is missed counts as one spread, however much sounds of the category differ
 
 
 class Target(NamedTuple):
-    """Where one descriptor shall be. place: on its scale. spread: of the category. sign: 0 for a value, which is met from both sides;
-    else the direction from `base`, beyond which a sound may go. words: of the wish."""
+    """Where one descriptor shall be.
+
+    place: on its scale. spread: of the category; of a value, how exactly it is meant. sign: 0 for a value, which is met from both sides;
+    else the direction from `base`, beyond which a sound may go. words: of the wish.
+    """
 
     name: str
     place: float
@@ -37,9 +41,10 @@ def targets_of(wishes: Sequence[Wish], reference: Reference, sound: Tensor | Non
     for wish in wishes:
         place = NAMES.index(wish.descriptor)
         one, median, spread = DESCRIPTORS[wish.descriptor], float(reference.medians[place]), float(reference.spreads[place])
+        exact = _EXACT_OCTAVES if one.logarithmic else _EXACT_DB
         if wish.target is not None:
             asked = one.to_scale(wish.target)
-            found.append(Target(wish.descriptor, asked, spread if math.isfinite(spread) else 0.5, 0, asked, wish.words))
+            found.append(Target(wish.descriptor, asked, exact, 0, asked, wish.words))
             continue
         base = float(sound[place]) if wish.against == "sound" and sound is not None else median
         if not (math.isfinite(base) and math.isfinite(spread)):
@@ -47,10 +52,10 @@ def targets_of(wishes: Sequence[Wish], reference: Reference, sound: Tensor | Non
             missing.append(f"{wish.words}: {what} no clear {wish.descriptor}")
             continue
         if wish.equal:
-            found.append(Target(wish.descriptor, base, spread, 0, base, wish.words))
+            found.append(Target(wish.descriptor, base, min(spread, 2 * exact), 0, base, wish.words))
         elif wish.factor is not None and one.logarithmic:
             asked = base + math.log2(wish.factor)
-            found.append(Target(wish.descriptor, asked, min(spread, 0.5), 0, base, wish.words))
+            found.append(Target(wish.descriptor, asked, exact, 0, base, wish.words))
         else:
             amount = wish.amount if wish.amount is not None else math.copysign(DEGREES["very"], wish.sign)
             asked = min(max(base + amount * spread, one.to_scale(one.low)), one.to_scale(one.high))

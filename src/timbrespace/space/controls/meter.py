@@ -23,10 +23,11 @@ from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.texture import with_fewer_iterations
 
 _BATCH = 16
-_SMOOTH = frozenset(MEASURED) - {"length"}  # whose gradients are right: the end of a sound is decoded as a whole number of samples
+_LENGTH = NAMES.index("length")
 _EDGES_S = (0.0, 0.012, 0.03, 0.07, 0.15, 0.3, 0.6, 1.1, 2.0)  # of tiles in time, as in `audio.embedding`
 _TILE_BANDS, _TILE_FLOOR_DB = 24, 80.0
 _SILENT_DB = -200.0
+_CUT_FRAMES = 1.5  # before the decoded length, where a sound that is still loud counts as cut
 
 
 class Levels(NamedTuple):
@@ -56,12 +57,13 @@ class Meter:
     @cached_property
     def has_slopes(self) -> Tensor:
         """Whether `slopes` gives that of each descriptor, bool `(len(DESCRIPTORS),)`: not through codes of a codebook, nor audio."""
-        differentiable = self.on_levels and not self.contents.model.time_varying
-        if differentiable:
+        model, smooth = self.contents.model, set[str]()
+        if self.on_levels and not model.time_varying:
             with torch.enable_grad():
-                z = self.contents.space.means[:1] if self.contents.space.axes is None else torch.zeros(1, self.contents.model.dims)
-                differentiable = self._levels_of(z.clone().requires_grad_(), None).levels.requires_grad
-        return torch.tensor([differentiable and name in _SMOOTH for name in NAMES])
+                z = self.contents.space.means[:1] if self.contents.space.axes is None else torch.zeros(1, model.dims)
+                if self._levels_of(z.clone().requires_grad_(), None).levels.requires_grad:
+                    smooth = {name for name in MEASURED if name != "length" or model.log_lengths(z) is not None}
+        return torch.tensor([name in smooth for name in NAMES])
 
     @torch.no_grad()
     def measure(self, points: Sequence[Point]) -> Tensor:
@@ -97,13 +99,23 @@ class Meter:
             with torch.enable_grad():
                 steps = torch.zeros(len(batch), coordinates.rank, requires_grad=True)
                 z = torch.stack([point.z for point in batch]) + steps @ coordinates.directions
-                values = self.meter(*self._levels_of(z, None))
+                values = self._with_decoded_length(self.meter(*self._levels_of(z, None)), z)
                 slopes = torch.zeros(len(batch), len(NAMES), coordinates.rank)
                 for place in smooth:
                     (gradient,) = torch.autograd.grad(values[:, place].sum(), steps, retain_graph=True)
                     slopes[:, place] = gradient.nan_to_num(0.0, 0.0, 0.0)
             found.append(slopes)
         return torch.cat(found)
+
+    def _with_decoded_length(self, values: Tensor, z: Tensor) -> Tensor:
+        """Descriptors with the length that the model decodes, where a sound is cut there: in its levels that is a number of frames."""
+        lengths = self.contents.model.log_lengths(z)
+        if lengths is None:
+            return values
+        lengths = lengths.clamp_max(math.log2(self.contents.samples)) - math.log2(self.contents.sample_rate)
+        in_levels = values[:, _LENGTH]
+        cut = torch.exp2(in_levels.detach()) > torch.exp2(lengths.detach()) - _CUT_FRAMES / self.meter.rate
+        return values.index_copy(1, torch.tensor([_LENGTH]), torch.where(cut, lengths, in_levels)[:, None])
 
     def _decoded(self, batch: Sequence[Point]) -> Levels:
         """Levels of points with the same number of steps."""

@@ -11,7 +11,7 @@ from torch import Tensor
 from timbrespace.contracts import ConfigError
 from timbrespace.space.moves import axes, draws, sounds
 from timbrespace.space.moves.move import Maker, Move
-from timbrespace.space.moves.values import HIGH, LOW, checked_count, checked_seed
+from timbrespace.space.moves.values import checked_count, checked_seed
 from timbrespace.synthesis.detail.given import GivenSound, given_sound
 from timbrespace.synthesis.detail.source import Source, analyse
 from timbrespace.synthesis.file.contents import InstrumentContents
@@ -64,10 +64,13 @@ class Moves:
         return self._by_maker(move)
 
     def axis(
-        self, names: str | int | Sequence[str | int], steps: int = 9, *, low: float = LOW, high: float = HIGH,
+        self, names: str | int | Sequence[str | int], steps: int = 9, *, low: float | None = None, high: float | None = None,
         start: Given | None = None, category: str | None = None, seed: int = 0, name: str | None = None,
     ) -> Move:  # fmt: skip
-        """Returns sounds along one axis at a time, see `axes.axis_move`. names: "z3", "pc1" …, one or several. Raises ConfigError."""
+        """Returns sounds along one axis at a time, see `axes.axis_move`. names: "z3", "pc1", "brightness" …
+
+        One or several. low, high: None: of each axis its own range. Raises ConfigError.
+        """
         source = None if start is None else self._source(start)
         move = axes.axis_move(
             self._contents, [names] if isinstance(names, str | int) else list(names), checked_count(steps), low=low, high=high,
@@ -76,10 +79,13 @@ class Moves:
         return self._by_maker(move)
 
     def mesh(
-        self, across: str | int, up: str | int, steps: int | tuple[int, int] = 5, *, low: float = LOW, high: float = HIGH,
+        self, across: str | int, up: str | int, steps: int | tuple[int, int] = 5, *, low: float | None = None, high: float | None = None,
         start: Given | None = None, category: str | None = None, seed: int = 0, name: str | None = None,
     ) -> Move:  # fmt: skip
-        """Returns a mesh of two axes, see `axes.mesh_move`. steps: along both, or (columns, rows). Raises ConfigError."""
+        """Returns a mesh of two axes, see `axes.mesh_move`. steps: along both, or (columns, rows). low, high: as in `axis`.
+
+        Raises ConfigError.
+        """
         source = None if start is None else self._source(start)
         columns, rows = (steps, steps) if isinstance(steps, int) else steps
         move = axes.mesh_move(

@@ -18,6 +18,9 @@ TEMPERATURE = Parameter("temperature", 0.0, 4.0, 1.0, help="factor of the noise"
 SPEED = Parameter("speed", 0.01, 16.0, 1.0, help="places of the noise a step; of the uniform walk, four times its largest step")
 WALKS = ("uniform", "perlin", "fractal")
 MOST_SOUNDS = 10_000
+PROPERTIES = (  # the descriptors of `audio.describe`, here without PyTorch
+    "brightness", "decay", "attack", "noisiness", "pitch", "loudness", "inharmonicity", "length", "low_end",
+)  # fmt: skip
 _MOST_CELLS = 1024  # sounds of a mesh
 _MOST_SEED = 2**63
 _OCTAVES = 4
@@ -42,7 +45,12 @@ def read_axis(name: str | int, *, dims: int, principal: int) -> AxisName:
     if match and 1 <= int(match[2]) <= (principal if match[1] == "pc" else dims):
         return AxisName(match[1] == "pc", int(match[2]) - 1)
     counts = f"z1 to z{dims} (latent dimensions), pc1 to pc{principal} (principal axes)"
-    raise ConfigError(f"the axis is {str(name)!r}, this instrument has {counts}")
+    raise ConfigError(f"the axis is {str(name)!r}, this instrument has {counts}, and its controls, such as brightness; `info` lists them")
+
+
+def is_control(name: str | int) -> bool:
+    """Returns whether an axis is a property of sounds, which the controls of an instrument may move."""
+    return str(name).strip().lower().replace("-", "_").replace(" ", "_") in PROPERTIES
 
 
 def values_between(low: float, high: float, steps: int) -> list[float]:
