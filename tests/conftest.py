@@ -105,6 +105,24 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 
 
 @pytest.fixture(scope="session")
+def notes(tmp_path_factory: pytest.TempPathFactory) -> Instrument:
+    """An instrument of forty synthetic notes."""
+    from timbrespace.audio.files import write
+    from timbrespace.corpus.synthetic.registry import synthetic_clips
+    from timbrespace.training.train import train
+    from tiny import RATE, quick_finish
+
+    folder = tmp_path_factory.mktemp("notes")
+    for clip in synthetic_clips("synthetic:notes", count=40):
+        write(folder / "sounds" / f"{clip.name}.wav", clip.audio, RATE)
+    changes = ("synthesised=1", "examples=64", "variations=1", "batch=16")
+    changes = (*(f"training.{change}" for change in changes), "model.dims=6", "model.coefficients=24")
+    with pytest.MonkeyPatch.context() as patch:
+        quick_finish(patch)
+        return train(folder / "sounds", folder / "notes.safetensors", epochs=2, changes=changes, seed=1, device="cpu")
+
+
+@pytest.fixture(scope="session")
 def instrument(tiny: Tiny) -> Instrument:
     """The tiny instrument, loaded."""
     from timbrespace.instrument import Instrument

@@ -147,8 +147,8 @@ class OpenedInstrument:
         Categories of one or two sounds lose their name, as in a stripped file. Sounds, novelty and map stay, so its recipes and pages
         can be shared. Like a stripped instrument it gives the same sounds for the same seed, unless it has such categories.
         """
-        if self._player is not None and (player := self._player.anonymous()) is not None:
-            return type(self)(player=player)
+        if self._player is not None:
+            return type(self)(player=self._player.anonymous())
         contents = anonymised(self.contents)
         return self if contents is self.contents else type(self)(contents)
 

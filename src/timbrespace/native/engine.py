@@ -33,10 +33,12 @@ class Player:
         """file: of the instrument, whose bytes the core has opened."""
         self.file, self.core = file, core
 
-    def anonymous(self) -> Player | None:
-        """Returns the player of the same sounds without the names of the training sounds; None where the core cannot, see `numbered`."""
-        file = self.file.numbered()
-        return None if file is None else Player(file, self.core)
+    def anonymous(self) -> Player:
+        """Returns the player of the instrument without the names of its training sounds. Raises CoreError."""
+        from timbrespace.synthesis.file.numbering import numbered
+
+        file, data = numbered(self.file)
+        return Player(file, self.core if data is self.file.data else self.core.other(data))
 
     @property
     def dims(self) -> int:
@@ -59,6 +61,7 @@ class Player:
     def samples(self, request: RenderRequest, *, level: Level | None, rate: int) -> np.ndarray:
         """Returns the sound `(channels, time)` of a request at `rate` Hz, finished. Raises CoreError, ConfigError, ShapeError."""
         z, core = np.asarray(request.z, np.float32), self.core
+        check_target(self.file.sample_rate, level or "peak", None, rate)
         if not np.isfinite(z).all():
             raise ShapeError(f"a latent must be (dims,) finite numbers, dims = {self.dims}")
         category = core.categories.index(request.category) if request.category in core.categories else -1
@@ -85,7 +88,6 @@ class Player:
     ) -> Sounds:  # fmt: skip
         """Returns the sounds of `count` requests, in order; see `rendering.render`. Requests may be drawn while earlier ones sound."""
         training, rate = self.file.training, self.file.sample_rate if out_rate is None else out_rate
-        check_target(self.file.sample_rate, level or "peak", None, out_rate)
         found: list[RenderRequest] = []
 
         def one(request: RenderRequest) -> Rendering:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from timbrespace.contracts import TimbrespaceError
+from timbrespace.native.calls import CoreError
 from timbrespace.native.engine import Player
-from timbrespace.native.interface import UNCOVERED, CoreError, Opened
+from timbrespace.native.interface import Opened
+from timbrespace.native.library import load_core
 from timbrespace.synthesis.file.facts import InstrumentFile
 
 _LOG = logging.getLogger(__name__)
@@ -37,25 +36,14 @@ class NoPlayer:
             )
 
 
-def load_core() -> Any:
-    """Returns the library of the core. Raises TimbrespaceError where none can be loaded."""
-    found = find_spec("timbrespace.native.library")
-    load = None if found is None else getattr(import_module("timbrespace.native.library"), "load_library", None)
-    if load is None:
-        raise CoreError(UNCOVERED, "this release has no native core")
-    return load()
-
-
 def open_player(path: Path) -> Player | NoPlayer:
     """Returns the player of an instrument file, or why there is none: no core, a family that it does not play, a damaged file …"""
     try:
-        library = load_core()
+        core = load_core()
     except CoreError as error:
-        return NoPlayer(str(error), missing=False)
-    except TimbrespaceError as error:
         return NoPlayer(str(error), missing=True)
     try:
         file = InstrumentFile.read(path)
-        return Player(file, Opened(library, file.data))
+        return Player(file, Opened(core, file.data))
     except TimbrespaceError as error:
         return NoPlayer(str(error), missing=False)

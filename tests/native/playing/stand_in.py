@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,6 +11,7 @@ import numpy as np
 from timbrespace.native.interface import Drawn
 from timbrespace.noise import Noise, Purpose
 from timbrespace.synthesis.file.facts import InstrumentFile
+from timbrespace.synthesis.file.header import parse_header
 
 
 class StandIn:
@@ -29,6 +32,11 @@ class StandIn:
         if self.info.notes:
             z[-1] = 48.0 + index if pitch is None else pitch
         return Drawn(z.astype(np.float32), index % len(self.categories) if category < 0 else category, index % 3)
+
+    def other(self, data: bytes) -> StandIn:
+        found = copy.copy(self)
+        found.categories = sorted({label for label in parse_header(Path("other"), data)["labels"] if label is not None})
+        return found
 
     def render(self, z: np.ndarray, seed: int, *, category: int, level: str = "peak", finish: bool = True) -> np.ndarray:
         time = np.arange(self.rate // 4) / self.rate

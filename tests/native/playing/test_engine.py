@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,18 @@ import pytest
 from stand_in import StandIn
 
 from shell import Shell
-from timbrespace.contracts import ConfigError, InstrumentFileError, TimbrespaceError
+from timbrespace.contracts import ConfigError, InstrumentFileError
 from timbrespace.instrument import Instrument
 from timbrespace.native import opening
+from timbrespace.native.calls import CoreError
 from timbrespace.native.engine import Player
 from timbrespace.native.opening import NoPlayer
 from timbrespace.synthesis.detail.given import fingerprint
+from timbrespace.synthesis.file.bits import Bits
 from timbrespace.synthesis.file.facts import InstrumentFile
+from timbrespace.synthesis.file.header import parse_header
+from timbrespace.synthesis.file.numbering import numbered
+from timbrespace.synthesis.file.writing import write_instrument
 from tiny import Tiny
 
 
@@ -46,6 +52,13 @@ def test_what_is_known_without_pytorch_is_what_pytorch_reads(tiny: Tiny) -> None
     assert file.training.names == contents.clips.names
     assert np.array_equal(file.training.embeddings, contents.clips.embeddings.numpy())
     assert file.training.unit == contents.novelty_unit
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_the_fingerprint_of_weights_with_fewer_bits(tiny: Tiny, tmp_path: Path, bits: Bits) -> None:
+    small = tmp_path / "small.safetensors"
+    write_instrument(Instrument.load(tiny.file, engine="pytorch").contents, small, bits=bits)
+    assert InstrumentFile.read(small).fingerprint == fingerprint(Instrument.load(small, engine="pytorch").contents)
 
 
 def test_the_core_plays_new_sounds(tiny: Tiny, played: Player) -> None:
@@ -141,11 +154,26 @@ def test_anonymous_sounds_name_no_training_sound(tiny: Tiny, played: Player) -> 
     assert not names & set(anonymous.contents.clips.names if anonymous.contents.clips else ())
 
 
+@pytest.mark.parametrize("clips", [4, 24, 2000])
+def test_the_density_of_an_anonymous_instrument_is_that_of_pytorch(tiny: Tiny, clips: int) -> None:
+    space = Instrument.load(tiny.file, engine="pytorch").space
+    file = InstrumentFile.read(tiny.file)
+    names = ("a",) * max(clips, len(file.training.names or ()))
+    file = replace(file, training=replace(file.training, names=names), header=file.header | {"clips": {"counted": clips}})
+    found, data = numbered(file)
+    wanted = space.anonymous(clips)
+    assert found.labels == wanted.labels
+    for name in ("weights", "means", "factors", "shared"):
+        assert np.allclose(found.arrays[f"space.{name}"], getattr(wanted, name).numpy(), atol=1e-6)
+    assert found.fingerprint == file.fingerprint
+    assert parse_header(Path("x"), data)["labels"] == list(wanted.labels)
+
+
 def test_without_a_core_pytorch_plays_and_it_is_said_once(
     tiny: Tiny, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def missing() -> None:
-        raise TimbrespaceError("there is none for this processor")
+        raise CoreError(0, "there is none for this processor")
 
     monkeypatch.setattr(opening, "load_core", missing)
     monkeypatch.setattr(opening, "_said", [])

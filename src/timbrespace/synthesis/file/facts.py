@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,10 @@ import numpy as np
 from timbrespace.config.aliases import modern_tensor
 from timbrespace.contracts import InstrumentFileError
 from timbrespace.synthesis.file.header import check_checksum, integer_in, is_plain, labels_in, parse_header, read_bytes
-from timbrespace.synthesis.file.layout import CHECKSUM, CLIPS, EMBEDDING_FEATURES, LONGEST_CLIP, MODEL, SPACE, current_name
-from timbrespace.synthesis.output.labelling import TrainingSounds, numbered_names, shared_card
+from timbrespace.synthesis.file.layout import CHECKSUM, CLIPS, EMBEDDING_FEATURES, LONGEST_CLIP, MODEL, REST, SCALE, current_name
+from timbrespace.synthesis.output.labelling import TrainingSounds
 
-_FEWEST = 3  # sounds of a component that may be named, see `LatentSpace.anonymous`
-_TYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2")}
+_TYPES: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), "I8": np.dtype("i1")}
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class InstrumentFile:
     """An instrument file in memory.
 
     header: its JSON header. arrays: its tensors, views of `data` in the precision of the file. training: the training sounds.
-    anonymous: whether those are numbered in place of their names.
+    anonymous: whether those are numbered in place of their names. own_fingerprint: see `fingerprint`, where it is known.
     """
 
     path: Path
@@ -41,6 +40,7 @@ class InstrumentFile:
     training: TrainingSounds
     card: dict[str, Any] = field(default_factory=dict)
     anonymous: bool = False
+    own_fingerprint: str | None = None
 
     @classmethod
     def read(cls, path: Path) -> InstrumentFile:
@@ -63,25 +63,13 @@ class InstrumentFile:
         """Sorted names of the categories that new sounds can have."""
         return sorted({label for label in self.labels if label is not None})
 
-    def numbered(self) -> InstrumentFile | None:
-        """Returns the file with numbers in place of the names of the training sounds, see `Instrument.anonymous`.
-
-        None where that changes the density too, because a component of it is of fewer than three sounds.
-        """
-        names = self.training.names
-        if names is None:
-            return self
-        count = integer_in(self.header["clips"], "counted", 1, len(names)) if "counted" in self.header["clips"] else len(names)
-        if bool((self.arrays[f"{SPACE}weights"].astype(np.float64) * count < _FEWEST - 0.5).any()):
-            return None
-        training = replace(self.training, names=numbered_names(len(names)))
-        return replace(self, training=training, card=shared_card(self.card, self.categories), anonymous=True)
-
     @cached_property
     def fingerprint(self) -> str:
         """A digest of the model's tensors; the same as `given.fingerprint`."""
+        if self.own_fingerprint is not None:
+            return self.own_fingerprint
         name = str(self.header["settings"]["model"]["name"])
-        tensors = {modern_tensor(name, key.removeprefix(MODEL)): value for key, value in self.arrays.items() if key.startswith(MODEL)}
+        tensors = {modern_tensor(name, key.removeprefix(MODEL)): value for key, value in _restored(self.arrays).items()}
         digest = hashlib.sha256()
         for key, value in sorted(tensors.items()):
             digest.update(key.encode())
@@ -92,7 +80,7 @@ class InstrumentFile:
 def _file(path: Path, data: bytes, header: dict[str, Any]) -> InstrumentFile:
     """The parts of a file, checked as `reading` checks them."""
     sample_rate = integer_in(header, "sample_rate", 8_000, 192_000)
-    arrays, unit, card = _arrays(data), header.get("novelty_unit"), header.get("card")
+    arrays, unit, card = arrays_in(data), header.get("novelty_unit"), header.get("card")
     if unit is not None and not (isinstance(unit, int | float) and 1e-3 < unit < 1e6):
         raise ValueError(f"novelty_unit is {unit!r:.40}")
     training = TrainingSounds()
@@ -111,8 +99,30 @@ def _file(path: Path, data: bytes, header: dict[str, Any]) -> InstrumentFile:
     )  # fmt: skip
 
 
-def _arrays(data: bytes) -> dict[str, np.ndarray]:
-    """The tensors of a .safetensors file by name, without a copy: reading them with `safetensors` copies all, which takes longer."""
+def _restored(arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The arrays of the model as floats, see `bits.restored`."""
+    found = {}
+    eight = {name for name, array in arrays.items() if array.dtype == np.int8}
+    for name in arrays:
+        parts = any(name.endswith(end) and name.removesuffix(end) in eight for end in (SCALE, REST))
+        if parts or not name.startswith(MODEL):
+            continue
+        found[name] = _in_floats(name, arrays)
+        if name + REST in eight:
+            rest = _in_floats(name + REST, arrays)
+            found[name][: len(rest)] += rest
+    return found
+
+
+def _in_floats(name: str, arrays: dict[str, np.ndarray]) -> np.ndarray:
+    array = arrays[name]
+    if array.dtype != np.int8:
+        return array
+    return array.astype(np.float32) * arrays[name + SCALE].astype(np.float32).reshape(-1, *[1] * (array.ndim - 1))
+
+
+def arrays_in(data: bytes) -> dict[str, np.ndarray]:
+    """Returns the tensors of a .safetensors file by name, without a copy: the package `safetensors` copies all, which takes longer."""
     start = 8 + int.from_bytes(data[:8], "little")
     found = {}
     for name, about in json.loads(data[8:start]).items():
