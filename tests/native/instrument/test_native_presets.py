@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from untrained import untrained
 
 from native_core import UNCOVERED, Core
 from native_player import Player, PlayerError
@@ -13,7 +14,6 @@ from timbrespace.instrument import Instrument
 from timbrespace.noise import Noise, Purpose
 from timbrespace.synthesis.file.writing import encoded
 from timbrespace.synthesis.request import DrawOptions, draw
-from untrained import untrained
 
 PLAYED = {"oneshot"}
 NOTES = "model.notes=[45, 75]"
