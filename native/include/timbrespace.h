@@ -51,7 +51,7 @@ TS_API int32_t ts_abi(void);
 TS_API int32_t ts_supported(void); /* 0: this processor lacks instructions that the library needs; call nothing else then */
 TS_API void ts_message(ts_status status, char *out, size_t size); /* a status in words */
 
-/* --- instruments ----------------------------------------------------------------------------------------------------------------------- */
+/* --- instruments ---------------------------------------------------------------------------------------------------------------------- */
 
 TS_API size_t ts_open_size(const void *file, size_t size); /* bytes that ts_open needs at most; 0: not an instrument file */
 TS_API ts_status ts_open(const void *file, size_t size, ts_memory *memory, ts_instrument **out);
@@ -88,7 +88,7 @@ typedef struct {
 } ts_control;
 TS_API ts_status ts_control_of(const ts_instrument *instrument, int32_t index, ts_control *out);
 
-/* --- latents --------------------------------------------------------------------------------------------------------------------------- */
+/* --- latents -------------------------------------------------------------------------------------------------------------------------- */
 
 TS_API uint64_t ts_seed(uint64_t seed, uint64_t index); /* the seed with which sound `index` of a batch is rendered */
 
@@ -127,7 +127,7 @@ TS_API float ts_velocity(const ts_instrument *instrument, const float *z);
 TS_API ts_status ts_set_pitch(const ts_instrument *instrument, float *z, float midi);
 TS_API ts_status ts_set_velocity(const ts_instrument *instrument, float *z, float velocity);
 
-/* --- sounds ---------------------------------------------------------------------------------------------------------------------------- */
+/* --- sounds --------------------------------------------------------------------------------------------------------------------------- */
 
 enum { TS_PEAK = 0, TS_LOUDNESS = 1, TS_KEEP = 2 };
 
@@ -156,5 +156,115 @@ TS_API ts_status ts_render(const ts_instrument *instrument, const float *z, cons
 /* Decoded levels in dB under the loudest cell, [parts][frames][bands], for pictures; frames: of this sound. samples: wanted length, 0 the
    decoded one; out: the length. db: room for parts * info.frames * bands. */
 TS_API ts_status ts_levels(const ts_instrument *instrument, const float *z, int32_t *samples, float *db, int32_t *frames, ts_memory *work);
+
+/* --- playing -----------------------------------------------------------------------------------------------------------------------------
+
+   A player mixes voices and plays patterns: sounds are buffers of the caller, at times that are exact to the sample. Two threads may use
+   it: one calls ts_player_process, from the audio callback, which never waits; one other calls everything else. Every call is checked and
+   put into a queue that the audio thread empties at the start of a block; TS_MEMORY: the queue is full, try again after the next block.
+   The same calls give the same samples whatever the lengths of the blocks are.
+
+   Times are samples since ts_player_open; a time in the past, as 0, is at once. Positions are in ticks, TS_TICKS to a beat (a quarter). */
+
+enum { TS_TICKS = 40320, TS_LANES = 16, TS_STEPS = 64 };
+
+typedef struct ts_player ts_player;
+
+typedef struct {
+  int32_t sample_rate; /* 8000 to 192000 */
+  int32_t voices;      /* at most that many sound at once, 1 to 256; over it the quietest, of equals the oldest, fades out in 5 ms */
+  int32_t sounds;      /* slots, 1 to 4096 */
+  int32_t commands;    /* room in the queue, 64 to 65536 */
+  float curve;         /* of velocity: the amplitude is (velocity / 127) ^ curve, 0 to 4 */
+} ts_player_options;
+TS_API void ts_player_defaults(ts_player_options *out); /* 44100, 64, 128, 2048, 1.5 */
+TS_API size_t ts_player_size(const ts_player_options *options); /* 0: an option is out of range */
+TS_API ts_status ts_player_open(const ts_player_options *options, ts_memory *memory, ts_player **out);
+
+/* Adds nothing, replaces: left and right, `frames` samples each, 0 or more, never over full scale and never NaN. */
+TS_API void ts_player_process(ts_player *player, float *left, float *right, int32_t frames);
+
+/* A sound [channels][length] for a slot; it must stay and not change while ts_player_uses says so. length 0: none. What plays from the slot
+   fades out in 5 ms. Up to 2^30 samples, 1 or 2 channels, 8000 to 192000 Hz. */
+TS_API ts_status ts_player_sound(ts_player *player, int32_t slot, const float *samples, int32_t channels, int64_t length,
+                                 int32_t sample_rate);
+TS_API int32_t ts_player_uses(const ts_player *player, const float *samples); /* 1 while the audio thread may read there */
+
+/* How a sound is played, by a lane or by hand. */
+typedef struct {
+  int32_t sound;     /* slot; -1: none */
+  int32_t choke;     /* 1 and up: sounds of this group end what plays in it, within 5 ms; 0: no group */
+  int32_t reverse;   /* 1: from its end to its start */
+  int32_t held;      /* 1: until it is let go, see gate and ts_player_release, then `release`; 0: to its end */
+  float gain;        /* 0 to 4, factor */
+  float pan;         /* -1 left to 1 right */
+  float tune;        /* semitones, -24 to 24 */
+  float start;       /* s into the sound */
+  float attack, hold, decay; /* s: from silence, at full, to silence; decay 0: to the end of the sound */
+  float release;     /* s, from when it is let go */
+} ts_voice;
+TS_API void ts_voice_defaults(ts_voice *out); /* slot 0; as it is: 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0.05 */
+
+/* Plays a sound at a time. lane: whose mute, solo and level hold for it, -1: none. velocity: 1 to 127. id: for ts_player_release. */
+TS_API ts_status ts_player_play(ts_player *player, int64_t time, int32_t lane, int32_t id, float velocity, const ts_voice *voice);
+TS_API ts_status ts_player_release(ts_player *player, int64_t time, int32_t id);   /* lets go held sounds of this id */
+TS_API ts_status ts_player_silence(ts_player *player, int64_t time, int32_t lane); /* fades out what a lane plays; -1: all */
+TS_API ts_status ts_player_master(ts_player *player, int64_t time, float gain);    /* 0 to 16, in 5 ms; above -2 dBFS a soft limit */
+
+/* A parameter of a lane moves about what is set, at most `depth` away, smoothly from one random value to the next within `period` steps. */
+typedef struct {
+  float depth;    /* in the unit of the parameter; 0: it does not move */
+  int32_t period; /* steps, 1 to 1024, where it moves */
+} ts_walk;
+enum { TS_WALK_VELOCITY, TS_WALK_PAN, TS_WALK_TUNE, TS_WALK_START, TS_WALK_DECAY, TS_WALKS };
+
+typedef struct {
+  ts_voice voice;
+  int32_t length;   /* steps, 1 to TS_STEPS: lanes of other lengths move against each other */
+  int32_t division; /* steps to a beat, 1 to 16 but not 11 or 13 */
+  int32_t mute, solo; /* 1: the lane is silent; only lanes with solo can be heard */
+  float level;      /* 0 to 4, factor; reached in 5 ms */
+  float swing;      /* 0.5 to 0.75: where in a pair of steps the second one begins; 0.5 straight, 2/3 as triplets */
+  ts_walk walks[TS_WALKS];
+} ts_lane;
+TS_API void ts_lane_defaults(ts_lane *out); /* ts_voice_defaults; 16, 4, 0, 0, 1, 0.5, no walks */
+
+typedef struct {
+  float velocity;   /* 1 to 127; 0: a rest */
+  float chance;     /* 0 to 1: how often it is played */
+  float tune;       /* semitones, added to the lane's, -24 to 24 in all */
+  float gate;       /* of a held sound: steps until it is let go, 0 to 64 */
+  int32_t ratchets; /* 1 to 8: played that many times within the step */
+} ts_step;
+
+TS_API ts_status ts_player_lane(ts_player *player, int64_t time, int32_t index, const ts_lane *lane);
+TS_API ts_status ts_player_steps(ts_player *player, int64_t time, int32_t lane, int32_t first, int32_t count, const ts_step *steps);
+TS_API ts_status ts_player_seed(ts_player *player, int64_t time, uint64_t seed); /* of chance and walks: one seed, one beat */
+
+/* Beats a minute, 10 to 999, in thousandths. While a pattern plays it changes at the next sixteenth. */
+TS_API ts_status ts_player_tempo(ts_player *player, int64_t time, double tempo);
+TS_API ts_status ts_player_start(ts_player *player, int64_t time, int64_t tick); /* from a position, 0 to 2^40; -1: where it stopped */
+TS_API ts_status ts_player_stop(ts_player *player, int64_t time);                /* no more steps; held sounds of lanes are let go */
+
+typedef struct {
+  int64_t time, tick;      /* after the last block */
+  int32_t playing, voices; /* whether a pattern plays; sounding */
+  int32_t waiting;         /* commands that were not carried out yet */
+  float peak;              /* of the last block, before the soft limit */
+  double tempo;
+} ts_player_state;
+TS_API void ts_player_read(const ts_player *player, ts_player_state *out);
+
+/* What step `number` (from 0, over all repetitions) of a lane plays: the same whenever and in whatever order it is asked. */
+typedef struct {
+  int64_t tick, length; /* where it begins, and ticks to the next step */
+  int32_t played;       /* 0: a rest, or its chance said no */
+  int32_t ratchets;
+  float velocity, pan, tune, start, decay; /* with walks */
+} ts_hit;
+TS_API ts_status ts_lane_hit(const ts_lane *lane, int32_t index, const ts_step *step, uint64_t seed, int64_t number, ts_hit *out);
+
+/* `pulses` of `steps` (1 to 64) as evenly as can be (Bjorklund 2003), turned left by `rotation` steps: bit k is step k. */
+TS_API uint64_t ts_euclid(int32_t pulses, int32_t steps, int32_t rotation);
 
 #endif

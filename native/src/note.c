@@ -53,13 +53,15 @@ static Status make_tables(Note *note, Arena *arena) {
 Status note_open(Note **out, const File *file, Arena *arena) {
   *out = NULL;
   const Tensor *weights = file_tensor(file, "notes.weights");
-  if (weights == NULL) return file_tensor(file, "notes.levels") == NULL ? TS_OK : file_fault(file, TS_DAMAGED, "tensor notes.weights is missing; the file is damaged");
+  if (weights == NULL && file_tensor(file, "notes.levels") == NULL) return TS_OK;
+  if (weights == NULL) return file_fault(file, TS_DAMAGED, "tensor notes.weights is missing; the file is damaged");
   Note *note = TAKE(arena, Note, 1);
   if (note == NULL) return TS_MEMORY;
   *note = (Note){0};
   int64_t dims;
   if (!json_whole(json_at(file_header(file), "settings.model.dims"), 1, MOST_NOTE_DIMS, &dims))
-    return file_fault(file, TS_DAMAGED, "settings.model.dims is no whole number from 1 to %d; the file is damaged", (int64_t)MOST_NOTE_DIMS);
+    return file_fault(file, TS_DAMAGED, "settings.model.dims is no whole number from 1 to %d; the file is damaged",
+                      (int64_t)MOST_NOTE_DIMS);
   note->dims = (int)dims;
   note->columns = weights->axes == 2 && weights->shape[1] == EARLIER_COLUMNS ? EARLIER_COLUMNS : NOTE_COLUMNS;
   const int64_t shape[2] = {1 + dims, note->columns};
@@ -153,4 +155,19 @@ Status note_render(const Note *note, const Levels *levels, const float *z, int c
     }
   work->used = used;
   return status;
+}
+
+static size_t most(size_t a, size_t b) { return a > b ? a : b; }
+
+size_t note_work_size(const Note *note, int64_t samples) {
+  const size_t n = (size_t)(samples > 0 ? samples : 1), hop = (size_t)note->view.hop, window = (size_t)note->view.n_fft;
+  const size_t frames = 1 + n / hop, columns = ROUND_UP(frames), stride = ROUND_UP(note->view.bands);
+  const size_t size = note_band_size((int)(n / hop) + 1), fft = 64 * size; /* a transform's tables and scratch take 64 bytes a value */
+  const size_t wander = 24 * size + fft;
+  const size_t quieten = 4 * stride * (LEVEL_KNOTS + 4), separate = (6 * 32 + 64) * (stride + MOST_PARTIALS);
+  const size_t kept = 4 * stride * frames * 2 + 4 * columns * MOST_ROWS; /* power, rest, rows */
+  const size_t tones = 8 * frames + 4 * MOST_ROWS * frames + 8 * window + 12 * size + 8 * size * 16 + fft + 8 * 4 * MOST_ROWS;
+  const size_t noise = 40 * window + 8 * window * 8 + 8 * n + 64 * window;
+  const size_t part = kept + most(most(quieten, separate), most(tones, noise));
+  return 8 * n + 4 * n * (size_t)note->view.channels + most(wander, part) + 64 * 128; /* each piece begins at a multiple of 64 */
 }

@@ -56,7 +56,8 @@ Status note_separate(const Note *note, double hertz, const Traits *traits, NoteP
 Status note_lines(const Note *note, double hertz, NoteParts *parts, Arena *work);
 
 /* Phase of the fundamental in turns, [samples]. */
-Status note_turns(const Note *note, double hertz, const Traits *traits, int frames, int64_t samples, uint64_t seed, double *turns, Arena *work);
+Status note_turns(const Note *note, double hertz, const Traits *traits, int frames, int64_t samples, uint64_t seed, double *turns,
+                  Arena *work);
 /* Adds partials and lines, or the noise, to audio [samples]. white: changed. */
 Status note_tones(const Note *note, double hertz, const Traits *traits, const NoteParts *parts, const double *turns, int64_t samples,
                   uint64_t seed, float *audio, Arena *work);

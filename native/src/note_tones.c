@@ -131,11 +131,11 @@ static void add_partials(const Tones *tones, int count, const float *here, const
     const F8 i0 = wi[part], i1 = wi[part + 1], i2 = wi[part + 2], i3 = wi[part + 3];
     const F8 n0 = UP + (float)(part * LANES), n1 = n0 + 8.0f, n2 = n0 + 16.0f, n3 = n0 + 24.0f;
     F8 x0 = {0}, x1 = {0}, x2 = {0}, x3 = {0}, y0 = {0}, y1 = {0}, y2 = {0}, y3 = {0};
-#define TURN(n, x, y, r, i)                                                                                                                    \
-  {                                                                                                                                            \
-    const F8 turned = x * r - y * i + (first_c + n * step_c);                                                                                  \
-    y = x * i + y * r + (first_s + n * step_s);                                                                                                \
-    x = turned;                                                                                                                                \
+#define TURN(n, x, y, r, i)                                    \
+  {                                                            \
+    const F8 turned = x * r - y * i + (first_c + n * step_c); \
+    y = x * i + y * r + (first_s + n * step_s);               \
+    x = turned;                                               \
   }
     for (int k = count - 1; k >= 0; k--) {
       const float first_c = c[k][0], step_c = c[k][1], first_s = c[k][2], step_s = c[k][3];

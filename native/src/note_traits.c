@@ -99,7 +99,8 @@ static inline double ratio_of(double cents) {
   return 1.0 + x * (1.0 + x * (1.0 / 2 + x * (1.0 / 6 + x * (1.0 / 24 + x * (1.0 / 120 + x * (1.0 / 720))))));
 }
 
-Status note_turns(const Note *note, double hertz, const Traits *traits, int frames, int64_t samples, uint64_t seed, double *turns, Arena *work) {
+Status note_turns(const Note *note, double hertz, const Traits *traits, int frames, int64_t samples, uint64_t seed, double *turns,
+                  Arena *work) {
   const size_t used = work->used;
   const int hop = note->view.hop;
   double *cents = TAKE(work, double, note_band_size(frames));

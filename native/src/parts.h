@@ -42,7 +42,7 @@ Status model_open(Model **out, const File *file, Arena *arena);
 /* samples in: wanted length, 0 for the decoded one; out: the length. Levels are taken from `work` and stay there. */
 Status model_decode(const Model *model, const float *z, int64_t *samples, Levels *out, Arena *work);
 
-/* --- space.c: new latents (latent/space.py, synthesis/request.py); controls.c: stored slopes of the named controls --------------------- */
+/* --- space.c: new latents (latent/space.py, synthesis/request.py); controls.c: stored slopes of the named controls -------------------- */
 typedef struct Space Space;
 Status space_open(Space **out, const File *file, const Model *model, Arena *arena);
 
@@ -73,6 +73,7 @@ typedef struct Note Note;
 Status note_open(Note **out, const File *file, Arena *arena);          /* *out NULL where the instrument plays no notes */
 Status note_render(const Note *note, const Levels *levels, const float *z, int category, double midi, uint64_t seed, int64_t samples,
                    float *audio, Arena *work);
+size_t note_work_size(const Note *note, int64_t samples);              /* bytes of work memory of note_render at most */
 
 /* --- finish.c: start, end and level of a sound (synthesis/finish.py) ---------------------------------------------------------------- */
 typedef struct {

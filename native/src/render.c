@@ -14,9 +14,10 @@ size_t ts_work_size(const ts_instrument *instrument, int32_t samples) {
   uint64_t length = samples > 0 && samples < model->samples ? (uint64_t)samples : (uint64_t)model->samples;
   uint64_t frames = length / (uint64_t)model->hop + 1, channels = (uint64_t)model->channels, bands = (uint64_t)model->parts * (uint64_t)model->bands;
   uint64_t levels = bands * (uint64_t)model->frames * 4, image = (uint64_t)model->basis.outputs * 8 + (uint64_t)model->coefficients * 16;
-  uint64_t spectra = frames * (uint64_t)instrument->bins * channels * 80, note = length * 64 + frames * (uint64_t)instrument->bins * 32;
+  uint64_t spectra = frames * (uint64_t)instrument->bins * channels * 80;
   uint64_t wave = channels * (length + 1024) * 4;
-  uint64_t most = larger(image + bands * 64, larger(spectra, instrument->note == NULL ? 0 : note));
+  uint64_t most = larger(image + bands * 64, spectra);
+  if (instrument->note != NULL) most = larger(most, note_work_size(instrument->note, (int64_t)length));
   most = larger(most, wave + finish_work_size(model->channels, (int64_t)length, model->sample_rate));
   if (instrument->detail != NULL) most = larger(most, detail_work_size(instrument->detail, model->parts, (int)frames));
   if (instrument->texture != NULL) most = larger(most, texture_work_size(instrument->texture, (int64_t)length));

@@ -48,6 +48,7 @@ class Purpose(IntEnum):
     WALK = 16  # noise walks through the latent space; path (octave,) of fractal noise, else ()
     AROUND = 17  # moves around a sound with growing noise; path (index,)
     POSTERIOR = 18  # draws from the posterior of a given sound; path (index,)
+    SEQUENCE = 32  # of patterns; path (lane, repetition, step) chance, (lane, number, 64 + parameter) values that a walk connects
 
 
 class Noise:

@@ -170,6 +170,16 @@ def test_too_little_memory_is_said_at_every_size(made: dict[tuple[str, bool], Ma
         assert one.core_render(features, z, midi=69.0, length=2_000, seed=1, work=Arena(int(size)))[0] == MEMORY
 
 
+@pytest.mark.parametrize("name", list(VIEWS))
+def test_size_of_the_work_memory(made: dict[tuple[str, bool], MadeUp], name: str) -> None:
+    for length in (1, 300, 5_000, 60_001):
+        one, size = made[name, True], made[name, True].core("note_work_size", made[name, True].handle, length, result=ctypes.c_size_t)
+        work = Arena(size)
+        features = tones(one.view, hertz=30.0, length=length)
+        assert one.core_render(features, latent(2), midi=21.0, length=length, seed=1, work=work)[0] == OK
+        assert size < 2 * work.peak + 500_000
+
+
 def test_arguments_out_of_range(made: dict[tuple[str, bool], MadeUp]) -> None:
     one, z = made["mono", True], latent(2)
     features = tones(one.view, hertz=440.0, length=2_000)
