@@ -1,0 +1,74 @@
+"""The core under sanitizers: no file, damaged in whatever way, makes it read or write where it may not, or overflow."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from native_damage import damaged
+from timbrespace.instrument import Instrument
+from timbrespace.synthesis.file.writing import encoded
+from tiny import Tiny
+
+ROOT = Path(__file__).resolve().parents[2]
+FLAGS = ["-std=c11", "-O1", "-ffp-contract=off", "-Inative/include", "-Inative/src"]
+
+
+@pytest.fixture(scope="session")
+def program(built: Callable[..., Path], native_script: ModuleType) -> Path:
+    """tests/native/play.c with sanitizers: of undefined behaviour, and of addresses where this system has a compiler with them."""
+    own = next((path for name in ("gcc", "clang") if (path := shutil.which(name)) is not None), None)
+
+    def compile_with(command: list[str], out: Path) -> bool:
+        sources = [*native_script.sources(), "tests/native/play.c"]
+        return subprocess.run([*command, *FLAGS, *sources, "-o", str(out)], check=False, cwd=ROOT, capture_output=True).returncode == 0
+
+    def build(out: Path) -> None:
+        every = ["-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all"]
+        if sys.platform == "linux" and own and compile_with([own, *every], out):
+            return
+        undefined = ["-fsanitize=undefined", "-fsanitize-trap=undefined"]
+        assert compile_with([*native_script.compiler(), *undefined], out)
+
+    return built(f"play{'.exe' if platform.system() == 'Windows' else ''}", build)
+
+
+def played(program: Path, files: list[Path]) -> Counter[str]:
+    """How many files ended with which step and status. Fails with what the sanitizer says."""
+    run = subprocess.run([str(program), *map(str, files)], check=False, capture_output=True, text=True)
+    lines = run.stdout.splitlines()
+    assert run.returncode == 0, f"{files[len(lines)].name} after {lines[-3:]}:\n{run.stderr[-3000:]}"
+    assert len(lines) == len(files)
+    return Counter(lines)
+
+
+@pytest.fixture(scope="module")
+def originals(tiny: Tiny) -> list[bytes]:
+    contents = Instrument.load(tiny.file).contents
+    return [tiny.file.read_bytes(), encoded(contents, bits=8), encoded(contents, bits=16)]
+
+
+@pytest.mark.xfail(reason="the phase search is not written yet", strict=False)
+def test_whole_files_play(program: Path, originals: list[bytes], tmp_path: Path) -> None:
+    files = [tmp_path / f"{i}" for i in range(len(originals))]
+    for path, data in zip(files, originals, strict=True):
+        path.write_bytes(data)
+    assert set(played(program, files)) <= {"render 0", "steer 0"}
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_damaged_files_do_no_harm(program: Path, originals: list[bytes], tmp_path: Path, block: int) -> None:
+    files = []
+    for seed in range(1000 + 60 * block, 1060 + 60 * block):
+        files.append(tmp_path / f"seed-{seed}")
+        files[-1].write_bytes(damaged(originals[seed % len(originals)], seed))
+    found = played(program, files)
+    assert sum(count for line, count in found.items() if line.startswith("open ") and line != "open 0") > 15  # most damage is found
