@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 
 _ARGUMENTS = ["--no-sandbox", "--mute-audio", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-_open: list[Any] = []  # Playwright and its browser: started by the first page, for all pages of the process
+_open: list[Any] = []  # Playwright and its browser: started by the first page of a file of tests, closed after its last
 
 
 def _start() -> Any:
-    """The browser of this process; skips the test where Playwright or Chromium is missing."""
+    """The browser of these tests; skips the test where Playwright or Chromium is missing."""
     if not _open:
         sync_api = pytest.importorskip("playwright.sync_api")
         program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

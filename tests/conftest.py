@@ -39,12 +39,6 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
-def pytest_sessionfinish() -> None:
-    """Ends the browser that the tests of pages share."""
-    if "browser" in sys.modules:
-        sys.modules["browser"].close()
-
-
 @pytest.fixture(autouse=True)
 def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that reaches for another machine fails instead of being slow, flaky or impolite."""

@@ -21,7 +21,7 @@ from timbrespace.instrument import Instrument
 from timbrespace.report.card import card_rows, card_view
 from timbrespace.training import train as training
 from timbrespace.training.data.source import clip_samples
-from tiny import SMALL, Tiny, assert_same_tensors, drum, quick_train, tensors_of, write_drums
+from tiny import SMALL, Tiny, assert_same_tensors, drum, quick_finish, quick_train, tensors_of, write_drums
 
 # --- small corpora --------------------------------------------------------------------------------------------------------
 
@@ -182,7 +182,8 @@ def test_minutes_override_a_config(tiny: Tiny, tmp_path: Path) -> None:
         training.train(Corpus.open(tiny.corpus), tmp_path / "x.safetensors", minutes=1, epochs=1)
 
 
-def test_epochs_repeat_to_the_bit(tiny: Tiny, tmp_path: Path) -> None:
+def test_epochs_repeat_to_the_bit(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    quick_finish(monkeypatch)
     for name in "ab":
         training.train(Corpus.open(tiny.corpus), tmp_path / f"{name}.safetensors", epochs=3, changes=SMALL)
     assert_same_tensors(tmp_path / "a.safetensors", tmp_path / "b.safetensors")
