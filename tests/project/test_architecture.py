@@ -186,6 +186,12 @@ def test_files_are_short(house: ModuleType) -> None:
     assert statistics.median(lines for path, lines in counts.items() if path.is_relative_to(PACKAGE)) <= house.LONGEST_MEDIAN
 
 
+def test_files_of_tests_have_different_names() -> None:
+    """Folders of tests are no packages: pytest cannot collect two files of one name in one run."""
+    names = [path.name for path in (ROOT / "tests").rglob("test_*.py")]
+    assert sorted({name for name in names if names.count(name) > 1}) == []
+
+
 def test_folders_are_small(house: ModuleType) -> None:
     sizes = house.folder_sizes(house.python_files())
     assert {name_of(folder): size for folder, size in sizes.items() if size > house.most_files(folder)} == {}
