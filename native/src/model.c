@@ -108,18 +108,21 @@ static Status read_basis(Model *model, const File *file, Arena *arena) {
   Matrix *basis = &model->basis;
   if ((uint64_t)cells * (uint64_t)model->coefficients > file->size || outputs > INT64_C(8) * cells) /* before memory is taken for it */
     return file_fault(file, TS_DAMAGED, "model.basis does not fit its settings; the file is damaged");
-  int32_t *places = TAKE(arena, int32_t, cells);
-  if (places == NULL) return TS_MEMORY;
-  size_t cell = 0;
+  outputs = (outputs + BLOCK - 1) / BLOCK * BLOCK;
+  int32_t *sources = TAKE(arena, int32_t, outputs);
+  if (sources == NULL) return TS_MEMORY;
+  for (int64_t i = 0; i < outputs; i++) sources[i] = -1;
+  int32_t cell = 0; /* in the file: part, column, step */
   for (int part = 0; part < model->parts; part++)
     for (int column = 0; column < model->columns; column++)
-      for (int step = 0; step < model->steps; step++) places[cell++] = (part * model->steps + step) * model->stride + column;
-  Status status = matrix_rows(basis, file, "model.basis", "model.mean", model->coefficients, (int)cells, places, (int)outputs, -1e30f, arena);
+      for (int step = 0; step < model->steps; step++) sources[(part * model->steps + step) * model->stride + column] = cell++;
+  Status status = matrix_rows(basis, file, "model.basis", model->coefficients, (int)cells, sources, (int)outputs, arena);
+  if (status == TS_OK) status = matrix_bias(basis, file, "model.mean", (int)cells, sources, -1e30f, arena);
   const Tensor *rest = file_tensor(file, "model.basis.rest");
   if (status != TS_OK || rest == NULL || basis->type != TS_I8) return status;
   int64_t rows = rest->axes == 2 ? rest->shape[0] : 0;
   if (rows < 1 || rows > model->coefficients) return file_fault(file, TS_DAMAGED, "model.basis.rest does not fit model.basis; the file is damaged");
-  return matrix_rows(&model->rest, file, "model.basis.rest", NULL, (int)rows, (int)cells, places, (int)outputs, 0.0f, arena);
+  return matrix_rows(&model->rest, file, "model.basis.rest", (int)rows, (int)cells, sources, (int)outputs, arena);
 }
 
 static Status read_codec(Model *model, const File *file, Arena *arena) {

@@ -22,10 +22,10 @@ typedef struct {
 void matrix_apply(const Matrix *matrix, const float *x, float *y, Arena *work);
 /* A layer `name`.weight (outputs, inputs), `name`.bias. */
 Status matrix_layer(Matrix *out, const File *file, const char *name, int inputs, int outputs, Arena *arena);
-/* Rows of a tensor (inputs, cells), its cells moved to places (of `outputs`), with a bias that is moved alike and else `empty`. bias: NULL:
-   none, to be added to what is there. */
-Status matrix_rows(Matrix *out, const File *file, const char *name, const char *bias, int inputs, int cells, const int32_t *places, int outputs,
-                   float empty, Arena *arena);
+/* matrix_rows.c: rows of a tensor (inputs, cells). sources: of every output (a multiple of BLOCK) its cell, -1: none, always 0. */
+Status matrix_rows(Matrix *out, const File *file, const char *name, int inputs, int cells, const int32_t *sources, int outputs, Arena *arena);
+/* A bias (cells,) for it, `empty` where there is no cell. A matrix without bias can be added alone. */
+Status matrix_bias(Matrix *matrix, const File *file, const char *name, int cells, const int32_t *sources, float empty, Arena *arena);
 void matrix_add(const Matrix *matrix, const float *x, float *y, Arena *work); /* y += x @ weights */
 
 /* Grids of model/parts/timegrid.py and representation/views/bands.py: whole numbers, rising, the first 0. They return their number. */
