@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from untrained import untrained_notes
 
 from native_core import DAMAGED, VERSION, Core
 from native_damage import damaged
@@ -41,7 +42,7 @@ def play(core: Core, data: bytes) -> str:
 @pytest.fixture(scope="module")
 def files(tiny: Tiny) -> list[bytes]:
     contents = Instrument.load(tiny.file).contents
-    return [tiny.file.read_bytes(), encoded(contents, bits=8)]
+    return [tiny.file.read_bytes(), encoded(contents, bits=8), encoded(untrained_notes(channels=2).contents)]
 
 
 @pytest.mark.xfail(reason="the phase search is not written yet", strict=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import torch
 
@@ -13,6 +14,7 @@ from timbrespace.latent.space import LatentSpace
 from timbrespace.model.base import Model
 from timbrespace.representation.normalisation import Normalised
 from timbrespace.synthesis.file.contents import InstrumentContents
+from timbrespace.synthesis.harmonic.traits import TRAITS, NoteModel
 
 SAMPLES = 22_050
 
@@ -37,6 +39,14 @@ def untrained(
     space = LatentSpace.fit(latents, labels, played=model.conditioning.played)
     settings = {"representation": config.representation, "model": config.model}
     return Instrument(InstrumentContents(view, model, space, settings, sample_rate, channels, samples))
+
+
+def untrained_notes(*, channels: int = 1) -> Instrument:
+    """An instrument of notes with velocities, which renders them by oscillators."""
+    changes = ("model.notes=[45, 75]", "model.velocity=[30, 120]", "model.dims=6", "model.coefficients=40", "model.width=32")
+    plain = untrained(changes=changes, channels=channels)
+    model = NoteModel(torch.cat([torch.full((1, TRAITS), -1.0), 0.1 * torch.randn(6, TRAITS)]))
+    return Instrument(replace(plain.contents, notes=model))
 
 
 def _set_codec(model: Model) -> None:
