@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from timbrespace.audio.describe import NAMES
 from timbrespace.audio.pitch import midi_to_hz
+from timbrespace.parallel import Pool
 from timbrespace.representation.base import Representation
 from timbrespace.representation.normalisation import Normalised
 from timbrespace.representation.views.bands import Bands
@@ -129,10 +130,17 @@ class Meter:
         if self.on_levels:
             frames = torch.tensor([self.view.frames(int(length)) for length in limits.tolist()])
             return Levels(self._undone(decoded.features[..., : int(frames.max())]), frames)
-        sounds = [self._audio(features[None], int(length)) for features, length in zip(decoded.features, limits, strict=True)]
+        sounds = self._audio_of(decoded.features, limits.tolist())
         frames = torch.tensor([sound.shape[-1] for sound in sounds])
         longest = int(frames.max())
         return Levels(torch.cat([functional.pad(sound, (0, longest - sound.shape[-1]), value=_SILENT_DB) for sound in sounds]), frames)
+
+    def _audio_of(self, features: Tensor, lengths: list[int]) -> list[Tensor]:
+        """Levels `(1, parts, bands, frames)` of each of features `(batch, parts, bands, frames)`: one sound a core."""
+        if len(lengths) == 1:
+            return [self._audio(features, lengths[0])]
+        with Pool() as pool:
+            return list(pool.map(lambda row: self._audio(features[row, None], lengths[row]), range(len(lengths))))
 
     def _audio(self, features: Tensor, length: int) -> Tensor:
         """Levels `(1, parts, bands, frames)` of features of a view without levels, by way of audio."""
