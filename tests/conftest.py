@@ -37,6 +37,7 @@ def pytest_collection_finish() -> None:
     """Garbage collection no longer looks through thousands of tests and all imported modules, which it did hundreds of times."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(autouse=True)
