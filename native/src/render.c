@@ -14,7 +14,7 @@ size_t ts_work_size(const ts_instrument *instrument, int32_t samples) {
   uint64_t length = samples > 0 && samples < model->samples ? (uint64_t)samples : (uint64_t)model->samples;
   uint64_t frames = length / (uint64_t)model->hop + 1, channels = (uint64_t)model->channels, bands = (uint64_t)model->parts * (uint64_t)model->bands;
   uint64_t levels = bands * (uint64_t)model->frames * 4, image = (uint64_t)model->basis.outputs * 8 + (uint64_t)model->coefficients * 16;
-  uint64_t spectra = frames * (uint64_t)instrument->bins * channels * 80;
+  uint64_t spectra = phase_work_size(instrument->phase, (int64_t)length);
   uint64_t wave = channels * (length + 1024) * 4;
   uint64_t most = larger(image + bands * 64, spectra);
   if (instrument->note != NULL) most = larger(most, note_work_size(instrument->note, (int64_t)length));

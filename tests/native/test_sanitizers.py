@@ -56,7 +56,6 @@ def originals(tiny: Tiny) -> list[bytes]:
     return [tiny.file.read_bytes(), encoded(contents, bits=8), encoded(contents, bits=16)]
 
 
-@pytest.mark.xfail(reason="the phase search is not written yet", strict=False)
 def test_whole_files_play(program: Path, originals: list[bytes], tmp_path: Path) -> None:
     files = [tmp_path / f"{i}" for i in range(len(originals))]
     for path, data in zip(files, originals, strict=True):

@@ -102,9 +102,9 @@ def test_recipes_render_the_same_sound(verb: str, instrument: Instrument) -> Non
         {"category": 3},
         {"category": ["a"]},
         {"render_version": 1},
-        {"render_version": 4},
+        {"render_version": 5},
         {"render_version": 2},
-        {"render_version": "3"},
+        {"render_version": "4"},
         {"render_version": True},
         {"engine": "abacus"},
         {"engine": None},
@@ -124,9 +124,9 @@ def test_invalid_recipes_are_refused(change: dict[str, Any], instrument: Instrum
 
 def test_recipes_say_what_rendered_them(instrument: Instrument) -> None:
     recipe = instrument.generate(1)[0].recipe
-    assert (recipe["engine"], recipe["render_version"]) == ("pytorch", 3)
+    assert (recipe["engine"], recipe["render_version"]) == ("pytorch", 4)
     old = {key: value for key, value in recipe.items() if key not in ("engine", "render_version")}
-    with pytest.raises(ConfigError, match=r"render version 1, of an older release; this release renders version 3"):
+    with pytest.raises(ConfigError, match=r"render version 1, of an older release; this release renders version 4"):
         instrument.replay(old)
 
 

@@ -45,7 +45,6 @@ def files(tiny: Tiny) -> list[bytes]:
     return [tiny.file.read_bytes(), encoded(contents, bits=8), encoded(untrained_notes(channels=2).contents)]
 
 
-@pytest.mark.xfail(reason="the phase search is not written yet", strict=False)
 def test_undamaged_files_play(core: Core, files: list[bytes]) -> None:
     assert [play(core, data) for data in files] == ["plays"] * len(files)
 

@@ -9,8 +9,8 @@ as `audio.stft` makes them, in radians:
     from frame to frame   2π hop bin / n_fft + hop n_fft / gamma * ds/dbin       the phase of a partial advances at its frequency
     from bin to bin       π - gamma / (hop n_fft) * ds/dframe                    the group delay of a click; π because time 0 of a
                                                                                  frame is its first sample, not its centre
-The gradient is integrated from the loudest cells outward (`pghi_kernels`). Cells under the tolerance, and the first cell of each region
-that is integrated separately, get a random phase.
+The gradient is integrated from the loudest cells outward, in steps of 0.05 dB (`pghi_kernels`). Cells under the tolerance, and the first
+cell of each region that is integrated separately, get a random phase.
 """
 
 from __future__ import annotations
@@ -99,7 +99,9 @@ def integrate_phase(
         along_bins = phase_step_per_bin(level_change, n_fft=n_fft, hop=hop, gamma=gamma)
         along_frames = phase_step_per_frame(level, n_fft=n_fft, hop=hop, gamma=gamma)
         cells = np.flatnonzero(values > tolerance * loudest)
-        order = cells[np.argsort(-values.reshape(-1)[cells], kind="stable")].astype(np.int32)
+        lists = pghi_kernels.lists_of(level).reshape(-1)
+        order = cells[np.argsort(lists[cells], kind="stable")].astype(np.int32)
+        order = np.concatenate([[np.int32(values.argmax())], order])[: len(order) + (len(order) > 0)]
         known = np.ones(values.size, dtype=bool)
         known[order] = False
         flat, seeds = phase.reshape(-1), np.empty(0, np.int32)
@@ -108,7 +110,7 @@ def integrate_phase(
         if len(order) and not known[order[0]]:
             flat[order[0]] = 0.0
         gradients = along_bins.reshape(-1), along_frames.reshape(-1)
-        pghi_kernels.integrate(level.reshape(-1), seeds, order, known, *gradients, flat, values.shape[1])
+        pghi_kernels.integrate(lists, seeds, order, known, *gradients, flat, values.shape[1])
     return torch.from_numpy(phase % (2 * math.pi)).to(magnitude).T
 
 

@@ -13,7 +13,7 @@ ENGINES = ("auto", NATIVE, PYTORCH)
 _EARLIER = {"torch": PYTORCH}  # names in recipes of earlier versions
 # 1, without a number in the recipe: noise of PyTorch's and NumPy's default generators. 2: all noise from `timbrespace.noise`.
 # 3: levels of new notes are mapped, and their attacks have noise of their own.
-RENDER_VERSION = 3
+RENDER_VERSION = 4
 
 
 def check_engine(name: str) -> str:
