@@ -125,11 +125,11 @@ class OpenedInstrument:
         """Conditions that `generate` accepts, for people: "category: kick, snare", "brightness: 200 to 9000"."""
         return self.contents.model.conditioning.describe()
 
-    def save(self, path: Path | str, *, strip: bool = False, force: bool = False) -> None:
+    def save(self, path: Path | str, *, strip: bool = False, bits: int | None = None, force: bool = False) -> None:
         """Writes the instrument. Raises OutputExistsError, TimbrespaceError.
 
         strip: leave out names, latents and features of the training sounds, for sharing; categories of one or two sounds lose their
-        name.
+        name. bits: of the model's weights, 16 or 8, for a smaller file, see `file.bits`; None: as trained.
         """
         from timbrespace.synthesis.file.writing import write_instrument
 
@@ -139,7 +139,7 @@ class OpenedInstrument:
             contents = replace(
                 contents, clips=None, origin=None, name_words=None, space=space, card=shared_card(self.card, space.categories)
             )
-        write_instrument(contents, Path(path), force=force)
+        write_instrument(contents, Path(path), force=force, bits=bits)
 
     def anonymous(self) -> Self:
         """Returns the instrument without the names of its training sounds: they are numbered, "training sound 17".

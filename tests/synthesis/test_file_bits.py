@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-from timbrespace.contracts import InstrumentFileError
+from timbrespace.contracts import ConfigError, InstrumentFileError
 from timbrespace.instrument import Instrument
 from timbrespace.noise import Noise, Purpose
-from timbrespace.synthesis.file.bits import Bits, restored, with_bits
+from timbrespace.synthesis.file.bits import restored, with_bits
 from timbrespace.synthesis.file.writing import encoded, write_instrument
 
 
@@ -42,6 +42,29 @@ def test_a_tensor_named_scale_beside_floats_is_kept() -> None:
     assert restored(tensors).keys() == tensors.keys()
 
 
+def test_the_first_components_keep_what_8_bits_leave() -> None:
+    basis = torch.randn(50, 400)
+    found = with_bits({"model.basis": basis}, 8)
+    assert found["model.basis.rest"].shape == (32, 400)
+    error = (restored(found)["model.basis"] - basis).abs().amax(1)
+    assert float(error[:32].max()) < 0.02 * float(error[32:].min())
+
+
+@pytest.mark.parametrize("shape", [(51, 400), (32, 399), (32, 400, 1)])
+def test_a_rest_that_does_not_fit_is_refused(shape: tuple[int, ...]) -> None:
+    found = with_bits({"model.basis": torch.randn(50, 400)}, 8)
+    rest = {"model.basis.rest": torch.ones(shape, dtype=torch.int8), "model.basis.rest.scale": torch.ones(shape[0])}
+    with pytest.raises(InstrumentFileError, match="rest"):
+        restored(found | rest)
+
+
+@pytest.mark.parametrize("bits", [0, 4, 32, -8])
+def test_other_bits_are_refused(tiny_file: Path, tmp_path: Path, bits: int) -> None:
+    with pytest.raises(ConfigError, match=f"bits is {bits}, allowed are 16 and 8"):
+        Instrument.load(tiny_file).save(tmp_path / "it.safetensors", bits=bits)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     "scale", [torch.ones(4), torch.ones(5, 1), torch.tensor([1.0, 1, 1, 1, torch.nan]), torch.ones(5, dtype=torch.int8)]
 )
@@ -61,9 +84,9 @@ def test_whole_numbers_without_scales_are_refused(tiny_file: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize(("bits", "most_db"), [(16, 0.01), (8, 0.1)])
-def test_a_file_of_fewer_bits_decodes_alike(tiny_file: Path, tmp_path: Path, bits: Bits, most_db: float) -> None:
+def test_a_file_of_fewer_bits_decodes_alike(tiny_file: Path, tmp_path: Path, bits: int, most_db: float) -> None:
     whole = Instrument.load(tiny_file)
-    write_instrument(whole.contents, tmp_path / "fewer.safetensors", bits=bits)
+    whole.save(tmp_path / "fewer.safetensors", bits=bits)
     fewer = Instrument.load(tmp_path / "fewer.safetensors")
     for index in range(12):
         z, _ = whole.space.draw(Noise(0, Purpose.LATENT, index))
@@ -77,7 +100,7 @@ def test_a_file_of_fewer_bits_decodes_alike(tiny_file: Path, tmp_path: Path, bit
 def test_the_matrices_of_a_file_get_smaller(tiny_file: Path) -> None:
     contents = Instrument.load(tiny_file).contents
 
-    def size(bits: Bits | None) -> int:
+    def size(bits: int | None) -> int:
         tensors = load_tensors(encoded(contents, bits=bits))
         return sum(tensor.numel() * tensor.element_size() for name, tensor in tensors.items() if ".weight" in name and "norm" not in name)
 

@@ -60,7 +60,7 @@ def test_levels_are_those_of_python(drums: Pair, samples: int) -> None:
 
 @pytest.mark.parametrize(("bits", "most_db"), [(16, 1e-3), (8, 1e-3)])
 def test_weights_of_fewer_bits_decode_as_in_python(core: Core, drums: Pair, tmp_path: Path, bits: int, most_db: float) -> None:
-    data = encoded(drums[1].contents, bits=bits)  # type: ignore[arg-type]
+    data = encoded(drums[1].contents, bits=bits)
     (tmp_path / "fewer.safetensors").write_bytes(data)
     player, instrument = Player(core, data), Instrument.load(tmp_path / "fewer.safetensors")
     for index in range(12):

@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
 
 import torch
 from torch import Tensor
 
-from timbrespace.contracts import InstrumentFileError
+from timbrespace.contracts import ConfigError, InstrumentFileError
 from timbrespace.synthesis.file.layout import HALF_PRECISION, MODEL, REST, SCALE
 
-Bits = Literal[8, 16]
 _MOST = 127  # of 8 bits
 _LARGEST_HALF = 65_504.0
 _FIRST = 32  # components that vary most: what 8 bits leave of them is kept too
 
 
-def with_bits(tensors: Mapping[str, Tensor], bits: Bits) -> dict[str, Tensor]:
+def with_bits(tensors: Mapping[str, Tensor], bits: int) -> dict[str, Tensor]:
     """Returns the tensors of a file, the matrices of its model with fewer bits: half the size of single precision, or a quarter.
 
     bits: 16: halves. 8: whole numbers from -127 to 127, and beside each tensor `NAME` a tensor `NAME.scale (rows,)`: row k is the whole
     numbers times scale k. The first 32 principal components have a second such tensor, `NAME.rest`, which is added. Decoded levels then
-    differ by about 0.001 and 0.05 dB (root mean square). The density stays as it is, so that a seed draws the same latents.
+    differ by about 0.001 and 0.04 dB (root mean square). The density stays as it is, so that a seed draws the same latents.
+    Raises ConfigError for other bits.
     """
+    if bits not in (8, 16):
+        raise ConfigError(f"bits is {bits!r}, allowed are 16 and 8, or None for weights as they were trained")
     found: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         if not name.startswith(MODEL) or tensor.ndim < 2 or not tensor.is_floating_point():

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from timbrespace.atomic import write_bytes
 from timbrespace.representation.normalisation import Normalised
-from timbrespace.synthesis.file.bits import Bits, with_bits
+from timbrespace.synthesis.file.bits import with_bits
 from timbrespace.synthesis.file.contents import InstrumentContents, TrainingClips
 from timbrespace.synthesis.file.header import checksum_of
 from timbrespace.synthesis.file.layout import (
@@ -33,12 +33,12 @@ from timbrespace.synthesis.file.layout import (
 )
 
 
-def write_instrument(contents: InstrumentContents, path: Path, *, force: bool = False, bits: Bits | None = None) -> None:
+def write_instrument(contents: InstrumentContents, path: Path, *, force: bool = False, bits: int | None = None) -> None:
     """Writes the file, whole or not at all. bits: of the model's matrices, see `with_bits`. Raises OutputExistsError, TimbrespaceError."""
     write_bytes(path, encoded(contents, bits=bits), force=force)
 
 
-def encoded(contents: InstrumentContents, *, bits: Bits | None = None) -> bytes:
+def encoded(contents: InstrumentContents, *, bits: int | None = None) -> bytes:
     """Returns the bytes of the file. bits: of the model's matrices, see `with_bits`; None: as trained."""
     tensors = _tensors(contents) if bits is None else with_bits(_tensors(contents), bits)
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
