@@ -18,6 +18,7 @@ from timbrespace.parallel import Pool
 
 LOW_END_HZ = 150.0
 LENGTH_DB = 60.0  # under the loudest block: a sound ends where it stays below
+FLATTEST_DB = -60.0  # of the mean power: what is weaker is inaudible beside the rest, and instruments render it as silence
 _BLOCK_SECONDS = 0.002
 _LONGEST_SECONDS = 10.0  # analysed of a sound
 _HIGHEST_PITCH = 2500.0  # Hz
@@ -138,7 +139,7 @@ def _measure(mono: Tensor, rate: int, only: frozenset[str]) -> dict[str, float |
     if "attack" in only:
         values["attack"] = float(attack_time(mono, rate))
     if "noisiness" in only:
-        values["noisiness"] = float(spectral_flatness(mono))
+        values["noisiness"] = float(spectral_flatness(mono, least_db=FLATTEST_DB))
     if "loudness" in only:
         values["loudness"] = momentary_loudness(mono[None], rate)
     if "low_end" in only:

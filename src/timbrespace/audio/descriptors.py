@@ -31,17 +31,18 @@ def spectral_centroid(audio: Mono, sample_rate: int) -> Tensor:
     return _of_arrays(arrays.spectral_centroid, as_mono(audio), sample_rate)
 
 
-def spectral_flatness(audio: Mono) -> Tensor:
+def spectral_flatness(audio: Mono, *, least_db: float = -100.0) -> Tensor:
     """Geometric over arithmetic mean of the smoothed power spectrum, 0 (a tone) … 1 (white): `(..., time) -> (...)`.
 
-    The spectrum is the mean over frames of 1024 samples, so that white noise is near 1.
+    The spectrum is the mean over frames of 1024 samples, so that white noise is near 1. least_db: dB of the mean power that weaker bins
+    count as.
     """
     x = as_mono(audio)
     x = torch.nn.functional.pad(x, (0, max(0, 1024 - x.shape[-1])))
     frames = x.unfold(-1, 1024, 512) * torch.hann_window(1024, dtype=x.dtype, device=x.device)
     power = torch.fft.rfft(frames).abs().square().mean(dim=-2)[..., 1:-1]
     mean = power.mean(dim=-1)
-    least = (mean * 1e-10).clamp_min(torch.finfo(x.dtype).tiny)
+    least = (mean * 10 ** (least_db / 10)).clamp_min(torch.finfo(x.dtype).tiny)
     flat = torch.exp(power.maximum(least[..., None]).log().mean(dim=-1)) / mean.maximum(least)
     return torch.where(mean > 0, flat.clamp(0, 1), 0.0)
 

@@ -24,7 +24,7 @@ def to_recipe(contents: InstrumentContents, request: RenderRequest) -> dict[str,
         "engine": PYTORCH, "render_version": RENDER_VERSION, "instrument": fingerprint(contents), "category": request.category,
         "phase_seed": request.seed, "latent": latent_to(contents, request.z),
     }  # fmt: skip
-    if contents.model.time_varying:
+    if contents.model.time_varying or request.length is not None:
         made["length"] = request.length
     if request.moving is not None:
         made |= {"moving": to_text(contents, request.moving)}
@@ -45,7 +45,9 @@ def from_recipe(
     render version, and its sources are there, unchanged.
     """
     request, level, out_rate = read_request(
-        recipe, lambda values: latent_from(contents, values), length=int if contents.model.time_varying else None
+        recipe,
+        lambda values: latent_from(contents, values),
+        length=int if contents.model.time_varying or recipe.get("length") is not None else None,
     )
     length = request.length
     if length is not None and not 1 <= length <= _LONGEST_SECONDS * contents.sample_rate:

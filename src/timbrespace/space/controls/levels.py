@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from timbrespace.audio.describe import DESCRIPTORS, LENGTH_DB, LOW_END_HZ, NAMES
+from timbrespace.audio.describe import DESCRIPTORS, FLATTEST_DB, LENGTH_DB, LOW_END_HZ, NAMES
 from timbrespace.audio.loudness import WINDOW, k_weighting
 from timbrespace.representation.axes import Axes
 
@@ -17,7 +17,6 @@ MEASURED = ("brightness", "decay", "attack", "noisiness", "loudness", "length", 
 _TINY = 1e-12  # energy, of the loudest cell's
 _ABOVE_FLOOR_DB = 3.0  # cells nearer to the floor are silent, as in decoding
 _DECAY_DB = (-5.0, -35.0)  # as in `audio.descriptors.decay_time`
-_FLATTEST = 1e-7  # least power of a band, of the mean
 
 
 class LevelMeter:
@@ -64,7 +63,7 @@ class LevelMeter:
     def _flatness(self, power: Tensor) -> Tensor:
         """Flatness (log2) of mean power `(batch, bands)`."""
         mean = (power @ self.share).clamp_min(_TINY)
-        logs = power.maximum(_FLATTEST * mean.detach()[:, None]).clamp_min(1e-30).log()
+        logs = power.maximum(10 ** (FLATTEST_DB / 10) * mean.detach()[:, None]).clamp_min(1e-30).log()
         return (logs @ self.share - mean.log()) / math.log(2)
 
     def _decay(self, course: Tensor) -> Tensor:

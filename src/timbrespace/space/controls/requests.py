@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -11,14 +12,15 @@ from torch import Tensor
 from timbrespace.audio.describe import NAMES, describe
 from timbrespace.contracts import ConfigError
 from timbrespace.noise import seed_of
+from timbrespace.parallel import Pool
 from timbrespace.space.controls.coordinates import Point
 from timbrespace.space.controls.steer import CORRECTIONS, QUICK, Measured, Steered, Steering, steering_of
 from timbrespace.space.controls.wishes import Wish, Wishes, describe_controls
-from timbrespace.synthesis.detail.features import mixed_features
-from timbrespace.synthesis.detail.mix import Mix, kept_at, length_of
+from timbrespace.synthesis.detail.mix import Mix, kept_at
 from timbrespace.synthesis.detail.source import Source
 from timbrespace.synthesis.encoding import from_onset
 from timbrespace.synthesis.file.contents import InstrumentContents
+from timbrespace.synthesis.rendering import finished
 from timbrespace.synthesis.request import RenderRequest
 
 _LESS = 0.4  # the other properties of a steered sound, and so its detail, stay nearer to the source than those of a variation
@@ -39,38 +41,80 @@ def steer_source(
 ) -> RenderRequest:
     """Returns the request of a given sound with wishes fulfilled; of the sound itself where all are 0. name: stem of the new name.
 
-    The step is corrected by what it does to the sound with its detail, as far as the instrument carries detail. quick: only by what it does
-    to the decoded sound, a few times. Raises ConfigError.
+    The step is corrected by what it does to the finished sound, as far as the instrument carries detail. quick: only by what it does to the
+    decoded sound, a few times. Raises ConfigError.
     """
-    steering = steering_of(contents)
+    steering, time_varying = steering_of(contents), contents.model.time_varying
     wishes = steering.read(asked)
     own_seed = seed_of(seed, 0)
-    point = Point(source.encoded.z, source.encoded.length if contents.model.time_varying else None)
-    sound = from_onset(contents, source.given.audio)[0][:, : source.encoded.length]
-    places = describe(sound, contents.sample_rate, only=[wish.control.name for wish in wishes if wish.target is not None])
-    measurable = source.detail is not None and steering.meter.on_levels and not quick
-    measure = _with_detail(steering, source, own_seed) if measurable else None
+    point = Point(source.encoded.z, source.encoded.length if time_varying else None)
+    places = describe(from_onset(contents, source.given.audio)[0], contents.sample_rate, only=_measured(steering, wishes))
+    length = _length(contents, steering, wishes, places)
+    if source.join and length is not None and length > source.encoded.length:
+        length = None  # what follows the part that the model sees keeps its length
+    asks = any(wish.amount != 0 for wish in wishes)
+
+    def made(point: Point, step: Tensor) -> RenderRequest:
+        kept = _kept(steering.distance(step))
+        mix = Mix((source,), kept=min(kept, _ALMOST) if asks else kept)
+        return RenderRequest(point.z, f"{name} steered", None, {}, own_seed, point.length if time_varying or not asks else length, mix)
+
+    measure = _finished(steering, made, wishes) if source.detail is not None and steering.meter.on_levels and not quick and asks else None
     found = steering.steer(point, wishes, places=places, measure=measure, corrections=QUICK if quick else CORRECTIONS)
-    kept = _kept(found.distance)
-    if any(wish.amount != 0 for wish in wishes):
-        kept = min(kept, _ALMOST)
     recipe: dict[str, Any] = {"verb": "steer", "seed": seed, "index": 0, "of": name, **_asked(wishes, found)}
-    return RenderRequest(found.point.z, f"{name} steered", None, recipe, own_seed, found.point.length, Mix((source,), kept=kept))
+    return made(found.point, found.step)._replace(recipe=recipe)
 
 
 def steer_requests(contents: InstrumentContents, requests: Sequence[RenderRequest], asked: Wishes) -> list[RenderRequest]:
-    """Returns the requests of new sounds with wishes fulfilled, each as far as it goes. Raises ConfigError."""
+    """Returns the requests of new sounds with wishes fulfilled, each as far as it goes, by what the finished sounds are.
+
+    Raises ConfigError.
+    """
     steering = steering_of(contents)
     wishes = steering.read(asked)
-    made = []
-    for request in requests:
-        found = steering.steer(Point(request.z, request.length), wishes)
-        mix = request.mix
-        if mix is not None:
-            mix = mix._replace(kept=min(mix.kept, _kept(found.distance), _ALMOST))
-        recipe = request.recipe | _asked(wishes, found)
-        made.append(request._replace(z=found.point.z, length=found.point.length, recipe=recipe, mix=mix))
-    return made
+    with Pool() as pool:
+        return list(pool.map(lambda request: _steered(contents, steering, request, wishes), requests))
+
+
+def _steered(contents: InstrumentContents, steering: Steering, request: RenderRequest, wishes: Sequence[Wish]) -> RenderRequest:
+    """The request of a new sound with wishes fulfilled."""
+    point, still = Point(request.z, request.length), torch.zeros(steering.coordinates.rank)
+    if not any(wish.amount != 0 for wish in wishes) or not steering.meter.on_levels:
+        found = steering.steer(point, wishes)
+        return _moved(request, found.point, steering.distance(found.step), found.point.length, _asked(wishes, found))
+    plain = _finished(steering, lambda point, step: request, wishes)
+    places = plain(point, still)
+    length = _length(contents, steering, wishes, places)
+
+    def made(point: Point, step: Tensor) -> RenderRequest:
+        return _moved(
+            request, point, steering.distance(step), point.length if contents.model.time_varying else length or request.length, {}
+        )
+
+    found = steering.steer(point, wishes, places=places, measure=_finished(steering, made, wishes))
+    request = made(found.point, found.step)
+    return request._replace(recipe=request.recipe | _asked(wishes, found))
+
+
+def _moved(request: RenderRequest, point: Point, distance: float, length: int | None, asked: dict[str, Any]) -> RenderRequest:
+    """A request at another point; the detail of a given sound fades with the distance."""
+    mix = None if request.mix is None else request.mix._replace(kept=min(request.mix.kept, _kept(distance), _ALMOST))
+    return request._replace(z=point.z, length=length, mix=mix, recipe=request.recipe | asked)
+
+
+def _measured(steering: Steering, wishes: Sequence[Wish]) -> set[str]:
+    """Names of the descriptors that are measured: those that are asked for, and those that are to stay."""
+    held = {control.name for control in steering.offered if control.name != "pitch"}
+    return held | {wish.control.name for wish in wishes}
+
+
+def _length(contents: InstrumentContents, steering: Steering, wishes: Sequence[Wish], places: Tensor) -> int | None:
+    """The length in samples that is asked for, at which the sound then ends; None where none is, or the latent holds it."""
+    wish = next((one for one in wishes if one.control.name == "length"), None)
+    place = float(places[NAMES.index("length")])
+    if wish is None or contents.model.time_varying or not math.isfinite(place) or wish.amount == 0:
+        return None
+    return min(contents.samples, max(1, round(2 ** (place + wish.spreads(place) * wish.control.spread) * contents.sample_rate)))
 
 
 def _kept(distance: float) -> float:
@@ -84,14 +128,14 @@ def _asked(wishes: Sequence[Wish], found: Steered) -> dict[str, Any]:
     return {"controls": {wish.control.name: wish.text for wish in wishes}, "wished": wished, "reached": found.reached(wishes)}
 
 
-def _with_detail(steering: Steering, source: Source, seed: int) -> Measured:
-    """Measures the given sound with its detail at a point."""
-    contents = steering.contents
+def _finished(steering: Steering, made: Callable[[Point, Tensor], RenderRequest], wishes: Sequence[Wish]) -> Measured:
+    """Measures the finished sound of a point, from its onset. made: the request of a point and the step that leads to it."""
+    contents, names = steering.contents, _measured(steering, wishes)
 
     def measure(point: Point, step: Tensor) -> Tensor:
-        mix = Mix((source,), kept=_kept(steering.distance(step)))
-        length = length_of(contents, mix, point.z) if point.length is None else point.length
-        with torch.no_grad():
-            return steering.meter.of_features(mixed_features(contents, mix, point.z, length, seed=seed).features)
+        request = made(point, step)
+        audio = finished(contents, request, level=None, out_rate=contents.sample_rate).audio
+        lead = 0 if request.mix is None else request.mix.lead.shape[1]
+        return describe(audio[:, lead:], contents.sample_rate, only=names)
 
     return measure

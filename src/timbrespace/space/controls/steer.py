@@ -24,21 +24,23 @@ from timbrespace.synthesis.file.contents import InstrumentContents, TrainingClip
 
 CORRECTIONS, QUICK = 5, 3  # measurements of a decoded point after the first; for quick answers
 _HARDLY, _GAINS = 0.02, (0.4, 3.0)  # spreads; least and most change of a sound over that of its decoded point
-_OUTER = 3  # times that the sound itself corrects the wish
-_PITCH = NAMES.index("pitch")
+_NEAR_END = 0.1  # of the way between two steps that the next one is at least from either
+_OUTER = 4  # times that the finished sound corrects the wish
+_MADE_UP, _TURN = 0.3, 1.0  # spreads; most of a held descriptor that is made up for, most that one correction adds to an asked one
+_PITCH, _LENGTH = NAMES.index("pitch"), NAMES.index("length")
 
-Measured = Callable[[Point, Tensor], Tensor]  # a point and the step that led to it -> descriptors (D,)
+Measured = Callable[[Point, Tensor], Tensor]  # a point and the step that led to it -> descriptors of its finished sound (D,)
 
 
 class Steered(NamedTuple):
     """A steered point.
 
-    distance: of the step, in units of the corpus's spread, as the amount of a variation. changes `(D,)`: of the descriptors, in spreads, as
-    measured on decoded sound. wished `(D,)`: of those asked, NaN for others.
+    step: in coordinates. changes `(D,)`: of the descriptors, in spreads, as measured on decoded or finished sound. wished `(D,)`: of those
+    asked, NaN for others.
     """
 
     point: Point
-    distance: float
+    step: Tensor
     changes: Tensor
     wished: Tensor
 
@@ -68,9 +70,10 @@ class Steering:
     ) -> Steered:  # fmt: skip
         """Returns a point with the wishes fulfilled as far as it goes.
 
-        places `(D,)`: of the sound on the descriptors' scales, for targets; None: estimated from the point. measure: of the sound that the
-        point becomes, to correct by; None: the decoded point. corrections: how often the step is corrected by measuring the decoded point,
-        then again with slopes of the point itself where that is not enough; up to QUICK: without these; 0: the stored slopes alone.
+        places `(D,)`: of the sound on the descriptors' scales, for targets; None: estimated from the point. measure: of the finished sound
+        that the point becomes, to correct by, where places are measured too; None: the decoded point. corrections: how often the step is
+        corrected by measuring the decoded point, then again with slopes of the point itself where that is not enough; up to QUICK: without
+        these; 0: the stored slopes alone.
         """
         if places is None:
             needed = any(wish.target is not None for wish in wishes)
@@ -82,11 +85,11 @@ class Steering:
         found = solving.Followed(torch.zeros(1, self.coordinates.rank), torch.zeros(1, len(NAMES)))
         if bool(wished[asked].any()):  # more than a pitch
             wish = solving.Wish(wished.nan_to_num(0.0)[None], asked, self._held(asked, pitch=start is not point))
-            found = self._followed(wish, point, start, measure, corrections)
+            found = self._followed(wish, point, start, places, measure, corrections)
         step, changes = found.steps[0], found.changes[0].clone()
         changes[_PITCH] = wished[_PITCH].nan_to_num(0.0)
         moved = self.coordinates.move(start, step) if bool(step.any()) else start
-        return Steered(moved, self.distance(step), changes, wished)
+        return Steered(moved, step, changes, wished)
 
     def distance(self, step: Tensor) -> float:
         """Returns the length of a step in units of the corpus's spread, as the amount of a variation."""
@@ -98,12 +101,12 @@ class Steering:
         return held & torch.tensor([name not in ("brightness", "low_end") for name in NAMES]) if pitch else held
 
     def _followed(
-        self, wish: solving.Wish, point: Point, start: Point, measure: Measured | None, corrections: int
+        self, wish: solving.Wish, point: Point, start: Point, places: Tensor, measure: Measured | None, corrections: int
     ) -> solving.Followed:  # fmt: skip
-        """The step for a wish, and the changes that it makes of the decoded point, or as `measure` finds them.
+        """The step for a wish, and the changes that it makes of the decoded point, or as `measure` finds them, from `places (D,)`.
 
-        The changes are measured on the decoded point, which is quick; what the sound makes of them is measured after that, and the wish is
-        changed by the difference.
+        The changes are measured on the decoded point, which is quick; what the finished sound makes of them is measured after that, and the
+        wish is changed by the difference.
         """
         slopes, far = slopes_at(self.controls, self.contents, [start]), farthest_of(self.coordinates)
         if not corrections:
@@ -120,19 +123,29 @@ class Steering:
         found = self._decoded(changes_of, slopes, wish, start, corrections)
         if measure is None:
             return found
-        own_before = measure(point, torch.zeros(self.coordinates.rank))
+        spreads = torch.where(self.controls.spreads > 0, self.controls.spreads, 1.0)
         last = solving.Followed(torch.zeros_like(found.steps), torch.zeros_like(wish.changes))  # step 0: nothing changes
         best, last_true = last, last.changes
+        if bool(wish.asked[_LENGTH]):  # the sound may be cut where it is asked to end
+            still = ((measure(start, found.steps[0] * 0) - places) / spreads).nan_to_num(0.0)[None]
+            best, last_true = solving.Followed(last.steps, still), still
+        known = [(_progress(last_true, wish), last)]  # how far the finished sound went, and the decoded step
         for turn in range(_OUTER + 1):
             step = found.steps[0]
-            true = ((measure(self.coordinates.move(start, step), step) - own_before) / unit).nan_to_num(0.0)[None]
+            true = ((measure(self.coordinates.move(start, step), step) - places) / spreads)[None]
+            true = torch.where(true.isfinite(), true, found.changes)  # not a property of the finished sound
             if float(solving.misfit(true, found.steps, wish)) < float(solving.misfit(best.changes, best.steps, wish)):
                 best = solving.Followed(found.steps, true)
-            if solving.fulfilled(true, wish) or turn == _OUTER:
+            if solving.fulfilled(true, wish, held=bool(turn)) or turn == _OUTER:
                 break
+            known.append((_progress(true, wish), found))
+            if turn and (between := _between(known)) is not None:
+                found = between
+                continue
             gain = _secant(found.changes - last.changes, true - last_true)  # of the sound's change over the decoded one
-            aims = torch.where(wish.held, found.changes - true, wish.changes)  # the decoded point makes up for what the sound adds
-            inner = wish._replace(changes=torch.where(wish.asked, found.changes + (wish.changes - true) / gain, aims))
+            aims = (found.changes - true).clamp(-_MADE_UP, _MADE_UP)  # the decoded point makes up for what the sound adds
+            asked = found.changes + ((wish.changes - true) / gain).clamp(-_TURN, _TURN)
+            inner = wish._replace(changes=torch.where(wish.asked, asked, torch.where(wish.held, aims, wish.changes)))
             last, last_true = found, true
             metric = self.controls.metric
             found = solving.follow(changes_of, slopes, metric, inner, start=found, corrections=corrections, farthest=far)
@@ -177,6 +190,22 @@ class Steering:
         for place, value in entries.items():
             z[place] = value
         return point._replace(z=z)
+
+
+def _progress(true: Tensor, wish: solving.Wish) -> float:
+    """How much of a wish changes `(1, D)` fulfil: 1 all of it."""
+    wished = wish.changes[:, wish.asked]
+    return float((true[:, wish.asked] * wished).sum() / wished.square().sum().clamp_min(1e-9))
+
+
+def _between(known: Sequence[tuple[float, solving.Followed]]) -> solving.Followed | None:
+    """A step between one that goes too far and one that does not go far enough; None where there are not both."""
+    under = max((one for one in known if one[0] <= 1), key=lambda one: one[0], default=None)
+    over = min((one for one in known if one[0] > 1), key=lambda one: one[0], default=None)
+    if under is None or over is None:
+        return None
+    share = min(max((1 - under[0]) / max(over[0] - under[0], 1e-6), _NEAR_END), 1 - _NEAR_END)
+    return solving.Followed(*(torch.lerp(a, b, share) for a, b in zip(under[1], over[1], strict=True)))
 
 
 def _secant(decoded: Tensor, true: Tensor) -> Tensor:

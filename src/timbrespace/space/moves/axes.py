@@ -14,6 +14,7 @@ from torch import Tensor
 
 from timbrespace.contracts import ConfigError
 from timbrespace.latent.trajectories import restore_path
+from timbrespace.noise import seed_of
 from timbrespace.space.controls.requests import steer_requests, steer_source
 from timbrespace.space.controls.steer import controls_of, steering_of
 from timbrespace.space.moves.move import Move, Point, through
@@ -193,6 +194,6 @@ def _point(
     if source is not None and not straight:
         request = steer_source(contents, source, wishes, seed=seed, name=label)  # the same sound as `steer` makes
     else:
-        (request,) = steer_requests(contents, [RenderRequest(point.z, label, None, {}, seed, point.length, point.mix)], wishes)
+        (request,) = steer_requests(contents, [RenderRequest(point.z, label, None, {}, seed_of(seed, 0), point.length, point.mix)], wishes)
     reached = {"wished": request.recipe["wished"], "reached": request.recipe["reached"]}
     return Point(request.z, request.length, request.mix, label, asked | reached, origin.category)

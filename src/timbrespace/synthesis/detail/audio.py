@@ -103,10 +103,15 @@ def _start_at(detail: Detail, mixed: MixedFeatures, *, trust: float, floor: floa
     return Start(detail.spectra[:, frames], gain + (mixed.level - detail.level), near & inside)
 
 
+def is_cut(mix: Mix, length: int) -> bool:
+    """Returns whether a sound of `length` samples ends before the part of its one given sound that the model sees."""
+    return len(mix.sources) == 1 and length < mix.sources[0].encoded.length
+
+
 def _with_rest(contents: InstrumentContents, mix: Mix, audio: Tensor, mixed: MixedFeatures) -> Tensor:
     """Audio `(channels, time)`, followed by what the given sounds have after the model's window, faded with their weights."""
     join = max(source.join for source in mix.sources)
-    if not join:
+    if not join or is_cut(mix, audio.shape[1]):
         return audio
     total = round(between_levels([float(source.total) for source in mix.sources], mix.share))
     start = max(0, audio.shape[1] - join)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from timbrespace.synthesis.detail.audio import mixed_audio
+from timbrespace.synthesis.detail.audio import is_cut, mixed_audio
 from timbrespace.synthesis.detail.mix import Mix, length_of
 from timbrespace.synthesis.encoding import decode
 from timbrespace.synthesis.file.contents import InstrumentContents
@@ -40,12 +40,13 @@ def render_mix(
     if mix.own is not None:
         audio = set_level(mix.own.audio, rate, level=level, out_rate=out_rate)
     elif all(source.detail is not None for source in mix.sources):
+        cut = length is not None and not contents.model.time_varying and is_cut(mix, length)
         length = length_of(contents, mix, z) if length is None else length
         audio = torch.cat([lead, mixed_audio(contents, mix, z, length, seed=seed)], 1)
-        if any(source.join for source in mix.sources):  # the rest is the user's own: neither cut nor faded
+        if any(source.join for source in mix.sources) and not cut:  # the rest is the user's own: neither cut nor faded
             audio = set_level(audio, rate, level=level or "keep", out_rate=out_rate)
         else:
-            near = len(mix.sources) > 1 or mix.kept > _NEAR
+            near = len(mix.sources) > 1 or (mix.kept > _NEAR and not cut)
             audio = finish(audio, rate, level=level or "keep", out_rate=out_rate, trim=not near, subsonics=True)
     else:
         audio = decode(contents, z, length=length, seed=seed, texture=True) * mix.peak
