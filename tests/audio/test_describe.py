@@ -50,6 +50,15 @@ def test_noise_has_no_pitch_and_is_noisy():
     assert found["low_end"] == pytest.approx(10 * math.log10(150 / (RATE / 2)), abs=1.0)
 
 
+def test_what_is_inaudible_does_not_make_a_sound_noisier():
+    """Noise without highs, or with highs that are 80 dB weaker: to the limit of the samples their flatness differs by octaves."""
+    spectrum = torch.fft.rfft(noise())
+    spectrum[..., spectrum.shape[-1] // 2 :] = 0
+    dull = torch.fft.irfft(spectrum, n=noise().shape[-1])
+    silent, faint = values(dull), values(dull + 1e-4 * noise(seed=2))
+    assert math.log2(faint["noisiness"]) == pytest.approx(math.log2(silent["noisiness"]), abs=0.3)
+
+
 @pytest.mark.parametrize("t60", [0.1, 0.5, 2.0])
 def test_decay_and_length_of_an_exponential_are_its_decay_time(t60):
     t = time(1.5 * t60)

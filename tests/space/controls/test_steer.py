@@ -11,8 +11,9 @@ from timbrespace.audio.describe import NAMES, describe
 from timbrespace.contracts import ConfigError
 from timbrespace.instrument import Instrument
 from timbrespace.space.controls.coordinates import Point
-from timbrespace.space.controls.steer import steered, steering_of
-from timbrespace.synthesis.encoding import trim_to_onset
+from timbrespace.space.controls.solving import Followed, Wish
+from timbrespace.space.controls.steer import _between, _progress, steered, steering_of
+from timbrespace.synthesis.encoding import from_onset, trim_to_onset
 from tiny import Tiny
 
 
@@ -76,6 +77,57 @@ def test_a_target_in_its_unit_is_reached(opened: Instrument, tiny: Tiny) -> None
     (sound,) = opened.steer(tiny.other, brightness=f"{0.7 * now:.0f}Hz")
     reached = 2 ** float(describe(sound.audio, opened.sample_rate)[place])
     assert reached == pytest.approx(0.7 * now, rel=0.12)
+
+
+@pytest.mark.parametrize("name", ["brightness", "noisiness", "loudness", "length"])
+def test_what_was_reached_is_what_the_finished_sound_measures(opened: Instrument, tiny: Tiny, name: str) -> None:
+    original = from_onset(opened.contents, opened.read(tiny.other))[0]
+    control, place = next(one for one in opened.controls if one.name == name), NAMES.index(name)
+    for amount in (-0.3, 0.3):
+        (sound,) = opened.steer(tiny.other, {name: amount})
+        after, before = (describe(audio, opened.sample_rate)[place] for audio in (sound.audio, original))
+        assert float(after - before) / control.spread == pytest.approx(sound.recipe["asked"]["reached"][name], abs=0.05)
+
+
+def test_a_shorter_sound_ends_where_it_is_asked_to_and_is_made_again(opened: Instrument, tiny: Tiny) -> None:
+    place = NAMES.index("length")
+    for given in (tiny.other, long_sound(opened)):  # the second goes on after the part that the model sees
+        now = 2 ** float(describe(opened.read(given) if isinstance(given, Path) else given, opened.sample_rate)[place])
+        target = min(0.6 * now, 0.9 * opened.contents.samples / opened.sample_rate)
+        (sound,) = opened.steer(given, length=f"{target:.4f}s")
+        assert 2 ** float(describe(sound.audio, opened.sample_rate)[place]) == pytest.approx(target, rel=0.08)
+        assert float(sound.audio[:, -1].abs().max()) == 0
+        if isinstance(given, Path):
+            assert torch.equal(opened.replay(sound.recipe, sources=given.parent).audio, sound.audio)
+
+
+def test_new_sounds_have_the_value_that_is_asked_for(opened: Instrument) -> None:
+    place = NAMES.index("length")
+    lengths = [2 ** float(describe(sound.audio, sound.sample_rate)[place]) for sound in opened.generate(5, seed=1)]
+    target = sorted(lengths)[1]
+    asked = opened.generate(5, seed=1, controls={"length": f"{target:.4f}s"})
+    found = [2 ** float(describe(sound.audio, sound.sample_rate)[place]) for sound in asked]
+    assert sorted(abs(one / target - 1) for one in found)[3] < 0.1  # four of five
+    assert torch.equal(opened.replay(asked[0].recipe).audio, asked[0].audio)
+
+
+def long_sound(opened: Instrument) -> torch.Tensor:
+    """A decaying tone with noise, twice as long as the longest that the model encodes."""
+    count = 2 * opened.contents.samples
+    t = torch.arange(count) / opened.sample_rate
+    noise = 0.02 * torch.randn(opened.contents.channels, count, generator=torch.Generator().manual_seed(0))
+    return (torch.sin(2 * torch.pi * 300 * t) + noise) * 10 ** (-1.5 * t / t[-1])
+
+
+def test_between_two_steps_that_go_too_far_and_not_far_enough() -> None:
+    under, over = (Followed(torch.full((1, 3), size), torch.full((1, 2), size)) for size in (1.0, 2.0))
+    wish = Wish(torch.tensor([[0.5, 0.0]]), torch.tensor([True, False]), torch.tensor([False, True]))
+    assert _progress(torch.tensor([[0.25, 9.0]]), wish) == pytest.approx(0.5)
+    found = _between([(0.0, Followed(0 * under.steps, 0 * under.changes)), (0.5, under), (1.5, over)])
+    assert found is not None
+    assert torch.allclose(found.steps, torch.full((1, 3), 1.5))
+    assert torch.allclose(found.changes, torch.full((1, 2), 1.5))
+    assert _between([(0.0, under), (0.8, over)]) is None
 
 
 def test_recipes_make_the_same_sound_again(opened: Instrument, tiny: Tiny) -> None:
