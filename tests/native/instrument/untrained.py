@@ -17,6 +17,22 @@ from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.harmonic.traits import TRAITS, NoteModel
 
 SAMPLES = 22_050
+NOTES = "model.notes=[45, 75]"
+VELOCITY = "model.velocity=[30, 120]"
+# Settings of `oneshot` -> channels, rate.
+COVERED: dict[str, tuple[tuple[str, ...], int, int]] = {
+    "default": ((), 1, 44_100),
+    "stereo": ((), 2, 44_100),
+    "notes": ((NOTES,), 1, 44_100),
+    "velocity": ((VELOCITY,), 1, 44_100),
+    "notes, velocity, stereo": ((NOTES, VELOCITY), 2, 48_000),
+    "short windows": (("representation.n_fft=512", "representation.hop=64", "representation.bands=90"), 1, 44_100),
+    "long windows": (("representation.n_fft=2048", "representation.hop=1024", "representation.bands=300"), 1, 96_000),
+    "few bands": (("representation.bands=8", "model.coefficients=40", "model.dims=5"), 1, 22_050),
+    "small": (("model.dims=3", "model.coefficients=20", "model.width=8", "model.depth=0", "model.attack=1", "model.steps=2"), 1, 44_100),
+    "wide, deep": (("model.width=100", "model.depth=5", "model.attack=40", "model.steps=70"), 1, 44_100),
+    "floor": (("representation.floor=50",), 1, 44_100),
+}
 
 
 def untrained(
