@@ -100,7 +100,7 @@ class Player:
 
         renderings: list[Rendering] = []
         shelf = Shelf()
-        for rendering in ordered_map(one, noted(), workers=os.cpu_count() or 1):
+        for rendering in ordered_map(one, noted(), workers=min(count, os.cpu_count() or 1)):
             renderings.append(rendering._replace(samples=shelf.keep(rendering.samples)))
             if progress is not None:
                 progress(len(renderings), count)
@@ -111,7 +111,8 @@ class Player:
         """Returns the request of a recipe of a new sound, its level and its rate in Hz. Raises ConfigError."""
 
         def latent(values: Any) -> np.ndarray:
-            z = np.array([float(value) for value in values], np.float32)
+            with np.errstate(over="ignore"):  # to infinity, which is refused
+                z = np.array([float(value) for value in values], np.float32)
             if len(z) != self.dims or not np.isfinite(z).all():
                 raise ConfigError(f"the recipe does not fit this instrument: {len(z)} latent values, {self.dims} expected")
             return z

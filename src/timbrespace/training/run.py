@@ -253,7 +253,6 @@ class TrainingRun:
         best = best_check(history, first=settled_step(prepared.config.training.kl, steps=plan.steps))
         errors = {name: stages.get(f"{name}_error", getattr(history, name)[best]) for name in ("train", "validation")}
         self.callbacks.on_progress(Progress("finish", metrics=errors, unit=model.unit, advice=latent_use.advice(), learned=learned))
-        written: list[Instrument] = []
 
         def write() -> None:
             instrument = make_instrument(
@@ -279,10 +278,9 @@ class TrainingRun:
                 self.tensorboard.add_sounds(
                     instrument, [prepared.corpus.audio(i) for i in sets.validation_clips[:4]], step=history.step[-1]
                 )
-            written.append(instrument)
 
         rank_zero_only(self.fabric, write)
-        return written[0] if written else Instrument.load(self.out)
+        return Instrument.load(self.out)  # what is played is what the file holds, by the same engine
 
     def _open_corpus(self) -> Corpus:
         """The corpus that the source is, or the one made from it in the working folder."""
