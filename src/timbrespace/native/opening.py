@@ -6,11 +6,12 @@ import logging
 from pathlib import Path
 
 from timbrespace.contracts import TimbrespaceError
-from timbrespace.native.calls import CoreError
+from timbrespace.native.calls import DAMAGED, CoreError
 from timbrespace.native.engine import Player
 from timbrespace.native.interface import Opened
 from timbrespace.native.library import load_core
 from timbrespace.synthesis.file.facts import InstrumentFile
+from timbrespace.synthesis.file.layout import NOTES
 
 _LOG = logging.getLogger(__name__)
 _said: list[str] = []  # of `say_slower`, once in a process
@@ -44,6 +45,9 @@ def open_player(path: Path) -> Player | NoPlayer:
         return NoPlayer(str(error), missing=True)
     try:
         file = InstrumentFile.read(path)
-        return Player(file, Opened(core, file.data))
+        opened = Opened(core, file.data)
+        if not opened.info.notes and any(name.startswith(NOTES) for name in file.arrays):
+            raise CoreError(DAMAGED, "it holds traits of notes, but its model knows no pitch")
+        return Player(file, opened)
     except TimbrespaceError as error:
         return NoPlayer(str(error), missing=False)

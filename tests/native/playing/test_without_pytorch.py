@@ -13,7 +13,9 @@ import pytest
 from timbrespace.audio.distance import log_mel_error
 from timbrespace.instrument import Instrument
 from timbrespace.native import opening
+from timbrespace.native.calls import Core
 from timbrespace.native.library import NativeCore
+from timbrespace.native.wasm import WasmCore
 from tiny import Tiny
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -70,10 +72,13 @@ def played(notes: Instrument, library_file: Path, tmp_path_factory: pytest.TempP
 def _both(instrument: Instrument, library: Path, folder: Path) -> tuple[Instrument, Instrument]:
     path = folder / "instrument.safetensors"
     instrument.save(path)
-    core = NativeCore(library)
+    return _opened(path, NativeCore(library)), Instrument.load(path, engine="pytorch")
+
+
+def _opened(path: Path, core: Core) -> Instrument:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(opening, "load_core", lambda: core)
-        return Instrument.load(path, engine="native"), Instrument.load(path, engine="pytorch")
+        return Instrument.load(path, engine="native")
 
 
 def _assert_alike(one: Instrument, other: Instrument) -> None:
@@ -127,3 +132,12 @@ def test_sounds_of_a_batch_are_apart_and_their_recipes_repeat_them_to_the_bit(pl
         assert again.samples.tobytes() == sound.samples.tobytes()
         assert again.recipe == sound.recipe
     assert [one.samples.tobytes() for one in played[0].generate(2, seed=11)] == [one.samples.tobytes() for one in sounds[:2]]
+
+
+def test_webassembly_and_the_library_give_the_same_bits(notes: Instrument, library_file: Path, wasm: Path, tmp_path: Path) -> None:
+    pytest.importorskip("wasmtime")
+    path = tmp_path / "notes.safetensors"
+    notes.save(path)
+    one, other = (_opened(path, core).generate(4, seed=8) for core in (NativeCore(library_file), WasmCore(wasm)))
+    assert [sound.samples.tobytes() for sound in one] == [sound.samples.tobytes() for sound in other]
+    assert [sound.recipe for sound in one] == [sound.recipe for sound in other]
