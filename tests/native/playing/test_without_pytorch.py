@@ -20,6 +20,7 @@ from tiny import Tiny
 
 ROOT = Path(__file__).resolve().parents[3]
 WITHOUT_PHASES = (ROOT / "native" / "src" / "missing.c").exists()  # until the phase search is in the core, it plays notes alone
+_SEARCHED_DB = 0.5  # log-mel: a phase search makes more of small differences than oscillators do
 HEAVY = ("torch", "numba", "sklearn", "scipy")
 
 CHECKS = """
@@ -41,7 +42,7 @@ opened = timbrespace.load(instrument)
 check("load")
 sounds = opened.generate(3, seed=2)
 check("generate")
-[repr(sound) for sound in sounds], sounds[0].samples, sounds[0].save(Path(out) / "python")
+[repr(sound) for sound in sounds], sounds._repr_html_(), sounds[0].samples, sounds[0].save(Path(out) / "python")
 check("save")
 opened.replay(sounds[1].recipe)
 check("replay")
@@ -81,8 +82,8 @@ def _opened(path: Path, core: Core) -> Instrument:
         return Instrument.load(path, engine="native")
 
 
-def _assert_alike(one: Instrument, other: Instrument) -> None:
-    """The same seeds give the same sounds, within 0.1 dB log-mel, whatever is asked for."""
+def _assert_alike(one: Instrument, other: Instrument, *, decibels: float) -> None:
+    """The same seeds give the same sounds, within so many dB log-mel, whatever is asked for."""
     asked: list[dict[str, object]] = [{}, {"category": one.categories[0], "temperature": 1.7}, {"level": "loudness", "out_rate": 32_000}]
     for seed, options in enumerate(asked):
         found, wanted = (by.generate(3, seed=seed, **options) for by in (one, other))  # type: ignore[arg-type]
@@ -91,9 +92,9 @@ def _assert_alike(one: Instrument, other: Instrument) -> None:
             assert sound.latent is not None
             assert same.latent is not None
             assert np.allclose(sound.latent.numpy(), same.latent.numpy(), atol=1e-5)
-            assert abs(sound.samples.shape[1] - same.samples.shape[1]) <= 1
+            assert sound.samples.shape[1] == pytest.approx(same.samples.shape[1], rel=0.005)  # the tail is cut by its level
             error = log_mel_error([sound.audio], [same.audio], sample_rate=sound.sample_rate)
-            assert float(error.max()) <= 0.1
+            assert float(error.max()) <= decibels
             assert (sound.novelty is None) == (same.novelty is None)
             assert sound.novelty == pytest.approx(same.novelty, abs=0.01)
             assert {**sound.recipe, "engine": "", "latent": [], "novelty": 0} == {**same.recipe, "engine": "", "latent": [], "novelty": 0}
@@ -111,7 +112,7 @@ def test_nothing_heavy_is_imported(notes: Instrument, library_file: Path, tmp_pa
 
 
 def test_notes_are_those_of_pytorch(played: tuple[Instrument, Instrument]) -> None:
-    _assert_alike(*played)
+    _assert_alike(*played, decibels=0.01)
     low, high = (float(by.generate(1, pitch=62.0)[0].root_note or 0) for by in played)
     assert low == high == 62
 
@@ -119,9 +120,9 @@ def test_notes_are_those_of_pytorch(played: tuple[Instrument, Instrument]) -> No
 @pytest.mark.skipif(WITHOUT_PHASES, reason="the phase search is not in the core")
 def test_drums_are_those_of_pytorch(tiny: Tiny, library_file: Path, tmp_path: Path) -> None:
     both = _both(Instrument.load(tiny.file, engine="pytorch"), library_file, tmp_path)
-    _assert_alike(*both)
+    _assert_alike(*both, decibels=_SEARCHED_DB)
     for one, other in zip(*(by.moves.axis("pc1", 3).render() for by in both), strict=True):
-        assert float(log_mel_error([one.audio], [other.audio], sample_rate=44_100).max()) <= 0.1
+        assert float(log_mel_error([one.audio], [other.audio], sample_rate=44_100).max()) <= _SEARCHED_DB
 
 
 def test_sounds_of_a_batch_are_apart_and_their_recipes_repeat_them_to_the_bit(played: tuple[Instrument, Instrument]) -> None:
