@@ -20,7 +20,6 @@ from timbrespace.native.calls import CoreError
 from timbrespace.native.engine import Player
 from timbrespace.native.opening import NoPlayer
 from timbrespace.synthesis.detail.given import fingerprint
-from timbrespace.synthesis.file.bits import Bits
 from timbrespace.synthesis.file.facts import InstrumentFile
 from timbrespace.synthesis.file.header import parse_header
 from timbrespace.synthesis.file.numbering import numbered
@@ -55,7 +54,7 @@ def test_what_is_known_without_pytorch_is_what_pytorch_reads(tiny: Tiny) -> None
 
 
 @pytest.mark.parametrize("bits", [8, 16])
-def test_the_fingerprint_of_weights_with_fewer_bits(tiny: Tiny, tmp_path: Path, bits: Bits) -> None:
+def test_the_fingerprint_of_weights_with_fewer_bits(tiny: Tiny, tmp_path: Path, bits: int) -> None:
     small = tmp_path / "small.safetensors"
     write_instrument(Instrument.load(tiny.file, engine="pytorch").contents, small, bits=bits)
     assert InstrumentFile.read(small).fingerprint == fingerprint(Instrument.load(small, engine="pytorch").contents)
