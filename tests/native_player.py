@@ -124,7 +124,7 @@ class Player:
         names = [control.name.decode() for control in self.controls()]
         asked = np.array([amounts.get(name, math.nan) for name in names], np.float32)
         out, changes = np.zeros_like(z), np.zeros(len(names), np.float32)
-        self._checked(self.core("ts_steer", self.pointer, z, -1, asked, out, changes, byref(self.work)), self.work)
+        self._checked(self.core("ts_steer", self.pointer, z, asked, out, changes, byref(self.work)), self.work)
         return out, dict(zip(names, changes.tolist(), strict=True))
 
     def levels(self, z: Floats, samples: int = 0) -> tuple[Floats, int]:

@@ -116,10 +116,9 @@ TS_API ts_status ts_draw(const ts_instrument *instrument, const ts_draw_request 
 TS_API ts_status ts_around(const ts_instrument *instrument, const float *z, float amount, uint64_t seed, int32_t index, float *out,
                            ts_memory *work);
 
-/* A latent changed by controls: amounts [controls] in spreads, -3 to 3; NaN: not asked for, it stays as far as it can. category: as for
-   ts_render. changes [controls]: what the step is expected to do, in spreads; may be NULL. */
-TS_API ts_status ts_steer(const ts_instrument *instrument, const float *z, int32_t category, const float *amounts, float *out, float *changes,
-                          ts_memory *work);
+/* A latent changed by controls: amounts [controls] in spreads, -3 to 3; NaN: not asked for, it stays as far as it can.
+   changes [controls]: what the step is expected to do, in spreads; may be NULL. */
+TS_API ts_status ts_steer(const ts_instrument *instrument, const float *z, const float *amounts, float *out, float *changes, ts_memory *work);
 
 /* Pitch and velocity inside a latent; NaN where the instrument has none. ts_set_…: in place, the other numbers stay. */
 TS_API float ts_pitch(const ts_instrument *instrument, const float *z);

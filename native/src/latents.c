@@ -101,9 +101,7 @@ ts_status ts_around(const ts_instrument *instrument, const float *z, float amoun
   return finished(work, &arena, status);
 }
 
-ts_status ts_steer(const ts_instrument *instrument, const float *z, int32_t category, const float *amounts, float *out, float *changes,
-                   ts_memory *work) {
-  (void)category; /* the slopes are those near the latent */
+ts_status ts_steer(const ts_instrument *instrument, const float *z, const float *amounts, float *out, float *changes, ts_memory *work) {
   if (instrument == NULL || amounts == NULL || out == NULL || work == NULL) return TS_ARGUMENT;
   Arena arena = arena_of(work);
   Status status = check_latent(instrument, z, work);

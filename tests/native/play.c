@@ -42,7 +42,7 @@ static int play(const ts_instrument *instrument, void *room, const char **step) 
   }
   if (!status && info.controls) {
     *step = "steer", amounts[0] = 0.5f;
-    status = ts_steer(instrument, z, drawn.category, amounts, z + info.dims, NULL, &work);
+    status = ts_steer(instrument, z, amounts, z + info.dims, NULL, &work);
   }
   free(z), free(audio), free(db), free(amounts);
   return status;

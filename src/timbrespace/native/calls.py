@@ -22,7 +22,7 @@ SIGNATURES = {
     "ts_draw_defaults": "v:p",
     "ts_draw": "i:pppippp",
     "ts_around": "i:ppfuipp",
-    "ts_steer": "i:ppipppp",
+    "ts_steer": "i:pppppp",
     "ts_pitch": "f:pp",
     "ts_velocity": "f:pp",
     "ts_set_pitch": "i:ppf",
