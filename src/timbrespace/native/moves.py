@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class PlayedMove:
-    """A move whose sounds the core renders. whole: the same as `space.moves` makes it, for what is not here.
+    """A move whose sounds the core renders. whole: the same as `space.moves` makes it, for all else.
 
-    labels: what is special about each sound. Others as in `space.moves.move.Move`.
+    labels: the place of each sound on the way. Others as in `space.moves.move.Move`.
     """
 
     player: Player

@@ -17,7 +17,7 @@ _FEWEST = 3  # sounds of a component that may be named
 
 
 def numbered(file: InstrumentFile) -> tuple[InstrumentFile, bytes]:
-    """Returns the file with numbers in place of the names of its training sounds, and the bytes of which new sounds are drawn.
+    """Returns the file with numbers in place of the names of its training sounds, and the bytes from which new sounds are drawn.
 
     The bytes are those of the file, unless components of the density are of fewer than three sounds: these become one, without a category,
     as in `LatentSpace.anonymous`.

@@ -55,7 +55,7 @@ class Rendering(NamedTuple):
 def measured(
     samples: np.ndarray, rate: int, training: TrainingSounds, *, note: int | None = None, part: slice | None = None, is_own: bool = False
 ) -> Rendering:
-    """Returns a rendered sound `(channels, time)` with what is measured of it: its pitch and its nearest training sound.
+    """Returns a rendered sound `(channels, time)` with its measurements: its pitch and its nearest training sound.
 
     note: where it is known. part: the samples that are measured; None: all. is_own: it is a given sound, unchanged, which is not compared.
     """
