@@ -61,19 +61,23 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=24, help="unseen sounds (0: all)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--work", type=Path, default=WORK)
+    parser.add_argument("--control", action="append", default=[], help="part steering: only this control; repeatable")
     add_out(parser, "space.md")
     options = parser.parse_args()
     for what in options.what.split(","):
         if what not in KEPT_AWAY:
             parser.error(f"--what: {what!r} is not drums or notes")
     command = f"python benchmarks/space.py SOUNDS --part {options.part} --what {options.what} --count {options.count}"
+    command += "".join(f" --control {name}" for name in options.control)
     publish(f"{PARTS[options.part](setting_of(options))}\n\n{stamp(command)}", options.out, options.part)
 
 
 def setting_of(options: argparse.Namespace) -> Setting:
     """What all parts work with."""
     given = {what: Path(path) for what, _, path in (text.partition("=") for text in options.instrument)}
-    return Setting(options.sounds, options.what.split(","), given, options.count, options.seed, options.minutes, options.work)
+    return Setting(
+        options.sounds, options.what.split(","), given, options.count, options.seed, options.minutes, options.work, options.control
+    )
 
 
 if __name__ == "__main__":

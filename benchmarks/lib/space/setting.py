@@ -23,7 +23,8 @@ DRAWS = 1_000  # of the bootstrap
 
 @dataclass(frozen=True)
 class Setting:
-    """sounds: folder of real_audio.py. whats: drums, notes. given: instrument files. count: unseen sounds, 0: all."""
+    """sounds: folder of real_audio.py. whats: drums, notes. given: instrument files. count: unseen sounds, 0: all. controls: of the
+    part steering; empty: all."""
 
     sounds: Path
     whats: list[str]
@@ -32,6 +33,7 @@ class Setting:
     seed: int
     minutes: float
     work: Path
+    controls: list[str]
 
     def path(self, what: str) -> Path:
         """The file of the instrument of `what`, given or trained."""

@@ -44,7 +44,7 @@ def section(setting: Setting) -> str:
     for what in setting.whats:
         instrument, sounds = setting.instrument(what), setting.unseen(what)
         offered = {control.name for control in instrument.controls}
-        for name in (*ASKED, *ALSO):
+        for name in setting.controls or (*ASKED, *ALSO):
             if name in offered:
                 found = measure(instrument, sounds, name, seed=setting.seed)
                 rows.append([what, name, *cells(found)])

@@ -97,7 +97,7 @@ def generate(
         given, compared = (None if path is None else opened.given(path, named=not options.anonymous) for path in (near, like))
         if prompt is not None:
             facts["understood"] = _understood(opened, prompt, like=None if like is None else like.name, quiet=options.json)
-        if controls and not options.json:
+        if (controls or facts.get("understood", {}).get("wishes")) and not options.json:
             print_first_use(opened)
         sounds = opened.generate(
             count, seed=seed, category=category, temperature=temperature, near=given, near_file=near or "", pitch=pitch, velocity=velocity,

@@ -16,8 +16,8 @@ from timbrespace.parallel import Pool
 from timbrespace.space.controls.coordinates import Point
 from timbrespace.space.controls.steer import CORRECTIONS, QUICK, Measured, Steered, Steering, steering_of
 from timbrespace.space.controls.wishes import Wish, Wishes, describe_controls
-from timbrespace.synthesis.detail.mix import Mix, kept_at
-from timbrespace.synthesis.detail.source import Source
+from timbrespace.synthesis.detail.mix import Mix, kept_at, length_of
+from timbrespace.synthesis.detail.source import Source, decoded_length
 from timbrespace.synthesis.encoding import from_onset
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.rendering import finished
@@ -50,14 +50,13 @@ def steer_source(
     point = Point(source.encoded.z, source.encoded.length if time_varying else None)
     places = describe(from_onset(contents, source.given.audio)[0], contents.sample_rate, only=_measured(steering, wishes))
     length = _length(contents, steering, wishes, places)
-    if source.join and length is not None and length > source.encoded.length:
-        length = None  # what follows the part that the model sees keeps its length
     asks = any(wish.amount != 0 for wish in wishes)
 
     def made(point: Point, step: Tensor) -> RenderRequest:
         kept = _kept(steering.distance(step))
         mix = Mix((source,), kept=min(kept, _ALMOST) if asks else kept)
-        return RenderRequest(point.z, f"{name} steered", None, {}, own_seed, point.length if time_varying or not asks else length, mix)
+        cut = None if length is None or not asks else _cut(length, length_of(contents, mix, point.z))
+        return RenderRequest(point.z, f"{name} steered", None, {}, own_seed, point.length if time_varying else cut, mix)
 
     measure = _finished(steering, made, wishes) if source.detail is not None and steering.meter.on_levels and not quick and asks else None
     found = steering.steer(point, wishes, places=places, measure=measure, corrections=QUICK if quick else CORRECTIONS)
@@ -87,9 +86,11 @@ def _steered(contents: InstrumentContents, steering: Steering, request: RenderRe
     length = _length(contents, steering, wishes, places)
 
     def made(point: Point, step: Tensor) -> RenderRequest:
-        return _moved(
-            request, point, steering.distance(step), point.length if contents.model.time_varying else length or request.length, {}
-        )
+        moved = _moved(request, point, steering.distance(step), point.length, {})
+        if length is None:
+            return moved
+        natural = decoded_length(contents, point.z) if moved.mix is None else length_of(contents, moved.mix, point.z)
+        return moved._replace(length=_cut(length, natural))
 
     found = steering.steer(point, wishes, places=places, measure=_finished(steering, made, wishes))
     request = made(found.point, found.step)
@@ -108,8 +109,13 @@ def _measured(steering: Steering, wishes: Sequence[Wish]) -> set[str]:
     return held | {wish.control.name for wish in wishes}
 
 
+def _cut(length: int, natural: int) -> int | None:
+    """The length in samples at which a sound ends earlier than by itself; None where it ends before: what is after it is no sound."""
+    return length if length < natural else None
+
+
 def _length(contents: InstrumentContents, steering: Steering, wishes: Sequence[Wish], places: Tensor) -> int | None:
-    """The length in samples that is asked for, at which the sound then ends; None where none is, or the latent holds it."""
+    """The length in samples that is asked for, at which the sound then ends at the latest; None where none is, or the latent holds it."""
     wish = next((one for one in wishes if one.control.name == "length"), None)
     place = float(places[NAMES.index("length")])
     if wish is None or contents.model.time_varying or not math.isfinite(place) or wish.amount == 0:
