@@ -48,9 +48,12 @@ def steer_source(
     wishes = steering.read(asked)
     own_seed = seed_of(seed, 0)
     point = Point(source.encoded.z, source.encoded.length if time_varying else None)
-    places = describe(from_onset(contents, source.given.audio)[0], contents.sample_rate, only=_measured(steering, wishes))
-    length = _length(contents, steering, wishes, places)
     asks = any(wish.amount != 0 for wish in wishes)
+    correct = source.detail is not None and steering.meter.on_levels and not quick and asks
+    needed = {wish.control.name for wish in wishes if wish.target is not None or wish.control.name == "length"}
+    only = _measured(steering, wishes) if correct else needed
+    places = describe(from_onset(contents, source.given.audio)[0], contents.sample_rate, only=only)
+    length = _length(contents, wishes, places)
 
     def made(point: Point, step: Tensor) -> RenderRequest:
         kept = _kept(steering.distance(step))
@@ -58,7 +61,7 @@ def steer_source(
         cut = None if length is None or not asks else _cut(length, length_of(contents, mix, point.z))
         return RenderRequest(point.z, f"{name} steered", None, {}, own_seed, point.length if time_varying else cut, mix)
 
-    measure = _finished(steering, made, wishes) if source.detail is not None and steering.meter.on_levels and not quick and asks else None
+    measure = _finished(steering, made, wishes) if correct else None
     found = steering.steer(point, wishes, places=places, measure=measure, corrections=QUICK if quick else CORRECTIONS)
     recipe: dict[str, Any] = {"verb": "steer", "seed": seed, "index": 0, "of": name, **_asked(wishes, found)}
     return made(found.point, found.step)._replace(recipe=recipe)
@@ -83,7 +86,7 @@ def _steered(contents: InstrumentContents, steering: Steering, request: RenderRe
         return _moved(request, found.point, steering.distance(found.step), found.point.length, _asked(wishes, found))
     plain = _finished(steering, lambda point, step: request, wishes)
     places = plain(point, still)
-    length = _length(contents, steering, wishes, places)
+    length = _length(contents, wishes, places)
 
     def made(point: Point, step: Tensor) -> RenderRequest:
         moved = _moved(request, point, steering.distance(step), point.length, {})
@@ -114,7 +117,7 @@ def _cut(length: int, natural: int) -> int | None:
     return length if length < natural else None
 
 
-def _length(contents: InstrumentContents, steering: Steering, wishes: Sequence[Wish], places: Tensor) -> int | None:
+def _length(contents: InstrumentContents, wishes: Sequence[Wish], places: Tensor) -> int | None:
     """The length in samples that is asked for, at which the sound then ends at the latest; None where none is, or the latent holds it."""
     wish = next((one for one in wishes if one.control.name == "length"), None)
     place = float(places[NAMES.index("length")])
