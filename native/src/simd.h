@@ -1,6 +1,6 @@
 /* Elementary functions of four doubles or eight floats at a time. The lanes are written out, so every machine computes the same bits.
 
-   Arguments are reduced to a small interval (Cody and Waite 1980), where a polynomial of least largest error stands for the function;
+   Arguments are reduced to a small interval (Cody and Waite 1980), where a polynomial of nearly least largest error replaces the function;
    coefficients: Chebyshev's, computed with 50 digits. Errors in units in the last place: exp4, log4 and sincos_turns4 under 2,
    exp8, log8 and sincos_turns8 under 3 (tests/native/test_maths.py). */
 #ifndef TS_SIMD_H

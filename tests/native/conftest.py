@@ -64,3 +64,14 @@ def core(native_script: ModuleType, built: Callable[[str, Callable[[Path], None]
 def wasm(native_script: ModuleType, built: Callable[[str, Callable[[Path], None]], Path]) -> Path:
     """The WebAssembly file of these sources."""
     return built("timbrespace.wasm", native_script.build_wasm)
+
+
+@pytest.fixture(scope="session")
+def cores(native_script: ModuleType, built: Callable[[str, Callable[[Path], None]], Path], wasm: Path) -> dict[str, object]:
+    """The core, loaded both ways."""
+    from timbrespace.native.library import NativeCore
+    from timbrespace.native.wasm import WasmCore
+
+    target = native_script.here()
+    public = built("public.library", lambda path: native_script.build(path, target))
+    return {"native": NativeCore(public), "wasm": WasmCore(wasm)}

@@ -17,21 +17,13 @@ import pytest
 
 from timbrespace.native import library
 from timbrespace.native.calls import ABI, SIGNATURES, Core, CoreError, Loaded
-from timbrespace.native.library import NativeCore, library_path
+from timbrespace.native.library import library_path
 from timbrespace.native.wasm import WasmCore
 from tiny import Tiny
 
 HEADER = Path(__file__).resolve().parents[2] / "native" / "include" / "timbrespace.h"
 WAYS = ["native", "wasm"]
 INFO = ctypes.c_int32 * 20  # of ts_info: dims, sample_rate, channels, samples, capacity …
-
-
-@pytest.fixture(scope="session")
-def cores(native_script: ModuleType, built: Callable[..., Path], wasm: Path) -> dict[str, Core]:
-    """The core, loaded both ways."""
-    target = native_script.here()
-    public = built("public.library", lambda path: native_script.build(path, target))
-    return {"native": NativeCore(public), "wasm": WasmCore(wasm)}
 
 
 @pytest.fixture(params=WAYS)

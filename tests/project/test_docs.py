@@ -139,7 +139,7 @@ def missing_names(text: str) -> list[str]:
     package, out = ROOT / "src" / "timbrespace", []
     for code in re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)):
         dotted = re.fullmatch(r"([a-z_]+)(?:\.\w+)+", code)
-        if re.search(r"NAME|FOLDER|\.(md|json|npy|csv|wav|png)$", code):
+        if re.search(r"NAME|FOLDER|\.(md|json|npy|csv|wav|png|h|wasm)$", code):
             continue
         if re.fullmatch(r"(benchmarks|scripts|tests|docs|src)/[\w./-]*", code):
             exists = (ROOT / code).exists()

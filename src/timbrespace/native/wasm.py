@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,8 @@ class WasmCore:
         try:
             self.engine = wasmtime.Engine(_cached(wasmtime))
             self.module = wasmtime.Module(self.engine, path.read_bytes())
+            self.held: weakref.WeakSet[Any] = weakref.WeakSet([self.engine, self.module])
+            atexit.register(_close, self.held)  # later, wasmtime could not, and would complain of that
             found = _Instance(self).call("ts_abi")
         except (OSError, wasmtime.WasmtimeError, wasmtime.Trap) as error:
             raise CoreError(0, f"the WebAssembly core does not run here: {error}") from error
@@ -56,6 +60,12 @@ def _cached(wasmtime: Any) -> Any:
     except wasmtime.WasmtimeError:
         config = wasmtime.Config()
     return config
+
+
+def _close(held: weakref.WeakSet[Any]) -> None:
+    """Gives back what wasmtime holds."""
+    for item in list(held):
+        item.close()
 
 
 class WasmLoaded:
@@ -98,6 +108,7 @@ class _Instance:
 
     def __init__(self, core: WasmCore):
         self.store = core.wasmtime.Store(core.engine)
+        core.held.add(self.store)
         exports = core.wasmtime.Instance(self.store, core.module, []).exports(self.store)
         self._functions = {name: exports[name] for name in SIGNATURES}
         self._memory, self._used = exports["memory"], int(exports["__heap_base"].value(self.store))

@@ -12,13 +12,14 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from untrained import untrained_notes
 
 from native_damage import damaged
 from timbrespace.instrument import Instrument
 from timbrespace.synthesis.file.writing import encoded
 from tiny import Tiny
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 FLAGS = ["-std=c11", "-O1", "-ffp-contract=off", "-Inative/include", "-Inative/src"]
 
 
@@ -53,7 +54,8 @@ def played(program: Path, files: list[Path]) -> Counter[str]:
 @pytest.fixture(scope="module")
 def originals(tiny: Tiny) -> list[bytes]:
     contents = Instrument.load(tiny.file).contents
-    return [tiny.file.read_bytes(), encoded(contents, bits=8), encoded(contents, bits=16)]
+    notes = encoded(untrained_notes().contents, bits=16)
+    return [tiny.file.read_bytes(), encoded(contents, bits=8), encoded(contents, bits=16), notes]
 
 
 def test_whole_files_play(program: Path, originals: list[bytes], tmp_path: Path) -> None:
