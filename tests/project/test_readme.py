@@ -44,7 +44,7 @@ def test_the_commands_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.Monk
         soundfile.write(path, clip.audio[0].numpy(), 44_100)
     commands = [shlex.split(line, comments=True) for line in block("Your own sounds", "sh").splitlines()]
     verbs = [words[1] for words in commands if words[0] == "timbrespace"]
-    expected = "doctor train generate morph vary steer generate map find train generate evaluate represent"
+    expected = "doctor train generate morph vary steer generate map export find train generate evaluate represent"
     assert verbs == expected.split()
     for words in commands:
         if words[0] != "timbrespace":

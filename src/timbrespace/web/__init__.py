@@ -1,0 +1,1 @@
+"""The instrument as a web page: one file that plays offline."""

@@ -1,0 +1,90 @@
+// A keyboard for instruments of notes: computer keys, pointer and MIDI; the pitch is decoded, not a sample played faster.
+import { render, prefetch } from "./sounds.js";
+import { wake, play, release } from "./audio.js";
+import { session, selectedPad, on } from "./state.js";
+import { playPad, selectedNote } from "./kit.js";
+import { typing } from "./pads.js";
+import { get, make, clamp, say } from "./shapes.js";
+
+const WHITE = ["a", "s", "d", "f", "g", "h", "j", "k", "l"], BLACK = ["w", "e", "", "t", "y", "u", "", "o", "p"];
+const OFFSETS = { a: 0, w: 1, s: 2, e: 3, d: 4, f: 5, t: 6, g: 7, y: 8, h: 9, u: 10, j: 11, k: 12, o: 13, l: 14, p: 15 };
+const NAMES = ["C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B"];
+const held = new Map();  // midi number -> voice, or a promise of one
+let lowest = 48, highest = 72, octave = 60, keysOf = {};
+
+export function initKeyboard(instrument) {
+  initMidi();
+  if (!instrument.info.notes) return;
+  lowest = Math.ceil(instrument.info.lowestPitch); highest = Math.floor(instrument.info.highestPitch);
+  octave = clamp(60, lowest, Math.max(lowest, highest - 12));
+  const place = get("keyboard");
+  place.hidden = false;
+  for (let midi = lowest; midi <= highest; midi++) {
+    const black = NAMES[midi % 12].length > 1, name = NAMES[midi % 12] + (Math.floor(midi / 12) - 1);
+    const key = make("button", { type: "button", className: black ? "key black" : "key", "data-midi": midi, "aria-label": name, tabIndex: midi === octave ? 0 : -1 }, midi % 12 === 0 ? name : "");
+    keysOf[midi] = key;
+    place.append(key);
+  }
+  place.addEventListener("pointerdown", (event) => { const midi = Number(event.target.dataset.midi); if (midi) { event.target.setPointerCapture(event.pointerId); noteOn(midi, 0.85); } });
+  for (const name of ["pointerup", "pointercancel"]) place.addEventListener(name, (event) => { const midi = Number(event.target.dataset.midi); if (midi) noteOff(midi); });
+  place.addEventListener("keydown", (event) => {
+    const midi = Number(event.target.dataset.midi), way = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (way && keysOf[midi + way]) { event.preventDefault(); event.target.tabIndex = -1; keysOf[midi + way].tabIndex = 0; keysOf[midi + way].focus(); }
+    if ((event.key === "Enter" || event.key === " ") && !event.repeat) { event.preventDefault(); noteOn(midi, 0.85); }
+  });
+  place.addEventListener("keyup", (event) => { if (event.key === "Enter" || event.key === " ") noteOff(Number(event.target.dataset.midi)); });
+  document.addEventListener("keydown", (event) => {
+    if (event.repeat || typing(event) || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === "," || event.key === ".") { octave = clamp(octave + (event.key === "." ? 12 : -12), lowest, highest); say("Keys begin at " + NAMES[octave % 12] + (Math.floor(octave / 12) - 1)); }
+    const offset = OFFSETS[event.key.toLowerCase()];
+    if (offset !== undefined) noteOn(octave + offset, 0.85);
+  });
+  document.addEventListener("keyup", (event) => { const offset = OFFSETS[event.key.toLowerCase()]; if (offset !== undefined) noteOff(octave + offset); });
+  on("pad", (index) => { if (index === session.selected) prepare(); });
+}
+
+async function prepare() {
+  if (!selectedPad().sound) return;
+  const near = Array.from({ length: 13 }, (_, i) => octave + i).filter((midi) => midi <= highest);
+  prefetch((await Promise.all(near.map((midi) => selectedNote(midi)))).filter(Boolean));
+}
+
+async function noteOn(midi, velocity) {
+  if (midi < lowest || midi > highest || held.has(midi)) return;
+  held.set(midi, null);
+  keysOf[midi]?.classList.add("down");
+  await wake();
+  const note = await selectedNote(midi);
+  if (!note) return;
+  const sound = await render(note, { urgent: true });
+  if (!held.has(midi)) return;  // let go before it was there
+  held.set(midi, play(sound, { gain: selectedPad().gain, velocity, key: midi }));
+}
+function noteOff(midi) {
+  const voice = held.get(midi);
+  held.delete(midi);
+  keysOf[midi]?.classList.remove("down");
+  if (voice !== null && voice !== undefined) release(voice);
+}
+
+// --- MIDI ------------------------------------------------------------------------------------------------------------
+function initMidi() {
+  const button = get("midi");
+  if (!navigator.requestMIDIAccess) return;
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    try {
+      const access = await navigator.requestMIDIAccess();
+      const listen = () => { for (const input of access.inputs.values()) input.onmidimessage = midiMessage; };
+      access.onstatechange = listen;
+      listen();
+      button.setAttribute("aria-pressed", "true");
+      say(access.inputs.size ? "MIDI: " + [...access.inputs.values()].map((input) => input.name).join(", ") : "No MIDI keyboard is connected");
+    } catch { say("The browser does not allow MIDI here"); }
+  });
+}
+function midiMessage({ data: [status, key, velocity] }) {
+  const kind = status & 0xf0, notes = !get("keyboard").hidden;
+  if (kind === 0x90 && velocity > 0) { if (notes) noteOn(key, velocity / 127); else if (key >= 36 && key < 52) playPad(key - 36, velocity / 127); }
+  else if (kind === 0x80 || kind === 0x90) noteOff(key);
+}

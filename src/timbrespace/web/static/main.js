@@ -1,0 +1,41 @@
+// Starts the page: opens the instrument, then its parts.
+import { openInstrument } from "./sounds.js";
+import { wake } from "./audio.js";
+import { initKit } from "./kit.js";
+import { initPads } from "./pads.js";
+import { initMap } from "./map.js";
+import { initControls } from "./controls.js";
+import { initSequencer } from "./sequencer.js";
+import { initKeyboard } from "./keyboard.js";
+import { initTakeout } from "./takeout.js";
+import { get } from "./shapes.js";
+
+function initTheme() {
+  const button = get("theme"), dark = matchMedia("(prefers-color-scheme: dark)");
+  const show = (theme) => { document.documentElement.dataset.theme = theme; button.setAttribute("aria-pressed", String(theme === "dark")); document.dispatchEvent(new CustomEvent("theme")); };
+  show(dark.matches ? "dark" : "light");
+  button.addEventListener("click", () => show(document.documentElement.dataset.theme === "dark" ? "light" : "dark"));
+}
+
+async function begin() {
+  initTheme();
+  const status = get("status");
+  try {
+    const instrument = await openInstrument((text) => { status.textContent = text; });
+    document.addEventListener("pointerdown", () => { wake(); }, { once: true });
+    initPads(instrument);
+    initMap(instrument);
+    initControls(instrument);
+    initSequencer();
+    initKeyboard(instrument);
+    initTakeout(instrument);
+    await initKit(instrument);
+    status.textContent = "";
+    document.body.dataset.ready = "true";
+  } catch (error) {
+    status.textContent = error.message;
+    status.classList.add("error");
+    throw error;
+  }
+}
+begin();

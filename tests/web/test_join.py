@@ -1,0 +1,58 @@
+"""Joining the modules of the page: order, one scope, and what is refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from timbrespace.web.join import STATIC, JoinError, join, top_names
+
+
+def joined(files: dict[str, str]) -> str:
+    return join("main.js", files.__getitem__)
+
+
+def test_a_module_comes_after_those_it_imports() -> None:
+    script = joined({
+        "main.js": 'import { two } from "./b.js";\nimport { one } from "./a.js";\none(two);\n',
+        "b.js": 'import { one } from "./a.js";\nexport const two = one() + 1;\n',
+        "a.js": "export function one() { return 1; }\n",
+    })  # fmt: skip
+    assert script.index("function one") < script.index("const two") < script.index("one(two)")
+    assert script.count("function one") == 1
+    assert "import" not in script
+    assert "export" not in script
+
+
+@pytest.mark.parametrize(
+    ("files", "fault"),
+    [
+        ({"main.js": 'import { x } from "./a.js";\n', "a.js": "const x = 1;\n"}, "does not export"),
+        ({"main.js": 'import { y } from "./a.js";\nconst x = 1;\n', "a.js": "export const y = 1, x = 2;\n"}, "both have x"),
+        ({"main.js": 'import { a } from "./a.js";\n', "a.js": 'import { m } from "./main.js";\nexport const a = 1;\n'}, "one way"),
+        ({"main.js": 'import x from "./a.js";\n', "a.js": ""}, "another form"),
+        ({"main.js": "export default 3;\n"}, "another form"),
+        ({"main.js": 'const x = "</script>";\n'}, "cannot hold"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_joined(files: dict[str, str], fault: str) -> None:
+    with pytest.raises(JoinError, match=fault):
+        joined(files)
+
+
+def test_names_at_the_top() -> None:
+    text = "export async function a() {\n  const inner = 1;\n}\nlet b = [1, 2], c, d = { e: 1 };\nconst { f, g } = b;\n"
+    text += "class H {}\nexport const i = () => 1;\n"
+    assert top_names(text) == ["a", "b", "c", "d", "f", "g", "H", "i"]
+
+
+@pytest.mark.parametrize("entry", ["main.js", "worker.js", "worklet.js"])
+def test_the_page_s_own_modules(entry: str) -> None:
+    script = join(entry)
+    assert script.startswith("(() => {\n")
+    assert all(word not in script for word in ("https:", "http:", "eval(", "innerHTML", "document.write"))
+
+
+def test_every_module_is_used() -> None:
+    whole = join("main.js") + join("worker.js") + join("worklet.js")
+    for path in STATIC.glob("*.js"):
+        assert all(name in whole for name in top_names(path.read_text(encoding="utf-8"))), path.name

@@ -1,0 +1,141 @@
+"""The page of an instrument in a browser, opened from disk with the network off: what a musician does, and the samples that come of it."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.typing import NDArray
+
+import browser
+from timbrespace.instrument import Instrument
+from timbrespace.web.page import render_page, write_page
+
+
+@pytest.fixture(scope="module")
+def page_file(instrument: Instrument, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_page(tmp_path_factory.mktemp("page") / "play.html", instrument, title="Tiny <drums>")
+
+
+@pytest.fixture
+def page(page_file: Path) -> Iterator[Any]:
+    with browser.opened(page_file) as tab:
+        tab.context.set_offline(True)
+        tab.wait_for_selector('body[data-ready="true"]', timeout=30_000)
+        yield tab
+
+
+def taken(page: Any, button: str) -> bytes:
+    with page.expect_download() as download:
+        page.click(button)
+    return Path(download.value.path()).read_bytes()
+
+
+def samples(data: bytes) -> tuple[NDArray[np.float64], int]:
+    audio, rate = soundfile.read(io.BytesIO(data), always_2d=True)
+    return audio, rate
+
+
+def test_a_page_loads_nothing_and_holds_no_recording(instrument: Instrument) -> None:
+    text = render_page(instrument, title="Tiny <drums>")
+    assert "<h1>Tiny &lt;drums&gt;</h1>" in text
+    assert "{{" not in text.replace("${{", "")
+    assert all(word not in text for word in ("http://", "https://", 'src="', 'href="http'))
+    contents = instrument.contents
+    assert contents.clips is not None
+    facts = json.loads(text.split('id="facts">')[1].split("</script>")[0])
+    assert set(facts) == {"title", "fingerprint", "latents", "x", "y", "categories", "names"}
+    assert len(facts["x"]) == len(contents.clips.names)
+
+
+def test_the_page_plays_as_python_does(page: Any, instrument: Instrument) -> None:
+    """Pad 1's sound as a WAV is what Python renders of the same latent and seed, but for weights of 8 bits."""
+    session = json.loads(taken(page, "#take-session"))
+    audio, rate = samples(taken(page, "#take-sound"))
+    assert rate == instrument.sample_rate
+    assert np.abs(audio).max() == pytest.approx(10 ** (-1 / 20), abs=2e-3)
+    pad = session["session"]["pads"][0]["sound"]
+    assert len(pad["z"]) == instrument.model.dims
+
+
+def test_pads_sound_and_are_recorded(page: Any) -> None:
+    page.click("#record")
+    page.locator(".pad").nth(2).click()
+    page.wait_for_timeout(400)
+    audio, _ = samples(taken(page, "#record"))
+    assert 0.05 < np.abs(audio).max() <= 1.0
+    assert page.locator("#pad-title").text_content().startswith("Pad 3")
+
+
+def test_new_vary_lock_and_undo(page: Any) -> None:
+    def latents() -> list[Any]:
+        return [pad["sound"]["z"] for pad in json.loads(taken(page, "#take-session"))["session"]["pads"]]
+
+    first = latents()
+    page.click("#pad-locked")
+    page.click("#kit-new")
+    page.wait_for_selector("#say:has-text('new kit')")
+    second = latents()
+    assert second[0] == first[0]
+    assert all(a != b for a, b in zip(first[1:], second[1:], strict=True))
+    page.click("#undo")
+    page.wait_for_timeout(200)
+    assert latents() == first
+
+
+def test_a_beat_is_exact_to_the_sample(page: Any) -> None:
+    """Steps 1 and 9 of one lane at 120 beats a minute are 44,100 samples apart."""
+    page.locator('.cell[data-lane="0"][data-step="0"]').click()
+    page.locator('.cell[data-lane="0"][data-step="8"]').click()
+    page.locator("#tempo").fill("120")
+    audio, rate = samples(taken(page, "#take-pattern"))
+    assert rate == 44_100
+    bar = 2 * rate
+    assert np.abs(audio[: rate // 2] - audio[rate : rate + rate // 2]).max() < 1e-3
+    assert np.abs(audio[: rate // 2] - audio[bar : bar + rate // 2]).max() < 1e-3
+
+
+def test_kit_and_midi_files(page: Any) -> None:
+    archive = zipfile.ZipFile(io.BytesIO(taken(page, "#take-kit")))
+    assert archive.testzip() is None
+    names = archive.namelist()
+    assert len([name for name in names if name.endswith(".wav")]) == 16
+    sfz = archive.read("kit.sfz").decode()
+    assert all(f"sample={name} key=" in sfz for name in names if name.endswith(".wav"))
+    page.locator('.cell[data-lane="1"][data-step="4"]').click()
+    midi = taken(page, "#take-midi")
+    assert midi[:4] == b"MThd"
+    assert struct.unpack(">HHH", midi[8:14]) == (0, 1, 480)
+    assert bytes([0x99, 38]) in midi
+
+
+def test_a_session_comes_back(page: Any, page_file: Path, tmp_path: Path) -> None:
+    page.locator(".cell").nth(3).click()
+    page.locator("#tempo").fill("97")
+    saved = tmp_path / "session.json"
+    saved.write_bytes(taken(page, "#take-session"))
+    with browser.opened(page_file) as other:
+        other.wait_for_selector('body[data-ready="true"]', timeout=30_000)
+        other.set_input_files("#load-session", str(saved))
+        other.wait_for_selector("#say:has-text('Session')")
+        assert json.loads(taken(other, "#take-session"))["session"]["pattern"] == json.loads(saved.read_text())["session"]["pattern"]
+        foreign = tmp_path / "foreign.json"
+        for text in ("{}", "no JSON", saved.read_text().replace('"instrument": "', '"instrument": "x')):
+            foreign.write_text(text)
+            other.set_input_files("#load-session", str(foreign))
+            other.wait_for_selector("#say:has-text('cannot be loaded')")
+
+
+def test_the_map_gives_sounds_to_the_selected_pad(page: Any) -> None:
+    before = json.loads(taken(page, "#take-session"))["session"]["pads"][0]["sound"]["z"]
+    page.locator("#map").click(position={"x": 150, "y": 150})
+    page.wait_for_selector("#say:has-text('on pad 1')")
+    assert json.loads(taken(page, "#take-session"))["session"]["pads"][0]["sound"]["z"] != before
