@@ -172,5 +172,5 @@ Status rise_sharpen(const Rise *rise, const float *rises, float *audio, int chan
 
 size_t rise_work_size(const Rise *rise) {
   const size_t half = rise->smooth.n; /* a shorter sound has a transform of its own */
-  return (4 * rise->most + 12 * half + 8 * MOST_WIDTH) * sizeof(float) + 16 * 64;
+  return (4 * rise->most + 14 * half + 64 * (rise->smooth.first + rise->smooth.second) + 8 * MOST_WIDTH) * sizeof(float) + 16 * 64;
 }

@@ -1,82 +1,74 @@
 /* Transforms whose length is a product of 2, 3 and 5. The inner loops run over neighbouring numbers. */
 #include "rise.h"
+#include "simd.h"
 
 static const float COS_1 = 0.309016994f, COS_2 = -0.809016994f, SIN_1 = 0.951056516f, SIN_2 = 0.587785252f, SIN_3 = 0.866025404f;
 
-/* `count` transforms of `radix` points side by side: point k from x[k * step], result k to y[k * count], turned by roots wr[k], wi[k]. */
+/* `count` transforms side by side, eight at a time: point k from x[k * step], result k to y[k * count], turned by the roots wr[k], wi[k].
+   count: a multiple of 8. */
 typedef struct {
-  const float *restrict xr, *restrict xi;
-  float *restrict yr, *restrict yi;
+  const float *xr, *xi;
+  float *yr, *yi;
   size_t step, count;
   float wr[5], wi[5];
 } Butterfly;
 
-#define LOAD(k) float r##k = xr[i + (k) * step], i##k = xi[i + (k) * step]
-#define STORE(k, re, im)                                \
-  do {                                                  \
-    float re_ = (re), im_ = (im);                       \
-    yr[i + (k) * count] = re_ * wr[k] - im_ * wi[k];     \
-    yi[i + (k) * count] = re_ * wi[k] + im_ * wr[k];     \
-  } while (0)
-#define OPEN(b)                                                                    \
-  const float *restrict xr = (b)->xr, *restrict xi = (b)->xi, *wr = (b)->wr, *wi = (b)->wi; \
-  float *restrict yr = (b)->yr, *restrict yi = (b)->yi;                            \
-  const size_t step = (b)->step, count = (b)->count
+typedef struct {
+  F8 re, im;
+} C8;
+
+INLINE C8 load(const Butterfly *b, size_t i, size_t k) { return (C8){load8(b->xr + i + k * b->step), load8(b->xi + i + k * b->step)}; }
+INLINE C8 sum(C8 a, C8 b) { return (C8){a.re + b.re, a.im + b.im}; }
+INLINE C8 difference(C8 a, C8 b) { return (C8){a.re - b.re, a.im - b.im}; }
+INLINE C8 times(float x, C8 a) { return (C8){x * a.re, x * a.im}; }
+INLINE C8 less_i(C8 a, C8 b) { return (C8){a.re + b.im, a.im - b.re}; } /* a - i b */
+INLINE C8 plus_i(C8 a, C8 b) { return (C8){a.re - b.im, a.im + b.re}; }
+
+INLINE void store(const Butterfly *b, size_t i, size_t k, C8 a) {
+  store8(b->yr + i + k * b->count, a.re * b->wr[k] - a.im * b->wi[k]);
+  store8(b->yi + i + k * b->count, a.re * b->wi[k] + a.im * b->wr[k]);
+}
 
 static void radix_2(const Butterfly *b) {
-  OPEN(b);
-  for (size_t i = 0; i < count; i++) {
-    LOAD(0);
-    LOAD(1);
-    STORE(0, r0 + r1, i0 + i1);
-    STORE(1, r0 - r1, i0 - i1);
+  for (size_t i = 0; i < b->count; i += 8) {
+    C8 p = load(b, i, 0), q = load(b, i, 1);
+    store(b, i, 0, sum(p, q));
+    store(b, i, 1, difference(p, q));
   }
 }
 
 static void radix_3(const Butterfly *b) {
-  OPEN(b);
-  for (size_t i = 0; i < count; i++) {
-    LOAD(0);
-    LOAD(1);
-    LOAD(2);
-    float tr = r1 + r2, ti = i1 + i2, ur = r0 - 0.5f * tr, ui = i0 - 0.5f * ti, vr = SIN_3 * (r1 - r2), vi = SIN_3 * (i1 - i2);
-    STORE(0, r0 + tr, i0 + ti);
-    STORE(1, ur + vi, ui - vr);
-    STORE(2, ur - vi, ui + vr);
+  for (size_t i = 0; i < b->count; i += 8) {
+    C8 p = load(b, i, 0), q = load(b, i, 1), r = load(b, i, 2), both = sum(q, r);
+    C8 u = difference(p, times(0.5f, both)), v = times(SIN_3, difference(q, r));
+    store(b, i, 0, sum(p, both));
+    store(b, i, 1, less_i(u, v));
+    store(b, i, 2, plus_i(u, v));
   }
 }
 
 static void radix_4(const Butterfly *b) {
-  OPEN(b);
-  for (size_t i = 0; i < count; i++) {
-    LOAD(0);
-    LOAD(1);
-    LOAD(2);
-    LOAD(3);
-    float ar = r0 + r2, ai = i0 + i2, br = r0 - r2, bi = i0 - i2, cr = r1 + r3, ci = i1 + i3, dr = r1 - r3, di = i1 - i3;
-    STORE(0, ar + cr, ai + ci);
-    STORE(1, br + di, bi - dr);
-    STORE(2, ar - cr, ai - ci);
-    STORE(3, br - di, bi + dr);
+  for (size_t i = 0; i < b->count; i += 8) {
+    C8 p = load(b, i, 0), q = load(b, i, 1), r = load(b, i, 2), s = load(b, i, 3);
+    C8 t = sum(p, r), u = difference(p, r), v = sum(q, s), w = difference(q, s);
+    store(b, i, 0, sum(t, v));
+    store(b, i, 1, less_i(u, w));
+    store(b, i, 2, difference(t, v));
+    store(b, i, 3, plus_i(u, w));
   }
 }
 
 static void radix_5(const Butterfly *b) {
-  OPEN(b);
-  for (size_t i = 0; i < count; i++) {
-    LOAD(0);
-    LOAD(1);
-    LOAD(2);
-    LOAD(3);
-    LOAD(4);
-    float ar = r1 + r4, ai = i1 + i4, br = r2 + r3, bi = i2 + i3, cr = r1 - r4, ci = i1 - i4, dr = r2 - r3, di = i2 - i3;
-    float ur = r0 + COS_1 * ar + COS_2 * br, ui = i0 + COS_1 * ai + COS_2 * bi, vr = SIN_1 * cr + SIN_2 * dr, vi = SIN_1 * ci + SIN_2 * di;
-    STORE(0, r0 + ar + br, i0 + ai + bi);
-    STORE(1, ur + vi, ui - vr);
-    STORE(4, ur - vi, ui + vr);
-    ur = r0 + COS_2 * ar + COS_1 * br, ui = i0 + COS_2 * ai + COS_1 * bi, vr = SIN_2 * cr - SIN_1 * dr, vi = SIN_2 * ci - SIN_1 * di;
-    STORE(2, ur + vi, ui - vr);
-    STORE(3, ur - vi, ui + vr);
+  for (size_t i = 0; i < b->count; i += 8) {
+    C8 p = load(b, i, 0), q = load(b, i, 1), r = load(b, i, 2), s = load(b, i, 3), t = load(b, i, 4);
+    C8 outer = sum(q, t), inner = sum(r, s), wide = difference(q, t), near = difference(r, s);
+    store(b, i, 0, sum(p, sum(outer, inner)));
+    C8 u = sum(p, sum(times(COS_1, outer), times(COS_2, inner))), v = sum(times(SIN_1, wide), times(SIN_2, near));
+    store(b, i, 1, less_i(u, v));
+    store(b, i, 4, plus_i(u, v));
+    u = sum(p, sum(times(COS_2, outer), times(COS_1, inner))), v = difference(times(SIN_2, wide), times(SIN_1, near));
+    store(b, i, 2, less_i(u, v));
+    store(b, i, 3, plus_i(u, v));
   }
 }
 
@@ -142,33 +134,45 @@ Status smooth_open(Smooth *out, size_t n, Arena *arena) {
   return TS_OK;
 }
 
-/* [rows][columns] turned by roots, to [columns][rows]. */
+static size_t padded(size_t n) { return (n + 7) / 8 * 8; }
+
+/* [first][padded second] turned by roots, to [second][padded first]. */
 static void turn_over(const Smooth *smooth, float *const from[2], float *const to[2]) {
   enum { SIDE = 8 };
-  const size_t rows = smooth->first, columns = smooth->second;
+  const size_t rows = smooth->first, columns = smooth->second, wide = padded(columns), high = padded(rows);
   const float *cosine = smooth->roots, *sine = smooth->roots + smooth->n;
   for (size_t i = 0; i < rows; i += SIDE)
     for (size_t k = 0; k < columns; k += SIDE) {
       size_t height = rows - i < SIDE ? rows - i : SIDE, width = columns - k < SIDE ? columns - k : SIDE;
       for (size_t a = 0; a < height; a++)
         for (size_t b = 0; b < width; b++) {
-          size_t at = (i + a) * columns + k + b, out = (k + b) * rows + i + a;
-          float re = from[0][at], im = from[1][at], c = cosine[at], s = sine[at];
+          size_t at = (i + a) * wide + k + b, root = (i + a) * columns + k + b, out = (k + b) * high + i + a;
+          float re = from[0][at], im = from[1][at], c = cosine[root], s = sine[root];
           to[0][out] = re * c - im * s;
           to[1][out] = re * s + im * c;
         }
     }
+  for (size_t k = 0; k < columns; k++)
+    for (size_t i = rows; i < high; i++) to[0][k * high + i] = to[1][k * high + i] = 0.0f;
 }
 
 Status smooth_run(const Smooth *smooth, float *re, float *im, Arena *work) {
-  const size_t used = work->used, bytes = smooth->n * sizeof *re;
-  float *spare = TAKE(work, float, 2 * smooth->n);
-  if (spare == NULL) return TS_MEMORY;
-  float *parts[2] = {re, im}, *other[2] = {spare, spare + smooth->n};
-  columns_run(parts, other, smooth->first, smooth->second, smooth->first_roots);
+  const size_t used = work->used, first = smooth->first, second = smooth->second, wide = padded(second), high = padded(first);
+  const size_t size = first * wide > second * high ? first * wide : second * high;
+  float *block = TAKE(work, float, 4 * size), *compact[2] = {re, im};
+  if (block == NULL) return TS_MEMORY;
+  float *parts[2] = {block, block + size}, *other[2] = {block + 2 * size, block + 3 * size};
+  for (int k = 0; k < 2; k++)
+    for (size_t i = 0; i < first; i++) {
+      float *row = parts[k] + i * wide;
+      __builtin_memcpy(row, compact[k] + i * second, second * sizeof *row);
+      for (size_t j = second; j < wide; j++) row[j] = 0.0f;
+    }
+  columns_run(parts, other, first, wide, smooth->first_roots);
   turn_over(smooth, parts, other);
-  columns_run(other, parts, smooth->second, smooth->first, smooth->second_roots);
-  if (other[0] != re) __builtin_memcpy(re, other[0], bytes), __builtin_memcpy(im, other[1], bytes);
+  columns_run(other, parts, second, high, smooth->second_roots);
+  for (int k = 0; k < 2; k++)
+    for (size_t i = 0; i < second; i++) __builtin_memcpy(compact[k] + i * first, other[k] + i * high, first * sizeof *re);
   work->used = used;
   return TS_OK;
 }

@@ -27,7 +27,7 @@ def test_transforms_are_those_of_numpy(core: Core, rng: np.random.Generator, siz
     assert core("smooth_open", ctypes.byref(smooth), size, memory) == OK
     real, imaginary = rng.standard_normal((2, size)).astype(np.float32)
     wanted = np.fft.fft(real + 1j * imaginary)
-    assert core("smooth_run", ctypes.byref(smooth), real, imaginary, Arena(8 * size + 1000)) == OK
+    assert core("smooth_run", ctypes.byref(smooth), real, imaginary, Arena(40 * size + 4000)) == OK
     np.testing.assert_allclose(real + 1j * imaginary, wanted, rtol=0, atol=3e-7 * np.abs(wanted).max() * np.log2(size + 1))
 
 
