@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from timbrespace.synthesis.output.requested import RenderRequest
 
 LIBRARY, WASM, PYTORCH = "native library", "WebAssembly", "PyTorch"
-Render = Callable[[RenderRequest, int | None], Any]
+Render = Callable[[Any, int | None], Any]  # of a RenderRequest and a length
 
 
 class Engine(NamedTuple):
