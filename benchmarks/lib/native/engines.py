@@ -14,7 +14,6 @@ import numpy as np
 
 if TYPE_CHECKING:
     from timbrespace.native.library import Core
-
     from timbrespace.synthesis.output.requested import RenderRequest
 
 LIBRARY, WASM, PYTORCH = "native library", "WebAssembly", "PyTorch"
