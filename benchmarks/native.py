@@ -115,7 +115,7 @@ def _speed(path: Path, sounds: int, rounds: int) -> str:
 
 
 def _processes(path: Path, folder: Path, rounds: int) -> str:
-    commands = {count: ["generate", path, "-n", str(count), "--seed", "0", "--force"] for count in (1, 64)}
+    commands: dict[int, list[str | Path]] = {count: ["generate", path, "-n", str(count), "--seed", "0", "--force"] for count in (1, 64)}
     times: dict[tuple[str, object], list[float]] = {}
     for turn in range(rounds):
         say(f"{path.stem}: processes, round {turn + 1} of {rounds}")
