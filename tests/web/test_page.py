@@ -139,3 +139,58 @@ def test_the_map_gives_sounds_to_the_selected_pad(page: Any) -> None:
     page.locator("#map").click(position={"x": 150, "y": 150})
     page.wait_for_selector("#say:has-text('on pad 1')")
     assert json.loads(taken(page, "#take-session"))["session"]["pads"][0]["sound"]["z"] != before
+
+
+def test_favourites_are_kept_put_back_and_taken_out(page: Any) -> None:
+    assert not page.locator("#favourites-card").is_visible()
+    page.click("#pad-keep")
+    page.locator(".pad").nth(3).click()
+    page.click("#pad-keep")
+    assert page.locator("#favourites li").count() == 2
+    page.locator("#favourites li").nth(0).locator("button").nth(1).click()
+    page.wait_for_timeout(200)
+    pads = json.loads(taken(page, "#take-session"))["session"]["pads"]
+    assert pads[3]["sound"] == pads[0]["sound"]
+    archive = zipfile.ZipFile(io.BytesIO(taken(page, "#take-favourites")))
+    assert archive.testzip() is None
+    assert len(archive.namelist()) == 2
+    page.locator("#favourites li").nth(0).locator("button").nth(2).click()
+    assert page.locator("#favourites li").count() == 1
+
+
+def test_the_square_mixes_the_corner_pads(page: Any) -> None:
+    page.locator(".pad").nth(5).click()
+    box = page.locator("#corners").bounding_box()
+    page.locator("#corners").click(position={"x": box["width"] - 8, "y": 8})
+    page.wait_for_timeout(400)
+    pads = json.loads(taken(page, "#take-session"))["session"]["pads"]
+    near, far = (np.linalg.norm(np.subtract(pads[5]["sound"]["z"], pads[k]["sound"]["z"])) for k in (3, 12))
+    assert near < 0.3 * far
+
+
+def test_controls_move_the_latent_and_go_back(page: Any) -> None:
+    if not page.locator("#controls input").count():
+        pytest.skip("the tiny instrument has no controls")
+    before = json.loads(taken(page, "#take-session"))["session"]["pads"][0]["sound"]["z"]
+    slider = page.locator("#controls input").first
+    slider.focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(300)
+    moved = json.loads(taken(page, "#take-session"))["session"]["pads"][0]["sound"]["z"]
+    assert moved != before
+    slider.focus()
+    page.keyboard.press("ArrowLeft")
+    page.wait_for_timeout(300)
+    assert np.allclose(json.loads(taken(page, "#take-session"))["session"]["pads"][0]["sound"]["z"], before, atol=1e-5)
+
+
+@pytest.mark.parametrize("width", [390, 820, 1440])
+def test_nothing_is_wider_than_the_screen_and_everything_has_a_name(page_file: Path, width: int) -> None:
+    with browser.opened(page_file, width=width) as tab:
+        tab.wait_for_selector('body[data-ready="true"]', timeout=30_000)
+        assert tab.locator("html").evaluate("(page) => page.scrollWidth") <= width
+        for element in tab.locator("button:visible, select:visible, input:visible").all():
+            name = element.evaluate(
+                "(e) => (e.ariaLabel || e.textContent || [...(e.labels || [])].map((l) => l.textContent).join('')).trim()"
+            )
+            assert name, element.evaluate("(e) => e.outerHTML")

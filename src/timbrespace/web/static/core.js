@@ -94,11 +94,11 @@ export class CoreInstrument {
     return this.read(this.other);
   }
   /** amounts: control name -> spreads; others stay as far as they can. */
-  steer({ z, category = -1, amounts }) {
+  steer({ z, amounts }) {
     this.put(z);
     const count = this.info.controls.length;
     this.core.floats(this.amounts, count).set(this.info.controls.map(({ name }) => amounts[name] ?? NaN));
-    this.core.check(this.core.functions.ts_steer(this.instrument, this.z, category, this.amounts, this.other, this.changes, this.work), this.work);
+    this.core.check(this.core.functions.ts_steer(this.instrument, this.z, this.amounts, this.other, this.changes, this.work), this.work);
     return { z: this.read(this.other), changes: this.core.floats(this.changes, count).slice() };
   }
   pitched({ z, midi }) {

@@ -19,6 +19,7 @@ export function initKeyboard(instrument) {
   octave = clamp(60, lowest, Math.max(lowest, highest - 12));
   const place = get("keyboard");
   place.hidden = false;
+  get("keys-hint").textContent = "Keys A to L play white notes of the selected pad, W E T Y U O P black ones; comma and full stop change the octave. Space starts and stops the beat.";
   for (let midi = lowest; midi <= highest; midi++) {
     const black = NAMES[midi % 12].length > 1, name = NAMES[midi % 12] + (Math.floor(midi / 12) - 1);
     const key = make("button", { type: "button", className: black ? "key black" : "key", "data-midi": midi, "aria-label": name, tabIndex: midi === octave ? 0 : -1 }, midi % 12 === 0 ? name : "");

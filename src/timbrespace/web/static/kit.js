@@ -81,16 +81,24 @@ export async function steerPad(index, name, amount) {
   const wish = { index, pad };
   if (steering !== null) { steering = wish; return; }
   steering = wish;
-  while (steering !== null) {
-    const now = steering;
-    const wanted = Object.fromEntries(Object.entries(now.pad.amounts).filter(([, value]) => Math.abs(value) > 1e-3));
-    let z = now.pad.plain;
-    if (Object.keys(wanted).length) z = (await steer({ z: now.pad.plain, category: now.pad.sound.category, amounts: wanted })).z;
-    now.pad.sound = { ...now.pad.sound, z: Array.from(z) };
-    await refreshPad(now.index);
-    playPad(now.index);
-    if (steering === now) steering = null;
+  try {
+    while (steering !== null) {
+      const now = steering;
+      await steerOnce(now);
+      if (steering === now) steering = null;
+    }
+  } catch (error) {
+    steering = null;
+    say("The sound cannot be moved there: " + error.message);
   }
+}
+
+async function steerOnce({ index, pad }) {
+  const amounts = Object.fromEntries(Object.entries(pad.amounts).filter(([, value]) => Math.abs(value) > 1e-3));
+  const moved = Object.keys(amounts).length ? (await steer({ z: pad.plain, amounts })).z : pad.plain;
+  pad.sound = { ...pad.sound, z: Array.from(moved) };
+  await refreshPad(index);
+  playPad(index);
 }
 
 export async function playPad(index, velocity = 1) {

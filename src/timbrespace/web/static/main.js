@@ -8,6 +8,8 @@ import { initControls } from "./controls.js";
 import { initSequencer } from "./sequencer.js";
 import { initKeyboard } from "./keyboard.js";
 import { initTakeout } from "./takeout.js";
+import { initFavourites } from "./favourites.js";
+import { initCorners } from "./corners.js";
 import { get } from "./shapes.js";
 
 function initTheme() {
@@ -29,6 +31,8 @@ async function begin() {
     initSequencer();
     initKeyboard(instrument);
     initTakeout(instrument);
+    initFavourites(instrument);
+    initCorners();
     await initKit(instrument);
     status.textContent = "";
     document.body.dataset.ready = "true";

@@ -20,7 +20,7 @@ export function initTakeout(instrument) {
   get("load-session").addEventListener("change", loadFile);
 }
 
-function hand(name, bytes, type) {
+export function hand(name, bytes, type) {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([bytes], { type }));
   link.download = name;
