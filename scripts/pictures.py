@@ -1,8 +1,7 @@
 """Makes the pictures of README.md again, in docs/pictures.
 
-    timbrespace demo
     timbrespace train DRUMS --out drums.safetensors --minutes 2 --seed 0
-    python scripts/pictures.py DRUMS drums.safetensors demo/index.html
+    python scripts/pictures.py DRUMS drums.safetensors
 
 DRUMS is the folder `drums` that benchmarks/real_audio.py makes. Needs Playwright (an extra of `[dev]`) and a Chromium that it finds. Sounds
 are drawn at random by a fixed seed, none is picked by hand. No audio is written.
@@ -28,15 +27,14 @@ COLOURS = 256  # of a stored PNG; with fewer, the small dots of categories becom
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Draws new sounds beside real ones, takes pictures of the demo's page and of a map."""
+    """Draws new sounds beside real ones, takes pictures of the page of an instrument and of its map."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sounds", type=Path, metavar="DRUMS", help="the folder that the instrument was trained on")
     parser.add_argument("instrument", type=Path, help="the trained instrument")
-    parser.add_argument("page", type=Path, help="index.html of the demo")
     given = parser.parse_args(arguments)
     PICTURES.mkdir(parents=True, exist_ok=True)
     store(real_and_new(given.sounds, given.instrument), "real-and-new.png")
-    store(screenshot(given.page), "demo.png")
+    store(playable_page(given.instrument), "page.png")
     store(map_page(given.instrument), "map.png", colours=None)
 
 
@@ -100,6 +98,22 @@ def spectrogram_of(sample_rate: int) -> Callable[[Any], Any]:
     return spectrogram
 
 
+def playable_page(file: Path) -> bytes:
+    """A PNG of the page that plays an instrument, with a random beat and the name of a sound under the pointer."""
+    import timbrespace
+    from timbrespace.web.page import write_page
+
+    def act(window: Any) -> None:
+        window.wait_for_selector('body[data-ready="true"]')
+        window.click("#beat")
+        window.locator("#map").hover(position={"x": 250, "y": 300})
+        window.wait_for_timeout(2_000)  # until the words about the beat are gone
+
+    with tempfile.TemporaryDirectory() as folder:
+        page = write_page(Path(folder) / "play.html", timbrespace.load(file), title="Kitchen drums")
+        return screenshot(page, width=1320, height=1560, act=act)
+
+
 def map_page(file: Path) -> bytes:
     """A PNG of the map of an instrument, with two dozen new sounds; the toms are selected and one of them is shown."""
     import timbrespace
@@ -108,19 +122,19 @@ def map_page(file: Path) -> bytes:
     toms = [row for row, category in enumerate(drawn.categories) if category == "tom"]
     with tempfile.TemporaryDirectory() as folder:
         page = drawn.save(Path(folder) / "map.html", title=f"Map of {file.stem}", sounds=len(toms), places=64)
-        act = f"timbrespace.map.select({toms}); timbrespace.map.focus({toms[0]}); document.querySelector('.wake').hidden = true"
-        return screenshot(page, height=760, act=act)
+        select = f"timbrespace.map.select({toms}); timbrespace.map.focus({toms[0]}); document.querySelector('.wake').hidden = true"
+        return screenshot(page, height=760, act=lambda window: window.evaluate(select))
 
 
-def screenshot(page: Path, *, height: int = 1000, act: str = "") -> bytes:
-    """The upper part of a page as a PNG. act: JavaScript to run before."""
+def screenshot(page: Path, *, act: Callable[[Any], None], width: int = 1100, height: int = 1000) -> bytes:
+    """The upper part of a page as a PNG. act: what is done with the window before."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as tools:
         browser = tools.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        window = browser.new_page(viewport={"width": 1100, "height": height})
+        window = browser.new_page(viewport={"width": width, "height": height})
         window.goto(page.resolve().as_uri())
-        window.evaluate(act or "0")
+        act(window)
         window.wait_for_timeout(1_500)
         picture = window.screenshot()
         browser.close()

@@ -86,6 +86,7 @@ def test_the_demo_makes_all_files_and_can_be_repeated(
     for _ in range(2):  # the second replaces the first
         assert main(arguments) == 0, capsys.readouterr().err
     page = Path("demo/index.html").read_text(encoding="utf-8")
+    assert "<h1>timbrespace: " in Path("demo/play.html").read_text(encoding="utf-8")
     assert len(list(Path("demo/sounds").glob("*.wav"))) == 6
     morphs = list(Path("demo/morphs").glob("*.wav"))
     assert len(morphs) == 3 * 6

@@ -96,7 +96,7 @@ def _facts(contents: InstrumentContents, *, title: str, data: bytes) -> dict[str
     known = {name: index for index, name in enumerate(contents.space.categories)}
     places = clips.positions.numpy()[rows]
     low, high = places.min(0), places.max(0)
-    unit = (places - (low + high) / 2) / max(float((high - low).max()), 1e-9)
+    unit = (places - (low + high) / 2) / np.maximum(high - low, 1e-9)  # each axis from -1/2 to 1/2
     return {
         **facts,
         "latents": base64.b64encode(clips.latents.numpy()[rows].astype("<f4").tobytes()).decode(),

@@ -1,4 +1,4 @@
-"""`timbrespace demo`: prepare, train, generate, morph, and write a page, on a synthesised drum corpus or a folder of sounds."""
+"""`timbrespace demo`: prepare, train, generate, morph, and write two pages, on a synthesised drum corpus or a folder of sounds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def demo(
     count: Annotated[int, typer.Option("-n", "--count", min=1, max=1000, help="Number of new sounds.")] = 32,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed; the same seed gives the same sounds.")] = 0,
 ) -> None:
-    """Make a corpus, train on it, make new sounds and morphs, and write a page that shows and plays them."""
+    """Make a corpus, train on it, make new sounds and morphs, and write a page to play the instrument and one that shows the sounds."""
     import time
 
     from timbrespace.cli.common.corpus import progress_bar
@@ -30,6 +30,7 @@ def demo(
     from timbrespace.report.results import Morph, Results, write_results
     from timbrespace.training.callbacks import TrainingCallbacks
     from timbrespace.training.train import train
+    from timbrespace.web.page import write_page
     from timbrespace.wording import counted
 
     _renew(out)
@@ -67,8 +68,10 @@ def demo(
     about = f"New sounds by an instrument that learned from {learned} in a few minutes. Click to listen; hover over the map."
     title = "timbrespace demo" if source.startswith("synthetic:") else f"timbrespace: {Path(source).resolve().name}"
     page = write_results(Results(title, about, instrument, sounds, morphs, steps), out)
-    finish_step("wrote sounds and page")
-    print(f"\nOpen {page} in a browser. The instrument is {out / 'instrument.safetensors'}; make more with")
+    playable = write_page(out / "play.html", instrument, title=title, force=True)
+    finish_step("wrote sounds and pages")
+    print(f"\nOpen {playable} in a browser to play the instrument, and {page} to hear these sounds.")
+    print(f"The instrument is {out / 'instrument.safetensors'}; make more with")
     print(f"  timbrespace generate {out / 'instrument.safetensors'} -n 64 --out new")
 
 
@@ -84,7 +87,7 @@ def _renew(out: Path) -> None:
     for name in ("corpus", "sounds", "morphs", "pictures", "index_files", "instrument.training"):
         if (out / name).is_dir():
             shutil.rmtree(out / name)
-    for name in ("index.html", "reel.wav", "instrument.safetensors", "instrument.log.jsonl"):
+    for name in ("index.html", "play.html", "reel.wav", "instrument.safetensors", "instrument.log.jsonl"):
         (out / name).unlink(missing_ok=True)
     write_json(out / _MARK, {"note": "made by `timbrespace demo`, which replaces this folder"}, force=True)
 

@@ -34,9 +34,10 @@ export function initMap(instrument) {
 }
 
 // --- places ----------------------------------------------------------------------------------------------------------
-const side = () => Math.min(view.width, view.height) - 24;
-const toScreen = (x, y) => [view.width / 2 + (x - 0.5) * side() * view.zoom + view.x, view.height / 2 + (y - 0.5) * side() * view.zoom + view.y];
-const toMap = (px, py) => [(px - view.x - view.width / 2) / (side() * view.zoom) + 0.5, (py - view.y - view.height / 2) / (side() * view.zoom) + 0.5];
+// The places of a map have no scale of their own: both sides of the canvas are filled.
+const sides = () => [(view.width - 32) * view.zoom, (view.height - 32) * view.zoom];
+const toScreen = (x, y) => { const [wide, high] = sides(); return [view.width / 2 + (x - 0.5) * wide + view.x, view.height / 2 + (y - 0.5) * high + view.y]; };
+const toMap = (px, py) => { const [wide, high] = sides(); return [(px - view.x - view.width / 2) / wide + 0.5, (py - view.y - view.height / 2) / high + 0.5]; };
 const at = (event) => { const box = canvas.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
 
 function nearest(px, py, reach) {
