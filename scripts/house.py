@@ -22,7 +22,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SOURCE = ROOT / "src"
 LONGEST_FILE, LARGEST_FOLDER, LONGEST_MEDIAN = 400, 15, 130  # lines, Python files, lines
-MOST_BENCHMARKS = 20  # scripts in benchmarks/, one for each question, side by side
+MOST_BENCHMARKS = 24  # scripts in benchmarks/, one for each question, side by side
 SHAPED = re.compile(r"_?(encode|decode)(_raw)?|_?forward")  # functions whose docstring gives shapes
 # `(batch, dims)`, `values (batch,)`, `()`, or without backticks (batch, channels, time); not the call `f(a, b)`
 SHAPE = re.compile(
