@@ -82,7 +82,7 @@ def _check_plays(data: bytes) -> None:
         Opened(load_core(), data)
     except CoreError as error:
         raise ConfigError(
-            f"this instrument cannot be played in a page: {error}; a page plays instruments of --preset drums or notes, the default"
+            f"this instrument cannot be played in a page: {error}; a page plays instruments of --preset oneshot, the default"
         ) from None
 
 
