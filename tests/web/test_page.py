@@ -52,7 +52,7 @@ def test_a_page_loads_nothing_and_holds_no_recording(instrument: Instrument) -> 
     contents = instrument.contents
     assert contents.clips is not None
     facts = json.loads(text.split('id="facts">')[1].split("</script>")[0])
-    assert set(facts) == {"title", "fingerprint", "latents", "x", "y", "categories", "names"}
+    assert set(facts) == {"title", "fingerprint", "latents", "x", "y", "categories", "names", "scales"}
     assert len(facts["x"]) == len(contents.clips.names)
 
 
@@ -194,3 +194,25 @@ def test_nothing_is_wider_than_the_screen_and_everything_has_a_name(page_file: P
                 "(e) => (e.ariaLabel || e.textContent || [...(e.labels || [])].map((l) => l.textContent).join('')).trim()"
             )
             assert name, element.evaluate("(e) => e.outerHTML")
+
+
+def test_clicks_set_velocity_chance_and_ratchets(page: Any) -> None:
+    cell = page.locator('.cell[data-lane="2"][data-step="1"]')
+    for name, wanted in (("velocity", 1), ("probability", 0.75), ("ratchet", 2)):
+        page.select_option("#paint", name)
+        if name == "velocity":
+            cell.click()  # sets the step
+        cell.click()
+        step = json.loads(taken(page, "#take-session"))["session"]["pattern"]["lanes"][2]["steps"][1]
+        assert step["on"]
+        assert step[name] == wanted
+
+
+def test_the_map_is_coloured_by_descriptors(page: Any) -> None:
+    names = page.locator("#map-colour option").all_text_contents()
+    assert names[0] == "category"
+    assert "brightness" in names
+    before = page.locator("#map").screenshot()
+    page.select_option("#map-colour", "brightness")
+    page.wait_for_timeout(200)
+    assert page.locator("#map").screenshot() != before

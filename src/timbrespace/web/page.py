@@ -15,6 +15,7 @@ import numpy as np
 
 from timbrespace import __version__
 from timbrespace.atomic import write_text
+from timbrespace.audio.describe import DESCRIPTORS
 from timbrespace.contracts import ConfigError
 from timbrespace.instrument import Instrument
 from timbrespace.native.calls import CoreError
@@ -25,6 +26,8 @@ from timbrespace.synthesis.file.writing import encoded
 from timbrespace.web.join import STATIC, join
 
 _MOST_POINTS = 10_000
+_FEWEST_KNOWN = 3  # sounds that have a descriptor, to colour the map by it
+_RANGE = (0.02, 0.98)  # quantiles between which its colours spread
 # What a page loads: nothing. Its scripts are named by their hashes; the audio thread and the workers are made of texts inside the page.
 _POLICY = (
     "default-src 'none'; script-src {hashes} data: 'wasm-unsafe-eval'; worker-src blob:; style-src 'unsafe-inline'; img-src data:; "
@@ -91,7 +94,7 @@ def _facts(contents: InstrumentContents, *, title: str, data: bytes) -> dict[str
     facts = {"title": title, "fingerprint": hashlib.sha256(data).hexdigest()[:16]}
     clips = contents.clips
     if clips is None:
-        return {**facts, "latents": "", "x": [], "y": [], "categories": [], "names": []}
+        return {**facts, "latents": "", "x": [], "y": [], "categories": [], "names": [], "scales": {}}
     rows = np.unique(np.linspace(0, len(clips.names) - 1, min(len(clips.names), _MOST_POINTS)).round().astype(int))
     known = {name: index for index, name in enumerate(contents.space.categories)}
     places = clips.positions.numpy()[rows]
@@ -104,7 +107,21 @@ def _facts(contents: InstrumentContents, *, title: str, data: bytes) -> dict[str
         "y": [round(0.5 - float(y), 4) for y in unit[:, 1]],
         "categories": [known.get(clips.categories[row] or "", -1) for row in rows.tolist()],
         "names": [clips.names[row] for row in rows.tolist()],
+        "scales": {} if clips.descriptors is None else _scales(clips.descriptors.numpy()[rows]),
     }
+
+
+def _scales(values: np.ndarray) -> dict[str, list[float | None]]:
+    """Descriptors `(n, DESCRIPTORS)` by name from 0 to 1 between the ends of their usual range; null where unknown."""
+    found = {}
+    for name, column in zip(DESCRIPTORS, values.T, strict=True):
+        known = np.isfinite(column)
+        if known.sum() < _FEWEST_KNOWN:
+            continue
+        low, high = np.quantile(column[known], _RANGE)
+        share = np.clip((column - low) / max(float(high - low), 1e-9), 0, 1)
+        found[name] = [round(float(value), 3) if is_known else None for value, is_known in zip(share, known, strict=True)]
+    return found
 
 
 def _packed(data: bytes) -> str:

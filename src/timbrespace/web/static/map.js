@@ -3,10 +3,11 @@ import { mix, render, prefetch } from "./sounds.js";
 import { wake, play } from "./audio.js";
 import { session, nextSeed, remember } from "./state.js";
 import { putSound, playPad } from "./kit.js";
-import { get, clamp, say } from "./shapes.js";
+import { get, make, clamp, say } from "./shapes.js";
 
 const REACH = 14, NEAR = 5, LARGEST = 40;
 const view = { x: 0, y: 0, zoom: 1, width: 0, height: 0 };
+let colouring = null;  // values of the points from 0 to 1 by which they are coloured; null: by category
 let points = [], mapNames = [], canvas, brush, hovered = -1, focused = -1, spot = null, frame = 0, shownCategory = -1;
 const fingers = new Map();
 let drag = null, hovering = 0;
@@ -14,6 +15,7 @@ let drag = null, hovering = 0;
 export function initMap(instrument) {
   points = instrument.points;
   mapNames = instrument.info.categories;
+  initColours(instrument);
   canvas = get("map");
   brush = canvas.getContext("2d");
   new ResizeObserver(resize).observe(canvas);
@@ -78,7 +80,7 @@ function paint() {
     if (x < -9 || y < -9 || x > view.width + 9 || y > view.height + 9) continue;
     const category = points[i].category;
     brush.globalAlpha = shownCategory >= 0 && category !== shownCategory ? 0.16 : 0.9;
-    brush.fillStyle = category < 0 ? "gray" : `hsl(${(category * 137.5 + 200) % 360} 62% ${tone})`;
+    brush.fillStyle = fillOf(i, category, tone);
     brush.beginPath();
     brush.arc(x, y, size, 0, 7);
     brush.fill();
@@ -89,6 +91,19 @@ function paint() {
   for (const index of [hovered, focused]) if (index >= 0) { const [x, y] = toScreen(points[index].x, points[index].y); brush.beginPath(); brush.arc(x, y, size + 4, 0, 7); brush.stroke(); }
   if (spot) { const [x, y] = toScreen(...spot); brush.beginPath(); brush.moveTo(x - 7, y); brush.lineTo(x + 7, y); brush.moveTo(x, y - 7); brush.lineTo(x, y + 7); brush.stroke(); }
   if (hovered >= 0) label(hovered, ink, style.getPropertyValue("--card").trim());
+}
+
+/** From blue for the least to red for the most of what the map is coloured by; grey where it is not known. */
+function fillOf(index, category, tone) {
+  if (colouring !== null) return colouring[index] === null ? "gray" : `hsl(${240 - 240 * colouring[index]} 70% ${tone})`;
+  return category < 0 ? "gray" : `hsl(${(category * 137.5 + 200) % 360} 62% ${tone})`;
+}
+
+function initColours({ scales }) {
+  const select = get("map-colour");
+  select.append(...["category", ...Object.keys(scales)].map((name) => make("option", { value: name, textContent: name.replace("_", " ") })));
+  select.addEventListener("change", () => { colouring = scales[select.value] ?? null; drawSoon(); });
+  select.parentElement.hidden = Object.keys(scales).length === 0;
 }
 
 function label(index, ink, paper) {

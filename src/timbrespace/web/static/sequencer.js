@@ -64,8 +64,9 @@ function showCell(lane, step) {
 const where = (cell) => [Number(cell.dataset.lane), Number(cell.dataset.step)];
 function press(event) {
   if (!event.target.classList.contains("cell") || event.button !== 0) return;
-  const [lane, step] = where(event.target);
+  const [lane, step] = where(event.target), paint = get("paint").value;
   remember();
+  if (paint !== "on") { turn(lane, step, paint); return; }
   painting = !session.pattern.lanes[lane].steps[step].on;
   event.target.releasePointerCapture?.(event.pointerId);
   paintCell(event.target, painting);
@@ -76,6 +77,16 @@ function paintCell(cell, value) {
   session.pattern.lanes[lane].steps[step].on = value;
   showCell(lane, step);
   sendPattern();
+}
+
+const TURNS = { velocity: [0.8, 1, 0.5, 0.3], probability: [1, 0.75, 0.5, 0.25], ratchet: [1, 2, 3, 4] };
+/** The next of a few values of a step that is on; a step that is off is set. */
+function turn(lane, step, name) {
+  const value = session.pattern.lanes[lane].steps[step], values = TURNS[name];
+  if (value.on) value[name] = values[(values.indexOf(value[name]) + 1) % values.length]; else value.on = true;
+  showCell(lane, step);
+  sendPattern();
+  say(cells[lane][step].getAttribute("aria-label"));
 }
 
 /** Arrows move, Enter sets, + and - change the velocity, p the chance, x the ratchets. */
