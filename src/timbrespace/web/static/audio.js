@@ -8,8 +8,19 @@ const lanes = Array.from({ length: LANES }, () => ({ sound: null }));
 const positionListeners = [];
 let context = null, node = null, starting = null, pattern = null, playerState = { playing: false, tick: 0 }, voices = 1, ending = null;
 const early = [];              // messages before the audio thread runs
+const silenceListeners = [];
+let silent = false;            // the audio thread did not start, or ended
 
-function send(message, buffers = []) { if (node) node.port.postMessage(message, buffers); else early.push(message); }
+function send(message, buffers = []) { if (node) node.port.postMessage(message, buffers); else if (!silent) early.push(message); }
+/** listener: called with words when there is no sound output. */
+export function onsilence(listener) { silenceListeners.push(listener); }
+function noOutput(reason) {
+  if (silent) return;
+  silent = true;
+  early.length = 0;
+  ending?.([]);
+  for (const listener of silenceListeners) listener(`Sound output failed: ${reason}. Save the session and open the page again; sounds can still be saved as WAV files.`);
+}
 
 async function startOutput() {
   context = new AudioContext({ latencyHint: "interactive" });
@@ -20,15 +31,17 @@ async function startOutput() {
     if (data.state) { playerState = data.state; for (const listener of positionListeners) listener(position()); }
     if (data.recorded) ending?.(data.recorded);
   };
+  made.onprocessorerror = () => noOutput("the audio thread ended");
   made.connect(context.destination);
   node = made;
   for (const message of early.splice(0)) node.port.postMessage(message);
 }
-/** Starts sound output; browsers allow it after a click or a key. Returns the playerState of the AudioContext. */
+/** Starts sound output; browsers allow it after a click or a key. Returns the state of the AudioContext; "silent" where there is none. */
 export async function wake() {
   if (!navigator.userActivation || navigator.userActivation.hasBeenActive) {
-    starting ??= startOutput();
+    starting ??= startOutput().catch((error) => noOutput(error.message));
     await starting;
+    if (silent) return "silent";
     if (context.state !== "running") await Promise.race([context.resume(), new Promise((done) => setTimeout(done, 500))]);
   }
   return context?.state ?? "suspended";
@@ -94,6 +107,7 @@ const joined = (parts, side) => {
 /** Begins to record what is played (true), or ends it (false) and returns {channels, sampleRate}. */
 export async function record(on) {
   await wake();
+  if (node === null || silent) return null;
   if (on) { send({ verb: "record", on }); return null; }
   const parts = await new Promise((resolve) => { ending = resolve; send({ verb: "record", on }); });
   return { channels: [joined(parts, 0), joined(parts, 1)], sampleRate: context.sampleRate };

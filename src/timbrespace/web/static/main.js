@@ -1,6 +1,6 @@
 // Starts the page: opens the instrument, then its parts.
 import { openInstrument } from "./sounds.js";
-import { wake } from "./audio.js";
+import { wake, onsilence } from "./audio.js";
 import { initKit } from "./kit.js";
 import { initPads } from "./pads.js";
 import { initMap } from "./map.js";
@@ -24,6 +24,7 @@ async function begin() {
   const status = get("status");
   try {
     const instrument = await openInstrument((text) => { status.textContent = text; });
+    onsilence((words) => { status.textContent = words; status.classList.add("error"); });
     document.addEventListener("pointerdown", () => { wake(); }, { once: true });
     initPads(instrument);
     initMap(instrument);
@@ -34,7 +35,7 @@ async function begin() {
     initFavourites(instrument);
     initCorners();
     await initKit(instrument);
-    status.textContent = "";
+    if (!status.classList.contains("error")) status.textContent = "";
     document.body.dataset.ready = "true";
   } catch (error) {
     status.textContent = error.message;

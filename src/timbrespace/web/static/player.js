@@ -27,17 +27,22 @@ export class Player {
     this.collect();
     const place = this.free.get(size)?.pop() ?? this.core.take(size);
     channels.forEach((channel, c) => this.core.floats(place + 4 * c * length, length).set(channel));
+    const status = this.call("sound", slot, place, channels.length, BigInt(length), rate), buffer = { place, size };
+    if (status !== 0) { this.give(buffer); return status; }
     if (this.slots.has(slot)) this.leaving.push(this.slots.get(slot));
-    this.slots.set(slot, { place, size });
-    this.call("sound", slot, place, channels.length, BigInt(length), rate);
+    this.slots.set(slot, buffer);
+    return status;
   }
   collect() {
     this.leaving = this.leaving.filter((buffer) => {
       if (this.call("uses", buffer.place)) return true;
-      if (!this.free.has(buffer.size)) this.free.set(buffer.size, []);
-      this.free.get(buffer.size).push(buffer.place);
+      this.give(buffer);
       return false;
     });
+  }
+  give({ place, size }) {
+    if (!this.free.has(size)) this.free.set(size, []);
+    this.free.get(size).push(place);
   }
   writeVoice(place, { slot, choke = 0, reverse = false, held = false, gain = 1, pan = 0, tune = 0, attack = 0, decay = 0 }) {
     const view = this.core.view;
@@ -80,7 +85,7 @@ export class Player {
 /** Carries out one message of audio.js. Returns false where the queue is full. */
 export function carryOut(player, { verb, ...message }) {
   const status = {
-    sound: () => { player.sound(message.slot, message.channels, message.rate); return 0; },
+    sound: () => player.sound(message.slot, message.channels, message.rate),
     play: () => player.play(message),
     release: () => player.call("release", 0n, message.id),
     silence: () => player.call("silence", 0n, -1),

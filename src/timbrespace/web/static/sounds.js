@@ -11,14 +11,18 @@ function fromBase64(text) {
   return bytes;
 }
 async function unpacked(id) {
-  const stream = new Blob([fromBase64(element(id))]).stream().pipeThrough(new DecompressionStream("gzip"));
-  return new Uint8Array(await new Response(stream).arrayBuffer());
+  try {
+    const stream = new Blob([fromBase64(element(id))]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Uint8Array(await new Response(stream).arrayBuffer());
+  } catch { throw new Error("This page is damaged. Copy or export it again."); }
 }
 export const coreBytes = () => unpacked("core");
 
 const MISSING = [["WebAssembly", "WebAssembly"], ["DecompressionStream", "decompression"], ["Worker", "workers"], ["AudioWorkletNode", "audio worklets"]];
 function checkBrowser() {
   const missing = MISSING.filter(([name]) => !(name in globalThis)).map(([, words]) => words);
+  // In a page from a server without encryption browsers have no audio thread.
+  if (!missing.length && !("audioWorklet" in AudioContext.prototype)) throw new Error(isSecureContext ? "This browser has no audio worklets, which this page needs. Any browser of 2023 or later has them." : "Browsers play no page that came over http without encryption. Save it and open it from disk, or serve it over https.");
   if (missing.length) throw new Error(`This browser has no ${missing.join(", no ")}, which this page needs. Any browser of 2023 or later has them.`);
   const simd = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11];
   if (!WebAssembly.validate(Uint8Array.from(simd))) throw new Error("This browser runs WebAssembly without SIMD, which this page needs. Any browser of 2023 or later has it.");
@@ -66,8 +70,8 @@ function work() {
   }
 }
 /** A task for the workers; urgent ones go first. */
-function ask(verb, request, urgent = true) {
-  return new Promise((resolve, reject) => { tasks.push({ id: nextTask++, verb, request, urgent, resolve, reject }); work(); });
+function ask(verb, request, { urgent = true, key = null, spare = false } = {}) {
+  return new Promise((resolve, reject) => { tasks.push({ id: nextTask++, verb, request, urgent, key, spare, resolve, reject }); work(); });
 }
 
 // --- what a page asks ------------------------------------------------------------------------------------------------
@@ -86,23 +90,21 @@ export function mix(parts) {
 const keyOf = ({ z, category, seed, samples = 0 }) => [category, seed, samples, ...z].join(" ");
 let soundNumber = 1;
 
-/** The sound of a recipe {z, category, seed, samples}; the same recipe gives the same Sound. */
-export function render(recipe, { urgent = false } = {}) {
+/** The sound of a recipe {z, category, seed, samples}; the same recipe gives the same Sound. spare: nothing waits for it, see forget. */
+export function render(recipe, { urgent = false, spare = false } = {}) {
   const key = keyOf(recipe), known = cache.get(key);
   if (known) {
     cache.delete(key);
     cache.set(key, known);  // used last
-    if (urgent) for (const task of tasks) if (task.key === key) task.urgent = true;
+    for (const task of tasks) if (task.key === key) { task.urgent ||= urgent; task.spare &&= spare; }
     return known.sound;
   }
   const { z, category, seed, samples = 0 } = recipe;
-  const sound = ask("render", { z: Float32Array.from(z), category, seed, samples }, urgent).then((channels) => {
+  const sound = ask("render", { z: Float32Array.from(z), category, seed, samples }, { urgent, key, spare }).then((channels) => {
     let peak = 0;
     for (const channel of channels) for (const sample of channel) peak = Math.max(peak, Math.abs(sample));
     return { id: soundNumber++, channels, sampleRate: opened.info.sampleRate, seconds: channels[0].length / opened.info.sampleRate, peak };
   });
-  const last = tasks.at(-1);
-  if (last?.verb === "render") last.key = key;
   sound.catch(() => cache.delete(key));
   cache.set(key, { sound });
   while (cache.size > KEPT) cache.delete(cache.keys().next().value);
@@ -112,12 +114,13 @@ export function render(recipe, { urgent = false } = {}) {
 /** Renders recipes that may be wanted soon; those of an earlier call that have not begun are dropped. */
 export function prefetch(recipes) {
   forget();
-  for (const recipe of recipes) render(recipe).catch(() => {});
+  for (const recipe of recipes) render(recipe, { spare: true }).catch(() => {});
 }
+/** Drops what was to be prepared and has not begun; what something waits for stays. */
 export function forget() {
   for (let i = tasks.length - 1; i >= 0; i--) {
     const task = tasks[i];
-    if (task.urgent || task.verb !== "render" || !task.key) continue;
+    if (!task.spare) continue;
     tasks.splice(i, 1);
     cache.delete(task.key);
     task.reject(new Error("no longer wanted"));

@@ -1,0 +1,137 @@
+"""The modules under the page's controls: the queue of sounds to render, the player, and what a page says where it cannot play."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import browser
+from timbrespace.instrument import Instrument
+from timbrespace.web.join import STATIC, join
+from timbrespace.web.page import render_page
+
+READY = 'body[data-ready="true"]'
+
+
+@pytest.fixture(scope="module")
+def text(instrument: Instrument) -> str:
+    return render_page(instrument, title="Tiny")
+
+
+@pytest.fixture(scope="module")
+def page_file(text: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("page") / "play.html"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def page(page_file: Path) -> Iterator[Any]:
+    with browser.opened(page_file) as tab:
+        tab.wait_for_selector(READY, timeout=30_000)
+        yield tab
+
+
+def script(imports: str) -> str:
+    """Modules of the page as a script; what is imported gets into `window.found`."""
+    names = imports.split("{")[1].split("}")[0]
+    entry = f"{imports}\nwindow.found = {{{names}}};\n"
+    return join("entry.js", lambda name: entry if name == "entry.js" else (STATIC / name).read_text(encoding="utf-8"))
+
+
+def test_what_is_waited_for_is_rendered_and_the_rest_is_dropped(page: Any) -> None:
+    page.evaluate(script('import { openInstrument, draw, render, prefetch, forget } from "./sounds.js";'))
+    outcome = page.evaluate("""async () => {
+      const { openInstrument, draw, render, prefetch, forget } = window.found;
+      await openInstrument();
+      const recipes = await Promise.all(Array.from({ length: 9 }, (_, index) => draw({ seed: 5, index })));
+      prefetch(recipes.slice(0, 8));
+      const waited = render(recipes[6]), own = render(recipes[8]);
+      const dropped = recipes.slice(0, 8).map((recipe) => render(recipe, { spare: true }).then(() => false, () => true));
+      forget();
+      const seconds = (await Promise.all([waited, own])).map((sound) => sound.seconds);
+      return { seconds, dropped: await Promise.all(dropped), again: (await render(recipes[7])).seconds };
+    }""")
+    assert all(seconds > 0 for seconds in outcome["seconds"])
+    assert outcome["dropped"][7]
+    assert not outcome["dropped"][6]
+    assert outcome["again"] > 0
+
+
+def test_a_sound_waits_where_the_queue_of_the_player_is_full(page: Any) -> None:
+    page.evaluate(script('import { Player, carryOut } from "./player.js";'))
+    packed = page.locator("#core").text_content()
+    outcome = page.evaluate(
+        """async (packed) => {
+      const { Player, carryOut } = window.found, raw = Uint8Array.from(atob(packed.trim()), (sign) => sign.charCodeAt(0));
+      const stream = new Blob([raw]).stream().pipeThrough(new DecompressionStream("gzip"));
+      const player = new Player(await WebAssembly.compile(await new Response(stream).arrayBuffer()), 44100);
+      const sound = { verb: "sound", slot: 0, channels: [new Float32Array(2000).fill(0.5)], rate: 44100 };
+      let most = 0;
+      while (carryOut(player, { verb: "release", id: 1 }) && most < 1e6) most++;
+      const refused = !carryOut(player, sound), top = player.core.top;
+      const again = !carryOut(player, sound), grown = player.core.top - top;
+      player.process(128);
+      const taken = carryOut(player, sound) && carryOut(player, { verb: "play", slot: 0, id: 2, velocity: 1 });
+      return { most, refused, again, grown, taken, peak: Math.max(...player.process(128)[0]) };
+    }""",
+        packed,
+    )
+    assert 64 <= outcome["most"] < 1e6
+    assert outcome["refused"]
+    assert outcome["again"]
+    assert outcome["grown"] == 0
+    assert outcome["taken"]
+    assert outcome["peak"] > 0.1
+
+
+def test_a_page_without_sound_output_says_so_and_goes_on(page: Any) -> None:
+    page.evaluate("AudioWorklet.prototype.addModule = () => Promise.reject(new Error('no audio')); null")
+    page.locator(".pad").first.click()
+    page.wait_for_selector("#status.error:has-text('no audio')")
+    page.click("#record")
+    page.click("#record")
+    assert page.locator("#record").text_content() == "Record"
+    with page.expect_download() as download:
+        page.click("#take-sound")
+    assert Path(download.value.path()).stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("delete window.AudioWorkletNode", "no audio worklets"),
+        ("delete window.DecompressionStream", "no decompression"),
+        ("WebAssembly.validate = () => false", "without SIMD"),
+        (
+            "delete BaseAudioContext.prototype.audioWorklet; Object.defineProperty(window, 'isSecureContext', { value: false })",
+            "over https",
+        ),
+    ],
+)
+def test_a_page_says_why_it_cannot_play(text: str, tmp_path: Path, change: str, words: str) -> None:
+    said = words_of(text, tmp_path, change)
+    assert words in said
+
+
+def test_a_damaged_page_says_so(text: str, tmp_path: Path) -> None:
+    start = text.index('id="instrument">') + 2000
+    assert "damaged" in words_of(f"{text[:start]}AAAA{text[start + 4 :]}", tmp_path)
+    assert "damaged" in words_of(f"{text[:start]}?{text[start + 1 :]}", tmp_path)
+
+
+def words_of(text: str, folder: Path, change: str = "") -> str:
+    """What a page says that cannot open, in a browser that `change` changes."""
+    path = folder / "play.html"
+    path.write_text(text, encoding="utf-8")
+    tab = browser._start().new_context().new_page()
+    try:
+        tab.add_init_script(change)
+        tab.goto(path.as_uri())
+        tab.wait_for_selector("#status.error", timeout=30_000)
+        return str(tab.locator("#status").text_content())
+    finally:
+        tab.context.close()
