@@ -22,6 +22,12 @@ def test_a_page_is_written_and_never_overwritten(shell: Shell, tiny: Tiny, tmp_p
     assert "open it in a browser" in shell("export", tiny.file, "--out", out, "--force", "--bits", "16")
 
 
+def test_a_title_of_bytes_that_are_no_text(shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
+    """As the shell hands over a file name of another encoding."""
+    shell("export", tiny.file, "--out", tmp_path / "x.html", "--title", "caf\udce9 \x07\u00e9")
+    assert "<h1>caf\ufffd \ufffd\u00e9</h1>" in (tmp_path / "x.html").read_text(encoding="utf-8")
+
+
 def test_an_anonymous_page_has_no_names(shell: Shell, tiny: Tiny, tmp_path: Path) -> None:
     clips = Instrument.load(tiny.file).contents.clips
     assert clips is not None

@@ -61,6 +61,47 @@ def test_what_is_waited_for_is_rendered_and_the_rest_is_dropped(page: Any) -> No
     assert outcome["again"] > 0
 
 
+def test_recipes_prefetched_again_are_rendered_once(page: Any) -> None:
+    page.evaluate(script('import { openInstrument, draw, render, prefetch } from "./sounds.js";'))
+    assert page.evaluate("""async () => {
+      const { openInstrument, draw, render, prefetch } = window.found;
+      await openInstrument();
+      const recipes = await Promise.all(Array.from({ length: 8 }, (_, index) => draw({ seed: 6, index })));
+      prefetch(recipes);
+      prefetch(recipes);
+      const first = recipes.map((recipe) => render(recipe));
+      await Promise.all(first);
+      return recipes.every((recipe, k) => render(recipe) === first[k]);
+    }""")
+
+
+def test_a_recording_is_whole(page: Any) -> None:
+    """Steps of a beat through the audio thread are as far apart as they should be, over several parts of the recording."""
+    page.evaluate(script('import { wake, record, setLane, setPattern, start } from "./audio.js";'))
+    page.locator(".pad").first.click()  # allows sound
+    steps = page.evaluate("""async () => {
+      const { wake, record, setLane, setPattern, start } = window.found;
+      await wake();
+      const sound = { id: 1, channels: [Float32Array.from({ length: 400 }, (_, n) => Math.exp(-n / 40))], sampleRate: 44100 };
+      setLane(0, { sound, gain: 0.5, pan: 0, tune: 0, reverse: false, decay: 0, choke: 0, mute: false, solo: false });
+      const step = { on: true, velocity: 1, probability: 1, ratchet: 1 };
+      setPattern({ tempo: 180, swing: 0.5, steps: 16, seed: 0.5, lanes: [{ steps: Array(16).fill(step) }] });
+      await record(true);
+      start();
+      await new Promise((done) => setTimeout(done, 1500));
+      const twice = await Promise.all([record(false), record(false)]), { channels: [left], sampleRate } = twice[0], onsets = [];
+      for (let n = 0, quiet = 1e9; n < left.length; n++) {
+        if (Math.abs(left[n]) > 0.1) { if (quiet > 1000) onsets.push(n); quiet = 0; } else quiet++;
+      }
+      return { onsets, exact: (sampleRate * 15) / 180, length: left.length, other: twice[1].channels[0].length };
+    }""")
+    places = [onset - k * steps["exact"] for k, onset in enumerate(steps["onsets"])]
+    assert len(places) >= 8
+    assert steps["length"] > 2 * 16384
+    assert max(places) - min(places) <= 1
+    assert steps["other"] == 0
+
+
 def test_a_sound_waits_where_the_queue_of_the_player_is_full(page: Any) -> None:
     page.evaluate(script('import { Player, carryOut } from "./player.js";'))
     packed = page.locator("#core").text_content()

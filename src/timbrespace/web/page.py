@@ -48,7 +48,7 @@ def write_page(path: Path | str, instrument: Instrument, *, title: str, bits: in
 
 def render_page(instrument: Instrument, *, title: str, bits: int | None = 8) -> str:
     """Returns the page as HTML. It holds the model and the latents of the training sounds with their names, and no recording."""
-    contents = instrument.contents
+    contents, title = instrument.contents, _plain(title)
     data = _shared(contents, bits=bits)
     _check_plays(data)
     if not WASM.exists():
@@ -122,6 +122,11 @@ def _scales(values: np.ndarray) -> dict[str, list[float | None]]:
         share = np.clip((column - low) / max(float(high - low), 1e-9), 0, 1)
         found[name] = [round(float(value), 3) if is_known else None for value, is_known in zip(share, known, strict=True)]
     return found
+
+
+def _plain(title: str) -> str:
+    """A title without what no page can hold: bytes of a file name that are no text, and control characters."""
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in title)
 
 
 def _packed(data: bytes) -> str:

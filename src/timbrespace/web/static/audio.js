@@ -6,9 +6,10 @@ const SLOTS = 256, LANES = 16, BLOCK_SAMPLES = 128;
 const slots = new Map();       // id of a sound -> slot, the one used last at the end
 const lanes = Array.from({ length: LANES }, () => ({ sound: null }));
 const positionListeners = [];
-let context = null, node = null, starting = null, pattern = null, playerState = { playing: false, tick: 0 }, voices = 1, ending = null;
+let context = null, node = null, starting = null, pattern = null, playerState = { playing: false, tick: 0 }, voices = 1, taken = [];
 const early = [];              // messages before the audio thread runs
 const silenceListeners = [];
+const endings = [];            // who waits for the end of a recording, in order
 let silent = false;            // the audio thread did not start, or ended
 
 function send(message, buffers = []) { if (node) node.port.postMessage(message, buffers); else if (!silent) early.push(message); }
@@ -18,7 +19,7 @@ function noOutput(reason) {
   if (silent) return;
   silent = true;
   early.length = 0;
-  ending?.([]);
+  for (const ending of endings.splice(0)) ending([]);
   for (const listener of silenceListeners) listener(`Sound output failed: ${reason}. Save the session and open the page again; sounds can still be saved as WAV files.`);
 }
 
@@ -29,7 +30,9 @@ async function startOutput() {
   const made = new AudioWorkletNode(context, "timbrespace", { numberOfInputs: 0, outputChannelCount: [2], processorOptions: { core } });
   made.port.onmessage = ({ data }) => {
     if (data.state) { playerState = data.state; for (const listener of positionListeners) listener(position()); }
-    if (data.recorded) ending?.(data.recorded);
+    if (data.part) taken.push(data.part);
+    if (data.recorded) endings.shift()?.(taken.splice(0));
+    if (data.refused) console.warn("not played: " + data.refused);
   };
   made.onprocessorerror = () => noOutput("the audio thread ended");
   made.connect(context.destination);
@@ -66,6 +69,7 @@ function slotOf(sound) {
 /** Plays a sound at once. decay: s to silence, 0: whole. key: a held note, see release. Returns the number of the voice. */
 export function play(sound, { gain = 1, pan = 0, tune = 0, reverse = false, attack = 0, decay = 0, choke = 0, velocity = 1, key = null } = {}) {
   const id = voices++;
+  if (node === null) return id;  // a hit before the first gesture is not played late
   send({ verb: "play", slot: slotOf(sound), id, velocity, gain, pan, tune, reverse, attack, decay, choke, held: key !== null });
   return id;
 }
@@ -109,7 +113,7 @@ export async function record(on) {
   await wake();
   if (node === null || silent) return null;
   if (on) { send({ verb: "record", on }); return null; }
-  const parts = await new Promise((resolve) => { ending = resolve; send({ verb: "record", on }); });
+  const parts = await new Promise((resolve) => { endings.push(resolve); send({ verb: "record", on }); });
   return { channels: [joined(parts, 0), joined(parts, 1)], sampleRate: context.sampleRate };
 }
 

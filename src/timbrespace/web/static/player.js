@@ -92,7 +92,7 @@ export function carryOut(player, { verb, ...message }) {
     lane: () => player.setLane(message.index, message),
     steps: () => player.setSteps(message.lane, message.steps),
     tempo: () => player.call("tempo", 0n, message.tempo),
-    seed: () => player.call("seed", 0n, BigInt(message.seed)),
+    seed: () => player.call("seed", 0n, BigInt(Math.floor(message.seed))),
     start: () => player.call("start", 0n, 0n),
     stop: () => player.call("stop", 0n),
   }[verb]();

@@ -105,7 +105,7 @@ export function render(recipe, { urgent = false, spare = false } = {}) {
     for (const channel of channels) for (const sample of channel) peak = Math.max(peak, Math.abs(sample));
     return { id: soundNumber++, channels, sampleRate: opened.info.sampleRate, seconds: channels[0].length / opened.info.sampleRate, peak };
   });
-  sound.catch(() => cache.delete(key));
+  sound.catch(() => { if (cache.get(key)?.sound === sound) cache.delete(key); });  // it may have been asked for anew since
   cache.set(key, { sound });
   while (cache.size > KEPT) cache.delete(cache.keys().next().value);
   return sound;
