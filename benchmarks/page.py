@@ -5,13 +5,13 @@
 
 One table (docs/benchmarks/page.md), in headless Chromium from a file, the network off: size of the page; time from opening to a kit that
 can be played; time from a pointer on the map to the message that plays its sound, over points never heard before and over points that were
-prepared because the pointer was near; frames a second while the map is panned, with the instrument's points and with 10,000; and
-whether the steps of a beat are exact to the sample. Needs Playwright (an extra of `[dev]`) and a Chromium.
+prepared because the pointer was near; frames a second while the map is panned, with the instrument's points, with 1,000 and with 10,000;
+by how many samples steps of a beat leave their exact places, rendered and through the audio thread; and clicks in random playing, see
+lib/playing.py. Needs Playwright (an extra of `[dev]`) and a Chromium.
 """
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import shutil
@@ -24,15 +24,16 @@ from statistics import median, quantiles
 from typing import Any
 
 import numpy as np
-import soundfile
 
 from lib.options import add_out, make_parser, publish
 from lib.page import stamp, table
+from lib.playing import live_playing, load_modules, pulse, random_playing
 from lib.process import say
 from timbrespace.instrument import Instrument
 from timbrespace.web.page import render_page
 
-MANY = 10_000
+COUNTS = (1_000, 10_000)
+RENDERED_MINUTES, LIVE_SECONDS, PULSE_SECONDS, LIVE_PULSE_SECONDS = 5, 60, 120, 20
 READY = 'body[data-ready="true"]'
 # When the page sends a sound to the audio thread.
 _WATCH = """
@@ -75,14 +76,15 @@ def main(arguments: list[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "play.html"
         path.write_text(text, encoding="utf-8")
-        many = Path(folder) / "many.html"
-        many.write_text(with_points(text, MANY), encoding="utf-8")
+        many = {count: Path(folder) / f"{count}.html" for count in COUNTS}
+        for points, other in many.items():
+            other.write_text(with_points(text, points), encoding="utf-8")
         rows = [["size of the page (MB)", f"{path.stat().st_size / 1e6:.1f}"], *measured(path, many, given.rounds, given.points)]
     head = stamp(f"python benchmarks/page.py {given.instrument.name} --rounds {given.rounds} --points {given.points}")
     publish(f"{head}\n\n{table(['measure', 'value'], rows)}", given.out, "page")
 
 
-def measured(path: Path, many: Path, rounds: int, count: int) -> list[list[str]]:
+def measured(path: Path, many: dict[int, Path], rounds: int, count: int) -> list[list[str]]:
     """The rows of the table."""
     opening = []
     for _ in range(rounds):
@@ -99,10 +101,32 @@ def measured(path: Path, many: Path, rounds: int, count: int) -> list[list[str]]
         rows += [[f"from pointer to sound, {name}: median, 95 % (ms)", f"{median(v):.0f}, {quantiles(v, n=20)[-1]:.0f}"] for name, v in
                  (("never heard", far), ("beside the last one", near))]  # fmt: skip
         rows.append(["the map panned (frames a second)", f"{page.evaluate(_PAN):.0f}"])
-        rows.append(["steps of a beat: largest distance from the exact sample", str(drift(page))])
-    with opened(many) as page:
-        page.wait_for_selector(READY)
-        rows.append([f"the map of {MANY:,} points panned (frames a second)", f"{page.evaluate(_PAN):.0f}"])
+        rows += played(page)
+    for points, other in many.items():
+        with opened(other) as page:
+            page.wait_for_selector(READY)
+            rows.append([f"the map of {points:,} points panned (frames a second)", f"{page.evaluate(_PAN):.0f}"])
+    return rows
+
+
+def played(page: Any) -> list[list[str]]:
+    """Rows of steps and clicks."""
+    load_modules(page)
+    say("steps")
+    rows = []
+    for live, seconds in ((False, PULSE_SECONDS), (True, LIVE_PULSE_SECONDS)):
+        found = pulse(page, seconds, live=live)
+        way = "through the audio thread" if live else "rendered"
+        rows.append([f"steps over {found['seconds']:.0f} s, {way}: drift (whole samples)", f"{int(found['spread'])}"])
+    say("random playing")
+    offline, live_found = random_playing(page, RENDERED_MINUTES), live_playing(page, LIVE_SECONDS)
+    rows.append([f"clicks in {RENDERED_MINUTES} min of {offline['plays']:,} plays, rendered", f"{offline['clicks']}"])
+    rows.append(
+        [
+            f"largest jump in {live_found['seconds']:.0f} s of {live_found['plays']} plays through the audio thread, of what is allowed",
+            f"{live_found['worst']:.4f} of {live_found['allowed']:.4f}",
+        ]
+    )
     return rows
 
 
@@ -159,23 +183,6 @@ def hovers(page: Any, path: Path, count: int) -> tuple[list[float], list[float]]
                 times.append(found)
             page.wait_for_timeout(400)
     return far, near
-
-
-def drift(page: Any) -> int:
-    """By how many samples steps of a beat are apart from where they should be, at most, over four bars at 97 beats a minute."""
-    page.locator('.cell[data-lane="3"][data-step="0"]').click()
-    page.locator("#tempo").fill("97")
-    with page.expect_download() as download:
-        page.click("#take-pattern")
-    audio, rate = soundfile.read(io.BytesIO(Path(download.value.path()).read_bytes()))
-    mono = np.abs(audio).max(1)
-    first, most = int(np.flatnonzero(mono > 1e-4)[0]), 0
-    for bar in range(1, 4):
-        exact = first + bar * 4 * 60 * rate / 97
-        around = round(exact) - 400
-        quiet = np.flatnonzero(mono[around : around + 800] > 1e-4)
-        most = max(most, abs(around + int(quiet[0]) - round(exact)))
-    return most
 
 
 if __name__ == "__main__":
