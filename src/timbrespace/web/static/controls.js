@@ -1,6 +1,6 @@
 // Sliders of the named controls, the category and temperature of new sounds, and a plane of two controls.
 import { session, selectedPad, remember, nextSeed, on } from "./state.js";
-import { redraw, varyPad, steerPad, putSound, playPad } from "./kit.js";
+import { varyPad, steerPad, changeSound, playPad } from "./kit.js";
 import { draw } from "./sounds.js";
 import { get, make, slider, clamp, say } from "./shapes.js";
 
@@ -54,10 +54,10 @@ function showControls() {
 
 async function surprise() {
   remember();
-  const found = await draw({ seed: nextSeed(), category: session.category, temperature: Math.max(session.temperature, 1.2) });
-  await putSound(session.selected, found);
-  playPad(session.selected);
-  say("Surprise");
+  const index = session.selected;
+  if (!await changeSound(index, () => draw({ seed: nextSeed(), category: session.category, temperature: Math.max(session.temperature, 1.2) }))) return;
+  playPad(index);
+  say("Surprise on pad " + (index + 1));
 }
 
 // --- a plane of two controls -----------------------------------------------------------------------------------------
@@ -96,4 +96,7 @@ function showPlane() {
   const share = (name) => { const [low, high] = range(named(name)); return ((selectedPad().amounts[name] ?? 0) - low) / (high - low); };
   dot.style.left = share(across.value) * 100 + "%";
   dot.style.top = (1 - share(up.value)) * 100 + "%";
+  const zero = (name) => { const [low, high] = range(named(name)); return -low / (high - low); };  // lines where the sound is as it is
+  get("plane").style.setProperty("--x", zero(across.value) * 100 + "%");
+  get("plane").style.setProperty("--y", (1 - zero(up.value)) * 100 + "%");
 }

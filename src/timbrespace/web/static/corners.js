@@ -56,12 +56,14 @@ async function place(x, y) {
   const sound = { z: mix(four.map(({ z }, k) => ({ z, weight: share[k] }))), category: nearest.category, seed: four[0].seed, samples: 0 };
   if (wished !== null) { wished = sound; return; }
   wished = sound;
-  while (wished !== null) {
-    const now = wished;
-    await putSound(session.selected, now);
-    playPad(session.selected);
-    if (wished === now) wished = null;
-  }
+  try {
+    while (wished !== null) {
+      const now = wished, index = session.selected;
+      await putSound(index, now);
+      playPad(index);
+      if (wished === now) wished = null;
+    }
+  } finally { wished = null; }
 }
 
 function showCorners() {

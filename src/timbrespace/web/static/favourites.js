@@ -35,7 +35,7 @@ function showFavourites() {
   get("favourites").replaceChildren(...session.favourites.map((sound, index) => {
     const title = titleOfFavourite(sound, index);
     const hear = make("button", { type: "button", textContent: title, "aria-label": "Hear favourite " + title, onclick: async () => { await wake(); play(await render(sound, { urgent: true })); } });
-    const put = make("button", { type: "button", textContent: "To pad", "aria-label": `Put favourite ${title} on the selected pad`, onclick: async () => { remember(); await putSound(session.selected, sound); playPad(session.selected); } });
+    const put = make("button", { type: "button", textContent: "To pad", "aria-label": `To pad: favourite ${title}`, onclick: async () => { remember(); await putSound(session.selected, sound); playPad(session.selected); } });
     const away = make("button", { type: "button", textContent: "×", "aria-label": "Take away favourite " + title, onclick: () => { remember(); session.favourites.splice(index, 1); showFavourites(); } });
     hear.style.setProperty("--own", colourOf(sound.category));
     return make("li", {}, hear, put, away);

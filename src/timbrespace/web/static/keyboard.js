@@ -9,17 +9,21 @@ import { get, make, clamp, say } from "./shapes.js";
 const WHITE = ["a", "s", "d", "f", "g", "h", "j", "k", "l"], BLACK = ["w", "e", "", "t", "y", "u", "", "o", "p"];
 const OFFSETS = { a: 0, w: 1, s: 2, e: 3, d: 4, f: 5, t: 6, g: 7, y: 8, h: 9, u: 10, j: 11, k: 12, o: 13, l: 14, p: 15 };
 const NAMES = ["C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B"];
-const held = new Map();  // midi number -> voice, or a promise of one
+const held = new Map();     // midi number -> {voice}; voice: null while its sound is rendered
+const pressed = new Map();  // computer key -> midi number that it plays
 let lowest = 48, highest = 72, octave = 60, keysOf = {};
 
 export function initKeyboard(instrument) {
   initMidi();
   if (!instrument.info.notes) return;
   lowest = Math.ceil(instrument.info.lowestPitch); highest = Math.floor(instrument.info.highestPitch);
-  octave = clamp(60, lowest, Math.max(lowest, highest - 12));
+  octave = clamp(60, firstOctave(), lastOctave());
   const place = get("keyboard");
   place.hidden = false;
-  get("keys-hint").textContent = "Keys A to L play white notes of the selected pad, W E T Y U O P black ones; comma and full stop change the octave. Space starts and stops the beat.";
+  get("keys-hint").textContent = "The keyboard plays the selected pad. Keys A to L play white notes, W E T Y U O P black ones; comma and full stop change the octave. Space starts and stops the beat.";
+  get("octaves").hidden = false;
+  get("octave-down").addEventListener("click", () => moveOctave(-12));
+  get("octave-up").addEventListener("click", () => moveOctave(12));
   for (let midi = lowest; midi <= highest; midi++) {
     const black = NAMES[midi % 12].length > 1, name = NAMES[midi % 12] + (Math.floor(midi / 12) - 1);
     const key = make("button", { type: "button", className: black ? "key black" : "key", "data-midi": midi, "aria-label": name, tabIndex: midi === octave ? 0 : -1 }, midi % 12 === 0 ? name : "");
@@ -36,37 +40,60 @@ export function initKeyboard(instrument) {
   place.addEventListener("keyup", (event) => { if (event.key === "Enter" || event.key === " ") noteOff(Number(event.target.dataset.midi)); });
   document.addEventListener("keydown", (event) => {
     if (event.repeat || typing(event) || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.key === "," || event.key === ".") { octave = clamp(octave + (event.key === "." ? 12 : -12), lowest, highest); say("Keys begin at " + NAMES[octave % 12] + (Math.floor(octave / 12) - 1)); }
-    const offset = OFFSETS[event.key.toLowerCase()];
-    if (offset !== undefined) noteOn(octave + offset, 0.85);
+    if (event.key === "," || event.key === ".") moveOctave(event.key === "." ? 12 : -12);
+    const key = event.key.toLowerCase(), midi = octave + OFFSETS[key];
+    if (!Number.isNaN(midi) && !held.has(midi)) { pressed.set(key, midi); noteOn(midi, 0.85); }
   });
-  document.addEventListener("keyup", (event) => { const offset = OFFSETS[event.key.toLowerCase()]; if (offset !== undefined) noteOff(octave + offset); });
+  document.addEventListener("keyup", (event) => { const key = event.key.toLowerCase(); if (pressed.has(key)) { noteOff(pressed.get(key)); pressed.delete(key); } });
+  window.addEventListener("blur", releaseAll);
+  document.addEventListener("visibilitychange", () => { if (document.hidden) releaseAll(); });
+  showOctave();
   on("pad", (index) => { if (index === session.selected) prepare(); });
+}
+
+const firstOctave = () => Math.floor(lowest / 12) * 12, lastOctave = () => Math.floor(highest / 12) * 12;
+function moveOctave(by) {
+  octave = clamp(octave + by, firstOctave(), lastOctave());
+  showOctave();
+  prepare();
+  say("Keys begin at " + NAMES[octave % 12] + (Math.floor(octave / 12) - 1));
+}
+/** The letters on the keys that they play now, and that part of the keyboard in view. */
+function showOctave() {
+  for (const key of Object.values(keysOf)) delete key.dataset.key;
+  for (const [letter, offset] of Object.entries(OFFSETS)) if (keysOf[octave + offset]) keysOf[octave + offset].dataset.key = letter.toUpperCase();
+  get("octave-down").disabled = octave <= firstOctave();
+  get("octave-up").disabled = octave >= lastOctave();
+  const first = keysOf[Math.max(octave, lowest)];
+  if (first) get("keyboard").scrollLeft = first.offsetLeft - get("keyboard").offsetLeft;
 }
 
 async function prepare() {
   if (!selectedPad().sound) return;
-  const near = Array.from({ length: 13 }, (_, i) => octave + i).filter((midi) => midi <= highest);
+  const near = Array.from({ length: 13 }, (_, i) => octave + i).filter((midi) => midi >= lowest && midi <= highest);
   prefetch((await Promise.all(near.map((midi) => selectedNote(midi)))).filter(Boolean));
 }
 
 async function noteOn(midi, velocity) {
   if (midi < lowest || midi > highest || held.has(midi)) return;
-  held.set(midi, null);
+  const hold = { voice: null };
+  held.set(midi, hold);
   keysOf[midi]?.classList.add("down");
   await wake();
   const note = await selectedNote(midi);
   if (!note) return;
   const sound = await render(note, { urgent: true });
-  if (!held.has(midi)) return;  // let go before it was there
-  held.set(midi, play(sound, { gain: selectedPad().gain, velocity, key: midi }));
+  if (held.get(midi) !== hold) return;  // let go before it was there
+  hold.voice = play(sound, { gain: selectedPad().gain, velocity, key: midi });
 }
 function noteOff(midi) {
-  const voice = held.get(midi);
+  const voice = held.get(midi)?.voice ?? null;
   held.delete(midi);
   keysOf[midi]?.classList.remove("down");
-  if (voice !== null && voice !== undefined) release(voice);
+  if (voice !== null) release(voice);
 }
+/** When the page no longer gets the keys, it does not learn that they are let go. */
+function releaseAll() { for (const midi of [...held.keys()]) noteOff(midi); pressed.clear(); }
 
 // --- MIDI ------------------------------------------------------------------------------------------------------------
 function initMidi() {

@@ -2,7 +2,7 @@
 import { mix, render, prefetch } from "./sounds.js";
 import { wake, play } from "./audio.js";
 import { session, nextSeed, remember } from "./state.js";
-import { putSound, playPad } from "./kit.js";
+import { changeSound, playPad } from "./kit.js";
 import { get, make, clamp, say } from "./shapes.js";
 
 const REACH = 14, NEAR = 5, LARGEST = 40;
@@ -149,10 +149,10 @@ async function hear(sound, number) {
 
 async function take(sound, words) {
   remember();
-  await wake();
-  await putSound(session.selected, sound);
-  playPad(session.selected);
-  say(words + " on pad " + (session.selected + 1));
+  const index = session.selected;
+  if (!await changeSound(index, async () => { await wake(); return sound; })) return;
+  playPad(index);
+  say(words + " on pad " + (index + 1));
 }
 
 function pressMap(event) {

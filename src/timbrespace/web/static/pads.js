@@ -11,7 +11,8 @@ export function initPads(instrument) {
   names = instrument.info.categories;
   for (let i = 0; i < KEYS.length; i++) {
     const button = make("button", { className: "pad", type: "button" },
-      make("span", { className: "wave", "aria-hidden": "true" }), make("span", { className: "name" }), make("kbd", { textContent: KEYS[i].toUpperCase(), "aria-hidden": "true" }));
+      make("span", { className: "wave", "aria-hidden": "true" }), make("span", { className: "name" }));
+    if (!instrument.info.notes) { button.dataset.key = KEYS[i].toUpperCase(); button.setAttribute("aria-keyshortcuts", KEYS[i]); }  // else the keys play notes
     button.addEventListener("pointerdown", (event) => { if (event.button === 0) { selectPad(i); playPad(i, velocityAt(event)); } });
     button.addEventListener("click", (event) => { if (event.detail === 0) { selectPad(i); playPad(i); } });  // by keyboard
     button.addEventListener("focus", () => selectPad(i));

@@ -25,12 +25,25 @@ export function initSequencer() {
   grid.addEventListener("pointerover", (event) => { if (painting !== null && event.buttons) paintCell(event.target, painting); });
   document.addEventListener("pointerup", () => { painting = null; });
   grid.addEventListener("keydown", moveInGrid);
-  document.addEventListener("keydown", (event) => { if (event.key === " " && !typing(event) && !/^(BUTTON|CANVAS|A|SUMMARY)$/.test(event.target.tagName)) { event.preventDefault(); toggle(); } });
+  document.addEventListener("pointerdown", () => { byPointer = true; }, true);
+  document.addEventListener("keydown", (event) => { if (/^(Tab|Arrow)/.test(event.key)) byPointer = false; }, true);
+  document.addEventListener("keydown", spaceDown);
+  document.addEventListener("keyup", (event) => { if (event.key === " " && spaceTaken) { spaceTaken = false; event.preventDefault(); } });
   onposition(follow);
   on("pad", showNames);
   on("session", () => { beatRows.tempo.show(session.pattern.tempo); beatRows.swing.show(session.pattern.swing); beatRows.endless.show(session.pattern.endless); build(); sendPattern(); });
   build();
   sendPattern();
+}
+
+let byPointer = false, spaceTaken = false;
+/** Space plays the beat. On a button that was reached by keys it presses that button, as everywhere; not on one that was clicked. */
+function spaceDown(event) {
+  if (event.key !== " " || event.defaultPrevented || typing(event) || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (/^(BUTTON|CANVAS|A|SUMMARY)$/.test(event.target.tagName) && !byPointer) return;
+  event.preventDefault();
+  spaceTaken = true;
+  if (!event.repeat) toggle();
 }
 
 function build() {
@@ -56,7 +69,8 @@ function showCell(lane, step) {
   cell.setAttribute("aria-pressed", String(value.on));
   cell.style.setProperty("--level", value.on ? value.velocity : 0);
   cell.classList.toggle("beat", step % 4 === 0);
-  cell.textContent = value.on && value.ratchet > 1 ? "×" + value.ratchet : value.on && value.probability < 1 ? Math.round(value.probability * 100) : "";
+  const mark = value.on && value.ratchet > 1 ? "×" + value.ratchet : value.on && value.probability < 1 ? Math.round(value.probability * 100) : "";
+  cell.replaceChildren(...(mark ? [make("i", { textContent: mark, "aria-hidden": "true" })] : []));
   const extra = [value.on ? "velocity " + Math.round(value.velocity * 127) : "off", value.probability < 1 ? "chance " + Math.round(value.probability * 100) + " percent" : "", value.ratchet > 1 ? value.ratchet + " ratchets" : ""].filter(Boolean);
   cell.setAttribute("aria-label", titleOfPad(lane) + ", step " + (step + 1) + ", " + extra.join(", "));
 }

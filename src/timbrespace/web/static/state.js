@@ -32,7 +32,8 @@ export const nextSeed = () => { session.seed = (session.seed + 1) % 2 ** 31; ret
 
 // --- undo ------------------------------------------------------------------------------------------------------------
 const snapshot = () => JSON.stringify(session);
-const restore = (text) => { Object.assign(session, JSON.parse(text)); emit("session"); emit("undo"); };
+/** Seeds are not taken back: what is drawn after an undo is something else than what was undone. */
+const restore = (text) => { const { seed } = session; Object.assign(session, JSON.parse(text), { seed }); emit("session"); emit("undo"); };
 /** Remembers the session as it is, before something changes it. key: changes with the same key right after one another are one. */
 let lastKey = null;
 export function remember(key = null) {
