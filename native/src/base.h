@@ -30,10 +30,9 @@ void *arena_take(Arena *arena, size_t count, size_t size); /* zeroed? no: uninit
    functions inline for four doubles or eight floats. */
 double ts_exp(double x), ts_log(double x), ts_sin_turns(double turns), ts_cos_turns(double turns); /* sin(2 pi turns) */
 float ts_expf(float x), ts_logf(float x);
-float ts_pow10f(float x);        /* 10^x */
 double ts_pow10(double x), ts_exp2(double x), ts_log2(double x), ts_log10(double x), ts_sqrt(double x), ts_floor(double x);
 float ts_log10f(float x), ts_sqrtf(float x), ts_floorf(float x);
-double ts_atan2_turns(double y, double x); /* arctan(y / x) / 2 pi, -1/2 to 1/2 */
+double ts_midi_hertz(double midi);
 void ts_exp_array(const float *x, float *y, size_t n), ts_log_array(const float *x, float *y, size_t n); /* natural, vectorised */
 void ts_sincos_turns_array(const double *turns, double *sine, double *cosine, size_t n);
 
@@ -50,7 +49,6 @@ void noise_words(Noise *noise, uint64_t *out, size_t n); /* the next n words */
 void noise_uniform(Noise *noise, double *out, size_t n);
 void noise_normal(Noise *noise, double *out, size_t n);  /* one call of Noise.normal: an odd n leaves the last half of a pair unused */
 void noise_normalf(Noise *noise, float *out, size_t n);  /* the same, rounded to float */
-double noise_gumbel(Noise *noise);
 size_t noise_choice(Noise *noise, const double *weights, size_t n);
 uint64_t seed_of(uint64_t seed, uint64_t index);
 

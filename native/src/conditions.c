@@ -19,8 +19,6 @@ double velocity_of(const Model *model, float standard) {
          (double)standard * (model->highest_velocity - model->lowest_velocity) / 2 / 1.5;
 }
 
-static double hertz(double midi) { return 440.0 * ts_exp2((midi - 69.0) / 12.0); }
-
 static int64_t ceiling(double x) {
   int64_t low = (int64_t)x;
   return low + ((double)low < x);
@@ -30,7 +28,7 @@ Status harmonic_axis(Model *model, const File *file, Arena *arena) {
   Notes *notes = &model->notes;
   notes->middle = (float)((notes->lowest + notes->highest) / 2);
   notes->scale = notes_scale(notes);
-  double low = hertz(notes->lowest - MARGIN), high = hertz(notes->highest + MARGIN);
+  double low = ts_midi_hertz(notes->lowest - MARGIN), high = ts_midi_hertz(notes->highest + MARGIN);
   int bands = model->bands;
   int64_t count = ceiling(bands * FINER);
   double *near = TAKE(arena, double, count + 1);
@@ -57,7 +55,7 @@ Status harmonic_axis(Model *model, const File *file, Arena *arena) {
 }
 
 void harmonic_rows(const Model *model, float midi, int32_t *at, float *weights) {
-  double fundamental = hertz((double)midi);
+  double fundamental = ts_midi_hertz((double)midi);
   int points = model->columns, right = 1;
   for (int band = 0; band < model->bands; band++) {
     double place = model->centres[band] / fundamental;

@@ -1,8 +1,7 @@
 /* Levels of decoded sounds: their powers, and the map to the levels that decoded training sounds have. */
-#include "detail.h"
+#include "ranks.h"
 
 static const float PER_DB = 0.23025851f; /* ln(10) / 10 */
-static const float GROUP_KNOT[GROUP_KNOTS] = {0.1f, 0.35f, 0.62f, 0.88f};
 
 float detail_power(const float *db, int bands, float floor, float *row) {
   const size_t n = (size_t)bands;
@@ -54,15 +53,10 @@ Status detail_at_training_levels(const Detail *detail, const float *standard, Le
   const size_t n = (size_t)levels->bands, used = work->used, rows = (size_t)levels->parts * (size_t)levels->frames;
   const float floor = detail->floor, gain = gain_of(detail, standard);
   float *table = TAKE(work, float, LEVEL_KNOTS * n), *restrict low = TAKE(work, float, n), *restrict high = TAKE(work, float, n);
-  float *restrict share = TAKE(work, float, n); /* table: [level][band] */
+  float *restrict share = TAKE(work, float, n);
   int *restrict lower = TAKE(work, int, n);
   if (table == NULL || low == NULL || high == NULL || share == NULL || lower == NULL) return TS_MEMORY;
-  for (size_t i = 0; i < n; i++) {
-    float part;
-    int upper = knot_of((float)i / (float)(n > 1 ? n - 1 : 1), GROUP_KNOT, GROUP_KNOTS, &part);
-    const float *one = detail->points + (upper - 1) * LEVEL_KNOTS, *other = one + LEVEL_KNOTS;
-    for (size_t k = 0; k < LEVEL_KNOTS; k++) table[k * n + i] = (1.0f - part) * one[k] + part * other[k];
-  }
+  level_table(detail->points, n, table);
   for (size_t row = 0; row < rows; row++) {
     float *restrict db = levels->db + row * n;
     for (size_t i = 0; i < n; i++) db[i] += gain;

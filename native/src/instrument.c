@@ -38,8 +38,6 @@ size_t ts_open_size(const void *file, size_t size) {
 /* What makes new sounds of levels: notes, else detail, else the noise texture of earlier versions. */
 static Status open_sounds(ts_instrument *instrument, Arena *arena) {
   const File *file = instrument->file;
-  if (json_number(json_at(file->header, "settings.representation.refine"), 0.0) > 0.0)
-    return file_fault(file, TS_UNCOVERED, "representation.refine is over 0: its gradient descent is not played here");
   Status status = detail_open(&instrument->detail, file, arena);
   if (status == TS_OK) status = note_open(&instrument->note, file, arena);
   if (status == TS_OK && instrument->detail == NULL && instrument->note == NULL) status = texture_open(&instrument->texture, file, arena);
@@ -67,7 +65,6 @@ ts_status ts_open(const void *file, size_t size, ts_memory *memory, ts_instrumen
   if (opened != NULL && opened->message != NULL) text_format(memory->message, sizeof memory->message, "%s", opened->message);
   if (status != TS_OK) return finished(memory, &arena, status);
   const Json *settings = json_at(opened->header, "settings.representation");
-  instrument->bins = (int)json_number(json_entry(settings, "n_fft"), 1024.0) / 2 + 1;
   double iterations = json_number(json_entry(settings, "iterations"), 32.0);
   instrument->iterations = iterations >= 1.0 && iterations <= 1000.0 ? (int)iterations : 32;
   *out = instrument;
@@ -84,7 +81,7 @@ void ts_info_of(const ts_instrument *instrument, ts_info *out) {
       .capacity = (int32_t)model->samples + RAMP, .categories = (int32_t)category_count(instrument->file),
       .controls = instrument->controls == NULL ? 0 : instrument->controls->count, .notes = model->has_notes, .velocities = model->has_velocity,
       .parts = model->parts, .bands = model->bands, .frames = (int32_t)model->frames,
-      .steps = instrument->iterations < 12 ? instrument->iterations : 12,
+      .steps = new_sound_steps(instrument),
   };
   if (model->has_notes) {
     out->learned_low = (float)model->notes.lowest, out->learned_high = (float)model->notes.highest;

@@ -14,8 +14,11 @@ struct ts_instrument {
   Phase *phase;
   Note *note;         /* NULL: none */
   Texture *texture;   /* of an instrument without a model of detail or notes; else NULL */
-  int bins, iterations;
+  int iterations; /* of the phase search of given sounds */
 };
+
+/* Steps of the phase search of a new sound, see ITERATIONS in synthesis/texture.py. */
+static inline int new_sound_steps(const ts_instrument *instrument) { return instrument->iterations < 12 ? instrument->iterations : 12; }
 
 Arena arena_of(ts_memory *memory);                     /* the memory as an arena; its message becomes "" */
 ts_status finished(ts_memory *memory, const Arena *arena, Status status); /* notes the memory used, and a message where there is none */

@@ -23,11 +23,6 @@ double ts_pow10(double x) {
   return y[0];
 }
 
-float ts_pow10f(float x) {
-  double y = ts_pow10((double)x);
-  return y < 0x1p-126 ? 0.0f : y > 0x1.fffffefp127 ? __builtin_inff() : (float)y;
-}
-
 double ts_log2(double x) {
   D4 k, y = log_parts4(all4(x), &k);
   return log_ends4(all4(x), k + (y * 0x1.777d0ffda0d24p-56 + y * 0x1.71547652b82fep+0))[0];
@@ -67,23 +62,7 @@ double ts_cos_turns(double turns) {
   return cosine[0];
 }
 
-/* arctan(y / x) / 2 pi in the quadrant of (x, y), from -1/2 to 1/2; 0 for (0, 0). */
-double ts_atan2_turns(double y, double x) {
-  static const double P[] = {0x1.5371f0cbef132p-9,  -0x1.6874380eecf20p-8, 0x1.dab2a2ce34fcfp-8,  -0x1.10c5c4ed0766ap-7,
-                             0x1.3298b53402c94p-7,  -0x1.5baaa685abc0ap-7, 0x1.912af537b66a9p-7,  -0x1.da1babba751c6p-7,
-                             0x1.21bb944fb1c90p-6,  -0x1.7483758e63988p-6, 0x1.04c26be3b06a2p-5,  -0x1.b2995e7b7b604p-5};
-  double a = x < 0 ? -x : x, b = y < 0 ? -y : y, large = a > b ? a : b, small = a > b ? b : a, t, z, p = 0, turns = 0;
-  if (x != x || y != y) return x + y;
-  if (large == 0) return 0;
-  t = small == large ? 1 : small / large; /* also of two infinities */
-  if (t > 0.4142135623730951) turns = 0.125, t = (t - 1) / (t + 1);
-  z = t * t;
-  for (int i = 0; i < 12; i++) p = P[i] + z * p;
-  turns += t * 0x1.45f306dc9c883p-3 + t * (z * p);
-  if (b > a) turns = 0.25 - turns;
-  if (x < 0) turns = 0.5 - turns;
-  return y < 0 ? -turns : turns;
-}
+double ts_midi_hertz(double midi) { return 440.0 * ts_exp2((midi - 69.0) / 12.0); }
 
 void ts_exp_array(const float *x, float *y, size_t n) {
   size_t i = 0;

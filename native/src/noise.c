@@ -83,8 +83,6 @@ void noise_normal(Noise *noise, double *out, size_t n) {
   }
 }
 
-double noise_gumbel(Noise *noise) { return -ts_log(-ts_log(uniform(noise) + 0x1p-54)); }
-
 size_t noise_choice(Noise *noise, const double *weights, size_t n) {
   double sum = 0, at;
   size_t chosen = 0;

@@ -32,21 +32,17 @@ static Status read_rows(Note *note, const File *file, Arena *arena) {
 
 static Status make_tables(Note *note, Arena *arena) {
   const View *view = &note->view;
-  float *window = TAKE(arena, float, view->n_fft), *zone = TAKE(arena, float, view->bins);
+  float *zone = TAKE(arena, float, view->bins);
   int *band = TAKE(arena, int, view->bins);
-  if (window == NULL || zone == NULL || band == NULL) return TS_MEMORY;
-  note->window_energy = 0.0;
-  for (int i = 0; i < view->n_fft; i++) {
-    double value = 0.5 - 0.5 * ts_cos_turns((double)i / view->n_fft);
-    window[i] = (float)value;
-    note->window_energy += value * value;
-  }
+  note->window = view_window(view, arena);
+  if (note->window == NULL || zone == NULL || band == NULL) return TS_MEMORY;
+  note->window_energy = 0.375 * view->n_fft; /* the sum of the squared window */
   for (int i = 0, at = 0; i < view->bins; i++) {
     while (at < view->bands - 1 && i >= view->edges[at + 1]) at++;
     band[i] = at;
     zone[i] = note_zone((double)i * view->rate / view->n_fft);
   }
-  note->window = window, note->zone = zone, note->band = band;
+  note->zone = zone, note->band = band;
   return fft_open(&note->fft, (size_t)view->n_fft, arena);
 }
 
@@ -136,7 +132,7 @@ Status note_render(const Note *note, const Levels *levels, const float *z, int c
       levels->frames != 1 + samples / view->hop || levels->frames > 1 << 19)
     return TS_ARGUMENT;
   const size_t used = work->used, n = (size_t)samples;
-  const double hertz = 440.0 * ts_exp2((midi - 69.0) / 12.0);
+  const double hertz = ts_midi_hertz(midi);
   const Traits traits = note_traits(note, z);
   double *turns = TAKE(work, double, n);
   float *white = TAKE(work, float, n *(size_t)levels->parts);

@@ -18,11 +18,10 @@ Status phase_open(Phase **out, const File *file, Arena *arena) {
     return file_fault(file, TS_UNCOVERED, "representation.method is another than pghi+raar, which alone is played here");
   if (json_number(json_at(settings, "refine"), 0.0) != 0.0)
     return file_fault(file, TS_UNCOVERED, "representation.refine is over 0: its gradient descent is not played here");
-  size_t bins = (size_t)view->bins, n = (size_t)view->n_fft;
-  phase->window = TAKE(arena, float, n), phase->turns = TAKE(arena, double, bins);
+  size_t bins = (size_t)view->bins;
+  phase->window = view_window(view, arena), phase->turns = TAKE(arena, double, bins);
   phase->upper = TAKE(arena, int32_t, bins), phase->share = TAKE(arena, float, bins), phase->band = TAKE(arena, int32_t, bins);
   if (!phase->window || !phase->turns || !phase->upper || !phase->share || !phase->band) return TS_MEMORY;
-  for (size_t i = 0; i < n; i++) phase->window[i] = (float)(0.5 - 0.5 * ts_cos_turns((double)i / (double)n));
   int upper = 1, band = 0;
   for (int bin = 0; bin < view->bins; bin++) {
     while (bin >= view->edges[band + 1]) band++;

@@ -10,7 +10,7 @@ enum { LANE = 8 }; /* frames side by side: a group */
 struct Phase {
   View view;
   Fft *fft;
-  float *window;     /* [n_fft] periodic Hann */
+  const float *window;
   double *turns;     /* [bins] by which the phase of a bin's frequency advances in a hop, without whole turns */
   int32_t *upper;    /* [bins] the band whose centre is over the bin, or the last one */
   float *share;      /* [bins] its weight in the bin's level; the rest is of the band below */

@@ -59,8 +59,7 @@ static Status render_levels(const ts_instrument *instrument, const float *z, con
     double midi = (double)notes_midi(&model->notes, z[model->dims - 1]);
     status = note_render(instrument->note, levels, z, request->category, midi, request->seed, samples, audio, work);
   } else {
-    int fewer = request->texture && instrument->iterations > 12 ? 12 : instrument->iterations;
-    int steps = request->steps >= 0 ? request->steps : fewer;
+    int steps = request->steps >= 0 ? request->steps : request->texture ? new_sound_steps(instrument) : instrument->iterations;
     const Detail *detail = request->texture ? instrument->detail : NULL;
     status = detail != NULL ? detail_add(detail, z, request->category, request->seed, levels, work) : TS_OK;
     if (request->texture && instrument->texture != NULL) status = texture_add(instrument->texture, request->seed, samples, levels, work);

@@ -9,7 +9,7 @@ enum { BATCH = 8 }; /* frames that are transformed at a time */
 struct Texture {
   View view;
   Fft *fft;
-  float *window; /* periodic Hann */
+  const float *window;
 };
 
 Status texture_open(Texture **out, const File *file, Arena *arena) {
@@ -18,9 +18,8 @@ Status texture_open(Texture **out, const File *file, Arena *arena) {
   Status status = view_open(&texture->view, file, arena);
   if (status == TS_OK) status = fft_open(&texture->fft, (size_t)texture->view.n_fft, arena);
   if (status != TS_OK) return status;
-  texture->window = TAKE(arena, float, texture->view.n_fft);
+  texture->window = view_window(&texture->view, arena);
   if (texture->window == NULL) return TS_MEMORY;
-  for (int i = 0; i < texture->view.n_fft; i++) texture->window[i] = (float)(0.5 - 0.5 * ts_cos_turns((double)i / texture->view.n_fft));
   *out = texture;
   return TS_OK;
 }

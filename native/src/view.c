@@ -8,6 +8,12 @@ double view_centre(const View *view, int band) {
   return ((view->edges[band] - 0.5) * width + (view->edges[band + 1] - 0.5) * width) / 2.0;
 }
 
+const float *view_window(const View *view, Arena *arena) {
+  float *window = TAKE(arena, float, view->n_fft);
+  for (int i = 0; window != NULL && i < view->n_fft; i++) window[i] = (float)(0.5 - 0.5 * ts_cos_turns((double)i / view->n_fft));
+  return window;
+}
+
 /* A whole number of the view's settings; TS_DAMAGED where it is another or out of range. */
 static Status read_whole(const Json *settings, const char *key, int low, int high, int otherwise, int *out) {
   const Json *value = json_entry(settings, key);

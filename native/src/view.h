@@ -18,5 +18,7 @@ typedef struct {
 
 /* TS_UNCOVERED for another view, a normalised one, or a window that is no power of two; TS_DAMAGED for values that cannot be. */
 Status view_open(View *out, const File *file, Arena *arena);
+/* The window of the view, periodic Hann, [n_fft]; NULL: the memory is too small. */
+const float *view_window(const View *view, Arena *arena);
 double view_centre(const View *view, int band); /* Hz */
 #endif

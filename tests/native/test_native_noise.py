@@ -38,7 +38,6 @@ def test_numbers_are_the_same_call_by_call(core: Core, seed: int, purpose: int, 
         short = np.zeros(count, np.float32)
         core("noise_normalf", state, short, count, result=None)
         np.testing.assert_allclose(short, noise.normal(count), rtol=1e-6, atol=1e-14)
-        assert core("noise_gumbel", state, result=ctypes.c_double) == pytest.approx(float(noise.gumbel(1)[0]), rel=1e-14)
 
 
 def test_choices_are_the_same(core: Core, rng: np.random.Generator) -> None:
