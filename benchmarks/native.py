@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
 """How fast is the native core beside PyTorch, and where does its time go?
 
-    python benchmarks/native.py [INSTRUMENT …] [--sounds 32] [--rounds 5] [--part speed,processes,stages] [--out FILE]
+    python benchmarks/native.py [INSTRUMENT …] [--sounds 32] [--rounds 5] [--part speed,processes,stages,bits] [--out FILE]
 
 Tables (docs/benchmarks/native.md), for each instrument file; without one, an instrument is trained for a minute on `synthetic:drums`.
 speed: the same new sounds, rendered and finished by every engine on one and on two threads, as multiples of real time, and the time of one
 sound of 0.5 s; engines take turns within a round. processes: wall time of whole commands with each engine, and of a Python process that
 imports, loads and makes one sound. stages: the time of each stage of a sound in the core, alone on one thread. Medians over rounds; stages
-the least of five. Sizes of the library and of the WebAssembly file.
+the least of five. bits: the log-mel difference that weights of fewer bits make, over the same new sounds. Sizes of the library and of the
+WebAssembly file.
 """
 
 from __future__ import annotations
@@ -22,13 +23,15 @@ from statistics import median
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy and Torch are loaded; threads are those of the sounds
 
+import numpy as np
+
 from lib.native.engines import PYTORCH, engines, milliseconds, speed
 from lib.native.stages import Stages, native_script
 from lib.options import add_out, make_parser, publish
 from lib.page import stamp, table
 from lib.process import ROOT, run, say
 
-PARTS = ("speed", "processes", "stages")
+PARTS = ("speed", "processes", "stages", "bits")
 THREADS = (1, 2)
 SHORT_SECONDS = 0.5
 # RAVE v2 and BRAVE, decoding on a machine of the same kind, on other days: × real time by threads.
@@ -68,6 +71,8 @@ def _measured(given: argparse.Namespace, folder: Path) -> str:
             blocks.append(_processes(path, folder, given.rounds))
         if "stages" in given.part:
             blocks.append(_stages(path, folder, given.sounds))
+        if "bits" in given.part:
+            blocks.append(_bits(path, folder, given.sounds))
     return "\n\n".join(blocks)
 
 
@@ -162,6 +167,38 @@ def _stages(path: Path, folder: Path, sounds: int) -> str:
     rows.append(["all stages", f"{1000 * everything / sounds:.2f}", f"{1000 * everything / whole:.2f}", "100"])
     rows.append(["drawing the latent, before", f"{1000 * seconds:.2f}", "", ""])
     return table(["stage", "ms a sound", "ms a second of sound", "share (%)"], rows)
+
+
+def _bits(path: Path, folder: Path, sounds: int) -> str:
+    from timbrespace.instrument import Instrument
+
+    say(f"{path.stem}: weights of fewer bits")
+    whole, rows = Instrument.load(path, engine="pytorch"), []
+    wanted = Instrument.load(path).generate(sounds, seed=0)
+    for bits in (None, 16, 8):
+        small = folder / f"{path.stem}{bits}.safetensors"
+        whole.save(small, bits=bits, force=True)
+        apart = [
+            _apart(one.samples, other.samples) for one, other in zip(wanted, Instrument.load(small).generate(sounds, seed=0), strict=True)
+        ]
+        rows.append(
+            [
+                str(bits or 32),
+                f"{small.stat().st_size / 1e6:.1f}",
+                *(f"{value:.3f}" for value in (np.mean(apart), np.median(apart), max(apart))),
+            ]
+        )
+    return table(["bits", "file (MB)", "mean (dB)", "median (dB)", "largest (dB)"], rows)
+
+
+def _apart(one: np.ndarray, other: np.ndarray) -> float:
+    """Log-mel difference of two finished sounds in dB, over the length of the shorter."""
+    import torch
+
+    from timbrespace.audio.distance import log_mel_error
+
+    length = min(one.shape[1], other.shape[1])
+    return float(log_mel_error(*(torch.from_numpy(samples[:, :length].copy())[None] for samples in (one, other))))
 
 
 if __name__ == "__main__":

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +12,7 @@ import pytest
 from filelock import FileLock
 
 from native_core import Core
+from script_modules import load_script
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -21,13 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="session")
 def native_script() -> ModuleType:
     """scripts/native.py as a module."""
-    spec = importlib.util.spec_from_file_location("native_script", ROOT / "scripts" / "native.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return load_script("native")
 
 
 @pytest.fixture(scope="session")

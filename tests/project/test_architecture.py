@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import statistics
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 
 import timbrespace
+from script_modules import load_script
 
 PACKAGE = Path(timbrespace.__file__).parent
 ROOT = PACKAGE.parent.parent
@@ -37,13 +37,7 @@ def tree_of(path: Path) -> ast.Module:
 @pytest.fixture(scope="module")
 def house() -> ModuleType:
     """scripts/house.py as a module: it measures what the rules below limit."""
-    spec = importlib.util.spec_from_file_location("house_script", ROOT / "scripts" / "house.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    return load_script("house")
 
 
 @pytest.fixture(scope="module")

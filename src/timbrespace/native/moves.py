@@ -190,23 +190,11 @@ class PlayedMoves:
     def _direction(self, axis: values.AxisName) -> np.ndarray:
         """What a value of 1 on an axis changes in a latent `(dims,)`; see `space.moves.axes`."""
         if axis.principal:
-            return np.asarray(self._principal()[axis.number])
+            means, factors, weights = (self._array(name).astype(np.float64) for name in ("means", "factors", "weights"))
+            return values.principal_directions(means, factors, weights, known=self._known)[axis.number].astype(np.float32)
         unit = np.zeros(self._player.dims, np.float32)
         unit[axis.number] = 1.0
         return unit
-
-    def _principal(self) -> np.ndarray:
-        """The principal axes of the density `(count, dims)`, each as long as its standard deviation; see `axes.principal_directions`."""
-        means, factors, weights = (self._array(name).astype(np.float64) for name in ("means", "factors", "weights"))
-        centred = means - (weights[:, None] * means).sum(0)
-        covariance = (weights[:, None, None] * (factors @ factors.transpose(0, 2, 1))).sum(0) + (centred * weights[:, None]).T @ centred
-        count = self._player.dims - self._known
-        variances, vectors = np.linalg.eigh(covariance[:count, :count])
-        rows, variances = vectors[:, ::-1].T, variances[::-1]
-        signs = np.sign(np.take_along_axis(rows, np.abs(rows).argmax(1, keepdims=True), 1))
-        directions = np.zeros((count, len(covariance)))
-        directions[:, :count] = rows * signs * np.sqrt(np.maximum(variances, 0.0))[:, None]
-        return directions.astype(np.float32)
 
 
 def _range(low: float | None, high: float | None) -> tuple[float, float]:

@@ -17,6 +17,7 @@ from timbrespace.latent.trajectories import restore_path
 from timbrespace.noise import seed_of
 from timbrespace.space.controls.requests import steer_requests, steer_source
 from timbrespace.space.controls.steer import controls_of, steering_of
+from timbrespace.space.moves import values
 from timbrespace.space.moves.move import Move, Point, through
 from timbrespace.space.moves.points import moved, near_point, origin_point
 from timbrespace.space.moves.values import HIGH, LOW, check_cells, check_two, is_control, read_axis, values_between
@@ -104,15 +105,9 @@ def principal_axis(contents: InstrumentContents, number: int) -> Axis:
 def principal_directions(contents: InstrumentContents) -> Tensor:
     """Returns the principal axes of the density of whole clips `(count, dims)`, each as long as its standard deviation, largest first."""
     space = contents.space
-    means, factors, weights = space.means.double(), space.factors.double(), space.weights.double()
-    centred = means - (weights[:, None] * means).sum(0)
-    covariance = (weights[:, None, None] * (factors @ factors.mT)).sum(0) + (centred * weights[:, None]).T @ centred
-    count = principal_count(contents)
-    variances, vectors = torch.linalg.eigh(covariance[:count, :count])
-    vectors, variances = vectors.flip(1).T, variances.flip(0)
-    signs = torch.sign(vectors.gather(1, vectors.abs().argmax(1, keepdim=True)))
-    directions = torch.zeros(count, len(covariance), dtype=torch.float64)
-    directions[:, :count] = vectors * signs * variances.clamp_min(0).sqrt()[:, None]
+    means, factors, weights = (tensor.double().cpu().numpy() for tensor in (space.means, space.factors, space.weights))
+    known = means.shape[1] - principal_count(contents)
+    directions = torch.from_numpy(values.principal_directions(means, factors, weights, known=known))
     return (directions if space.axes is None else directions @ space.axes.double()).float()
 
 

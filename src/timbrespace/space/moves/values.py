@@ -6,11 +6,13 @@ import re
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from timbrespace.contracts import ConfigError, Parameter
 from timbrespace.latent.walks import fractal, perlin, uniform_walk
 from timbrespace.noise import Noise, Purpose
 
+Doubles = NDArray[np.float64]
 LOW, HIGH = -4.0, 4.0  # source E: mesh and random sampling of the latent space in [-4, 4]
 VALUE = Parameter("a value of an axis", -16.0, 16.0, 0.0)
 AMOUNT = Parameter("amount", 0.0, 4.0, 1.0, help="largest distance from the start, in units of the corpus's spread")
@@ -108,3 +110,20 @@ def walk(kind: str, seed: int, rows: int, places: np.ndarray, *, speed: float) -
     else:
         walked = fractal([Noise(seed, Purpose.WALK, 2 + octave) for octave in range(_OCTAVES)], rows, at)
     return walked - walked[:, :1]
+
+
+def principal_directions(means: Doubles, factors: Doubles, weights: Doubles, *, known: int) -> Doubles:
+    """Returns the principal axes of a mixture of Gaussians `(count, dims)`, each as long as its standard deviation, largest first.
+
+    means: (components, dims). factors: of the covariances, (components, dims, rank). weights: (components,), their sum is 1. known:
+    entries at the end of a latent that are left out (pitch, conditions): count is dims - known. The largest entry of an axis is positive.
+    """
+    centred = means - (weights[:, None] * means).sum(0)
+    covariance = (weights[:, None, None] * (factors @ factors.transpose(0, 2, 1))).sum(0) + (centred * weights[:, None]).T @ centred
+    count = len(covariance) - known
+    variances, vectors = np.linalg.eigh(covariance[:count, :count])
+    rows, variances = vectors[:, ::-1].T, variances[::-1]
+    signs = np.sign(np.take_along_axis(rows, np.abs(rows).argmax(1, keepdims=True), 1))
+    directions = np.zeros((count, len(covariance)))
+    directions[:, :count] = rows * signs * np.sqrt(np.maximum(variances, 0.0))[:, None]
+    return directions
