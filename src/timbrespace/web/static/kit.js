@@ -22,8 +22,10 @@ const categoryFor = (index) => {
   return names.length ? index % names.length : -1;
 };
 
-export async function initKit(instrument) {
+/** resumed: the pads have their sounds already. */
+export async function initKit(instrument, { resumed = false } = {}) {
   instrumentOfKit = instrument;
+  if (resumed) { await Promise.all(session.pads.map((_, i) => refreshPad(i))); return; }
   for (let i = 0; i < session.pads.length; i++) await redraw(i, { category: categoryFor(i), quiet: true });
 }
 
@@ -35,6 +37,17 @@ export async function changeSound(index, makeSound) {
   if (pad !== session.pads[index] || turn !== turns[index]) return false;
   await putSound(index, sound);
   return pad === session.pads[index];
+}
+
+/** Puts what ask returns onto pads, sounds[k] onto indices[k], as one step of undo. A pad keeps what came to it meanwhile, and if keepsLocked
+ * also what was locked. Returns the numbers of the pads that got a sound. */
+export async function changeSounds(indices, ask, { keepsLocked = false } = {}) {
+  const pads = indices.map((index) => session.pads[index]), own = indices.map((index) => (turns[index] += 1)), sounds = await ask();
+  const puts = indices.flatMap((index, k) => (pads[k] === session.pads[index] && own[k] === turns[index] && sounds[k] && !(keepsLocked && pads[k].locked) ? [[index, sounds[k]]] : []));
+  if (puts.length === 0) return [];
+  remember();
+  await Promise.all(puts.map(([index, sound]) => putSound(index, sound)));
+  return puts.map(([index]) => index);
 }
 
 /** Puts a sound onto a pad and renders it. */

@@ -10,6 +10,9 @@ import { initKeyboard } from "./keyboard.js";
 import { initTakeout } from "./takeout.js";
 import { initFavourites } from "./favourites.js";
 import { initCorners } from "./corners.js";
+import { initOwn } from "./own.js";
+import { initDrop } from "./drop.js";
+import { initServed, resumeSession } from "./served.js";
 import { get } from "./shapes.js";
 
 function initTheme() {
@@ -34,7 +37,10 @@ async function begin() {
     initTakeout(instrument);
     initFavourites(instrument);
     initCorners();
-    await initKit(instrument);
+    initOwn(instrument);
+    initDrop(instrument);
+    initServed(instrument);
+    await initKit(instrument, { resumed: resumeSession(instrument) });
     if (!status.classList.contains("error")) status.textContent = "";
     document.body.dataset.ready = "true";
   } catch (error) {

@@ -8,12 +8,12 @@ import { get, make, clamp, say } from "./shapes.js";
 const REACH = 14, NEAR = 5, LARGEST = 40;
 const view = { x: 0, y: 0, zoom: 1, width: 0, height: 0 };
 let colouring = null;  // values of the points from 0 to 1 by which they are coloured; null: by category
-let points = [], mapNames = [], canvas, brush, hovered = -1, focused = -1, spot = null, frame = 0, shownCategory = -1;
+let points = [], trainedPoints = [], lit = [], mapNames = [], canvas, brush, hovered = -1, focused = -1, spot = null, frame = 0, shownCategory = -1;
 const fingers = new Map();
 let drag = null, hovering = 0;
 
 export function initMap(instrument) {
-  points = instrument.points;
+  points = trainedPoints = instrument.points;
   mapNames = instrument.info.categories;
   initColours(instrument);
   canvas = get("map");
@@ -58,7 +58,15 @@ function soundAt(x, y) {
   return { z: mix(parts), category: points[order[0][1]].category, seed: seedOf(order[0][1]), samples: 0 };
 }
 const seedOf = (index) => index + 1;  // the same sound whenever a point is heard
-export const soundOfPoint = (index) => ({ z: points[index].z, category: points[index].category, seed: seedOf(index), samples: 0 });
+export const soundOfPoint = (index) => points[index].sound ?? { z: points[index].z, category: points[index].category, seed: seedOf(index), samples: 0 };
+/** The user's own sounds [{name, sound, x, y}] are points after those of the training. */
+export function showOwnPoints(own) {
+  points = [...trainedPoints, ...own.map(({ name, sound, x, y }) => ({ name: name + " (yours)", category: sound.category, x, y, z: sound.z, sound }))];
+  hovered = focused = -1;
+  drawSoon();
+}
+export function lightPoints(indices) { lit = indices; drawSoon(); }
+export const titleOfPoint = (index) => titleOf(index);
 const titleOf = (index) => points[index].name || mapNames[points[index].category] || "sound " + (index + 1);
 
 // --- drawing ---------------------------------------------------------------------------------------------------------
@@ -82,12 +90,14 @@ function paint() {
     brush.globalAlpha = shownCategory >= 0 && category !== shownCategory ? 0.16 : 0.9;
     brush.fillStyle = fillOf(i, category, tone);
     brush.beginPath();
-    brush.arc(x, y, size, 0, 7);
+    if (points[i].sound) brush.rect(x - size - 1, y - size - 1, 2 * size + 2, 2 * size + 2); else brush.arc(x, y, size, 0, 7);
     brush.fill();
+    if (points[i].sound) { brush.strokeStyle = ink; brush.lineWidth = 1.5; brush.stroke(); }
   }
   brush.globalAlpha = 1;
   brush.strokeStyle = brush.fillStyle = ink;
   brush.lineWidth = 2;
+  for (const index of lit) { const [x, y] = toScreen(points[index].x, points[index].y); brush.beginPath(); brush.arc(x, y, size + 3, 0, 7); brush.stroke(); }
   for (const index of [hovered, focused]) if (index >= 0) { const [x, y] = toScreen(points[index].x, points[index].y); brush.beginPath(); brush.arc(x, y, size + 4, 0, 7); brush.stroke(); }
   if (spot) { const [x, y] = toScreen(...spot); brush.beginPath(); brush.moveTo(x - 7, y); brush.lineTo(x + 7, y); brush.moveTo(x, y - 7); brush.lineTo(x, y + 7); brush.stroke(); }
   if (hovered >= 0) label(hovered, ink, style.getPropertyValue("--card").trim());
@@ -95,7 +105,7 @@ function paint() {
 
 /** From blue for the least to red for the most of what the map is coloured by; grey where it is not known. */
 function fillOf(index, category, tone) {
-  if (colouring !== null) return colouring[index] === null ? "gray" : `hsl(${240 - 240 * colouring[index]} 70% ${tone})`;
+  if (colouring !== null) return (colouring[index] ?? null) === null ? "gray" : `hsl(${240 - 240 * colouring[index]} 70% ${tone})`;
   return category < 0 ? "gray" : `hsl(${(category * 137.5 + 200) % 360} 62% ${tone})`;
 }
 
@@ -139,7 +149,7 @@ const neighboursOf = (index) => {
   return points.map((point, i) => [(point.x - from.x) ** 2 + (point.y - from.y) ** 2, i]).sort((a, b) => a[0] - b[0]).slice(1, 7).map(([, i]) => i);
 };
 
-async function hear(sound, number) {
+export async function hear(sound, number) {
   const turn = (hovering += 1);
   const state = await wake().catch(() => "suspended");
   if (state !== "running") return;  // browsers allow sound after the first click

@@ -40,7 +40,7 @@ export async function openInstrument(progress = () => {}) {
   for (let i = 0; i < more; i++) addWorker(source, { core, file }).catch((error) => console.warn("one worker less: " + error.message));
   const latents = new Float32Array(fromBase64(facts.latents).buffer), { dims } = info;
   const points = facts.x.map((x, i) => ({ name: facts.names?.[i] ?? "", category: facts.categories[i], x, y: facts.y[i], z: latents.subarray(i * dims, (i + 1) * dims) }));
-  opened = { info: { ...info, title: facts.title, fingerprint: facts.fingerprint }, points, scales: facts.scales ?? {} };
+  opened = { info: { ...info, title: facts.title, fingerprint: facts.fingerprint }, points, scales: facts.scales ?? {}, server: facts.server ?? null };
   return opened;
 }
 

@@ -18,6 +18,7 @@ export const session = {
   category: -1, temperature: 1,
   seed: 1,           // of the next draw; every draw takes the next one
   favourites: [],
+  own: [],           // the user's sounds on the map: {name, sound, x, y, error in dB or null}
   pattern: { tempo: 112, swing: 0.5, steps: 16, seed: 1, endless: 0, lanes: Array.from({ length: PADS }, emptyLane) },
 };
 
@@ -56,7 +57,7 @@ const isNumber = (value, low, high) => typeof value === "number" && value >= low
 const checkedSound = (value, dims) => {
   if (value === null) return null;
   const fine = Array.isArray(value?.z) && value.z.length === dims && value.z.every((x) => isNumber(x, -1e6, 1e6))
-    && isNumber(value.category, -1, 10_000) && isNumber(value.seed, 0, 2 ** 53) && isNumber(value.samples ?? 0, 0, 1e8);
+    && isNumber(value.category, -1, 10_000) && (isNumber(value.seed, 0, 2 ** 53) || /^\d{1,20}$/.test(value.seed)) && isNumber(value.samples ?? 0, 0, 1e8);
   if (!fine) throw new Error("a sound in it is not one of this instrument");
   return { z: value.z, category: value.category, seed: value.seed, samples: value.samples ?? 0 };
 };
@@ -69,21 +70,27 @@ const checkedPad = (value, dims) => {
   for (const [name, low, high] of [["gain", 0, 4], ["pan", -1, 1], ["tune", -24, 24], ["decay", 0, 10], ["choke", 0, 8]]) if (isNumber(value[name], low, high)) pad[name] = value[name];
   return pad;
 };
+const checkedOwn = (value, dims) => {
+  const sound = checkedSound(value?.sound ?? null, dims);
+  return sound && { name: String(value.name ?? "").slice(0, 100), sound, x: isNumber(value.x, 0, 1) ? value.x : 0.5, y: isNumber(value.y, 0, 1) ? value.y : 0.5, error: isNumber(value.error, 0, 1e3) ? value.error : null };
+};
 const checkedStep = (value) => {
   const step = emptyStep();
   step.on = value?.on === true;
   for (const [name, low, high] of [["velocity", 0, 1], ["probability", 0, 1], ["ratchet", 1, 8]]) if (isNumber(value?.[name], low, high)) step[name] = value[name];
   return step;
 };
-/** Takes over a session from the text of a file. Throws an Error in words for a file of something else or of another instrument. */
-export function loadSession(text, instrument, dims) {
+/** Takes over a session from the text of a file. undoable: undo brings back what was before. Throws an Error in words for a file of something else or of another instrument. */
+export function loadSession(text, instrument, dims, { undoable = true } = {}) {
   let file;
   try { file = JSON.parse(text); } catch { throw new Error("it is not a session file"); }
   if (file?.timbrespace !== "session" || typeof file.session !== "object" || file.session === null) throw new Error("it is not a session file");
   if (file.instrument !== instrument) throw new Error("it belongs to another instrument");
   const given = file.session, pads = (given.pads ?? []).slice(0, PADS).map((pad) => checkedPad(pad, dims));
   const pattern = given.pattern ?? {}, lanes = (pattern.lanes ?? []).slice(0, PADS);
-  remember();
+  const own = (given.own ?? []).slice(0, 200).map((one) => checkedOwn(one, dims)).filter(Boolean);
+  if (undoable) remember();
+  session.own = own;
   session.pads = Array.from({ length: PADS }, (_, i) => pads[i] ?? emptyPad());
   session.favourites = (given.favourites ?? []).slice(0, 500).map((one) => checkedSound(one, dims)).filter(Boolean);
   for (const [name, low, high] of [["selected", 0, PADS - 1], ["temperature", 0, 4], ["seed", 0, 2 ** 31]]) if (isNumber(given[name], low, high)) session[name] = given[name];

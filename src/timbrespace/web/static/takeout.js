@@ -67,10 +67,12 @@ async function toggleRecord() {
   if (!recording && result?.channels[0].length) hand("recording.wav", wavFile(result.channels, result.sampleRate), "audio/wav");
 }
 
-async function loadFile(event) {
+function loadFile(event) {
   const [file] = event.target.files;
   event.target.value = "";
-  if (!file) return;
+  if (file) loadSessionFile(file);
+}
+export async function loadSessionFile(file) {
   try {
     if (file.size > 20e6) throw new Error("it is too big for a session");
     loadSession(await file.text(), instrumentOfFiles.info.fingerprint, instrumentOfFiles.info.dims);

@@ -1,0 +1,31 @@
+// New sounds written into the server's folder, with recipes; shown only where the server has a folder.
+import { session, nextSeed } from "./state.js";
+import { runJob } from "./server.js";
+import { withWork } from "./work.js";
+import { wordsAsked } from "./words.js";
+import { get, clamp, say } from "./shapes.js";
+
+const MOST_GENERATED = 1000;
+
+export function initGenerate(instrument) {
+  get("folder-card").hidden = false;
+  get("folder-form").addEventListener("submit", (event) => { event.preventDefault(); generateFiles(instrument.info.categories); });
+  get("words").addEventListener("input", showWordsChoice);
+  showWordsChoice();
+}
+const showWordsChoice = () => { get("folder-words").disabled = wordsAsked() === ""; };
+
+async function generateFiles(kinds) {
+  const count = clamp(Math.round(get("folder-count").valueAsNumber) || 1, 1, MOST_GENERATED), asWords = get("folder-words").checked && wordsAsked() !== "";
+  get("folder-count").value = count;
+  const json = { id: crypto.randomUUID(), count, seed: String(nextSeed()), temperature: session.temperature, kit: get("folder-kit").checked };
+  if (asWords) json.prompt = wordsAsked(); else if (session.category >= 0) json.category = session.category;
+  const kind = asWords ? " as the words say" : session.category >= 0 ? ` (${kinds[session.category]})` : "", many = count === 1 ? "1 sound" : count + " sounds";
+  get("folder-start").disabled = true;
+  const result = await withWork(`Generating ${many}${kind}`, ({ signal, progress }) => runJob("generate", { json }, { signal, progress }));
+  get("folder-start").disabled = false;
+  if (result === undefined) return;
+  const sounds = result.files.filter((name) => /\.wav$/i.test(name)).length;
+  get("folder-result").textContent = `${sounds === 1 ? "1 sound is" : sounds + " sounds are"} in the folder “${result.folder}”${kind}.`;
+  say("Generated: " + result.folder);
+}
