@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from native_damage import damaged
 from untrained import untrained_notes
 
 from native_core import DAMAGED, VERSION, Core
-from native_damage import damaged
 from native_player import Player, PlayerError
 from timbrespace.instrument import Instrument
 from timbrespace.synthesis.file.writing import encoded

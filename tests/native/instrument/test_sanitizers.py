@@ -12,9 +12,9 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from native_damage import damaged
 from untrained import untrained_notes
 
-from native_damage import damaged
 from timbrespace.instrument import Instrument
 from timbrespace.synthesis.file.writing import encoded
 from tiny import Tiny
