@@ -266,4 +266,80 @@ TS_API ts_status ts_lane_hit(const ts_lane *lane, int32_t index, const ts_step *
 /* `pulses` of `steps` (1 to 64) as evenly as can be (Bjorklund 2003), turned left by `rotation` steps: bit k is step k. */
 TS_API uint64_t ts_euclid(int32_t pulses, int32_t steps, int32_t rotation);
 
+/* --- held sounds -------------------------------------------------------------------------------------------------------------------------
+
+   Voices whose sound is made while they are held: a bank of oscillators, or an inverse Fourier transform with streaming phase. They are
+   mixed with what a player plays, before its master. A timbre is a slot for how they sound now: the thread that commands the player hands
+   frames over as often as it likes, and all voices of the timbre follow them. ts_player_release and ts_player_silence hold for them too. */
+
+enum { TS_PARTIALS = 256, TS_BINS = 4097, TS_BANK = 0, TS_SPECTRUM = 1 };
+
+typedef struct {
+  int32_t voices;  /* held at once, 1 to 64; over it one that was let go, else the oldest, fades out in 5 ms */
+  int32_t timbres; /* slots, 1 to 64 */
+  int32_t frames;  /* room for those that were not taken over yet, 4 to 1024 */
+  int32_t bins;    /* of the largest spectrum, 8 to TS_BINS; 0: no spectra */
+} ts_held_options;
+TS_API void ts_held_defaults(ts_held_options *out); /* 32, 16, 64, 2049 */
+TS_API size_t ts_held_size(const ts_held_options *options); /* 0: an option is out of range */
+/* Gives a player held voices: once, before its first ts_player_process. The memory must stay as long as the player's. */
+TS_API ts_status ts_held_open(ts_player *player, const ts_held_options *options, ts_memory *memory);
+
+typedef struct {
+  int32_t kind;    /* TS_BANK: the timbre's partials; TS_SPECTRUM: its spectrum */
+  int32_t timbre;  /* slot */
+  uint32_t seed;   /* of the phases at the start, and of noise; 0: partials start together, at 0 */
+  float note;      /* MIDI number, 0 to 140, with parts of a semitone */
+  float gain, pan; /* 0 to 4; -1 to 1 */
+  float attack, release; /* s, 0 to 60: smooth slopes from and to silence */
+} ts_held;
+TS_API void ts_held_voice(ts_held *out); /* TS_BANK, 0, 0, 60, 1, 0, 0.01, 0.1 */
+
+/* Starts a voice. id: for ts_player_release and ts_held_move, 0 and up. velocity: 1 to 127, by the player's curve. */
+TS_API ts_status ts_held_play(ts_player *player, int64_t time, int32_t id, float velocity, const ts_held *held);
+
+/* Moves a number of the held voices of this id to a value, in a straight line within `seconds` (0 to 60; at least 64 samples). */
+enum { TS_MOVE_NOTE, TS_MOVE_BEND, TS_MOVE_GAIN, TS_MOVE_PAN, TS_MOVES };
+/* TS_MOVE_NOTE: as ts_held.note; TS_MOVE_BEND: semitones added to it, -96 to 96; the others as in ts_held. */
+TS_API ts_status ts_held_move(ts_player *player, int64_t time, int32_t id, int32_t what, float value, float seconds);
+
+/* Partials of a timbre: ratios of their frequency to the note's, 0 to 1000, and amplitudes, -16 to 16; those after `count` fall silent.
+   Reached in a straight line within `seconds`, 0 to 60: the time between two frames makes a movement without steps; the first ones are
+   there at once. Partials fade out between 0.45 and 0.49 of the sample rate. The arrays are copied. TS_MEMORY: no room, try again after the
+   next block. */
+TS_API ts_status ts_held_partials(ts_player *player, int64_t time, int32_t timbre, int32_t count, const float *ratios,
+                                  const float *amplitudes, float seconds);
+
+/* A spectrum: `bins` magnitudes, `spacing` Hz apart from 0 Hz up; a sine of amplitude a has a peak of a. Its pitch is moved to that of the
+   note. Peaks become sines whose phase goes on from frame to frame, the rest becomes noise. */
+typedef struct {
+  int32_t bins;    /* 8 to the held voices' largest */
+  float spacing;   /* Hz, 0.1 to 1000 */
+  float hertz;     /* pitch of the sound as it is, 8 to 20000 */
+  float bandwidth; /* of the analysis window's noise, in bins, 1 to 4: 1.36 Hamming, 1.5 Hann */
+} ts_spectrum;
+TS_API ts_status ts_held_spectrum(ts_player *player, int64_t time, int32_t timbre, const ts_spectrum *spectrum, const float *magnitudes,
+                                  float seconds);
+
+/* --- audio devices -----------------------------------------------------------------------------------------------------------------------
+
+   ts_output_callback has the signature of PortAudio's PaStreamCallback, for float samples, interleaved; `data` is a ts_output. It never
+   waits. What it plays may also be taken by one other thread, for a recording. */
+
+typedef struct ts_output ts_output;
+TS_API size_t ts_output_size(int32_t room); /* room: frames for ts_output_take, a power of 2, 0 to 2^24; 0: another number */
+TS_API ts_status ts_output_open(ts_player *player, int32_t channels, int32_t room, ts_memory *memory, ts_output **out); /* 1 or 2 */
+TS_API int ts_output_callback(const void *input, void *samples, unsigned long frames, const void *times, unsigned long flags, void *data);
+/* Frames [count][channels] that were played since the last call, at most `most`; *lost: those for which there was no room, in all. */
+TS_API int32_t ts_output_take(ts_output *output, float *samples, int32_t most, int64_t *lost);
+
+typedef struct {
+  int64_t blocks, frames;        /* played */
+  int64_t underflows, overflows; /* blocks before which the device ran dry, or input was lost: PortAudio's flags */
+  int32_t shortest, longest;     /* frames of a block */
+  float peak;                    /* since the last call of ts_output_read, of what is played */
+  double time, latency;          /* s: of the device's clock at the last block, and until its first frame is played; 0: unknown */
+} ts_output_state;
+TS_API void ts_output_read(ts_output *output, ts_output_state *out);
+
 #endif

@@ -32,36 +32,36 @@ int step_fits(const ts_step *step) {
          in(step->gate, 0, 64) && step->ratchets >= 1 && step->ratchets <= 8;
 }
 
-static ts_status put(ts_player *player, Command command) { return queue_put(&player->queue, &command, 1); }
+Status player_put(ts_player *player, Command command) { return queue_put(&player->queue, &command, 1); }
 
 ts_status ts_player_sound(ts_player *player, int32_t slot, const float *samples, int32_t channels, int64_t length, int32_t sample_rate) {
   if (slot < 0 || slot >= player->sounds || length < 0 || length > 1 << 30) return TS_ARGUMENT;
   if (length > 0 && (!samples || channels < 1 || channels > 2 || sample_rate < 8000 || sample_rate > 192000)) return TS_ARGUMENT;
-  ts_status status = put(player, (Command){PUT_SOUND, slot, 0, .sound = {samples, length, channels, sample_rate}});
+  ts_status status = player_put(player, (Command){PUT_SOUND, slot, 0, .sound = {samples, length, channels, sample_rate}});
   player->sounds_sent += status == TS_OK;
   return status;
 }
 
 ts_status ts_player_play(ts_player *player, int64_t time, int32_t lane, int32_t id, float velocity, const ts_voice *voice) {
   if (!voice || !voice_fits(voice, player->sounds) || lane < -1 || lane >= TS_LANES || id < 0 || !in(velocity, 1, 127)) return TS_ARGUMENT;
-  return put(player, (Command){PUT_PLAY, lane, time, .play = {*voice, id, velocity}});
+  return player_put(player, (Command){PUT_PLAY, lane, time, .play = {*voice, id, velocity}});
 }
 
 ts_status ts_player_release(ts_player *player, int64_t time, int32_t id) {
-  return id < 0 ? TS_ARGUMENT : put(player, (Command){PUT_RELEASE, id, time, .gain = 0.0f});
+  return id < 0 ? TS_ARGUMENT : player_put(player, (Command){PUT_RELEASE, id, time, .gain = 0.0f});
 }
 
 ts_status ts_player_silence(ts_player *player, int64_t time, int32_t lane) {
-  return lane < -1 || lane >= TS_LANES ? TS_ARGUMENT : put(player, (Command){PUT_SILENCE, lane, time, .gain = 0.0f});
+  return lane < -1 || lane >= TS_LANES ? TS_ARGUMENT : player_put(player, (Command){PUT_SILENCE, lane, time, .gain = 0.0f});
 }
 
 ts_status ts_player_master(ts_player *player, int64_t time, float gain) {
-  return in(gain, 0, 16) ? put(player, (Command){PUT_MASTER, 0, time, .gain = gain}) : TS_ARGUMENT;
+  return in(gain, 0, 16) ? player_put(player, (Command){PUT_MASTER, 0, time, .gain = gain}) : TS_ARGUMENT;
 }
 
 ts_status ts_player_lane(ts_player *player, int64_t time, int32_t index, const ts_lane *lane) {
   if (!lane || index < 0 || index >= TS_LANES || !lane_fits(lane, player->sounds)) return TS_ARGUMENT;
-  return put(player, (Command){PUT_LANE, index, time, .lane = *lane});
+  return player_put(player, (Command){PUT_LANE, index, time, .lane = *lane});
 }
 
 ts_status ts_player_steps(ts_player *player, int64_t time, int32_t lane, int32_t first, int32_t count, const ts_step *steps) {
@@ -78,18 +78,20 @@ ts_status ts_player_steps(ts_player *player, int64_t time, int32_t lane, int32_t
   return queue_put(&player->queue, commands, used);
 }
 
-ts_status ts_player_seed(ts_player *player, int64_t time, uint64_t seed) { return put(player, (Command){PUT_SEED, 0, time, .seed = seed}); }
+ts_status ts_player_seed(ts_player *player, int64_t time, uint64_t seed) {
+  return player_put(player, (Command){PUT_SEED, 0, time, .seed = seed});
+}
 
 ts_status ts_player_tempo(ts_player *player, int64_t time, double tempo) {
   if (!in(tempo, 10, 999)) return TS_ARGUMENT;
-  return put(player, (Command){PUT_TEMPO, 0, time, .tempo = (int64_t)ts_floor(tempo * 1000.0 + 0.5)});
+  return player_put(player, (Command){PUT_TEMPO, 0, time, .tempo = (int64_t)ts_floor(tempo * 1000.0 + 0.5)});
 }
 
 ts_status ts_player_start(ts_player *player, int64_t time, int64_t tick) {
-  return tick < -1 || tick > INT64_C(1) << 40 ? TS_ARGUMENT : put(player, (Command){PUT_START, 0, time, .tick = tick});
+  return tick < -1 || tick > INT64_C(1) << 40 ? TS_ARGUMENT : player_put(player, (Command){PUT_START, 0, time, .tick = tick});
 }
 
-ts_status ts_player_stop(ts_player *player, int64_t time) { return put(player, (Command){PUT_STOP, 0, time, .tick = 0}); }
+ts_status ts_player_stop(ts_player *player, int64_t time) { return player_put(player, (Command){PUT_STOP, 0, time, .tick = 0}); }
 
 /* Groups of steps, the rest of them dealt out one to each group until at most one is left (Bjorklund 2003; Toussaint 2005). */
 uint64_t ts_euclid(int32_t pulses, int32_t steps, int32_t rotation) {

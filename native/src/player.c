@@ -1,5 +1,5 @@
 /* The player: its memory, and the audio thread's side. */
-#include "player.h"
+#include "held.h"
 
 static int options_fit(const ts_player_options *o) {
   return o && o->sample_rate >= 8000 && o->sample_rate <= 192000 && o->voices >= 1 && o->voices <= 256 && o->sounds >= 1 &&
@@ -77,6 +77,8 @@ static void carry_out(ts_player *player, const Command *command) {
       if (command->kind == PUT_RELEASE && voice->id == command->index) voice_let_go(voice);
       if (command->kind == PUT_SILENCE && (command->index < 0 || voice->lane == command->index)) voice_fade(player, voice);
     }
+    if (player->held && command->kind == PUT_RELEASE) held_release(player, command->index);
+    if (player->held && command->kind == PUT_SILENCE && command->index < 0) held_silence(player);
     break;
   case PUT_MASTER: ramp_to(&player->master, command->gain, player->now, player->fade); break;
   case PUT_LANE: player_lane(player, command->index, &command->lane); break;
@@ -88,12 +90,12 @@ static void carry_out(ts_player *player, const Command *command) {
   case PUT_TEMPO: player_tempo(player, command->tempo); break;
   case PUT_START: player_start(player, command->tick); break;
   case PUT_STOP: player_stop(player); break;
-  default: break;
+  default: held_carry_out(player, command); break;
   }
 }
 
 static void show(ts_player *player) {
-  int32_t voices = 0;
+  int32_t voices = player->held ? held_sounding(player) : 0;
   union {
     float value;
     uint32_t bits;

@@ -48,7 +48,8 @@ typedef struct {
   int32_t ratchet;           /* the next one of the step, 0: the step has not begun */
 } Lane;
 
-enum { PUT_SOUND, PUT_PLAY, PUT_RELEASE, PUT_SILENCE, PUT_MASTER, PUT_LANE, PUT_STEPS, PUT_SEED, PUT_TEMPO, PUT_START, PUT_STOP };
+enum { PUT_SOUND, PUT_PLAY, PUT_RELEASE, PUT_SILENCE, PUT_MASTER, PUT_LANE, PUT_STEPS, PUT_SEED, PUT_TEMPO, PUT_START, PUT_STOP, PUT_HELD, PUT_MOVE,
+       PUT_FRAME };
 typedef struct {
   int32_t kind, index; /* what, and of which slot, lane or id */
   int64_t time;
@@ -67,6 +68,18 @@ typedef struct {
       int32_t first, count;
       ts_step steps[5];
     } steps;
+    struct {
+      ts_held voice;
+      int32_t id;
+      float velocity;
+    } held;
+    struct {
+      int32_t what;
+      float value, seconds;
+    } move;
+    struct {
+      int32_t kind, frame; /* of the timbre `index`, and the number of the frame */
+    } frame;
     ts_lane lane;
     float gain;
     uint64_t seed;
@@ -95,6 +108,8 @@ typedef struct {
   int64_t over, under; /* samples a tick, as a fraction */
 } Clock;
 
+typedef struct HeldVoices HeldVoices;
+
 struct ts_player {
   int32_t rate, voice_slots, voice_limit, sounds;
   float curve;
@@ -109,6 +124,7 @@ struct ts_player {
   int64_t border, border_due, stopped;
   uint64_t seed, order;
   float peak;
+  HeldVoices *held; /* NULL: none */
   Queue queue;
   uint32_t sounds_sent; /* of the other thread */
   _Atomic uint32_t sounds_done;
@@ -127,6 +143,7 @@ void voice_fade(ts_player *player, Voice *voice);
 void voice_let_go(Voice *voice);
 /* off: samples from now at which it is let go, NEVER: by hand. */
 void player_voice(ts_player *player, int32_t lane, int32_t id, float velocity, const ts_voice *settings, int64_t off);
+float player_level(const ts_player *player, float velocity); /* amplitude by velocity */
 void player_mix(ts_player *player, float *left, float *right, int32_t count);
 
 void clock_tempo(Clock *clock, int32_t rate, int64_t tempo);
@@ -147,6 +164,7 @@ Status queue_put(Queue *queue, const Command *commands, uint32_t count);
 void queue_take(Queue *queue, int64_t now);
 int64_t queue_next(const Queue *queue);
 const Command *queue_pop(Queue *queue); /* stays until the next call of queue_take */
+Status player_put(ts_player *player, Command command);
 int voice_fits(const ts_voice *voice, int32_t sounds);
 int lane_fits(const ts_lane *lane, int32_t sounds);
 int step_fits(const ts_step *step);

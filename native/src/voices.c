@@ -1,6 +1,6 @@
 /* Voices: sounds at any speed, with fades, mixed to two channels. */
+#include "held.h"
 #include "lanes.h"
-#include "player.h"
 
 static const double FULL_VELOCITY = 127.0, SHIFT = 4294967296.0; /* 2^32 */
 static const float KNEE = 0.79432823f, MOST = 1e6f;              /* -2 dBFS: above it the limit is soft */
@@ -90,10 +90,14 @@ static Voice *free_voice(ts_player *player) {
   return found ? found : faded ? faded : quietest;
 }
 
+float player_level(const ts_player *player, float velocity) {
+  return (float)ts_exp((double)player->curve * ts_log((double)velocity / FULL_VELOCITY));
+}
+
 static int64_t to_samples(double seconds, double rate) { return (int64_t)ts_floor(seconds * rate + 0.5); }
 
 static void set_gains(const ts_player *player, Voice *voice, float velocity, const ts_voice *settings) {
-  voice->gain = settings->gain * (float)ts_exp((double)player->curve * ts_log((double)velocity / FULL_VELOCITY));
+  voice->gain = settings->gain * player_level(player, velocity);
   if (voice->channels == 2) { /* balance */
     voice->left = settings->pan > 0.0f ? 1.0f - settings->pan : 1.0f;
     voice->right = settings->pan < 0.0f ? 1.0f + settings->pan : 1.0f;
@@ -186,6 +190,7 @@ void player_mix(ts_player *player, float *left, float *right, int32_t count) {
     Voice *voice = player->voices + i;
     if (atomic_load_explicit(&voice->samples, memory_order_relaxed)) mix_voice(player, voice, both[0], both[1], count);
   }
+  if (player->held) held_mix(player, both[0], both[1], count);
   const int moving = player->now - player->master.start < player->fade;
   for (int32_t i = 0; i < count; i++) gain[i] = moving ? ramp_at(&player->master, player->now + i, player->fade) : player->master.to;
   const float a = limit(both[0], gain), b = limit(both[1], gain);

@@ -31,8 +31,38 @@ SIGNATURES = {
     "ts_work_size": "z:pi",
     "ts_render": "i:ppppipp",
     "ts_levels": "i:pppppp",
+    "ts_player_size": "z:p",
+    "ts_player_open": "i:ppp",
+    "ts_player_process": "v:pppi",
+    "ts_player_sound": "i:pipili",
+    "ts_player_uses": "i:pp",
+    "ts_player_play": "i:pliifp",
+    "ts_player_release": "i:pli",
+    "ts_player_silence": "i:pli",
+    "ts_player_master": "i:plf",
+    "ts_player_lane": "i:plip",
+    "ts_player_steps": "i:pliiip",
+    "ts_player_seed": "i:plu",
+    "ts_player_tempo": "i:pld",
+    "ts_player_start": "i:pll",
+    "ts_player_stop": "i:pl",
+    "ts_player_read": "v:pp",
+    "ts_held_size": "z:p",
+    "ts_held_open": "i:ppp",
+    "ts_held_play": "i:plifp",
+    "ts_held_move": "i:pliiff",
+    "ts_held_partials": "i:pliippf",
+    "ts_held_spectrum": "i:plippf",
+    "ts_output_size": "z:i",
+    "ts_output_open": "i:piipp",
+    "ts_output_callback": "i:ppzpzp",
+    "ts_output_take": "i:ppip",
+    "ts_output_read": "v:pp",
 }
-KINDS = {"v": None, "i": ctypes.c_int32, "u": ctypes.c_uint64, "z": ctypes.c_size_t, "f": ctypes.c_float, "p": ctypes.c_void_p}
+KINDS = {
+    "v": None, "i": ctypes.c_int32, "l": ctypes.c_int64, "u": ctypes.c_uint64, "z": ctypes.c_size_t, "f": ctypes.c_float,
+    "d": ctypes.c_double, "p": ctypes.c_void_p,
+}  # fmt: skip
 
 
 class CoreError(TimbrespaceError):
@@ -56,6 +86,34 @@ class Loaded(Protocol):
         """Returns what ts_NAME(instrument, arguments …) returns, for functions that need no work memory."""
 
 
+class Space(Protocol):
+    """Memory of the core that stays, and calls with places in it: for what lives longer than a call. pointer: bytes of a place.
+
+    One thread may use it at a time, but where `shared`: there ts_player_process may run beside other calls.
+    """
+
+    pointer: int
+    shared: bool
+
+    def take(self, size: int) -> int:
+        """Returns the place of `size` bytes, zeros. Raises CoreError where there is no room."""
+
+    def give(self, place: int) -> None:
+        """Gives back what `take` gave."""
+
+    def write(self, place: int, source: int, size: int) -> None:
+        """Copies `size` bytes from an address of the process to a place."""
+
+    def read(self, place: int, target: int, size: int) -> None:
+        """Copies `size` bytes from a place to an address of the process."""
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        """Returns what a function of the header returns; places are numbers, 0 for NULL."""
+
+    def address(self, name: str) -> int | None:
+        """Returns the address of a function for other libraries of the process; None: it has none."""
+
+
 class Core(Protocol):
     """The core, loaded. way: "native" or "wasm"."""
 
@@ -63,3 +121,6 @@ class Core(Protocol):
 
     def open(self, data: bytes) -> Loaded:
         """Opens an instrument file in memory. Raises CoreError where it is damaged or not played here."""
+
+    def space(self) -> Space:
+        """Returns memory of its own. Raises CoreError."""

@@ -81,6 +81,45 @@ class NativeCore:
         """See `Core`."""
         return NativeLoaded(self._library, data)
 
+    def space(self) -> NativeSpace:
+        """See `Core`."""
+        return NativeSpace(self._library)
+
+
+class NativeSpace:
+    """Memory of the process. See `calls.Space`."""
+
+    pointer, shared = ctypes.sizeof(ctypes.c_void_p), True
+
+    def __init__(self, library: Any):
+        self._library, self._blocks = library, dict[int, NDArray[np.uint8]]()
+
+    def take(self, size: int) -> int:
+        """See `Space`."""
+        block = np.zeros(max(1, size), np.uint8)
+        self._blocks[block.ctypes.data] = block
+        return block.ctypes.data
+
+    def give(self, place: int) -> None:
+        """See `Space`."""
+        del self._blocks[place]
+
+    def write(self, place: int, source: int, size: int) -> None:
+        """See `Space`."""
+        ctypes.memmove(place, source, size)
+
+    def read(self, place: int, target: int, size: int) -> None:
+        """See `Space`."""
+        ctypes.memmove(target, place, size)
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        """See `Space`."""
+        return getattr(self._library, name)(*arguments)
+
+    def address(self, name: str) -> int | None:
+        """See `Space`."""
+        return ctypes.cast(getattr(self._library, name), ctypes.c_void_p).value
+
 
 class NativeLoaded:
     """An instrument opened by the library: all threads share it, each has work memory of its own."""

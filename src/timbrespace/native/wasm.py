@@ -51,6 +51,10 @@ class WasmCore:
         """See `Core`."""
         return WasmLoaded(self, data)
 
+    def space(self) -> WasmSpace:
+        """See `Core`."""
+        return WasmSpace(self)
+
 
 def _cached(wasmtime: Any) -> Any:
     """Settings with wasmtime's cache of compiled code, without where the user has no folder that can be written."""
@@ -141,10 +145,10 @@ class _Instance:
                 place = self.take(size)
                 copies.append((place, address, size, writable))
                 passed.append(_signed(place, 32))
-            elif isinstance(value, float) or kind == "f":
-                passed.append(value)
+            elif isinstance(value, float) or kind in "fd":
+                passed.append(float(value))
             else:
-                passed.append(_signed(value or 0, 64 if kind == "u" else 32))
+                passed.append(_signed(value or 0, 64 if kind in "ul" else 32))
         for place, address, size, _ in copies:
             self.write(place, address, size)
         given = self._functions[name](self.store, *passed)
@@ -156,6 +160,42 @@ class _Instance:
 
     def _address(self) -> int:
         return ctypes.addressof(self._memory.data_ptr(self.store).contents)
+
+
+class WasmSpace(_Instance):
+    """Memory of an instance. See `calls.Space`. Blocks that were given back are used again for others of about their size."""
+
+    pointer, shared = 4, False
+
+    def __init__(self, core: WasmCore):
+        super().__init__(core)
+        self._trap = core.wasmtime.Trap
+        self._sizes, self._free = dict[int, int](), dict[int, list[int]]()
+
+    def take(self, size: int) -> int:
+        """See `Space`."""
+        room = max(_ALIGNMENT, 1 << max(0, size - 1).bit_length())
+        room = room if size > room * 3 // 4 else max(_ALIGNMENT, room * 3 // 4)
+        found = self._free.get(room)
+        place = found.pop() if found else super().take(room)
+        self._sizes[place] = room
+        ctypes.memset(self._address() + place, 0, room)
+        return place
+
+    def give(self, place: int) -> None:
+        """See `Space`."""
+        self._free.setdefault(self._sizes.pop(place), []).append(place)
+
+    def call(self, name: str, *arguments: Any) -> Any:
+        """See `Space`."""
+        try:
+            return super().call(name, *arguments)
+        except self._trap as error:
+            raise CoreError(0, f"the WebAssembly core stopped: {error}") from error
+
+    def address(self, name: str) -> int | None:
+        """See `Space`."""
+        return None
 
 
 class _Opened(_Instance):
