@@ -50,7 +50,8 @@ class Output:
     def take(self) -> tuple[NDArray[np.float32], int]:
         """Returns what was played since the last call `(frames, channels)`, and how many frames were lost so far for lack of room."""
         live, most = self._live, 4096
-        pieces, lost = [], 0
+        pieces: list[NDArray[np.float32]] = []
+        lost = 0
         while not pieces or len(pieces[-1]) == most:
             with live.lock:
                 count = live.space.call("ts_output_take", self.data, live.scratch + 64, most, live.scratch)

@@ -137,7 +137,8 @@ class _Instance:
 
     def call(self, name: str, *arguments: Any) -> Any:
         """Returns what a function returns; arrays and structures are copied in, and out again unless they are read-only."""
-        before, passed, copies = self._used, [], []
+        before, copies = self._used, []
+        passed: list[float] = []
         result, kinds = SIGNATURES[name].split(":")
         for value, kind in zip(arguments, kinds, strict=True):
             if (found := _bytes_of(value)) is not None:
