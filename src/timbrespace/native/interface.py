@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from timbrespace.native.calls import Core
+from timbrespace.native.calls import Core, CoreError
 
 LEVELS = {"peak": 0, "loudness": 1, "keep": 2}
 _NAME = 1024  # bytes of the longest name of a category
@@ -23,6 +23,15 @@ class Info(ctypes.Structure):
         *((name, ctypes.c_float) for name in ("lowest_pitch", "highest_pitch", "learned_low", "learned_high")),
         *((name, ctypes.c_float) for name in ("lowest_velocity", "highest_velocity")),
     )
+
+
+class Control(ctypes.Structure):
+    """`ts_control` of the header."""
+
+    _fields_ = (
+        ("name", ctypes.c_char * 16), ("unit", ctypes.c_char * 4), ("more", ctypes.c_char * 16), ("less", ctypes.c_char * 16),
+        ("logarithmic", ctypes.c_int32), *((name, ctypes.c_float) for name in ("low", "high", "lowest", "highest", "spread")),
+    )  # fmt: skip
 
 
 class _Draw(ctypes.Structure):
@@ -86,6 +95,40 @@ class Opened:
         """Returns the MIDI number that a latent `(dims,)` holds; None for an instrument without notes."""
         pitch = float(self._loaded.ask("ts_pitch", np.ascontiguousarray(z, np.float32)))
         return None if math.isnan(pitch) else pitch
+
+    def around(self, z: np.ndarray, amount: float, seed: int, index: int) -> np.ndarray:
+        """Returns variation `index` of a latent `(dims,)`, `amount` of the corpus's spread away, 0 to 4. Raises CoreError."""
+        out = np.empty(self.info.dims, np.float32)
+        self._loaded.call("ts_around", np.ascontiguousarray(z, np.float32), amount, seed, index, out)
+        return out
+
+    def steer(self, z: np.ndarray, amounts: np.ndarray) -> np.ndarray:
+        """Returns a latent `(dims,)` changed by `controls`: amounts in spreads, -3 to 3, NaN where not asked for. Raises CoreError."""
+        out = np.empty(self.info.dims, np.float32)
+        self._loaded.call("ts_steer", np.ascontiguousarray(z, np.float32), np.ascontiguousarray(amounts, np.float32), out, None)
+        return out
+
+    def with_pitch(self, z: np.ndarray, midi: float) -> np.ndarray:
+        """Returns a latent `(dims,)` with another pitch, of an instrument of notes. Raises CoreError."""
+        return self._changed("ts_set_pitch", z, midi)
+
+    def with_velocity(self, z: np.ndarray, velocity: float) -> np.ndarray:
+        """Returns a latent `(dims,)` with another velocity, of an instrument with velocities. Raises CoreError."""
+        return self._changed("ts_set_velocity", z, velocity)
+
+    def controls(self) -> list[tuple[str, float, float]]:
+        """Returns the name of every control, and how far a sound can typically be moved by it, in spreads."""
+        found, control = [], Control()
+        for index in range(self.info.controls):
+            if not self._loaded.ask("ts_control_of", index, control):
+                found.append((control.name.decode("utf-8", "replace"), float(control.low), float(control.high)))
+        return found
+
+    def _changed(self, name: str, z: np.ndarray, value: float) -> np.ndarray:
+        out = np.array(z, np.float32)
+        if status := self._loaded.ask(name, out, value):
+            raise CoreError(status, f"{name} refuses {value}")
+        return out
 
     def _category(self, index: int) -> str:
         name = np.zeros(_NAME, np.uint8)

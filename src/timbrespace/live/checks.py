@@ -1,0 +1,54 @@
+"""Checks of what events carry: numbers in their ranges, with the error that says what is allowed."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from timbrespace.contracts import ConfigError
+
+AT_ONCE = 0  # a time of the mixer: with the next block
+CHANNELS = 16
+_OCTAVE = 12
+
+
+def number(name: str, value: Any, low: float, high: float) -> float:
+    """Returns a number from low to high. Raises ConfigError for anything else."""
+    try:
+        found = float(value)
+    except (TypeError, ValueError, OverflowError):
+        found = math.nan
+    if isinstance(value, str | bytes) or not low <= found <= high:
+        raise ConfigError(f"{name} is {value!r:.60}, allowed is a number from {low:g} to {high:g}")
+    return found
+
+
+def integer(name: str, value: Any, low: int, high: int) -> int:
+    """Returns a whole number from low to high. Raises ConfigError for anything else."""
+    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+        raise ConfigError(f"{name} is {value!r:.60}, allowed is a whole number from {low} to {high}")
+    return value
+
+
+def channel(value: Any) -> int:
+    """Returns a MIDI channel, from 0. Raises ConfigError."""
+    return integer("channel", value, 0, CHANNELS - 1)
+
+
+def time_of(at: int | None) -> int:
+    """Returns when an event is to take effect, in samples; AT_ONCE: with the next block. Raises ConfigError."""
+    return AT_ONCE if at is None else integer("at", at, 0, 2**62)
+
+
+def folded(note: float, lowest: float, highest: float) -> float:
+    """Returns a note within a range, moved by octaves where it is outside, so that its name stays. Narrower ranges give the nearest end."""
+    while note < lowest and note + _OCTAVE <= highest:
+        note += _OCTAVE
+    while note > highest and note - _OCTAVE >= lowest:
+        note -= _OCTAVE
+    return min(max(note, lowest), highest)
+
+
+def id_of(name: tuple[int, Any]) -> Any:
+    """Returns the id in the name of a key, None where it was struck without one."""
+    return name[1][1] if isinstance(name[1], tuple) and name[1][0] == "id" else None
