@@ -6,6 +6,8 @@ not hold, `relative_url` refuses paths outside the page's folder, and Jinja2's `
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from functools import cache
 from importlib import resources
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 COLOURS = 12  # of static/page.css that can be told apart, also by people with colour-blindness; tests/report/test_colours.py
 GREY = COLOURS  # the number of the colour after them
 
+_POLICY_MARK = "content-security-policy-of-this-page"
+
 # Control characters, lone surrogates, marks that turn the reading direction, and the two code points that are no characters.
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
 
@@ -29,6 +33,22 @@ _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u20
 def render(template: str, **context: object) -> str:
     """Returns the HTML text of a template in `report/templates`. Raises jinja2.UndefinedError if the context lacks a name."""
     return _environment().get_template(template).render(context)
+
+
+def render_closed(template: str, *, loads: str = "", **context: object) -> str:
+    """Returns the HTML text of a template that names a `policy`, which allows the page its own scripts and styles, and nothing else.
+
+    loads: what the page may load beside them, as a Content-Security-Policy says it.
+    """
+    html = render(template, policy=_POLICY_MARK, **context)
+
+    def hashes(element: str) -> str:
+        texts = re.findall(rf"<{element}>(.*?)</{element}>", html, re.DOTALL)
+        return " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(text.encode('utf-8')).digest()).decode()}'" for text in texts)
+
+    rest = f"img-src data:; {loads + '; ' if loads else ''}base-uri 'none'; form-action 'none'"
+    policy = f"default-src 'none'; script-src {hashes('script')}; style-src {hashes('style')}; {rest}"
+    return html.replace(_POLICY_MARK, policy)
 
 
 def printable(text: str) -> str:

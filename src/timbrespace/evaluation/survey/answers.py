@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from timbrespace.contracts import ConfigError
+from timbrespace.evaluation.survey.journal import JOURNAL, SUFFIX, read_journal
 from timbrespace.evaluation.survey.questions import CHECK, CLASS
+from timbrespace.evaluation.survey.rows import Answer, read_background, read_plan, read_row, read_session
 from timbrespace.evaluation.survey.survey import Survey, read_json
 
 _MOST_FILES = 10_000
 _STEADY = 1  # steps by which the second rating of a repeated sound may differ to count as steady
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The answers to the questions on one item. seconds: from the end of the first playing to the answer, or None."""
-
-    item: str
-    values: dict[str, Any]
-    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -44,33 +37,60 @@ class Listener:
         return sum(abs(a - b) <= _STEADY for *_, a, b in self.repeats) / len(self.repeats) if self.repeats else None
 
 
-def read_answers(survey: Survey, folder: Path | str) -> tuple[list[Listener], list[tuple[str, str]]]:
-    """Returns the listeners whose files are in a folder, and (file, reason) of the files that are left out.
+def read_answers(survey: Survey, source: Path | str) -> tuple[list[Listener], list[tuple[str, str]]]:
+    """Returns the listeners of a file or a folder of answers, and (place, reason) of what is left out.
 
-    A session that was handed in twice counts once, in its longest form. Raises ConfigError when there are no files.
+    source: the file that `survey serve` writes (.jsonl), a file that a listener saved (.json), or a folder of both. A session that was
+    handed in twice counts once, in its longest form. Raises ConfigError when there are no files.
     """
-    files = sorted(path for path in Path(folder).glob("*.json") if path.is_file()) if Path(folder).is_dir() else []
-    if not files:
-        raise ConfigError(f"there are no answers in {folder}; put the files there that listeners downloaded at the end (answers-….json)")
-    if len(files) > _MOST_FILES:
-        raise ConfigError(f"{folder} has {len(files)} files, at most {_MOST_FILES} are read")
     listeners: dict[str, Listener] = {}
     left_out: list[tuple[str, str]] = []
     names: dict[str, str] = {}
-    for path in files:
-        try:
-            listener = listener_of(survey, read_json(path))
-        except ConfigError as error:
-            left_out.append((path.name, str(error)))
-            continue
-        earlier = listeners.get(listener.session)
-        if earlier is not None and len(listener.answers) <= len(earlier.answers):
-            left_out.append((path.name, f"the same session as {names[listener.session]}"))
-            continue
-        if earlier is not None:
-            left_out.append((names[listener.session], f"the same session as {path.name}"))
-        listeners[listener.session], names[listener.session] = listener, path.name
+    for path in _files(Path(source)):
+        for name, values in _sessions(survey, path, left_out):
+            try:
+                listener = listener_of(survey, values)
+            except ConfigError as error:
+                left_out.append((name, str(error)))
+                continue
+            earlier = listeners.get(listener.session)
+            if earlier is not None and len(listener.answers) <= len(earlier.answers):
+                left_out.append((name, f"the same session as {names[listener.session]}"))
+                continue
+            if earlier is not None:
+                left_out.append((names[listener.session], f"the same session as {name}"))
+            listeners[listener.session], names[listener.session] = listener, name
     return list(listeners.values()), left_out
+
+
+def _files(source: Path) -> list[Path]:
+    """The files of answers that a path names. Raises ConfigError."""
+    if source.is_file():
+        return [source]
+    files = sorted(path for path in source.iterdir() if path.suffix in (SUFFIX, ".json") and path.is_file()) if source.is_dir() else []
+    if not files:
+        raise ConfigError(
+            f"there are no answers in {source}; put the files there that listeners downloaded at the end (answers-….json), or give the "
+            f"file that `survey serve` writes ({JOURNAL})"
+        )
+    if len(files) > _MOST_FILES:
+        raise ConfigError(f"{source} has {len(files)} files, at most {_MOST_FILES} are read")
+    return files
+
+
+def _sessions(survey: Survey, path: Path, left_out: list[tuple[str, str]]) -> Iterator[tuple[str, Any]]:
+    """Yields the name and the values of each session in a file; what cannot be read is added to `left_out`."""
+    try:
+        if path.suffix != SUFFIX:
+            yield path.name, read_json(path)
+            return
+        sessions, remarks = read_journal(survey, path)
+    except ConfigError as error:
+        left_out.append((path.name, str(error)))
+        return
+    left_out.extend(remarks)
+    for session in sessions.values():
+        yield f"{path.name}, listener {session.name}", session.as_dict(survey)
 
 
 def listener_of(survey: Survey, values: Any) -> Listener:
@@ -79,13 +99,8 @@ def listener_of(survey: Survey, values: Any) -> Listener:
         raise ConfigError("it is not a file of answers")
     if values.get("survey") != survey.identity:
         raise ConfigError(f"it is of another survey ({values.get('survey')!r:.40}, not {survey.identity})")
-    session = values.get("session")
-    if not isinstance(session, str) or not session.isalnum() or not 8 <= len(session) <= 64:
-        raise ConfigError("its session has no name")
-    plan = values.get("plan")
-    if not isinstance(plan, int) or isinstance(plan, bool) or not 0 <= plan < len(survey.plans):
-        raise ConfigError(f"its plan is {plan!r:.20}, allowed is 0 to {len(survey.plans) - 1}")
-    given = [_answer(survey, row) for row in values["answers"]]
+    session, plan = read_session(values.get("session")), read_plan(survey, values.get("plan"))
+    given = [read_row(survey, row) for row in values["answers"]]
     _check_order([answer.item for answer in given], survey.plans[plan])
     first: dict[str, Answer] = {}
     repeats, checks, failed = [], 0, 0
@@ -101,21 +116,7 @@ def listener_of(survey: Survey, values: Any) -> Listener:
             first[answer.item] = answer
     if not first:
         raise ConfigError("it has no answers to any sound")
-    return Listener(session, _background(survey, values.get("background")), list(first.values()), checks, failed, repeats)
-
-
-def _answer(survey: Survey, row: Any) -> Answer:
-    if not isinstance(row, dict) or not isinstance(row.get("values"), dict) or row.get("item") not in survey.items:
-        raise ConfigError("one of its answers is to no sound of the survey")
-    asked = survey.questions[survey.items[row["item"]].kind]
-    values = row["values"]
-    for question in asked:
-        if not question.allows(values.get(question.name)):
-            raise ConfigError(f"it answers {question.name} with {values.get(question.name)!r:.40}, which is not possible")
-    seconds = row.get("seconds")
-    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds < 1e6:
-        seconds = None
-    return Answer(row["item"], {question.name: values[question.name] for question in asked}, seconds)
+    return Listener(session, read_background(survey, values.get("background")), list(first.values()), checks, failed, repeats)
 
 
 def _check_order(items: Iterable[str], plan: list[str]) -> None:
@@ -123,8 +124,3 @@ def _check_order(items: Iterable[str], plan: list[str]) -> None:
     items = list(items)
     if items != plan[: len(items)]:
         raise ConfigError("its answers are not in the order of its plan")
-
-
-def _background(survey: Survey, values: Any) -> dict[str, str]:
-    given = values if isinstance(values, dict) else {}
-    return {question.name: given[question.name] for question in survey.background if question.allows(given.get(question.name))}

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import re
 from collections import Counter
 from pathlib import Path
 
@@ -14,7 +11,7 @@ from timbrespace.audio.describe import DESCRIPTORS
 from timbrespace.contracts import ConfigError
 from timbrespace.report.map.data import page_data, sound_data
 from timbrespace.report.map.sounds import MapSounds
-from timbrespace.report.templates import COLOURS, render
+from timbrespace.report.templates import COLOURS, render_closed
 from timbrespace.space.atlas.atlas import Atlas
 from timbrespace.space.atlas.clusters import MapClusters
 
@@ -61,10 +58,9 @@ def render_map_page(atlas: Atlas, sounds: MapSounds, clusters: MapClusters, *, t
     if stripped:
         about += " The instrument was stripped of its training sounds for sharing: the map shows new sounds only."
     named = [(kinds["training"], "training sound"), (kinds["new"], "new sound"), (kinds["given"], "sound of yours")]
-    html = render(
+    return render_closed(
         "map.html",
         page={"title": title, "about": about, "card": None, "steps": [], "made_with": f"timbrespace {__version__}"},
-        policy=_POLICY_MARK,
         counts=[(number, _plural(noun, number)) for number, noun in named],
         method=METHOD_NAMES[atlas.method],
         total=len(atlas),
@@ -76,21 +72,6 @@ def render_map_page(atlas: Atlas, sounds: MapSounds, clusters: MapClusters, *, t
         scripts=["page.js", "map_sound.js", "map_view.js", "map.js"],
         script_data={**page_data(atlas, sounds, clusters), "dots": [], "marks": [], "colours": COLOURS + 1},
     )
-    return html.replace(_POLICY_MARK, _policy(html))
-
-
-_POLICY_MARK = "content-security-policy-of-this-page"
-
-
-def _policy(html: str) -> str:
-    """A Content-Security-Policy that allows the scripts and styles of this page, by their hashes, and nothing else."""
-
-    def hashes(element: str) -> str:
-        texts = re.findall(rf"<{element}>(.*?)</{element}>", html, re.DOTALL)
-        return " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(text.encode('utf-8')).digest()).decode()}'" for text in texts)
-
-    rest = "img-src data:; base-uri 'none'; form-action 'none'"
-    return f"default-src 'none'; script-src {hashes('script')}; style-src {hashes('style')}; {rest}"
 
 
 def _notes(atlas: Atlas, sounds: MapSounds) -> list[tuple[str, str]]:

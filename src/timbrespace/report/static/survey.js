@@ -1,23 +1,12 @@
-// The page of a listening survey: background questions, then the sounds of one plan in order, then a file of answers.
-// Everything stays in this browser until the listener saves it. The page does not know what a sound is.
+// The page of a listening survey: background questions, then the sounds of one plan in order.
+// Where the answers go is the matter of the store: survey_disk.js or survey_server.js. The page does not know what a sound is.
 (() => {
   const survey = JSON.parse(document.getElementById("data").textContent)
   const $ = id => document.getElementById(id)
-  const key = "survey-" + survey.id
+  const store = window.surveyStore(survey, trouble)
   const audio = new Audio()
-  let heard = false, heardAt = 0, state = load()
-
-  function load() {
-    try {
-      const kept = JSON.parse(localStorage.getItem(key))
-      if (kept && Array.isArray(kept.answers) && survey.plans[kept.plan] && kept.survey === survey.id) return kept
-    } catch (e) { /* nothing kept, or storage is off */ }
-    return null
-  }
-
-  function keep() {
-    try { localStorage.setItem(key, JSON.stringify(state)) } catch (e) { /* storage is off: the answers last as long as the page */ }
-  }
+  let playing = "", heard = false, heardAt = 0, busy = false
+  let items = [], answered = 0  // the sounds of this listener, and how many of them have their answers
 
   function session() {
     const bytes = crypto.getRandomValues(new Uint8Array(12))
@@ -64,8 +53,9 @@
   }
 
   function play(name) {
+    playing = name
     audio.src = `./sounds/${name}.wav`
-    audio.play().then(() => trouble(""), () => trouble("The sound could not be played. Is the folder 'sounds' beside this page?"))
+    audio.play().then(() => trouble(""), error => { if (error.name !== "AbortError") trouble(store.silent) })
   }
 
   function trouble(text) {
@@ -74,6 +64,7 @@
 
   function show(id) {
     for (const name of ["start", "rate", "end"]) $(name).hidden = name !== id
+    document.querySelector(".about").hidden = id !== "start"  // on a phone the sound and its questions are in view
   }
 
   function begin() {
@@ -84,26 +75,45 @@
     $("try").addEventListener("click", () => play(first))
     $("start").addEventListener("submit", event => {
       event.preventDefault()
-      const typed = Number($("number").value)
-      const plan = typed >= 1 ? (typed - 1) % survey.plans.length : Math.floor(Math.random() * survey.plans.length)
-      state = {survey: survey.id, session: session(), plan, background: chosen($("start"), survey.background), answers: []}
       audio.pause()
-      keep()
-      item()
+      go(() => store.begin(session(), Number($("number").value), chosen($("start"), survey.background)))
     })
     show("start")
   }
 
+  // Waits for the store, then shows the sound that comes next. Nothing can be sent twice meanwhile.
+  async function go(request) {
+    if (busy) return
+    busy = true
+    $("begin").disabled = $("next").disabled = true
+    try {
+      const where = await request()
+      if (where) {
+        items = where.items
+        answered = where.answered
+      }
+      busy = false
+      $("begin").disabled = false
+      if (where) item()
+      else begin()
+    } catch (error) {
+      busy = false
+      $("begin").disabled = false
+      if (!$("rate").hidden) update()
+      trouble(error.message)
+    }
+  }
+
   function item() {
-    const plan = survey.plans[state.plan], index = state.answers.length
-    if (index >= plan.length) return finish()
+    if (answered >= items.length) return finish()
     heard = false
-    const name = plan[index], questions = survey.questions[survey.kinds[name]]
+    playing = ""
+    const questions = survey.questions[survey.kinds[items[answered]]]
     const bar = document.querySelector(".meterbar")
-    bar.setAttribute("aria-valuemax", plan.length)
-    bar.setAttribute("aria-valuenow", index)
-    bar.firstElementChild.style.width = `${100 * index / plan.length}%`
-    $("state").textContent = `Sound ${index + 1} of ${plan.length}: listen to it once to the end, then answer.`
+    bar.setAttribute("aria-valuemax", items.length)
+    bar.setAttribute("aria-valuenow", answered)
+    bar.firstElementChild.style.width = `${100 * answered / items.length}%`
+    $("state").textContent = `Sound ${answered + 1} of ${items.length}: listen to it once to the end, then answer.`
     $("questions").replaceChildren(...questions.map(question => fieldset(question, update)))
     update()
     show("rate")
@@ -111,17 +121,17 @@
   }
 
   function current() {
-    return survey.plans[state.plan][state.answers.length]
+    return items[answered]
   }
 
   function update() {
     const questions = survey.questions[survey.kinds[current()]]
     for (const set of $("questions").children) set.disabled = !heard
-    $("next").disabled = !heard || Object.keys(chosen($("rate"), questions)).length < questions.length
+    $("next").disabled = busy || !heard || Object.keys(chosen($("rate"), questions)).length < questions.length
   }
 
   audio.addEventListener("ended", () => {
-    if ($("rate").hidden || heard) return
+    if ($("rate").hidden || heard || playing !== current()) return
     heard = true
     heardAt = performance.now()
     $("state").textContent = "Now answer. You may listen again."
@@ -134,10 +144,9 @@
     if ($("next").disabled) return
     const questions = survey.questions[survey.kinds[current()]]
     const seconds = Math.round((performance.now() - heardAt) / 100) / 10
-    state.answers.push({item: current(), values: chosen($("rate"), questions), seconds})
+    const row = {item: current(), values: chosen($("rate"), questions), seconds}
     audio.pause()
-    keep()
-    item()
+    go(() => store.add(answered, row))
   })
   document.addEventListener("keydown", event => {
     if (event.key === "p" && !$("rate").hidden && !event.ctrlKey && !event.metaKey && !event.altKey) play(current())
@@ -145,17 +154,8 @@
 
   function finish() {
     show("end")
-    $("save").focus()
+    store.finish()
   }
 
-  $("save").addEventListener("click", () => {
-    const link = document.createElement("a")
-    link.href = URL.createObjectURL(new Blob([JSON.stringify(state)], {type: "application/json"}))
-    link.download = `answers-${state.session}.json`
-    link.click()
-    setTimeout(() => URL.revokeObjectURL(link.href), 10_000)
-  })
-
-  if (state) item()
-  else begin()
+  go(store.resume)
 })()
