@@ -5,6 +5,7 @@ Here the server's answers are made by the test, after the contract of its interf
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import soundfile
 
 import browser
 from timbrespace.instrument import Instrument
@@ -233,10 +235,12 @@ def test_a_dropped_file_is_encoded_onto_the_pad_and_the_map(page: Any, answers: 
     encoding(answers, {"z": latents[5].tolist(), "category": 1, "seconds": 0.2, "name": "x", "error_db": 2.5, "neighbours": neighbours})
     before = session(page)
     picture = drawn(page)
-    assert drop(page, ".pad:nth-child(7)", {"Mein Ton 100%.wav": b"RIFF...."})
+    quiet = io.BytesIO()
+    soundfile.write(quiet, 0.01 * np.sin(np.arange(8000) / 9), 44_100, format="WAV")
+    assert drop(page, ".pad:nth-child(7)", {"Mein Ton 100%.wav": quiet.getvalue()})
     page.wait_for_selector("#say:has-text('on pad 7')")
     method, path, headers, body = next(one for one in answers.asked if one[1].endswith("/encode"))
-    assert (method, path, body) == ("POST", "/api/instrument/0/encode", b"RIFF....")
+    assert (method, path, body) == ("POST", "/api/instrument/0/encode", quiet.getvalue())
     assert headers["content-type"] == "application/octet-stream"
     assert headers["x-name"] == "Mein%20Ton%20100%25.wav"
     after = session(page)
@@ -246,8 +250,15 @@ def test_a_dropped_file_is_encoded_onto_the_pad_and_the_map(page: Any, answers: 
     x, y = page.evaluate("(() => { const f = JSON.parse(document.getElementById('facts').textContent); return [f.x[5], f.y[5]]; })()")
     assert np.allclose([own["x"], own["y"]], [x, y], atol=1e-3)
     assert drawn(page) != picture
+    page.click("#record")
+    page.click("#own button:text('Original')")
+    page.wait_for_timeout(400)
+    with page.expect_download() as download:
+        page.click("#record")
+    heard, _ = soundfile.read(download.value.path())
+    assert np.abs(heard).max() > 0.1  # as loud as the reconstruction, not as the file
     page.locator(".pad").nth(0).click()
-    page.locator("#own button").nth(1).click()
+    page.click("#own button:text('To pad')")
     page.wait_for_selector("#say:has-text('on pad 1')")
     page.click("#undo")
     page.click("#undo")
@@ -325,6 +336,20 @@ def test_sounds_are_generated_into_the_folder(page: Any, answers: Answers) -> No
     again = answers.of("generate")[1:]
     assert [one["id"] for one in again] == [again[0]["id"]] * 2  # tried twice, and the server would know it again
     assert again[0]["id"] != asked["id"]
+
+
+def test_generation_is_followed_by_the_next_page_of_the_tab(page: Any, answers: Answers) -> None:
+    answers.given["generate"] = (202, {"job": "g1"})
+    answers.jobs["g1"] = [{"state": "running", "done": 1, "of": 900}]
+    page.fill("#folder-count", "900")
+    page.click("#folder-start")
+    page.wait_for_selector("#work li:has-text('1 of 900')")
+    page.locator("#instruments a").nth(1).click()
+    page.wait_for_selector(READY, timeout=30_000)
+    page.wait_for_selector("#work li:has-text('Generating 900 sounds')")
+    answers.jobs["g1"] = [{"state": "done", "done": 900, "of": 900, "result": {"folder": "tiny-2", "files": ["1.wav"]}}]
+    page.wait_for_selector("#folder-result:has-text('tiny-2')")
+    assert len(answers.of("generate")) == 1
 
 
 def test_without_a_folder_nothing_is_generated(instrument: Instrument) -> None:

@@ -5,7 +5,7 @@ import { selectPad } from "./pads.js";
 import { loadSessionFile } from "./takeout.js";
 import { runJob, soundFrom } from "./server.js";
 import { withWork, notice } from "./work.js";
-import { addOwn } from "./own.js";
+import { addOwn, keepOriginal } from "./own.js";
 import { get, say } from "./shapes.js";
 
 const LARGEST_FILE = 20e6, MOST_FILES = 16;
@@ -69,6 +69,7 @@ function encodeFile(file, index) {
     const pads = await changeSounds([index], async () => { given = await encoded(file, { signal, progress }); return [given.sound]; });
     if (!pads.length) remember();  // something newer is on the pad; the sound is kept beside it
     addOwn(given);
+    file.arrayBuffer().then((bytes) => keepOriginal(given.name, bytes)).catch(() => {});
     if (pads.length) playPad(index);
     say(pads.length ? `${given.name} on pad ${index + 1}, as the instrument reconstructs it` + (given.error === null ? "" : ` (error ${given.error.toFixed(1)} dB)`) : given.name + " is on the map");
   });

@@ -90,9 +90,9 @@ function paint() {
     brush.globalAlpha = shownCategory >= 0 && category !== shownCategory ? 0.16 : 0.9;
     brush.fillStyle = fillOf(i, category, tone);
     brush.beginPath();
-    if (points[i].sound) brush.rect(x - size - 1, y - size - 1, 2 * size + 2, 2 * size + 2); else brush.arc(x, y, size, 0, 7);
+    if (points[i].sound) brush.rect(x - size - 2, y - size - 2, 2 * size + 4, 2 * size + 4); else brush.arc(x, y, size, 0, 7);
     brush.fill();
-    if (points[i].sound) { brush.strokeStyle = ink; brush.lineWidth = 1.5; brush.stroke(); }
+    if (points[i].sound) { brush.strokeStyle = ink; brush.lineWidth = 2; brush.stroke(); }
   }
   brush.globalAlpha = 1;
   brush.strokeStyle = brush.fillStyle = ink;

@@ -7,10 +7,12 @@ import { showOwnPoints } from "./map.js";
 import { get, make, colourOf, say } from "./shapes.js";
 
 const MOST_OWN = 200, NEAREST = 5;
-let trained = [];
+const originals = new Map();  // name of a dropped file -> the sound in it; not part of the session
+let trained = [], ownRate = 44100;
 
 export function initOwn(instrument) {
   trained = instrument.points;
+  ownRate = instrument.info.sampleRate;
   on("session", showOwn);
   showOwn();
 }
@@ -31,17 +33,37 @@ export function addOwn({ name, sound, neighbours, error }) {
   showOwn();
 }
 
+/** Keeps the sound in a file, with a peak of 1, beside its reconstruction to compare them, where the browser reads the file. */
+export async function keepOriginal(name, bytes) {
+  try {
+    const audio = await new OfflineAudioContext(1, 1, ownRate).decodeAudioData(bytes);
+    const channels = Array.from({ length: audio.numberOfChannels }, (_, i) => audio.getChannelData(i)).slice(0, 2);
+    const most = channels.reduce((peak, channel) => channel.reduce((a, x) => Math.max(a, Math.abs(x)), peak), 1e-6);
+    for (const channel of channels) channel.forEach((x, i) => { channel[i] = x / most; });
+    originals.set(name, { id: "original " + (originalNumber += 1), channels, sampleRate: ownRate, seconds: audio.duration });
+    showOwn();
+  } catch { originals.delete(name); }  // a format of the server's, not of the browser's
+}
+let originalNumber = 0;
+
 function showOwn() {
   showOwnPoints(session.own);
   get("own-card").hidden = session.own.length === 0;
   get("own").replaceChildren(...session.own.map((one, index) => {
     const { name, sound, error } = one, from = error === null ? "" : error.toFixed(1) + " dB";
     const hearIt = make("button", { type: "button", title: name, "aria-label": `Hear ${name} ${from}`, onclick: async () => { await wake(); play(await render(sound, { urgent: true })); } }, make("span", { textContent: name }), " ", make("small", { textContent: from }));
+    const compare = make("button", { type: "button", textContent: "Original", "aria-label": "Original of " + name, hidden: !originals.has(name), onclick: () => playOriginal(one) });
     const put = make("button", { type: "button", textContent: "To pad", "aria-label": "To pad: your sound " + name, onclick: () => putOwn(one) });
     const away = make("button", { type: "button", textContent: "×", "aria-label": "Take away your sound " + name, onclick: () => { remember(); session.own.splice(index, 1); showOwn(); } });
     hearIt.style.setProperty("--own", colourOf(sound.category));
-    return make("li", {}, hearIt, put, away);
+    return make("li", {}, hearIt, compare, put, away);
   }));
+}
+
+/** As loud as the reconstruction, so that only the sound differs. */
+async function playOriginal({ name, sound }) {
+  await wake();
+  play(originals.get(name), { gain: (await render(sound, { urgent: true })).peak });
 }
 
 async function putOwn({ name, sound }) {

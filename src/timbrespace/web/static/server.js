@@ -35,11 +35,16 @@ function refusal(status, words) {
 /** A question that is answered at once: verb of the instrument's address, e.g. "prompt". */
 export const askServer = (verb, json, { signal } = {}) => requested(`${serving.base}/${verb}`, { method: "POST", json, signal: AbortSignal.any ? AbortSignal.any([...(signal ? [signal] : []), AbortSignal.timeout(LONGEST_PROMPT)]) : signal });
 
-/** Long work: starts it, follows it and returns its result. progress: called with (done, of, waiting). The signal cancels it on the server too. */
-export async function runJob(verb, request, { signal, progress = () => {} } = {}) {
+/** Long work: starts it, follows it and returns its result. started: called with the server's number of the job. */
+export async function runJob(verb, request, { signal, progress, started = () => {} } = {}) {
   const start = () => requested(`${serving.base}/${verb}`, { method: "POST", ...request, signal });
   const repeatable = request.json?.id !== undefined;  // the server knows it again by its number
   const { job } = await start().catch((error) => { if (error.gone && repeatable) return start(); throw error; });
+  started(job);
+  return followJob(job, { signal, progress });
+}
+/** Follows a job and returns its result. progress: called with (done, of, waiting). The signal cancels it on the server too. */
+export async function followJob(job, { signal, progress = () => {} } = {}) {
   const address = "/api/jobs/" + encodeURIComponent(job);
   const stop = () => { requested(address, { method: "DELETE" }).catch(() => {}); };
   signal?.addEventListener("abort", stop, { once: true });
@@ -51,7 +56,7 @@ async function followed(address, { signal, progress }) {
     await pause(wait, signal);
     let state;
     try { state = await requested(address, { signal }); failures = 0; } catch (error) {
-      if (error.status === 404) throw new Error("The server no longer knows this work: it was started again meanwhile.");
+      if (error.status === 404) throw Object.assign(new Error("The server no longer knows this work: it was started again meanwhile."), { status: 404 });
       if (!error.gone || (failures += 1) >= POLL.tries) throw error;
       continue;
     }
