@@ -1,0 +1,95 @@
+"""The one thread that controls an engine: what MIDI, OSC, a mapping and a walk ask for, carried out in order."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from timbrespace.contracts import TimbrespaceError
+from timbrespace.live.actions import Action, Inbox
+from timbrespace.live.mapping.mapping import Mapping
+from timbrespace.live.midi.receiver import MidiReceiver
+from timbrespace.live.reports import Reports
+
+
+class Steered(Protocol):
+    """What a walk has to have: see `live.walk`."""
+
+    def steer(self, name: str, value: float) -> None:
+        """Sets one of its settings. Raises ConfigError."""
+
+
+class Conductor:
+    """Takes messages on any thread, and calls the engine on one.
+
+    engine: of the shape of `live.engine.Engine`. say: prints one line; each kind of fault is said once. members: of a lower MPE zone from
+    the start. done: called with each action after it was carried out.
+    """
+
+    def __init__(
+        self, engine: Any, *, say: Callable[[str], None], mapping: Mapping | None = None, members: int = 0, walk: Steered | None = None,
+        done: Iterable[Callable[[Action], None]] = (),
+    ):  # fmt: skip
+        self.engine, self.mapping, self.walk = engine, mapping or Mapping(), walk
+        self.inbox, self.reports = Inbox(), Reports(say)
+        self.listeners = list(done)
+        self._receiver, self._lock = MidiReceiver(members=members), threading.Lock()
+        self._last: float | None = None
+
+    def midi(self, message: bytes) -> None:
+        """Takes a MIDI message, on any thread."""
+        self.put(self.midi_actions(message))
+
+    def midi_actions(self, message: bytes) -> list[Action]:
+        """Returns what a MIDI message does: by the mapping where that names it, else as MIDI has it."""
+        mapped = self.mapping.midi(message)
+        if mapped is not None:
+            return mapped
+        with self._lock:
+            return self._receiver.receive(message)
+
+    def put(self, actions: Iterable[Action]) -> None:
+        """Queues actions, on any thread."""
+        for action in actions:
+            self.inbox.put(action)
+
+    def step(self, seconds: float = 0.0) -> int:
+        """Carries out what waits, for which it waits at most `seconds`. Returns how many actions there were."""
+        actions = self.inbox.take(seconds)
+        now = time.monotonic()
+        passed, self._last = now - (now if self._last is None else self._last), now
+        return self.carry_out([*actions, *self.mapping.advance(passed)])
+
+    def carry_out(self, actions: Iterable[Action]) -> int:
+        """Calls the engine, on the thread that controls it. A refused action is reported, and the next one follows.
+
+        Returns their number.
+        """
+        count = 0
+        for action in actions:
+            count += 1
+            problem = self.attempt(action)
+            if problem is not None:
+                self.reports.add(f"refused {action.name}", problem)
+                if action.refused is not None:
+                    action.refused(problem)
+        return count
+
+    def attempt(self, action: Action) -> str | None:
+        """Carries out one action. Returns why it could not be, None if it was."""
+        try:
+            if action.name.startswith("walk_"):
+                if self.walk is None:
+                    return "no walk plays; start one with --walk kits or --walk notes"
+                self.walk.steer(action.name.removeprefix("walk_"), action.values[0])
+            else:
+                action.carry_out(self.engine)
+        except TimbrespaceError as error:
+            return str(error)
+        except Exception as error:  # the sound goes on, whatever an event does
+            return f"{action.name} failed ({type(error).__name__}: {error}); this is a bug in timbrespace"
+        for listener in self.listeners:
+            listener(action)
+        return None

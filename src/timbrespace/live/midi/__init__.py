@@ -1,0 +1,1 @@
+"""MIDI: messages from ports, streams and files, as actions of an engine."""

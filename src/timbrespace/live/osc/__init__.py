@@ -1,0 +1,1 @@
+"""OSC: messages of other programs as actions of an engine, and answers to them."""

@@ -1,0 +1,62 @@
+"""What OSC sends back: the values of an instrument after they changed, by whatever moved them."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from timbrespace.live.actions import Action
+
+_MOST = 8_192  # values that are kept
+
+
+def message_of(action: Action) -> tuple[str, tuple[Any, ...]] | None:
+    """Returns the address and values that would set the same; None for notes and other events."""
+    name, values = action.name, action.values
+    if action.id is not None or (action.channel is not None and name != "program"):
+        return None
+    if name in ("set_latent", "set_axis"):
+        return f"/{name.removeprefix('set_')}/{values[0] + 1}", (float(values[1]),)
+    if name == "set_control":
+        return f"/control/{values[0].replace(' ', '/')}", (float(values[1]),)
+    if name in ("set_map", "set_morph", "set_gain", "program"):
+        return f"/{name.removeprefix('set_')}", tuple(values)
+    if name == "set_latents":
+        return "/latent", tuple(map(float, values[0]))
+    return (f"/walk/{name.removeprefix('walk_')}", (float(values[0]),)) if name.startswith("walk_") else None
+
+
+class Feedback:
+    """The present value of each address, and which of them changed since they were last sent."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._values: dict[str, tuple[Any, ...]] = {}
+        self._changed: dict[str, None] = {}  # in order
+
+    def done(self, action: Action) -> None:
+        """Takes an action that was carried out."""
+        message = message_of(action)
+        if message is None:
+            return
+        address, values = message
+        with self._lock:
+            if address in self._values or len(self._values) < _MOST:
+                self._values[address] = values
+                self._changed[address] = None
+
+    def changed(self) -> list[tuple[str, tuple[Any, ...]]]:
+        """Returns what changed since the last call."""
+        with self._lock:
+            addresses, self._changed = list(self._changed), {}
+            return [(address, self._values[address]) for address in addresses]
+
+    def value(self, address: str) -> tuple[Any, ...] | None:
+        """Returns the values that were last set at an address, None where nothing was."""
+        with self._lock:
+            return self._values.get(address)
+
+    def all(self) -> list[tuple[str, tuple[Any, ...]]]:
+        """Returns all values that were set."""
+        with self._lock:
+            return list(self._values.items())

@@ -1,0 +1,1 @@
+"""Endless controlled generation: latents that wander, and patterns or a Markov chain that play meanwhile."""
