@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from fake_engine import FakeEngine
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from timbrespace.contracts import ConfigError, OutputExistsError
@@ -179,6 +179,7 @@ def test_a_pad_is_hit_once_where_a_controller_leaves_its_end() -> None:
     assert values(one, b"\xb0\x09\x40", b"\xb0\x09\x60", b"\xb0\x09\x00", b"\xb0\x09\x7f") == [64, 127]
 
 
+@settings(deadline=None)
 @given(
     entry=st.fixed_dictionaries(
         {"cc": st.just(3), "target": st.sampled_from(["z1", "pc1", "decay", "map y", "pad 1", "program", "morph 1 2", "walk tempo"])},

@@ -40,6 +40,7 @@ def test_an_endless_exclusive_message_takes_no_memory() -> None:
     assert parser.feed([0xF7, 0x90, 1, 2]) == [b"\x90\x01\x02"]
 
 
+@settings(deadline=None)
 @given(data=st.binary(max_size=200), cuts=st.lists(st.integers(0, 200), max_size=8))
 def test_messages_do_not_depend_on_how_bytes_are_cut(data: bytes, cuts: list[int]) -> None:
     whole, cut = MidiParser(), MidiParser()
@@ -132,6 +133,7 @@ def test_a_system_reset_ends_zones_and_sounds() -> None:
     assert receiver.zones == (0, 0)
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=5), max_size=40))
 def test_any_messages_give_finite_values(messages: list[bytes]) -> None:
     receiver = MidiReceiver()
@@ -234,7 +236,7 @@ def test_a_time_without_end_is_cut() -> None:
     assert file.messages[-1].message == b"\x80\x3c\x00"
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(data=st.binary(max_size=300), place=st.integers(0, 400), change=st.binary(min_size=1, max_size=4))
 def test_any_bytes_are_a_song_or_refused(data: bytes, place: int, change: bytes) -> None:
     whole = song(track((0, tempo(100)), (0, b"\x90\x3c\x64"), (480, b"\x80\x3c\x00")), track((0, b"\x92\x24\x7f")))
