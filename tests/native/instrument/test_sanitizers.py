@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import platform
-import shutil
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from native_damage import damaged
@@ -19,27 +15,11 @@ from timbrespace.instrument import Instrument
 from timbrespace.synthesis.file.writing import encoded
 from tiny import Tiny
 
-ROOT = Path(__file__).resolve().parents[3]
-FLAGS = ["-std=c11", "-O1", "-ffp-contract=off", "-Inative/include", "-Inative/src"]
-
 
 @pytest.fixture(scope="session")
-def program(built: Callable[..., Path], native_script: ModuleType) -> Path:
-    """tests/native/play.c with sanitizers: of undefined behaviour, and of addresses where this system has a compiler with them."""
-    own = next((path for name in ("gcc", "clang") if (path := shutil.which(name)) is not None), None)
-
-    def compile_with(command: list[str], out: Path) -> bool:
-        sources = [*native_script.sources(), "tests/native/play.c"]
-        return subprocess.run([*command, *FLAGS, *sources, "-o", str(out)], check=False, cwd=ROOT, capture_output=True).returncode == 0
-
-    def build(out: Path) -> None:
-        every = ["-fsanitize=address,undefined,float-cast-overflow", "-fno-sanitize-recover=all"]
-        if sys.platform == "linux" and own and compile_with([own, *every], out):
-            return
-        undefined = ["-fsanitize=undefined", "-fsanitize-trap=undefined"]
-        assert compile_with([*native_script.compiler(), *undefined], out)
-
-    return built(f"play{'.exe' if platform.system() == 'Windows' else ''}", build)
+def program(sanitized: Callable[..., Path]) -> Path:
+    """tests/native/play.c with sanitizers."""
+    return sanitized("play", "tests/native/play.c")
 
 
 def played(program: Path, files: list[Path]) -> Counter[str]:
