@@ -131,7 +131,8 @@ static void take_over(ts_player *player, const Command *command) {
       if (!same) glide->from[i] = frame->values[i];
     }
     timbre->bins = frame->count, timbre->spacing = frame->spectrum.spacing;
-    timbre->hertz = frame->spectrum.hertz, timbre->bandwidth = frame->spectrum.bandwidth;
+    timbre->hertz = frame->spectrum.hertz;
+    if (timbre->lobe.bandwidth != frame->spectrum.bandwidth) lobe_of(&timbre->lobe, frame->spectrum.bandwidth);
     glide->move = (Move){{0.0f, 1.0f, now}, length > 0 ? length : 1};
   }
   atomic_store_explicit(&frame->taken, 0, memory_order_release);

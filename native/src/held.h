@@ -4,7 +4,7 @@
 
 #include "player.h"
 
-enum { STEP = 64, PEAKS = 256, WINDOW = 1024, HOP = 256, LOBE = 4, FINE = 256 }; /* LOBE: bins of half a main lobe, FINE: places in one */
+enum { STEP = 64, PEAKS = 256, WINDOW = 1024, HOP = 256, LOBE = 4, FINE = 256, OFFSETS = 17 }; /* LOBE: bins of half a main lobe, FINE: places in one */
 #define ROUND_BINS(n) (((size_t)(n) + 7) / 8 * 8)
 
 /* A value on its way to another in a straight line. */
@@ -26,10 +26,16 @@ typedef struct {
   float *from, *to; /* ratios [TS_PARTIALS], amplitudes [TS_PARTIALS], or magnitudes [bins] */
   Move move;        /* from 0 to 1 */
 } Glide;
+/* The main lobe of the analysis window at OFFSETS places of a sine from 0 to half a bin beside a bin: where a parabola through the
+   logarithms of three bins has its top, and the magnitude of the bin. */
+typedef struct {
+  float bandwidth, top[OFFSETS], level[OFFSETS];
+} Lobe;
 typedef struct {
   Glide partials, spectrum;
+  Lobe lobe;
   int32_t filled, bins; /* filled: there were partials; bins: of the spectrum, 0: none yet */
-  float spacing, hertz, bandwidth;
+  float spacing, hertz;
 } Timbre;
 
 /* A bank's partials at the start of the next step: phases and steps of them in turns / 2^32. */
@@ -100,7 +106,8 @@ void inverse_open(HeldVoices *held);
 
 /* Tonal peaks of magnitudes [bins], at most PEAKS, rising: places in bins, amplitudes. levels [bins]: what is left over as noise.
    pitch: of the spectrum, in bins. */
-int32_t find_peaks(const float *magnitudes, int32_t bins, float pitch, float *places, float *amplitudes, float *levels);
+void lobe_of(Lobe *lobe, float bandwidth);
+int32_t find_peaks(const float *magnitudes, int32_t bins, float pitch, const Lobe *lobe, float *places, float *amplitudes, float *levels);
 
 void held_carry_out(ts_player *player, const Command *command);
 void held_silence(ts_player *player);

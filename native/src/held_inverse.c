@@ -100,12 +100,13 @@ static void add_frame(ts_player *player, Held *voice, int64_t time, int32_t skip
   if (!timbre->bins) return;
   const float ratio = (float)(held_hertz(voice, time) / (double)timbre->hertz), rate = (float)player->rate;
   glide_at(&timbre->spectrum, time, 0, timbre->bins, held->magnitudes);
-  const int32_t count = find_peaks(held->magnitudes, timbre->bins, timbre->hertz / timbre->spacing, places, amplitudes, held->levels);
+  const float pitch = timbre->hertz / timbre->spacing;
+  const int32_t count = find_peaks(held->magnitudes, timbre->bins, pitch, &timbre->lobe, places, amplitudes, held->levels);
   for (int32_t i = 0; i < count; i++) cycles[i] = places[i] * timbre->spacing * ratio / rate;
   go_on(voice, count, places, cycles);
   for (int32_t i = 0; i < WINDOW + 2; i++) held->spectrum[i] = 0.0f;
   /* The power of a bin of magnitude m is m^2 / (2 bandwidth spacing) a Hz; that of the moved noise is kept. */
-  const float density = 1.0f / (2.0f * timbre->bandwidth * timbre->spacing * ratio);
+  const float density = 1.0f / (2.0f * timbre->lobe.bandwidth * timbre->spacing * ratio);
   add_noise(held, voice, timbre, rate / WINDOW / (ratio * timbre->spacing), NOISES / SINES * ts_sqrtf(density * WINDOW * rate / 2.0f));
   for (int32_t i = 0; i < count; i++)
     if (cycles[i] < 0.49f) add_sine(held, cycles[i], amplitudes[i] * below_nyquist(cycles[i]), voice->inverse->phase[i]);

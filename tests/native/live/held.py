@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.signal.windows import blackmanharris
 
 from timbrespace.native.live import Live
 
@@ -47,12 +48,22 @@ def midi_hertz(note: float) -> float:
     return float(440 * 2 ** ((note - 69) / 12))
 
 
-def tone(hertz: float, count: int, *, rate: int = 44_100, n_fft: int = 4096, gain: float = 0.2) -> dict[str, Any]:
-    """Arguments of `Live.spectrum`: the spectrum of harmonics 1 / n of a Hamming window, scaled to the amplitude of a sine."""
-    time, window = np.arange(n_fft) / rate, np.hamming(n_fft + 1)[:-1]
-    wave = sum(gain / n * np.sin(2 * np.pi * hertz * n * time + n * n) for n in range(1, count + 1))
+def spectrum_of(wave: Audio, window: Audio, hertz: float, bandwidth: float, *, rate: int = 44_100) -> dict[str, Any]:
+    """Arguments of `Live.spectrum`: the spectrum of a wave, scaled to the amplitude of a sine, up to a quarter of the rate."""
     magnitudes = np.abs(np.fft.rfft(wave * window)) * 2 / window.sum()
-    return {"magnitudes": magnitudes[: n_fft // 4 + 1], "spacing": rate / n_fft, "hertz": hertz, "bandwidth": 1.36}
+    return {"magnitudes": magnitudes[: len(wave) // 4 + 1], "spacing": rate / len(wave), "hertz": hertz, "bandwidth": bandwidth}
 
 
-Script = Callable[[Live], None]
+def tone(hertz: float, count: int) -> dict[str, Any]:
+    """Arguments of `Live.spectrum`: harmonics of amplitude 0.2 / n in a Hamming window of 4096 samples at 44.1 kHz."""
+    time = np.arange(4096) / 44_100
+    wave = sum((0.2 / n * np.sin(2 * np.pi * hertz * n * time + n * n) for n in range(1, count + 1)), np.zeros(4096))
+    return spectrum_of(wave, np.hamming(4097)[:-1], hertz, 1.3628)
+
+
+def line_beside(audio: Audio, hertz: float, step: float, *, rate: int = RATE) -> float:
+    """The largest line at a multiple of `step` (Hz) from `hertz`, in dB under the line there."""
+    level = np.abs(np.fft.rfft(audio * blackmanharris(len(audio), False)))
+    at = [round((hertz + k * step) / rate * len(audio)) for k in range(-8, 9)]
+    around = [level[i - 3 : i + 4].max() for i in at if 8 < i < len(level) - 8 and i != at[8]]
+    return float(20 * np.log10(max(around) / level[at[8] - 3 : at[8] + 4].max()))
