@@ -66,7 +66,7 @@ def test_the_page_plays_as_python_does(page: Any, page_file: Path) -> None:
     audio, rate = samples(taken(page, "#take-sound"))
     packed = page_file.read_text(encoding="utf-8").split('id="instrument">')[1].split("</script>")[0]
     opened = Opened(load_core(), gzip.decompress(base64.b64decode(packed)))
-    wanted = opened.render(np.asarray(sound["z"], np.float32), sound["seed"], category=sound["category"])
+    wanted = opened.render(np.asarray(sound["z"], np.float32), int(sound["seed"]), category=sound["category"])
     assert rate == opened.info.sample_rate
     assert audio.T.shape == wanted.shape
     assert np.abs(audio.T - wanted).max() <= 2**-23

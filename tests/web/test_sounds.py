@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import page_modules
 import pytest
 
 import browser
 from timbrespace.instrument import Instrument
-from timbrespace.web.join import STATIC, join
 from timbrespace.web.page import render_page
 
 READY = 'body[data-ready="true"]'
@@ -35,15 +35,41 @@ def page(page_file: Path) -> Iterator[Any]:
         yield tab
 
 
-def script(imports: str) -> str:
-    """Modules of the page as a script; what is imported gets into `window.found`."""
-    names = imports.split("{")[1].split("}")[0]
-    entry = f"{imports}\nwindow.found = {{{names}}};\n"
-    return join("entry.js", lambda name: entry if name == "entry.js" else (STATIC / name).read_text(encoding="utf-8"))
+_UNPACK = """const unpack = async (id) => {
+  const raw = Uint8Array.from(atob(document.getElementById(id).textContent.trim()), (sign) => sign.charCodeAt(0));
+  return new Uint8Array(await new Response(new Blob([raw]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer());
+};"""
+
+
+def test_memory_that_moves_at_every_call_changes_nothing(page: Any) -> None:
+    """WebAssembly's memory moves when it grows, at a place that depends on the size of the file; here it grows whenever some is taken."""
+    page_modules.load(page, core=("CoreMemory", "CoreInstrument"), player=("Player", "carryOut"))
+    same = page.evaluate(f"""async () => {{
+      {_UNPACK}
+      const {{ CoreMemory, CoreInstrument, Player, carryOut }} = window.found, module = await WebAssembly.compile(await unpack("core"));
+      const file = await unpack("instrument"), outcomes = [];
+      for (const moves of [false, true]) {{
+        const {{ take }} = CoreMemory.prototype;
+        const moving = function (size) {{ this.memory.grow(1); return take.call(this, size); }};
+        if (moves) CoreMemory.prototype.take = moving;
+        const instrument = new CoreInstrument(module, file), player = new Player(module, 44100), drawn = instrument.draw({{ seed: 3 }});
+        const steered = instrument.steer({{ z: drawn.z, amounts: {{}} }}), near = instrument.around({{ z: drawn.z, amount: 0.3, seed: 1 }});
+        const channels = instrument.render(drawn), taken = [];
+        carryOut(player, {{ verb: "sound", slot: 0, channels, rate: 44100 }});
+        carryOut(player, {{ verb: "lane", index: 0, slot: 0 }});
+        carryOut(player, {{ verb: "steps", lane: 0, steps: [{{ on: true, velocity: 1, probability: 1, ratchet: 1 }}] }});
+        carryOut(player, {{ verb: "start" }});
+        for (let k = 0; k < 20; k++) taken.push(...player.process(128)[0]);
+        outcomes.push(JSON.stringify([instrument.info, drawn, steered, near, [...channels[0]], taken, player.read()]));
+      }}
+      return [outcomes[0] === outcomes[1], outcomes[0].length];
+    }}""")
+    assert same[0]
+    assert same[1] > 1000
 
 
 def test_what_is_waited_for_is_rendered_and_the_rest_is_dropped(page: Any) -> None:
-    page.evaluate(script('import { openInstrument, draw, render, prefetch, forget } from "./sounds.js";'))
+    page_modules.load(page, sounds=("openInstrument", "draw", "render", "prefetch", "forget"))
     outcome = page.evaluate("""async () => {
       const { openInstrument, draw, render, prefetch, forget } = window.found;
       await openInstrument();
@@ -62,7 +88,7 @@ def test_what_is_waited_for_is_rendered_and_the_rest_is_dropped(page: Any) -> No
 
 
 def test_recipes_prefetched_again_are_rendered_once(page: Any) -> None:
-    page.evaluate(script('import { openInstrument, draw, render, prefetch } from "./sounds.js";'))
+    page_modules.load(page, sounds=("openInstrument", "draw", "render", "prefetch"))
     assert page.evaluate("""async () => {
       const { openInstrument, draw, render, prefetch } = window.found;
       await openInstrument();
@@ -77,7 +103,7 @@ def test_recipes_prefetched_again_are_rendered_once(page: Any) -> None:
 
 def test_a_recording_is_whole(page: Any) -> None:
     """Steps of a beat through the audio thread are as far apart as they should be, over several parts of the recording."""
-    page.evaluate(script('import { wake, record, setLane, setPattern, start } from "./audio.js";'))
+    page_modules.load(page, audio=("wake", "record", "setLane", "setPattern", "start"))
     page.locator(".pad").first.click()  # allows sound
     steps = page.evaluate("""async () => {
       const { wake, record, setLane, setPattern, start } = window.found;
@@ -103,7 +129,7 @@ def test_a_recording_is_whole(page: Any) -> None:
 
 
 def test_a_sound_waits_where_the_queue_of_the_player_is_full(page: Any) -> None:
-    page.evaluate(script('import { Player, carryOut } from "./player.js";'))
+    page_modules.load(page, player=("Player", "carryOut"))
     packed = page.locator("#core").text_content()
     outcome = page.evaluate(
         """async (packed) => {

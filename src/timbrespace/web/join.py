@@ -8,6 +8,7 @@ from pathlib import Path
 
 STATIC = Path(__file__).with_name("static")
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "\./([\w-]+\.js)";\n', re.MULTILINE)
+_STRING = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`""")
 _EXPORT = re.compile(r"^export (?=(?:async )?(?:function|class|const|let)\b)", re.MULTILINE)
 
 
@@ -61,7 +62,7 @@ def top_names(text: str) -> list[str]:
     for match in re.finditer(r"^(?:export )?(?:async )?(function\*?|class|const|let) (.*)", text, re.MULTILINE):
         kind, rest = match.groups()
         if kind in ("const", "let"):
-            found += _variables(rest)
+            found += _variables(_STRING.sub('""', rest))
         else:
             found.append(re.match(r"\w+", rest)[0])  # type: ignore[index]
     return found

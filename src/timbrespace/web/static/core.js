@@ -1,7 +1,8 @@
 // The native core as WebAssembly: native/include/timbrespace.h, whose structs have fixed places in its memory.
 const PAGE = 65536, MESSAGE = 256;
 
-/** The memory and functions of one WebAssembly instance. Memory is only taken, never given back. */
+/** The memory and functions of one WebAssembly instance. Memory is only taken, never given back. What `view`, `bytes` and `floats` return is
+ * good until the next `take`, which may move the memory. */
 export class CoreMemory {
   constructor(module) {
     this.instance = new WebAssembly.Instance(module, {});
@@ -55,7 +56,7 @@ export class CoreInstrument {
   readInfo() {
     const { core } = this, { functions } = core, place = core.take(128);
     functions.ts_info_of(this.instrument, place);
-    const view = core.view, whole = (k) => view.getInt32(place + 4 * k, true), real = (k) => view.getFloat32(place + 4 * k, true), name = core.take(256);
+    const whole = (k) => core.view.getInt32(place + 4 * k, true), real = (k) => core.view.getFloat32(place + 4 * k, true), name = core.take(256);
     const categories = Array.from({ length: whole(5) }, (_, i) => { functions.ts_category(this.instrument, i, name, 256); return core.text(name); });
     const controls = Array.from({ length: whole(6) }, (_, i) => this.readControl(i));
     return {
@@ -86,7 +87,7 @@ export class CoreInstrument {
     view.setInt32(at + 8, index, true); view.setInt32(at + 12, category, true);
     view.setFloat32(at + 16, temperature, true); view.setFloat32(at + 20, pitch, true); view.setFloat32(at + 24, velocity, true);
     core.check(functions.ts_draw(this.instrument, at, 0, 0, this.z, this.answer, this.work), this.work);
-    return { z: this.read(this.z), category: core.view.getInt32(this.answer, true), seed: seedNumber(functions.ts_seed(BigInt(seed), BigInt(index))) };
+    return { z: this.read(this.z), category: core.view.getInt32(this.answer, true), seed: String(BigInt.asUintN(64, functions.ts_seed(BigInt(seed), BigInt(index)))) };
   }
   around({ z, amount, seed, index = 0 }) {
     this.put(z);
@@ -106,7 +107,14 @@ export class CoreInstrument {
     this.core.check(this.core.functions.ts_set_pitch(this.instrument, this.z, midi), this.work);
     return this.read(this.z);
   }
-  /** Channels of samples. */
+  /** For each [pulses, steps, rotation] a list of steps, true where a pulse is. */
+  euclid({ lanes }) {
+    return lanes.map(([pulses, steps, rotation]) => {
+      const bits = this.core.functions.ts_euclid(pulses, steps, rotation);
+      return Array.from({ length: steps }, (_, step) => ((bits >> BigInt(step)) & 1n) === 1n);
+    });
+  }
+  /** Channels of samples. seed: a number or decimal digits, below 2^64. */
   render({ z, category = -1, seed, samples = 0 }) {
     const { core } = this, { functions } = core, { capacity, channels } = this.info;
     this.put(z);
@@ -119,5 +127,3 @@ export class CoreInstrument {
     return Array.from({ length: channels }, (_, c) => core.floats(this.audio + 4 * c * capacity, length).slice());
   }
 }
-
-const seedNumber = (seed) => Number(BigInt.asUintN(53, seed));  // JSON holds whole numbers up to 2^53

@@ -1,13 +1,12 @@
 // Sounds that are kept: heard again, put back on a pad, taken out together.
 import { render } from "./sounds.js";
 import { wake, play } from "./audio.js";
-import { session, selectedPad, remember, on } from "./state.js";
+import { session, selectedPad, remember, on, FAVOURITES } from "./state.js";
 import { putSound, playPad } from "./kit.js";
 import { hand } from "./takeout.js";
 import { wavFile, zipFile } from "./files.js";
 import { get, make, say, colourOf } from "./shapes.js";
 
-const MOST = 500;
 let kinds = [];
 
 export function initFavourites(instrument) {
@@ -23,7 +22,7 @@ const titleOfFavourite = (sound, index) => `${index + 1} ${sound.category >= 0 ?
 function keep() {
   const { sound } = selectedPad();
   if (!sound) return;
-  if (session.favourites.length >= MOST) { say(`There are ${MOST} favourites; take one away first`); return; }
+  if (session.favourites.length >= FAVOURITES) { say(`There are ${FAVOURITES} favourites; take one away first`); return; }
   remember();
   session.favourites.push(sound);
   showFavourites();

@@ -6,7 +6,6 @@ import { playPad, selectedNote } from "./kit.js";
 import { typing } from "./pads.js";
 import { get, make, clamp, say } from "./shapes.js";
 
-const WHITE = ["a", "s", "d", "f", "g", "h", "j", "k", "l"], BLACK = ["w", "e", "", "t", "y", "u", "", "o", "p"];
 const OFFSETS = { a: 0, w: 1, s: 2, e: 3, d: 4, f: 5, t: 6, g: 7, y: 8, h: 9, u: 10, j: 11, k: 12, o: 13, l: 14, p: 15 };
 const NAMES = ["C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B"];
 const held = new Map();     // midi number -> {voice}; voice: null while its sound is rendered
@@ -20,7 +19,7 @@ export function initKeyboard(instrument) {
   octave = clamp(60, firstOctave(), lastOctave());
   const place = get("keyboard");
   place.hidden = false;
-  get("keys-hint").textContent = "The keyboard plays the selected pad. Keys A to L play white notes, W E T Y U O P black ones; comma and full stop change the octave. Space starts and stops the beat.";
+  get("keys-hint").textContent = "The keyboard plays the selected pad. Keys A to L play white notes, W E T Y U O P black ones; comma and full stop change the octave. Space starts and stops the beat, Escape ends what sounds.";
   get("octaves").hidden = false;
   get("octave-down").addEventListener("click", () => moveOctave(-12));
   get("octave-up").addEventListener("click", () => moveOctave(12));

@@ -1,5 +1,5 @@
 // The sounds of the pads: drawn, varied, steered, rendered and played.
-import { draw, around, steer, render, prefetch, atPitch } from "./sounds.js";
+import { draw, around, steer, render, atPitch } from "./sounds.js";
 import { wake, play, setLane } from "./audio.js";
 import { session, selectedPad, nextSeed, remember, emit } from "./state.js";
 import { clamp, say } from "./shapes.js";
@@ -145,10 +145,4 @@ export async function playPad(index, velocity = 1) {
 export async function selectedNote(midi) {
   const { sound } = selectedPad();
   return sound === null ? null : { ...sound, z: await atPitch(sound.z, midi) };
-}
-
-/** Prepares variations of the selected sound, so that they sound at once. */
-export function prepareNear() {
-  const pad = selectedPad();
-  if (pad.sound) prefetch([pad.sound]);
 }

@@ -3,7 +3,7 @@ import { mix, render, prefetch } from "./sounds.js";
 import { wake, play } from "./audio.js";
 import { session, nextSeed, remember } from "./state.js";
 import { changeSound, playPad } from "./kit.js";
-import { get, make, clamp, say } from "./shapes.js";
+import { get, make, clamp, say, colourOf } from "./shapes.js";
 
 const REACH = 14, NEAR = 5, LARGEST = 40;
 const view = { x: 0, y: 0, zoom: 1, width: 0, height: 0 };
@@ -57,7 +57,7 @@ function soundAt(x, y) {
   const parts = order.map(([far, i]) => ({ z: points[i].z, weight: 1 / (1e-4 + far) }));
   return { z: mix(parts), category: points[order[0][1]].category, seed: seedOf(order[0][1]), samples: 0 };
 }
-const seedOf = (index) => index + 1;  // the same sound whenever a point is heard
+const seedOf = (index) => String(index + 1);  // the same sound whenever a point is heard
 export const soundOfPoint = (index) => points[index].sound ?? { z: points[index].z, category: points[index].category, seed: seedOf(index), samples: 0 };
 /** The user's own sounds [{name, sound, x, y}] are points after those of the training. */
 export function showOwnPoints(own) {
@@ -106,7 +106,7 @@ function paint() {
 /** From blue for the least to red for the most of what the map is coloured by; grey where it is not known. */
 function fillOf(index, category, tone) {
   if (colouring !== null) return (colouring[index] ?? null) === null ? "gray" : `hsl(${240 - 240 * colouring[index]} 70% ${tone})`;
-  return category < 0 ? "gray" : `hsl(${(category * 137.5 + 200) % 360} 62% ${tone})`;
+  return colourOf(category, { tone, none: "gray" });
 }
 
 function initColours({ scales }) {
@@ -197,7 +197,7 @@ function lift(event) {
   if (found >= 0) { focused = found; spot = null; take(soundOfPoint(found), titleOf(found)); } else {
     spot = toMap(...ended.from);
     focused = -1;
-    take({ ...soundAt(...spot), seed: nextSeed() }, "A new sound of this place");
+    take({ ...soundAt(...spot), seed: String(nextSeed()) }, "A new sound of this place");
   }
   drawSoon();
 }

@@ -1,12 +1,12 @@
 // The user's own sounds: encoded by the server, they are places on the map and can be put on pads. They are part of the session.
 import { render } from "./sounds.js";
 import { wake, play } from "./audio.js";
-import { session, remember, on } from "./state.js";
+import { session, remember, on, OWN } from "./state.js";
 import { changeSounds, playPad } from "./kit.js";
 import { showOwnPoints } from "./map.js";
 import { get, make, colourOf, say } from "./shapes.js";
 
-const MOST_OWN = 200, NEAREST = 5;
+const NEAREST = 5;
 const originals = new Map();  // name of a dropped file -> the sound in it; not part of the session
 let trained = [], ownRate = 44100;
 
@@ -29,7 +29,7 @@ function placeOf(neighbours) {
 /** Adds a sound to the user's own, after remember(). error: of its reconstruction in dB, null where it is not known. */
 export function addOwn({ name, sound, neighbours, error }) {
   session.own.push({ name, sound, error, ...placeOf(neighbours) });
-  if (session.own.length > MOST_OWN) session.own.shift();
+  if (session.own.length > OWN) session.own.shift();
   showOwn();
 }
 

@@ -1,4 +1,5 @@
 // The sixteen pads and what belongs to the one that is selected.
+import { stopAll } from "./audio.js";
 import { session, selectedPad, remember, on, undo, redo, canUndo, canRedo } from "./state.js";
 import { redraw, redrawKit, varyPad, playPad, soundOfPad, laneOfPad, refreshPad } from "./kit.js";
 import { get, make, slider, say, shortSeconds, colourOf } from "./shapes.js";
@@ -137,6 +138,7 @@ function playByKey(event) {
     if (event.key === "y") { event.preventDefault(); redo(); }
     return;
   }
+  if (event.key === "Escape") { stopAll(); return; }
   const index = KEYS.indexOf(event.key.toLowerCase());
   if (index >= 0 && get("keyboard").hidden) { event.preventDefault(); selectPad(index); playPad(index, event.shiftKey ? 1 : 0.85); }
 }

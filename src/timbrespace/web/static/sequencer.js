@@ -1,11 +1,11 @@
 // The step sequencer: sixteen lanes, one a pad, played by the core's scheduler.
 import { setPattern, start, stop, position, onposition, wake } from "./audio.js";
-import { session, remember, on, nextSeed } from "./state.js";
+import { session, remember, on, nextSeed, LENGTHS } from "./state.js";
+import { euclid } from "./sounds.js";
 import { titleOfPad, typing } from "./pads.js";
 import { varyPad, redraw } from "./kit.js";
 import { get, make, slider, clamp, say, colourOf } from "./shapes.js";
 
-const SHOWN = [8, 12, 16, 32, 64];
 let grid, cells = [], painting = null, playing = false, lastBar = -1, beatRows = {};
 
 export function initSequencer() {
@@ -13,7 +13,7 @@ export function initSequencer() {
   beatRows.tempo = slider({ id: "tempo", label: "Tempo", low: 40, high: 220, step: 1, value: session.pattern.tempo, text: (x) => x + " BPM", onstart: () => remember(), oninput: (x) => { session.pattern.tempo = x; sendPattern(); } });
   beatRows.swing = slider({ id: "swing", label: "Swing", low: 0.5, high: 0.75, step: 0.01, value: session.pattern.swing, text: (x) => (x < 0.505 ? "straight" : Math.round(x * 100) + " %"), onstart: () => remember(), oninput: (x) => { session.pattern.swing = x; sendPattern(); } });
   beatRows.endless = slider({ id: "endless", label: "Endless", low: 0, high: 1, step: 0.05, value: session.pattern.endless, text: (x) => (x < 0.03 ? "off" : Math.round(x * 100) + " %"), oninput: (x) => { session.pattern.endless = x; } });
-  const steps = make("select", { id: "steps" }, ...SHOWN.map((n) => make("option", { value: n, textContent: n + " steps" })));
+  const steps = make("select", { id: "steps" }, ...LENGTHS.map((n) => make("option", { value: n, textContent: n + " steps" })));
   steps.addEventListener("change", () => { remember(); session.pattern.steps = Number(steps.value); build(); sendPattern(); });
   get("sequencer-panel").append(beatRows.tempo, beatRows.swing, beatRows.endless, make("div", { className: "slider" }, make("label", { for: "steps", textContent: "Length" }), steps));
   beatRows.steps = { show: (n) => { steps.value = n; } };
@@ -170,14 +170,13 @@ function randomBeat() {
   sendPattern();
   say("A random beat");
 }
-/** Pulses as evenly as can be over the steps: step k sounds where k * pulses passes a multiple of the steps. */
-function euclideanBeat() {
-  const { steps, lanes } = session.pattern, pulses = [4, 2, 7, 3, 5, 9, 11, 13];
-  lanes.forEach((lane, i) => lane.steps.forEach((step, k) => {
-    const count = i < 8 ? Math.round((pulses[i] * steps) / 16) : 0, shift = i === 1 ? steps / 4 : i;
-    step.on = count > 0 && (((k + steps - (shift % steps)) % steps) * count) % steps < count;
-    step.velocity = 0.75; step.probability = 1; step.ratchet = 1;
-  }));
+/** Pulses as evenly as can be over the steps, by the core; each lane begins elsewhere, the second one on the backbeat. */
+async function euclideanBeat() {
+  const { steps } = session.pattern, pulses = [4, 2, 7, 3, 5, 9, 11, 13];
+  const shift = (i) => (i === 1 ? Math.round(steps / 4) : i), asked = pulses.map((count, i) => [Math.round((count * steps) / 16), steps, -shift(i)]);
+  const beat = session.pattern, rhythms = await euclid(asked);
+  if (beat !== session.pattern || steps !== beat.steps) return;  // undone, or another session
+  beat.lanes.forEach((lane, i) => lane.steps.forEach((step, k) => Object.assign(step, { on: rhythms[i]?.[k % steps] ?? false, velocity: 0.75, probability: 1, ratchet: 1 })));
   showGrid();
   sendPattern();
   say("A euclidean beat");

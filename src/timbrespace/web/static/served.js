@@ -37,7 +37,7 @@ export function resumeSession({ info, server }) {
   try {
     const kept = sessionStorage.getItem(keyOfSession(info));
     if (kept === null) return false;
-    loadSession(kept, info.fingerprint, info.dims, { undoable: false });
+    loadSession(kept, info, { undoable: false });
     return session.pads.some((pad) => pad.sound !== null);
   } catch { return false; }
 }

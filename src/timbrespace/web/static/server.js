@@ -71,9 +71,9 @@ const pause = (milliseconds, signal) => new Promise((resolve, reject) => {
   signal?.addEventListener("abort", () => { clearTimeout(timer); reject(new DOMException("cancelled", "AbortError")); }, { once: true });
 });
 
-/** A sound of the server's answer as the page holds sounds. Whole numbers beyond 2^53 stay text. Throws an Error for what is none. */
+/** A sound of the server's answer as the page holds sounds, its seed as decimal digits. Throws an Error for what is none. */
 export function soundFrom({ z, category, seed, samples = 0 }, dims) {
   const fine = Array.isArray(z) && z.length === dims && z.every(Number.isFinite) && Number.isInteger(category ?? -1) && /^\d{1,20}$/.test(String(seed)) && Number.isInteger(samples);
   if (!fine) throw new Error("The server's answer is no sound of this instrument. Open its page again.");
-  return { z, category: category ?? -1, seed: Number.isSafeInteger(Number(seed)) ? Number(seed) : String(seed), samples };
+  return { z, category: category ?? -1, seed: String(seed), samples };
 }

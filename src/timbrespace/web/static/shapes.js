@@ -45,4 +45,5 @@ export function slider({ id, label, low, high, step, value, text = String, back 
 }
 
 export const shortSeconds = (s) => (s < 0.995 ? Math.round(s * 1000) + " ms" : s.toFixed(1) + " s");
-export const colourOf = (category) => (category < 0 ? "var(--faint)" : `hsl(${(category * 137.5 + 200) % 360} 62% var(--tone))`);
+/** The colour of a group, as a category: neighbours in number are far apart in hue. tone, none: for a canvas, which knows no variables. */
+export const colourOf = (group, { tone = "var(--tone)", none = "var(--faint)" } = {}) => (group < 0 ? none : `hsl(${(group * 137.5 + 200) % 360} 62% ${tone})`);

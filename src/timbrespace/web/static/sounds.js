@@ -78,6 +78,7 @@ function ask(verb, request, { urgent = true, key = null, spare = false } = {}) {
 export const draw = (request) => ask("draw", request);
 export const around = (request) => ask("around", request);
 export const steer = (request) => ask("steer", request);
+export const euclid = (lanes) => ask("euclid", { lanes });
 export const atPitch = (z, midi) => ask("pitched", { z, midi });
 
 /** The weighted mean of latents [{z, weight}]. */

@@ -75,7 +75,7 @@ function loadFile(event) {
 export async function loadSessionFile(file) {
   try {
     if (file.size > 20e6) throw new Error("it is too big for a session");
-    loadSession(await file.text(), instrumentOfFiles.info.fingerprint, instrumentOfFiles.info.dims);
+    loadSession(await file.text(), instrumentOfFiles.info);
     say("Session " + file.name);
   } catch (error) { say(`${file.name} cannot be loaded: ${error.message}.`); }
 }
