@@ -321,6 +321,12 @@ typedef struct {
 TS_API ts_status ts_held_spectrum(ts_player *player, int64_t time, int32_t timbre, const ts_spectrum *spectrum, const float *magnitudes,
                                   float seconds);
 
+/* The peaks of a spectrum as partials for a bank, so that both kinds play it: slot i of `count` (1 to TS_PARTIALS) holds the largest peak
+   around i + 1 times the pitch / each, `each` (1 to 8) being the slots from one harmonic to the next, or an amplitude of 0. So a partial keeps
+   its slot from spectrum to spectrum. Noise is left out. */
+TS_API ts_status ts_spectrum_partials(const ts_spectrum *spectrum, const float *magnitudes, int32_t each, int32_t count, float *ratios,
+                                      float *amplitudes);
+
 /* --- audio devices -----------------------------------------------------------------------------------------------------------------------
 
    ts_output_callback has the signature of PortAudio's PaStreamCallback, for float samples, interleaved; `data` is a ts_output. It never

@@ -131,16 +131,37 @@ ts_status ts_held_partials(ts_player *player, int64_t time, int32_t timbre, int3
   return put_frame(player, time, timbre, TS_BANK, frame);
 }
 
+static int spectrum_fits(const ts_spectrum *spectrum, int32_t most, const float *magnitudes) {
+  return spectrum && magnitudes && spectrum->bins >= 8 && spectrum->bins <= most && in(spectrum->spacing, 0.1, 1000) &&
+         in(spectrum->hertz, 8, 20000) && in(spectrum->bandwidth, 1, 4) && all_in(magnitudes, spectrum->bins, 0, 1e6f);
+}
+
 ts_status ts_held_spectrum(ts_player *player, int64_t time, int32_t timbre, const ts_spectrum *spectrum, const float *magnitudes,
                            float seconds) {
   HeldVoices *held = player->held;
-  if (!held || timbre < 0 || timbre >= held->timbres || !spectrum || !magnitudes || !in(seconds, 0, 60)) return TS_ARGUMENT;
-  if (spectrum->bins < 8 || spectrum->bins > held->bins || !in(spectrum->spacing, 0.1, 1000) || !in(spectrum->hertz, 8, 20000))
-    return TS_ARGUMENT;
-  if (!in(spectrum->bandwidth, 1, 4) || !all_in(magnitudes, spectrum->bins, 0, 1e6f)) return TS_ARGUMENT;
+  if (!held || timbre < 0 || timbre >= held->timbres || !in(seconds, 0, 60)) return TS_ARGUMENT;
+  if (!spectrum_fits(spectrum, held->bins, magnitudes)) return TS_ARGUMENT;
   Frame *frame = free_frame(held);
   if (!frame) return TS_MEMORY;
   frame->count = spectrum->bins, frame->spectrum = *spectrum, frame->seconds = seconds;
   for (int32_t i = 0; i < spectrum->bins; i++) frame->values[i] = magnitudes[i];
   return put_frame(player, time, timbre, TS_SPECTRUM, frame);
+}
+
+ts_status ts_spectrum_partials(const ts_spectrum *spectrum, const float *magnitudes, int32_t each, int32_t count, float *ratios,
+                               float *amplitudes) {
+  float places[PEAKS], levels[TS_BINS], sizes[PEAKS];
+  Lobe lobe;
+  if (!spectrum_fits(spectrum, TS_BINS, magnitudes) || each < 1 || each > 8 || count < 1 || count > TS_PARTIALS || !ratios || !amplitudes)
+    return TS_ARGUMENT;
+  lobe_of(&lobe, spectrum->bandwidth);
+  const float pitch = spectrum->hertz / spectrum->spacing;
+  const int32_t found = find_peaks(magnitudes, spectrum->bins, pitch, &lobe, places, sizes, levels);
+  for (int32_t i = 0; i < count; i++) ratios[i] = (float)(i + 1) / (float)each, amplitudes[i] = 0.0f;
+  for (int32_t k = 0; k < found; k++) {
+    const float ratio = places[k] / pitch, slot = ts_floorf(ratio * (float)each - 0.5f);
+    if (slot < 0.0f || slot >= (float)count || sizes[k] <= amplitudes[(int32_t)slot]) continue;
+    ratios[(int32_t)slot] = ratio, amplitudes[(int32_t)slot] = sizes[k];
+  }
+  return TS_OK;
 }

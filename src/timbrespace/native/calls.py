@@ -53,6 +53,7 @@ SIGNATURES = {
     "ts_held_move": "i:pliiff",
     "ts_held_partials": "i:pliippf",
     "ts_held_spectrum": "i:plippf",
+    "ts_spectrum_partials": "i:ppiipp",
     "ts_output_size": "z:i",
     "ts_output_open": "i:piipp",
     "ts_output_callback": "i:ppzpzp",

@@ -176,6 +176,27 @@ class Live:
             self._put(_packed("<i3f", len(bins), spacing, hertz, bandwidth) + bins.tobytes())
             self._do("ts_held_spectrum", time, timbre, self._scratch, self._scratch + 16, float(seconds))
 
+    def partials_of(
+        self, magnitudes: ArrayLike, *, spacing: float, hertz: float, bandwidth: float = 1.5, each: int = 1, count: int = 64
+    ) -> tuple[Audio, Audio]:  # fmt: skip
+        """Returns the peaks of a spectrum, see `spectrum`, as arguments of `partials`: ratios and amplitudes, `(count,)` each.
+
+        each: slots from one harmonic of the pitch to the next, 1 to 8; a peak keeps its slot from spectrum to spectrum. Raises ConfigError.
+        """
+        bins = np.asarray(magnitudes, np.float32).reshape(-1)
+        if len(bins) > BINS or not 1 <= count <= PARTIALS:
+            raise ConfigError(f"there are {len(bins)} bins and {count} partials; use at most {BINS} and 1 to {PARTIALS}")
+        found = np.zeros((2, count), np.float32)
+        with self.lock:
+            self._put(_packed("<i3f", len(bins), spacing, hertz, bandwidth) + bins.tobytes())
+            place = self._scratch + 32_768
+            if self.space.call("ts_spectrum_partials", self._scratch, self._scratch + 16, each, count, place, place + 4 * count):
+                raise ConfigError(
+                    f"spacing, hertz, bandwidth, each are {(spacing, hertz, bandwidth, each)}, or magnitudes are out of range"
+                )
+            self.space.read(place, found.ctypes.data, found.nbytes)
+        return found[0], found[1]
+
     # --- patterns ----------------------------------------------------------------------------------------------------
 
     def lane(

@@ -60,8 +60,7 @@ def test_nothing_that_is_played_makes_a_sample_jump(new: NewLive, kind: str) -> 
             live.silence()
         pieces.append(live.render(int(random.integers(300, 2_000))))
     audio = np.concatenate(pieces)
-    highest = midi_hertz(65) * 6
-    steepest = 6 * 0.03 * 2.5 * (2 * np.pi * highest / RATE) ** 2  # voices that sound, each with its fades
+    steepest = 6 * 0.03 * 21 * (2 * np.pi * midi_hertz(65) / RATE) ** 2  # six voices, three of them in a fade, of 0.03 sin(n w t) / n
     assert np.abs(audio).max() < 0.6
     assert largest_jump(audio) < steepest
 

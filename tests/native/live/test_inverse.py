@@ -7,6 +7,7 @@ import pytest
 from tests.native.live.conftest import NewLive
 from tests.native.live.held import RATE, Audio, cents, hertz_of, line_beside, midi_hertz, rendered, spectrum_of, tone
 
+from timbrespace.contracts import ConfigError
 from timbrespace.native.calls import Core
 from timbrespace.native.live import Live
 
@@ -131,3 +132,35 @@ def test_a_timbre_without_a_spectrum_is_silent_and_one_that_ends_falls_silent(ne
     live.spectrum(0, np.zeros(1_025), spacing=44_100 / 4_096, hertz=220.0)
     live.render(3_000)
     assert not live.render(1_000).any()
+
+
+def test_a_bank_plays_the_partials_of_a_spectrum(new: NewLive) -> None:
+    live = new()
+    shape = tone(220.0, 12)
+    ratios, amplitudes = live.partials_of(**shape, count=16)
+    np.testing.assert_allclose(ratios[:12], np.arange(1, 13), atol=1e-5)
+    np.testing.assert_allclose(amplitudes[:12], 0.2 / np.arange(1, 13), rtol=0.01)
+    assert not amplitudes[12:].any()
+    live.spectrum(0, **shape)
+    live.partials(0, ratios, amplitudes)
+    levels = []
+    for kind in ("bank", "spectrum"):
+        live.hold(1, 62.3, kind=kind, attack=0)
+        levels.append(np.abs(np.fft.rfft(rendered(live, RATE)[:, 0] * np.hanning(RATE))) * 4 / RATE)
+        live.silence()
+        live.render(1_000)
+    np.testing.assert_allclose(*levels, atol=1e-3)
+
+
+def test_partials_between_harmonics_have_slots_of_their_own(new: NewLive) -> None:
+    time, hertz = np.arange(4096) / 44_100, np.array([110.0, 171.0, 220.0, 310.0])
+    wave = np.sin(np.outer(time, 2 * np.pi * hertz)) @ [0.1, 0.05, 0.2, 0.1]
+    ratios, amplitudes = new().partials_of(**spectrum_of(wave, np.hamming(4097)[:-1], 110.0, 1.3628), each=4, count=40)
+    np.testing.assert_allclose(ratios[amplitudes > 0.01] * 110, hertz, atol=0.5)
+    np.testing.assert_allclose(amplitudes[amplitudes > 0.01], [0.1, 0.05, 0.2, 0.1], rtol=0.05)
+
+
+@pytest.mark.parametrize("bad", [{"each": 0}, {"each": 9}, {"count": 257}, {"hertz": np.nan}, {"spacing": 0}, {"magnitudes": [1.0, 2.0]}])
+def test_what_is_no_spectrum_has_no_partials(new: NewLive, bad: dict[str, object]) -> None:
+    with pytest.raises(ConfigError):
+        new().partials_of(**{**tone(220.0, 3), **bad})
