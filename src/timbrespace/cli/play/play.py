@@ -1,0 +1,123 @@
+"""`timbrespace play X [Y …]`: instruments live, by an audio device or into a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from timbrespace.cli.common.options import Force, Seed
+
+if TYPE_CHECKING:
+    from timbrespace.live.audio import DeviceInfo
+    from timbrespace.live.engine import Engine
+
+_INSTRUMENTS_HELP = "Instrument files (.safetensors); a MIDI program change chooses among several."
+_DEVICE_HELP = "Audio device: its number or a part of its name, see --list. By default the system's."
+_RATE_HELP = "Sample rate in Hz; by default that of the device."
+_BLOCK_HELP = "Frames a block, 16 to 8192; 0: as the device likes. Fewer are quicker, and need a quicker machine."
+_RECORD_HELP = "Also write what is played: .wav, .flac, or .w64 for hours."
+_SECONDS_HELP = "End after so many seconds; by default at Ctrl-C."
+_HUMANISE_HELP = "How much each hit differs from the one before, 0 to 4; 0.2 is like a player, 0 like a machine."
+_VELOCITY_HELP = "A control that velocity moves too: hard hits one spread up, soft ones down. `info` lists controls."
+_VOICES_HELP = "Sounds at once; over it the quietest fades out."
+_LIST_HELP = "List audio devices and MIDI ports, and end."
+_QUIET_HELP = "Show messages only, no level and figures."
+
+
+def play(
+    instruments: Annotated[list[Path] | None, typer.Argument(metavar="INSTRUMENT...", help=_INSTRUMENTS_HELP, show_default=False)] = None,
+    device: Annotated[str | None, typer.Option("--device", help=_DEVICE_HELP, show_default=False)] = None,
+    rate: Annotated[int | None, typer.Option("--rate", help=_RATE_HELP, show_default=False)] = None,
+    block: Annotated[int, typer.Option("--block", help=_BLOCK_HELP)] = 64,
+    record: Annotated[Path | None, typer.Option("--record", help=_RECORD_HELP, show_default=False)] = None,
+    seconds: Annotated[float | None, typer.Option("--seconds", help=_SECONDS_HELP, show_default=False)] = None,
+    humanise: Annotated[float, typer.Option("--humanise", help=_HUMANISE_HELP)] = 0.0,
+    velocity_control: Annotated[str | None, typer.Option("--velocity-control", help=_VELOCITY_HELP, show_default=False)] = None,
+    voices: Annotated[int, typer.Option("--voices", help=_VOICES_HELP)] = 64,
+    seed: Seed = 0,
+    list_: Annotated[bool, typer.Option("--list", help=_LIST_HELP)] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help=_QUIET_HELP)] = False,
+    force: Force = False,
+) -> None:
+    """Play instruments live, by pads, notes and controls.
+
+    Drums are on the notes of General MIDI; instruments of notes play their pitches. Without other input the keys of the terminal play.
+    """
+    from timbrespace.contracts import ConfigError
+    from timbrespace.live import checks
+
+    if list_:
+        _list()
+        return
+    if not instruments:
+        raise ConfigError("no instrument is given; `timbrespace play drums.safetensors` plays one, --list shows the devices")
+    if block and not 16 <= block <= 8192:
+        raise ConfigError(f"--block is {block}, allowed is 0, or a whole number from 16 to 8192")
+    seconds = None if seconds is None else checks.number("--seconds", seconds, 0.01, 365 * 86_400)
+    _check_record(record, instruments, force=force)
+    from timbrespace.live.audio import audio_devices, choose_device
+    from timbrespace.live.engine import Engine
+
+    info = choose_device(audio_devices(), device)
+    options = {"humanise": humanise, "seed": seed, "voices": voices, "velocity_control": velocity_control}
+    with Engine(*instruments, sample_rate=info.rate if rate is None else rate, **options) as engine:  # type: ignore[arg-type]
+        _play(engine, info, block=block, record=record, seconds=seconds, quiet=quiet, force=force)
+
+
+def _play(
+    engine: Engine, info: DeviceInfo, *, block: int, record: Path | None, seconds: float | None, quiet: bool, force: bool
+) -> None:  # fmt: skip
+    from contextlib import ExitStack
+
+    from timbrespace.cli.common.text import printable
+    from timbrespace.live.audio import Device
+    from timbrespace.live.keyboard import Keys
+    from timbrespace.live.playing import RECORD_ROOM, play_live
+    from timbrespace.live.record import Recorder
+    from timbrespace.live.view import View
+    from timbrespace.wording import counted
+
+    first = engine.sounds.sources[0]
+    title = f"{', '.join(printable(source.title) for source in engine.sounds.sources)} on {printable(info.name)}, {engine.sample_rate} Hz"
+    with ExitStack() as stack:
+        opened = stack.enter_context(Device(engine, info, block=block, room=RECORD_ROOM if record else 0))
+        recorder = None
+        if record is not None:
+            recorder = stack.enter_context(Recorder(record, sample_rate=engine.sample_rate, channels=opened.channels, force=force))
+        with View(title, quiet=quiet, shown=printable) as view:
+            view.say(f"playing {title}")
+            if not opened.native:
+                view.say("the core plays as WebAssembly, called by Python: for fewer drop-outs build it, python3 scripts/run.py native")
+            keys = Keys(engine, notes=first.notes, pads=len(first.pads))
+            play_live(engine, opened, view=view, recorder=recorder, seconds=seconds, keys=keys)
+        played, state = opened.state(), engine.state()
+    counts = f"{state.late} late, {state.dropped} dropped; the device ran dry {counted(played.dry, 'time')}"
+    print(f"played {played.frames / engine.sample_rate:.1f} s; {counts}")
+    if recorder is not None:
+        print(f"{printable(recorder.path)}  {recorder.seconds:.1f} s")
+
+
+def _list() -> None:
+    """Prints devices and ports."""
+    from timbrespace.cli.common.text import printable
+    from timbrespace.live.audio import audio_devices
+
+    devices = audio_devices()
+    print("Audio devices:" if devices else "Audio devices: none")
+    for one in devices:
+        print(f"  {printable(str(one))}")
+
+
+def _check_record(record: Path | None, instruments: list[Path], *, force: bool) -> None:
+    """Raises TimbrespaceError for a recording that cannot be written, before anything is opened."""
+    if record is None:
+        return
+    from timbrespace.atomic import check_absent
+    from timbrespace.cli.common.options import check_not_inputs
+    from timbrespace.live.record import check_recording
+
+    check_recording(record)
+    check_not_inputs([record], instruments)
+    check_absent(record, force=force)

@@ -1,0 +1,115 @@
+"""Plays an engine: by a device until it is stopped, or into a file as fast as it can."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterable
+
+from timbrespace.live.audio import Device
+from timbrespace.live.engine import Engine
+from timbrespace.live.keyboard import Keys, Terminal
+from timbrespace.live.record import Recorder
+from timbrespace.live.view import View
+
+RECORD_ROOM = 2**18  # frames that a recording may be late: over 1 s at any rate
+_STEP, _HOUSEKEEPING, _DRAWING, _RETRY = 0.005, 0.02, 0.08, 1.0  # s
+_SWITCH = 0.0005  # s that another Python thread may keep the interpreter from the events
+_BLOCK = 4096  # frames at a time, offline
+Step = Callable[[float], object]  # carries out events, waiting at most so many s for one
+
+
+def wait(seconds: float) -> None:
+    """A step without events."""
+    time.sleep(seconds)
+
+
+def play_live(
+    engine: Engine, device: Device, *, view: View, recorder: Recorder | None = None, seconds: float | None = None, step: Step = wait,
+    keys: Keys | None = None,
+) -> None:  # fmt: skip
+    """Plays until Ctrl-C, or for some seconds. A device that vanishes is opened again when it is there."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH)
+    try:
+        with Terminal() as terminal:
+            if keys is not None and terminal.there:
+                view.say(keys.help())
+            _loop(engine, device, view, recorder, seconds, step, terminal, keys)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        sys.setswitchinterval(before)
+        if recorder is not None:
+            recorder.write(device.take()[0])
+
+
+def _loop(
+    engine: Engine, device: Device, view: View, recorder: Recorder | None, seconds: float | None, step: Step, terminal: Terminal,
+    keys: Keys | None,
+) -> None:  # fmt: skip
+    start = now = time.monotonic()
+    kept = drawn = tried = start
+    vanished = full = False
+    while seconds is None or now - start < seconds:
+        step(_STEP)
+        now = time.monotonic()
+        if keys is not None:
+            for key in terminal.pressed():
+                keys.press(key, now)
+            keys.advance(now)
+        if now - kept >= _HOUSEKEEPING:
+            kept = now
+            engine.housekeep()
+            if recorder is not None:
+                recorder.write(device.take()[0])
+        if now - drawn < _DRAWING:
+            continue
+        drawn, state = now, device.state()
+        if recorder is not None and recorder.full and not full:
+            full = True
+            view.say(f"{recorder.path} is full: a WAV file holds 4 GB; .w64 and .flac hold more")
+        if not state.active and not vanished:
+            vanished = True
+            view.say(f"{device.info.name} is gone; playing goes on when it is back")
+        if vanished and now - tried >= _RETRY:
+            tried = now
+            if device.reopen():
+                vanished = False
+                view.say(f"{device.info.name} is back")
+        more = "" if recorder is None else f"recorded {recorder.seconds:.0f} s"
+        view.update(engine.state(), state, more=more)
+
+
+def render_offline(
+    engine: Engine, events: Iterable[tuple[float, Callable[[], object]]], recorder: Recorder, *, seconds: float | None, tail: float = 3.0,
+    progress: Callable[[float], None] | None = None,
+) -> None:  # fmt: skip
+    """Writes what events play, each a time in s, rising, and a call at that time. Events after `seconds` are left out.
+
+    seconds: length; None: until all is silent after the last event, at most `tail` s. progress: called with the seconds rendered.
+    """
+    done = 0
+
+    def render_to(target: int) -> None:
+        nonlocal done
+        while done < target:
+            count = min(_BLOCK, target - done)
+            recorder.write(engine.render(count)[:, : recorder.channels])
+            done += count
+            if progress is not None:
+                progress(done / engine.sample_rate)
+
+    for when, call in events:
+        if seconds is not None and when >= seconds:
+            break
+        render_to(round(when * engine.sample_rate))
+        call()
+    if seconds is not None:
+        render_to(round(seconds * engine.sample_rate))
+        return
+    end = done + round(tail * engine.sample_rate)
+    while done < end:
+        render_to(min(end, done + _BLOCK))
+        if not engine.state().voices:
+            return
