@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from tests.live.jack import jack_server, missing
 
 from shell import Shell
 from timbrespace.contracts import ConfigError
@@ -23,6 +25,20 @@ from timbrespace.live.playing import render_offline
 from timbrespace.live.record import Recorder
 from timbrespace.live.state import EngineState
 from timbrespace.live.view import View, figures, meter
+
+
+@pytest.fixture(scope="module")
+def jack() -> Iterator[dict[str, str]]:
+    """The environment of a JACK server that PortAudio finds."""
+    if missing():
+        pytest.skip(missing())
+    with jack_server():
+        environment = dict(os.environ)
+        listed = subprocess.run([*PLAY, "--list"], env=environment, capture_output=True, text=True)
+        if "JACK" not in listed.stdout:
+            pytest.skip("PortAudio finds no JACK server here")
+        yield environment
+
 
 PLAY = [sys.executable, "-m", "timbrespace", "play"]
 
