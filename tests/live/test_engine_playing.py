@@ -281,7 +281,7 @@ def test_live_notes_play_late_until_their_sounds_are_there(drums_file: Path) -> 
 
 
 def test_memory_of_sounds_that_are_replaced_is_given_back(drums_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from timbrespace.live import bank
+    from timbrespace.live.sound import bank
 
     monkeypatch.setattr(bank, "_MOST_BYTES", 500_000)
     with Engine(drums_file) as engine:

@@ -18,13 +18,14 @@ from tests.live.jack import jack_server, missing
 
 from shell import Shell
 from timbrespace.contracts import ConfigError
-from timbrespace.live import Engine, audio
-from timbrespace.live.audio import AudioError, DeviceInfo, choose_device
-from timbrespace.live.keyboard import Keys
-from timbrespace.live.playing import render_offline
-from timbrespace.live.record import Recorder
+from timbrespace.live import Engine
+from timbrespace.live.device import audio
+from timbrespace.live.device.audio import AudioError, DeviceInfo, choose_device
+from timbrespace.live.device.keyboard import Keys
+from timbrespace.live.device.loop import render_offline
+from timbrespace.live.device.record import Recorder
+from timbrespace.live.device.view import View, figures, meter
 from timbrespace.live.state import EngineState
-from timbrespace.live.view import View, figures, meter
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +147,7 @@ def test_a_recording_appears_when_it_is_whole(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(KeyError), Recorder(tmp_path / "b.wav", sample_rate=48_000, channels=2) as recorder:
         raise KeyError
     assert [path.name for path in tmp_path.iterdir()] == ["a.flac"]
-    monkeypatch.setattr("timbrespace.live.record._MOST_WAV", 6_000)
+    monkeypatch.setattr("timbrespace.live.device.record._MOST_WAV", 6_000)
     with Recorder(tmp_path / "c.wav", sample_rate=48_000, channels=2) as recorder:
         recorder.write(audio)
         recorder.write(audio)

@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from timbrespace.live import checks
-from timbrespace.live.bank import Bank
 from timbrespace.live.keys import HeldKeys, KeyName
-from timbrespace.live.opening import open_sources
-from timbrespace.live.pads import pad_at
-from timbrespace.live.sounds import Sounds
-from timbrespace.live.source import SoundSource
+from timbrespace.live.sound.bank import Bank
+from timbrespace.live.sound.choice import Sounds
+from timbrespace.live.sound.opening import open_sources
+from timbrespace.live.sound.pads import pad_at
+from timbrespace.live.sound.source import SoundSource
 from timbrespace.live.state import EngineState, SoundKey
 from timbrespace.native.live import Live, QueueFullError
 

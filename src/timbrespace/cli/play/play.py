@@ -10,7 +10,7 @@ import typer
 from timbrespace.cli.common.options import Force, Seed
 
 if TYPE_CHECKING:
-    from timbrespace.live.audio import DeviceInfo
+    from timbrespace.live.device.audio import DeviceInfo
     from timbrespace.live.engine import Engine
 
 _INSTRUMENTS_HELP = "Instrument files (.safetensors); a MIDI program change chooses among several."
@@ -57,7 +57,7 @@ def play(
         raise ConfigError(f"--block is {block}, allowed is 0, or a whole number from 16 to 8192")
     seconds = None if seconds is None else checks.number("--seconds", seconds, 0.01, 365 * 86_400)
     _check_record(record, instruments, force=force)
-    from timbrespace.live.audio import audio_devices, choose_device
+    from timbrespace.live.device.audio import audio_devices, choose_device
     from timbrespace.live.engine import Engine
 
     info = choose_device(audio_devices(), device)
@@ -72,11 +72,11 @@ def _play(
     from contextlib import ExitStack
 
     from timbrespace.cli.common.text import printable
-    from timbrespace.live.audio import Device
-    from timbrespace.live.keyboard import Keys
-    from timbrespace.live.playing import RECORD_ROOM, play_live
-    from timbrespace.live.record import Recorder
-    from timbrespace.live.view import View
+    from timbrespace.live.device.audio import Device
+    from timbrespace.live.device.keyboard import Keys
+    from timbrespace.live.device.loop import RECORD_ROOM, play_live
+    from timbrespace.live.device.record import Recorder
+    from timbrespace.live.device.view import View
     from timbrespace.wording import counted
 
     first = engine.sounds.sources[0]
@@ -102,7 +102,7 @@ def _play(
 def _list() -> None:
     """Prints devices and ports."""
     from timbrespace.cli.common.text import printable
-    from timbrespace.live.audio import audio_devices
+    from timbrespace.live.device.audio import audio_devices
 
     devices = audio_devices()
     print("Audio devices:" if devices else "Audio devices: none")
@@ -116,7 +116,7 @@ def _check_record(record: Path | None, instruments: list[Path], *, force: bool) 
         return
     from timbrespace.atomic import check_absent
     from timbrespace.cli.common.options import check_not_inputs
-    from timbrespace.live.record import check_recording
+    from timbrespace.live.device.record import check_recording
 
     check_recording(record)
     check_not_inputs([record], instruments)

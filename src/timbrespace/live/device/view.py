@@ -9,7 +9,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from timbrespace.live.audio import DeviceState
+from timbrespace.live.device.audio import DeviceState
 from timbrespace.live.state import EngineState
 from timbrespace.wording import counted
 

@@ -6,11 +6,11 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 
-from timbrespace.live.audio import Device
+from timbrespace.live.device.audio import Device
+from timbrespace.live.device.keyboard import Keys, Terminal
+from timbrespace.live.device.record import Recorder
+from timbrespace.live.device.view import View
 from timbrespace.live.engine import Engine
-from timbrespace.live.keyboard import Keys, Terminal
-from timbrespace.live.record import Recorder
-from timbrespace.live.view import View
 
 RECORD_ROOM = 2**18  # frames that a recording may be late: over 1 s at any rate
 _STEP, _HOUSEKEEPING, _DRAWING, _RETRY = 0.005, 0.02, 0.08, 1.0  # s

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from timbrespace.live.pads import PADS, Pad, hats_by_length, pads_of
+from timbrespace.live.sound.pads import PADS, Pad, hats_by_length, pads_of
 from timbrespace.live.state import SoundKey, Wanted
 from timbrespace.native.engine import Player
 from timbrespace.noise import seed_of

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from timbrespace.contracts import ConfigError
-from timbrespace.live.source import CoreSource, SoundSource
+from timbrespace.live.sound.source import CoreSource, SoundSource
 from timbrespace.native.engine import Player
 from timbrespace.native.opening import open_player
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from timbrespace.contracts import ConfigError
 from timbrespace.live import checks
-from timbrespace.live.source import SoundSource
+from timbrespace.live.sound.source import SoundSource
 from timbrespace.live.state import SoundKey, Wanted
 
 ROBIN = 8  # variations that hits take in turn

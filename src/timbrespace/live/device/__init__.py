@@ -1,0 +1,1 @@
+"""Audio devices, recordings, and the terminal while an engine plays."""
