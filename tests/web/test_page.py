@@ -56,7 +56,7 @@ def test_a_page_loads_nothing_and_holds_no_recording(instrument: Instrument) -> 
     contents = instrument.contents
     assert contents.clips is not None
     facts = json.loads(text.split('id="facts">')[1].split("</script>")[0])
-    assert set(facts) == {"title", "fingerprint", "latents", "x", "y", "categories", "names", "scales"}
+    assert set(facts) == {"title", "fingerprint", "latents", "x", "y", "categories", "names", "scales", "clusters", "clusterTitles"}
     assert len(facts["x"]) == len(contents.clips.names)
 
 
@@ -214,11 +214,23 @@ def test_clicks_set_velocity_chance_and_ratchets(page: Any) -> None:
         assert step[name] == wanted
 
 
-def test_the_map_is_coloured_by_descriptors(page: Any) -> None:
+def test_the_map_is_coloured_by_descriptors_and_clusters(page: Any) -> None:
     names = page.locator("#map-colour option").all_text_contents()
-    assert names[0] == "category"
+    assert names[:2] == ["category", "cluster"]
     assert "brightness" in names
-    before = page.locator("#map").screenshot()
-    page.select_option("#map-colour", "brightness")
-    page.wait_for_timeout(200)
-    assert page.locator("#map").screenshot() != before
+    seen = {page.locator("#map").screenshot()}
+    for name in ("cluster", "brightness"):
+        page.select_option("#map-colour", name)
+        page.wait_for_timeout(200)
+        seen.add(page.locator("#map").screenshot())
+    assert len(seen) == 3
+
+
+def test_the_clusters_of_the_map_are_those_of_python(instrument: Instrument) -> None:
+    facts = json.loads(render_page(instrument, title="Tiny").split('id="facts">')[1].split("</script>")[0])
+    found = instrument.clusters()
+    names: dict[int, set[str]] = {}
+    for name, number in zip(facts["names"], facts["clusters"], strict=True):
+        names.setdefault(number, set()).add(name)
+    assert [names[number] for number in range(len(found))] == [set(cluster.names) for cluster in found]
+    assert facts["clusterTitles"] == [cluster.title for cluster in found]

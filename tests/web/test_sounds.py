@@ -87,6 +87,23 @@ def test_what_is_waited_for_is_rendered_and_the_rest_is_dropped(page: Any) -> No
     assert outcome["again"] > 0
 
 
+def test_what_is_wanted_at_once_overtakes_what_is_prepared(page: Any) -> None:
+    """Nothing that is prepared begins while an urgent sound waits or is made; what a pointer has left is dropped."""
+    page_modules.load(page, sounds=("openInstrument", "draw", "render", "prefetch", "forget"))
+    before = page.evaluate("""async () => {
+      const { openInstrument, draw, render, prefetch } = window.found;
+      await openInstrument();
+      const recipes = await Promise.all(Array.from({ length: 12 }, (_, index) => draw({ seed: 8, index }))), done = [];
+      prefetch(recipes.slice(0, 10));
+      recipes.slice(0, 10).forEach((recipe, k) => render(recipe, { spare: true }).then(() => done.push(k)));
+      await render(recipes[10], { urgent: true });
+      const before = done.length;
+      prefetch([]);
+      return before;
+    }""")
+    assert before <= 2
+
+
 def test_recipes_prefetched_again_are_rendered_once(page: Any) -> None:
     page_modules.load(page, sounds=("openInstrument", "draw", "render", "prefetch"))
     assert page.evaluate("""async () => {

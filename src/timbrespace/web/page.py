@@ -94,7 +94,7 @@ def _facts(contents: InstrumentContents, *, title: str, data: bytes) -> dict[str
     facts = {"title": title, "fingerprint": hashlib.sha256(data).hexdigest()[:16]}
     clips = contents.clips
     if clips is None:
-        return {**facts, "latents": "", "x": [], "y": [], "categories": [], "names": [], "scales": {}}
+        return {**facts, "latents": "", "x": [], "y": [], "categories": [], "names": [], "scales": {}, "clusters": [], "clusterTitles": []}
     rows = np.unique(np.linspace(0, len(clips.names) - 1, min(len(clips.names), _MOST_POINTS)).round().astype(int))
     known = {name: index for index, name in enumerate(contents.space.categories)}
     places = clips.positions.numpy()[rows]
@@ -108,7 +108,18 @@ def _facts(contents: InstrumentContents, *, title: str, data: bytes) -> dict[str
         "categories": [known.get(clips.categories[row] or "", -1) for row in rows.tolist()],
         "names": [clips.names[row] for row in rows.tolist()],
         "scales": {} if clips.descriptors is None else _scales(clips.descriptors.numpy()[rows]),
+        **_clusters(contents, rows),
     }
+
+
+def _clusters(contents: InstrumentContents, rows: np.ndarray) -> dict[str, Any]:
+    """The cluster of each of these training sounds, as on the map that Python writes, and the titles of the clusters."""
+    from timbrespace.space.atlas.clusters import training_clusters
+    from timbrespace.space.neighbours.neighbours import Neighbours
+
+    found = training_clusters(Neighbours(contents))
+    number_of = {row: number for number, cluster in enumerate(found) for row in cluster.rows}
+    return {"clusters": [number_of[row] for row in rows.tolist()], "clusterTitles": [_plain(cluster.title) for cluster in found]}
 
 
 def _scales(values: np.ndarray) -> dict[str, list[float | None]]:

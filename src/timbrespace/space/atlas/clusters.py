@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from timbrespace.space.atlas.atlas import TRAINING, Atlas
-from timbrespace.space.neighbours.clusters import cluster_labels
+from timbrespace.space.neighbours.clusters import Cluster, cluster_labels
 from timbrespace.space.neighbours.neighbours import Neighbours
 
 MOST = 12
@@ -35,14 +35,18 @@ def map_clusters(atlas: Atlas) -> MapClusters:
             labels = cluster_labels(atlas.points.latents, MOST, seed=atlas.seed)
         order = np.argsort(-np.bincount(labels), kind="stable")
         return MapClusters(np.argsort(order)[labels].tolist(), [f"cluster {number + 1}" for number in range(len(order))])
-    neighbours = Neighbours(atlas.contents)
-    found = neighbours.clusters()
-    found = neighbours.clusters(MOST) if len(found) > MOST else found
+    found = training_clusters(Neighbours(atlas.contents))
     numbers = torch.zeros(len(atlas), dtype=torch.long)
     for number, cluster in enumerate(found):
         numbers[list(cluster.rows)] = number
     _join_others(atlas, numbers)
     return MapClusters(numbers.tolist(), [f"{number + 1} {cluster.title}" for number, cluster in enumerate(found)])
+
+
+def training_clusters(neighbours: Neighbours) -> list[Cluster]:
+    """Returns the clusters of the training sounds, the largest first, at most 12."""
+    found = neighbours.clusters()
+    return neighbours.clusters(MOST) if len(found) > MOST else found
 
 
 def _join_others(atlas: Atlas, numbers: Tensor) -> None:

@@ -1,5 +1,5 @@
 // The map of the training sounds, decoded: point to hear, click to put on the selected pad, click between them for a new sound there.
-import { mix, render, prefetch } from "./sounds.js";
+import { mix, render, prefetch, forget } from "./sounds.js";
 import { wake, play } from "./audio.js";
 import { session, nextSeed, remember } from "./state.js";
 import { changeSound, playPad } from "./kit.js";
@@ -7,7 +7,8 @@ import { get, make, clamp, say, colourOf } from "./shapes.js";
 
 const REACH = 14, NEAR = 5, LARGEST = 40;
 const view = { x: 0, y: 0, zoom: 1, width: 0, height: 0 };
-let colouring = null;  // values of the points from 0 to 1 by which they are coloured; null: by category
+let colouring = null;  // values of the points from 0 to 1 by which they are coloured; null: by category or cluster
+let clusters = [], clusterTitles = [], byCluster = false;
 let points = [], trainedPoints = [], lit = [], mapNames = [], canvas, brush, hovered = -1, focused = -1, spot = null, frame = 0, shownCategory = -1;
 const fingers = new Map();
 let drag = null, hovering = 0;
@@ -106,18 +107,19 @@ function paint() {
 /** From blue for the least to red for the most of what the map is coloured by; grey where it is not known. */
 function fillOf(index, category, tone) {
   if (colouring !== null) return (colouring[index] ?? null) === null ? "gray" : `hsl(${240 - 240 * colouring[index]} 70% ${tone})`;
-  return colourOf(category, { tone, none: "gray" });
+  return colourOf(byCluster ? clusters[index] ?? -1 : category, { tone, none: "gray" });
 }
 
-function initColours({ scales }) {
-  const select = get("map-colour");
-  select.append(...["category", ...Object.keys(scales)].map((name) => make("option", { value: name, textContent: name.replace("_", " ") })));
-  select.addEventListener("change", () => { colouring = scales[select.value] ?? null; drawSoon(); });
-  select.parentElement.hidden = Object.keys(scales).length === 0;
+function initColours(instrument) {
+  const { scales } = instrument, select = get("map-colour"), ways = ["category", ...(instrument.clusterTitles.length > 1 ? ["cluster"] : []), ...Object.keys(scales)];
+  ({ clusters, clusterTitles } = instrument);
+  select.append(...ways.map((name) => make("option", { value: name, textContent: name.replace("_", " ") })));
+  select.addEventListener("change", () => { colouring = scales[select.value] ?? null; byCluster = select.value === "cluster"; drawSoon(); });
+  select.parentElement.hidden = ways.length === 1;
 }
 
 function label(index, ink, paper) {
-  const [x, y] = toScreen(points[index].x, points[index].y), text = titleOf(index).slice(-LARGEST);
+  const [x, y] = toScreen(points[index].x, points[index].y), text = titleOf(index).slice(-LARGEST) + (byCluster && clusters[index] !== undefined ? " · " + clusterTitles[clusters[index]].slice(0, LARGEST) : "");
   brush.font = "13px system-ui, sans-serif";
   const wide = brush.measureText(text).width + 16, left = clamp(x - wide / 2, 4, view.width - wide - 4), top = y < 42 ? y + 14 : y - 36;
   brush.fillStyle = paper; brush.globalAlpha = 0.95;
@@ -141,8 +143,8 @@ function hover(index) {
   canvas.style.cursor = index >= 0 ? "pointer" : "crosshair";
   drawSoon();
   if (index < 0) return;
-  prefetch(neighboursOf(index).map(soundOfPoint));
-  if (get("map-hover").checked) hear(soundOfPoint(index), index);
+  const prepare = () => { if (index === hovered) prefetch(neighboursOf(index).map(soundOfPoint)); };
+  if (get("map-hover").checked) hear(soundOfPoint(index), index).finally(prepare); else prepare();
 }
 const neighboursOf = (index) => {
   const from = points[index];
@@ -153,8 +155,10 @@ export async function hear(sound, number) {
   const turn = (hovering += 1);
   const state = await wake().catch(() => "suspended");
   if (state !== "running") return;  // browsers allow sound after the first click
-  const result = await render(sound, { urgent: true });
-  if (turn === hovering && (number === undefined || number === hovered || number === focused)) play(result, {});
+  if (turn !== hovering) return;
+  forget();  // earlier points that the pointer has left
+  const result = await render(sound, { urgent: true, spare: true }).catch((error) => { if (turn === hovering) throw error; return null; });
+  if (result !== null && turn === hovering && (number === undefined || number === hovered || number === focused)) play(result, {});
 }
 
 async function take(sound, words) {
@@ -213,7 +217,7 @@ function keys(event) {
     const [x, y] = toScreen(points[focused].x, points[focused].y);
     view.x += x < 20 || x > view.width - 20 ? view.width / 2 - x : 0;
     view.y += y < 20 || y > view.height - 20 ? view.height / 2 - y : 0;
-    say(titleOf(focused));
+    say(titleOf(focused) + (byCluster && clusters[focused] !== undefined ? ", " + clusterTitles[clusters[focused]] : ""));
     hear(soundOfPoint(focused), focused);
     drawSoon();
   } else if ((event.key === "Enter" || event.key === " ") && focused >= 0) { event.preventDefault(); take(soundOfPoint(focused), titleOf(focused)); }

@@ -36,11 +36,11 @@ export async function openInstrument(progress = () => {}) {
   progress("Starting the engine …");
   const source = URL.createObjectURL(new Blob([element("worker")], { type: "text/javascript" }));
   const info = await addWorker(source, { core, file });
-  const more = Math.min(WORKERS, Math.max(1, (navigator.hardwareConcurrency || 2) - 1)) - 1;
+  const more = Math.min(WORKERS, Math.max(2, (navigator.hardwareConcurrency || 2) - 1)) - 1;
   for (let i = 0; i < more; i++) addWorker(source, { core, file }).catch((error) => console.warn("one worker less: " + error.message));
   const latents = new Float32Array(fromBase64(facts.latents).buffer), { dims } = info;
   const points = facts.x.map((x, i) => ({ name: facts.names?.[i] ?? "", category: facts.categories[i], x, y: facts.y[i], z: latents.subarray(i * dims, (i + 1) * dims) }));
-  opened = { info: { ...info, title: facts.title, fingerprint: facts.fingerprint }, points, scales: facts.scales ?? {}, server: facts.server ?? null };
+  opened = { info: { ...info, title: facts.title, fingerprint: facts.fingerprint }, points, scales: facts.scales ?? {}, clusters: facts.clusters ?? [], clusterTitles: facts.clusterTitles ?? [], server: facts.server ?? null };
   return opened;
 }
 
@@ -60,10 +60,14 @@ function answered(worker, { result, error }) {
   if (error === undefined) task?.resolve(result); else task?.reject(new Error(error));
   work();
 }
+/** Urgent tasks go first. The first worker takes nothing else, so that it is free for them; other tasks begin where no urgent one runs, for
+ * a render takes a whole core. */
 function work() {
   for (const worker of workers) {
     if (worker.task !== null) continue;
-    const next = tasks.findIndex((task) => task.urgent), task = tasks.splice(Math.max(next, 0), 1)[0];
+    const urgent = tasks.findIndex((task) => task.urgent), rests = workers.length > 1 && worker === workers[0];
+    if (urgent < 0 && (rests || workers.some(({ task }) => task?.urgent))) continue;
+    const [task] = tasks.splice(Math.max(urgent, 0), 1);
     if (task === undefined) return;
     worker.task = task;
     worker.thread.postMessage({ id: task.id, verb: task.verb, request: task.request });
@@ -114,14 +118,14 @@ export function render(recipe, { urgent = false, spare = false } = {}) {
 
 /** Renders recipes that may be wanted soon; those of an earlier call that have not begun are dropped. */
 export function prefetch(recipes) {
-  forget();
+  forget({ urgent: false });
   for (const recipe of recipes) render(recipe, { spare: true }).catch(() => {});
 }
-/** Drops what was to be prepared and has not begun; what something waits for stays. */
-export function forget() {
+/** Drops what was to be prepared and has not begun; what something waits for stays. urgent: also what was wanted at once. */
+export function forget({ urgent = true } = {}) {
   for (let i = tasks.length - 1; i >= 0; i--) {
     const task = tasks[i];
-    if (!task.spare) continue;
+    if (!task.spare || (task.urgent && !urgent)) continue;
     tasks.splice(i, 1);
     cache.delete(task.key);
     task.reject(new Error("no longer wanted"));
