@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from pythonosc.udp_client import SimpleUDPClient
 from tests.live.jack import jack_server, missing
 
 from shell import Shell
@@ -47,14 +48,19 @@ PLAY = [sys.executable, "-m", "timbrespace", "play"]
 def test_a_device_plays_what_keys_ask_for_and_it_is_recorded(jack: dict[str, str], drums_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "take.wav"
     ours, theirs = pty.openpty()
-    command = [*PLAY, str(drums_file), "--record", str(out), "--block", "64", "--seed", "3"]
+    command = [*PLAY, str(drums_file), "--record", str(out), "--block", "64", "--seed", "3", "--osc", "0"]
     process = subprocess.Popen(command, env=jack, stdin=theirs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None
+        port = 0
         while "keys" not in (line := process.stdout.readline()):
             assert line, process.communicate()[1]
+            port = int(line.rpartition(":")[2]) if line.startswith("OSC on 127.0.0.1:") else port
         time.sleep(0.5)
         os.write(ours, b"1")
+        time.sleep(0.7)
+        with SimpleUDPClient("127.0.0.1", port) as client:
+            client.send_message("/mnote", [38.0, 100.0])
         time.sleep(0.7)
         process.send_signal(signal.SIGINT)
         printed, errors = process.communicate(timeout=20)
@@ -70,7 +76,14 @@ def test_a_device_plays_what_keys_ask_for_and_it_is_recorded(jack: dict[str, str
     with Engine(drums_file, seed=3) as engine:  # the same samples as without a device
         engine.pad(0, 100)
         expected = engine.render(9_600)
+        engine.all_sound_off()
+        engine.render(4_800)
+        engine.note_on(38, 100)
+        asked = engine.render(9_600)
     np.testing.assert_allclose(heard[first : first + 9_000], expected[:9_000], atol=2e-7)
+    later = heard[first + 20_000 :]
+    second = np.flatnonzero(np.abs(later).max(1))[0] - np.flatnonzero(np.abs(asked).max(1))[0]
+    np.testing.assert_allclose(later[second : second + 9_000], asked[:9_000], atol=2e-7)
 
 
 def test_devices_are_listed_and_chosen(jack: dict[str, str], drums_file: Path) -> None:
@@ -128,6 +141,10 @@ def test_a_lacking_package_or_library_is_named(shell: Shell, monkeypatch: pytest
         (("x.safetensors", "--block", "5"), "--block is 5"),
         (("x.safetensors", "--seconds", "0"), "--seconds is 0"),
         (("x.safetensors", "--record", "x.mp3"), "the name of a recording must end in .wav, .flac, .w64"),
+        (("x.safetensors", "--mpe", "16"), "--mpe is 16"),
+        (("x.safetensors", "--learn", "brightness"), "--learn needs --mapping"),
+        (("x.safetensors", "--learn", "brightness", "--mapping", "m.yaml"), "--learn needs --midi or --osc"),
+        (("x.safetensors", "--osc-to", "127.0.0.1:9000"), "--osc-to needs --osc"),
         (("x.wav", "--record", "x.wav"), "x.wav is itself an input"),
     ],
 )

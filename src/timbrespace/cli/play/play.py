@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from timbrespace.cli.common.option_groups import expand_option_groups
 from timbrespace.cli.common.options import Force, Seed
+from timbrespace.cli.play.inputs import InputOptions
 
 if TYPE_CHECKING:
     from timbrespace.live.device.audio import DeviceInfo
@@ -26,6 +28,7 @@ _LIST_HELP = "List audio devices and MIDI ports, and end."
 _QUIET_HELP = "Show messages only, no level and figures."
 
 
+@expand_option_groups
 def play(
     instruments: Annotated[list[Path] | None, typer.Argument(metavar="INSTRUMENT...", help=_INSTRUMENTS_HELP, show_default=False)] = None,
     device: Annotated[str | None, typer.Option("--device", help=_DEVICE_HELP, show_default=False)] = None,
@@ -40,6 +43,8 @@ def play(
     list_: Annotated[bool, typer.Option("--list", help=_LIST_HELP)] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help=_QUIET_HELP)] = False,
     force: Force = False,
+    *,
+    inputs: InputOptions,
 ) -> None:
     """Play instruments live, by pads, notes and controls.
 
@@ -56,6 +61,7 @@ def play(
     if block and not 16 <= block <= 8192:
         raise ConfigError(f"--block is {block}, allowed is 0, or a whole number from 16 to 8192")
     seconds = None if seconds is None else checks.number("--seconds", seconds, 0.01, 365 * 86_400)
+    inputs.check()
     _check_record(record, instruments, force=force)
     from timbrespace.live.device.audio import audio_devices, choose_device
     from timbrespace.live.engine import Engine
@@ -63,15 +69,17 @@ def play(
     info = choose_device(audio_devices(), device)
     options = {"humanise": humanise, "seed": seed, "voices": voices, "velocity_control": velocity_control}
     with Engine(*instruments, sample_rate=info.rate if rate is None else rate, **options) as engine:  # type: ignore[arg-type]
-        _play(engine, info, block=block, record=record, seconds=seconds, quiet=quiet, force=force)
+        _play(engine, info, inputs, block=block, record=record, seconds=seconds, quiet=quiet, force=force)
 
 
 def _play(
-    engine: Engine, info: DeviceInfo, *, block: int, record: Path | None, seconds: float | None, quiet: bool, force: bool
+    engine: Engine, info: DeviceInfo, inputs: InputOptions, *, block: int, record: Path | None, seconds: float | None, quiet: bool,
+    force: bool,
 ) -> None:  # fmt: skip
     from contextlib import ExitStack
 
     from timbrespace.cli.common.text import printable
+    from timbrespace.cli.play.inputs import opened_inputs
     from timbrespace.live.device.audio import Device
     from timbrespace.live.device.keyboard import Keys
     from timbrespace.live.device.loop import RECORD_ROOM, play_live
@@ -90,8 +98,9 @@ def _play(
             view.say(f"playing {title}")
             if not opened.native:
                 view.say("the core plays as WebAssembly, called by Python: for fewer drop-outs build it, python3 scripts/run.py native")
+            conductor = stack.enter_context(opened_inputs(engine, inputs, view.say))
             keys = Keys(engine, notes=first.notes, pads=len(first.pads))
-            play_live(engine, opened, view=view, recorder=recorder, seconds=seconds, keys=keys)
+            play_live(engine, opened, view=view, recorder=recorder, seconds=seconds, keys=keys, step=conductor.step)
         played, state = opened.state(), engine.state()
     counts = f"{state.late} late, {state.dropped} dropped; the device ran dry {counted(played.dry, 'time')}"
     print(f"played {played.frames / engine.sample_rate:.1f} s; {counts}")
@@ -103,11 +112,16 @@ def _list() -> None:
     """Prints devices and ports."""
     from timbrespace.cli.common.text import printable
     from timbrespace.live.device.audio import audio_devices
+    from timbrespace.live.midi.ports import midi_ports
 
     devices = audio_devices()
     print("Audio devices:" if devices else "Audio devices: none")
     for one in devices:
         print(f"  {printable(str(one))}")
+    ports = midi_ports()
+    print("MIDI ports:" if ports.names else f"MIDI ports: none{f' ({ports.problem})' if ports.problem else ''}")
+    for number, name in enumerate(ports.names, 1):
+        print(f"  {number}  {printable(name)}")
 
 
 def _check_record(record: Path | None, instruments: list[Path], *, force: bool) -> None:

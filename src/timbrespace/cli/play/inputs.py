@@ -1,0 +1,102 @@
+"""What an instrument is played by: MIDI ports, OSC, and controllers that a mapping gives targets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from timbrespace.live.conductor import Conductor
+    from timbrespace.live.engine import Engine
+    from timbrespace.live.mapping.mapping import Mapping
+    from timbrespace.live.mapping.schema import Entry
+
+_MIDI_HELP = "MIDI port: its number or a part of its name, see --list; virtual: a port of our own."
+_MPE_HELP = "Channels of an MPE controller's lower zone from the start, 1 to 15; it may also ask for them itself."
+_OSC_HELP = "Receive OSC on this UDP port, or HOST:PORT."
+_OSC_TO_HELP = "Send values that change to HOST:PORT, for controllers that show them."
+_MAPPING_HELP = "YAML file of controllers and what they move; --learn makes it."
+_LEARN_HELP = "What the next controller that is moved shall move, such as brightness, latent 3, axis 1, map x; written to --mapping."
+
+
+@dataclass(frozen=True)
+class InputOptions:
+    """Options of what plays."""
+
+    midi: Annotated[str | None, typer.Option("--midi", help=_MIDI_HELP, show_default=False)] = None
+    mpe: Annotated[int, typer.Option("--mpe", help=_MPE_HELP)] = 0
+    osc: Annotated[str | None, typer.Option("--osc", help=_OSC_HELP, show_default=False)] = None
+    osc_to: Annotated[str | None, typer.Option("--osc-to", help=_OSC_TO_HELP, show_default=False)] = None
+    mapping: Annotated[Path | None, typer.Option("--mapping", help=_MAPPING_HELP, show_default=False)] = None
+    learn: Annotated[str | None, typer.Option("--learn", help=_LEARN_HELP, show_default=False)] = None
+
+    def check(self) -> None:
+        """Raises ConfigError for options that do not fit together."""
+        from timbrespace.contracts import ConfigError
+        from timbrespace.live import checks
+
+        checks.integer("--mpe", self.mpe, 0, 15)
+        if self.learn is not None and self.mapping is None:
+            raise ConfigError("--learn needs --mapping FILE.yaml, to which it is written")
+        if self.learn is not None and self.midi is None and self.osc is None:
+            raise ConfigError("--learn needs --midi or --osc, where the controller is")
+        if self.osc_to is not None and self.osc is None:
+            raise ConfigError("--osc-to needs --osc")
+
+
+@contextmanager
+def opened_inputs(engine: Engine, options: InputOptions, say: Callable[[str], None]) -> Iterator[Conductor]:
+    """Yields what carries out the events of opened ports. say: shows a line. A learned mapping is written when the block ends."""
+    from timbrespace.live.conductor import Conductor
+    from timbrespace.live.mapping.schema import write_mapping
+    from timbrespace.live.mapping.targets import parse_target
+
+    learned: list[Entry] = []
+
+    def took(entry: Entry) -> None:
+        learned.append(entry)
+        say(f"learned: {entry}")
+
+    mapping = _mapping(options, took)
+    conductor = Conductor(engine, say=say, mapping=mapping, members=options.mpe)
+    with ExitStack() as stack:
+        if options.midi is not None:
+            from timbrespace.live.midi.ports import open_midi
+
+            port = stack.enter_context(open_midi(options.midi, conductor.midi))
+            say(f"MIDI from {port.name}")
+        if options.osc is not None:
+            from timbrespace.live.osc.server import OscServer
+
+            server = stack.enter_context(OscServer(conductor, options.osc, send_to=options.osc_to, state=lambda: _figures(engine)))
+            say(f"OSC on {server.host}:{server.port}{', open to other machines' if server.is_open_to_others else ''}")
+        if options.learn is not None:
+            mapping.learn(parse_target(options.learn))
+            say(f"move the controller that shall move {options.learn}")
+        yield conductor
+    for line in conductor.reports.summary():
+        say(line)
+    if learned and options.mapping is not None:
+        write_mapping(mapping.content, options.mapping, force=True)
+        say(f"wrote {options.mapping}")
+
+
+def _mapping(options: InputOptions, learned: Callable[[Entry], None]) -> Mapping:
+    """The mapping of the file; empty where it is to be learned and there is none."""
+    from timbrespace.live.mapping.mapping import Mapping
+    from timbrespace.live.mapping.schema import read_mapping
+
+    path = options.mapping
+    content = None if path is None or (options.learn is not None and not path.exists()) else read_mapping(path)
+    return Mapping(content, learned=learned)
+
+
+def _figures(engine: Engine) -> list[float]:
+    """Values of /q/state: level, voices, load, program."""
+    state = engine.state()
+    return [float(state.level), float(state.voices), float(state.load), float(state.program)]
