@@ -144,6 +144,14 @@ def test_words_put_a_sound_on_the_selected_pad(page: Any, answers: Answers, late
     (asked,) = answers.of("prompt")
     assert (asked["text"], asked["count"]) == ("dusty snare", 1)
     assert asked["seed"].isdecimal()
+    assert "like" not in asked
+    page.check("#words-like")
+    page.fill("#words", "like this but darker")
+    page.click("#words-pad")
+    page.wait_for_selector("#undo:not([disabled])")
+    page.wait_for_timeout(300)
+    assert answers.of("prompt")[1]["like"] == latents[3].tolist()
+    page.click("#undo")
     page.click("#undo")
     page.wait_for_timeout(200)
     assert session(page)["pads"] == before

@@ -72,7 +72,7 @@ function encodeFile(file, index) {
     file.arrayBuffer().then((bytes) => keepOriginal(given.name, bytes)).catch(() => {});
     if (pads.length) playPad(index);
     say(pads.length ? `${given.name} on pad ${index + 1}, as the instrument reconstructs it` + (given.error === null ? "" : ` (error ${given.error.toFixed(1)} dB)`) : given.name + " is on the map");
-  });
+  }, { name: file.name });
   queue = done.catch(() => {});
   return done;
 }

@@ -1,5 +1,5 @@
 // Sounds asked for in words; the server reads them, the page makes the sounds.
-import { session, nextSeed } from "./state.js";
+import { session, selectedPad, nextSeed } from "./state.js";
 import { changeSounds, playPad } from "./kit.js";
 import { askServer, soundFrom } from "./server.js";
 import { withWork } from "./work.js";
@@ -18,7 +18,10 @@ export function initWords(instrument) {
   document.addEventListener("select-pad", showTarget);
   showTarget();
 }
-const showTarget = () => { get("words-pad").textContent = "On pad " + (session.selected + 1); };
+function showTarget() {
+  get("words-pad").textContent = "On pad " + (session.selected + 1);
+  get("words-like-pad").textContent = "Compared with pad " + (session.selected + 1);
+}
 
 let lastAsked = 0;
 async function askWords(pads, dims, { keepsLocked }) {
@@ -27,7 +30,8 @@ async function askWords(pads, dims, { keepsLocked }) {
   const answer = await withWork("“" + shortened(text) + "”", async ({ signal }) => {
     let given = null;
     const done = await changeSounds(pads, async () => {
-      given = await askServer("prompt", { text, count: pads.length, seed: String(nextSeed()), temperature: session.temperature }, { signal });
+      const { sound } = selectedPad(), like = get("words-like").checked && sound ? { like: sound.z } : {};
+      given = await askServer("prompt", { text, count: pads.length, seed: String(nextSeed()), temperature: session.temperature, ...like }, { signal });
       return given.sounds.map((sound) => soundFrom(sound, dims));
     }, { keepsLocked });
     return { given, done };

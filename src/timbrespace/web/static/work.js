@@ -22,8 +22,9 @@ export function notice(words, { about = "" } = {}) {
   place.dataset.text = text;
 }
 
-/** Shows a row while run({ signal, progress }) goes on. Returns its result; undefined when it was cancelled or failed, which the row then says. */
-export async function withWork(label, run) {
+/** Shows a row while run({ signal, progress }) goes on. Returns its result; undefined when it was cancelled or failed, which the row then
+ * says. name: of what is worked on; a message that begins with it says what it is about. */
+export async function withWork(label, run, { name = label } = {}) {
   const control = new AbortController(), bar = make("progress", { "aria-label": label }), state = make("span", { className: "soft" });
   const cancel = make("button", { type: "button", textContent: "Cancel", "aria-label": "Cancel: " + label, onclick: () => control.abort() });
   const place = row(make("p", {}, label + " ", state), bar, cancel);
@@ -32,7 +33,7 @@ export async function withWork(label, run) {
     if (of > 0 && !waiting) { bar.max = of; bar.value = done; }
   };
   try { return await run({ signal: control.signal, progress }); } catch (error) {
-    if (error.name !== "AbortError") notice(error.message, { about: label });
+    if (error.name !== "AbortError") notice(error.message, { about: error.message.startsWith(name) ? "" : label });
     return undefined;
   } finally { removeRow(place); }
 }
