@@ -16,9 +16,10 @@ async function requested(address, { method = "GET", json, bytes, headers = {}, s
       method, signal, redirect: "error", cache: "no-store", body: json !== undefined ? JSON.stringify(json) : bytes,
       headers: json === undefined && bytes === undefined ? headers : { ...headers, "Content-Type": type },
     });
-    value = await answer.json().catch((error) => { if (error.name === "AbortError") throw error; return null; });
+    const text = await answer.text();
+    try { value = JSON.parse(text); } catch { value = null; }
   } catch (error) {
-    if (error.name === "AbortError") throw error;
+    if (error.name === "AbortError" && signal?.aborted) throw error;  // else the browser ended it: the page is left, or the server went away
     throw Object.assign(new Error(error.name === "TimeoutError" ? "The server took too long and was not waited for." : GONE), { gone: true });
   }
   if (answer.ok && value !== null) return value;
