@@ -1,0 +1,1 @@
+"""Parts of live.py: each prints tables about one side of live playing."""
