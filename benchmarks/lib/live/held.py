@@ -86,11 +86,12 @@ def core(kind: str, score: Score, block: int = BLOCK) -> Audio:
 
 def plain(kind: str, score: Score, block: int = BLOCK, *, random: bool = False) -> Audio:
     """The score in the plain way, in blocks."""
-    length, options = round(score.seconds * RATE), {"block": block, "sample_rate": RATE}
+    length = round(score.seconds * RATE)
     if kind == "bank":
-        return plain_bank(score.amplitudes, score.hertz, score.gate, length, **options)
-    spectrum = (score.magnitudes, 44_100 / 4096, PITCH)
-    return plain_inverse(*spectrum, score.hertz, score.gate, length, random=random, **options)
+        return plain_bank(score.amplitudes, score.hertz, score.gate, length, block=block, sample_rate=RATE)
+    return plain_inverse(
+        score.magnitudes, 44_100 / 4096, PITCH, score.hertz, score.gate, length, block=block, sample_rate=RATE, random=random
+    )
 
 
 def ways() -> dict[str, Callable[..., Audio]]:
@@ -141,7 +142,7 @@ def faults_part() -> str:
     head += [f"of the frames, {CONTROL} Hz (dB)", "of the hops (dB)", "largest jump of a sample (× the tone's own)"]
     head += ["blocks of 512 beside 64 (dB)"]
     note = (
-        f"{HARMONICS} harmonics at note 60.37, frames {CONTROL} times a second, blocks of {BLOCK} at {RATE // 1000} kHz. Lines: the largest "
+        f"{HARMONICS} harmonics at note 60.37, frames {CONTROL} times a second, blocks of {BLOCK} at {RATE // 1000} kHz. Lines: largest "
         "beside the first harmonic, in dB under it, while the latents move the harmonics by up to 40 dB within a second. Jumps: second "
         "differences, with a key pressed, bent by a semitone and let go. With fixed phases everything repeats with the hops, so the first "
         "harmonic is at the nearest multiple of their rate, and lines are measured where nothing is."

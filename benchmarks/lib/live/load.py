@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -84,12 +85,12 @@ def settings() -> Iterator[tuple[str, Callable[[Any], Callable[[int], None]]]]:
     """What is played, by name."""
     yield "nothing", lambda _: lambda _: None
     for voices in (16, 64):
-        yield f"{voices} one-shots", lambda live, voices=voices: shots(live, voices, tuned=False)
-        yield f"{voices} one-shots, each tuned", lambda live, voices=voices: shots(live, voices, tuned=True)
-    yield "a bank of 100 partials, moving", lambda live: bank(live, 1, 100)
-    yield "16 banks of 100 partials, moving", lambda live: bank(live, 16, 100)
-    yield "an inverse transform, moving", lambda live: inverse(live, 1)
-    yield "16 inverse transforms, moving", lambda live: inverse(live, 16)
+        yield f"{voices} one-shots", partial(shots, voices=voices, tuned=False)
+        yield f"{voices} one-shots, each tuned", partial(shots, voices=voices, tuned=True)
+    yield "a bank of 100 partials, moving", partial(bank, voices=1, partials=100)
+    yield "16 banks of 100 partials, moving", partial(bank, voices=16, partials=100)
+    yield "an inverse transform, moving", partial(inverse, voices=1)
+    yield "16 inverse transforms, moving", partial(inverse, voices=16)
 
 
 @contextmanager
