@@ -13,7 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from timbrespace.contracts import ConfigError
 from timbrespace.live import checks
+from timbrespace.live.calls import Calls
+from timbrespace.live.held.timbres import KINDS, Timbres
 from timbrespace.live.keys import HeldKeys, KeyName
 from timbrespace.live.sound.bank import Bank
 from timbrespace.live.sound.choice import Sounds
@@ -21,12 +24,12 @@ from timbrespace.live.sound.opening import open_sources
 from timbrespace.live.sound.pads import pad_at
 from timbrespace.live.sound.source import SoundSource
 from timbrespace.live.state import EngineState, SoundKey
-from timbrespace.native.live import Live, QueueFullError
+from timbrespace.native.live import Live
 
 LEVEL = 0.5  # of a voice at full velocity, so that several fit under full scale
-RELEASE = 0.12  # s, of a note after its key is let go
+ATTACK, RELEASE = 0.01, 0.12  # s, of held notes; of notes after their key is let go
 SLOTS = 1024  # sounds that are kept
-_LINES, _MOST_LATER = 8, 100_000
+_LINES = 8
 _MOST_BEND = 24.0  # semitones
 
 
@@ -40,12 +43,13 @@ class Engine:
 
     def __init__(
         self, path: Path | str, *more: Path | str, sample_rate: int = 48_000, voices: int = 64, humanise: float = 0.0, seed: int = 0,
-        velocity_control: str | None = None,
+        velocity_control: str | None = None, held: str = "bank",
     ):  # fmt: skip
         """path, more: instrument files, the programs 0, 1 …; sample_rate: Hz. voices: that sound at once, 1 to 256.
 
         humanise: how much each hit differs from the one before, 0 to 4, in units of the corpus's spread. seed: of all that is drawn.
-        velocity_control: name of a control that velocity moves too, one spread up and down. Raises ConfigError, InstrumentFileError.
+        velocity_control: name of a control that velocity moves too, one spread up and down.
+        held: how instruments with a time-varying latent sound, see `Timbres`. Raises ConfigError, InstrumentFileError.
         """
         checks.integer("sample_rate", sample_rate, 8_000, 192_000)
         checks.integer("voices", voices, 1, 256)
@@ -53,13 +57,20 @@ class Engine:
         humanise = checks.number("humanise", humanise, 0.0, 4.0)
         self.sample_rate = sample_rate
         self._lock = threading.RLock()
-        self.mixer = Live(sample_rate=sample_rate, voices=voices, sounds=SLOTS, commands=16_384)
+        if held not in KINDS:
+            raise ConfigError(f"held is {held!r:.40}, allowed are {' and '.join(KINDS)}")
         sources: list[SoundSource] = open_sources([path, *more], seed=seed, humanise=humanise)
+        bins = max([8, *(getattr(source, "bins", 0) for source in sources)])
+        self.mixer = Live(
+            sample_rate=sample_rate, voices=voices, sounds=SLOTS, commands=16_384, held=min(64, voices),
+            timbres=min(64, len(sources)), bins=bins,
+        )  # fmt: skip
         self.sounds = Sounds(sources, humanise=humanise, velocity_control=velocity_control)
+        self._calls = Calls(self.mixer)
+        self._timbres = Timbres(self.mixer, sources, self.sounds, kind=held, say=self._say)
         self._bank = Bank(self.mixer, self._make, self._lock, slots=SLOTS, ahead=self._worth_making, failed=self._failed)
         self._keys = HeldKeys()
         self._bends: dict[tuple[int, Any], float] = {}
-        self._later: deque[tuple[Any, ...]] = deque()  # calls of the mixer that did not fit into its queue
         self._last: deque[str] = deque(maxlen=_LINES)
         self._live = False
         self._time = self._dropped = self._late = self._number = 0
@@ -74,7 +85,7 @@ class Engine:
         with self._lock:
             self._pump()
         start = time.perf_counter()
-        out = self.mixer.render(frames)
+        out = self.mixer.render(frames) if self._live else self._timbres.render(self._time, frames)
         self._busy, self._spent = self._busy * 0.99 + time.perf_counter() - start, self._spent * 0.99 + frames / self.sample_rate
         with self._lock:
             self._time += frames
@@ -87,6 +98,7 @@ class Engine:
         if self._live:
             return
         self._live = True
+        self._timbres.follow()
         self._bank.start(workers or max(1, min(2, (os.cpu_count() or 2) - 1)))
 
     def settle(self, seconds: float = 30.0) -> bool:
@@ -110,6 +122,10 @@ class Engine:
             source = self.sounds.sources[program]
             name: KeyName = (channel, note if id is None else ("id", id))
             bend = self._bend_of(channel, id)
+            if source.held:
+                self._let_go(self._keys.pressed_again(name), when)
+                self._hold(program, note, velocity, name, when, bend)
+                return
             if source.notes:
                 pitch = checks.folded(note, source.lowest, source.highest)
                 self._let_go(self._keys.pressed_again(name), when)
@@ -138,6 +154,10 @@ class Engine:
             program = self.sounds.program(channel)
             source = self.sounds.sources[program]
             checks.integer("pad", number, 0, len(source.pads) - 1)
+            if source.held:
+                self.sounds.choose(program, number)
+                self._say(f"sound {number}: {source.pads[number].name}")
+                return
             if source.notes:
                 self.sounds.choose(program, number)
                 pitch = self.sounds.last_pitch(program)
@@ -160,14 +180,15 @@ class Engine:
         with self._lock:
             self._bends[channel, id] = semitones
             for number, name in self._keys.sounding(channel, id):
-                self._call("move", number, "bend", self._bend_of(channel, checks.id_of(name)), time=self._when(when))
+                self._calls.put("move", number, "bend", self._bend_of(channel, checks.id_of(name)), time=self._when(when))
 
     def pressure(self, x: float, *, channel: int = 0, id: int | None = None) -> None:  # noqa: A002
         """Makes the held notes of a channel, or one note, louder: 0 as struck, 1 by 6 dB. Raises ConfigError."""
         x, channel = checks.number("pressure", x, 0, 1), checks.channel(channel)
         with self._lock:
+            held = self.sounds.sources[self.sounds.program(channel)].held
             for number, _ in self._keys.sounding(channel, id):
-                self._call("move", number, "gain", LEVEL * (1.0 + x), time=self._when(checks.AT_ONCE))
+                self._calls.put("move", number, "gain", (1.0 if held else LEVEL) * (1.0 + x), time=self._when(checks.AT_ONCE))
 
     def timbre(self, x: float, *, channel: int = 0, id: int | None = None) -> None:  # noqa: A002
         """Moves the brightness of the next notes of a channel: 0 two spreads darker, 1 brighter, 0.5 as it is. Raises ConfigError."""
@@ -194,7 +215,7 @@ class Engine:
         """Ends all that sounds, within 5 ms."""
         with self._lock:
             self._keys.all_off()
-            self._call("silence", time=self._when(checks.time_of(at)))
+            self._calls.put("silence", time=self._when(checks.time_of(at)))
 
     # --- sounds ---------------------------------------------------------------------------------------------------------
 
@@ -226,7 +247,7 @@ class Engine:
         """Sets the level of all, 0 to 4, reached in 5 ms. Raises ConfigError."""
         factor = checks.number("gain", factor, 0, 4)
         with self._lock:
-            self._call("master", factor, time=self._when(checks.AT_ONCE))
+            self._calls.put("master", factor, time=self._when(checks.AT_ONCE))
 
     def state(self) -> EngineState:
         """Returns level, voices, load and the last events."""
@@ -246,6 +267,7 @@ class Engine:
 
     def close(self) -> None:
         """Ends the workers. The engine plays no more."""
+        self._timbres.close()
         self._bank.close()
 
     def __enter__(self) -> Engine:
@@ -261,6 +283,21 @@ class Engine:
             change(*arguments)
             self._bank.nudge()
 
+    def _hold(self, program: int, note: float, velocity: float, name: KeyName, when: int, bend: float) -> None:
+        """Starts a held voice."""
+        number = self._next_number()
+        start = self._when(when)
+        self._timbres.send(start, only=program)
+        self._keys.press(name, number)
+        options = {"kind": self._timbres.kind, "timbre": self._timbres.slot(program), "velocity": max(1.0, velocity), "seed": number}
+        self._calls.put("hold", number, note, time=start, attack=ATTACK, release=RELEASE, **options)
+        if bend:
+            self._calls.put("move", number, "bend", bend, time=start, seconds=0.0)
+
+    def _next_number(self) -> int:
+        self._number = self._number % (2**31 - 1) + 1
+        return self._number
+
     def _hit(self, program: int, number: int, velocity: float, channel: int, name: KeyName, when: int, bend: float) -> None:
         pad = self.sounds.sources[program].pads[number]
         key = self.sounds.key(program, number, velocity, channel)
@@ -268,8 +305,7 @@ class Engine:
 
     def _play(self, key: SoundKey, velocity: float, name: KeyName, when: int, **voice: float) -> None:
         """Plays a sound now, or as soon as it is made."""
-        self._number = self._number % (2**31 - 1) + 1
-        number = self._number
+        number = self._next_number()
         if voice["held"]:
             self._keys.press(name, number)
         slot = self._bank.ready(key) if self._live else self._bank.require(key)
@@ -289,16 +325,16 @@ class Engine:
         if voice["held"]:
             self._keys.lasts(number, begin + 4 * length)
         tune = max(-_MOST_BEND, min(_MOST_BEND, voice.get("tune", 0.0)))
-        self._call("play", slot, time=start, id=number, velocity=max(1.0, velocity), gain=LEVEL, **{**voice, "tune": tune})
+        self._calls.put("play", slot, time=start, id=number, velocity=max(1.0, velocity), gain=LEVEL, **{**voice, "tune": tune})
 
     def _start_late(self, slot: int | None, key: SoundKey, number: int, velocity: float, voice: dict[str, float]) -> None:
         self._start(slot, key, number, velocity, checks.AT_ONCE, voice)
         if voice["held"] and not self._keys.is_held(number):
-            self._call("release", number)
+            self._calls.put("release", number)
 
     def _let_go(self, numbers: Sequence[int], when: int) -> None:
         for number in numbers:
-            self._call("release", number, time=self._when(when))
+            self._calls.put("release", number, time=self._when(when))
 
     def _bend_of(self, channel: int, id: Any) -> float:  # noqa: A002
         whole = self._bends.get((channel, None), 0.0) + (self._bends.get((channel, id), 0.0) if id is not None else 0.0)
@@ -308,25 +344,9 @@ class Engine:
         """When a call of the mixer takes effect: offline exactly now, live with the next block."""
         return when if when != checks.AT_ONCE or self._live else self._time
 
-    def _call(self, name: str, *arguments: Any, **more: Any) -> None:
-        """A call of the mixer, later where its queue is full."""
-        if self._later or not self._send(name, arguments, more):
-            if len(self._later) < _MOST_LATER:
-                self._later.append((name, arguments, more))
-            else:
-                self._dropped += 1
-
-    def _send(self, name: str, arguments: tuple[Any, ...], more: dict[str, Any]) -> bool:
-        try:
-            getattr(self.mixer, name)(*arguments, **more)
-        except QueueFullError:
-            return False
-        return True
-
     def _pump(self) -> None:
         """Sends what waits."""
-        while self._later and self._send(*self._later[0]):
-            self._later.popleft()
+        self._calls.pump()
         self._keys.forget(self.mixer.state().time)
 
     def housekeep(self) -> None:

@@ -154,6 +154,14 @@ class Representation(ABC):
             raise ShapeError(f"features reach {largest:.3g}, too large for finite audio; clamp them to the range of encoded sounds")
         return audio
 
+    def magnitudes(self, features: Tensor) -> tuple[Tensor, float, float] | None:
+        """Returns magnitude spectra `(bins, frames)` from 0 Hz up of features `(parts, bands, frames)`, of stereo those of the middle.
+
+        With the Hz between bins, and the noise bandwidth of the window in bins. Values are proportional to amplitudes, alike for all
+        sounds. None for a view without spectra.
+        """
+        return None
+
     @abstractmethod
     def _encode(self, audio: Tensor) -> Tensor:
         """Returns features of checked audio: `(batch, channels, time) -> (batch, parts, bands, frames)`."""

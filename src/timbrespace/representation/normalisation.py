@@ -82,6 +82,10 @@ class Normalised(Representation):
         spec = self.view.spec(samples)
         return replace(spec, kind=spec.kind._replace(normalisation=self.kind), floor=None)
 
+    def magnitudes(self, features: Tensor) -> tuple[Tensor, float, float] | None:
+        """See `Representation.magnitudes`: `(parts, bands, frames) -> (bins, frames)`."""
+        return self.view.magnitudes(self._fitted().undo(features))
+
     def _encode(self, audio: Tensor) -> Tensor:
         """`(batch, channels, time) -> (batch, parts, bands, frames)`."""
         return self._fitted().apply(self.view._encode(audio))

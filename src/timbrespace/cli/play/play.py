@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -24,6 +24,7 @@ _SECONDS_HELP = "End after so many seconds; by default at Ctrl-C."
 _HUMANISE_HELP = "How much each hit differs from the one before, 0 to 4; 0.2 is like a player, 0 like a machine."
 _VELOCITY_HELP = "A control that velocity moves too: hard hits one spread up, soft ones down. `info` lists controls."
 _VOICES_HELP = "Sounds at once; over it the quietest fades out."
+_HELD_HELP = "How instruments with a time-varying latent sound: bank, oscillators; or spectrum, an inverse transform, with noise."
 _LIST_HELP = "List audio devices and MIDI ports, and end."
 _QUIET_HELP = "Show messages only, no level and figures."
 
@@ -39,6 +40,7 @@ def play(
     humanise: Annotated[float, typer.Option("--humanise", help=_HUMANISE_HELP)] = 0.0,
     velocity_control: Annotated[str | None, typer.Option("--velocity-control", help=_VELOCITY_HELP, show_default=False)] = None,
     voices: Annotated[int, typer.Option("--voices", help=_VOICES_HELP)] = 64,
+    held: Annotated[Literal["bank", "spectrum"], typer.Option("--held", help=_HELD_HELP)] = "bank",
     seed: Seed = 0,
     list_: Annotated[bool, typer.Option("--list", help=_LIST_HELP)] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help=_QUIET_HELP)] = False,
@@ -67,7 +69,7 @@ def play(
     from timbrespace.live.engine import Engine
 
     info = choose_device(audio_devices(), device)
-    options = {"humanise": humanise, "seed": seed, "voices": voices, "velocity_control": velocity_control}
+    options = {"humanise": humanise, "seed": seed, "voices": voices, "velocity_control": velocity_control, "held": held}
     with Engine(*instruments, sample_rate=info.rate if rate is None else rate, **options) as engine:  # type: ignore[arg-type]
         _play(engine, info, inputs, block=block, record=record, seconds=seconds, quiet=quiet, force=force)
 

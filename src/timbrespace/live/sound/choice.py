@@ -85,6 +85,10 @@ class Sounds:
             self._recent.popitem(last=False)
         return key
 
+    def held_key(self, program: int) -> SoundKey:
+        """Returns the sound that the held notes of an instrument have now."""
+        return self._key(_Struck(program, self.chosen(program), None, None, -1))
+
     def next_keys(self) -> Iterator[tuple[bool, SoundKey]]:
         """Yields sounds that the next events may need, and whether soon, the likeliest first."""
         for struck in reversed(self._recent):
@@ -94,6 +98,8 @@ class Sounds:
         for channel in sorted({0, *self._programs}):
             program = self.program(channel)
             source, layer = self.sources[program], self._layer(program, 100.0)
+            if source.held:
+                continue
             if not source.notes:
                 yield from ((False, self._key(_Struck(program, pad, None, layer, channel))) for pad in range(len(source.pads)))
                 continue

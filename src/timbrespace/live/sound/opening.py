@@ -24,4 +24,14 @@ def _open(path: Path, seed: int, humanise: float) -> SoundSource:
     player = open_player(path)
     if isinstance(player, Player):
         return CoreSource(player, title=path.stem, seed=seed, humanise=humanise)
-    raise ConfigError(f"{path}: {player.reason}")
+    from timbrespace.instrument import Instrument
+
+    contents = Instrument.load(path, engine="pytorch").contents
+    if contents.model.time_varying:
+        from timbrespace.live.held.source import HeldSource
+
+        return HeldSource(contents, title=path.stem, seed=seed)
+    from timbrespace.live.sound.torch_source import TorchSource
+
+    player.say_slower()
+    return TorchSource(contents, title=path.stem, seed=seed, humanise=humanise)

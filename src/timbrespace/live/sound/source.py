@@ -8,24 +8,26 @@ from typing import Any, Protocol
 import numpy as np
 
 from timbrespace.live.sound.pads import PADS, Pad, hats_by_length, pads_of
+from timbrespace.live.sound.places import Places
 from timbrespace.live.state import SoundKey, Wanted
 from timbrespace.native.engine import Player
 from timbrespace.noise import seed_of
 from timbrespace.space.moves.values import principal_directions
 from timbrespace.synthesis.file.layout import CLIPS, SPACE
 
-_NEAREST = 5  # training sounds that a place of the map is mixed of
 _SPREADS = 3.0  # most of a control
 
 
 class SoundSource(Protocol):
     """What the engine plays. title: for people. notes: whether sounds have a pitch, from MIDI number `lowest` to `highest`.
 
-    velocities: whether a latent holds one. controls: name -> range in spreads. dims, axes: their numbers. mapped: whether it has a map."""
+    velocities: whether a latent holds one. held: whether sounds last as long as a key, see `live.held`.
+    controls: name -> range in spreads. dims, axes: their numbers. mapped: whether it has a map."""
 
     title: str
     notes: bool
     velocities: bool
+    held: bool
     lowest: float
     highest: float
     controls: dict[str, tuple[float, float]]
@@ -42,6 +44,8 @@ class SoundSource(Protocol):
 class CoreSource:
     """Sounds of an instrument that the native core plays. seed: of its pads. humanise: how far variations are from a sound, 0 to 4."""
 
+    held = False
+
     def __init__(self, player: Player, *, title: str, seed: int = 0, humanise: float = 0.0):
         core = player.core
         self.title, self._core, self._player, self._seed, self._humanise = title, core, player, seed, humanise
@@ -52,8 +56,8 @@ class CoreSource:
         means, factors, weights = (player.file.arrays[f"{SPACE}{name}"].astype(np.float64) for name in ("means", "factors", "weights"))
         self._axes = principal_directions(means, factors, weights, known=self._known).astype(np.float32)
         self.axes = len(self._axes)
-        self._latents, self._places, self._labels = _map_of(player)
-        self.mapped = len(self._latents) > 0
+        self._places = _places_of(player, self._axes)
+        self.mapped = self._places.known
         self.pads = note_sounds(core.categories) if self.notes else pads_of(core.categories)
         self._drawn: dict[int, np.ndarray] = {}
         self._instead: dict[int, int] = {}
@@ -119,15 +123,8 @@ class CoreSource:
         return self._core.draw(self._seed, pad.number, found, category=category).z
 
     def _at(self, place: tuple[float, float], pad: int, own: np.ndarray) -> np.ndarray:
-        """The latent at a place of the map, mixed of the nearest training sounds of the pad's category, see `Layout.latents_at`."""
-        rows = self._labels == self.pads[pad].category
-        if not rows.any() or self.notes:
-            rows = np.ones(len(self._labels), bool)
-        latents, places = self._latents[rows], self._places[rows]
-        distances = np.square(places - np.array(place, np.float32)).sum(1)
-        nearest = np.argsort(distances, kind="stable")[:_NEAREST]
-        weights = 1 / (distances[nearest].astype(np.float64) + 1e-9)
-        z = (latents[nearest] * (weights / weights.sum())[:, None]).sum(0).astype(np.float32)
+        """The latent at a place of the map, of the pad's category."""
+        z = self._places.at(place, category=None if self.notes else self.pads[pad].category)
         if self._known:  # pitch and velocity are played
             z[-self._known :] = own[-self._known :]
         return z
@@ -149,12 +146,9 @@ def _before(other: Pad, pad: Pad) -> bool:
     return other.category == pad.category and other.number < pad.number
 
 
-def _map_of(player: Player) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Latents `(n, dims)` of the training sounds, places `(n, 2)` from 0 to 1, and categories; empty of a stripped instrument."""
+def _places_of(player: Player, axes: np.ndarray) -> Places:
+    """Places of the training sounds; none of a stripped instrument."""
     arrays = player.file.arrays
     if f"{CLIPS}latents" not in arrays or f"{CLIPS}positions" not in arrays:
-        return np.zeros((0, player.dims), np.float32), np.zeros((0, 2), np.float32), np.zeros(0, object)
-    latents, places = arrays[f"{CLIPS}latents"].astype(np.float32), arrays[f"{CLIPS}positions"].astype(np.float32)
-    low, high = places.min(0), places.max(0)
-    labels = np.array([*player.file.header["clips"]["categories"]], object)
-    return latents, (places - low) / np.maximum(high - low, 1e-9), labels
+        return Places(np.zeros((0, player.dims)), np.zeros((0, 2)), [], axes=axes)
+    return Places(arrays[f"{CLIPS}latents"], arrays[f"{CLIPS}positions"], player.file.header["clips"]["categories"], axes=axes)

@@ -71,6 +71,10 @@ class Bands(Spectral):
         bands = {"centres": (lower + upper) / 2, "lower": lower.clip(0), "upper": upper.clip(0, top), "spacing": "linear then logarithmic"}
         return self._axes(length, level_part("0 dB is a mean power of 1 a bin"), middle_side=True, bands=bands)
 
+    def magnitudes(self, features: Tensor) -> tuple[Tensor, float, float] | None:
+        """See `Representation.magnitudes`: `(parts, bands, frames) -> (bins, frames)`."""
+        return self.magnitude(features[0], loudest=features.max()), self.sample_rate / self.n_fft, 1.5
+
     def _encode(self, audio: Tensor) -> Tensor:
         """`(batch, channels, time) -> (batch, parts, bands, frames)` in dB."""
         power = power_spectrogram(to_mid_side(audio), n_fft=self.n_fft, hop=self.hop)

@@ -60,6 +60,11 @@ class Magnitude(Spectral):
         meaning = f"a full-scale sine reads 1; log(1 + {self.mu:g} x) / log(1 + {self.mu:g})" if self.mu else "a full-scale sine reads 1"
         return self._axes(length, Part("magnitude", "", meaning, "magnitude"), middle_side=True)
 
+    def magnitudes(self, features: Tensor) -> tuple[Tensor, float, float] | None:
+        """See `Representation.magnitudes`: `(parts, bins, frames) -> (bins, frames)`."""
+        values = features[0].clamp_min(0)
+        return expand_magnitude(values, mu=self.mu) if self.mu else values, self.sample_rate / self.n_fft, 1.5
+
     def _encode(self, audio: Tensor) -> Tensor:
         """`(batch, channels, time) -> (batch, parts, bins, frames)`."""
         magnitude = safe_sqrt(power_spectrogram(to_mid_side(audio), n_fft=self.n_fft, hop=self.hop)) / self._full_scale

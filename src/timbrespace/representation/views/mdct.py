@@ -71,6 +71,18 @@ class Mdct(Representation):
             **linear_bins(self.bands, width, first=width / 2),
         )
 
+    def magnitudes(self, features: Tensor) -> tuple[Tensor, float, float] | None:
+        """See `Representation.magnitudes`: `(channels, bands, frames) -> (2 bands, frames)`.
+
+        The pseudo-spectrum of Daudet and Sandler (2004). Coefficients depend on the phase: the difference of their
+        neighbours stands for the missing quadrature component.
+        """
+        values = functional.pad(features.mean(0), (0, 0, 1, 1))
+        pseudo = (values[1:-1].square() + (values[2:] - values[:-2]).square()).sqrt()
+        between = torch.cat([pseudo[:1], (pseudo[1:] + pseudo[:-1]) / 2])  # coefficient k is at k + 1/2: a grid of half bins holds it
+        spread = float(self.window.square().sum() / self.window.sum().square()) * 2 * self.bands
+        return torch.stack([between, pseudo], 1).flatten(0, 1), self.sample_rate / (4 * self.bands), 2 * spread
+
     def _encode(self, audio: Tensor) -> Tensor:
         """`(batch, channels, time) -> (batch, channels, bands, frames)`."""
         return mdct(audio, window=self.window)

@@ -89,6 +89,13 @@ class Spectrum(Representation):
             **linear_bins(self.bands, self.sample_rate / self.n_fft, top=self.sample_rate / 2),
         )
 
+    def magnitudes(self, features: Tensor) -> tuple[Tensor, float, float] | None:
+        """See `Representation.magnitudes`: `(parts, bands, frames) -> (bands, frames)`."""
+        parts = self._magnitude((features[0::2] if self.phase else features[:1]).transpose(-1, -2))
+        values = parts.square().mean(0).sqrt()[:, : self.bands].T
+        bandwidth = self.n_fft * float(self._window.square().sum() / self._window.sum().square())
+        return values / (float(self._window.sum()) / 2), self.sample_rate / self.n_fft, bandwidth
+
     def _encode(self, audio: Tensor) -> Tensor:
         """`(batch, channels, time) -> (batch, parts, bands, frames)`."""
         spectrum = self._spectra(audio if self.phase else to_mid_side(audio))[..., : self.bands]

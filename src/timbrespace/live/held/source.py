@@ -1,0 +1,115 @@
+"""Instruments whose latent varies in time, held as long as a key: one point of the latent space is one steady spectrum."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from timbrespace.contracts import ConfigError
+from timbrespace.live.held.pitch import Spectrum, find_pitch, loudness
+from timbrespace.live.sound.pads import PADS, Pad
+from timbrespace.live.sound.places import Places
+from timbrespace.live.state import SoundKey
+from timbrespace.native.live import BINS
+from timbrespace.noise import seed_of
+
+if TYPE_CHECKING:
+    from timbrespace.synthesis.file.contents import InstrumentContents
+
+_STEPS = 5  # latent steps that are decoded around the one that is played, for decoders that look around
+_MIDDLE = (0.2, 0.6)  # part of a drawn path whose mean is the point that is held
+_LEVEL = 0.12  # root mean square of the middle one of the pads' sounds
+LOWEST, HIGHEST = 0.0, 127.0
+
+
+class Frame(NamedTuple):
+    """What a held voice is made from. pitch: of the spectrum as it is, in Hz."""
+
+    spectrum: Spectrum
+    pitch: float
+
+
+class HeldSource:
+    """Sounds of an instrument that are held, see `SoundSource`. Any thread may call it, one at a time."""
+
+    notes, velocities, held = True, False, True
+
+    def __init__(self, contents: InstrumentContents, *, title: str, seed: int = 0):
+        """contents: of an instrument with a time-varying latent. Raises ConfigError where its features hold no spectra."""
+        self.title, self._contents, self._lock = title, contents, threading.Lock()
+        self.sample_rate, self.dims, self.lowest, self.highest = contents.sample_rate, contents.model.dims, LOWEST, HIGHEST
+        self.controls: dict[str, tuple[float, float]] = {}
+        self._places = Places.of_contents(contents)
+        self.mapped, self._axes = self._places.known, self._places.axes
+        self.axes = len(self._axes)
+        self._points, labels = self._drawn(seed)
+        counts: dict[str | None, int] = {}
+        self.pads: list[Pad] = []
+        for label in labels:
+            self.pads.append(Pad(60, label, counts.get(label, 0)))
+            counts[label] = counts.get(label, 0) + 1
+        self._gain = 1.0
+        spectra = [self._spectrum(point) for point in self._points]
+        self.bins = max(len(one.magnitudes) for one in spectra)
+        if self.bins > BINS:
+            raise ConfigError(f"{title} has spectra of {self.bins} bins; held voices have at most {BINS}: train with shorter windows")
+        levels = [loudness(one) for one in spectra]
+        self._gain = _LEVEL / max(float(np.median(levels)), 1e-9)
+        self._pitches: dict[int, float] = {}
+
+    def render(self, key: SoundKey) -> np.ndarray:
+        """Raises ConfigError: held sounds have no end."""
+        raise ConfigError(f"{self.title} is held, and has no sounds of their own length")
+
+    def frame(self, key: SoundKey, before: float | None) -> Frame:
+        """Returns the spectrum of a sound. before: the pitch of the one that sounded last, in Hz."""
+        with self._lock:
+            spectrum = self._spectrum(self.latent(key))
+        magnitudes = (spectrum.magnitudes * np.float32(self._gain)).astype(np.float32)
+        return Frame(spectrum._replace(magnitudes=magnitudes), find_pitch(spectrum, before))
+
+    def latent(self, key: SoundKey) -> np.ndarray:
+        """Returns the point `(dims,)` of a sound."""
+        z = self._points[key.pad]
+        if key.wanted.place is not None:
+            z = self._places.at(key.wanted.place)
+        if key.morph is not None:
+            other, share = key.morph
+            z = (1 - np.float32(share)) * z + np.float32(share) * self._points[other]
+        z = z.copy()
+        for number, value in key.wanted.latents:
+            z[number] += np.float32(value)
+        for number, value in key.wanted.axes:
+            z += np.float32(value) * self._axes[number]
+        return z
+
+    def _drawn(self, seed: int) -> tuple[list[np.ndarray], list[str | None]]:
+        """Points of new sounds, and their categories: the mean of what follows the attack of a drawn path."""
+        from timbrespace.synthesis.request import DrawOptions, draw
+
+        requests = draw(self._contents, PADS, DrawOptions(), seed=seed_of(seed, 0))
+        points = []
+        for request in requests:
+            steps = request.z.shape[1]
+            first, last = (int(share * steps) for share in _MIDDLE)
+            points.append(request.z[:, first : max(first + 1, last)].mean(1).float().numpy())
+        return points, [request.category for request in requests]
+
+    def _spectrum(self, z: np.ndarray) -> Spectrum:
+        import torch
+
+        model, view = self._contents.model, self._contents.representation
+        with torch.inference_mode():
+            path = torch.from_numpy(np.repeat(z[:, None], _STEPS, 1))[None]
+            features = model.decode(path).features[0]
+            middle = features.shape[2] // 2
+            found = view.magnitudes(features[:, :, middle : middle + 1])
+            if found is None:
+                name = type(view).__name__.lower()
+                raise ConfigError(
+                    f"{self.title} cannot be held: its features ({name}) hold no spectra; --preset spectra makes one that can"
+                )
+            values, spacing, bandwidth = found
+        return Spectrum(np.nan_to_num(values[:, 0].numpy().astype(np.float32), posinf=0.0, neginf=0.0), spacing, bandwidth)

@@ -1,0 +1,97 @@
+"""The timbres of held voices: decoded at control rate when what is asked for has changed, and handed to the mixer."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from timbrespace.contracts import TimbrespaceError
+from timbrespace.live.held.pitch import refined
+from timbrespace.live.held.source import HeldSource
+from timbrespace.live.sound.choice import Sounds
+from timbrespace.live.state import SoundKey
+from timbrespace.native.live import PARTIALS, Live
+
+RATE = 100  # spectra a second at most
+KINDS = ("bank", "spectrum")
+
+
+class Timbres:
+    """One timbre for each instrument that is held; its slot is the instrument's place among them.
+
+    kind: "bank": an oscillator for each partial, which follow the note; "spectrum": an inverse transform, which keeps noise too.
+    say: takes a line about a fault.
+    """
+
+    def __init__(self, mixer: Live, sources: Sequence[object], sounds: Sounds, *, kind: str, say: Callable[[str], None]):
+        self._mixer, self._sounds, self.kind, self._say = mixer, sounds, kind, say
+        self._sources = {number: source for number, source in enumerate(sources) if isinstance(source, HeldSource)}
+        self._slots = {program: slot for slot, program in enumerate(self._sources)}
+        self._sent: dict[int, SoundKey] = {}
+        self._pitches: dict[int, float] = {}
+        self._turn = threading.Lock()  # of decoding and handing over
+        self._worker: threading.Thread | None = None
+        self._closed = threading.Event()
+        self.step = mixer.sample_rate // RATE
+
+    def slot(self, program: int) -> int:
+        """Returns the slot of an instrument's timbre."""
+        return self._slots[program]
+
+    def render(self, time: int, frames: int) -> np.ndarray:
+        """Returns the next samples `(frames, 2)` of the mixer from `time` on; timbres follow at times that do not depend on the blocks."""
+        if not self._sources:
+            return self._mixer.render(frames)
+        pieces, place = [np.zeros((0, 2), np.float32)], time
+        while place < time + frames:
+            if place % self.step == 0:
+                self.send(place)
+            stop = min(time + frames, place - place % self.step + self.step)
+            pieces.append(self._mixer.render(stop - place))
+            place = stop
+        return np.concatenate(pieces)
+
+    def follow(self) -> None:
+        """Hands timbres over in a thread from now on, while a device plays."""
+        if self._sources and self._worker is None:
+            self._worker = threading.Thread(target=self._follow, name="timbrespace timbres", daemon=True)
+            self._worker.start()
+
+    def close(self) -> None:
+        """Ends the thread."""
+        self._closed.set()
+        if self._worker is not None:
+            self._worker.join()
+
+    def send(self, time: int, *, only: int | None = None) -> None:
+        """Hands over what has changed of timbres that were used. time: from when on. only: of one instrument, from its first use on."""
+        for program, source in self._sources.items():
+            if program == only or (only is None and program in self._sent):
+                with self._turn:
+                    key = self._sounds.held_key(program)
+                    if self._sent.get(program) != key:
+                        try:
+                            self._hand_over(program, source, key, time)
+                        except TimbrespaceError as error:  # such as a full queue: the next turn tries again
+                            self._say(f"{source.title}: {error}")
+
+    def _follow(self) -> None:
+        while not self._closed.wait(self.step / self._mixer.sample_rate):
+            self.send(0)
+
+    def _hand_over(self, program: int, source: HeldSource, key: SoundKey, time: int) -> None:
+        seconds = self.step / self._mixer.sample_rate if program in self._sent else 0.0
+        frame = source.frame(key, self._pitches.get(program))
+        spectrum, slot = frame.spectrum, self._slots[program]
+        spacing, width = spectrum.spacing, spectrum.bandwidth
+        ratios, amplitudes = self._mixer.partials_of(
+            spectrum.magnitudes, spacing=spacing, hertz=frame.pitch, bandwidth=width, count=PARTIALS
+        )
+        pitch = refined(frame.pitch, ratios, amplitudes)
+        if self.kind == "bank":
+            self._mixer.partials(slot, ratios * (frame.pitch / pitch), amplitudes, seconds=seconds, time=time)
+        else:
+            self._mixer.spectrum(slot, spectrum.magnitudes, spacing=spacing, hertz=pitch, bandwidth=width, seconds=seconds, time=time)
+        self._sent[program], self._pitches[program] = key, pitch
