@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from served_answers import Answers, served, tab_of
 
 import browser
 from timbrespace.instrument import Instrument
@@ -56,4 +57,33 @@ def test_a_page_of_drums_breaks_no_rule(instrument: Instrument, axe: str, tmp_pa
 def test_a_page_of_notes_breaks_no_rule(notes: Instrument, axe: str, tmp_path: Path) -> None:
     with browser.opened(write_page(tmp_path / "notes.html", notes, title="Notes")) as tab:
         tab.wait_for_selector(READY, timeout=30_000)
+        assert violations(tab, axe) == []
+
+
+def test_a_served_page_breaks_no_rule(instrument: Instrument, axe: str) -> None:
+    """With words that were understood and not, neighbours, a sound of the user's, work that goes on, and a fault."""
+    assert instrument.contents.clips is not None
+    z = instrument.contents.clips.latents[2].tolist()
+    answers = Answers(served(instrument))
+    answers.given["prompt"] = (
+        200,
+        {"sounds": [{"z": z, "category": 0, "seed": "1"}], "understood": "short: shorter", "unknown": ["dusty"]},
+    )
+    answers.given["neighbours"] = (200, {"neighbours": [{"point": k, "distance": k} for k in range(8)]})
+    answers.given |= {"encode": (202, {"job": "e1"}), "generate": (202, {"job": "g1"})}
+    result = {"z": z, "category": 1, "seconds": 1, "name": "x", "error_db": 2.5, "neighbours": []}
+    answers.jobs["e1"] = [{"state": "done", "result": result}]
+    answers.jobs["g1"] = [{"state": "running", "done": 1, "of": 3}]
+    with tab_of(answers) as tab:
+        tab.wait_for_selector(READY, timeout=30_000)
+        tab.fill("#words", "short and dusty")
+        tab.keyboard.press("Enter")
+        tab.wait_for_selector("#words-unknown:not(:empty)")
+        for name, data in (("my own.wav", b"RIFF"), ("empty.wav", b"")):
+            tab.set_input_files("#own-files", [{"name": name, "mimeType": "audio/wav", "buffer": data}])
+        tab.wait_for_selector("#own li")
+        tab.click("#find")
+        tab.wait_for_selector("#found li")
+        tab.locator("#folder-start").press("Enter")
+        tab.wait_for_selector("#work progress")
         assert violations(tab, axe) == []

@@ -20,6 +20,7 @@ from tiny import Tiny
 
 pytest.importorskip("fastapi")
 uvicorn = pytest.importorskip("uvicorn")
+pytest.importorskip("timbrespace.web.server.starting")
 
 READY = 'body[data-ready="true"]'
 
@@ -38,11 +39,11 @@ class Serving:
         self.thread.join(20)
 
 
-def serve(files: list[Path], *, folder: Path | None = None, token: str | None = None) -> Serving:
+def serve(files: list[Path], *, folder: Path | None = None, token: str | None = None, port: int = 0) -> Serving:
     from timbrespace.web.server.running import listen
     from timbrespace.web.server.starting import make_office, wrapped
 
-    office, listening = make_office(files, folder=folder), listen("127.0.0.1", 0)
+    office, listening = make_office(files, folder=folder), listen("127.0.0.1", port)
     app = wrapped(office, listening, token=token)
     server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1))
     thread = threading.Thread(target=lambda: server.run(sockets=[listening.socket]), daemon=True)
@@ -141,6 +142,24 @@ def test_sounds_get_into_the_folder_and_can_be_cancelled(page: Any, serving: Ser
     page.click("#folder-start")
     page.wait_for_selector("#folder-result:has-text('1 sound is in the folder')", timeout=60_000)
     assert sorted(len(list(one.rglob("*.wav"))) for one in serving.folder.iterdir()) == [1, 3]
+
+
+def test_a_server_with_another_instrument_is_no_server_of_this_page(tiny: Tiny, notes: Instrument, tmp_path: Path) -> None:
+    """An old tab and a new server at the same address: the number of the instrument is the same, its latents mean other sounds."""
+    first = serve([tiny.file])
+    notes.save(tmp_path / "notes.safetensors")
+    try:
+        with browser.opened(first.address, refusals=True) as tab:
+            tab.wait_for_selector(READY, timeout=60_000)
+            before = pads(tab)
+            first.stop()
+            first = serve([tmp_path / "notes.safetensors"], port=int(first.address.rsplit(":", 1)[1].strip("/")))
+            tab.fill("#words", "short")
+            tab.keyboard.press("Enter")
+            tab.wait_for_selector("#work [role=alert]:has-text('another instrument')", timeout=60_000)
+            assert pads(tab) == before
+    finally:
+        first.stop()
 
 
 def test_a_server_with_a_token_that_stops_and_comes_back(tiny: Tiny) -> None:

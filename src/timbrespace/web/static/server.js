@@ -9,6 +9,7 @@ export function initServer(given) { serving = given; }
 
 /** Sends a request and returns the JSON of the answer. Throws an Error in words; one named AbortError when the signal ends it. */
 async function requested(address, { method = "GET", json, bytes, headers = {}, signal } = {}) {
+  if (method === "POST" && serving.key) headers = { ...headers, "X-Instrument": serving.key };  // the server may have another in its place by now
   const type = json !== undefined ? "application/json" : "application/octet-stream";
   let answer, value;
   try {
