@@ -60,6 +60,11 @@ class OpenedInstrument:
         return PYTORCH if self._player is None else NATIVE
 
     @property
+    def not_native(self) -> str:
+        """Why the native core does not play it, in words; empty where it does."""
+        return "" if self._player is not None else "its engine is pytorch" if self._no_player is None else self._no_player.reason
+
+    @property
     def contents(self) -> InstrumentContents:
         """Everything that the instrument is made of, as PyTorch uses it; read from the file at first use."""
         if self._contents is None:

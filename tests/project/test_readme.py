@@ -17,6 +17,7 @@ from timbrespace.cli.sounds import demo
 from timbrespace.corpus.synthetic.registry import synthetic_clips
 from timbrespace.evaluation import evaluate
 from timbrespace.evaluation.parts.budget import QUICK
+from timbrespace.web.server import running
 from tiny import fix_plan, quick_finish, write_drums
 
 LITTLE = replace(QUICK, imitated=4, trained=2, pairs=1, draws=4, permutations=20, resamples=50)  # as many measures, of fewer sounds
@@ -35,6 +36,7 @@ def test_the_commands_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     fix_plan(monkeypatch, variations=1, step_seconds=0.05)
     monkeypatch.setattr(evaluate, "Budget", lambda: LITTLE)
+    monkeypatch.setattr(running, "run", lambda *_, **__: None)  # the server starts, and stops at once
     sounds = write_drums(tmp_path / "My Snares", 16)
     for name, source in zip("ab", sorted(sounds.rglob("*.wav")), strict=False):
         shutil.copy(source, tmp_path / f"{name}.wav")
@@ -44,7 +46,7 @@ def test_the_commands_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.Monk
         soundfile.write(path, clip.audio[0].numpy(), 44_100)
     commands = [shlex.split(line, comments=True) for line in block("Your own sounds", "sh").splitlines()]
     verbs = [words[1] for words in commands if words[0] == "timbrespace"]
-    expected = "doctor train generate morph vary steer generate map export find train generate evaluate represent"
+    expected = "doctor train generate morph vary steer generate map export serve find train generate evaluate represent"
     assert verbs == expected.split()
     for words in commands:
         if words[0] != "timbrespace":
@@ -61,6 +63,7 @@ def test_the_commands_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.Monk
                 "--set",
                 "training.synthesised=4",
             ]
+        words += ["--port", "0"] if words[1] == "serve" else []
         assert main(words[1:]) == 0, (words, capsys.readouterr().err)
     assert len(list(Path("new").glob("*.wav"))) == 65  # 64 and the reel
     assert Path("new/index.html").is_file()

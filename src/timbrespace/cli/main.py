@@ -40,6 +40,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "map": ("timbrespace.cli.report.map:map", "draw the map of an instrument: a page to listen to, a picture, a table"),
     "play": ("timbrespace.cli.play.play:play", "play instruments live: MIDI, OSC, audio devices, or into a file"),
     "export": ("timbrespace.cli.report.export:export", "write an instrument as a page that plays offline in a browser"),
+    "serve": ("timbrespace.cli.play.serve:serve", "play instruments in a browser: the page, words, your own sounds, files"),
     "find": ("timbrespace.cli.report.find:find", "find similar sounds, duplicates, outliers, groups, categories of unlabelled sounds"),
     "evaluate": (
         "timbrespace.cli.report.evaluate:evaluate",

@@ -33,6 +33,10 @@ _POLICY = (
     "default-src 'none'; script-src {hashes} data: 'wasm-unsafe-eval'; worker-src blob:; style-src 'unsafe-inline'; img-src data:; "
     "media-src blob:; base-uri 'none'; form-action 'none'"
 )
+_SERVED = "; connect-src 'self'"  # where a server gives the page, it asks that server
+
+_ABOUT = "This page works offline, sends nothing and holds no recording: all is made here."
+_ABOUT_SERVED = "The sounds are made in this page. Words, and sounds that you drop here, go to the server that gave it, and nowhere else."
 
 
 def write_page(path: Path | str, instrument: Instrument, *, title: str, bits: int | None = 8, force: bool = False) -> Path:
@@ -46,8 +50,11 @@ def write_page(path: Path | str, instrument: Instrument, *, title: str, bits: in
     return path
 
 
-def render_page(instrument: Instrument, *, title: str, bits: int | None = 8) -> str:
-    """Returns the page as HTML. It holds the model and the latents of the training sounds with their names, and no recording."""
+def render_page(instrument: Instrument, *, title: str, bits: int | None = 8, server: dict[str, Any] | None = None) -> str:
+    """Returns the page as HTML. It holds the model and the latents of the training sounds with their names, and no recording.
+
+    server: what the page knows of the server that gives it, see `web.server`; None for a page that works alone.
+    """
     contents, title = instrument.contents, _plain(title)
     data = _shared(contents, bits=bits)
     _check_plays(data)
@@ -56,12 +63,12 @@ def render_page(instrument: Instrument, *, title: str, bits: int | None = 8) -> 
     script = join("main.js")
     values = {
         "title": html.escape(title),
-        "about": f"Made with timbrespace {__version__}. This page works offline, sends nothing and holds no recording: all is made here.",
+        "about": f"Made with timbrespace {__version__}. {_ABOUT if server is None else _ABOUT_SERVED}",
         "styles": (STATIC / "page.css").read_text(encoding="utf-8"),
-        "policy": _POLICY.format(hashes=f"'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"),
+        "policy": policy_of(script, served=server is not None),
         "instrument": _packed(data),
         "core": _packed(WASM.read_bytes()),
-        "facts": _script_json(_facts(contents, title=title, data=data)),
+        "facts": _script_json(_facts(contents, title=title, data=data) | ({} if server is None else {"server": server})),
         "worker": join("worker.js"),
         "worklet": join("worklet.js"),
         "script": script,
@@ -72,6 +79,12 @@ def render_page(instrument: Instrument, *, title: str, bits: int | None = 8) -> 
         name, _, after = piece.partition("}}")
         pieces += [values[name], after]
     return "".join(pieces)
+
+
+def policy_of(script: str, *, served: bool) -> str:
+    """Returns the Content-Security-Policy of a page with one script."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return _POLICY.format(hashes=f"'sha256-{digest}'") + (_SERVED if served else "")
 
 
 def _shared(contents: InstrumentContents, *, bits: int | None) -> bytes:
@@ -95,7 +108,7 @@ def _facts(contents: InstrumentContents, *, title: str, data: bytes) -> dict[str
     clips = contents.clips
     if clips is None:
         return {**facts, "latents": "", "x": [], "y": [], "categories": [], "names": [], "scales": {}, "clusters": [], "clusterTitles": []}
-    rows = np.unique(np.linspace(0, len(clips.names) - 1, min(len(clips.names), _MOST_POINTS)).round().astype(int))
+    rows = shown_rows(len(clips.names))
     known = {name: index for index, name in enumerate(contents.space.categories)}
     places = clips.positions.numpy()[rows]
     low, high = places.min(0), places.max(0)
@@ -120,6 +133,11 @@ def _clusters(contents: InstrumentContents, rows: np.ndarray) -> dict[str, Any]:
     found = training_clusters(Neighbours(contents))
     number_of = {row: number for number, cluster in enumerate(found) for row in cluster.rows}
     return {"clusters": [number_of[row] for row in rows.tolist()], "clusterTitles": [_plain(cluster.title) for cluster in found]}
+
+
+def shown_rows(count: int) -> np.ndarray:
+    """Returns which of `count` training sounds are points of a page's map, by their numbers: all, or as many as it shows, evenly."""
+    return np.unique(np.linspace(0, count - 1, min(count, _MOST_POINTS)).round().astype(int))
 
 
 def _scales(values: np.ndarray) -> dict[str, list[float | None]]:

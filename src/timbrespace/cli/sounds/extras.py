@@ -97,16 +97,8 @@ class Extras:
 
     def _write_kit(self, sounds: Sequence[Sound], paths: Sequence[Path]) -> dict[str, Any]:
         """Writes a kit in every format. Files whose names a format cannot hold are left out of it, under "not in the kit"."""
-        from timbrespace.export.kit import make_kit
+        from timbrespace.export.kits import write_kits
 
-        written: list[Path] = []
-        left_out: list[str] = []
-        for exporter in EXPORTERS.values():
-            fits = [not exporter.unfit(path.relative_to(self.out).as_posix()) for path in paths]
-            pairs = [(sound, path) for sound, path, fit in zip(sounds, paths, fits, strict=True) if fit]
-            left_out += [f"{path} ({exporter.title})" for path, fit in zip(paths, fits, strict=True) if not fit]
-            if pairs:
-                kit = make_kit([sound for sound, _ in pairs], [path for _, path in pairs], folder=self.out, name=self._kit_name)
-                written += exporter.export(kit, self.out, force=self.force)
+        written, left_out = write_kits(sounds, paths, self.out, name=self._kit_name, force=self.force)
         out: dict[str, Any] = {"kit": ", ".join(map(str, written))}
         return out | ({"not in the kit": ", ".join(left_out)} if left_out else {})

@@ -6,9 +6,11 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
+import torch
 from torch import Tensor
 
 from timbrespace.audio.describe import NAMES
+from timbrespace.audio.embedding import embedding
 from timbrespace.contracts import ConfigError, TimbrespaceError
 from timbrespace.space.neighbours.classify import Classification, Classifier
 from timbrespace.space.neighbours.clusters import Cluster, clusters
@@ -17,7 +19,7 @@ from timbrespace.space.neighbours.measure import QUICK, Measuring, Named, Progre
 from timbrespace.space.neighbours.metric import Metric
 from timbrespace.space.neighbours.outliers import Outlier, outliers
 from timbrespace.space.neighbours.search import Match, search
-from timbrespace.space.neighbours.sounds import SoundSet, has_names, training_sounds
+from timbrespace.space.neighbours.sounds import SoundSet, comparable, has_names, training_sounds
 from timbrespace.space.neighbours.validate import Recognition, cross_validate
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.novelty import COPY_DB
@@ -94,6 +96,16 @@ class Neighbours:
         given = self.measured([sound], descriptors=NAMES)
         others = self.training if among is None else self.measured(among, problems=[])
         return search(self.metric(others, by=by), given, others, count, category=category)[0]
+
+    def find_new(self, z: Tensor, sound: Tensor, count: int = 10) -> list[Match]:
+        """Returns the `count` training sounds most like a new one: its latent `(dims,)` and its audio `(channels, time)`.
+
+        The latent counts as it is, so that nothing is encoded. Raises ConfigError for a stripped instrument.
+        """
+        point = embedding([sound], sample_rate=self.contents.sample_rate).half().float()  # as an instrument stores them
+        unknown = torch.full((1, len(NAMES)), torch.nan)
+        new = SoundSet(("new",), (None,), point, comparable(self.contents, z[None]), unknown, (None,))
+        return search(self.metric(self.training), new, self.training, count)[0]
 
     def classify(self, sounds: Given | Among) -> list[Classification]:
         """Returns the category of each sound, see `Instrument.classify`."""
