@@ -47,5 +47,6 @@ def serve(
     try:
         run(wrapped(office, listening, token=secret), listening, when_ready=ready, browser=address if open_browser else None)
     finally:
+        listening.socket.close()
         office.jobs.close()
     print("stopped")
