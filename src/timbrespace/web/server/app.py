@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Mapping
-from typing import Any
 
 from fastapi import FastAPI, Request
-from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from timbrespace import __version__
+from timbrespace.web.server.errors import answer_plainly, refusal
 from timbrespace.web.server.jobs import BusyError, ConflictError
 from timbrespace.web.server.office import Office
 from timbrespace.web.server.served import Page
@@ -34,8 +31,7 @@ def make_app(office: Office) -> FastAPI:
     app = FastAPI(
         title="timbrespace", version=__version__, docs_url=None, redoc_url=None, openapi_url=None, responses={"4XX": {"model": Refusal}},
     )  # fmt: skip
-    app.add_exception_handler(RequestValidationError, _invalid)
-    app.add_exception_handler(HTTPException, _refused)
+    answer_plainly(app)
     app.add_exception_handler(BusyError, _busy)
     app.add_exception_handler(ConflictError, _conflict)
     app.add_exception_handler(Exception, _bug)
@@ -85,34 +81,15 @@ def _list_of(office: Office) -> str:
     )
 
 
-# --- refusals -----------------------------------------------------------------------------------------------------------
-
-
-async def _invalid(request: Request, error: Exception) -> Response:
-    """The first value that is not allowed, in one sentence."""
-    assert isinstance(error, RequestValidationError)
-    first: Mapping[str, Any] = error.errors()[0]
-    where = ".".join(str(part) for part in first["loc"] if part not in ("body", "path", "header", "query"))
-    given = "" if first["type"] in ("missing", "json_invalid") else f", not {str(first.get('input'))[:60]!r}"
-    return _say(422, f"{where or 'the body'}: {first['msg'][:1].lower()}{first['msg'][1:]}{given}")
-
-
-async def _refused(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
-    return _say(error.status_code, str(error.detail), error.headers)
-
-
 async def _busy(request: Request, error: Exception) -> Response:
-    return _say(429, str(error), {"Retry-After": "5"})
+    answer = refusal(429, error)
+    answer.headers["Retry-After"] = "5"
+    return answer
 
 
 async def _conflict(request: Request, error: Exception) -> Response:
-    return _say(409, str(error))
+    return refusal(409, error)
 
 
 async def _bug(request: Request, error: Exception) -> Response:
-    return _say(500, f"this is a bug in timbrespace ({type(error).__name__}); the terminal of the server says more")
-
-
-def _say(status: int, words: str, headers: Mapping[str, str] | None = None) -> Response:
-    return JSONResponse({"error": words.encode("utf-8", "replace").decode()}, status, headers=dict(headers or {}))
+    return refusal(500, f"this is a bug in timbrespace ({type(error).__name__}); the terminal of the server says more")

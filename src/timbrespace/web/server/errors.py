@@ -7,7 +7,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-_LONGEST = 200
+_LONGEST = 400
 
 
 def refusal(status: int, text: object, **more: object) -> JSONResponse:
