@@ -207,6 +207,8 @@ TS_API void ts_voice_defaults(ts_voice *out); /* slot 0; as it is: 0, 0, 0, 1, 0
 /* Plays a sound at a time. lane: whose mute, solo and level hold for it, -1: none. velocity: 1 to 127. id: for ts_player_release. */
 TS_API ts_status ts_player_play(ts_player *player, int64_t time, int32_t lane, int32_t id, float velocity, const ts_voice *voice);
 TS_API ts_status ts_player_release(ts_player *player, int64_t time, int32_t id);   /* lets go held sounds of this id */
+/* Plays what was played with this id on at another speed, `semitones` (-24 to 24) from its own; it goes on where it is. Fades keep their times. */
+TS_API ts_status ts_player_bend(ts_player *player, int64_t time, int32_t id, float semitones);
 TS_API ts_status ts_player_silence(ts_player *player, int64_t time, int32_t lane); /* fades out what a lane plays; -1: all */
 TS_API ts_status ts_player_master(ts_player *player, int64_t time, float gain);    /* 0 to 16, in 5 ms; above -2 dBFS a soft limit */
 

@@ -51,6 +51,10 @@ ts_status ts_player_release(ts_player *player, int64_t time, int32_t id) {
   return id < 0 ? TS_ARGUMENT : player_put(player, (Command){PUT_RELEASE, id, time, .gain = 0.0f});
 }
 
+ts_status ts_player_bend(ts_player *player, int64_t time, int32_t id, float semitones) {
+  return id < 0 || !in(semitones, -24, 24) ? TS_ARGUMENT : player_put(player, (Command){PUT_BEND, id, time, .gain = semitones});
+}
+
 ts_status ts_player_silence(ts_player *player, int64_t time, int32_t lane) {
   return lane < -1 || lane >= TS_LANES ? TS_ARGUMENT : player_put(player, (Command){PUT_SILENCE, lane, time, .gain = 0.0f});
 }

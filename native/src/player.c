@@ -70,11 +70,13 @@ static void carry_out(ts_player *player, const Command *command) {
   case PUT_SOUND: change_sound(player, command); break;
   case PUT_PLAY: player_voice(player, command->index, command->play.id, command->play.velocity, &command->play.voice, NEVER); break;
   case PUT_RELEASE:
+  case PUT_BEND:
   case PUT_SILENCE:
     for (int32_t i = 0; i < player->voice_slots; i++) {
       Voice *voice = player->voices + i;
       if (!atomic_load_explicit(&voice->samples, memory_order_relaxed)) continue;
       if (command->kind == PUT_RELEASE && voice->id == command->index) voice_let_go(voice);
+      if (command->kind == PUT_BEND && voice->id == command->index) voice_bend(player, voice, command->gain);
       if (command->kind == PUT_SILENCE && (command->index < 0 || voice->lane == command->index)) voice_fade(player, voice);
     }
     if (player->held && command->kind == PUT_RELEASE) held_release(player, command->index);

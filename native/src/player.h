@@ -26,7 +26,8 @@ typedef struct {
 typedef struct {
   _Atomic(const float *) samples; /* NULL: free */
   int64_t length, n, end;         /* of the sound; samples played; at which it ends */
-  int64_t place, step;            /* position at n = 0, a sample's step, in samples / 2^32 */
+  int64_t place, step;            /* position at n = 0, a sample's step, in samples / 2^32; a bend changes both */
+  double ratio;                   /* of its speed without a bend */
   int64_t attack, hold, decay, release, off, fade; /* off, fade: n at which it is let go, and fades out */
   uint64_t order;
   float gain, left, right;
@@ -48,7 +49,7 @@ typedef struct {
   int32_t ratchet;           /* the next one of the step, 0: the step has not begun */
 } Lane;
 
-enum { PUT_SOUND, PUT_PLAY, PUT_RELEASE, PUT_SILENCE, PUT_MASTER, PUT_LANE, PUT_STEPS, PUT_SEED, PUT_TEMPO, PUT_START, PUT_STOP, PUT_HELD, PUT_MOVE,
+enum { PUT_SOUND, PUT_PLAY, PUT_RELEASE, PUT_BEND, PUT_SILENCE, PUT_MASTER, PUT_LANE, PUT_STEPS, PUT_SEED, PUT_TEMPO, PUT_START, PUT_STOP, PUT_HELD, PUT_MOVE,
        PUT_FRAME };
 typedef struct {
   int32_t kind, index; /* what, and of which slot, lane or id */
@@ -141,6 +142,7 @@ Status kernels_open(Kernel *kernels, Arena *arena);
 void voice_read(const Voice *voice, const Kernel *kernels, int32_t count, float *out, float *other);
 void voice_fade(ts_player *player, Voice *voice);
 void voice_let_go(Voice *voice);
+void voice_bend(const ts_player *player, Voice *voice, float semitones);
 /* off: samples from now at which it is let go, NEVER: by hand. */
 void player_voice(ts_player *player, int32_t lane, int32_t id, float velocity, const ts_voice *settings, int64_t off);
 float player_level(const ts_player *player, float velocity); /* amplitude by velocity */

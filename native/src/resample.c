@@ -58,7 +58,7 @@ static inline float between(const float *samples, int64_t length, int64_t positi
 }
 
 static void read_channel(const Voice *voice, const float *samples, const Kernel *kernel, int32_t count, float *out) {
-  const int64_t place = voice->place + voice->n * voice->step, one = INT64_C(1) << 32;
+  const int64_t place = (int64_t)((uint64_t)voice->place + (uint64_t)voice->n * (uint64_t)voice->step), one = INT64_C(1) << 32;
   if ((uint32_t)voice->place == 0 && (voice->step == one || voice->step == -one)) { /* as it is */
     const float *from = samples + (place >> 32);
     const int32_t step = voice->step > 0 ? 1 : -1;

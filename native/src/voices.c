@@ -48,10 +48,36 @@ void voice_let_go(Voice *voice) {
   if (voice->n + voice->release < voice->end) voice->end = voice->n + voice->release;
 }
 
+/* Numbers a fade ends at, if it comes before the end of the sound. */
+static void end_by_fades(const ts_player *player, Voice *voice) {
+  if (voice->decay > 0 && voice->attack + voice->hold + voice->decay < voice->end) voice->end = voice->attack + voice->hold + voice->decay;
+  if (voice->off != NEVER && voice->off + voice->release < voice->end) voice->end = voice->off + voice->release;
+  if (voice->fade != NEVER && voice->fade + player->fade < voice->end) voice->end = voice->fade + player->fade;
+}
+
+static void set_speed(Voice *voice, double ratio, int reverse) {
+  const int64_t step = (int64_t)ts_floor(ratio * SHIFT + 0.5);
+  voice->kernel = ratio <= 1.0 ? 0 : ratio <= 1.5 ? 1 : ratio <= 2.0 ? 2 : ratio <= 3.0 ? 3 : 4;
+  voice->step = reverse ? -step : step;
+}
+
+/* The position of number n: place + n * step, where both may be past the ends of int64_t. */
+static int64_t position(const Voice *voice) { return (int64_t)((uint64_t)voice->place + (uint64_t)voice->n * (uint64_t)voice->step); }
+
+void voice_bend(const ts_player *player, Voice *voice, float semitones) {
+  const int64_t at = position(voice), last = voice->length << 32;
+  const int reverse = voice->step < 0;
+  set_speed(voice, voice->ratio * ts_exp2((double)semitones / 12.0), reverse);
+  voice->place = (int64_t)((uint64_t)at - (uint64_t)voice->n * (uint64_t)voice->step);
+  const int64_t left = reverse ? at + (INT64_C(1) << 32) : last - at, step = reverse ? -voice->step : voice->step;
+  voice->end = voice->n + (left > 0 ? (left + step - 1) / step : 0);
+  end_by_fades(player, voice);
+}
+
 /* How loud a voice is now: its gain, and the largest of the next samples. */
 static float loudness(const ts_player *player, const Voice *voice) {
   const float *samples = atomic_load_explicit(&voice->samples, memory_order_relaxed);
-  int64_t at = (voice->place + voice->n * voice->step) >> 32;
+  int64_t at = position(voice) >> 32;
   if (voice->step < 0) at -= CHUNK - 1;
   const int64_t first = at > 0 ? at : 0, last = at + CHUNK < voice->length ? at + CHUNK : voice->length;
   float gain, most = 0.0f;
@@ -123,23 +149,20 @@ void player_voice(ts_player *player, int32_t lane, int32_t id, float velocity, c
   if (!samples || start >= last) return;
   Voice *voice = free_voice(player);
   const double rate = player->rate;
-  int64_t step = (int64_t)ts_floor(ratio * SHIFT + 0.5);
   voice->length = sound->length, voice->channels = sound->channels, voice->slot = settings->sound;
   voice->n = 0, voice->off = voice->fade = NEVER, voice->order = ++player->order;
-  voice->kernel = ratio <= 1.0 ? 0 : ratio <= 1.5 ? 1 : ratio <= 2.0 ? 2 : ratio <= 3.0 ? 3 : 4;
+  voice->ratio = ratio;
+  set_speed(voice, ratio, settings->reverse);
+  const int64_t step = settings->reverse ? -voice->step : voice->step;
   voice->place = settings->reverse ? last - (INT64_C(1) << 32) - start : start;
-  voice->step = settings->reverse ? -step : step;
   voice->end = (last - start + step - 1) / step;
   voice->attack = to_samples(settings->attack, rate), voice->hold = to_samples(settings->hold, rate);
   voice->decay = to_samples(settings->decay, rate), voice->release = to_samples(settings->release, rate);
   if (settings->decay > 0.0f && voice->decay == 0) voice->decay = 1;
   if (voice->release < 1) voice->release = 1;
-  if (voice->decay > 0 && voice->attack + voice->hold + voice->decay < voice->end) voice->end = voice->attack + voice->hold + voice->decay;
   voice->held = settings->held;
-  if (settings->held && off != NEVER) {
-    voice->off = off;
-    if (off + voice->release < voice->end) voice->end = off + voice->release;
-  }
+  if (settings->held) voice->off = off;
+  end_by_fades(player, voice);
   voice->lane = lane, voice->id = id, voice->choke = settings->choke;
   set_gains(player, voice, velocity, settings);
   atomic_store_explicit(&voice->samples, samples, memory_order_release);

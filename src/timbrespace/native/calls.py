@@ -38,6 +38,7 @@ SIGNATURES = {
     "ts_player_uses": "i:pp",
     "ts_player_play": "i:pliifp",
     "ts_player_release": "i:pli",
+    "ts_player_bend": "i:plif",
     "ts_player_silence": "i:pli",
     "ts_player_master": "i:plf",
     "ts_player_lane": "i:plip",

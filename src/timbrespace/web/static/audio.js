@@ -74,6 +74,8 @@ export function play(sound, { gain = 1, pan = 0, tune = 0, reverse = false, atta
   return id;
 }
 export function release(voice) { send({ verb: "release", id: voice }); }
+/** Bends what a voice plays, by semitones from its own pitch. */
+export function bendVoice(voice, semitones) { send({ verb: "bend", id: voice, semitones }); }
 export function stopAll() { send({ verb: "silence" }); }
 
 const laneMessage = (index, slot) => {

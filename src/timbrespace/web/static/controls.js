@@ -14,15 +14,20 @@ function inUnit(control, place) {
   if (control.unit === "s") return value < 0.9995 ? Math.round(value * 1000) + " ms" : value.toFixed(1) + " s";
   return (Math.abs(value) >= 10 ? value.toFixed(0) : value.toFixed(2)) + (control.unit ? " " + control.unit : "");
 }
-const amountText = (control) => (amount) => {
+export const amountText = (control) => (amount) => {
   if (Math.abs(amount) < 0.05) return "as it is";
   const word = amount > 0 ? control.more : control.less, change = Math.abs(amount * control.spread);
   const size = control.logarithmic ? (change < 0.995 ? "× " + (2 ** (amount * control.spread)).toFixed(2) : "× " + (2 ** (amount * control.spread)).toFixed(1)) : (amount > 0 ? "+" : "−") + inUnit({ ...control, logarithmic: false }, change);
   return word + " " + size;
 };
 
+/** The controls that move a sound: of notes not the pitch, which the keys set. */
+export const steerable = ({ info }) => info.controls.filter((control) => control.name !== "pitch" || !info.notes);
+/** The least and the most of a control, in spreads. */
+export const rangeOf = (control) => [clamp(control.low, -3, 0), clamp(control.high, 0, 3)];
+
 export function initControls(instrument) {
-  controls = instrument.info.controls.filter((control) => control.name !== "pitch" || !instrument.info.notes);
+  controls = steerable(instrument);
   const names = instrument.info.categories;
   const category = get("category");
   category.append(make("option", { value: -1, textContent: "Any kind" }), ...names.map((name, i) => make("option", { value: i, textContent: name })));
@@ -81,10 +86,9 @@ function initPlane() {
   for (const name of ["pointerup", "pointercancel"]) plane.addEventListener(name, () => { held = false; });
 }
 const named = (name) => controls.find((control) => control.name === name);
-const range = (control) => [clamp(control.low, -3, 0), clamp(control.high, 0, 3)];
 function setFromPlane(x, y) {
   for (const [select, share] of [[across, x], [up, y]]) {
-    const [low, high] = range(named(select.value)), amount = low + share * (high - low);
+    const [low, high] = rangeOf(named(select.value)), amount = low + share * (high - low);
     sliders[select.value].show(amount);
     steerPad(session.selected, select.value, amount);
   }
@@ -93,10 +97,10 @@ function setFromPlane(x, y) {
 function showPlane() {
   if (!across) return;
   const dot = get("plane").firstElementChild;
-  const share = (name) => { const [low, high] = range(named(name)); return ((selectedPad().amounts[name] ?? 0) - low) / (high - low); };
+  const share = (name) => { const [low, high] = rangeOf(named(name)); return ((selectedPad().amounts[name] ?? 0) - low) / (high - low); };
   dot.style.left = share(across.value) * 100 + "%";
   dot.style.top = (1 - share(up.value)) * 100 + "%";
-  const zero = (name) => { const [low, high] = range(named(name)); return -low / (high - low); };  // lines where the sound is as it is
+  const zero = (name) => { const [low, high] = rangeOf(named(name)); return -low / (high - low); };  // lines where the sound is as it is
   get("plane").style.setProperty("--x", zero(across.value) * 100 + "%");
   get("plane").style.setProperty("--y", (1 - zero(up.value)) * 100 + "%");
 }

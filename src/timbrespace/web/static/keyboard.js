@@ -1,26 +1,38 @@
-// A keyboard for instruments of notes: computer keys, pointer and MIDI; the pitch is decoded, not a sample played faster.
+// A keyboard for instruments of notes: computer keys, pointer and MIDI; the pitch is decoded, not a sample played faster. Only a bend of
+// the pitch while a note sounds plays the sample at another speed.
 import { render, prefetch } from "./sounds.js";
-import { wake, play, release } from "./audio.js";
+import { wake, play, release, bendVoice } from "./audio.js";
 import { session, selectedPad, on } from "./state.js";
 import { playPad, selectedNote } from "./kit.js";
 import { typing } from "./pads.js";
-import { get, make, clamp, say } from "./shapes.js";
+import { initMidi } from "./midi.js";
+import { initNoteControls, noteAmounts, setByPlace, setByWheel } from "./note_controls.js";
+import { get, make, slider, clamp, say } from "./shapes.js";
 
 const OFFSETS = { a: 0, w: 1, s: 2, e: 3, d: 4, f: 5, t: 6, g: 7, y: 8, h: 9, u: 10, j: 11, k: 12, o: 13, l: 14, p: 15 };
 const NAMES = ["C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B"];
-const held = new Map();     // midi number -> {voice}; voice: null while its sound is rendered
+const BEND = 2, RECENT = 32;  // semitones of the wheel's ends; voices that a bend moves, those that ring on too
+const held = new Map();     // midi number -> {voice, kept}; voice: null while its sound is rendered; kept: by the pedal
+const sustained = new Set();  // what the pedal keeps of keys that were let go
+const recent = [];          // the voices played last
 const pressed = new Map();  // computer key -> midi number that it plays
-let lowest = 48, highest = 72, octave = 60, keysOf = {};
+let lowest = 48, highest = 72, octave = 60, keysOf = {}, pedal = false, bend = 0, bendRow = null;
 
 export function initKeyboard(instrument) {
-  initMidi();
-  if (!instrument.info.notes) return;
+  const { notes } = instrument.info;
+  initMidi(notes ? { noteOn, noteOff, pedal: setPedal, bend: setBend, wheel: (share) => { setByWheel(share); prepare(); }, allOff: releaseAll } : padPlayer);
+  if (!notes) return;
   lowest = Math.ceil(instrument.info.lowestPitch); highest = Math.floor(instrument.info.highestPitch);
   octave = clamp(60, firstOctave(), lastOctave());
   const place = get("keyboard");
   place.hidden = false;
   get("keys-hint").textContent = "The keyboard plays the selected pad. Keys A to L play white notes, W E T Y U O P black ones; comma and full stop change the octave. Space starts and stops the beat, Escape ends what sounds.";
-  get("octaves").hidden = false;
+  get("octaves").hidden = get("keys-panel").hidden = false;
+  get("sustain").addEventListener("click", () => setPedal(!pedal));
+  initNoteControls(instrument, prepare);
+  bendRow = slider({ id: "bend", label: "Bend", low: -1, high: 1, step: 0.01, value: 0, text: (x) => (Math.abs(x) < 0.005 ? "none" : (x > 0 ? "+" : "−") + Math.abs(BEND * x).toFixed(2) + " st"), oninput: setBend });
+  bendRow.addEventListener("change", () => setBend(0));  // it springs back, as a wheel does
+  get("keys-panel").append(bendRow);
   get("octave-down").addEventListener("click", () => moveOctave(-12));
   get("octave-up").addEventListener("click", () => moveOctave(12));
   for (let midi = lowest; midi <= highest; midi++) {
@@ -29,7 +41,7 @@ export function initKeyboard(instrument) {
     keysOf[midi] = key;
     place.append(key);
   }
-  place.addEventListener("pointerdown", (event) => { const midi = Number(event.target.dataset.midi); if (midi) { event.target.setPointerCapture(event.pointerId); noteOn(midi, 0.85); } });
+  place.addEventListener("pointerdown", (event) => { const midi = Number(event.target.dataset.midi); if (midi) { event.target.setPointerCapture(event.pointerId); setByPlace(event); noteOn(midi, 0.85); } });
   for (const name of ["pointerup", "pointercancel"]) place.addEventListener(name, (event) => { const midi = Number(event.target.dataset.midi); if (midi) noteOff(midi); });
   place.addEventListener("keydown", (event) => {
     const midi = Number(event.target.dataset.midi), way = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
@@ -45,6 +57,7 @@ export function initKeyboard(instrument) {
   });
   document.addEventListener("keyup", (event) => { const key = event.key.toLowerCase(); if (pressed.has(key)) { noteOff(pressed.get(key)); pressed.delete(key); } });
   window.addEventListener("blur", releaseAll);
+  document.addEventListener("keydown", (event) => { if (event.key === "Escape") releaseAll(); });
   document.addEventListener("visibilitychange", () => { if (document.hidden) releaseAll(); });
   showOctave();
   on("pad", (index) => { if (index === session.selected) prepare(); });
@@ -70,48 +83,50 @@ function showOctave() {
 async function prepare() {
   if (!selectedPad().sound) return;
   const near = Array.from({ length: 13 }, (_, i) => octave + i).filter((midi) => midi >= lowest && midi <= highest);
-  prefetch((await Promise.all(near.map((midi) => selectedNote(midi)))).filter(Boolean));
+  prefetch((await Promise.all(near.map((midi) => selectedNote(midi, noteAmounts())))).filter(Boolean));
 }
 
 async function noteOn(midi, velocity) {
   if (midi < lowest || midi > highest || held.has(midi)) return;
-  const hold = { voice: null };
+  const hold = { voice: null, kept: false };
   held.set(midi, hold);
   keysOf[midi]?.classList.add("down");
   await wake();
-  const note = await selectedNote(midi);
+  const note = await selectedNote(midi, noteAmounts());
   if (!note) return;
   const sound = await render(note, { urgent: true });
-  if (held.get(midi) !== hold) return;  // let go before it was there
+  if (held.get(midi) !== hold && !(hold.kept && pedal)) return;  // let go before it was there
   hold.voice = play(sound, { gain: selectedPad().gain, velocity, key: midi });
+  if (hold.kept) sustained.add(hold.voice);
+  recent.push(hold.voice);
+  if (recent.length > RECENT) recent.shift();
+  if (bend !== 0) bendVoice(hold.voice, BEND * bend);
 }
 function noteOff(midi) {
-  const voice = held.get(midi)?.voice ?? null;
+  const hold = held.get(midi);
   held.delete(midi);
   keysOf[midi]?.classList.remove("down");
-  if (voice !== null) release(voice);
+  if (hold === undefined) return;
+  hold.kept = pedal;
+  if (hold.voice === null) return;
+  if (pedal) sustained.add(hold.voice); else release(hold.voice);
+}
+function setPedal(down) {
+  pedal = down;
+  get("sustain").setAttribute("aria-pressed", String(down));
+  if (down) return;
+  for (const voice of sustained) release(voice);
+  sustained.clear();
+}
+/** share: of the wheel's way, -1 to 1. */
+function setBend(share) {
+  bend = share;
+  bendRow.show(share);
+  for (const voice of recent) bendVoice(voice, BEND * share);
 }
 /** When the page no longer gets the keys, it does not learn that they are let go. */
-function releaseAll() { for (const midi of [...held.keys()]) noteOff(midi); pressed.clear(); }
+function releaseAll() { for (const midi of [...held.keys()]) noteOff(midi); pressed.clear(); setPedal(false); }
 
-// --- MIDI ------------------------------------------------------------------------------------------------------------
-function initMidi() {
-  const button = get("midi");
-  if (!navigator.requestMIDIAccess) return;
-  button.hidden = false;
-  button.addEventListener("click", async () => {
-    try {
-      const access = await navigator.requestMIDIAccess();
-      const listen = () => { for (const input of access.inputs.values()) input.onmidimessage = midiMessage; };
-      access.onstatechange = listen;
-      listen();
-      button.setAttribute("aria-pressed", "true");
-      say(access.inputs.size ? "MIDI: " + [...access.inputs.values()].map((input) => input.name).join(", ") : "No MIDI keyboard is connected");
-    } catch { say("The browser does not allow MIDI here"); }
-  });
-}
-function midiMessage({ data: [status, key, velocity] }) {
-  const kind = status & 0xf0, notes = !get("keyboard").hidden;
-  if (kind === 0x90 && velocity > 0) { if (notes) noteOn(key, velocity / 127); else if (key >= 36 && key < 52) playPad(key - 36, velocity / 127); }
-  else if (kind === 0x80 || kind === 0x90) noteOff(key);
-}
+const FIRST_PAD = 36;
+/** What a MIDI keyboard does with an instrument without notes: keys from 36 up are the pads. */
+const padPlayer = { noteOn: (key, velocity) => { if (session.pads[key - FIRST_PAD]) playPad(key - FIRST_PAD, velocity); }, noteOff() {}, pedal() {}, bend() {}, wheel() {}, allOff() {} };

@@ -141,8 +141,10 @@ export async function playPad(index, velocity = 1) {
   emit("hit", index);
 }
 
-/** The selected pad's sound at another pitch, for the keyboard; null where the pad is empty. */
-export async function selectedNote(midi) {
+/** The selected pad's sound at another pitch, for the keyboard, moved by named controls; null where the pad is empty. */
+export async function selectedNote(midi, amounts = {}) {
   const { sound } = selectedPad();
-  return sound === null ? null : { ...sound, z: await atPitch(sound.z, midi) };
+  if (sound === null) return null;
+  const z = await atPitch(sound.z, midi);
+  return { ...sound, z: Object.keys(amounts).length ? await atPitch((await steer({ z, amounts })).z, midi) : z };
 }

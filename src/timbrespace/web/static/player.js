@@ -88,6 +88,7 @@ export function carryOut(player, { verb, ...message }) {
     sound: () => player.sound(message.slot, message.channels, message.rate),
     play: () => player.play(message),
     release: () => player.call("release", 0n, message.id),
+    bend: () => player.call("bend", 0n, message.id, message.semitones),
     silence: () => player.call("silence", 0n, -1),
     lane: () => player.setLane(message.index, message),
     steps: () => player.setSteps(message.lane, message.steps),

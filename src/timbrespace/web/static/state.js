@@ -14,6 +14,7 @@ const emptyPad = () => ({
 });
 const emptyStep = () => ({ on: false, velocity: 0.8, probability: 1, ratchet: 1 });
 const emptyLane = () => ({ steps: Array.from({ length: STEPS }, emptyStep) });
+const emptyKeys = () => ({ up: "", across: "", upAmount: 0, acrossAmount: 0, place: false });  // controls by where a key is touched, see note_controls.js
 const emptyPattern = () => ({ tempo: 112, swing: 0.5, steps: 16, seed: 1, endless: 0, lanes: Array.from({ length: PADS }, emptyLane) });
 
 export const session = {
@@ -24,6 +25,7 @@ export const session = {
   favourites: [],
   own: [],           // the user's sounds on the map: {name, sound, x, y, error in dB or null}
   pattern: emptyPattern(),
+  keys: emptyKeys(),
 };
 
 export function on(name, listener) {
@@ -69,14 +71,15 @@ function sessionCheck({ dims, capacity, categories, controls }) {
     sound: orNull(sound), plain: orNull(latent), amounts: numbersOf(controls.map(({ name }) => name), -3, 3), locked: flag, reverse: flag, mute: flag, solo: flag,
     gain: number(0, 4), pan: number(-1, 1), tune: number(-24, 24), decay: number(0, 10), choke: whole(0, 4),
   }, emptyPad()));
+  const control = oneOf("", ...controls.map(({ name }) => name)), keys = recordOf(same({ up: control, across: control, upAmount: number(-3, 3), acrossAmount: number(-3, 3), place: flag }, emptyKeys()));
   const step = recordOf(same({ on: flag, velocity: number(0, 1), probability: number(0, 1), ratchet: whole(1, 8) }, emptyStep()));
   const lane = recordOf({ steps: [listOf(step, 0, STEPS), ...missing([])] });
   const pattern = recordOf(same({
     tempo: number(30, 300), swing: number(0.5, 0.75), steps: oneOf(...LENGTHS), seed: whole(0, 2 ** 31), endless: number(0, 1), lanes: listOf(lane, 0, PADS),
   }, { ...emptyPattern(), lanes: [] }));
   return recordOf(same({
-    pads: listOf(pad, 0, PADS), selected: whole(0, PADS - 1), category, temperature: number(0, 4), seed: whole(0, 2 ** 31), favourites: listOf(sound, 0, FAVOURITES), own: listOf(own, 0, OWN), pattern,
-  }, { pads: [], selected: 0, category: -1, temperature: 1, seed: 1, favourites: [], own: [], pattern: {} }));
+    pads: listOf(pad, 0, PADS), selected: whole(0, PADS - 1), category, temperature: number(0, 4), seed: whole(0, 2 ** 31), favourites: listOf(sound, 0, FAVOURITES), own: listOf(own, 0, OWN), pattern, keys,
+  }, { pads: [], selected: 0, category: -1, temperature: 1, seed: 1, favourites: [], own: [], pattern: {}, keys: {} }));
 }
 const filled = (list, length, empty) => Array.from({ length }, (_, i) => list[i] ?? empty());
 
