@@ -49,6 +49,7 @@ class Purpose(IntEnum):
     AROUND = 17  # moves around a sound with growing noise; path (index,)
     POSTERIOR = 18  # draws from the posterior of a given sound; path (index,)
     SEQUENCE = 32  # of patterns; path (lane, repetition, step) chance, (lane, number, 64 + parameter) values that a walk connects
+    LIVE = 48  # of endless playing; path (0, dimension, number) values, (1, lane, number) rhythms, (2, number) and (3, number) of a chain
 
 
 class Noise:

@@ -39,9 +39,9 @@ class Action:
         own = _SETTERS.get(self.name)
         return None if own is None else (self.name, self.channel, self.id, *self.values[:own])
 
-    def carry_out(self, engine: Any) -> None:
-        """Calls the method. Raises what it raises: ConfigError for a value that the engine refuses."""
-        named = {name: value for name, value in (("channel", self.channel), ("id", self.id)) if value is not None}
+    def carry_out(self, engine: Any, *, at: int | None = None) -> None:
+        """Calls the method. at: sample of the engine. Raises what it raises: ConfigError for a value that the engine refuses."""
+        named = {name: value for name, value in (("channel", self.channel), ("id", self.id), ("at", at)) if value is not None}
         getattr(engine, self.name)(*self.values, **named)
 
 

@@ -20,6 +20,9 @@ class Steered(Protocol):
     def steer(self, name: str, value: float) -> None:
         """Sets one of its settings. Raises ConfigError."""
 
+    def takes(self, action: Action) -> bool:
+        """Whether a user's action sets what the walk moves."""
+
 
 class Conductor:
     """Takes messages on any thread, and calls the engine on one.
@@ -60,24 +63,25 @@ class Conductor:
         actions = self.inbox.take(seconds)
         now = time.monotonic()
         passed, self._last = now - (now if self._last is None else self._last), now
-        return self.carry_out([*actions, *self.mapping.advance(passed)])
+        return self.carry_out([*actions, *self.mapping.advance(passed)], by_user=True)
 
-    def carry_out(self, actions: Iterable[Action]) -> int:
+    def carry_out(self, actions: Iterable[Action], *, at: int | None = None, by_user: bool = False) -> int:
         """Calls the engine, on the thread that controls it. A refused action is reported, and the next one follows.
 
+        at: sample of the engine for actions that take one; None: at once. by_user: what a walk moves, it then moves about the user's value.
         Returns their number.
         """
         count = 0
         for action in actions:
             count += 1
-            problem = self.attempt(action)
+            problem = self._attempt(action, at, by_user)
             if problem is not None:
                 self.reports.add(f"refused {action.name}", problem)
                 if action.refused is not None:
                     action.refused(problem)
         return count
 
-    def attempt(self, action: Action) -> str | None:
+    def _attempt(self, action: Action, at: int | None, by_user: bool) -> str | None:
         """Carries out one action. Returns why it could not be, None if it was."""
         try:
             if action.name.startswith("walk_"):
@@ -85,7 +89,9 @@ class Conductor:
                     return "no walk plays; start one with --walk kits or --walk notes"
                 self.walk.steer(action.name.removeprefix("walk_"), action.values[0])
             else:
-                action.carry_out(self.engine)
+                action.carry_out(self.engine, at=at)
+                if by_user and self.walk is not None:
+                    self.walk.takes(action)
         except TimbrespaceError as error:
             return str(error)
         except Exception as error:  # the sound goes on, whatever an event does

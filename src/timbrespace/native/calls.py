@@ -48,6 +48,8 @@ SIGNATURES = {
     "ts_player_start": "i:pll",
     "ts_player_stop": "i:pl",
     "ts_player_read": "v:pp",
+    "ts_lane_hit": "i:pipulp",
+    "ts_euclid": "u:iii",
     "ts_held_size": "z:p",
     "ts_held_open": "i:ppp",
     "ts_held_play": "i:plifp",

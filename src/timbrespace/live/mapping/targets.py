@@ -78,7 +78,7 @@ def _number(text: str, whole: str) -> int:
 
 
 class Targets:
-    """Turns values of targets into actions. It keeps both coordinates of the map, which are set together."""
+    """Turns values of targets into actions; the engine counts from 0. It keeps both coordinates of the map, which are set together."""
 
     def __init__(self) -> None:
         self._map = {"x": 0.5, "y": 0.5}
@@ -90,9 +90,9 @@ class Targets:
             "axis": lambda: Action("set_axis", (target.numbers[0] - 1, value)),
             "control": lambda: Action("set_control", (target.name, value)),
             "map": lambda: self._on_map(target.name, value),
-            "morph": lambda: Action("set_morph", (*target.numbers, value)),
+            "morph": lambda: Action("set_morph", (target.numbers[0] - 1, target.numbers[1] - 1, value)),
             "gain": lambda: Action("set_gain", (value,)),
-            "pad": lambda: Action("pad", (target.numbers[0], min(max(round(value * 127), 1), 127))),
+            "pad": lambda: Action("pad", (target.numbers[0] - 1, min(max(round(value * 127), 1), 127))),
             "program": lambda: Action("program", (round(value),)),
             "walk": lambda: Action(f"walk_{target.name}", (value,)),
         }

@@ -77,11 +77,11 @@ class Addresses:
             case ["map"]:
                 return [Action("set_map", (take.number("x", 0, 1), take.number("y", 0, 1)))]
             case ["morph"]:
-                return [Action("set_morph", (take.whole("a", 1, 4096), take.whole("b", 1, 4096), take.number("t", 0, 1)))]
+                return [Action("set_morph", (take.whole("a", 1, 4096) - 1, take.whole("b", 1, 4096) - 1, take.number("t", 0, 1)))]
             case ["pad", number]:
                 pad = _target(address, f"pad {number}").numbers[0]
                 velocity = take.number("velocity", 0, 127, default=100.0)
-                return [Action("pad", (pad, velocity))] if velocity > 0 else []  # a button that is let go sends 0
+                return [Action("pad", (pad - 1, velocity))] if velocity > 0 else []  # a button that is let go sends 0
             case ["program"]:
                 return [Action("program", (take.whole("program", 0, 127),))]
             case ["gain"]:

@@ -1,0 +1,90 @@
+"""What plays by itself: a MIDI file or a walk, rendered as fast as it can be, or in time with a device."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+
+from timbrespace.live.actions import Action
+from timbrespace.live.conductor import Conductor
+from timbrespace.live.midi.file import MidiFile
+
+_AHEAD = 0.03  # s that events are handed to the engine before their time, while a device plays
+_PIECE = 16_384  # samples that are rendered at once at most
+# Methods of the engine that take a time; values are set when the events before them have been handed over.
+_TIMED = ("note_on", "note_off", "pad", "sustain", "bend", "all_notes_off", "all_sound_off")
+
+
+class Source(Protocol):
+    """Something that plays by itself."""
+
+    def advance(self, until: int) -> list[tuple[int, Action]]:
+        """Returns what happens before a sample, counted from the start, in order of time; each action once."""
+
+
+class MidiFileSource:
+    """Plays a MIDI file once, by the mapping where that names a message. samples: its length."""
+
+    def __init__(self, file: MidiFile, conductor: Conductor, *, sample_rate: int):
+        self._file, self._conductor, self._rate = file, conductor, sample_rate
+        self._next = 0
+        self.samples = math.ceil(file.seconds * sample_rate)
+
+    def advance(self, until: int) -> list[tuple[int, Action]]:
+        """See `Source`."""
+        out: list[tuple[int, Action]] = []
+        messages = self._file.messages
+        while self._next < len(messages) and (sample := round(messages[self._next].seconds * self._rate)) < until:
+            out += [(sample, action) for action in self._conductor.midi_actions(messages[self._next].message)]
+            self._next += 1
+        return out
+
+
+class Performance:
+    """Sources that play on one engine. sample: where they are, counted from the start."""
+
+    def __init__(self, conductor: Conductor, *sources: Source):
+        self._conductor, self._sources = conductor, list(sources)
+        self._rate = conductor.engine.sample_rate
+        self.sample = 0
+        self._begin: int | None = None
+
+    def render(self, frames: int) -> Iterator[np.ndarray]:
+        """Yields the next samples `(n, 2)` of the engine, `frames` in all, with every event at its sample; also what waits in the queue."""
+        end = self.sample + frames
+        while self.sample < end:
+            stop = min(self.sample + _PIECE, end)
+            self._conductor.step()
+            for sample, action in self._events(stop):
+                yield from self._until(sample)
+                self._conductor.carry_out([action])
+            yield from self._until(stop)
+
+    def follow(self) -> None:
+        """Hands over what happens in the next moments, while a device plays: to be called every few ms on the thread that controls.
+
+        The events begin with the first call, and come at their samples.
+        """
+        now = self._conductor.engine.state().time
+        if self._begin is None:
+            self._begin = now + round(_AHEAD * self._rate)
+        until = now + round(_AHEAD * self._rate) * 2 - self._begin
+        for sample, action in self._events(until):
+            at = max(self._begin + sample, 1)
+            self._conductor.carry_out([action], at=at if action.name in _TIMED else None)
+        self.sample = max(self.sample, until)
+
+    def _events(self, until: int) -> list[tuple[int, Action]]:
+        return list(heapq.merge(*(source.advance(until) for source in self._sources), key=lambda timed: timed[0]))
+
+    def _until(self, sample: int) -> Iterator[np.ndarray]:
+        """Renders up to a sample, with the smoothed values of the mapping."""
+        frames = sample - self.sample
+        if frames > 0:
+            self.sample = sample
+            self._conductor.carry_out(self._conductor.mapping.advance(frames / self._rate))
+            yield self._conductor.engine.render(frames)

@@ -1,0 +1,118 @@
+"""Walks that play for ever: latents wander within bounds while patterns, or a Markov chain over a MIDI file, strike the sounds."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterator
+
+from timbrespace.contracts import ConfigError
+from timbrespace.live.actions import Action
+from timbrespace.live.mapping.targets import WALK_TARGETS
+from timbrespace.live.midi.file import MidiFile
+from timbrespace.live.walk.bounds import Playable, parse_bounds
+from timbrespace.live.walk.chain import Chain
+from timbrespace.live.walk.patterns import KitPattern, NotePattern
+from timbrespace.live.walk.wander import Wander
+from timbrespace.noise import Noise, Purpose
+
+KINDS = ("kits", "notes")
+TEMPO = 110.0  # beats a minute
+_SLOWEST, _FASTEST = 10.0, 400.0
+
+Timed = tuple[int, Action]  # sample, and what happens there
+
+
+class Walk:
+    """Endless music of one instrument. The same seed, settings and instrument give the same actions at the same samples.
+
+    Latents move between two steps of the rhythm, right after its sounds, so that the next ones can be made before they are struck.
+    """
+
+    def __init__(
+        self, instrument: Playable, kind: str, *, sample_rate: int, bounds: str | None = None, seed: int = 0, tempo: float | None = None,
+        file: MidiFile | None = None,
+    ):  # fmt: skip
+        """kind: "kits" strikes pads, "notes" plays pitches. bounds: see `parse_bounds`. tempo: beats a minute; None: of the file, else 110.
+
+        file: what a Markov chain plays; None: patterns. Raises ConfigError.
+        """
+        if kind not in KINDS:
+            raise ConfigError(f"--walk is {kind[:40]!r}, allowed are kits and notes")
+        if kind == "notes" and not instrument.pitched:
+            raise ConfigError("--walk notes needs an instrument of notes, and this one has no pitches; use --walk kits")
+        if not 0 <= seed < 2**63:
+            raise ConfigError(f"--seed is {seed}, allowed are whole numbers from 0 to 2**63 - 1")
+        self.wander = Wander(parse_bounds(bounds, instrument), seed)
+        chain = Chain(file, drums=kind == "kits", seed=seed) if file is not None else None
+        self._steps = (
+            self._chained(chain)
+            if chain
+            else self._patterned(NotePattern(instrument, seed) if kind == "notes" else KitPattern(instrument, seed))
+        )
+        self._seed, self.density, self.tempo = seed, 1.0, TEMPO
+        self.steer("tempo", tempo if tempo is not None else min(max(chain.tempo, _SLOWEST), _FASTEST) if chain else TEMPO)
+        self._rate = sample_rate
+        self._sample = 0.0  # where the next step begins
+        self._waiting: list[tuple[int, int, Action]] = []
+        self._number = 0
+
+    def steer(self, name: str, value: float) -> None:
+        """Sets the speed or spread of the latents, the density of the rhythm, or the tempo, from the next step on. Raises ConfigError."""
+        low, high = (_SLOWEST, _FASTEST) if name == "tempo" else WALK_TARGETS.get(name, (math.nan, math.nan))
+        if not low <= value <= high:
+            known = ", ".join(f"{one} ({WALK_TARGETS[one][0]:g} to {WALK_TARGETS[one][1]:g})" for one in ("speed", "spread", "density"))
+            raise ConfigError(f"walk {name} is {value!r:.20}; settings are {known}, tempo ({_SLOWEST:g} to {_FASTEST:g})")
+        if name in ("speed", "spread"):
+            setattr(self.wander, name, float(value))
+        elif name == "density":
+            self.density = float(value)
+        else:
+            self.tempo = float(value)
+
+    def takes(self, action: Action) -> bool:
+        """Whether a user's action sets what the walk moves: its value then becomes the centre of that walk."""
+        return action.name in ("set_latent", "set_axis", "set_control") and self.wander.centre(action)
+
+    def advance(self, until: int) -> list[Timed]:
+        """Returns what happens before a sample, counted from the start, in order of time."""
+        while self._sample < until:
+            self._step()
+        out = []
+        while self._waiting and self._waiting[0][0] < until:
+            sample, _, action = heapq.heappop(self._waiting)
+            out.append((sample, action))
+        return out
+
+    def _step(self) -> None:
+        length, struck = next(self._steps)
+        beats = 60 / self.tempo * self._rate  # samples of a beat
+        for offset, action in struck:
+            self._put(self._sample + offset * beats, action)
+        self.wander.advance(length)
+        for action in self.wander.actions():
+            self._put(self._sample, action)
+        self._sample += length * beats
+
+    def _put(self, sample: float, action: Action) -> None:
+        self._number += 1
+        heapq.heappush(self._waiting, (round(sample), self._number, action))
+
+    def _patterned(self, pattern: KitPattern | NotePattern) -> Iterator[tuple[float, list[tuple[float, Action]]]]:
+        """Beats of each step, and its actions with their offsets in beats."""
+        number = 0
+        while True:
+            yield 0.25, pattern.step(number, self.density)
+            number += 1
+
+    def _chained(self, chain: Chain) -> Iterator[tuple[float, list[tuple[float, Action]]]]:
+        number = 0
+        while True:
+            state = chain.next()
+            struck: list[tuple[float, Action]] = []
+            if float(Noise(self._seed, Purpose.LIVE, 3, number).uniform(1)[0]) < self.density:
+                for played in state.notes:
+                    struck.append((0.0, Action("note_on", (played.note, played.velocity))))
+                    struck.append((played.length, Action("note_off", (played.note, 0))))
+            yield state.gap, struck
+            number += 1
