@@ -37,7 +37,7 @@ def test_a_survey_is_made_and_analysed(tiny: Tiny, shell: Shell, tmp_path: Path)
         (["survey", "make", "a=x", "a=y", "--out", "x"], "given twice"),
         (["survey", "make", "a=nowhere", "b=nowhere", "--out", "x"], "no such file"),
         (["survey", "analyse", "nowhere"], "there is no file"),
-        (["survey", "serve"], "allowed are survey make, survey analyse"),
+        (["survey", "play"], "allowed are survey make, survey serve, survey analyse"),
     ],
 )
 def test_bad_input_is_explained(shell: Shell, words: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "presets": ("timbrespace.cli.learn.presets:presets", "list the presets that are part of timbrespace"),
     "info": ("timbrespace.cli.report.info:info", "show an instrument: its card, its training sounds, its settings"),
     "survey make": ("timbrespace.cli.report.survey_make:survey_make", "make a blind listening test of instruments and real sounds"),
+    "survey serve": (
+        "timbrespace.cli.report.survey_serve:survey_serve",
+        "let listeners answer it in their browsers; stores every answer",
+    ),
     "survey analyse": ("timbrespace.cli.report.survey_analyse:survey_analyse", "analyse the answers of its listeners"),
 }
 

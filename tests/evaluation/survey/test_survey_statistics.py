@@ -132,3 +132,14 @@ def test_false_alarms_are_rare(monkeypatch: pytest.MonkeyPatch) -> None:
     alarms = sum(one.p is not None and one.p < 0.05 for one in found)
     assert alarms <= 10  # binomial, 60 at 0.05: 3 expected, more than 10 are beyond 0.999
     assert sum(any(pair.p < 0.05 for pair in one.pairs) for one in found) <= 10
+
+
+@pytest.mark.parametrize(
+    ("values", "levene"),
+    [(((2, 2, 3, 3), (5, 5, 4, 4)), None), (((1, 3), (2, 3)), 0.0), (((2, 2), (5, 5)), None), (((2,), (5, 4, 3)), None)],
+)
+def test_a_few_ratings_are_compared_without_warnings(values: tuple[tuple[float, ...], ...], levene: float | None) -> None:
+    rows = {name: [("abcd"[place % 4], float(value)) for place, value in enumerate(one)] for name, one in zip("xy", values, strict=True)}
+    found = compare(rows)
+    assert found.levene == levene
+    assert found.statistic == pytest.approx(stats.kruskal(*values).statistic)

@@ -15,16 +15,14 @@ from timbrespace.contracts import ConfigError, TimbrespaceError
 from timbrespace.evaluation.survey.journal import Journal
 from timbrespace.evaluation.survey.sessions import Sessions
 from timbrespace.evaluation.survey.survey import Survey
-from timbrespace.report.survey_page import render_served_survey
 
 pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 
 import httpx
-from fastapi import FastAPI
 
-from timbrespace.web.server.errors import answer_plainly
-from timbrespace.web.server.survey import sound_files, survey_routes
+from timbrespace.web.server.guard import LOOPBACK
+from timbrespace.web.server.survey import guarded_survey, sound_files
 
 NAME = "0123456789abcdef01234567"
 
@@ -38,11 +36,12 @@ class Served:
         self.file = self.folder / "answers" / "answers.jsonl"
         self.journal = Journal(self.survey, self.file)
         self.sessions = Sessions(self.survey, self.journal, clock=lambda: self.now)
-        app = FastAPI()
-        answer_plainly(app)
-        page = render_served_survey(self.survey)
-        app.include_router(survey_routes(self.sessions, sound_files(self.survey, self.folder), page, report=self.reports.append))
-        self.app, self.client = app, httpx.Client()
+        self.changes, self.client = 0, httpx.Client()
+        files = sound_files(self.survey, self.folder)
+        self.app = guarded_survey(self.sessions, files, LOOPBACK, token=None, changed=self.change, report=self.reports.append)
+
+    def change(self) -> None:
+        self.changes += 1
 
     def begin(self, name: str = NAME, **more: Any) -> Any:
         return self.client.post("/api/survey/begin", json={"session": name, "background": {}, **more})

@@ -12,7 +12,7 @@ from timbrespace.cli.common.options import Force, Json
 
 def survey_analyse(
     folder: Annotated[Path, typer.Argument(help="Folder that `survey make` wrote.", show_default=False)],
-    answers: Annotated[Path | None, typer.Option("--answers", help="Folder of the answers.", show_default="FOLDER/answers")] = None,
+    answers: Annotated[Path | None, typer.Option("--answers", help="Folder or file of the answers.", show_default="FOLDER/answers")] = None,
     out: Annotated[Path | None, typer.Option("--out", help="Page to write, such as results.html.", show_default=False)] = None,
     keep_all: Annotated[bool, typer.Option("--keep-all", help="Keep listeners who failed an attention check.")] = False,
     force: Force = False,

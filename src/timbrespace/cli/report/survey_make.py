@@ -28,7 +28,7 @@ def survey_make(
 ) -> None:
     """Make a blind listening test of instruments and real sounds: one page with its sounds, in one folder."""
     from timbrespace.cli.common.corpus import print_json
-    from timbrespace.cli.common.text import printable
+    from timbrespace.cli.common.text import command_line, printable
     from timbrespace.evaluation.survey.make import SurveyOptions, make_survey, write_survey
     from timbrespace.report.survey_page import render_survey_page
 
@@ -43,8 +43,9 @@ def survey_make(
     rated = sum(item.kind != "check" for item in survey.items.values())
     print(f"{rated} sounds of {', '.join(survey.conditions)}, at {survey.loudness:.0f} LKFS; {len(survey.plans[0])} for each listener")
     print(printable(f"Give listeners the folder {out / 'public'}: they open index.html and send back the file that it saves."))
+    print(f"Or let them answer in their browsers: {command_line('timbrespace', 'survey', 'serve', out)}")
     print(printable(f"Keep {out / 'survey.json'} to yourself: it says what each sound is. Put the answers into {out / 'answers'}, then:"))
-    print(printable(f"  timbrespace survey analyse {out} --out results.html"))
+    print(f"  {command_line('timbrespace', 'survey', 'analyse', out, '--out', 'results.html')}")
 
 
 def _sources(conditions: list[str]) -> dict[str, Path]:

@@ -90,11 +90,9 @@ def compare(ratings: Mapping[str, Sequence[tuple[str, float]]], *, seed: int = 0
     if len(values) < 2 or len(every) < 3 or np.ptp(every) == 0:
         return Comparison(groups)
     statistic, p = stats.kruskal(*values.values())
-    spread = any(np.ptp(one) > 0 for one in values.values()) and all(len(one) > 1 for one in values.values())
-    levene = float(stats.levene(*values.values(), center="median").pvalue) if spread else None
     within, listeners = _within(ratings)
     return Comparison(
-        groups, levene=levene, statistic=float(statistic), p=float(p), epsilon2=float(statistic) / (len(every) - 1), within=within,
+        groups, levene=_levene(list(values.values())), statistic=float(statistic), p=float(p), epsilon2=float(statistic) / (len(every) - 1), within=within,
         listeners=listeners, pairs=_pairs(values),
     )  # fmt: skip
 
@@ -147,6 +145,17 @@ def _group(rows: Sequence[tuple[str, float]], *, seed: int) -> Group:
     values = np.array([value for _, value in rows], dtype=float)
     normal = float(stats.shapiro(values).pvalue) if 3 <= len(values) <= 5000 and np.ptp(values) > 0 else None
     return Group(len(values), float(values.mean()), float(np.median(values)), _interval(rows, seed=seed), normal)
+
+
+def _levene(values: Sequence[np.ndarray]) -> float | None:
+    """p of Levene's test around the medians; None where it has none, as for ratings that are all equally far from their medians."""
+    from scipy import stats
+
+    if any(len(one) < 2 for one in values) or not any(np.ptp(one) > 0 for one in values):
+        return None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        p = float(stats.levene(*values, center="median").pvalue)
+    return p if math.isfinite(p) else None
 
 
 def _interval(rows: Sequence[tuple[str, float]], *, seed: int) -> tuple[float, float]:

@@ -130,6 +130,7 @@
     $("next").disabled = busy || !heard || Object.keys(chosen($("rate"), questions)).length < questions.length
   }
 
+  audio.addEventListener("error", () => { if (playing) trouble(store.silent) })  // also in the middle of a sound
   audio.addEventListener("ended", () => {
     if ($("rate").hidden || heard || playing !== current()) return
     heard = true

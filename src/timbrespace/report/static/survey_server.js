@@ -77,7 +77,7 @@ window.surveyStore = (survey, say) => {
   }
 
   return {
-    silent: "The sound could not be played. Does the server still run?",
+    silent: "The sound could not be played. Does the server still run? Press play once more.",
     // The listener's plan and number of answers, or null before the start.
     resume: async () => {
       if (!state) return null

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from timbrespace import __version__
 from timbrespace.contracts import ConfigError, TimbrespaceError
 from timbrespace.evaluation.survey.sessions import MOST_LISTENER, NotNowError, RefusedError, Sessions, Status, UnknownListenerError
 from timbrespace.evaluation.survey.survey import PUBLIC, SOUNDS, Survey
-from timbrespace.web.server.errors import refusal
+from timbrespace.report.survey_page import render_served_survey
+from timbrespace.web.server.errors import answer_plainly, refusal
+from timbrespace.web.server.guard import JSON, Guard, Limits
 
 _HOUR = 3600
+_LIMITS = Limits(sizes={JSON: 16 * 1024}, answering=60.0, at_once=256)
 SessionName = Annotated[str, Field(pattern=r"^[0-9a-f]{24}$")]
 
 
@@ -51,11 +55,24 @@ def sound_files(survey: Survey, folder: Path) -> dict[str, Path]:
     return files
 
 
-def survey_routes(sessions: Sessions, files: Mapping[str, Path], page: str, *, report: Callable[[str], None]) -> APIRouter:
-    """Returns the routes of a survey.
+def guarded_survey(
+    sessions: Sessions, files: Mapping[str, Path], hosts: Iterable[str], *, token: str | None, changed: Callable[[], None],
+    report: Callable[[str], None],
+) -> Guard:  # fmt: skip
+    """Returns the application of a survey behind its guard.
 
-    files: item -> sound. page: of `render_served_survey`. report: gets a sentence when answers cannot be stored.
+    files: item -> sound. hosts: names of the server. changed: called after every answer. report: gets a sentence when answers cannot be
+    stored.
     """
+    app = FastAPI(title="timbrespace survey", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
+    answer_plainly(app)
+    app.include_router(_routes(sessions, files, render_served_survey(sessions.survey), changed, report))
+    return Guard(app, hosts=hosts, token=token, limits=_LIMITS)
+
+
+def _routes(
+    sessions: Sessions, files: Mapping[str, Path], page: str, changed: Callable[[], None], report: Callable[[str], None]
+) -> APIRouter:
     router = APIRouter()
 
     def reply(act: Callable[[], Status]) -> Response:
@@ -70,6 +87,7 @@ def survey_routes(sessions: Sessions, files: Mapping[str, Path], page: str, *, r
         except TimbrespaceError as error:
             report(str(error))
             return refusal(503, "the answers cannot be stored at the moment")
+        changed()
         return JSONResponse({"plan": status.plan, "items": status.items, "answered": status.answered})
 
     @router.get("/", response_class=HTMLResponse)
