@@ -31,8 +31,8 @@ def serve(
     from timbrespace.cli.play.needs import check_web
 
     check_web()
-    from timbrespace.web.server.running import listen, run
-    from timbrespace.web.server.starting import make_office, token_for, wrapped
+    from timbrespace.web.server.running import listen, run, token_for
+    from timbrespace.web.server.starting import make_office, wrapped
 
     secret = token_for(host, token)
     office = make_office(instruments, folder=folder)

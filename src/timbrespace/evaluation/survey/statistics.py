@@ -92,8 +92,8 @@ def compare(ratings: Mapping[str, Sequence[tuple[str, float]]], *, seed: int = 0
     statistic, p = stats.kruskal(*values.values())
     within, listeners = _within(ratings)
     return Comparison(
-        groups, levene=_levene(list(values.values())), statistic=float(statistic), p=float(p), epsilon2=float(statistic) / (len(every) - 1), within=within,
-        listeners=listeners, pairs=_pairs(values),
+        groups, levene=_levene(list(values.values())), statistic=float(statistic), p=float(p),
+        epsilon2=float(statistic) / (len(every) - 1), within=within, listeners=listeners, pairs=_pairs(values),
     )  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import secrets
 import socket
 import threading
 import webbrowser
@@ -17,6 +18,7 @@ from timbrespace.contracts import ConfigError
 from timbrespace.web.server.guard import LOOPBACK, Application
 
 _CONNECTIONS = 200
+_SHORTEST_TOKEN, _LONGEST_TOKEN = 12, 200
 _HEADERS_SECONDS = 10.0  # in which the headers of a request must arrive
 _KEPT_SECONDS = 15  # an idle connection
 _STOP_SECONDS = 3  # for requests that are being answered
@@ -57,6 +59,17 @@ class Listening:
 def is_loopback(host: str) -> bool:
     """Whether a host is this computer alone."""
     return host.lower() in LOOPBACK or host.startswith("127.")
+
+
+def token_for(host: str, token: str | None) -> str | None:
+    """Returns the token of a server: the given one, else one that is made where other computers reach it. Raises ConfigError."""
+    if token is None:
+        return None if is_loopback(host) else secrets.token_urlsafe(18)
+    if not _SHORTEST_TOKEN <= len(token) <= _LONGEST_TOKEN or not all(
+        sign.isascii() and (sign.isalnum() or sign in "-_.~") for sign in token
+    ):
+        raise ConfigError(f"--token has {len(token)} characters; give {_SHORTEST_TOKEN} to {_LONGEST_TOKEN} letters, digits, - _ . ~")
+    return token
 
 
 def listen(host: str, port: int) -> Listening:

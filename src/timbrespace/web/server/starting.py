@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,24 +11,12 @@ from timbrespace.instrument import Instrument
 from timbrespace.web.server.app import make_app
 from timbrespace.web.server.guard import BYTES, JSON, Guard, Limits
 from timbrespace.web.server.office import Office
-from timbrespace.web.server.running import Listening, is_loopback
+from timbrespace.web.server.running import Listening
 from timbrespace.web.server.served import Served
 from timbrespace.web.server.uploads import MOST_BYTES
 
 _MOST_INSTRUMENTS = 50
-_SHORTEST_TOKEN, _LONGEST_TOKEN = 12, 200
 _LIMITS = Limits(sizes={JSON: 128 * 1024, BYTES: MOST_BYTES})
-
-
-def token_for(host: str, token: str | None) -> str | None:
-    """Returns the token of a server: the given one, else one that is made where other computers reach it. Raises ConfigError."""
-    if token is None:
-        return None if is_loopback(host) else secrets.token_urlsafe(18)
-    if not _SHORTEST_TOKEN <= len(token) <= _LONGEST_TOKEN or not all(
-        sign.isascii() and (sign.isalnum() or sign in "-_.~") for sign in token
-    ):
-        raise ConfigError(f"--token has {len(token)} characters; give {_SHORTEST_TOKEN} to {_LONGEST_TOKEN} letters, digits, - _ . ~")
-    return token
 
 
 def make_office(paths: Sequence[Path], *, folder: Path | None) -> Office:
