@@ -218,7 +218,7 @@ def test_a_program_gives_the_token() -> None:
 
 
 def test_the_address_with_the_token_sets_a_cookie_and_forgets_it() -> None:
-    answer = ask(path=f"/instrument/1?a=b%20c&token={TOKEN}", token=TOKEN)
+    answer = ask(path=f"/instrument/1?a=b%20c&token={TOKEN}", token=TOKEN, headers={"Sec-Fetch-Site": "none"})
     assert answer.status_code == 303
     assert answer.headers["location"] == "/instrument/1?a=b+c"
     cookie = answer.headers["set-cookie"]
@@ -227,9 +227,22 @@ def test_the_address_with_the_token_sets_a_cookie_and_forgets_it() -> None:
     assert ask(token=TOKEN, headers={"Cookie": f"other=1; {cookie.split(';')[0]}"}).status_code == 200
 
 
+@pytest.mark.parametrize("headers", [{}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}])
+def test_a_link_with_the_token_on_another_site_leads_to_a_page_of_our_own(headers: dict[str, str]) -> None:
+    """A cookie of SameSite=Strict is not sent along a redirect that another site began."""
+    answer = ask(path=f'/instrument/1?a="><script>&token={TOKEN}', token=TOKEN, headers=headers)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert 'content="0;url=/instrument/1?a=%22%3E%3Cscript%3E"' in answer.text
+    assert "<script" not in answer.text
+    assert TOKEN not in answer.text
+    assert answer.headers["set-cookie"].endswith("; HttpOnly; SameSite=Strict; Path=/")
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
 @pytest.mark.parametrize("path", ["//evil.example/", "/\\evil.example", "//evil.example/%2e%2e", "///", "/%0d%0aSet-Cookie:x=1"])
 def test_the_token_leads_to_no_other_site(path: str) -> None:
-    answer = ask(path=f"{HOME}{path}?token={TOKEN}", token=TOKEN)
+    answer = ask(path=f"{HOME}{path}?token={TOKEN}", token=TOKEN, headers={"Sec-Fetch-Site": "none"})
     where = answer.headers["location"]
     assert where.startswith("/")
     assert not where.startswith(("//", "/\\"))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from surveys import small_survey
+from surveys import serving, small_survey
 
 import browser
 from browser import opened
@@ -26,6 +26,8 @@ pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
 
 import httpx
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
 
 TOKEN = "a-token-of-the-lab"
 
@@ -209,3 +211,19 @@ def test_what_cannot_be_served_is_explained(made: tuple[Survey, Path], folder: P
     assert "of another survey" in shell("survey", "serve", folder, "--port", 0, code=2)
     next((folder / "public" / "sounds").iterdir()).unlink()
     assert "is missing" in shell("survey", "serve", folder, "--port", 0, code=2)
+
+
+def test_the_link_works_from_a_page_of_another_site(made: tuple[Survey, Path], folder: Path, tmp_path: Path) -> None:
+    """A mail that is read in a browser: for it, localhost and 127.0.0.1 are two sites."""
+    mail = FastAPI()
+
+    @mail.get("/")
+    def letter() -> HTMLResponse:
+        return HTMLResponse(f'<link rel="icon" href="data:,"><a href="{server.address}&amp;listener=3">the test</a>')
+
+    with running(folder, "--token", TOKEN) as server, serving(mail) as address, opened(address.replace("127.0.0.1", "localhost")) as tab:
+        tab.locator("a").click()
+        tab.locator("#start").wait_for()
+        assert tab.url == f"http://127.0.0.1:{server.port}/?listener=3"
+        tab.locator("#begin").click()
+        wait_for(tab, "Sound 1 of")

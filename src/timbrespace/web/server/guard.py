@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import html
 import ipaddress
 import json
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
@@ -25,6 +26,10 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _METHODS = ("GET", "HEAD", "POST", "DELETE")
 _READING = ("GET", "HEAD")
 _LONGEST_ADDRESS = 2_000  # characters of path and query
+_ENTRANCE = (
+    '<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="0;url={0}"><title>timbrespace</title>'
+    '<a href="{0}">Open the page</a></html>'
+)
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -52,11 +57,11 @@ class Limits:
 
 
 class RefusedError(Exception):
-    """A request that is not answered. status: of HTTP."""
+    """A request that is not answered. status: of HTTP. page: HTML that is sent in place of the words."""
 
-    def __init__(self, status: int, words: str, **headers: str):
+    def __init__(self, status: int, words: str, *, page: str = "", **headers: str):
         super().__init__(words)
-        self.status, self.headers = status, headers
+        self.status, self.page, self.headers = status, page, headers
 
 
 class Guard:
@@ -140,11 +145,13 @@ class Guard:
         if given is not None and scope["method"] == "GET" and _same(given, self._token):
             name, value = self._cookie(scope)
             where = "/" + quote(scope["path"].lstrip("/\\")) + ("?" + urlencode(query) if query else "")
-            raise RefusedError(
-                303, "the token is known", Location=where, **{"Set-Cookie": f"{name}={value}; HttpOnly; SameSite=Strict; Path=/"}
-            )
+            cookie = {"Set-Cookie": f"{name}={value}; HttpOnly; SameSite=Strict; Path=/"}
+            if headers.get("sec-fetch-site") in (["none"], ["same-origin"]):
+                raise RefusedError(303, "the token is known", Location=where, **cookie)
+            # A redirect that began at a link of another site, such as a mail in a browser, would not send the cookie; a page of ours does.
+            raise RefusedError(200, "the token is known", page=_ENTRANCE.format(html.escape(where)), **cookie)
         if not self._knows(scope, headers):
-            raise RefusedError(401, "a token is needed: open the address that `timbrespace serve` printed, with its ?token=")
+            raise RefusedError(401, "a token is needed: open the address that the server printed, with its ?token=")
 
     def _knows(self, scope: MutableMapping[str, Any], headers: Mapping[str, list[str]]) -> bool:
         """Whether a request has the token, as a cookie or in the header Authorization."""
@@ -263,8 +270,8 @@ def _with_defaults(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, 
 
 
 async def _answer(send: Send, refusal: RefusedError) -> None:
-    body = json.dumps({"error": str(refusal)}).encode()
-    own = [(b"content-type", JSON.encode()), (b"content-length", str(len(body)).encode())]
+    body = (refusal.page or json.dumps({"error": str(refusal)})).encode()
+    own = [(b"content-type", b"text/html; charset=utf-8" if refusal.page else JSON.encode()), (b"content-length", str(len(body)).encode())]
     own += [(name.lower().encode(), text.encode("latin-1", "replace")) for name, text in refusal.headers.items()]
     await send({"type": "http.response.start", "status": refusal.status, "headers": _with_defaults(own)})
     await send({"type": "http.response.body", "body": body})

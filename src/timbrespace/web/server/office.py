@@ -31,7 +31,7 @@ class Office:
 
     def instrument(self, number: int) -> Served:
         """Returns an instrument by its number. Raises HTTPException."""
-        if number >= len(self.served):
+        if not 0 <= number < len(self.served):
             raise HTTPException(404, f"there is no instrument {number}; they are 0 to {len(self.served) - 1}")
         return self.served[number]
 
