@@ -36,7 +36,7 @@ def test_the_commands_of_the_readme_run(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     fix_plan(monkeypatch, variations=1, step_seconds=0.05)
     monkeypatch.setattr(evaluate, "Budget", lambda: LITTLE)
-    monkeypatch.setattr(running, "run", lambda *_, **__: None)  # the server starts, and stops at once
+    monkeypatch.setattr(running, "run", lambda _, listening, **__: listening.socket.close())  # the server starts, and stops at once
     sounds = write_drums(tmp_path / "My Snares", 16)
     for name, source in zip("ab", sorted(sounds.rglob("*.wav")), strict=False):
         shutil.copy(source, tmp_path / f"{name}.wav")
