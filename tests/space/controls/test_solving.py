@@ -77,3 +77,15 @@ def test_wrong_slopes_are_learned_from_what_is_measured():
     wrong = slopes() + 0.7 * torch.randn(1, SIZE, RANK, generator=torch.Generator().manual_seed(5))
     found = follow(curved, wrong, NO_METRIC, wish(0.6), corrections=8, farthest=9.0)
     assert float(found.changes[0, 0]) == pytest.approx(0.6, abs=TOLERANCE)
+
+
+@pytest.mark.parametrize("steep", [1e3, 1e5, 1e8])
+def test_slopes_that_are_very_steep_have_a_step_too(steep: float):
+    """Beside a silent sound descriptors change by any amount: the squared length of the step is lost in single precision."""
+    own = slopes()
+    own[:, 1:] *= steep
+    step = shortest_step(own, NO_METRIC, wish(1.0, held=(1, 2)), torch.zeros(1, RANK), torch.zeros(1, SIZE))
+    assert torch.isfinite(step).all()
+    change = (own.double() @ step.double()[:, :, None])[0, :, 0]
+    assert 0 <= float(change[0]) <= 1.02
+    assert steep > 1e6 or float(change[0]) == pytest.approx(1.0, abs=0.02)

@@ -13,6 +13,7 @@ AUDIBLE = 1.0  # weight of the mean squared change in dB, against the same
 TOLERANCE, HELD = 0.03, 0.1  # spreads: errors of asked descriptors, and changes of held ones, that are good enough
 _LONGEST_STEP = 2.0  # of one correction
 _SOFT = 1e-4
+_RIDGE = 1e-13  # of the largest square, added where it is lost in rounding
 _ASKED, _LEAK, _SIZE = 16.0, 0.3, 0.001  # weights in the choice of the best step, see `misfit`
 
 Measure = Callable[[Tensor], Tensor]  # steps (batch, rank) -> changes of the descriptors (batch, descriptors), in spreads; 0 at step 0
@@ -42,10 +43,23 @@ def shortest_step(slopes: Tensor, metric: Tensor, wish: Wish, steps: Tensor, cha
     They minimise length² + AUDIBLE · (change in dB)² + HOLD · (changes of the held descriptors)², such that the asked ones change as
     wished, to first order. slopes `(batch, descriptors, rank)`: of the descriptors. metric `(rank, rank)`: of changes in dB.
     """
-    others, own = slopes[:, wish.held], slopes[:, wish.asked]
+    others = slopes[:, wish.held]
     square = torch.eye(slopes.shape[2]) + AUDIBLE * metric + HOLD * others.mT @ others
+    factor, failed = torch.linalg.cholesky_ex(square)
+    if not failed.any():
+        return _constrained(slopes, factor, wish, steps, changes)
+    # Slopes so steep, as those of a sound that is silent beside the point, that the identity is lost in their rounding.
+    precise = slopes.double()
+    square = torch.eye(slopes.shape[2]) + AUDIBLE * metric.double() + HOLD * precise[:, wish.held].mT @ precise[:, wish.held]
+    square += _RIDGE * square.diagonal(dim1=1, dim2=2).amax(1)[:, None, None] * torch.eye(slopes.shape[2])
+    exact = wish._replace(changes=wish.changes.double())
+    return _constrained(precise, torch.linalg.cholesky(square), exact, steps.double(), changes.double()).to(slopes.dtype)
+
+
+def _constrained(slopes: Tensor, factor: Tensor, wish: Wish, steps: Tensor, changes: Tensor) -> Tensor:
+    """The least steps `(batch, rank)` for the Cholesky factor of their squared length, that fulfil the constraints."""
+    others, own = slopes[:, wish.held], slopes[:, wish.asked]
     right = HOLD * others.mT @ (others @ steps[:, :, None] + (wish.changes - changes)[:, wish.held, None])
-    factor = torch.linalg.cholesky(square)
     free, across = torch.cholesky_solve(right, factor), torch.cholesky_solve(own.mT, factor)
     missing = (wish.changes - changes)[:, wish.asked, None] + own @ (steps[:, :, None] - free)
     weights = torch.linalg.solve(own @ across + _SOFT * torch.eye(own.shape[1]), missing)
