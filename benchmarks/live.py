@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """How exact, how clean and how quick is live playing?
 
-    python benchmarks/live.py [--part pitch,faults,load] [--out FILE]
+    python benchmarks/live.py [--part pitch,faults,load,engine] [--instrument FILE] [--out FILE]
 
 Tables (docs/benchmarks/live.md). pitch: how far held voices are from the note that is played. faults: evenness, lines, clicks and what
 the lengths of blocks change, of held voices of the core and of a plain implementation of the same (lib/live/plain.py). load: processor
-time of a block of 64 samples at 48 kHz, of one-shots and held voices, in the callback that an audio device calls.
+time of a block of 64 samples at 48 kHz, of one-shots and held voices, in the callback that an audio device calls. engine: from notes
+and controls to sound, clicks of random playing, memory over hours.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ import os
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy is loaded
 
 from collections.abc import Callable
+from pathlib import Path
 
+from lib.live.engine import engine_part
 from lib.live.held import faults_part, pitch_part
 from lib.live.load import load_part
 from lib.options import add_out, make_parser, publish
@@ -28,14 +31,18 @@ PARTS: dict[str, Callable[[], str]] = {"pitch": pitch_part, "faults": faults_par
 def main(arguments: list[str] | None = None) -> None:
     """Measures and prints the tables."""
     parser = make_parser(__doc__)
-    parser.add_argument("--part", default=",".join(PARTS), help="of %(default)s")
+    parser.add_argument("--part", default=",".join([*PARTS, "engine"]), help="of %(default)s")
+    parser.add_argument("--instrument", type=Path, metavar="FILE", help="of drums, for the part engine; else one is trained")
+    parser.add_argument("--minutes", type=float, default=10.0, help="of random playing, listened to for clicks")
+    parser.add_argument("--hours", type=float, default=0.5, help="of random playing, whose memory is watched")
     add_out(parser, "live.md")
     given = parser.parse_args(arguments)
+    parts = {**PARTS, "engine": lambda: engine_part(given.instrument, minutes=given.minutes, hours=given.hours)}
     wanted = given.part.split(",")
-    if odd := sorted(set(wanted) - {*PARTS}):
-        parser.error(f"--part {odd[0]} is unknown, allowed are: {', '.join(PARTS)}")
+    if odd := sorted(set(wanted) - {*parts}):
+        parser.error(f"--part {odd[0]} is unknown, allowed are: {', '.join(parts)}")
     blocks = [stamp(f"python benchmarks/live.py --part {given.part}")]
-    for name, part in PARTS.items():
+    for name, part in parts.items():
         if name in wanted:
             say(name)
             blocks += [f"## {name.capitalize()}", part()]

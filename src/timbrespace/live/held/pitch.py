@@ -48,7 +48,8 @@ def find_pitch(spectrum: Spectrum, before: float | None = None) -> float:
 def refined(pitch: float, ratios: np.ndarray, amplitudes: np.ndarray) -> float:
     """Returns the pitch by the lowest partials that were found at it, of which slot i belongs to harmonic i + 1."""
     numbers = np.arange(1, min(_LOW, len(ratios)) + 1)
-    weights = amplitudes[: len(numbers)].astype(np.float64) ** 2 * (np.abs(ratios[: len(numbers)] / numbers - 1) < 0.06)
+    # Inharmonic partials are the nearer to their harmonic the lower they are.
+    weights = np.square(amplitudes[: len(numbers)].astype(np.float64) / numbers**2) * (np.abs(ratios[: len(numbers)] / numbers - 1) < 0.06)
     if not weights.sum():
         return pitch
     return float(pitch * (weights * ratios[: len(numbers)] / numbers).sum() / weights.sum())

@@ -60,9 +60,9 @@ class Bank:
         self._closed = False
 
     def start(self, workers: int) -> None:
-        """Starts threads that make sounds."""
-        for index in range(workers):
-            thread = threading.Thread(target=self._work, name=f"timbrespace sounds {index + 1}", daemon=True)
+        """Starts threads that make sounds, and one that only makes those that are needed at once."""
+        for index in range(workers + 1):
+            thread = threading.Thread(target=self._work, args=(index > 0,), name=f"timbrespace sounds {index + 1}", daemon=True)
             self._threads.append(thread)
             thread.start()
 
@@ -96,7 +96,7 @@ class Bank:
             if job is None:
                 job = self._jobs[key] = _Job(key)
                 self._queue.append(job)
-                self._wake.notify()
+                self._wake.notify_all()
             job.then.append(then)
 
     def nudge(self) -> None:
@@ -130,13 +130,13 @@ class Bank:
         for thread in self._threads:
             thread.join()
 
-    def _work(self) -> None:
+    def _work(self, ahead: bool) -> None:
         while True:
             with self._wake:
-                job = self._next()
+                job = self._next(ahead)
                 while job is None and not self._closed:
                     self._wake.wait()
-                    job = self._next()
+                    job = self._next(ahead)
                 if job is None:
                     return
             made = self._made(job.key)
@@ -148,13 +148,13 @@ class Bank:
                 for then in job.then:
                     then(slot)
 
-    def _next(self) -> _Job | None:
+    def _next(self, ahead: bool) -> _Job | None:
         """What to make next."""
         if self._closed:
             return None
         if self._queue:
             return self._queue.popleft()
-        key = self._ahead()
+        key = self._ahead() if ahead else None
         if key is None:
             return None
         self._jobs[key] = job = _Job(key)
