@@ -45,6 +45,7 @@ class Purpose(IntEnum):
     NOTE = 8  # of notes; path (0,) initial phases of partials, (1,) flutter, (2,) wander, (3,) the noise part, channel by channel
     DETAIL = 6  # of the detail of new sounds; path (part,)
     CONTROLS = 9  # of the fit of controls; path (index,) points, (0, 1) steps
+    VOICE = 10  # of voices; path (0,) initial phases of partials, (1, block) white noise
     WALK = 16  # noise walks through the latent space; path (octave,) of fractal noise, else ()
     AROUND = 17  # moves around a sound with growing noise; path (index,)
     POSTERIOR = 18  # draws from the posterior of a given sound; path (index,)

@@ -17,6 +17,8 @@ def presets(
 ) -> None:
     """List the presets that come with timbrespace, or show all settings of one."""
     from timbrespace.cli.common.corpus import print_json
+    from timbrespace.cli.learn.voices import DESCRIPTION
+    from timbrespace.cli.learn.voices import PRESET as VOICES
     from timbrespace.config.presets import load_preset
     from timbrespace.config.presets import presets as shipped
 
@@ -35,9 +37,9 @@ def presets(
             print(f"# {count:,} parameters, for sounds of {seconds:g} s at {TYPICAL_RATE / 1_000:g} kHz, mono")
             print(yaml.safe_dump(content, sort_keys=False), end="")
     elif json:
-        print_json(shipped())
+        print_json(shipped() | {VOICES: DESCRIPTION})
     else:
-        listed = shipped()
+        listed = shipped() | {VOICES: DESCRIPTION}
         width = max(map(len, listed)) + 2
         for preset, description in listed.items():
             print(f"{preset:<{width}}{description}")

@@ -9,7 +9,8 @@ import typer
 
 from timbrespace.cli.common.option_groups import expand_option_groups
 from timbrespace.cli.common.options import Force, Json
-from timbrespace.cli.learn.options import Source, TrainingFlags, corpus_notes, print_skipped
+from timbrespace.cli.learn.options import TrainingFlags, corpus_notes, print_skipped
+from timbrespace.cli.learn.voices import PRESET as VOICES
 
 if TYPE_CHECKING:
     from timbrespace.corpus.corpus import Corpus
@@ -17,9 +18,15 @@ if TYPE_CHECKING:
     from timbrespace.training.options import TrainOptions
 
 
+_OF_VOICES = frozenset({"sources", "out", "preset", "minutes", "epochs", "seed", "force", "json"})
+_SOURCES_HELP = "Folder of sounds, or a prepared corpus; for the preset voices a folder of recordings for each instrument."
+
+
 @expand_option_groups
 def train(
-    source: Source,
+    sources: Annotated[
+        list[str], typer.Argument(metavar="FOLDER|CORPUS|synthetic:NAME|NAME=FOLDER …", help=_SOURCES_HELP, show_default=False)
+    ],
     out: Annotated[Path | None, typer.Option("--out", help="Instrument file to write (.safetensors).", show_default=False)] = None,
     flags: TrainingFlags = TrainingFlags(),
     continue_from: Annotated[
@@ -52,6 +59,22 @@ def train(
     from timbrespace.parallel import keep_freed_memory
 
     keep_freed_memory()
+    if flags.preset == VOICES:
+        from timbrespace.cli.learn.voices import train_voices
+
+        if out is None:
+            raise ConfigError("--out is missing; give the name of the file, for instance --out voices.safetensors")
+        given = {name: getattr(context.get_parameter_source(name), "name", "DEFAULT") != "DEFAULT" for name in context.params}
+        others = {f"--{name.replace('_', '-')}": given[name] for name in given if name not in _OF_VOICES}
+        train_voices(
+            sources, out, minutes=flags.minutes, epochs=flags.epochs, seed=flags.seed, force=force, json=json, others=others
+        )  # fmt: skip
+        return
+    if len(sources) != 1:
+        raise ConfigError(
+            f"{len(sources)} sources are given; give one folder or corpus, or NAME=FOLDER … --preset voices for several instruments"
+        )
+    (source,) = sources
     options = flags.options(
         resume=resume, force=force, devices=devices, nodes=nodes, tensorboard=tensorboard, continue_from=continue_from
     )  # fmt: skip

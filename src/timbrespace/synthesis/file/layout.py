@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 FORMAT, VERSION = "timbrespace-instrument", 1
+VOICES_FORMAT = "timbrespace-voices"  # of files of voices, see voices/file.py
 KEY = "timbrespace"  # of the JSON header among the metadata
 CHECKSUM = "checksum"  # key of the JSON header, see `header.checksum_of`
 MODEL, SPACE, TRAJECTORIES, NORMALISATION, CLIPS = "model.", "space.", "trajectories.", "normalisation.", "clips."

@@ -1,0 +1,152 @@
+#!/usr/bin/env python3
+"""Do converted pieces keep their course and take on the timbre of the voice?
+
+    python benchmarks/voices.py SOUNDS [--pairs violin+flute,cello+clarinet] [--steps 4000] [--seconds 60] [--out FILE]
+
+Tables (docs/benchmarks/voices.md). SOUNDS is the folder that benchmarks/real_audio.py makes; voices are learned from the first piece of
+each instrument, and its second piece is converted. course: pitch, onsets and loudness of the result against the piece, weight 1 of the
+other instrument. timbre: the share of 1 s windows that a classifier of the instruments (trained on the first pieces) gives to the second
+instrument, for weights 0 to 1. likeness: converted windows against the second piece of the target, beside its first piece. own: the piece
+by its own instrument. cost: CPU time of a conversion. Intervals by bootstrap over windows. Everything is seeded.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from lib.options import add_out, make_parser, publish
+from lib.page import stamp, table
+from lib.process import say
+from lib.voices.measures import course, loud_windows, points, timbre
+from timbrespace.audio.distance import log_mel_error
+from timbrespace.evaluation.distribution import frechet_distance, two_sample_accuracy
+from timbrespace.voices.analysis import analyse
+from timbrespace.voices.conversion import convert
+from timbrespace.voices.file import Voices
+from timbrespace.voices.frames import RATE, Values
+from timbrespace.voices.rendering import render
+from timbrespace.voices.training import VoicesOptions, fit_voices, read_voices, read_wave
+from timbrespace.voices.weights import Curve
+
+WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+ROUNDS = 500  # of the bootstrap
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Measures and prints the tables."""
+    parser = make_parser(__doc__, sounds=True)
+    parser.add_argument("--pairs", default="violin+flute,cello+clarinet", help="(default %(default)s)")
+    parser.add_argument("--steps", type=int, default=4_000, help="of training (default %(default)s)")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of each piece (default %(default)s)")
+    add_out(parser, "voices.md")
+    given = parser.parse_args(arguments)
+    torch.set_num_threads(1)
+    pairs = [tuple(pair.split("+")) for pair in given.pairs.split(",")]
+    rows: dict[str, list[list[str]]] = {name: [] for name in ("course", "timbre", "likeness", "own")}
+    for pair in pairs:
+        for name, found in _pair(given.sounds / "pieces", pair, given.steps, given.seconds).items():
+            rows[name] += found
+    heads = {
+        "course": [
+            "piece",
+            "voice",
+            "pitch, median (cents)",
+            "off by over 50 cents (%)",
+            "onsets within 20 ms (%)",
+            "loudness, correlation",
+        ],
+        "timbre": ["piece", "second instrument", *(f"weight {weight:g} (%)" for weight in WEIGHTS), "real (%)"],
+        "likeness": ["piece", "voice", "Fréchet over floor", "told apart", "floor of told apart"],
+        "own": [
+            "piece",
+            "analysed and rendered (dB)",
+            "by its own voice (dB)",
+            "decoded by the model alone (dB)",
+            "× real time, conversion",
+        ],
+    }
+    options = f"SOUNDS --pairs {given.pairs} --steps {given.steps} --seconds {given.seconds:g}"
+    blocks = [stamp(f"python benchmarks/voices.py {options}"), *(table(heads[name], found) for name, found in rows.items())]
+    publish("\n\n".join(blocks), given.out, "voices")
+
+
+def _pair(folder: Path, pair: tuple[str, ...], steps: int, seconds: float) -> dict[str, list[list[str]]]:
+    """The rows of all tables for two instruments."""
+    say(f"{' and '.join(pair)}: learning")
+    voices = Voices(*fit_voices(read_voices({name: folder / name / f"{name}_1.wav" for name in pair}), VoicesOptions(steps=steps)))
+    pieces = {name: [read_wave(folder / name / f"{name}_{number}.wav")[: round(seconds * RATE)] for number in (1, 2)] for name in pair}
+    classifier = _classifier([pieces[name][0] for name in pair])
+    rows: dict[str, list[list[str]]] = {"course": [], "timbre": [], "likeness": [], "own": []}
+    for number, name in enumerate(pair):
+        piece, other = pieces[name][1], pair[1 - number]
+        shares = [[100 * float(share) for share in _bootstrap(classifier(piece) == 1)]]
+        for weight in WEIGHTS:
+            say(f"{name} at {weight:g} {pair[1]}")
+            start = time.process_time()
+            result = convert(voices, piece[None], Curve(((0.0, {pair[0]: 1 - weight, pair[1]: weight}),))).audio[0]
+            spent = time.process_time() - start
+            shares.append([100 * float(share) for share in _bootstrap(classifier(result) == 1)])
+            if weight == 1 - number:  # the other instrument
+                kept = course(piece, result)
+                rows["course"].append(
+                    [name, other, f"{kept.cents:.1f}", f"{100 * kept.off:.1f}", f"{100 * kept.onsets:.0f}", f"{kept.loudness:.3f}"]
+                )
+                rows["likeness"].append([name, other, *_likeness(result, pieces[other])])
+            elif weight == number:
+                rows["own"].append([name, *_own(voices, piece, result, number), f"{len(piece) / RATE / spent:.0f}"])
+        cells = [f"{low:.0f} ({middle:.0f}–{high:.0f})" for low, middle, high in shares]
+        rows["timbre"].append([name, pair[1], *cells[1:], cells[0]])
+    return rows
+
+
+def _classifier(recordings: list[Values]):  # type: ignore[no-untyped-def]
+    """A function that gives the number of the instrument of each loud window of a recording."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    features = [timbre(loud_windows(one)) for one in recordings]
+    labels = np.concatenate([np.full(len(one), number) for number, one in enumerate(features)])
+    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1_000)).fit(np.concatenate(features), labels)
+    return lambda wave: model.predict(timbre(loud_windows(wave)))
+
+
+def _bootstrap(values: Values) -> tuple[float, float, float]:
+    """Mean, and a 90 % interval of it."""
+    rng = np.random.default_rng(0)
+    means = [values[rng.integers(len(values), size=len(values))].mean() for _ in range(ROUNDS)]
+    return float(values.mean()), float(np.quantile(means, 0.05)), float(np.quantile(means, 0.95))
+
+
+def _likeness(result: Values, target: list[Values]) -> list[str]:
+    """Fréchet distance to the target's second piece over that of its first piece, and two-sample accuracies."""
+    made, first, second = (points(loud_windows(one)) for one in (result, *target))
+    count = min(map(len, (made, first, second)))
+    made, first, second = made[:count], first[:count], second[:count]
+    ratio = frechet_distance(made, second) / frechet_distance(first, second)
+    return [f"{ratio:.2f}", f"{two_sample_accuracy(made, second):.2f}", f"{two_sample_accuracy(first, second):.2f}"]
+
+
+def _own(voices: Voices, piece: Values, result: Values, number: int) -> list[str]:
+    """Log-mel errors in dB: analysed and rendered again, by its own voice, and decoded by the model alone."""
+    from timbrespace.voices.levels import from_levels, to_levels
+
+    def error(made: Values) -> float:
+        one, other = (torch.from_numpy(np.asarray(x, np.float32))[None, None] for x in (piece, made))
+        return float(log_mel_error(one, other, seconds=len(piece) / RATE))
+
+    frames = analyse(piece)
+    levels, there, conditions = to_levels(frames)
+    with torch.no_grad():
+        z, _ = voices.model.encode(levels, conditions, there)
+        decoded = voices.model.decode(z, conditions, voices.model.places[number].expand(len(z), -1))
+    made = render(from_levels(frames, decoded), len(piece))
+    return [f"{error(render(frames, len(piece))):.2f}", f"{error(result):.2f}", f"{error(made):.2f}"]
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""`timbrespace convert VOICES PIECES --to violin=0.5,flute=0.5 --out DIR`: pieces in the timbre of a voice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from timbrespace.cli.common.options import Force, Json, OutFolder, Rate, Seed, Subtype
+
+if TYPE_CHECKING:
+    from timbrespace.voices.conversion import Converted
+
+_TO_HELP = "Weights of the instruments, scaled to a sum of 1: flute, or violin=0.5,flute=0.5; also beyond, violin=1.3,flute=-0.3."
+_CURVE_HELP = "Weights that move, at times in s: '0:violin=1; 10:flute=1'. In place of --to."
+
+
+def convert(
+    voices: Annotated[Path, typer.Argument(metavar="VOICES", help="File of voices (.safetensors).", show_default=False)],
+    sources: Annotated[list[Path], typer.Argument(metavar="PIECES", help="Sound files, or folders of them.", show_default=False)],
+    out: OutFolder,
+    to: Annotated[str | None, typer.Option("--to", metavar="WEIGHTS", help=_TO_HELP, show_default=False)] = None,
+    curve: Annotated[str | None, typer.Option("--curve", metavar="CURVE", help=_CURVE_HELP, show_default=False)] = None,
+    keep: Annotated[str, typer.Option("--keep", help="What stays the piece's own: loudness, vibrato, noise.")] = "loudness,vibrato",
+    source: Annotated[
+        str | None, typer.Option("--from", metavar="NAME", help="The instrument that plays the piece; by default found by its sound.")
+    ] = None,
+    stretch: Annotated[float, typer.Option("--stretch", help="Factor of the duration, 0.1 to 10; pitch and timbre stay.")] = 1.0,
+    transpose: Annotated[float, typer.Option("--transpose", help="Semitones, -36 to 36.")] = 0.0,
+    page: Annotated[bool, typer.Option("--page", help="Also write a page to compare each piece and its result.")] = False,
+    seed: Seed = 0,
+    rate: Rate = None,
+    subtype: Subtype = "PCM_24",
+    force: Force = False,
+    json: Json = False,
+) -> None:
+    """Play a given piece with another timbre: a learned instrument, or a blend of several."""
+    from timbrespace.atomic import check_absent
+    from timbrespace.cli.common.corpus import print_json, progress_bar
+    from timbrespace.cli.common.options import check_not_inputs, check_outputs
+    from timbrespace.cli.common.text import printable
+    from timbrespace.cli.learn.options import print_skipped
+    from timbrespace.contracts import AudioFileError, ConfigError
+    from timbrespace.outputs import output_paths
+    from timbrespace.voices import load
+    from timbrespace.voices.conversion import ConversionOptions
+    from timbrespace.voices.pieces import convert_file
+    from timbrespace.voices.weights import Curve, read_curve, read_weights
+
+    if (to is None) == (curve is None):
+        raise ConfigError("give --to WEIGHTS, such as --to flute, or --curve, and not both")
+    check_outputs(out, subtype=subtype)
+    opened = load(voices)
+    weights = Curve(((0.0, read_weights(to, opened.names)),)) if to is not None else read_curve(curve or "", opened.names)
+    options = ConversionOptions(
+        keep=tuple(filter(None, (one.strip() for one in keep.split(",")))), stretch=stretch, transpose=transpose, seed=seed, source=source
+    )  # fmt: skip
+    problems: list[tuple[Path, str]] = []
+    jobs = [(path, target.with_name(f"{target.name}.wav")) for path, target in output_paths(sources, out, problems=problems)]
+    targets = [one for _, target in jobs for one in (target, target.with_suffix(".json"), *([target.with_suffix(".html")] if page else []))]
+    check_not_inputs(targets, [voices, *(path for path, _ in jobs)])
+    for target in targets:
+        check_absent(target, force=force)
+    done: list[dict[str, Any]] = []
+    with progress_bar("converting", quiet=json) as progress:
+        for number, (path, target) in enumerate(jobs):
+            if progress is not None:
+                progress(number, len(jobs))
+            try:
+                result, recipe = convert_file(opened, path, target, weights, options, rate=rate, subtype=subtype, force=force, page=page)
+            except AudioFileError as error:
+                problems.append((path, str(error)))
+                continue
+            done.append({"file": str(target), **recipe})
+            if not json:
+                for line in remarks(result, opened.names):
+                    print(printable(f"{path.name}: {line}"))
+    skipped = [{"file": str(path), "reason": reason} for path, reason in problems]
+    if json:
+        print_json({"converted": done, "skipped": skipped})
+    else:
+        print_skipped(skipped)
+        for one in done:
+            print(printable(one["file"]))
+    if not done:
+        raise AudioFileError("no piece was converted; the reasons are above" if not json else "no piece was converted")
+
+
+def remarks(result: Converted, names: tuple[str, ...]) -> list[str]:
+    """Returns what the user should know of a conversion: the source that was found, passages with several tones, notes out of range."""
+    lines = [f"sounds most like {result.source}, of {', '.join(names)}"]
+    if result.passages:
+        shown = ", ".join(f"{start:.1f}–{stop:.1f} s" for start, stop in result.passages[:6])
+        more = f" and {len(result.passages) - 6} more" if len(result.passages) > 6 else ""
+        total = sum(stop - start for start, stop in result.passages)
+        lines.append(f"several tones at once for {total:.1f} s, filtered instead of played again: {shown}{more}")
+    if result.outside > 0.02:
+        lines.append(
+            f"{100 * result.outside:.0f} % of the time its pitch is beyond what the instruments were learned from; --transpose moves it"
+        )
+    if not result.frames.pitched.any():
+        lines.append("no pitch was found: voices play melodies")
+    return lines

@@ -1,0 +1,68 @@
+"""The second path of a conversion: a piece filtered by the difference of two spectral envelopes, where several tones sound together."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from timbrespace.voices.frames import CENTRES, HOP, PARTIALS, RATE, Frames, Values, a_weight, mel
+
+_WINDOW = 2_048  # samples
+_MOST_DB = 24.0  # of the filter
+_POINTS = 40  # of an envelope, evenly on the mel scale
+_LEAST = 1e-9
+_AXIS = np.linspace(float(mel(np.array(80.0))), float(mel(np.array(16_000.0))), _POINTS)
+
+
+def filtered(
+    wave: Values, places: Values, voiced: Frames, own: Frames, gains: Values, first: int, last: int, *, ratio: float, samples: int
+) -> Values:
+    """Returns frames `first` to `last` of a piece `(time,)`, filtered: audio of `(last - first) * HOP` samples, cut at `samples`.
+
+    places: in the piece of every frame of the result. voiced, own: the frames in the voice and in the piece's own instrument. gains: of
+    amplitude, of every frame. ratio: of the pitch, reached by resampling each window.
+    """
+    from scipy.fft import irfft, rfft
+
+    window = np.hanning(_WINDOW + 1)[:-1]
+    reach = _WINDOW // HOP // 2
+    out = np.zeros((last - first) * HOP + 2 * _WINDOW)
+    bins = np.fft.rfftfreq(_WINDOW, 1 / RATE)
+    at = np.interp(mel(bins), _AXIS, np.arange(_POINTS))
+    low = np.minimum(at.astype(int), _POINTS - 2)
+    share, weighting = at - low, a_weight(np.maximum(bins, 1.0))
+    for frame in range(max(first - reach, 0), min(last + reach + 1, len(places))):
+        if gains[frame] == 0:
+            continue
+        centre = places[frame] * HOP
+        piece = _samples(wave, (np.arange(_WINDOW) - _WINDOW // 2) * ratio + centre)
+        change = np.clip(_envelope(voiced, frame) - _envelope(own, frame), -_MOST_DB, _MOST_DB)
+        curve = change[low] * (1 - share) + change[low + 1] * share
+        start = (frame - first) * HOP - _WINDOW // 2 + _WINDOW
+        spectrum, factors = rfft(piece * window), 10 ** (curve / 20)
+        power = np.square(np.abs(spectrum)) * weighting
+        level = np.sqrt(power.sum() / max(float((power * np.square(factors)).sum()), _LEAST**2))  # the piece's loudness
+        out[start : start + _WINDOW] += gains[frame] * level * irfft(spectrum * factors) * window
+    overlap = np.square(window).sum() / HOP
+    stop = min((last - first) * HOP, samples - first * HOP)
+    return np.asarray(out[_WINDOW : _WINDOW + stop] / overlap, np.float32)
+
+
+def _samples(wave: Values, at: Values) -> Values:
+    """Samples at fractional places, linear between them; 0 outside."""
+    low = np.floor(at).astype(int)
+    inside = (low >= 0) & (low < len(wave) - 1)
+    low = np.clip(low, 0, max(len(wave) - 2, 0))
+    share = at - low
+    return np.where(inside, wave[low] * (1 - share) + wave[np.minimum(low + 1, len(wave) - 1)] * share, 0.0)
+
+
+def _envelope(frames: Frames, frame: int) -> Values:
+    """The level of the partials, or of the noise where there is no pitch, in dB on the axis of the envelope `(_POINTS,)`."""
+    pitch = frames.pitch[frame]
+    if pitch <= 0:
+        return np.asarray(np.interp(_AXIS, mel(CENTRES), 10 * np.log10(frames.noise[frame] + _LEAST**2)))
+    hertz = pitch * np.arange(1, PARTIALS + 1)
+    there = (hertz < RATE / 2) & (frames.partials[frame] > 0)
+    if not there.any():
+        return np.zeros(_POINTS)
+    return np.asarray(np.interp(_AXIS, mel(hertz[there]), 20 * np.log10(frames.partials[frame][there] + _LEAST)))

@@ -1,0 +1,111 @@
+"""Analysis and rendering of voices against closed forms: tones, noise, silence, any length."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from conftest import melody
+from timbrespace.voices.analysis import analyse
+from timbrespace.voices.frames import HOP, PARTIALS, RATE, count_frames
+from timbrespace.voices.rendering import blocks, render
+
+TONE = tuple(0.3 / k for k in range(1, 11))
+
+
+def tone(hertz: float, seconds: float = 1.0) -> np.ndarray:
+    time = np.arange(round(seconds * RATE)) / RATE
+    return np.asarray(sum(level * np.cos(2 * np.pi * k * hertz * time + k) for k, level in enumerate(TONE, 1) if k * hertz < RATE / 2))
+
+
+@pytest.mark.parametrize("hertz", [82.4, 220.0, 440.0, 880.0, 1760.0])
+def test_a_tone_has_its_pitch_and_its_partials(hertz: float) -> None:
+    frames = analyse(tone(hertz))
+    inside = slice(30, -30)
+    assert np.abs(1200 * np.log2(frames.pitch[inside] / hertz)).max() < 3
+    np.testing.assert_allclose(frames.partials[inside, :10].mean(0), TONE, rtol=0.02)
+    assert frames.partials[inside, 12:].max() < 1e-3
+    assert frames.noise[inside].max() < 1e-6
+    assert frames.explained[inside].min() > 0.999
+
+
+def test_a_high_tone_is_no_octave_too_low() -> None:
+    """A period between two samples: a multiple of it is nearer to a whole number of samples."""
+    for hertz in np.linspace(1_100, 2_300, 25):
+        pitch = analyse(0.3 * np.cos(2 * np.pi * hertz * np.arange(8_000) / RATE)).pitch[8:-8]
+        assert np.abs(1200 * np.log2(pitch / hertz)).max() < 20
+
+
+def test_white_noise_has_no_pitch_and_its_variance(rng: np.random.Generator) -> None:
+    frames = analyse(0.1 * rng.standard_normal(RATE))
+    assert frames.pitched.mean() < 0.02
+    np.testing.assert_allclose(frames.noise[10:-10].mean(0)[4:], 0.01, rtol=0.25)
+
+
+def test_loudness_is_that_of_a_meter() -> None:
+    """IEC 61672: a tone of 1 kHz has the weight 0 dB, one of 100 Hz -19.1 dB."""
+    for hertz, weight in ((1_000.0, 0.0), (100.0, -19.1)):
+        frames = analyse(0.5 * np.cos(2 * np.pi * hertz * np.arange(RATE) / RATE))
+        assert frames.loudness()[30:-30].mean() == pytest.approx(20 * np.log10(0.5 / np.sqrt(2)) + weight, abs=0.2)
+
+
+def test_two_tones_that_are_no_partials_of_each_other_are_noticed() -> None:
+    chord = tone(220.0, 1.5) + tone(311.1, 1.5) + tone(415.3, 1.5)
+    frames = analyse(chord)
+    inside = slice(60, -60)
+    weak = (frames.periodicity[inside] < 0.9) | (frames.explained[inside] < 0.93)
+    assert weak.mean() > 0.9
+
+
+@pytest.mark.parametrize("samples", [0, 1, 5, HOP - 1, HOP, HOP + 1, 5_000])
+def test_any_length(samples: int) -> None:
+    frames = analyse(np.zeros(samples))
+    assert len(frames) == count_frames(samples)
+    assert not frames.pitched.any()
+    assert render(frames, samples).shape == (samples,)
+    assert np.abs(render(frames, samples)).max(initial=0.0) < 1e-6
+
+
+def test_rendering_gives_the_same_levels_again() -> None:
+    frames = analyse(melody(TONE))
+    again = analyse(render(frames, round(8 * 0.8 * RATE)).astype(np.float64))
+    heard = frames.loudness() > -50
+    assert np.abs(again.loudness() - frames.loudness())[heard].mean() < 0.3
+    both = heard & frames.pitched & again.pitched
+    assert both.sum() > 0.95 * heard.sum()
+    assert np.median(np.abs(1200 * np.log2(again.pitch[both] / frames.pitch[both]))) < 1
+
+
+def test_blocks_have_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Partials do not depend on where blocks begin; neither does noise at the borders, which has the level of the rest."""
+    from timbrespace.voices import rendering
+
+    frames = analyse(melody(TONE))
+    samples = round(8 * 0.8 * RATE)
+    quiet = frames.scaled(np.ones(len(frames)))
+    quiet.noise[:] = 0
+    whole = render(quiet, samples)
+    monkeypatch.setattr(rendering, "_BLOCK", 64)
+    np.testing.assert_allclose(render(quiet, samples), whole, atol=1e-6)
+    assert sum(len(block) for _, block in blocks(quiet, samples)) == samples
+
+
+def test_noise_has_one_level_over_the_borders_of_blocks(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    from timbrespace.voices import rendering
+
+    monkeypatch.setattr(rendering, "_BLOCK", 16)
+    frames = analyse(0.1 * rng.standard_normal(4 * RATE))
+    made = render(frames, 4 * RATE, seed=3)
+    length = 16 * HOP
+    borders = np.concatenate([made[at - 200 : at + 200] for at in range(length, len(made) - length, length)])
+    assert borders.std() == pytest.approx(made[length:-length].std(), rel=0.05)
+    assert not np.array_equal(render(frames, 4 * RATE, seed=4), made)
+    np.testing.assert_array_equal(render(frames, 4 * RATE, seed=3), made)
+
+
+def test_frames_between_frames() -> None:
+    frames = analyse(tone(220.0))
+    twice = frames.at(np.arange(2 * len(frames)) / 2)
+    np.testing.assert_allclose(twice.pitch[::2], frames.pitch)
+    np.testing.assert_allclose(twice.partials[::2], frames.partials)
+    assert twice.partials.shape == (2 * len(frames), PARTIALS)
