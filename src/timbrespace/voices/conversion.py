@@ -24,6 +24,7 @@ _PERIODIC, _EXPLAINED = 0.9, 0.93  # at least, for the path by partials
 _FADE_SECONDS = 0.03
 _SHORTEST_SECONDS = 0.1  # of a passage on the second path
 _BEYOND = 4.0  # semitones under the lowest learned pitch that are still played by partials
+_PART = 0.2  # weight of an instrument whose range counts
 _CHUNK = 20_000  # frames through the model at a time
 
 
@@ -54,7 +55,7 @@ class Converted(NamedTuple):
     """A converted piece. audio: `(channels, time)` at RATE. frames: of the piece, as played. voiced: of the result.
 
     passages: start and end in s where tones that sound together were filtered instead. outside: share of the pitched frames beyond the
-    range of the instruments. source: the instrument that the piece is most like.
+    ranges of the instruments that the voice is made of. source: the instrument that the piece is most like.
     """
 
     audio: Values
@@ -99,7 +100,8 @@ def convert(voices: Voices, wave: Values, to: Curve, options: ConversionOptions 
             )  # fmt: skip
     pitched = frames.pitched & (frames.loudness() > QUIET)
     midi = 69 + 12 * np.log2(np.maximum(frames.pitch, 1.0) / 440)
-    low, high = min(one.lowest for one in voices.facts.values()), max(one.highest for one in voices.facts.values())
+    played_by = [one for name, one in voices.facts.items() if any(point.get(name, 0.0) > _PART for _, point in to.points)]
+    low, high = max(one.lowest for one in played_by), min(one.highest for one in played_by)
     outside = float(((midi < low - 2) | (midi > high + 2))[pitched].mean()) if pitched.any() else 0.0
     seconds = tuple((round(first * HOP / RATE, 3), round(last * HOP / RATE, 3)) for first, last in passages)
     return Converted(_placed(audio, wave, places), frames, voiced, seconds, outside, source)

@@ -46,7 +46,7 @@ def convert_file(
     }  # fmt: skip
     write_text(target.with_suffix(".json"), json.dumps(recipe, indent=1, ensure_ascii=False) + "\n", force=force)
     if page:
-        from timbrespace.report.conversion import write_conversion_page
+        from timbrespace.voices.page import write_conversion_page
 
         write_conversion_page(target.with_suffix(".html"), wave, result, title=path.stem, to=to.text(), force=force)
     return result, recipe

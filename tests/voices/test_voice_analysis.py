@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from melodies import melody
 
-from conftest import melody
 from timbrespace.voices.analysis import analyse
 from timbrespace.voices.frames import HOP, PARTIALS, RATE, count_frames
 from timbrespace.voices.rendering import blocks, render

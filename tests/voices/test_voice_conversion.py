@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from melodies import REED, STRING, melody
 
-from conftest import REED, STRING, melody
 from timbrespace.contracts import ConfigError, CorpusError, InstrumentFileError
 from timbrespace.instrument import Instrument
 from timbrespace.voices import load, train
