@@ -11,13 +11,18 @@ static float at(const float *x, int32_t bins, int32_t i) {
   return i < bins ? x[i] : 0.0f;
 }
 
-static float least(float a, float b) { return a < b ? a : b; }
+/* A valley of three bins: between the least and the middle one of them, as one alone may be small by chance; or the least. */
+static float valley(float a, float b, float c, int least) {
+  const float low = a < b ? a : b, high = a < b ? b : a;
+  const float first = c < low ? c : low, second = c < low ? low : c > high ? high : c;
+  return least ? first : ts_sqrtf(first * second);
+}
 
-/* The part of a peak that is a tone, from its valleys on both sides. */
-static float tonal(const float *x, int32_t bins, int32_t i) {
-  const float low = least(least(at(x, bins, i - 2), at(x, bins, i - 3)), at(x, bins, i - 4));
-  const float high = least(least(at(x, bins, i + 2), at(x, bins, i + 3)), at(x, bins, i + 4));
-  const float valley = low > high ? low : high, over = x[i] - PLAIN * valley, whole = (CLEAR - PLAIN) * valley;
+/* The part of a peak that is a tone, from its valleys on both sides. At a harmonic, whose neighbours may be near, narrow ones count. */
+static float tonal(const float *x, int32_t bins, int32_t i, int harmonic) {
+  const float low = valley(at(x, bins, i - 2), at(x, bins, i - 3), at(x, bins, i - 4), harmonic);
+  const float high = valley(at(x, bins, i + 2), at(x, bins, i + 3), at(x, bins, i + 4), harmonic);
+  const float deep = low > high ? low : high, over = x[i] - PLAIN * deep, whole = (CLEAR - PLAIN) * deep;
   return over <= 0.0f ? 0.0f : over >= whole ? 1.0f : over / whole;
 }
 
@@ -53,10 +58,12 @@ static float top(const float *x, int32_t bins, int32_t i, const Lobe *lobe, floa
   return x[i] / level;
 }
 
-static float at_harmonic(float place, float pitch) {
-  const float number = ts_floorf(place / pitch + 0.5f), away = place - number * pitch, size = away < 0.0f ? -away : away;
-  if (number < 1.0f || pitch < 2.5f || size >= NEAR) return place; /* closer harmonics are not told apart by the spectrum */
-  return size <= SURE ? number * pitch : place - away * (NEAR - size) / (NEAR - SURE);
+/* Moves a place to a harmonic nearby; returns whether it is at one. */
+static int to_harmonic(float *place, float pitch) {
+  const float number = ts_floorf(*place / pitch + 0.5f), away = *place - number * pitch, size = away < 0.0f ? -away : away;
+  if (number < 1.0f || pitch < 2.5f || size >= NEAR) return 0; /* closer harmonics are one in the spectrum */
+  *place = size <= SURE ? number * pitch : *place - away * (NEAR - size) / (NEAR - SURE);
+  return size <= SURE;
 }
 
 /* The amplitude that at most PEAKS peaks exceed. */
@@ -103,11 +110,10 @@ int32_t find_peaks(const float *magnitudes, int32_t bins, float pitch, const Lob
     const float x = magnitudes[i];
     if (!(x > 1e-9f) || x <= magnitudes[i - 1] || x < magnitudes[i + 1]) continue;
     if (x < at(magnitudes, bins, i - 2) || x < at(magnitudes, bins, i + 2)) continue;
-    part[count] = tonal(magnitudes, bins, i);
-    if (part[count] == 0.0f) continue;
-    amplitude[count] = part[count] * top(magnitudes, bins, i, lobe, place + count), centre[count] = i;
-    place[count] = at_harmonic(place[count], pitch);
-    count++;
+    const float whole = top(magnitudes, bins, i, lobe, place + count);
+    part[count] = tonal(magnitudes, bins, i, to_harmonic(place + count, pitch));
+    amplitude[count] = part[count] * whole, centre[count] = i;
+    count += part[count] > 0.0f;
   }
   const float over = threshold(amplitude, count);
   for (int32_t k = 0; k < count; k++) {

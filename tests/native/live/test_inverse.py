@@ -164,3 +164,22 @@ def test_partials_between_harmonics_have_slots_of_their_own(new: NewLive) -> Non
 def test_what_is_no_spectrum_has_no_partials(new: NewLive, bad: dict[str, object]) -> None:
     with pytest.raises(ConfigError):
         new().partials_of(**{**tone(220.0, 3), **bad})
+
+
+def test_one_spectrum_of_noise_stays_noise(new: NewLive) -> None:
+    """Single spectra of noise have peaks by chance: few of them may become tones, else held noise sounds like metal."""
+    wave = np.random.default_rng(0).normal(size=4_096) * 0.1
+    live = new(bins=2_049)
+    shape = spectrum_of(wave, np.hamming(4097)[:-1], 220.0, 1.3628)
+    live.spectrum(0, **{**shape, "magnitudes": np.r_[shape["magnitudes"], np.zeros(1_024)]})
+    audio = held(live, 57.0, 4 * RATE)[RATE:]
+    power = np.abs(np.fft.rfft(audio * np.hanning(len(audio)))) ** 2
+    assert power[power > 300 * np.median(power[: len(power) // 3])].sum() < 0.03 * power.sum()
+    assert np.mean(audio**2) == pytest.approx(np.square(shape["magnitudes"]).sum() / 2 / 1.3628, rel=0.2)
+
+
+@pytest.mark.parametrize("hertz", [43.0, 55.0, 75.0])
+def test_harmonics_of_low_tones_are_all_found(new: NewLive, hertz: float) -> None:
+    ratios, amplitudes = new().partials_of(**tone(hertz, 20), count=20)
+    np.testing.assert_allclose(ratios, np.arange(1, 21), rtol=1e-3)
+    np.testing.assert_allclose(amplitudes, 0.2 / np.arange(1, 21), rtol=0.03)
