@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -174,6 +175,25 @@ def test_so_many_requests_at_once() -> None:
             return [*sorted(answer.status_code for answer in answers), (await client.get("/")).status_code]
 
     assert asyncio.run(several()) == [200, 200, 429, 429, 429, 200]
+
+
+@pytest.mark.parametrize("stated", [True, False])
+def test_the_bodies_of_all_requests_together_have_a_most(stated: bool) -> None:
+    """Many that each keep their limit do not fill the memory."""
+    limits = replace(LIMITS, at_once=20, held=2500, answering=5.0)
+    guard = Guard(Application(wait=0.1), limits=limits)
+
+    async def several() -> list[list[int]]:
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(guard), base_url=HOME) as client:  # type: ignore[arg-type]
+            found = []
+            for _ in range(3):  # what was held is let go, also of the refused ones
+                bodies = (b"x" * 1000 if stated else _parts([b"x" * 500] * 2, 0.01) for _ in range(6))
+                sent = (client.post("/", content=body, headers={"Content-Type": BYTES}) for body in bodies)
+                found.append(sorted(answer.status_code for answer in await asyncio.gather(*sent)))
+            found.append([(await client.post("/", content=b"x" * 1000, headers={"Content-Type": BYTES})).status_code])
+            return found
+
+    assert asyncio.run(several()) == [[200, 200, 429, 429, 429, 429]] * 3 + [[200]]
 
 
 def test_a_long_address_is_refused() -> None:

@@ -39,9 +39,16 @@ def write_batch(served: Served, body: GenerateBody, folder: Path, job: Job) -> d
             job.check()
             name = _moved(draft, folder, safe_name(served.title))
     except OSError as error:
-        raise disk_error(error, folder) from None
+        raise TimbrespaceError(_without(folder, str(disk_error(error, folder)))) from error
+    except TimbrespaceError as error:
+        raise TimbrespaceError(_without(folder, str(error))) from error
     files = sorted(path.name for path in (folder / name).iterdir())
     return {"folder": name, "files": files} | ({"not in the kit": left_out} if left_out else {})
+
+
+def _without(folder: Path, words: str) -> str:
+    """An error without the path of the folder: where it is on this computer is no matter of a browser."""
+    return words.replace(str(folder), "the folder of the server")
 
 
 def _moved(draft: Path, folder: Path, title: str) -> str:

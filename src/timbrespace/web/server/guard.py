@@ -47,13 +47,14 @@ class Limits:
     """Limits of requests.
 
     sizes: content type -> most bytes of a body; other types are refused. reading: seconds in which a body must arrive. answering: seconds
-    until an answer must have begun. at_once: requests that are answered at the same time.
+    until an answer must have begun. at_once: requests that are answered at the same time. held: bytes of all their bodies together.
     """
 
     sizes: Mapping[str, int] = field(default_factory=lambda: {JSON: 64 * 1024})
     reading: float = 30.0
     answering: float = 120.0
     at_once: int = 64
+    held: int = 100_000_000
 
 
 class RefusedError(Exception):
@@ -76,7 +77,7 @@ class Guard:
         """hosts: names and addresses of the server, without port; other IP addresses are answered only with a token. token: None: none."""
         self._app, self._hosts, self._token = app, frozenset(host.lower() for host in hosts), token
         self._limits = limits or Limits()
-        self._running = 0
+        self._running, self._held = 0, 0
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         """Answers a request, or refuses it with a sentence in JSON."""
@@ -88,13 +89,14 @@ class Guard:
             return
         try:
             most = self._check(scope)
-            if self._running >= self._limits.at_once:
+            if self._running >= self._limits.at_once or self._held + most > self._limits.held:
                 raise RefusedError(429, "the server has enough to do; try again in a moment", **{"Retry-After": "1"})
         except RefusedError as error:
             await _answer(send, error)
             return
         passage = _Passage(receive, send, most=most, limits=self._limits)
         self._running += 1
+        self._held += most
         try:
             await asyncio.wait_for(self._app(scope, passage.receive, passage.send), self._limits.answering)
         except TimeoutError:
@@ -103,13 +105,14 @@ class Guard:
             passage.refusal = error
         finally:
             self._running -= 1
+            self._held -= most
         if passage.refusal is not None and not passage.begun:
             await _answer(send, passage.refusal)
 
     # --- what is checked ------------------------------------------------------------------------------------------------
 
     def _check(self, scope: MutableMapping[str, Any]) -> int:
-        """Returns the most bytes that the body may have. Raises RefusedError."""
+        """Returns the most bytes that the body may have: those it says, else the limit. Raises RefusedError."""
         method, headers = scope["method"], _headers_of(scope)
         host = self._host(headers)
         if len(scope["path"]) + len(scope["query_string"]) > _LONGEST_ADDRESS:
@@ -185,7 +188,7 @@ class Guard:
             raise RefusedError(400, "the header Content-Length is no number")
         if lengths and (len(lengths[0]) > 15 or int(lengths[0]) > most):
             raise _too_much(most)
-        return most
+        return int(lengths[0]) if lengths else most
 
 
 class _Passage:
