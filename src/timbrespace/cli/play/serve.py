@@ -43,6 +43,8 @@ def serve(
 
     def ready() -> None:
         print(f"{address}  (Ctrl-C stops)", flush=True)
+        if not listening.is_loopback:
+            print("Browsers of other computers play the page through an SSH tunnel or https only, see docs/serve.md.", flush=True)
 
     try:
         run(wrapped(office, listening, token=secret), listening, when_ready=ready, browser=address if open_browser else None)
