@@ -33,7 +33,7 @@ from timbrespace.instrument import Instrument
 from timbrespace.web.page import render_page
 
 COUNTS = (1_000, 10_000)
-RENDERED_MINUTES, LIVE_SECONDS, PULSE_SECONDS, LIVE_PULSE_SECONDS = 5, 60, 120, 20
+RENDERED_MINUTES, LIVE_SECONDS, PULSE_SECONDS, LIVE_PULSE_SECONDS = 10, 60, 120, 20
 READY = 'body[data-ready="true"]'
 # When the page sends a sound to the audio thread.
 _WATCH = """

@@ -80,7 +80,7 @@ export function stopAll() { send({ verb: "silence" }); }
 
 const laneMessage = (index, slot) => {
   const { sound: _, ...lane } = lanes[index];
-  return { verb: "lane", index, ...lane, slot, length: pattern?.steps ?? 16, swing: pattern?.swing ?? 0.5 };
+  return { verb: "lane", index, ...lane, slot, length: pattern?.steps ?? 16, swing: pattern?.swing ?? 0.5, endless: pattern?.endless ?? 0 };
 };
 export function setLane(index, lane) {
   lanes[index] = lane;
@@ -91,7 +91,7 @@ const patternMessages = (given) => [
   ...given.lanes.map((lane, index) => ({ verb: "steps", lane: index, steps: lane.steps.slice(0, given.steps) })),
 ];
 export function setPattern(given) {
-  const changed = pattern === null || pattern.steps !== given.steps || pattern.swing !== given.swing;
+  const changed = pattern === null || pattern.steps !== given.steps || pattern.swing !== given.swing || pattern.endless !== given.endless;
   pattern = structuredClone(given);
   if (changed) lanes.forEach((lane, index) => send(laneMessage(index, lane.sound ? slotOf(lane.sound) : -1)));
   for (const message of patternMessages(pattern)) send(message);

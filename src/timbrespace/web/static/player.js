@@ -2,6 +2,7 @@
 import { CoreMemory } from "./core.js";
 
 const TICKS = 40320, PLAYER_BLOCK = 128, PLAYER_SLOTS = 256;
+const WALKS = [18, 0.25, 0.3], WALK_STEPS = 48;  // of endless mode at full strength: velocity, pan, tune in semitones; steps from one value to the next
 export const STEP_TICKS = TICKS / 4;
 
 export class Player {
@@ -54,12 +55,13 @@ export class Player {
     this.writeVoice(this.voice, voice);
     return this.call("play", 0n, -1, id, Math.min(127, Math.max(1, 127 * velocity)), this.voice);
   }
-  setLane(index, { mute = false, solo = false, length = 16, swing = 0.5, ...voice }) {
+  setLane(index, { mute = false, solo = false, length = 16, swing = 0.5, endless = 0, ...voice }) {
     const { functions, view } = this.core;
     functions.ts_lane_defaults(this.lane);
     this.writeVoice(this.lane, voice);
     [length, 4, Number(mute), Number(solo)].forEach((value, k) => view.setInt32(this.lane + 48 + 4 * k, value, true));
     view.setFloat32(this.lane + 68, swing, true);
+    WALKS.forEach((depth, k) => { view.setFloat32(this.lane + 72 + 8 * k, endless * depth, true); view.setInt32(this.lane + 76 + 8 * k, WALK_STEPS, true); });
     return this.call("lane", 0n, index, this.lane);
   }
   setSteps(lane, steps) {

@@ -3,7 +3,7 @@ import { setPattern, start, stop, position, onposition, wake } from "./audio.js"
 import { session, remember, on, nextSeed, LENGTHS } from "./state.js";
 import { euclid } from "./sounds.js";
 import { titleOfPad, typing } from "./pads.js";
-import { varyPad, redraw } from "./kit.js";
+import { wander } from "./endless.js";
 import { get, make, slider, clamp, say, colourOf } from "./shapes.js";
 
 let grid, cells = [], painting = null, playing = false, lastBar = -1, beatRows = {};
@@ -12,7 +12,7 @@ export function initSequencer() {
   grid = get("grid");
   beatRows.tempo = slider({ id: "tempo", label: "Tempo", low: 40, high: 220, step: 1, value: session.pattern.tempo, text: (x) => x + " BPM", onstart: () => remember(), oninput: (x) => { session.pattern.tempo = x; sendPattern(); } });
   beatRows.swing = slider({ id: "swing", label: "Swing", low: 0.5, high: 0.75, step: 0.01, value: session.pattern.swing, text: (x) => (x < 0.505 ? "straight" : Math.round(x * 100) + " %"), onstart: () => remember(), oninput: (x) => { session.pattern.swing = x; sendPattern(); } });
-  beatRows.endless = slider({ id: "endless", label: "Endless", low: 0, high: 1, step: 0.05, value: session.pattern.endless, text: (x) => (x < 0.03 ? "off" : Math.round(x * 100) + " %"), oninput: (x) => { session.pattern.endless = x; } });
+  beatRows.endless = slider({ id: "endless", label: "Endless", low: 0, high: 1, step: 0.05, value: session.pattern.endless, text: (x) => (x < 0.03 ? "off" : Math.round(x * 100) + " %"), onstart: () => remember(), oninput: (x) => { session.pattern.endless = x; sendPattern(); } });
   const steps = make("select", { id: "steps" }, ...LENGTHS.map((n) => make("option", { value: n, textContent: n + " steps" })));
   steps.addEventListener("change", () => { remember(); session.pattern.steps = Number(steps.value); build(); sendPattern(); });
   get("sequencer-panel").append(beatRows.tempo, beatRows.swing, beatRows.endless, make("div", { className: "slider" }, make("label", { for: "steps", textContent: "Length" }), steps));
@@ -137,17 +137,7 @@ function follow({ playing: now, bar, step }) {
   if (!now) return;
   const column = step % session.pattern.steps;
   for (const row of cells) row[column]?.classList.add("now");
-  if (bar !== lastBar) { lastBar = bar; walk(); }
-}
-
-/** Endless mode: at some bars an unlocked pad moves a little, so that the kit wanders within what the instrument learned. */
-function walk() {
-  if (Math.random() >= session.pattern.endless) return;
-  const free = session.pads.map((pad, i) => i).filter((i) => !session.pads[i].locked && session.pads[i].sound);
-  if (!free.length) return;
-  const index = free[Math.floor(Math.random() * free.length)];
-  if (Math.random() < 0.2) redraw(index, { category: session.pads[index].sound.category, quiet: true });
-  else varyPad(index, 0.2, { quiet: true });
+  if (bar !== lastBar) { lastBar = bar; wander(bar); }
 }
 
 // --- beats -----------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ export function initTakeout(instrument) {
   get("take-midi").addEventListener("click", takeMidi);
   get("take-session").addEventListener("click", () => hand("session.json", textBytes(savedSession(instrument.info.fingerprint)), "application/json"));
   get("record").addEventListener("click", toggleRecord);
+  initDragOut();
   get("load-session").addEventListener("change", loadFile);
 }
 
@@ -30,6 +31,23 @@ export function hand(name, bytes, type) {
 }
 const two = (number) => String(number).padStart(2, "0");
 const fileName = (index) => `${two(index + 1)} ${titleOfPad(index).replace(/[^\p{L}\p{N} _-]/gu, "_")}.wav`;
+
+/** A pad dragged to a folder or another program is its WAV: Chromium and its kin take a file from an address in the page. */
+function initDragOut() {
+  if (!navigator.userAgentData?.brands.some(({ brand }) => brand === "Chromium")) return;
+  get("drag-hint").hidden = false;
+  document.querySelectorAll(".pad").forEach((pad, index) => {
+    pad.draggable = true;
+    pad.addEventListener("dragstart", (event) => {
+      const sound = soundOfPad(index);
+      if (!sound) { event.preventDefault(); return; }
+      const address = URL.createObjectURL(new Blob([wavFile(sound.channels, sound.sampleRate)], { type: "audio/wav" }));
+      event.dataTransfer.effectAllowed = "copy";
+      event.dataTransfer.setData("DownloadURL", `audio/wav:${fileName(index)}:${address}`);
+      setTimeout(() => URL.revokeObjectURL(address), 120_000);
+    });
+  });
+}
 
 function takeSound(index) {
   const sound = soundOfPad(index);
