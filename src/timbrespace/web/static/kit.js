@@ -26,7 +26,7 @@ const categoryFor = (index) => {
 export async function initKit(instrument, { resumed = false } = {}) {
   instrumentOfKit = instrument;
   if (resumed) { await Promise.all(session.pads.map((_, i) => refreshPad(i))); return; }
-  for (let i = 0; i < session.pads.length; i++) await redraw(i, { category: categoryFor(i), quiet: true });
+  await Promise.all(session.pads.map((_, i) => redraw(i, { category: categoryFor(i), quiet: true })));
 }
 
 const turns = Array(session.pads.length).fill(0);  // of each pad: counts what was put on it or is on its way
