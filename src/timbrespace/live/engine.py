@@ -312,8 +312,8 @@ class Engine:
         if slot is not None or not self._live:
             self._start(slot, key, number, velocity, when, voice)
             return
-        self._late += 1
-        self._bank.want(key, lambda made: self._start_late(made, key, number, velocity, voice))
+        self._late += when <= self.mixer.state().time
+        self._bank.want(key, lambda made: self._start_late(made, key, number, velocity, when, voice))
 
     def _start(self, slot: int | None, key: SoundKey, number: int, velocity: float, when: int, voice: dict[str, float]) -> None:
         if slot is None:
@@ -327,8 +327,11 @@ class Engine:
         tune = max(-_MOST_BEND, min(_MOST_BEND, voice.get("tune", 0.0)))
         self._calls.put("play", slot, time=start, id=number, velocity=max(1.0, velocity), gain=LEVEL, **{**voice, "tune": tune})
 
-    def _start_late(self, slot: int | None, key: SoundKey, number: int, velocity: float, voice: dict[str, float]) -> None:
-        self._start(slot, key, number, velocity, checks.AT_ONCE, voice)
+    def _start_late(
+        self, slot: int | None, key: SoundKey, number: int, velocity: float, when: int, voice: dict[str, float]
+    ) -> None:  # fmt: skip
+        """Plays a sound that was made in the meantime: at its time, or at once if that is over."""
+        self._start(slot, key, number, velocity, when, voice)
         if voice["held"] and not self._keys.is_held(number):
             self._calls.put("release", number)
 

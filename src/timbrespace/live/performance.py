@@ -45,10 +45,11 @@ class MidiFileSource:
 
 
 class Performance:
-    """Sources that play on one engine. sample: where they are, counted from the start."""
+    """Sources that play on one engine. sample: where they are, counted from the start. engine: that plays them."""
 
     def __init__(self, conductor: Conductor, *sources: Source):
         self._conductor, self._sources = conductor, list(sources)
+        self.engine = conductor.engine
         self._rate = conductor.engine.sample_rate
         self.sample = 0
         self._begin: int | None = None
@@ -63,6 +64,12 @@ class Performance:
                 yield from self._until(sample)
                 self._conductor.carry_out([action])
             yield from self._until(stop)
+
+    def step(self, seconds: float = 0.0) -> int:
+        """Carries out what waits, for which it waits at most `seconds`, and `follow`s. Returns how many actions waited."""
+        count = self._conductor.step(seconds)
+        self.follow()
+        return count
 
     def follow(self) -> None:
         """Hands over what happens in the next moments, while a device plays: to be called every few ms on the thread that controls.

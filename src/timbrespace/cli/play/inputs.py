@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from timbrespace.cli.play.sources import is_midi_file
+
 if TYPE_CHECKING:
     from timbrespace.live.conductor import Conductor
     from timbrespace.live.engine import Engine
     from timbrespace.live.mapping.mapping import Mapping
     from timbrespace.live.mapping.schema import Entry
 
-_MIDI_HELP = "MIDI port: its number or a part of its name, see --list; virtual: a port of our own."
+_MIDI_HELP = "MIDI port: its number or a part of its name, see --list; virtual: a port of our own; or a MIDI file that is played."
 _MPE_HELP = "Channels of an MPE controller's lower zone from the start, 1 to 15; it may also ask for them itself."
 _OSC_HELP = "Receive OSC on this UDP port, or HOST:PORT."
 _OSC_TO_HELP = "Send values that change to HOST:PORT, for controllers that show them."
@@ -45,6 +47,8 @@ class InputOptions:
             raise ConfigError("--learn needs --mapping FILE.yaml, to which it is written")
         if self.learn is not None and self.midi is None and self.osc is None:
             raise ConfigError("--learn needs --midi or --osc, where the controller is")
+        if self.learn is not None and self.osc is None and is_midi_file(self.midi):
+            raise ConfigError("--learn needs a controller to move, and --midi names a file; give a port, or --osc")
         if self.osc_to is not None and self.osc is None:
             raise ConfigError("--osc-to needs --osc")
 
@@ -65,7 +69,7 @@ def opened_inputs(engine: Engine, options: InputOptions, say: Callable[[str], No
     mapping = _mapping(options, took)
     conductor = Conductor(engine, say=say, mapping=mapping, members=options.mpe)
     with ExitStack() as stack:
-        if options.midi is not None:
+        if options.midi is not None and not is_midi_file(options.midi):
             from timbrespace.live.midi.ports import open_midi
 
             port = stack.enter_context(open_midi(options.midi, conductor.midi))

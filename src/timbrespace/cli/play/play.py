@@ -10,6 +10,7 @@ import typer
 from timbrespace.cli.common.option_groups import expand_option_groups
 from timbrespace.cli.common.options import Force, Seed
 from timbrespace.cli.play.inputs import InputOptions
+from timbrespace.cli.play.sources import RATE, SourceOptions
 
 if TYPE_CHECKING:
     from timbrespace.live.device.audio import DeviceInfo
@@ -26,6 +27,7 @@ _VELOCITY_HELP = "A control that velocity moves too: hard hits one spread up, so
 _VOICES_HELP = "Sounds at once; over it the quietest fades out."
 _HELD_HELP = "How instruments with a time-varying latent sound: bank, oscillators; or spectrum, an inverse transform, with noise."
 _LIST_HELP = "List audio devices and MIDI ports, and end."
+_TAIL = 2.0  # s that a MIDI file sounds on
 _QUIET_HELP = "Show messages only, no level and figures."
 
 
@@ -47,6 +49,7 @@ def play(
     force: Force = False,
     *,
     inputs: InputOptions,
+    sources: SourceOptions,
 ) -> None:
     """Play instruments live, by pads, notes and controls.
 
@@ -64,24 +67,31 @@ def play(
         raise ConfigError(f"--block is {block}, allowed is 0, or a whole number from 16 to 8192")
     seconds = None if seconds is None else checks.number("--seconds", seconds, 0.01, 365 * 86_400)
     inputs.check()
+    sources.check(inputs.midi, record=record, seconds=seconds, device=device)
     _check_record(record, instruments, force=force)
-    from timbrespace.live.device.audio import audio_devices, choose_device
     from timbrespace.live.engine import Engine
 
-    info = choose_device(audio_devices(), device)
     options = {"humanise": humanise, "seed": seed, "voices": voices, "velocity_control": velocity_control, "held": held}
+    if sources.offline and record is not None:
+        with Engine(*instruments, sample_rate=RATE if rate is None else rate, **options) as engine:  # type: ignore[arg-type]
+            _render(engine, inputs, sources, record, seconds=seconds, seed=seed, quiet=quiet, force=force)
+        return
+    from timbrespace.live.device.audio import audio_devices, choose_device
+
+    info = choose_device(audio_devices(), device)
     with Engine(*instruments, sample_rate=info.rate if rate is None else rate, **options) as engine:  # type: ignore[arg-type]
-        _play(engine, info, inputs, block=block, record=record, seconds=seconds, quiet=quiet, force=force)
+        _play(engine, info, inputs, sources, block=block, record=record, seconds=seconds, seed=seed, quiet=quiet, force=force)
 
 
 def _play(
-    engine: Engine, info: DeviceInfo, inputs: InputOptions, *, block: int, record: Path | None, seconds: float | None, quiet: bool,
-    force: bool,
+    engine: Engine, info: DeviceInfo, inputs: InputOptions, sources: SourceOptions, *, block: int, record: Path | None,
+    seconds: float | None, seed: int, quiet: bool, force: bool,
 ) -> None:  # fmt: skip
     from contextlib import ExitStack
 
     from timbrespace.cli.common.text import printable
     from timbrespace.cli.play.inputs import opened_inputs
+    from timbrespace.cli.play.sources import opened_sources
     from timbrespace.live.device.audio import Device
     from timbrespace.live.device.keyboard import Keys
     from timbrespace.live.device.loop import RECORD_ROOM, play_live
@@ -101,13 +111,45 @@ def _play(
             if not opened.native:
                 view.say("the core plays as WebAssembly, called by Python: for fewer drop-outs build it, python3 scripts/run.py native")
             conductor = stack.enter_context(opened_inputs(engine, inputs, view.say))
+            playing = opened_sources(conductor, sources, inputs.midi, seed=seed, say=view.say)
             keys = Keys(engine, notes=first.notes, pads=len(first.pads))
-            play_live(engine, opened, view=view, recorder=recorder, seconds=seconds, keys=keys, step=conductor.step)
+            step = conductor.step
+            if playing is not None:
+                step = playing[0].step
+                seconds = playing[1] + _TAIL if seconds is None and playing[1] is not None else seconds
+            play_live(engine, opened, view=view, recorder=recorder, seconds=seconds, keys=keys, step=step)
         played, state = opened.state(), engine.state()
     counts = f"{state.late} late, {state.dropped} dropped; the device ran dry {counted(played.dry, 'time')}"
     print(f"played {played.frames / engine.sample_rate:.1f} s; {counts}")
     if recorder is not None:
         print(f"{printable(recorder.path)}  {recorder.seconds:.1f} s")
+
+
+def _render(
+    engine: Engine, inputs: InputOptions, sources: SourceOptions, record: Path, *, seconds: float | None, seed: int, quiet: bool,
+    force: bool,
+) -> None:  # fmt: skip
+    """Writes what a walk or a MIDI file plays, without a device."""
+    from timbrespace.cli.common.corpus import progress_bar
+    from timbrespace.cli.common.text import printable
+    from timbrespace.cli.play.inputs import opened_inputs
+    from timbrespace.cli.play.sources import opened_sources, render_sources
+    from timbrespace.live.device.record import Recorder
+
+    def say(line: str) -> None:
+        print(printable(line), flush=True)
+
+    with (
+        opened_inputs(engine, inputs, say) as conductor,
+        Recorder(record, sample_rate=engine.sample_rate, channels=2, force=force) as recorder,
+    ):
+        playing = opened_sources(conductor, sources, inputs.midi, seed=seed, say=say)
+        assert playing is not None, "the options were checked"
+        with progress_bar("seconds", quiet=quiet) as progress:
+            render_sources(playing[0], recorder, seconds=seconds, length=playing[1], progress=progress)
+        if recorder.full:
+            say(f"{recorder.path} is full: a WAV file holds 4 GB; .w64 and .flac hold more")
+    print(f"{printable(recorder.path)}  {recorder.seconds:.1f} s; {engine.state().dropped} dropped")
 
 
 def _list() -> None:

@@ -2,7 +2,7 @@
 
     /mnote note velocity [id]      /mnote/rel note [velocity] [id]        note 0 to 127, velocity 0 to 127 (0: let go), id 0 to 16,777,215
     /fnote Hz velocity [id]        /fnote/rel Hz [velocity] [id]          8 to 12,600 Hz
-    /ne/pitch id semitones         /ne/timbre id x    /ne/pressure id x   -120 to 120; 0 to 1
+    /ne/pitch id semitones         /ne/timbre id x    /ne/pressure id x   -96 to 96; 0 to 1
     /pbend channel x    /cc channel number value    /chan_at channel value    /poly_at channel note value         -1 to 1; 0 to 127
     /allnotesoff    /allsoundoff    /sustain on
     /latent/N value    /latent values …    /axis/N value    /control/NAME value    /map x y    /morph a b t    /pad/N [velocity]
@@ -23,7 +23,7 @@ from timbrespace.live.mapping.targets import WALK_TARGETS, Targets, parse_target
 from timbrespace.live.osc.packets import OscError
 
 HIGHEST_ID = 2**24 - 1  # that a sender may give; over it are those of frequencies
-_EXPRESSIONS = {"pitch": ("bend", -120.0, 120.0), "timbre": ("timbre", 0.0, 1.0), "pressure": ("pressure", 0.0, 1.0)}
+_EXPRESSIONS = {"pitch": ("bend", -96.0, 96.0), "timbre": ("timbre", 0.0, 1.0), "pressure": ("pressure", 0.0, 1.0)}
 _LOWEST_HZ, _HIGHEST_HZ = 8.0, 12_600.0
 
 
@@ -85,7 +85,7 @@ class Addresses:
             case ["program"]:
                 return [Action("program", (take.whole("program", 0, 127),))]
             case ["gain"]:
-                return [Action("set_gain", (take.number("gain", 0, 16),))]
+                return [Action("set_gain", (take.number("gain", 0, 4),))]
             case ["walk", name] if name in WALK_TARGETS:
                 return [Action(f"walk_{name}", (take.number(name, *WALK_TARGETS[name]),))]
         raise OscError(f"there is no OSC address {address[:60]}; docs/live_protocols.md lists them")
