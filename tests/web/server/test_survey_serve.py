@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,7 +20,9 @@ from surveys import serving, small_survey
 import browser
 from browser import opened
 from shell import Shell
+from timbrespace.cli.report.survey_serve import Terminal
 from timbrespace.evaluation.survey.journal import Journal
+from timbrespace.evaluation.survey.sessions import Progress
 from timbrespace.evaluation.survey.survey import Survey
 
 pytest.importorskip("fastapi")
@@ -130,7 +133,7 @@ def test_two_listeners_at_once_survive_a_crash_and_are_analysed(made: tuple[Surv
             two.locator("#end").wait_for()
     finally:
         printed = server.end()
-    assert "2 begun, 2 finished" in printed
+    assert f"{2 * length} answers of 2 listeners, 2 finished\n" in printed
     assert f"timbrespace survey analyse {folder}" in printed
     found = shell.json("survey", "analyse", folder)
     assert found["listeners"] == 2
@@ -158,6 +161,7 @@ def test_two_windows_of_one_listener_do_not_answer_twice(made: tuple[Survey, Pat
             wait_for(tab, "Now answer")
             answer(tab, survey, survey.plans[0][0], {})
             wait_for(tab, "Sound 2 of")
+        assert "1 answer of 1 listener, 0 finished\nstopped" in server.end()
     assert (folder / "answers" / "answers.jsonl").read_text().count("\n") == 3
 
 
@@ -176,6 +180,23 @@ def test_the_page_waits_while_answers_cannot_be_stored(made: tuple[Survey, Path]
         assert tab.locator(".trouble").text_content() == ""
         assert "moved or removed" in server.end()
     assert file.read_text().count("\n") == 3
+
+
+def test_the_terminal_has_one_line_of_progress(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    sessions = SimpleNamespace(progress=Progress(10, 1, 3, 100))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    terminal = Terminal(sessions)  # type: ignore[arg-type]
+    terminal.changed()
+    terminal.changed()
+    sessions.progress = Progress(2, 1, 0, 9)
+    terminal.changed()
+    terminal.end()
+    first, second = "100 answers of 10 listeners, 1 finished, 3 listen now", "9 answers of 2 listeners, 1 finished, 0 listen now"
+    end = second.partition(", 0")[0]
+    assert capsys.readouterr().out == f"\r{first}\r{second.ljust(len(first))}\r{end.ljust(len(second))}\n"
+    for _ in range(3):
+        terminal.report("no room")
+    assert capsys.readouterr().err == "answers are not stored: no room\n"
 
 
 def test_the_guard_is_in_front(folder: Path) -> None:

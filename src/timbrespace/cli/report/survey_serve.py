@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from timbrespace.evaluation.survey.sessions import Sessions
+    from timbrespace.evaluation.survey.sessions import Progress, Sessions
 
 _PORT_HELP = "Port to answer on; 0: any free one."
 _HOST_HELP = "Address to answer on. By default only this computer is answered; 0.0.0.0 answers the network, and then asks for a token."
@@ -47,7 +47,7 @@ def survey_serve(
         listening = listen(host, port)
         for place, reason in sessions.remarks:
             print(printable(f"left out: {place}: {reason}"))
-        address, terminal = listening.address(secret), _Terminal(sessions)
+        address, terminal = listening.address(secret), Terminal(sessions)
 
         def ready() -> None:
             print(printable(f"{survey.title}: {len(survey.plans)} plans; answers go to {journal.path}"))
@@ -62,7 +62,7 @@ def survey_serve(
     print(f"stopped; to read the answers: {command_line('timbrespace', 'survey', 'analyse', folder)}")
 
 
-class _Terminal:
+class Terminal:
     """The researcher's view: one line of progress, which is written over on a terminal; elsewhere a line for each finished listener."""
 
     def __init__(self, sessions: Sessions) -> None:
@@ -73,7 +73,7 @@ class _Terminal:
     def changed(self) -> None:
         """Prints how far the listeners are, if that has changed."""
         progress = self._sessions.progress
-        text = f"listeners: {progress.begun} begun, {progress.finished} finished, {progress.active} listen now; {progress.answers} answers"
+        text = f"{_words(progress)}, {progress.active} listen now"
         with self._lock:
             if sys.stdout.isatty():
                 if text != self._line:
@@ -94,7 +94,12 @@ class _Terminal:
                 print(printable(f"answers are not stored: {text}"), file=sys.stderr, flush=True)
 
     def end(self) -> None:
-        """Ends the line of progress."""
+        """Prints how far the listeners have come."""
         with self._lock:
-            if self._line:
-                print()
+            print(f"\r{_words(self._sessions.progress).ljust(len(self._line))}" if self._line else _words(self._sessions.progress))
+
+
+def _words(progress: Progress) -> str:
+    from timbrespace.wording import counted
+
+    return f"{counted(progress.answers, 'answer')} of {counted(progress.begun, 'listener')}, {progress.finished} finished"
