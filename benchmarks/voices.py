@@ -6,13 +6,15 @@
 Tables (docs/benchmarks/voices.md). SOUNDS is the folder that benchmarks/real_audio.py makes; voices are learned from the first piece of
 each instrument, and its second piece is converted. course: pitch, onsets and loudness of the result against the piece, weight 1 of the
 other instrument. timbre: the share of 1 s windows that a classifier of the instruments (trained on the first pieces) gives to the second
-instrument, for weights 0 to 1. likeness: converted windows against the second piece of the target, beside its first piece. own: the piece
-by its own instrument. cost: CPU time of a conversion. Intervals by bootstrap over windows. Everything is seeded.
+instrument, for weights 0 to 1. likeness: converted windows against the second piece of the target, beside its first piece; a piece beyond
+the range of the voice also moved into it. own: the piece by its own instrument. cost: CPU time of a conversion. Intervals by bootstrap over
+windows. Everything is seeded.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +27,7 @@ from lib.voices.measures import course, loud_windows, points, timbre
 from timbrespace.audio.distance import log_mel_error
 from timbrespace.evaluation.distribution import frechet_distance, two_sample_accuracy
 from timbrespace.voices.analysis import analyse
-from timbrespace.voices.conversion import convert
+from timbrespace.voices.conversion import ConversionOptions, convert
 from timbrespace.voices.file import Voices
 from timbrespace.voices.frames import RATE, Values
 from timbrespace.voices.rendering import render
@@ -33,6 +35,7 @@ from timbrespace.voices.training import VoicesOptions, fit_voices, read_voices, 
 from timbrespace.voices.weights import Curve
 
 WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
+FAR = 0.2  # share of a piece beyond the range of the voice that gets another row
 ROUNDS = 500  # of the bootstrap
 
 
@@ -60,7 +63,7 @@ def main(arguments: list[str] | None = None) -> None:
             "loudness, correlation",
         ],
         "timbre": ["piece", "second instrument", *(f"weight {weight:g} (%)" for weight in WEIGHTS), "real (%)"],
-        "likeness": ["piece", "voice", "Fréchet over floor", "told apart", "floor of told apart"],
+        "likeness": ["piece", "voice", "called the voice's (%)", "Fréchet over floor", "told apart", "floor of told apart"],
         "own": [
             "piece",
             "analysed and rendered (dB)",
@@ -91,11 +94,15 @@ def _pair(folder: Path, pair: tuple[str, ...], steps: int, seconds: float) -> di
             spent = time.process_time() - start
             shares.append([100 * float(share) for share in _bootstrap(classifier(result) == 1)])
             if weight == 1 - number:  # the other instrument
+                far = convert(voices, piece[None, : RATE * 5], Curve(((0.0, {other: 1.0}),))).outside
+                if far > FAR:
+                    rows["likeness"].append(_moved(voices, name, other, piece, pieces[other], classifier, 1 - number))
                 kept = course(piece, result)
                 rows["course"].append(
                     [name, other, f"{kept.cents:.1f}", f"{100 * kept.off:.1f}", f"{100 * kept.onsets:.0f}", f"{kept.loudness:.3f}"]
                 )
-                rows["likeness"].append([name, other, *_likeness(result, pieces[other])])
+                share = 100 * float((classifier(result) == 1 - number).mean())
+                rows["likeness"].append([name, other, f"{share:.0f}", *_likeness(result, pieces[other])])
             elif weight == number:
                 rows["own"].append([name, *_own(voices, piece, result, number), f"{len(piece) / RATE / spent:.0f}"])
         cells = [f"{low:.0f} ({middle:.0f}–{high:.0f})" for low, middle, high in shares]
@@ -103,7 +110,7 @@ def _pair(folder: Path, pair: tuple[str, ...], steps: int, seconds: float) -> di
     return rows
 
 
-def _classifier(recordings: list[Values]):  # type: ignore[no-untyped-def]
+def _classifier(recordings: list[Values]) -> Callable[[Values], Values]:
     """A function that gives the number of the instrument of each loud window of a recording."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
@@ -129,6 +136,19 @@ def _likeness(result: Values, target: list[Values]) -> list[str]:
     made, first, second = made[:count], first[:count], second[:count]
     ratio = frechet_distance(made, second) / frechet_distance(first, second)
     return [f"{ratio:.2f}", f"{two_sample_accuracy(made, second):.2f}", f"{two_sample_accuracy(first, second):.2f}"]
+
+
+def _moved(
+    voices: Voices, name: str, other: str, piece: Values, target: list[Values], classifier: Callable[[Values], Values], number: int
+) -> list[str]:
+    """The row of a piece beyond the range of the voice, moved to the middle of it."""
+    frames = analyse(piece)
+    heard = frames.pitched & (frames.loudness() > frames.loudness().max() - 40)
+    middle = float(np.median(69 + 12 * np.log2(frames.pitch[heard] / 440)))
+    shift = round((voices.facts[other].lowest + voices.facts[other].highest) / 2 - middle)
+    result = convert(voices, piece[None], Curve(((0.0, {other: 1.0}),)), ConversionOptions(transpose=float(shift))).audio[0]
+    share = 100 * float((classifier(result) == number).mean())
+    return [f"{name}, {shift:+d} semitones", other, f"{share:.0f}", *_likeness(result, target)]
 
 
 def _own(voices: Voices, piece: Values, result: Values, number: int) -> list[str]:

@@ -136,6 +136,14 @@ def test_noise_and_clicks_are_no_reason_to_fail(voices: Voices, rng: np.random.G
     assert np.std(result.audio) == pytest.approx(0.1, rel=0.5)
 
 
+def test_a_piece_out_of_range_is_moved_by_the_octaves_that_are_advised(voices: Voices) -> None:
+    low = melody(REED, (34, 41, 37), seed=3)[None].astype(np.float32)
+    result = convert(voices, low, to(1))
+    assert result.outside > 0.9
+    assert result.octaves == 24
+    assert convert(voices, low, to(1), ConversionOptions(transpose=24.0)).outside < 0.1
+
+
 def test_a_seed_gives_the_same_samples(voices: Voices, string: Converted) -> None:
     np.testing.assert_array_equal(convert(voices, piece(), to(1)).audio, string.audio)
     assert not np.array_equal(convert(voices, piece(), to(1), ConversionOptions(seed=1)).audio, string.audio)

@@ -24,6 +24,7 @@ _PERIODIC, _EXPLAINED = 0.9, 0.93  # at least, for the path by partials
 _FADE_SECONDS = 0.03
 _SHORTEST_SECONDS = 0.1  # of a passage on the second path
 _BEYOND = 4.0  # semitones under the lowest learned pitch that are still played by partials
+_MARGIN = 2 / 12  # octaves beyond the learned range that the model is trusted with
 _PART = 0.2  # weight of an instrument whose range counts
 _CHUNK = 20_000  # frames through the model at a time
 
@@ -55,7 +56,8 @@ class Converted(NamedTuple):
     """A converted piece. audio: `(channels, time)` at RATE. frames: of the piece, as played. voiced: of the result.
 
     passages: start and end in s where tones that sound together were filtered instead. outside: share of the pitched frames beyond the
-    ranges of the instruments that the voice is made of. source: the instrument that the piece is most like.
+    ranges of the instruments that the voice is made of; octaves: semitones, by
+    whole octaves, that leave the fewest there. source: the instrument that the piece is most like.
     """
 
     audio: Values
@@ -63,6 +65,7 @@ class Converted(NamedTuple):
     voiced: Frames
     passages: tuple[tuple[float, float], ...]
     outside: float
+    octaves: int
     source: str
 
 
@@ -102,9 +105,15 @@ def convert(voices: Voices, wave: Values, to: Curve, options: ConversionOptions 
     midi = 69 + 12 * np.log2(np.maximum(frames.pitch, 1.0) / 440)
     played_by = [one for name, one in voices.facts.items() if any(point.get(name, 0.0) > _PART for _, point in to.points)]
     low, high = max(one.lowest for one in played_by), min(one.highest for one in played_by)
-    outside = float(((midi < low - 2) | (midi > high + 2))[pitched].mean()) if pitched.any() else 0.0
+
+    def beyond(shift: int) -> float:
+        moved = midi[pitched] + shift
+        return float(((moved < low - 2) | (moved > high + 2)).mean()) if len(moved) else 0.0
+
+    outside = beyond(0)
+    octaves = min((0, 12, -12, 24, -24), key=lambda shift: (round(beyond(shift), 2), abs(shift)))
     seconds = tuple((round(first * HOP / RATE, 3), round(last * HOP / RATE, 3)) for first, last in passages)
-    return Converted(_placed(audio, wave, places), frames, voiced, seconds, outside, source)
+    return Converted(_placed(audio, wave, places), frames, voiced, seconds, outside, octaves, source)
 
 
 def played(voices: Voices, frames: Frames, to: Curve, options: ConversionOptions) -> Frames:
@@ -133,6 +142,8 @@ def in_voice(voices: Voices, frames: Frames, weights: Values, *, source: str, ke
     """
     model, number = voices.model, voices.names.index(source)
     levels, there, conditions = to_levels(frames)
+    # A note beyond what an instrument was learned from has the levels of the last one within, at its own frequencies.
+    low, high = (torch.from_numpy(edge).float() for edge in _range(voices, weights))
     made = []
     with torch.no_grad():
         for first in range(0, len(frames), _CHUNK):
@@ -142,8 +153,18 @@ def in_voice(voices: Voices, frames: Frames, weights: Values, *, source: str, ke
             own = model.decode(z, conditions[part], model.places[number].expand(len(z), -1))
             z = (z - model.latent_means[number]) / model.latent_scales[number] * scale + mean
             share = torch.from_numpy(np.clip(weights[part, number, None], 0.0, 1.0)).float()
-            made.append(model.decode(z, conditions[part], place) + share * (levels[part] - own))
+            octaves = conditions[part, 0].clamp(low[part], high[part])
+            made.append(model.decode(z, conditions[part], place, octaves=octaves) + share * (levels[part] - own))
     return from_levels(frames, torch.cat(made), keep_noise=keep_noise)
+
+
+def _range(voices: Voices, weights: Values) -> tuple[Values, Values]:
+    """The lowest and the highest learned pitch of a blend in octaves over middle C, `(frames,)` each."""
+    positive = np.maximum(weights, 0.0)
+    positive = positive / np.maximum(positive.sum(1, keepdims=True), 1e-9)
+    edges = np.array([[one.lowest, one.highest] for one in voices.facts.values()])
+    low, high = (positive @ edges / 12 - 5).T
+    return low - _MARGIN, np.maximum(high, low) + _MARGIN
 
 
 def _source(voices: Voices, frames: Frames) -> str:

@@ -50,9 +50,15 @@ class VoiceModel(nn.Module):
         found = self.encoder(torch.cat([(levels - self.mean) / self.scale * there, conditions], dim=1))
         return found[:, : self.dims], found[:, self.dims :].clamp(-8.0, _MOST_LOG_VARIANCE)
 
-    def decode(self, z: Tensor, conditions: Tensor, place: Tensor) -> Tensor:
-        """Returns levels in dB relative to the loudness `(frames, CELLS)`: z `(frames, dims)`, place `(frames, places)` of the voice."""
-        found = self.decoder(torch.cat([z, conditions, place], dim=1))
+    def decode(self, z: Tensor, conditions: Tensor, place: Tensor, *, octaves: Tensor | None = None) -> Tensor:
+        """Returns levels in dB relative to the loudness `(frames, CELLS)`: z `(frames, dims)`, place `(frames, places)` of the voice.
+
+        octaves: the pitch that the network is given in place of that of the conditions `(frames,)`; partials keep their frequencies.
+        """
+        given = conditions
+        if octaves is not None:
+            given = torch.cat([octaves[:, None], octaves[:, None].square(), conditions[:, 2:]], dim=1)
+        found = self.decoder(torch.cat([z, given, place], dim=1))
         levels = found[:, :CELLS] * self.scale + self.mean
         hertz = 440.0 * 2.0 ** (conditions[:, :1] - 0.75) * torch.arange(1, PARTIALS + 1)
         at = (2_595 * torch.log10(1 + hertz / 700) - _LOWEST_MEL) / (_HIGHEST_MEL - _LOWEST_MEL) * (_ENVELOPE - 1)

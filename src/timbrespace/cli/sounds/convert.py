@@ -96,9 +96,8 @@ def remarks(result: Converted, names: tuple[str, ...]) -> list[str]:
         total = sum(stop - start for start, stop in result.passages)
         lines.append(f"several tones at once for {total:.1f} s, filtered instead of played again: {shown}{more}")
     if result.outside > 0.02:
-        lines.append(
-            f"{100 * result.outside:.0f} % of the time its pitch is beyond what the instruments were learned from; --transpose moves it"
-        )
+        advice = f"; --transpose {result.octaves} moves it there" if result.octaves else ""
+        lines.append(f"{100 * result.outside:.0f} % of the time its pitch is beyond what the voice was learned from{advice}")
     if not result.frames.pitched.any():
         lines.append("no pitch was found: voices play melodies")
     return lines
