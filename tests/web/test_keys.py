@@ -135,6 +135,16 @@ def test_the_modulation_wheel_moves_the_first_control_of_the_next_notes(page: An
     assert amount(page, "up") == 0
 
 
+def test_a_control_of_the_next_notes_is_chosen_or_none(page: Any) -> None:
+    page.select_option("#key-up", "")
+    assert not page.locator("#key-amount-up").is_visible()
+    midi(page, (0xB0, 1, 127), (0x90, 60, 90), (0x80, 60, 0))
+    page.select_option("#key-up", index=2)
+    assert page.locator("#key-amount-up").is_visible()
+    name = page.locator("#key-up option").nth(2).text_content()
+    assert page.locator("#key-amount-up").get_attribute("aria-label") == f"{name} of the next notes"
+
+
 def test_the_place_on_a_key_sets_two_controls(page: Any) -> None:
     key = page.locator(".key:not(.black)").first
     key.scroll_into_view_if_needed()

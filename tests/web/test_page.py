@@ -72,6 +72,11 @@ def test_the_page_plays_as_python_does(page: Any, page_file: Path) -> None:
     assert np.abs(audio.T - wanted).max() <= 2**-23
 
 
+def test_drums_have_pads_and_no_keys(page: Any) -> None:
+    for name in ("#keyboard", "#keys-panel", "#sustain", "#own-card", "#folder-card", "#words-card"):
+        assert not page.locator(name).is_visible(), name
+
+
 def test_pads_sound_and_are_recorded(page: Any) -> None:
     page.click("#record")
     page.locator(".pad").nth(2).click()

@@ -18,13 +18,13 @@ export function initNoteControls(instrument, changed) {
     const select = make("select", { id: "key-" + way }, ...noteControls.map(({ name }) => make("option", { value: name, textContent: name.replace("_", " ") })), make("option", { value: "", textContent: "nothing" }));
     select.addEventListener("change", () => { session.keys[way] = select.value; setAmount(way, 0); changedNotes(); });
     noteRows[way] = slider({
-      id: "key-amount-" + way, label: "Next notes", low: -3, high: 3, step: 0.05, value: 0, text: (amount) => (controlOf(way) ? amountText(controlOf(way))(amount) : "as it is"),
+      id: "key-amount-" + way, label, low: -3, high: 3, step: 0.05, value: 0, text: (amount) => (controlOf(way) ? amountText(controlOf(way))(amount) : "as it is"),
       oninput: (amount) => { session.keys[way + "Amount"] = amount; changedNotes(); },
     });
     noteRows[way].select = select;
-    noteRows[way].querySelector("label").textContent = label + ", next notes";
     panel.append(make("div", { className: "slider" }, make("label", { for: "key-" + way, textContent: label }), select), noteRows[way]);
   });
+  panel.append(get("key-place").parentElement);
   get("key-place").addEventListener("change", () => { session.keys.place = get("key-place").checked; });
   on("session", showNoteControls);
   showNoteControls();
@@ -36,7 +36,10 @@ function showNoteControls() {
   for (const [way] of WAYS_OF_KEY) {
     const [low, high] = controlOf(way) ? rangeOf(controlOf(way)) : [0, 0], input = noteRows[way].querySelector("input");
     noteRows[way].select.value = session.keys[way];
-    Object.assign(input, { min: low, max: high, disabled: !controlOf(way) });
+    Object.assign(input, { min: low, max: high });
+    noteRows[way].hidden = !controlOf(way);
+    noteRows[way].querySelector("label").textContent = session.keys[way].replace("_", " ");
+    input.setAttribute("aria-label", session.keys[way].replace("_", " ") + " of the next notes");
     noteRows[way].show(session.keys[way + "Amount"]);
   }
   get("key-place").checked = session.keys.place;
