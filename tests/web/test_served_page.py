@@ -252,6 +252,12 @@ def test_encoding_is_cancelled_and_refused(page: Any, answers: Answers, latents:
     page.wait_for_selector("#work-panel", state="hidden")
     page.wait_for_timeout(100)
     assert ("DELETE", "/api/jobs/e1") in [one[:2] for one in answers.asked]
+    page.set_input_files("#own-files", [{"name": f"{k}.wav", "mimeType": "audio/wav", "buffer": b"RIFF"} for k in range(2)])
+    page.wait_for_selector("#work progress[value='1']")
+    page.click("#work li:has-text('1.wav') button")  # it waits for the first
+    page.wait_for_selector("#work li:has-text('1.wav')", state="detached")
+    page.click("#work button")
+    page.wait_for_selector("#work-panel", state="hidden")
     answers.jobs["e1"] = [{"state": "failed", "done": 0, "of": 1, "error": "this is no sound file"}]
     page.set_input_files("#own-files", [{"name": "bad.txt", "mimeType": "text/plain", "buffer": b"words"}])
     page.wait_for_selector("#work [role=alert]:has-text('bad.txt: this is no sound file')")

@@ -63,8 +63,7 @@ function encodeFile(file, index) {
   if (file.size > LARGEST_FILE) { notice(`it has ${(file.size / 1e6).toFixed(0)} MB; at most ${LARGEST_FILE / 1e6} MB are encoded. Cut the sound out and drop that.`, { about: file.name }); return null; }
   const mine = queue, done = withWork("Encoding " + file.name, async ({ signal, progress }) => {
     progress(0, 0, true);
-    await mine;
-    signal.throwIfAborted();
+    await Promise.race([mine, new Promise((_, cancelled) => { signal.addEventListener("abort", () => cancelled(signal.reason), { once: true }); })]);
     let given = null;
     const pads = await changeSounds([index], async () => { given = await encoded(file, { signal, progress }); return [given.sound]; });
     if (!pads.length) remember();  // something newer is on the pad; the sound is kept beside it

@@ -4,13 +4,11 @@ import { get, make } from "./shapes.js";
 function row(...children) {
   const place = make("li", {}, ...children);
   get("work").append(place);
-  get("work-panel").hidden = false;
   return place;
 }
 function removeRow(place) {
   const focused = place.contains(document.activeElement);
   place.remove();
-  get("work-panel").hidden = get("work").childElementCount === 0;
   if (focused) (get("work").querySelector("button") ?? document.querySelector(".pad.selected"))?.focus({ preventScroll: true });
 }
 
@@ -25,7 +23,7 @@ export function notice(words, { about = "" } = {}) {
 /** Shows a row while run({ signal, progress }) goes on. Returns its result; undefined when it was cancelled or failed, which the row then
  * says. name: of what is worked on; a message that begins with it says what it is about. */
 export async function withWork(label, run, { name = label } = {}) {
-  const control = new AbortController(), bar = make("progress", { "aria-label": label }), state = make("span", { className: "soft" });
+  const control = new AbortController(), bar = make("progress", { "aria-label": label }), state = make("span", { className: "soft", "aria-live": "off" });
   const cancel = make("button", { type: "button", textContent: "Cancel", "aria-label": "Cancel: " + label, onclick: () => control.abort() });
   const place = row(make("p", {}, label + " ", state), bar, cancel);
   const progress = (done, of, waiting) => {
