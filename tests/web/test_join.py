@@ -68,3 +68,10 @@ def test_every_name_is_used() -> None:
         for imported in re.findall(r"^import \{([^}]*)\}", text, re.MULTILINE):
             for own in (word.strip() for word in imported.split(",")):
                 assert re.search(rf"(?<![\w$]){re.escape(own)}(?![\w$])", bodies[name]), (name, own)
+
+
+def test_every_element_that_a_module_names_is_in_the_page() -> None:
+    ids = set(re.findall(r'id="([\w-]+)"', (STATIC / "page.html").read_text(encoding="utf-8")))
+    for path in STATIC.glob("*.js"):
+        named = set(re.findall(r'\bget\("([\w-]+)"\)', path.read_text(encoding="utf-8")))
+        assert named <= ids, path.name

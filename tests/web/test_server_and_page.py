@@ -20,7 +20,6 @@ from tiny import Tiny
 
 pytest.importorskip("fastapi")
 uvicorn = pytest.importorskip("uvicorn")
-pytest.importorskip("timbrespace.web.server.starting")
 
 READY = 'body[data-ready="true"]'
 

@@ -13,6 +13,7 @@ _MOST_DIMS = 4_096
 
 Seed = Annotated[str, Field(pattern=r"^[0-9]{1,19}$", examples=["7"], description="A whole number from 0 to 2^63 - 1, as text")]
 Temperature = Annotated[float, Field(ge=0, le=4)]
+Latent = Annotated[list[Annotated[float, Field(ge=-1e6, le=1e6)]], Field(min_length=1, max_length=_MOST_DIMS)]
 Words = Annotated[str, Field(min_length=1, max_length=LONGEST_PROMPT)]
 
 
@@ -21,18 +22,19 @@ class _Body(BaseModel):
 
 
 class PromptBody(_Body):
-    """Sounds asked for in words."""
+    """Sounds asked for in words. like: latent `(dims,)` of a sound that they are compared with, "this"."""
 
     text: Words
     count: Annotated[int, Field(ge=1, le=MOST_PROMPTED)] = 1
     seed: Seed = "0"
     temperature: Temperature = 1.0
+    like: Latent | None = None
 
 
 class NeighboursBody(_Body):
     """The training sounds nearest to a latent `(dims,)`."""
 
-    z: Annotated[list[Annotated[float, Field(ge=-1e6, le=1e6)]], Field(min_length=1, max_length=_MOST_DIMS)]
+    z: Latent
     count: Annotated[int, Field(ge=1, le=MOST_NEIGHBOURS)] = 10
 
 

@@ -27,17 +27,25 @@ class Office:
     def facts(self, here: int) -> dict[str, Any]:
         """Returns what the page of instrument `here` knows of the server."""
         instruments = [{"title": one.title, "href": one.href} for one in self.served]
-        return {"instruments": instruments, "here": here, "folder": self.folder is not None, "base": self.served[here].base}
+        return {
+            "instruments": instruments,
+            "here": here,
+            "folder": self.folder is not None,
+            "base": self.served[here].base,
+            "key": self.served[here].key,
+        }
 
-    def instrument(self, number: int) -> Served:
-        """Returns an instrument by its number. Raises HTTPException."""
+    def instrument(self, number: int, key: str | None = None) -> Served:
+        """Returns an instrument by its number. key: of the one that a page means; None: any. Raises HTTPException."""
         if not 0 <= number < len(self.served):
             raise HTTPException(404, f"there is no instrument {number}; they are 0 to {len(self.served) - 1}")
+        if key is not None and key != self.served[number].key:
+            raise HTTPException(409, "this page is of another instrument than the server has here now; load the page again")
         return self.served[number]
 
-    def playable(self, number: int) -> Served:
-        """Returns an instrument that a page plays. Raises HTTPException."""
-        one = self.instrument(number)
+    def playable(self, number: int, key: str | None = None) -> Served:
+        """Returns an instrument that a page plays. key: see `instrument`. Raises HTTPException."""
+        one = self.instrument(number, key)
         if one.refusal:
             raise HTTPException(
                 409, f"{one.title} cannot be played in a page: {one.refusal}; new sounds of it can be written to the folder"

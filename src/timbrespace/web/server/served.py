@@ -48,6 +48,13 @@ class Served:
         self._lock = threading.Lock()
         self._page: Page | None = None
 
+    @cached_property
+    def key(self) -> str:
+        """Differs between instruments, so that a page of an earlier server is not answered by another's."""
+        from timbrespace.synthesis.detail.given import fingerprint
+
+        return fingerprint(self.instrument.contents)
+
     @property
     def href(self) -> str:
         """Address of its page."""

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from fastapi import Header
+
 from timbrespace.contracts import ConfigError
+
+Key = Annotated[str | None, Header(alias="X-Instrument", max_length=64)]  # of the instrument that a page means, see `Served.key`
 
 
 def seed_in(text: str) -> int:

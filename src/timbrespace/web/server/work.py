@@ -14,7 +14,9 @@ from timbrespace.web.server.guard import BYTES
 from timbrespace.web.server.jobs import Asked, Job
 from timbrespace.web.server.office import Office
 from timbrespace.web.server.uploads import encoded, name_in
+from timbrespace.web.server.values import Key
 
+Label = Annotated[str | None, Header(max_length=4_000)]
 _UPLOAD = {
     "requestBody": {"required": True, "content": {BYTES: {"schema": {"type": "string", "format": "binary"}}}},
 }
@@ -41,8 +43,8 @@ def work_routes(office: Office) -> APIRouter:
     router = APIRouter(prefix="/api")
 
     @router.post("/instrument/{number}/encode", status_code=202, openapi_extra=_UPLOAD)
-    async def encode(number: int, request: Request, x_name: Annotated[str | None, Header(max_length=4_000)] = None) -> Taken:
-        served, name = office.playable(number), name_in(x_name)
+    async def encode(number: int, request: Request, key: Key = None, x_name: Label = None) -> Taken:
+        served, name = office.playable(number, key), name_in(x_name)
         _check_type(request, BYTES)
         data = await request.body()
         if not data:
@@ -50,8 +52,8 @@ def work_routes(office: Office) -> APIRouter:
         return Taken(job=office.jobs.start(lambda job: encoded(served, data, name, job), quick=True))
 
     @router.post("/instrument/{number}/generate", status_code=202)
-    async def generate(number: int, body: GenerateBody) -> Taken:
-        served, folder = office.instrument(number), office.folder
+    async def generate(number: int, body: GenerateBody, key: Key = None) -> Taken:
+        served, folder = office.instrument(number, key), office.folder
         if folder is None:
             raise HTTPException(404, "this server writes no files; start it with --folder OUT")
         if body.category >= len(served.instrument.categories):
