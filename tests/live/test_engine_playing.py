@@ -304,3 +304,20 @@ def test_a_voice_too_many_fades_and_floods_are_played_in_order(drums_file: Path)
         engine.render(9_600)
         assert engine.state().voices <= 8
         assert engine.state().dropped == 0
+
+
+def test_a_note_does_not_take_the_bend_of_an_earlier_one_and_ids_take_no_memory(notes_file: Path) -> None:
+    with Engine(notes_file) as engine:
+        engine.note_on(60, 100, id=7)
+        engine.bend(5.0, id=7)
+        engine.note_off(60, id=7)
+        engine.all_sound_off()
+        engine.render(9_600)
+        engine.note_on(60, 100, id=7)
+        again = engine.render(4_800)
+        for number in range(5_000):
+            engine.bend(1.0, id=number)
+        assert len(engine._bends) <= 1024
+    with Engine(notes_file) as engine:
+        engine.note_on(60, 100)
+        np.testing.assert_allclose(again, engine.render(4_800), atol=1e-6)

@@ -132,13 +132,12 @@ def test_what_an_address_does(message: tuple[Any, ...], call: tuple[Any, ...]) -
     assert calls(message) == [call]
 
 
-def test_a_frequency_is_a_key_with_a_bend_and_its_own_id() -> None:
-    (on, bend) = calls(("/fnote", 450.0, 90))
-    assert on[:3] == ("note_on", 69, 90.0)
-    assert bend == ("bend", pytest.approx(12 * math.log2(450 / 440)), on[3])
+def test_a_frequency_is_a_key_with_parts_of_a_semitone_and_its_own_id() -> None:
+    (on,) = calls(("/fnote", 450.0, 90))
+    assert on == ("note_on", pytest.approx(69 + 12 * math.log2(450 / 440)), 90.0, on[3])
     assert on[3]["id"] > HIGHEST_ID
-    assert calls(("/fnote/rel", 450.0)) == [("note_off", 69, 0.0, on[3])]
-    assert calls(("/fnote", 440, 90, 5)) == [("note_on", 69, 90.0, {"id": 5}), ("bend", 0.0, {"id": 5})]
+    assert calls(("/fnote/rel", 450.0)) == [("note_off", on[1], 0.0, on[3])]
+    assert calls(("/fnote", 440, 90, 5)) == [("note_on", 69.0, 90.0, {"id": 5})]
 
 
 @pytest.mark.parametrize(

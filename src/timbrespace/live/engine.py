@@ -30,7 +30,7 @@ LEVEL = 0.5  # of a voice at full velocity, so that several fit under full scale
 ATTACK, RELEASE = 0.01, 0.12  # s, of held notes; of notes after their key is let go
 SLOTS = 1024  # sounds that are kept
 _LINES = 8
-_MOST_BEND = 24.0  # semitones
+_MOST_BEND, _MOST_BENDS = 24.0, 1024  # semitones; notes with ids whose bends are kept
 
 
 class Engine:
@@ -121,6 +121,8 @@ class Engine:
             program = self.sounds.program(channel)
             source = self.sounds.sources[program]
             name: KeyName = (channel, note if id is None else ("id", id))
+            if id is not None:
+                self._bends.pop((channel, id), None)  # of an earlier note
             bend = self._bend_of(channel, id)
             if source.held:
                 self._let_go(self._keys.pressed_again(name), when)
@@ -179,6 +181,8 @@ class Engine:
         channel, when = checks.channel(channel), checks.time_of(at)
         with self._lock:
             self._bends[channel, id] = semitones
+            while len(self._bends) > _MOST_BENDS:  # of ids that are played no more
+                del self._bends[next(key for key in self._bends if key[1] is not None)]
             for number, name in self._keys.sounding(channel, id):
                 self._calls.put("move", number, "bend", self._bend_of(channel, checks.id_of(name)), time=self._when(when))
 

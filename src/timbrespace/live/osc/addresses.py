@@ -91,16 +91,15 @@ class Addresses:
         raise OscError(f"there is no OSC address {address[:60]}; docs/live_protocols.md lists them")
 
     def _frequency(self, take: _Values, *, release: bool) -> list[Action]:
-        """A note of any frequency: the nearest key, bent. Without an id of the sender, the frequency is its id."""
+        """A note of any frequency, as a key with parts of a semitone. Without an id of the sender, the frequency is its id."""
         hertz = take.number("frequency", _LOWEST_HZ, _HIGHEST_HZ)
         velocity = take.number("velocity", 0, 127, default=0.0 if release else None)
         given = take.id()
         identity = HIGHEST_ID + 1 + round(100 * hertz) if given is None else given
-        exact = 69 + 12 * math.log2(hertz / 440)
-        note = min(max(round(exact), 0), 127)
+        note = min(max(69 + 12 * math.log2(hertz / 440), 0.0), 127.0)
         if release or velocity <= 0:
             return [Action("note_off", (note, velocity), id=identity)]
-        return [Action("note_on", (note, velocity), id=identity), Action("bend", (exact - note,), id=identity)]
+        return [Action("note_on", (note, velocity), id=identity)]
 
 
 def _target(address: str, text: str) -> Any:
