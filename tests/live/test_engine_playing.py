@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.signal import decimate
 
 from timbrespace.audio.pitch import midi_to_hz
 from timbrespace.contracts import ConfigError
@@ -160,6 +161,23 @@ def test_notes_end_with_their_keys_and_the_pedal_holds_them(notes_file: Path) ->
     assert voices(lambda engine: engine.all_notes_off()) == 0
     assert voices(lambda engine: engine.all_sound_off()) == 0
     assert voices(lambda engine: (engine.note_on(60, 90, id=7), engine.note_off(60))) == 1
+
+
+def test_a_bend_moves_a_note_that_sounds(notes_file: Path) -> None:
+    def render(do: Callable[[Engine], Any]) -> Audio:
+        with Engine(notes_file) as engine:
+            engine.note_on(60, 100)
+            engine.render(1_000)
+            do(engine)
+            return engine.render(6_000)
+
+    plain = render(lambda _: None)
+    np.testing.assert_array_equal(render(lambda engine: engine.pressure(1.0)), plain)
+    up = render(lambda engine: engine.bend(12.0))  # twice as fast from the same place on
+    assert np.corrcoef(up[20:2_000, 0], decimate(plain[:, 0], 2, ftype="fir")[20:2_000])[0, 1] > 0.95
+    assert abs(np.corrcoef(up[20:2_000, 0], plain[20:2_000, 0])[0, 1]) < 0.5
+    np.testing.assert_array_equal(render(lambda engine: engine.bend(12.0, channel=1)), plain)
+    np.testing.assert_array_equal(render(lambda engine: (engine.bend(12.0), engine.bend(0.0))), plain)
 
 
 def test_a_pad_of_an_instrument_of_notes_chooses_its_sound(notes_file: Path) -> None:

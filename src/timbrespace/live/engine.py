@@ -184,15 +184,16 @@ class Engine:
             while len(self._bends) > _MOST_BENDS:  # of ids that are played no more
                 del self._bends[next(key for key in self._bends if key[1] is not None)]
             for number, name in self._keys.sounding(channel, id):
-                self._calls.put("move", number, "bend", self._bend_of(channel, checks.id_of(name)), time=self._when(when))
+                whole = self._bend_of(channel, checks.id_of(name))
+                self._calls.put("bend", number, whole, time=self._when(when))  # a one-shot
+                self._calls.put("move", number, "bend", whole, time=self._when(when))  # a held voice
 
     def pressure(self, x: float, *, channel: int = 0, id: int | None = None) -> None:  # noqa: A002
-        """Makes the held notes of a channel, or one note, louder: 0 as struck, 1 by 6 dB. Raises ConfigError."""
+        """Makes held sounds of a channel, or of one note, louder: 0 as struck, 1 by 6 dB; one-shots stay. Raises ConfigError."""
         x, channel = checks.number("pressure", x, 0, 1), checks.channel(channel)
         with self._lock:
-            held = self.sounds.sources[self.sounds.program(channel)].held
             for number, _ in self._keys.sounding(channel, id):
-                self._calls.put("move", number, "gain", (1.0 if held else LEVEL) * (1.0 + x), time=self._when(checks.AT_ONCE))
+                self._calls.put("move", number, "gain", 1.0 + x, time=self._when(checks.AT_ONCE))
 
     def timbre(self, x: float, *, channel: int = 0, id: int | None = None) -> None:  # noqa: A002
         """Moves the brightness of the next notes of a channel: 0 two spreads darker, 1 brighter, 0.5 as it is. Raises ConfigError."""
@@ -328,8 +329,10 @@ class Engine:
         length = self._bank.busy(key, begin)
         if voice["held"]:
             self._keys.lasts(number, begin + 4 * length)
-        tune = max(-_MOST_BEND, min(_MOST_BEND, voice.get("tune", 0.0)))
-        self._calls.put("play", slot, time=start, id=number, velocity=max(1.0, velocity), gain=LEVEL, **{**voice, "tune": tune})
+        settings = {**voice, "tune": 0.0}
+        self._calls.put("play", slot, time=start, id=number, velocity=max(1.0, velocity), gain=LEVEL, **settings)
+        if bend := voice.get("tune", 0.0):
+            self._calls.put("bend", number, bend, time=start)
 
     def _start_late(
         self, slot: int | None, key: SoundKey, number: int, velocity: float, when: int, voice: dict[str, float]

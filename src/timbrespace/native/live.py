@@ -117,6 +117,11 @@ class Live:
         with self.lock:
             self._do("ts_player_release", time, id)
 
+    def bend(self, id: int, semitones: float, *, time: int = 0) -> None:  # noqa: A002
+        """Bends the one-shots of this id by semitones, added to their tune, at once. Raises ConfigError, QueueFullError."""
+        with self.lock:
+            self._do("ts_player_bend", time, id, float(semitones))
+
     def silence(self, *, time: int = 0, lane: int = -1) -> None:
         """Fades out everything in 5 ms, or what a lane plays. Raises ConfigError, QueueFullError."""
         with self.lock:
