@@ -15,6 +15,7 @@ from timbrespace.web.server.jobs import BusyError, ConflictError
 from timbrespace.web.server.office import Office
 from timbrespace.web.server.served import Page
 from timbrespace.web.server.sounds import sound_routes
+from timbrespace.web.server.uncovered import uncovered_page
 from timbrespace.web.server.work import work_routes
 
 _LIST_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -52,14 +53,20 @@ def make_app(office: Office) -> FastAPI:
 
 
 async def _instrument_page(office: Office, number: int, request: Request) -> Response:
-    served = office.instrument(number)
-    page: Page = await run_in_threadpool(served.page, office.facts(number))
+    page = await run_in_threadpool(_made, office, number)
     headers = {"ETag": page.tag, "Cache-Control": "private, no-cache", "Content-Security-Policy": page.policy, "Vary": "Accept-Encoding"}
     if page.tag in (one.strip() for one in request.headers.get("if-none-match", "").split(",")):
         return Response(None, 304, headers)
     packed = _accepts_gzip(request.headers.get("accept-encoding", ""))
     headers |= {"Content-Encoding": "gzip"} if packed else {}
     return HTMLResponse(page.packed if packed else page.plain, headers=headers)
+
+
+def _made(office: Office, number: int) -> Page:
+    served, facts = office.instrument(number), office.facts(number)
+    if served.refusal:
+        return uncovered_page(served, instruments=facts["instruments"], folder=facts["folder"])
+    return served.page(facts)
 
 
 def _accepts_gzip(accepted: str) -> bool:

@@ -107,18 +107,22 @@ def run(app: Application, listening: Listening, *, when_ready: Callable[[], None
 
     when_ready: called when requests are answered. browser: address that is opened then.
     """
+    try:
+        server_of(app, when_ready=when_ready, browser=browser).run(sockets=[listening.socket])
+    except KeyboardInterrupt:  # uvicorn has stopped, and raises again what stopped it
+        pass
+    finally:
+        listening.socket.close()
+
+
+def server_of(app: Application, *, when_ready: Callable[[], None] = lambda: None, browser: str | None = None) -> uvicorn.Server:
+    """Returns the server that `run` runs; it ends when its `should_exit` is set."""
     config = uvicorn.Config(
         app, http=_Protocol, ws="none", loop="asyncio", lifespan="off", log_config=None, access_log=False, server_header=False,
         proxy_headers=False, limit_concurrency=_CONNECTIONS, timeout_keep_alive=_KEPT_SECONDS, timeout_graceful_shutdown=_STOP_SECONDS,
         h11_max_incomplete_event_size=32 * 1024,
     )  # fmt: skip
-    server = _Server(config, when_ready, browser)
-    try:
-        server.run(sockets=[listening.socket])
-    except KeyboardInterrupt:  # uvicorn has stopped, and raises again what stopped it
-        pass
-    finally:
-        listening.socket.close()
+    return _Server(config, when_ready, browser)
 
 
 class _Server(uvicorn.Server):

@@ -20,7 +20,7 @@ const showWordsChoice = () => { get("folder-words").disabled = wordsAsked() === 
 async function generateFiles(kinds) {
   const count = clamp(Math.round(get("folder-count").valueAsNumber) || 1, 1, MOST_GENERATED), asWords = get("folder-words").checked && wordsAsked() !== "";
   get("folder-count").value = count;
-  const json = { id: crypto.randomUUID(), count, seed: String(nextSeed()), temperature: session.temperature, kit: get("folder-kit").checked };
+  const json = { id: newId(), count, seed: String(nextSeed()), temperature: session.temperature, kit: get("folder-kit").checked };
   if (asWords) json.prompt = wordsAsked(); else if (session.category >= 0) json.category = session.category;
   const kind = asWords ? " as the words say" : session.category >= 0 ? ` (${kinds[session.category]})` : "", many = count === 1 ? "1 sound" : count + " sounds";
   const label = `Generating ${many}${kind}`;
@@ -45,4 +45,12 @@ function rememberJob(running) {
 }
 function runningJob() {
   try { const running = JSON.parse(sessionStorage.getItem(JOB_KEY)); return typeof running?.job === "string" ? running : null; } catch { return null; }
+}
+
+/** A random UUID. crypto.randomUUID is missing where the page comes from another computer without encryption. */
+function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = (bytes[6] & 15) | 64;
+  bytes[8] = (bytes[8] & 63) | 128;
+  return [...bytes].map((byte, i) => ([4, 6, 8, 10].includes(i) ? "-" : "") + byte.toString(16).padStart(2, "0")).join("");
 }
