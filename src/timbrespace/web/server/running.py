@@ -91,7 +91,7 @@ def listen(host: str, port: int) -> Listening:
     except OSError as error:
         opened.close()
         if error.errno == errno.EADDRINUSE:
-            words = f"port {port} is taken, perhaps by another server of this kind; stop that, or choose another, or 0 for any free one"
+            words = f"port {port} is taken, perhaps by another `serve`; stop that, or give another with --port (0: any free one)"
         elif error.errno == errno.EADDRNOTAVAIL:
             words = f"--host {host!r} is no address of this computer; give 127.0.0.1, 0.0.0.0 or the address of a network card"
         elif error.errno in (errno.EACCES, errno.EPERM):
