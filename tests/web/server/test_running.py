@@ -24,8 +24,7 @@ from shell import Shell
 from timbrespace.contracts import ConfigError
 from timbrespace.web.server import running
 from timbrespace.web.server.guard import Guard
-from timbrespace.web.server.running import listen, server_of
-from timbrespace.web.server.starting import token_for
+from timbrespace.web.server.running import listen, server_of, token_for
 from tiny import Tiny
 
 ADDRESS = re.compile(r"http://\S+")

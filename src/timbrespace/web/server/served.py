@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from timbrespace.web.join import join
@@ -42,9 +43,10 @@ class Page:
 class Served:
     """One instrument of the server."""
 
-    def __init__(self, instrument: Instrument, *, title: str, number: int):
-        """number: its place among the instruments, from 0."""
+    def __init__(self, instrument: Instrument, *, title: str, number: int, file: Path | None = None):
+        """number: its place among the instruments, from 0. file: its own, which no answer names."""
         self.instrument, self.title, self.number = instrument, title, number
+        self._file = file or title
         self._lock = threading.Lock()
         self._page: Page | None = None
 
@@ -68,7 +70,7 @@ class Served:
     @property
     def refusal(self) -> str:
         """Why the page cannot play it; empty where it can."""
-        return self.instrument.not_native
+        return self.instrument.not_native.replace(str(self._file), "its file")
 
     def page(self, facts: dict[str, Any]) -> Page:
         """Returns its page, which is made once. facts: what it knows of the server."""

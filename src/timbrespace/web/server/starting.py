@@ -24,7 +24,8 @@ def make_office(paths: Sequence[Path], *, folder: Path | None) -> Office:
     if len(paths) > _MOST_INSTRUMENTS:
         raise ConfigError(f"{len(paths)} instruments are given; at most {_MOST_INSTRUMENTS} are served at once")
     opened = [Instrument.load(path) for path in paths]
-    served = [Served(one, title=title, number=number) for number, (one, title) in enumerate(zip(opened, _titles(paths), strict=True))]
+    parts = enumerate(zip(opened, _titles(paths), paths, strict=True))
+    served = [Served(one, title=title, number=number, file=path) for number, (one, title, path) in parts]
     return Office(served, folder=None if folder is None else _made(folder))
 
 
