@@ -101,7 +101,7 @@ def test_another_host_gets_a_token(process: Callable[..., Process], tiny: Tiny) 
     home = f"http://127.0.0.1:{server.address.rpartition(':')[2].partition('/')[0]}/"
     assert httpx.get(home).status_code == 401
     with httpx.Client() as client:
-        first = client.get(f"{home}?token={token}")
+        first = client.get(f"{home}?token={token}", headers={"Sec-Fetch-Site": "none"})
         assert (first.status_code, first.headers["location"]) == (303, "/")
         assert client.get(home).status_code == 200
     assert server.stop()[0] == 0

@@ -15,8 +15,8 @@ from timbrespace.web.server.jobs import BusyError, ConflictError
 from timbrespace.web.server.office import Office
 from timbrespace.web.server.served import Page
 from timbrespace.web.server.sounds import sound_routes
-from timbrespace.web.server.uncovered import uncovered_page
 from timbrespace.web.server.work import work_routes
+from timbrespace.web.uncovered import uncovered_page
 
 _LIST_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
@@ -65,7 +65,9 @@ async def _instrument_page(office: Office, number: int, request: Request) -> Res
 def _made(office: Office, number: int) -> Page:
     served, facts = office.instrument(number), office.facts(number)
     if served.refusal:
-        return uncovered_page(served, instruments=facts["instruments"], folder=facts["folder"])
+        return Page.of(
+            *uncovered_page(served.title, served.refusal, base=served.base, instruments=facts["instruments"], folder=facts["folder"])
+        )
     return served.page(facts)
 
 

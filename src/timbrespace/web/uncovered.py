@@ -6,8 +6,7 @@ import base64
 import hashlib
 import html
 import json
-
-from timbrespace.web.server.served import Page, Served
+from collections.abc import Sequence
 
 _STYLE = (
     ":root{color-scheme:light dark}body{font:1.05rem/1.6 system-ui,sans-serif;max-width:42rem;margin:2.5rem auto;padding:0 1rem}"
@@ -61,9 +60,13 @@ get("form").onsubmit = async (event) => {
 """
 
 
-def uncovered_page(served: Served, *, instruments: list[dict[str, str]], folder: bool) -> Page:
-    """Returns the page. instruments: titles and addresses of all. folder: whether new sounds can be written."""
-    title, links = html.escape(served.title), ""
+def uncovered_page(title: str, reason: str, *, base: str, instruments: Sequence[dict[str, str]], folder: bool) -> tuple[str, str]:
+    """Returns the page as HTML, and its Content-Security-Policy.
+
+    reason: why the core does not play it. base: where its interface begins. instruments: titles and addresses of all that are served.
+    folder: whether new sounds can be written.
+    """
+    title, links = html.escape(title), ""
     if len(instruments) > 1:
         rows = (f'<li><a href="{html.escape(one["href"])}">{html.escape(one["title"])}</a></li>' for one in instruments)
         links = f"<nav><h2>Instruments</h2><ul>{''.join(rows)}</ul></nav>"
@@ -71,13 +74,13 @@ def uncovered_page(served: Served, *, instruments: list[dict[str, str]], folder:
     text = (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<title>{title} · timbrespace</title><link rel="icon" href="data:,"><style>{_STYLE}</style></head>'
-        f"<body data-base={json.dumps(served.base)}><h1>{title}</h1>"
-        f"<p>This instrument cannot be played in a page: {html.escape(served.refusal)}. Train one with <code>--preset oneshot</code>, the "
+        f"<body data-base={json.dumps(base)}><h1>{title}</h1>"
+        f"<p>This instrument cannot be played in a page: {html.escape(reason)}. Train one with <code>--preset oneshot</code>, the "
         f"default, to play it here.</p>{_FORM if folder else _NO_FOLDER}{links}{script}</body></html>"
     )
     digest = base64.b64encode(hashlib.sha256(_SCRIPT.encode()).digest()).decode()
     scripts = f"script-src 'sha256-{digest}'; connect-src 'self'; " if folder else ""
-    return Page.of(text, f"default-src 'none'; {scripts}style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'")
+    return text, f"default-src 'none'; {scripts}style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 
 
 _NO_FOLDER = "<p>Started with <code>--folder OUT</code>, the server makes new sounds of it into that folder.</p>"
