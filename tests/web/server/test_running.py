@@ -71,7 +71,7 @@ def process(tmp_path: Path) -> Iterator[Callable[..., Process]]:
 def test_ctrl_c_stops_it_while_jobs_run_and_leaves_no_half_batch(process: Callable[..., Process], tiny: Tiny, tmp_path: Path) -> None:
     server = process(tiny.file, "--folder", "OUT")
     json_type = {"Content-Type": "application/json"}
-    with httpx.Client(base_url=server.address, timeout=60) as client:
+    with httpx.Client(base_url=server.address, timeout=120) as client:
         jobs = [
             client.post("api/instrument/0/generate", headers=json_type, content=json.dumps({"id": str(uuid.uuid4()), "count": 1000})).json()
             for _ in range(3)
@@ -88,8 +88,8 @@ def test_starting_and_the_page_need_no_folder_and_log_nothing(process: Callable[
     before = set(tmp_path.iterdir())
     server = process(tiny.file)
     assert server.address.startswith("http://127.0.0.1:")
-    assert httpx.get(server.address).status_code == 200
-    httpx.get(f"{server.address}secret-words")
+    assert httpx.get(server.address, timeout=120).status_code == 200
+    httpx.get(f"{server.address}secret-words", timeout=120)
     assert server.stop(signal.SIGTERM) == (0, "stopped\n")
     assert set(tmp_path.iterdir()) == before
 
@@ -99,8 +99,8 @@ def test_another_host_gets_a_token(process: Callable[..., Process], tiny: Tiny) 
     token = server.address.partition("?token=")[2]
     assert len(token) >= 20
     home = f"http://127.0.0.1:{server.address.rpartition(':')[2].partition('/')[0]}/"
-    assert httpx.get(home).status_code == 401
-    with httpx.Client() as client:
+    assert httpx.get(home, timeout=120).status_code == 401
+    with httpx.Client(timeout=120) as client:
         first = client.get(f"{home}?token={token}", headers={"Sec-Fetch-Site": "none"})
         assert (first.status_code, first.headers["location"]) == (303, "/")
         assert client.get(home).status_code == 200
