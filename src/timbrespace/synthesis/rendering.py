@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -41,13 +42,14 @@ def render(
     def one(request: RenderRequest) -> Rendering:
         if player is not None and player.plays(request):
             return measured(player.samples(request, level=level, rate=rate), rate, training, note=player.note(request))
-        rendered = finished(contents, request, level=level, out_rate=rate)
+        rendered = request.rendered if level is None and rate == contents.sample_rate else None
+        rendered = finished(contents, request, level=level, out_rate=rate) if rendered is None else rendered
         note, is_own = contents.model.conditioning.note_of(request.z), request.mix is not None and request.mix.own is not None
         return measured(rendered.audio.numpy(), rate, training, note=note, part=rendered.part, is_own=is_own)
 
     renderings: list[Rendering] = []
     shelf = Shelf()
-    with Pool() as pool:
+    with Pool(min(len(requests), os.cpu_count() or 1)) as pool:
         for rendering in pool.map(one, requests):
             renderings.append(rendering._replace(samples=shelf.keep(rendering.samples)))
             if progress is not None:

@@ -11,9 +11,14 @@ from timbrespace.audio.describe import NAMES, describe
 from timbrespace.contracts import ConfigError
 from timbrespace.instrument import Instrument
 from timbrespace.space.controls.coordinates import Point
+from timbrespace.space.controls.requests import steer_source
 from timbrespace.space.controls.solving import Followed, Wish
-from timbrespace.space.controls.steer import _between, _progress, steered, steering_of
+from timbrespace.space.controls.steer import _on_line, _progress, steered, steering_of
+from timbrespace.synthesis.detail.features import NearFeatures, mixed_features
+from timbrespace.synthesis.detail.mix import Mix, length_of
+from timbrespace.synthesis.detail.source import analyse
 from timbrespace.synthesis.encoding import from_onset, trim_to_onset
+from timbrespace.synthesis.rendering import render
 from tiny import Tiny
 
 
@@ -119,15 +124,40 @@ def long_sound(opened: Instrument) -> torch.Tensor:
     return (torch.sin(2 * torch.pi * 300 * t) + noise) * 10 ** (-1.5 * t / t[-1])
 
 
-def test_between_two_steps_that_go_too_far_and_not_far_enough() -> None:
+def test_the_next_step_is_on_the_line_of_those_before() -> None:
     under, over = (Followed(torch.full((1, 3), size), torch.full((1, 2), size)) for size in (1.0, 2.0))
     wish = Wish(torch.tensor([[0.5, 0.0]]), torch.tensor([True, False]), torch.tensor([False, True]))
     assert _progress(torch.tensor([[0.25, 9.0]]), wish) == pytest.approx(0.5)
-    found = _between([(0.0, Followed(0 * under.steps, 0 * under.changes)), (0.5, under), (1.5, over)])
+    found = _on_line([(0.0, Followed(0 * under.steps, 0 * under.changes)), (0.5, under), (1.5, over)])
     assert found is not None
     assert torch.allclose(found.steps, torch.full((1, 3), 1.5))
     assert torch.allclose(found.changes, torch.full((1, 2), 1.5))
-    assert _between([(0.0, under), (0.8, over)]) is None
+    beyond = _on_line([(0.0, under), (0.8, over)])  # 1.25 of the way from the first
+    assert beyond is not None
+    assert torch.allclose(beyond.steps, torch.full((1, 3), 2.25))
+    assert _on_line([(0.0, under), (0.05, over)]) is None  # hardly any progress
+
+
+def test_a_measured_sound_is_not_rendered_again(opened: Instrument, tiny: Tiny) -> None:
+    (source,) = [analyse(opened.contents, opened.given(tiny.other))]
+    request = steer_source(opened.contents, source, {"brightness": -0.3}, seed=4, name="sound")
+    assert request.rendered is not None
+    (kept,) = render(opened.contents, [request], level=None, out_rate=None)
+    (again,) = render(opened.contents, [request._replace(rendered=None)], level=None, out_rate=None)
+    assert torch.equal(kept.audio, again.audio)
+
+
+def test_levels_near_a_sound_are_nearly_those_of_its_mix(opened: Instrument, tiny: Tiny) -> None:
+    contents = opened.contents
+    source = analyse(contents, opened.given(tiny.other))
+    z, kept = source.encoded.z + 0.1, 0.9
+    mix = Mix((source,), kept=kept)
+    length = length_of(contents, mix, z)
+    quick = NearFeatures(contents, source, seed=0)(z, length, kept=kept)
+    whole = mixed_features(contents, mix, z, length, seed=0).features
+    assert quick.shape == whole.shape
+    loud = whole > -40
+    assert float((quick - whole)[loud].abs().median()) < 1.0
 
 
 def test_recipes_make_the_same_sound_again(opened: Instrument, tiny: Tiny) -> None:

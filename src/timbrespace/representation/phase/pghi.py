@@ -100,7 +100,7 @@ def integrate_phase(
         along_frames = phase_step_per_frame(level, n_fft=n_fft, hop=hop, gamma=gamma)
         cells = np.flatnonzero(values > tolerance * loudest)
         lists = pghi_kernels.lists_of(level).reshape(-1)
-        order = cells[np.argsort(lists[cells], kind="stable")].astype(np.int32)
+        order = cells[np.argsort(lists[cells].astype(np.int16), kind="stable")].astype(np.int32)  # 16 bits: by radix, several times faster
         order = np.concatenate([[np.int32(values.argmax())], order])[: len(order) + (len(order) > 0)]
         known = np.ones(values.size, dtype=bool)
         known[order] = False

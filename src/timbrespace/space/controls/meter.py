@@ -90,12 +90,13 @@ class Meter:
         """Returns `(len(DESCRIPTORS),)` of features of one sound `(parts, bands, frames)` in the instrument's view, which has levels."""
         return self.meter(self._undone(features[None]), torch.tensor([features.shape[-1]]))[0]
 
-    def slopes(self, points: Sequence[Point], coordinates: Coordinates) -> Tensor:
+    def slopes(self, points: Sequence[Point], coordinates: Coordinates, *, only: Tensor | None = None) -> Tensor:
         """Returns the change of every descriptor a unit of every coordinate: `(points, len(DESCRIPTORS), rank)`; 0 without `has_slopes`.
 
-        points: of whole clips.
+        points: of whole clips. only: which descriptors are needed, bool `(len(DESCRIPTORS),)`; 0 for the others.
         """
-        found, smooth = [], self.has_slopes.nonzero()[:, 0].tolist()
+        wanted = self.has_slopes if only is None else self.has_slopes & only
+        found, smooth = [], wanted.nonzero()[:, 0].tolist()
         for batch in _batches(points):
             with torch.enable_grad():
                 steps = torch.zeros(len(batch), coordinates.rank, requires_grad=True)

@@ -16,6 +16,7 @@ from timbrespace.parallel import Pool
 from timbrespace.space.controls.coordinates import Point
 from timbrespace.space.controls.steer import CORRECTIONS, QUICK, Measured, Steered, Steering, steering_of
 from timbrespace.space.controls.wishes import Wish, Wishes, describe_controls
+from timbrespace.synthesis.detail.features import NearFeatures
 from timbrespace.synthesis.detail.mix import Mix, kept_at, length_of
 from timbrespace.synthesis.detail.source import Source, decoded_length
 from timbrespace.synthesis.encoding import from_onset
@@ -24,6 +25,7 @@ from timbrespace.synthesis.rendering import finished
 from timbrespace.synthesis.request import RenderRequest
 
 _LESS = 0.4  # the other properties of a steered sound, and so its detail, stay nearer to the source than those of a variation
+_MOST_KEPT = 16  # sounds that stay in memory as they were measured; further ones are rendered again
 _ALMOST = 1 - 1e-6  # of the detail: what is asked for changes the sound, even if its point does not move
 
 
@@ -33,7 +35,11 @@ def steer_sources(
     """Returns a request for each of several given sounds, see `steer_source`. name: None: that of each sound."""
     if not asked:
         raise ConfigError(f"no control is given; this instrument has {describe_controls(steering_of(contents).offered)}")
-    return [steer_source(contents, source, asked, seed=seed, name=name or source.given.stem, quick=quick) for source in sources]
+    requests: list[RenderRequest] = []
+    for source in sources:
+        request = steer_source(contents, source, asked, seed=seed, name=name or source.given.stem, quick=quick)
+        requests.append(request if len(requests) < _MOST_KEPT else request._replace(rendered=None))
+    return requests
 
 
 def steer_source(
@@ -51,7 +57,7 @@ def steer_source(
     asks = any(wish.amount != 0 for wish in wishes)
     correct = source.detail is not None and steering.meter.on_levels and not quick and asks
     needed = {wish.control.name for wish in wishes if wish.target is not None or wish.control.name == "length"}
-    only = _measured(steering, wishes) if correct else needed
+    only = {wish.control.name for wish in wishes} if correct else needed
     places = describe(from_onset(contents, source.given.audio)[0], contents.sample_rate, only=only)
     length = _length(contents, wishes, places)
 
@@ -61,10 +67,13 @@ def steer_source(
         cut = None if length is None or not asks else _cut(length, length_of(contents, mix, point.z))
         return RenderRequest(point.z, f"{name} steered", None, {}, own_seed, point.length if time_varying else cut, mix)
 
-    measure = _finished(steering, made, wishes) if correct else None
-    found = steering.steer(point, wishes, places=places, measure=measure, corrections=QUICK if quick else CORRECTIONS)
+    levels = _levels(steering, source, made) if source.detail is not None and steering.meter.on_levels and asks else None
+    measure = _Finished(steering, made, wishes) if correct else None
+    corrections = QUICK if quick else CORRECTIONS
+    found = steering.steer(point, wishes, places=places, levels=levels, measure=measure, corrections=corrections)
     recipe: dict[str, Any] = {"verb": "steer", "seed": seed, "index": 0, "of": name, **_asked(wishes, found)}
-    return made(found.point, found.step)._replace(recipe=recipe)
+    request = made(found.point, found.step)._replace(recipe=recipe)
+    return request if measure is None else measure.with_sound(request)
 
 
 def steer_requests(contents: InstrumentContents, requests: Sequence[RenderRequest], asked: Wishes) -> list[RenderRequest]:
@@ -84,7 +93,7 @@ def _steered(contents: InstrumentContents, steering: Steering, request: RenderRe
     if not any(wish.amount != 0 for wish in wishes) or not steering.meter.on_levels:
         found = steering.steer(point, wishes)
         return _moved(request, found.point, steering.distance(found.step), found.point.length, _asked(wishes, found))
-    plain = _finished(steering, lambda point, step: request, wishes)
+    plain = _Finished(steering, lambda point, step: request, wishes)
     places = plain(point, still)
     length = _length(contents, wishes, places)
 
@@ -95,7 +104,7 @@ def _steered(contents: InstrumentContents, steering: Steering, request: RenderRe
         natural = decoded_length(contents, point.z) if moved.mix is None else length_of(contents, moved.mix, point.z)
         return moved._replace(length=_cut(length, natural))
 
-    found = steering.steer(point, wishes, places=places, measure=_finished(steering, made, wishes))
+    found = steering.steer(point, wishes, places=places, measure=_Finished(steering, made, wishes))
     request = made(found.point, found.step)
     return request._replace(recipe=request.recipe | _asked(wishes, found))
 
@@ -104,12 +113,6 @@ def _moved(request: RenderRequest, point: Point, distance: float, length: int | 
     """A request at another point; the detail of a given sound fades with the distance."""
     mix = None if request.mix is None else request.mix._replace(kept=min(request.mix.kept, _kept(distance), _ALMOST))
     return request._replace(z=point.z, length=length, mix=mix, recipe=request.recipe | asked)
-
-
-def _measured(steering: Steering, wishes: Sequence[Wish]) -> set[str]:
-    """Names of the descriptors that are measured: those that are asked for, and those that are to stay."""
-    held = {control.name for control in steering.offered if control.name != "pitch"}
-    return held | {wish.control.name for wish in wishes}
 
 
 def _cut(length: int, natural: int) -> int | None:
@@ -137,14 +140,46 @@ def _asked(wishes: Sequence[Wish], found: Steered) -> dict[str, Any]:
     return {"controls": {wish.control.name: wish.text for wish in wishes}, "wished": wished, "reached": found.reached(wishes)}
 
 
-def _finished(steering: Steering, made: Callable[[Point, Tensor], RenderRequest], wishes: Sequence[Wish]) -> Measured:
-    """Measures the finished sound of a point, from its onset. made: the request of a point and the step that leads to it."""
-    contents, names = steering.contents, _measured(steering, wishes)
+def _levels(steering: Steering, source: Source, made: Callable[[Point, Tensor], RenderRequest]) -> Measured:
+    """Measures the levels of a point with the detail of its given sound: changes from the sound itself, in spreads; see `_Finished`."""
+    contents, meter = steering.contents, steering.meter
+    assert source.detail is not None
+    own, spreads = meter.of_features(source.detail.features), steering.controls.spreads.clamp_min(1e-9)
+    near: list[NearFeatures] = []
 
     def measure(point: Point, step: Tensor) -> Tensor:
         request = made(point, step)
-        audio = finished(contents, request, level=None, out_rate=contents.sample_rate).audio
-        lead = 0 if request.mix is None else request.mix.lead.shape[1]
-        return describe(audio[:, lead:], contents.sample_rate, only=names)
+        assert request.mix is not None
+        length = length_of(contents, request.mix, request.z) if request.length is None else request.length
+        if not near:
+            near.append(NearFeatures(contents, source, seed=request.seed))
+        return (meter.of_features(near[0](request.z, length, kept=request.mix.kept)) - own) / spreads
 
     return measure
+
+
+class _Finished:
+    """Measures what is asked for on the finished sound of a point, from its onset. made: the request of a point and the step to it."""
+
+    def __init__(self, steering: Steering, made: Callable[[Point, Tensor], RenderRequest], wishes: Sequence[Wish]):
+        self._contents, self._made, self._names = steering.contents, made, {wish.control.name for wish in wishes}
+        self._sounds: list[RenderRequest] = []
+
+    def __call__(self, point: Point, step: Tensor) -> Tensor:
+        """Returns descriptors `(len(DESCRIPTORS),)`."""
+        contents, request = self._contents, self._made(point, step)
+        rendered = finished(contents, request, level=None, out_rate=contents.sample_rate)
+        self._sounds.append(request._replace(rendered=rendered))
+        lead = 0 if request.mix is None else request.mix.lead.shape[1]
+        return describe(rendered.audio[:, lead:], contents.sample_rate, only=self._names)
+
+    def with_sound(self, request: RenderRequest) -> RenderRequest:
+        """Returns a request with its finished sound, if that was measured."""
+        same = (one for one in self._sounds if _is_alike(one, request))
+        return request._replace(rendered=next((one.rendered for one in same), None))
+
+
+def _is_alike(one: RenderRequest, other: RenderRequest) -> bool:
+    """Whether two requests of one steering are of the same sound."""
+    kept = [None if request.mix is None else request.mix.kept for request in (one, other)]
+    return one.length == other.length and kept[0] == kept[1] and torch.equal(one.z, other.z)

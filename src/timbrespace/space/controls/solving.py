@@ -31,10 +31,14 @@ class Wish(NamedTuple):
 
 
 class Followed(NamedTuple):
-    """Steps `(batch, rank)`, and the changes of the descriptors that they make, `(batch, descriptors)`, in spreads."""
+    """Steps `(batch, rank)`, and the changes of the descriptors that they make, `(batch, descriptors)`, in spreads.
+
+    slopes `(batch, descriptors, rank)`: as they were learned on the way, with which another search goes on; None: not known.
+    """
 
     steps: Tensor
     changes: Tensor
+    slopes: Tensor | None = None
 
 
 def shortest_step(slopes: Tensor, metric: Tensor, wish: Wish, steps: Tensor, changes: Tensor) -> Tensor:
@@ -67,39 +71,67 @@ def _constrained(slopes: Tensor, factor: Tensor, wish: Wish, steps: Tensor, chan
 
 
 def follow(
-    measure: Measure, slopes: Tensor, metric: Tensor, wish: Wish, *, corrections: int, farthest: float, start: Followed | None = None
-) -> Followed:
+    measure: Measure, slopes: Tensor, metric: Tensor, wish: Wish, *, corrections: int, farthest: float, start: Followed | None = None,
+    held: bool = False,
+) -> Followed:  # fmt: skip
     """Returns the best of up to `corrections + 1` steps, each corrected by what was measured: the path of a wish is curved.
 
-    slopes: at the start; every measurement updates them (Broyden, "A class of methods for solving nonlinear simultaneous equations", 1965).
-    farthest: length of the longest step. start: where an earlier search ended; None: step 0. Others as in `shortest_step`.
+    slopes: at the start, unless `start` has its own; every measurement updates them (Broyden, "A class of methods for solving nonlinear
+    simultaneous equations", 1965).
+    farthest: length of the longest step. start: where an earlier search ended; None: step 0. held: whether it ends as soon as the asked
+    descriptors are near enough, whatever the held ones do. Others as in `shortest_step`.
     """
-    step, change = (torch.zeros(len(slopes), slopes.shape[2]), torch.zeros_like(wish.changes)) if start is None else start
+    step, change = (torch.zeros(len(slopes), slopes.shape[2]), torch.zeros_like(wish.changes)) if start is None else start[:2]
+    slopes = slopes if start is None or start.slopes is None else start.slopes
     best = Followed(step, change)
     least = misfit(change, step, wish)
     for _ in range(corrections + 1):
-        if fulfilled(best.changes, wish):
+        if fulfilled(best.changes, wish, held=held):
             break
-        move = _limited(shortest_step(slopes, metric, wish, step, change) - step, _LONGEST_STEP)
-        move = _limited(step + move, farthest) - step
-        size = move.square().sum(1)
-        if not bool((size > 1e-10).any()):
+        ahead = next_step(Followed(step, change, slopes), metric, wish, farthest=farthest)
+        if not bool(((ahead.steps - step).square().sum(1) > 1e-10).any()):
             break
-        found = measure(step + move).nan_to_num(0.0)
-        error = found - change - (slopes @ move[:, :, None])[:, :, 0]
-        slopes = slopes + (error / size.clamp_min(1e-6)[:, None])[:, :, None] * move[:, None]
-        step, change = step + move, found
+        found = Followed(ahead.steps, measure(ahead.steps).nan_to_num(0.0))
+        slopes = _learned(slopes, found, Followed(step, change))
+        step, change = found.steps, found.changes
         size_of_miss = misfit(change, step, wish)
         better = (size_of_miss < least)[:, None]
         best = Followed(torch.where(better, step, best.steps), torch.where(better, change, best.changes))
         least = torch.minimum(least, size_of_miss)
-    return best
+    return best._replace(slopes=slopes)
+
+
+def next_step(now: Followed, metric: Tensor, wish: Wish, *, farthest: float) -> Followed:
+    """Returns the step that follows one whose changes were measured, and the changes that its slopes let expect."""
+    slopes = now.slopes
+    assert slopes is not None
+    move = _limited(shortest_step(slopes, metric, wish, now.steps, now.changes) - now.steps, _LONGEST_STEP)
+    steps = _limited(now.steps + move, farthest)
+    return Followed(steps, now.changes + (slopes @ (steps - now.steps)[:, :, None])[:, :, 0], slopes)
+
+
+def learned(now: Followed, before: Followed) -> Followed:
+    """Returns a measured step with slopes corrected by what it changed against the measured step before it (Broyden)."""
+    assert now.slopes is not None
+    return now._replace(slopes=_learned(now.slopes, now, before))
+
+
+def _learned(slopes: Tensor, now: Followed, before: Followed) -> Tensor:
+    move = now.steps - before.steps
+    error = now.changes - before.changes - (slopes @ move[:, :, None])[:, :, 0]
+    size = move.square().sum(1).clamp_min(1e-6)
+    return slopes + (error / size[:, None])[:, :, None] * move[:, None]
 
 
 def fulfilled(changes: Tensor, wish: Wish, *, held: bool = False) -> bool:
     """Returns whether `changes (batch, descriptors)` are near enough to a wish. held: whatever the held descriptors do."""
     missed = (wish.changes - changes).abs()
     return bool((missed[:, wish.asked] <= TOLERANCE).all()) and (held or bool((missed[:, wish.held] <= HELD).all()))
+
+
+def missed_by(changes: Tensor, wish: Wish) -> float:
+    """Returns how far `changes (batch, descriptors)` are from a wish: the largest error of an asked descriptor, in spreads."""
+    return float((wish.changes - changes).abs()[:, wish.asked].max())
 
 
 def misfit(change: Tensor, step: Tensor, wish: Wish) -> Tensor:

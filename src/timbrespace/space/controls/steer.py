@@ -22,14 +22,15 @@ from timbrespace.space.controls.wishes import Wish, Wishes, read_wishes
 from timbrespace.synthesis.controls import Control, Controls
 from timbrespace.synthesis.file.contents import InstrumentContents, TrainingClips
 
-CORRECTIONS, QUICK = 5, 3  # measurements of a decoded point after the first; for quick answers
-_HARDLY, _GAINS = 0.02, (0.4, 3.0)  # spreads; least and most change of a sound over that of its decoded point
-_NEAR_END = 0.1  # of the way between two steps that the next one is at least from either
-_OUTER = 4  # times that the finished sound corrects the wish
-_MADE_UP, _TURN = 0.3, 1.0  # spreads; most of a held descriptor that is made up for, most that one correction adds to an asked one
+CORRECTIONS, QUICK = 5, 1  # measurements of levels after the first, with slopes of the point itself; for quick answers
+_NEAR_END, _FARTHEST = 0.1, 2.0  # of the way between two steps: at least from either end, at most beyond the first
+_HARDLY = 0.1  # of a wish: less is no progress
+_BY_LEVELS, _MISSED = 2, 0.15  # corrections by levels; spreads: a miss from which slopes of the point itself are worth their time
+# Times that the finished sound corrects the wish, while it is further from it than this, in spreads: each takes as long as a sound.
+_GOOD_ENOUGH = (0.05, 0.06, 0.1, 0.15)
 _PITCH, _LENGTH = NAMES.index("pitch"), NAMES.index("length")
 
-Measured = Callable[[Point, Tensor], Tensor]  # a point and the step that led to it -> descriptors of its finished sound (D,)
+Measured = Callable[[Point, Tensor], Tensor]  # a point and the step that led to it -> (D,): descriptors, or changes of them
 
 
 class Steered(NamedTuple):
@@ -65,15 +66,16 @@ class Steering:
         return read_wishes(asked, self.offered)
 
     def steer(
-        self, point: Point, wishes: Sequence[Wish], *, places: Tensor | None = None, measure: Measured | None = None,
-        corrections: int = CORRECTIONS,
+        self, point: Point, wishes: Sequence[Wish], *, places: Tensor | None = None, levels: Measured | None = None,
+        measure: Measured | None = None, corrections: int = CORRECTIONS,
     ) -> Steered:  # fmt: skip
         """Returns a point with the wishes fulfilled as far as it goes.
 
-        places `(D,)`: of the sound on the descriptors' scales, for targets; None: estimated from the point. measure: of the finished sound
-        that the point becomes, to correct by, where places are measured too; None: the decoded point. corrections: how often the step is
-        corrected by measuring the decoded point, then again with slopes of the point itself where that is not enough; up to QUICK: without
-        these; 0: the stored slopes alone.
+        places `(D,)`: of the sound on the descriptors' scales, for targets; None: estimated from the point. levels: changes in spreads of
+        the levels that the point becomes with the detail of a given sound, to correct by; None: those of the decoded point. measure: of the
+        finished sound, to correct what levels do not show, where places are measured too; None: levels alone. corrections: how often
+        the step is corrected by measuring levels, then again with slopes of the point itself where that is not enough; up to QUICK:
+        without these; 0: the stored slopes alone.
         """
         if places is None:
             needed = any(wish.target is not None for wish in wishes)
@@ -85,7 +87,7 @@ class Steering:
         found = solving.Followed(torch.zeros(1, self.coordinates.rank), torch.zeros(1, len(NAMES)))
         if bool(wished[asked].any()):  # more than a pitch
             wish = solving.Wish(wished.nan_to_num(0.0)[None], asked, self._held(asked, pitch=start is not point))
-            found = self._followed(wish, point, start, places, measure, corrections)
+            found = self._followed(wish, point, start, places, levels, measure, corrections)
         step, changes = found.steps[0], found.changes[0].clone()
         changes[_PITCH] = wished[_PITCH].nan_to_num(0.0)
         moved = self.coordinates.move(start, step) if bool(step.any()) else start
@@ -101,67 +103,85 @@ class Steering:
         return held & torch.tensor([name not in ("brightness", "low_end") for name in NAMES]) if pitch else held
 
     def _followed(
-        self, wish: solving.Wish, point: Point, start: Point, places: Tensor, measure: Measured | None, corrections: int
+        self, wish: solving.Wish, point: Point, start: Point, places: Tensor, levels: Measured | None, measure: Measured | None,
+        corrections: int,
     ) -> solving.Followed:  # fmt: skip
-        """The step for a wish, and the changes that it makes of the decoded point, or as `measure` finds them, from `places (D,)`.
+        """The step for a wish, and the changes that it makes of levels, or as `measure` finds them, from `places (D,)`.
 
-        The changes are measured on the decoded point, which is quick; what the finished sound makes of them is measured after that, and the
-        wish is changed by the difference.
+        The changes are measured on levels, which is quick; what the finished sound makes of them is measured after that, and the wish is
+        changed by the difference.
         """
-        slopes, far = slopes_at(self.controls, self.contents, [start]), farthest_of(self.coordinates)
+        slopes = slopes_at(self.controls, self.contents, [start])
         if not corrections:
             step = solving.shortest_step(
                 slopes, self.controls.metric, wish, torch.zeros(1, len(self.coordinates.directions)), 0 * wish.changes
             )
-            step = step * min(1.0, far / max(1e-9, float(step.norm())))
+            step = step * min(1.0, farthest_of(self.coordinates) / max(1e-9, float(step.norm())))
             return solving.Followed(step, (slopes @ step[:, :, None])[:, :, 0])
-        before, unit = self.meter.measure([point])[0], self.controls.unit
+        changes_of = self._changes(point, start, levels)
+        found = self._by_levels(changes_of, slopes, wish, start, corrections, last=measure is None)
+        return found if measure is None else self._by_sound(found, wish, start, places, measure, changes_of)
 
-        def changes_of(steps: Tensor) -> Tensor:
-            return ((self.meter.measure([self.coordinates.move(start, steps[0])])[0] - before) / unit)[None]
+    def _by_sound(
+        self, found: solving.Followed, wish: solving.Wish, start: Point, places: Tensor, measure: Measured, changes_of: solving.Measure
+    ) -> solving.Followed:  # fmt: skip
+        """A step corrected by what it does to the finished sound.
 
-        found = self._decoded(changes_of, slopes, wish, start, corrections)
-        if measure is None:
-            return found
+        Of one asked descriptor on the line of the steps so far, which keeps the others as found; else with slopes, which every measurement
+        corrects, as in `solving.follow`.
+        """
         spreads = torch.where(self.controls.spreads > 0, self.controls.spreads, 1.0)
-        last = solving.Followed(torch.zeros_like(found.steps), torch.zeros_like(wish.changes))  # step 0: nothing changes
-        best, last_true = last, last.changes
+        best = solving.Followed(torch.zeros_like(found.steps), torch.zeros_like(wish.changes))  # step 0: nothing changes
         if bool(wish.asked[_LENGTH]):  # the sound may be cut where it is asked to end
             still = ((measure(start, found.steps[0] * 0) - places) / spreads).nan_to_num(0.0)[None]
-            best, last_true = solving.Followed(last.steps, still), still
-        known = [(_progress(last_true, wish), last)]  # how far the finished sound went, and the decoded step
-        for turn in range(_OUTER + 1):
+            best = best._replace(changes=still)
+        known, before, single = [(_progress(best.changes, wish), best)], best, int(wish.asked.sum()) == 1
+        for turn in range(len(_GOOD_ENOUGH) + 1):
             step = found.steps[0]
             true = ((measure(self.coordinates.move(start, step), step) - places) / spreads)[None]
-            true = torch.where(true.isfinite(), true, found.changes)  # not a property of the finished sound
+            true = torch.where(true.isfinite(), true, found.changes)  # not a property of the finished sound, or left to its levels
+            now = solving.Followed(found.steps, true, found.slopes)
             if float(solving.misfit(true, found.steps, wish)) < float(solving.misfit(best.changes, best.steps, wish)):
-                best = solving.Followed(found.steps, true)
-            if solving.fulfilled(true, wish, held=bool(turn)) or turn == _OUTER:
+                best = now
+            if turn == len(_GOOD_ENOUGH) or solving.missed_by(true, wish) <= _GOOD_ENOUGH[turn]:
                 break
-            known.append((_progress(true, wish), found))
-            if turn and (between := _between(known)) is not None:
-                found = between
+            known.append((_progress(true, wish), now))
+            if single and (ahead := _on_line(known)) is not None:
+                found = ahead
                 continue
-            gain = _secant(found.changes - last.changes, true - last_true)  # of the sound's change over the decoded one
-            aims = (found.changes - true).clamp(-_MADE_UP, _MADE_UP)  # the decoded point makes up for what the sound adds
-            asked = found.changes + ((wish.changes - true) / gain).clamp(-_TURN, _TURN)
-            inner = wish._replace(changes=torch.where(wish.asked, asked, torch.where(wish.held, aims, wish.changes)))
-            last, last_true = found, true
-            metric = self.controls.metric
-            found = solving.follow(changes_of, slopes, metric, inner, start=found, corrections=corrections, farthest=far)
+            now, before = solving.learned(now, before) if turn else now, now
+            found = solving.next_step(now, self.controls.metric, wish, farthest=farthest_of(self.coordinates))
         return best
 
-    def _decoded(
-        self, changes_of: solving.Measure, slopes: Tensor, wish: solving.Wish, start: Point, corrections: int
+    def _changes(self, point: Point, start: Point, levels: Measured | None) -> solving.Measure:
+        """A measure of steps from `start`: changes `(1, D)` of levels, in spreads; None: of the decoded points, against that of `point`."""
+        if levels is not None:
+            return lambda steps: levels(self.coordinates.move(start, steps[0]), steps[0])[None]
+        before, unit = self.meter.measure([point])[0], self.controls.unit
+        return lambda steps: ((self.meter.measure([self.coordinates.move(start, steps[0])])[0] - before) / unit)[None]
+
+    def _by_levels(
+        self, changes_of: solving.Measure, slopes: Tensor, wish: solving.Wish, start: Point, corrections: int, *, last: bool
     ) -> solving.Followed:  # fmt: skip
-        """The step with stored slopes; where that is not enough, on from there with slopes of the point that it leads to."""
-        far, metric, smooth = farthest_of(self.coordinates), self.controls.metric, self.meter.has_slopes
-        first = solving.follow(changes_of, slopes, metric, wish, corrections=corrections, farthest=far)
-        if corrections <= QUICK or solving.fulfilled(first.changes, wish) or not bool((smooth & wish.asked).any()):
+        """The step with stored slopes; where that is not enough, on from there with slopes of the point that it leads to.
+
+        last: whether nothing corrects it after that.
+        """
+        smooth, enough = self.meter.has_slopes & wish.asked, solving.TOLERANCE if last else _MISSED
+        first = self._led(changes_of, slopes, wish, corrections=corrections if last else min(corrections, _BY_LEVELS))
+        if corrections <= QUICK or solving.missed_by(first.changes, wish) <= enough or not bool(smooth.any()):
             return first
         near = self.coordinates.move(start, first.steps[0])
-        own = torch.where(smooth[:, None], self.meter.slopes([near], self.coordinates) / self.controls.unit[:, None], slopes)
-        return solving.follow(changes_of, own, metric, wish, corrections=corrections, farthest=far, start=first)
+        own = self.meter.slopes([near], self.coordinates, only=smooth) / self.controls.unit[:, None]
+        first = first._replace(slopes=torch.where(smooth[:, None], own, slopes if first.slopes is None else first.slopes))
+        return self._led(changes_of, slopes, wish, corrections=corrections, start=first)
+
+    def _led(
+        self, changes_of: solving.Measure, slopes: Tensor, wish: solving.Wish, *, corrections: int, start: solving.Followed | None = None
+    ) -> solving.Followed:  # fmt: skip
+        """The step that `solving.follow` finds, which ends as soon as the asked descriptors are near enough."""
+        far, metric = farthest_of(self.coordinates), self.controls.metric
+        return solving.follow(changes_of, slopes, metric, wish, corrections=corrections, farthest=far, start=start, held=True)
 
     def _wished(self, wishes: Sequence[Wish], places: Tensor) -> Tensor:
         """Changes `(D,)` in spreads, NaN where nothing is asked. Raises ConfigError where the sound has no such descriptor."""
@@ -198,20 +218,22 @@ def _progress(true: Tensor, wish: solving.Wish) -> float:
     return float((true[:, wish.asked] * wished).sum() / wished.square().sum().clamp_min(1e-9))
 
 
-def _between(known: Sequence[tuple[float, solving.Followed]]) -> solving.Followed | None:
-    """A step between one that goes too far and one that does not go far enough; None where there are not both."""
+def _on_line(known: Sequence[tuple[float, solving.Followed]]) -> solving.Followed | None:
+    """A step on the line through two known ones, where progress would be 1: between the nearest on both sides, or beyond the last two.
+
+    None where the sound does not follow along that line.
+    """
     under = max((one for one in known if one[0] <= 1), key=lambda one: one[0], default=None)
     over = min((one for one in known if one[0] > 1), key=lambda one: one[0], default=None)
-    if under is None or over is None:
-        return None
-    share = min(max((1 - under[0]) / max(over[0] - under[0], 1e-6), _NEAR_END), 1 - _NEAR_END)
-    return solving.Followed(*(torch.lerp(a, b, share) for a, b in zip(under[1], over[1], strict=True)))
-
-
-def _secant(decoded: Tensor, true: Tensor) -> Tensor:
-    """The slope of changes of the sound over those of the decoded point, of the same shape; 1 where that hardly changed."""
-    slope = true / torch.where(decoded.abs() < _HARDLY, 1.0, decoded)
-    return torch.where(decoded.abs() < _HARDLY, 1.0, slope.clamp(*_GAINS))
+    if under is not None and over is not None:
+        one, two, least, most = under, over, _NEAR_END, 1 - _NEAR_END
+    else:
+        one, two, least, most = known[-2], known[-1], 1 + _NEAR_END, _FARTHEST
+        if not two[0] - one[0] > _HARDLY:
+            return None
+    share = min(max((1 - one[0]) / max(two[0] - one[0], 1e-6), least), most)
+    steps, changes = (torch.lerp(a, b, share) for a, b in zip(one[1][:2], two[1][:2], strict=True))
+    return solving.Followed(steps, changes, known[-1][1].slopes)
 
 
 _STEERING: WeakKeyDictionary[Model, tuple[Controls | None, TrainingClips | None, Steering]] = WeakKeyDictionary()

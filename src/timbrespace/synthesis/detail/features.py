@@ -19,7 +19,7 @@ from timbrespace.model.parts.pitch import cubic
 from timbrespace.noise import Noise, Purpose
 from timbrespace.synthesis.detail.blend import blend, fluctuation, grain_gain, hold_background, near_lines, over_bands, slow_part, taper_end
 from timbrespace.synthesis.detail.mix import Mix
-from timbrespace.synthesis.detail.source import Detail, decoded
+from timbrespace.synthesis.detail.source import Detail, Source, decoded
 from timbrespace.synthesis.detail.timing import Timing, between, elsewhere, positions, read_grain, read_smooth
 from timbrespace.synthesis.detail_model.draw import SILENT_DB, add_detail
 from timbrespace.synthesis.file.contents import InstrumentContents
@@ -51,6 +51,17 @@ class _Aligned(NamedTuple):
     features: Tensor
 
 
+class _New(NamedTuple):
+    """Detail in place of what is let go of, `(parts, bands, frames)`: slow and fast part, and how much of that changes `(frames,)`."""
+
+    slow: Tensor
+    fast: Tensor
+    changed: Tensor
+
+
+_NOTHING, _NOTHING_NEW = _Aligned(*[torch.zeros(0)] * 4), _New(*[torch.zeros(0)] * 3)
+
+
 @torch.no_grad()
 def mixed_features(contents: InstrumentContents, mix: Mix, z: Tensor, length: int, *, seed: int, taper: bool = True) -> MixedFeatures:
     """Returns the features of a mix for a latent `(dims,)` or `(dims, steps)` and a length in samples.
@@ -74,11 +85,46 @@ def mixed_features(contents: InstrumentContents, mix: Mix, z: Tensor, length: in
         loudest = torch.maximum(one.features, two.features)
         apart = float((one.features - two.features).square().mean().sqrt())
         distance = 2 * min(mix.share, 1 - mix.share) * min(1.0, apart / _FAR_DB)
-    features = hold_background(base + residual, loudest, floor=floor)
+    level = details[0].level + (details[-1].level - details[0].level) * mix.share
+    return _finished(base + residual, loudest, distance, level, timing, floor=floor, taper=taper)
+
+
+def _finished(
+    features: Tensor, loudest: Tensor, distance: float, level: float, timing: Timing, *, floor: float, taper: bool
+) -> MixedFeatures:  # fmt: skip
+    """Features with a silent background and end. loudest: those of the given sounds, on the same axes."""
+    features = hold_background(features, loudest, floor=floor)
     features = taper_end(features, distance) if taper else features
     features = torch.where(features > floor + SILENT_DB, features - features.max(), floor)  # silence is not lifted with the loudest cell
-    level = details[0].level + (details[-1].level - details[0].level) * mix.share
     return MixedFeatures(features.clamp_min(floor), level, timing, distance)
+
+
+class NearFeatures:
+    """Features of mixes of one given sound at many latents: nearly those of `mixed_features`, for a fraction of the time.
+
+    In place of what is let go of, another stretch of the same detail is taken, as of notes.
+    """
+
+    def __init__(self, contents: InstrumentContents, source: Source, *, seed: int):
+        """source: with detail."""
+        assert source.detail is not None
+        self._contents, self._detail, self._seed = contents, source.detail, seed
+        self._key: tuple[int, float] = (0, 0.0)
+        self._own, self._new = _NOTHING, _NOTHING_NEW  # until the first call
+
+    @torch.no_grad()
+    def __call__(self, z: Tensor, length: int, *, kept: float) -> Tensor:
+        """Returns features `(parts, bands, frames)` at a latent `(dims,)` with `kept` of the detail, 0 to under 1."""
+        contents, detail = self._contents, self._detail
+        base, pitch = decoded(contents, z, length), contents.model.conditioning.pitch_of(z)
+        floor, frames = -contents.representation.floor, base.shape[-1]
+        timing = between(detail.timing, detail.timing, 0.0, frames)
+        key = (frames, round(shift_of(detail, pitch), 1))
+        if key != self._key:
+            self._key, self._own = key, _aligned(contents, detail, timing, pitch, base, floor)
+            self._new = _elsewhere(self._own, timing, seed=self._seed)
+        residual = _between(self._own, self._new, kept)
+        return _finished(base + residual, self._own.features, 1 - kept, 0.0, timing, floor=floor, taper=True).features
 
 
 def shift_of(detail: Detail, pitch: float | None) -> float:
@@ -94,19 +140,32 @@ def _faded(
     """The detail of one given sound, as much of it as is kept, and new detail in place of the rest, `(parts, bands, frames)`."""
     if mix.kept == 1:
         return own.slow + own.fast
-    changed = torch.ones(base.shape[-1])
+    return _between(own, _new(contents, own, base, timing, z, length, seed=seed), mix.kept)
+
+
+def _new(contents: InstrumentContents, own: _Aligned, base: Tensor, timing: Timing, z: Tensor, length: int, *, seed: int) -> _New:
+    """What takes the place of the detail of a sound that is let go of."""
     if contents.notes is not None:  # no model of the detail of notes: another stretch of the same note has its fluctuation
-        slow = torch.zeros_like(base)
-        fast, changed = elsewhere(own.fast, timing, Noise(seed, Purpose.DETAIL))
-    else:
-        drawn = _drawn(contents, base, z, length, seed=seed)
-        slow = slow_part(drawn)
-        fast = drawn - slow
-        fast = fast * (fluctuation(own.features) / fluctuation(drawn).clamp_min(1e-3)).clamp_max(1.0)
-    both = mix.kept * own.fast + math.sqrt(1 - mix.kept**2) * fast  # independent fluctuations add up in power
+        return _elsewhere(own, timing, seed=seed)
+    drawn = _drawn(contents, base, z, length, seed=seed)
+    slow = slow_part(drawn)
+    fast = drawn - slow
+    fast = fast * (fluctuation(own.features) / fluctuation(drawn).clamp_min(1e-3)).clamp_max(1.0)
+    return _New(slow, fast, torch.ones(base.shape[-1]))
+
+
+def _elsewhere(own: _Aligned, timing: Timing, *, seed: int) -> _New:
+    """The detail of the same sound at another time."""
+    fast, changed = elsewhere(own.fast, timing, Noise(seed, Purpose.DETAIL))
+    return _New(torch.zeros_like(own.fast), fast, changed)
+
+
+def _between(own: _Aligned, new: _New, kept: float) -> Tensor:
+    """The detail of a sound and new detail, `kept` of the first, `(parts, bands, frames)`."""
+    both = kept * own.fast + math.sqrt(1 - kept**2) * new.fast  # independent fluctuations add up in power
     wide = over_bands(own.slow)
-    lines = own.tonal * (own.slow - wide) * (mix.kept**_LINES_KEPT - mix.kept)  # places of partials are let go of last
-    return blend(own.slow, slow, 1 - mix.kept) + lines + torch.lerp(own.fast, both, changed)
+    lines = own.tonal * (own.slow - wide) * (kept**_LINES_KEPT - kept)  # places of partials are let go of last
+    return blend(own.slow, new.slow, 1 - kept) + lines + torch.lerp(own.fast, both, new.changed)
 
 
 def _drawn(contents: InstrumentContents, base: Tensor, z: Tensor, length: int, *, seed: int) -> Tensor:

@@ -79,5 +79,5 @@ def length_of(contents: InstrumentContents, mix: Mix, z: Tensor) -> int:
     source = mix.sources[0]
     if source.rest.shape[1] or (contents.notes is not None and source.detail is not None):
         return source.encoded.length
-    new, old = decoded_length(contents, z), decoded_length(contents, source.encoded.z)
+    new, old = decoded_length(contents, z), source.decoded or decoded_length(contents, source.encoded.z)
     return max(1, min(contents.samples, round(new * (source.encoded.length / old) ** mix.kept)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -48,7 +49,8 @@ class Source:
     """A given sound, measured.
 
     lead: samples `(channels, time)` before its onset, without its offset. rest: those after the part that the model sees, with `join`
-    samples before them, over which it fades in. detail: None where the instrument's view keeps none.
+    samples before them, over which it fades in. detail: None where the instrument's view keeps none. decoded: samples that its latent
+    decodes to; None for a latent that varies in time.
     """
 
     given: GivenSound
@@ -57,6 +59,7 @@ class Source:
     rest: Tensor
     join: int
     detail: Detail | None
+    decoded: int | None = None
 
     @property
     def total(self) -> int:
@@ -90,7 +93,8 @@ def analyse(contents: InstrumentContents, given: GivenSound) -> Source:
     if keeps_detail(contents) and sound.shape[1] <= _LONGEST_SECONDS * contents.sample_rate:
         detail = _detail(contents, sound, encoded)
     lead = torch.from_numpy(remove_offset(given.audio.detach().cpu().float().numpy(), contents.sample_rate))[:, :start]
-    return Source(given, encoded, lead, rest, join, detail)
+    length = None if contents.model.time_varying else decoded_length(contents, encoded.z)
+    return Source(given, encoded, lead, rest, join, detail, length)
 
 
 def _detail(contents: InstrumentContents, sound: Tensor, encoded: EncodedSound) -> Detail:
@@ -118,4 +122,9 @@ def decoded(contents: InstrumentContents, z: Tensor, length: int) -> Tensor:
 
 def decoded_length(contents: InstrumentContents, z: Tensor) -> int:
     """Returns the length in samples that a latent `(dims,)` of a whole clip holds."""
-    return min(contents.samples, int(contents.model.decode(z[None].float()).lengths[0]))
+    with torch.no_grad():
+        logarithm = contents.model.log_lengths(z[None].float())
+        if logarithm is None:
+            return min(contents.samples, int(contents.model.decode(z[None].float()).lengths[0]))
+        most = contents.samples  # the model decodes no sound that is longer
+        return int(torch.exp2(logarithm[0].clamp(0.0, math.log2(most) + 1)).round().clamp(1, most))
