@@ -34,7 +34,9 @@ def facts_of(text: str) -> dict[str, Any]:
 def test_the_page_knows_its_server(site: Site) -> None:
     answer = site.client.get("/")
     expected = {"instruments": [{"title": "tiny 0", "href": "/instrument/0"}], "here": 0, "folder": True, "base": BASE}
-    assert facts_of(answer.text)["server"] == expected
+    server = facts_of(answer.text)["server"]
+    assert len(server.pop("key")) == 16  # names the instrument: an old tab at another one is refused
+    assert server == expected
     assert site.client.get("/instrument/0").text == answer.text
     policy = answer.headers["content-security-policy"]
     assert "connect-src 'self'" in policy
