@@ -26,6 +26,7 @@ from timbrespace.synthesis.request import RenderRequest
 
 _LESS = 0.4  # the other properties of a steered sound, and so its detail, stay nearer to the source than those of a variation
 _MOST_KEPT = 16  # sounds that stay in memory as they were measured; further ones are rendered again
+_QUICKLY = {*NAMES} - {"pitch", "inharmonicity"}  # properties that are measured in a few ms
 _ALMOST = 1 - 1e-6  # of the detail: what is asked for changes the sound, even if its point does not move
 
 
@@ -57,8 +58,7 @@ def steer_source(
     asks = any(wish.amount != 0 for wish in wishes)
     correct = source.detail is not None and steering.meter.on_levels and not quick and asks
     needed = {wish.control.name for wish in wishes if wish.target is not None or wish.control.name == "length"}
-    only = {wish.control.name for wish in wishes} if correct else needed
-    places = describe(from_onset(contents, source.given.audio)[0], contents.sample_rate, only=only)
+    places = describe(from_onset(contents, source.given.audio)[0], contents.sample_rate, only=needed | _QUICKLY if correct else needed)
     length = _length(contents, wishes, places)
 
     def made(point: Point, step: Tensor) -> RenderRequest:
@@ -159,7 +159,10 @@ def _levels(steering: Steering, source: Source, made: Callable[[Point, Tensor], 
 
 
 class _Finished:
-    """Measures what is asked for on the finished sound of a point, from its onset. made: the request of a point and the step to it."""
+    """Measures what is asked for and what is held on the finished sound of a point, from its onset.
+
+    made: the request of a point and the step to it.
+    """
 
     def __init__(self, steering: Steering, made: Callable[[Point, Tensor], RenderRequest], wishes: Sequence[Wish]):
         self._contents, self._made, self._names = steering.contents, made, {wish.control.name for wish in wishes}
@@ -171,7 +174,7 @@ class _Finished:
         rendered = finished(contents, request, level=None, out_rate=contents.sample_rate)
         self._sounds.append(request._replace(rendered=rendered))
         lead = 0 if request.mix is None else request.mix.lead.shape[1]
-        return describe(rendered.audio[:, lead:], contents.sample_rate, only=self._names)
+        return describe(rendered.audio[:, lead:], contents.sample_rate, only=self._names | _QUICKLY)
 
     def with_sound(self, request: RenderRequest) -> RenderRequest:
         """Returns a request with its finished sound, if that was measured."""

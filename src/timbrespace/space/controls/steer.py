@@ -127,8 +127,8 @@ class Steering:
     ) -> solving.Followed:  # fmt: skip
         """A step corrected by what it does to the finished sound.
 
-        Of one asked descriptor on the line of the steps so far, which keeps the others as found; else with slopes, which every measurement
-        corrects, as in `solving.follow`.
+        Where held descriptors stray on the finished sound, slopes make up for them once. After that, of one asked descriptor, on the line
+        of the steps so far; else with slopes, which every measurement corrects, as in `solving.follow`.
         """
         spreads = torch.where(self.controls.spreads > 0, self.controls.spreads, 1.0)
         best = solving.Followed(torch.zeros_like(found.steps), torch.zeros_like(wish.changes))  # step 0: nothing changes
@@ -143,10 +143,11 @@ class Steering:
             now = solving.Followed(found.steps, true, found.slopes)
             if float(solving.misfit(true, found.steps, wish)) < float(solving.misfit(best.changes, best.steps, wish)):
                 best = now
-            if turn == len(_GOOD_ENOUGH) or solving.missed_by(true, wish) <= _GOOD_ENOUGH[turn]:
+            strays = turn == 0 and bool(((wish.changes - true).abs()[:, wish.held] > solving.HELD).any())
+            if turn == len(_GOOD_ENOUGH) or (not strays and solving.missed_by(true, wish) <= _GOOD_ENOUGH[turn]):
                 break
             known.append((_progress(true, wish), now))
-            if single and (ahead := _on_line(known)) is not None:
+            if single and not strays and (ahead := _on_line(known)) is not None:
                 found = ahead
                 continue
             now, before = solving.learned(now, before) if turn else now, now
