@@ -195,6 +195,25 @@ def test_controls_move_the_latent_and_go_back(page: Any) -> None:
     assert np.allclose(json.loads(taken(page, "#take-session"))["session"]["pads"][0]["sound"]["z"], before, atol=1e-5)
 
 
+def test_the_raw_latent_moves_number_by_number(page: Any, instrument: Instrument) -> None:
+    def latent() -> list[float]:
+        found: list[float] = json.loads(taken(page, "#take-session"))["session"]["pads"][0]["sound"]["z"]
+        return found
+
+    before = latent()
+    page.click("#raw-card summary")
+    page.wait_for_selector("#raw-1")
+    assert page.locator("#raw input").count() == instrument.contents.model.dims
+    page.locator("#raw-1").evaluate(
+        "(input) => { input.value = 1.5; for (const name of ['input', 'change']) input.dispatchEvent(new Event(name)) }"
+    )
+    page.wait_for_timeout(400)
+    assert latent() == pytest.approx([1.5, *before[1:]])
+    page.click("#undo")
+    assert latent() == pytest.approx(before)
+    assert float(page.locator("#raw-1").input_value()) == pytest.approx(before[0], abs=0.006)
+
+
 @pytest.mark.parametrize("width", [390, 820, 1440])
 def test_nothing_is_wider_than_the_screen_and_everything_has_a_name(page_file: Path, width: int) -> None:
     with browser.opened(page_file, width=width) as tab:

@@ -10,6 +10,7 @@ import { initKeyboard } from "./keyboard.js";
 import { initTakeout } from "./takeout.js";
 import { initFavourites } from "./favourites.js";
 import { initCorners } from "./corners.js";
+import { initRaw } from "./raw.js";
 import { initOwn } from "./own.js";
 import { initDrop } from "./drop.js";
 import { initServed, resumeSession } from "./served.js";
@@ -37,6 +38,7 @@ async function begin() {
     initTakeout(instrument);
     initFavourites(instrument);
     initCorners();
+    initRaw(instrument);
     initOwn(instrument);
     initDrop(instrument);
     initServed(instrument);
