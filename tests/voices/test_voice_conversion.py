@@ -144,6 +144,11 @@ def test_a_piece_out_of_range_is_moved_by_the_octaves_that_are_advised(voices: V
     assert convert(voices, low, to(1), ConversionOptions(transpose=24.0)).outside < 0.1
 
 
+def test_small_weights_of_many_instruments_have_a_range(voices: Voices) -> None:
+    even = Curve(((0.0, {"reed": 0.1, "string": 0.1}),))  # of a file with more instruments
+    assert convert(voices, piece(), even).outside < 0.1
+
+
 def test_a_seed_gives_the_same_samples(voices: Voices, string: Converted) -> None:
     np.testing.assert_array_equal(convert(voices, piece(), to(1)).audio, string.audio)
     assert not np.array_equal(convert(voices, piece(), to(1), ConversionOptions(seed=1)).audio, string.audio)

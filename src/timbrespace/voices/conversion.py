@@ -25,7 +25,6 @@ _FADE_SECONDS = 0.03
 _SHORTEST_SECONDS = 0.1  # of a passage on the second path
 _BEYOND = 4.0  # semitones under the lowest learned pitch that are still played by partials
 _MARGIN = 2 / 12  # octaves beyond the learned range that the model is trusted with
-_PART = 0.2  # weight of an instrument whose range counts
 _CHUNK = 20_000  # frames through the model at a time
 
 
@@ -33,7 +32,7 @@ _CHUNK = 20_000  # frames through the model at a time
 class ConversionOptions:
     """What of the piece is kept: of KEPT. stretch: of the time, 1: none. transpose: semitones. seed: of noise and phases.
 
-    source: the instrument that plays the piece, None: found by its latents.
+    source: the instrument that plays the piece; None: the one whose mean latent decodes its levels best.
     """
 
     keep: tuple[str, ...] = ("loudness", "vibrato")
@@ -56,8 +55,8 @@ class Converted(NamedTuple):
     """A converted piece. audio: `(channels, time)` at RATE. frames: of the piece, as played. voiced: of the result.
 
     passages: start and end in s where tones that sound together were filtered instead. outside: share of the pitched frames beyond the
-    ranges of the instruments that the voice is made of; octaves: semitones, by
-    whole octaves, that leave the fewest there. source: the instrument that the piece is most like.
+    range of the voice, which is between those of its instruments. octaves: semitones, by whole octaves, that leave the fewest there.
+    source: the instrument that the piece is most like.
     """
 
     audio: Values
@@ -103,12 +102,11 @@ def convert(voices: Voices, wave: Values, to: Curve, options: ConversionOptions 
             )  # fmt: skip
     pitched = frames.pitched & (frames.loudness() > QUIET)
     midi = 69 + 12 * np.log2(np.maximum(frames.pitch, 1.0) / 440)
-    played_by = [one for name, one in voices.facts.items() if any(point.get(name, 0.0) > _PART for _, point in to.points)]
-    low, high = max(one.lowest for one in played_by), min(one.highest for one in played_by)
+    low, high = (60 + 12 * edge for edge in _range(voices, weights))
 
     def beyond(shift: int) -> float:
-        moved = midi[pitched] + shift
-        return float(((moved < low - 2) | (moved > high + 2)).mean()) if len(moved) else 0.0
+        moved = midi + shift
+        return float(((moved < low) | (moved > high))[pitched].mean()) if pitched.any() else 0.0
 
     outside = beyond(0)
     octaves = min((0, 12, -12, 24, -24), key=lambda shift: (round(beyond(shift), 2), abs(shift)))

@@ -24,7 +24,7 @@ _VERSION = 1
 
 @dataclass(frozen=True)
 class Voices:
-    """A trained model of voices. facts: of each instrument, by name. training: how it was made. digest: names the file in recipes."""
+    """A trained model of voices. facts: of each instrument, by name. training: how it was made."""
 
     model: VoiceModel
     facts: dict[str, VoiceFacts]
@@ -37,7 +37,7 @@ class Voices:
 
     @property
     def digest(self) -> str:
-        """A hash of the model's tensors."""
+        """A hash of the model's tensors, which names them in recipes."""
         state = self.model.state_dict()
         digest = hashlib.blake2b(digest_size=16)
         for name in sorted(state):

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from timbrespace.contracts import AudioFileError, ConfigError, CorpusError
 from timbrespace.voices.analysis import analyse
-from timbrespace.voices.frames import BANDS, PARTIALS, QUIET, RATE, Frames, Values
+from timbrespace.voices.frames import BANDS, HOP, PARTIALS, QUIET, RATE, Frames, Values
 from timbrespace.voices.levels import to_levels
 from timbrespace.voices.model import CELLS, VoiceModel, divergence
 
@@ -94,7 +94,7 @@ def read_voices(
             recordings.append(Recording(path.name, len(wave) / RATE, analyse(wave)))
         if skipped is not None:
             skipped += [{"file": path.name, "reason": reason} for path, reason in problems]
-        pitched = sum(float((one.frames.pitched & (one.frames.loudness() > QUIET)).sum()) for one in recordings) * 256 / RATE
+        pitched = sum(float((one.frames.pitched & (one.frames.loudness() > QUIET)).sum()) for one in recordings) * HOP / RATE
         if pitched < FEWEST_SECONDS:
             raise CorpusError(
                 f"{name}: {folder} has {pitched:.1f} s of sound with a pitch in {len(recordings)} files, at least {FEWEST_SECONDS:g} s are "
