@@ -81,7 +81,7 @@ def read_voices(
     found: dict[str, list[Recording]] = {}
     for number, (name, folder) in enumerate(folders.items()):
         problems: list[tuple[Path, str]] = []
-        paths = _files(folder, problems)
+        paths = files_of(folder, problems)
         recordings = []
         for index, path in enumerate(paths):
             if progress is not None:
@@ -135,7 +135,8 @@ def at_rate(wave: Values, rate: int) -> Values:
     return wave if rate == RATE else resample_array(wave[None], rate, RATE)[0]
 
 
-def _files(folder: Path, problems: list[tuple[Path, str]]) -> list[Path]:
+def files_of(folder: Path, problems: list[tuple[Path, str]]) -> list[Path]:
+    """Returns the sound files of a folder, or the file itself. problems: gets what cannot be read, with reasons."""
     from timbrespace.audio.files import find_audio
 
     return sorted(find_audio(folder, problems=problems)) if folder.is_dir() else [folder]
