@@ -3,10 +3,12 @@
 
     python benchmarks/models.py [SOUNDS] [--rows 'drums/*,fm/dense@8'] [--minutes 1] [--results DIR] [--set KEY=VALUE]
                                 [--stored] [--list] [--out FILE]
+    python benchmarks/models.py SOUNDS --part time-steps [--epochs 10] [--seeds 3]
 
 Tables (docs/benchmarks/models.md): every preset with its own settings, then one preset for each family at 8 and at 32 latent dimensions.
 SOUNDS is the folder that benchmarks/real_audio.py makes (drums, notes); rows of the toy corpora need none. A new family has rows as soon as
-it has a preset. Everything is seeded. A row takes its minutes of training and about a minute more; all rows take hours.
+it has a preset. Everything is seeded. A row takes its minutes of training and about a minute more; all rows take hours. The part `time-steps`
+compares the models over time steps on notes, after equal epochs instead of minutes, with several seeds.
 
 A row is one training by the command line, measured and stored as JSON in --results. Rows can be run one by one, and an interrupted run
 can be continued. Nothing invalidates a stored row: after a change of code or of settings use --fresh or another folder; rows with --set
@@ -33,6 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
     from lib.models.rows import all_rows, chosen
 
     parser = make_parser(__doc__, sounds=False)
+    parser.add_argument("--part", choices=("rows", "time-steps"), default="rows", help="of the page (default rows)")
+    parser.add_argument("--epochs", type=int, default=10, help="of the part time-steps (default 10)")
+    parser.add_argument("--seeds", type=int, default=3, help="of the part time-steps: 0, 1 … (default 3)")
     parser.add_argument("--rows", default="*", help="rows to measure, patterns separated by commas (default all)")
     parser.add_argument("--minutes", type=float, default=1.0, help="of training for each row (default 1)")
     parser.add_argument("--unseen", type=int, default=60, help="unseen sounds that are reconstructed, at most (default 60)")
@@ -49,6 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.minutes <= 0:
         parser.error("--minutes must be above 0")
+    if given.part == "time-steps":
+        return _time_steps(given)
     rows = all_rows()
     if given.list:
         print("\n".join(row.name for row in rows))
@@ -66,6 +73,17 @@ def main(arguments: list[str] | None = None) -> int:
         say("no model is stored yet, so there is no table; run without --stored")
         return 0
     publish(_body(found), given.out, "models")
+    return 0
+
+
+def _time_steps(given: argparse.Namespace) -> int:
+    from lib.models.measure import Settings
+    from lib.models.time_steps import time_steps
+
+    for folder in (given.results, given.work):
+        folder.mkdir(parents=True, exist_ok=True)
+    settings = Settings(given.sounds, given.work, unseen=given.unseen)
+    publish(time_steps(settings, given.results, epochs=given.epochs, seeds=given.seeds, fresh=given.fresh), given.out, "time-steps")
     return 0
 
 

@@ -289,6 +289,7 @@ def test_one_sound_of_one_sample_is_enough(name: str) -> None:
         {"name": "sequence", "stride": 1, "likelihood": "gaussian"},
         {"name": "sequence", "likelihood": "bernoulli"},
         {"name": "recurrent", "cell": "lstm", "depth": 2, "width": 3},
+        {"name": "transformer", "depth": 2, "width": 8, "dims": 12, "bottleneck": "gaussian"},
         {"name": "vq", "likelihood": "sigma"},
         {"name": "staged", "joint": True, "outer": {"name": "dense", "dims": 12}, "inner": {"name": "dense", "dims": 4}},
     ],

@@ -17,6 +17,7 @@ from timbrespace.instrument import Instrument
 from timbrespace.model.base import Batch, Model
 from timbrespace.model.sequence.autoregressive import Autoregressive
 from timbrespace.model.sequence.recurrent import Recurrent, RecurrentClip
+from timbrespace.model.sequence.transformer import Transformer
 from timbrespace.training import train as training
 from timbrespace.training.losses import total
 from tiny import Tiny, assert_same_tensors, quick_finish
@@ -44,8 +45,14 @@ def clip(cell: str, **more: Any) -> RecurrentClip:
     return RecurrentClip(SPEC, **{**given, "cell": cell, **more})
 
 
-MOVING = [stepwise, *(lambda cell=cell, **more: recurrent(cell, **more) for cell in CELLS)]
-NAMES = ["stepwise", *CELLS]
+def transformer(**more: Any) -> Transformer:
+    torch.manual_seed(1)
+    given = {"dims": 3, "width": 8, "window": 4}
+    return Transformer(SPEC, **{**given, **more})
+
+
+MOVING = [stepwise, *(lambda cell=cell, **more: recurrent(cell, **more) for cell in CELLS), transformer]
+NAMES = ["stepwise", *CELLS, "transformer"]
 
 
 def sounds(count: int = 5, *, frames: int = FRAMES, seed: int = 0) -> Batch:
@@ -194,7 +201,7 @@ def test_gradients_reach_every_parameter(make: Any, likelihood: str) -> None:
 
 
 def test_learning_makes_it_better() -> None:
-    for model in (stepwise(), recurrent("gru"), clip("lstm", bottleneck="plain")):
+    for model in (stepwise(), recurrent("gru"), transformer(), clip("lstm", bottleneck="plain")):
         batch = sounds()
         before = float(model.evaluate(batch).errors.detach().mean())
         optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
@@ -216,7 +223,7 @@ def trained(preset: str, tiny: Tiny, out: Path, monkeypatch: pytest.MonkeyPatch,
     return training.train(Corpus.open(tiny.corpus), out, preset=preset, changes=(*QUICK, *changes), device="cpu", force=True)
 
 
-@pytest.mark.parametrize("preset", ["mlp-steps", "rnn", "gru", "lstm"])
+@pytest.mark.parametrize("preset", ["mlp-steps", "rnn", "gru", "lstm", "transformer"])
 def test_presets_learn_load_and_play(preset: str, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "a.safetensors"
     trained(preset, tiny, out, monkeypatch)
@@ -229,7 +236,7 @@ def test_presets_learn_load_and_play(preset: str, tiny: Tiny, tmp_path: Path, mo
     new = loaded.generate(2, seed=3)
     assert all(torch.isfinite(s.audio).all() and s.audio.abs().max() > 0.5 for s in new)
     assert torch.equal(loaded.replay(new[0].recipe).audio, new[0].audio)
-    if preset in ("mlp-steps", "gru"):
+    if preset in ("mlp-steps", "gru", "transformer"):
         trained(preset, tiny, tmp_path / "b.safetensors", monkeypatch)
         assert_same_tensors(out, tmp_path / "b.safetensors")
 
@@ -252,6 +259,8 @@ def test_bounded_stays_bounded(tiny: Tiny, tmp_path: Path, monkeypatch: pytest.M
         ("mlp-steps", "model.teacher_forcing=1.5", r"model\.teacher_forcing is 1\.5, .*to 1;"),
         ("gru", "model.cell=transformer", r"model\.cell.*'rnn', 'gru', 'lstm'"),
         ("gru", "model.depth=0", r"model\.depth is 0, .*numbers from 1"),
+        ("transformer", "model.heads=3", r"model\.heads is 3, .*1, 2, 4"),
+        ("transformer", "model.width=100", r"model\.width is 100, .*8"),
         ("mlp-steps", "model.likelihood=stft", "samples of audio"),
     ],
 )

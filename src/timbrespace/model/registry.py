@@ -14,6 +14,7 @@ from timbrespace.model.sequence.autoregressive import Autoregressive
 from timbrespace.model.sequence.conv import ConvSequence
 from timbrespace.model.sequence.frame_vae import FrameVAE
 from timbrespace.model.sequence.recurrent import Recurrent, RecurrentClip
+from timbrespace.model.sequence.transformer import Transformer
 from timbrespace.model.wrappers.conditional import Conditional
 from timbrespace.model.wrappers.staged import Staged
 
@@ -28,6 +29,7 @@ MODELS: dict[str, type[Model]] = {
     "autoregressive": Autoregressive,
     "recurrent": Recurrent,
     "recurrent-clip": RecurrentClip,
+    "transformer": Transformer,
     "conditional": Conditional,
     "vq": VectorQuantised,
     "frame-vae": FrameVAE,
