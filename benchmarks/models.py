@@ -7,8 +7,8 @@
 
 Tables (docs/benchmarks/models.md): every preset with its own settings, then one preset for each family at 8 and at 32 latent dimensions.
 SOUNDS is the folder that benchmarks/real_audio.py makes (drums, notes); rows of the toy corpora need none. A new family has rows as soon as
-it has a preset. Everything is seeded. A row takes its minutes of training and about a minute more; all rows take hours. The part `time-steps`
-compares the models over time steps on notes, after equal epochs instead of minutes, with several seeds.
+it has a preset. Everything is seeded. A row takes its minutes of training and about a minute more; all rows take hours. The part
+`time-steps` compares the models over time steps on notes, after equal epochs instead of minutes, with several seeds.
 
 A row is one training by the command line, measured and stored as JSON in --results. Rows can be run one by one, and an interrupted run
 can be continued. Nothing invalidates a stored row: after a change of code or of settings use --fresh or another folder; rows with --set

@@ -25,9 +25,9 @@ class Transformer(WholeSequenceModel):
 
         slices ─ linear ─ layers ─ linear ─ controls ─ linear ─ layers ─ linear ─ slices
 
-    Norms precede the layers (Xiong et al. 2020). Both are causal: a frame attends to itself and to the `window - 1` frames before it, so that one more frame costs the same at any
-    length. Its place is known from distances only: each head subtracts a slope times the distance from its scores (ALiBi, Press et al.
-    2022), which holds beyond the lengths of training.
+    Norms precede the layers (Xiong et al. 2020). Both are causal: a frame attends to itself and to the `window - 1` frames before it, so
+    that one more frame costs the same at any length. Its place is known from distances only: each head subtracts a slope times the
+    distance from its scores (ALiBi, Press et al. 2022), which holds beyond the lengths of training.
 
     dims: controls a step. width: of both networks. depth: layers of each. heads: of a layer, which divide the width. window: frames that a
     layer can see. The rest: see `SequenceModel`.
