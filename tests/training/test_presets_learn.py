@@ -72,7 +72,7 @@ OTHERS: dict[str, tuple[str, float, tuple[str, ...]]] = {
     "raw": ("notes", 10, FEW),
     "rnn": ("notes", 6, (*FEW, *FASTER)),
     "sequence": ("drums", 10, FEW),
-    "transformer": ("notes", 6, (*FEW, *FASTER)),
+    "transformer": ("notes", 6, FEW),
 }
 SLOW: dict[str, tuple[str, float, tuple[str, ...]]] = {
     "conditional": ("drums", 10, (*VARIED, "model.inner.dims=4")),
