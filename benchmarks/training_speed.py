@@ -1,12 +1,14 @@
 #!/usr/bin/env python3
-"""Where does the time of a training step go, and are two processes that share each batch (DDP) faster than one?
+"""Where does the time of a training step go, and are two processes that share each batch (DDP) faster than one? How fast is a GPU?
 
     python benchmarks/training_speed.py [--corpus synthetic:drums] [--preset conv-vae] [--epochs 4] [--rounds 2]
                                         [--profile raw] [--out FILE]
+    python benchmarks/training_speed.py --devices cpu,cuda [--corpus FOLDER] [--epochs 2] [--profile oneshot,conv-vae]
 
 Tables (docs/benchmarks/training-speed.md). Steps: median time of each part for models as `train` builds them, before their first step.
 Processes: both train on the CPU by the command line, in turn; times are those of the training stage alone, medians over rounds; the two
-curves of the validation error are compared at every evaluation.
+curves of the validation error are compared at every evaluation. With `--devices` instead: the same presets, epochs and seed on each
+device, and whether the file that the last device made gives new sounds on the CPU.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ import torch
 from lib.options import add_out, make_parser, publish
 from lib.page import stamp, table
 from lib.process import run, say
+from timbrespace.instrument import Instrument
 from timbrespace.parallel import keep_freed_memory
 
 PROCESSES = (1, 2)
@@ -41,18 +44,20 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--rounds", type=int, default=2)
     add_out(parser, "training-speed.md")
     parser.add_argument("--profile", default="oneshot,conv-vae,dense,raw,gru", help="presets whose steps are timed (default %(default)s)")
+    parser.add_argument("--devices", help="compare these instead, for instance cpu,cuda")
     given = parser.parse_args(arguments)
     if given.rounds < 1:
         parser.error("--rounds must be 1 or more")
     keep_freed_memory()  # as in `timbrespace train`
     with tempfile.TemporaryDirectory() as folder:
+        if given.devices:
+            publish(_devices(given, Path(folder)), given.out, "training-devices")
+            return
         body = _measured(given, Path(folder))
     publish(body, given.out, "training-speed")
 
 
 def _measured(given: argparse.Namespace, folder: Path) -> str:
-    from timbrespace.instrument import Instrument
-
     corpus = folder / "corpus"
     run(["prepare", given.corpus, "--out", corpus])
     seconds: dict[int, list[float]] = {count: [] for count in PROCESSES}
@@ -77,6 +82,37 @@ def _measured(given: argparse.Namespace, folder: Path) -> str:
     command = f"python benchmarks/training_speed.py --corpus {given.corpus} {options}"
     steps = table(["preset", "batch", *(f"{part} (ms)" for part in PARTS), "loading, share"], profiles)
     return "\n\n".join([stamp(command), steps, table(["processes", "training (s)", "speed", "last validation error"], rows), note])
+
+
+def _devices(given: argparse.Namespace, folder: Path) -> str:
+    """The table of devices: one row a preset, `failed` where a training ended with an error, which is printed."""
+    corpus, devices = folder / "corpus", given.devices.split(",")
+    run(["prepare", given.corpus, "--out", corpus])
+    rows = []
+    for preset in given.profile.split(","):
+        cells, seconds = [f"`{preset}`"], []
+        for device in devices:
+            say(f"{preset} on {device}")
+            out = folder / f"{preset}-{device}.safetensors"
+            try:
+                run(["train", corpus, "--out", out, "--preset", preset, "--epochs", f"{given.epochs:g}", "--device", device, "--json"])
+                run(["generate", out, "-n", "4", "--out", folder / f"{preset}-{device}"])
+            except SystemExit as error:
+                say(str(error))
+                cells += ["failed", ""]
+                continue
+            seconds.append(float(Instrument.load(out).card["training"]["seconds"]["train"]))
+            log = out.with_name(f"{out.stem}.log.jsonl").read_text(encoding="utf-8").splitlines()
+            cells += [f"{seconds[-1]:.1f}", f"{json.loads(log[-1])['validation']:.4f}"]
+        cells.append(f"{seconds[0] / seconds[-1]:.1f}" if len(seconds) == len(devices) else "")
+        rows.append(cells)
+        print(cells, flush=True)
+    options = f"--devices {given.devices} --epochs {given.epochs:g} --profile {given.profile}"
+    command = f"python benchmarks/training_speed.py --corpus {Path(given.corpus).name} {options}"
+    heads = [head for device in devices for head in (f"{device}: training (s)", "last validation error")]
+    names = [torch.cuda.get_device_name()] * ("cuda" in devices and torch.cuda.is_available())
+    note = f"{os.cpu_count()} cores{''.join(f', one {name}' for name in names)}. Seconds of the training stage alone."
+    return "\n\n".join([stamp(command), table(["preset", *heads, "ratio"], rows), note])
 
 
 def _profile(preset: str, corpus: Path, folder: Path) -> list[str]:

@@ -179,6 +179,18 @@ def test_what_lies_beyond_the_end_costs_nothing() -> None:
     assert error[1] > 0
 
 
+def test_the_error_follows_a_model_that_moves() -> None:
+    """A model is evaluated on the CPU and then trained elsewhere; a change of type stands for a change of device."""
+    rng = torch.Generator().manual_seed(0)
+    moved = fitted(images(cells=8 * 14))
+    coefficients, wanted = torch.randn(2, 5, moved.coefficients, generator=rng)
+    batch = Batch(wanted, torch.full((5,), 9_000))
+    before = moved.loss(coefficients, batch)
+    after = moved.double().loss(coefficients.double(), batch._replace(values=wanted.double()))
+    assert after.dtype == torch.float64
+    torch.testing.assert_close(after.float(), before)
+
+
 def test_kl_is_that_of_torch() -> None:
     rng = torch.Generator().manual_seed(0)
     posterior = Posterior(torch.randn(6, 5, generator=rng), torch.randn(6, 5, generator=rng))

@@ -54,6 +54,7 @@ def make_fabric(device: str = "auto", *, precision: str = "32", devices: int = 1
         raise ConfigError(f"devices is {devices}, this machine has {torch.cuda.device_count()}")
     if accelerator == "mps" and devices * nodes > 1:
         raise ConfigError(f"devices is {devices} and num-nodes {nodes}; mps is one device on one machine")
+    logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it advises lower precision where a GPU has tensor cores
     chosen: Any = precision
     if devices * nodes == 1:
         return Fabric(accelerator=accelerator, devices=1, precision=chosen)

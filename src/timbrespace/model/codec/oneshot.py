@@ -140,7 +140,7 @@ class OneShot(LinearCodecVAE):
         return self._squared_error(coefficients, batch).sqrt()
 
     def _squared_error(self, coefficients: Tensor, batch: Batch) -> Tensor:
-        if self._error is None:
+        if self._error is None or not self._error.fits(self.basis):  # the model may have moved to another device
             self._error = ImageError(self.basis, steps=self.steps)
         frames = torch.div(batch.lengths, self.hop, rounding_mode="floor") + 1 + _LENGTH_MARGIN
         inside = torch.searchsorted(self.edges.to(frames.device), frames.clamp_max(self.spec.frames)).clamp(1, self.steps)

@@ -27,6 +27,10 @@ class ImageError:
             gram = gram + part @ part.T
             self.grams.append(gram)
 
+    def fits(self, basis: Tensor) -> bool:
+        """Returns whether the matrices are on the device of `basis` and of its type."""
+        return self.grams[0].device == basis.device and self.grams[0].dtype == basis.dtype
+
     def __call__(self, found: Tensor, wanted: Tensor, inside: Tensor) -> Tensor:
         """Returns errors `(batch,)` in dB². found, wanted: `(batch, coefficients)`. inside: steps of each sound `(batch,)`."""
         difference = found - wanted
