@@ -21,7 +21,21 @@ from script_modules import load_script
 PACKAGE = Path(timbrespace.__file__).parent
 ROOT = PACKAGE.parent.parent
 STAGES = ["audio", "corpus", "representation", "model", "latent", "synthesis"]
-AROUND = {"training", "tuning", "evaluation", "features", "report", "space", "prompt", "voices", "live", "web", "export", "cli"}
+AROUND = {
+    "training",
+    "tuning",
+    "evaluation",
+    "features",
+    "report",
+    "space",
+    "prompt",
+    "voices",
+    "modulation",
+    "live",
+    "web",
+    "export",
+    "cli",
+}
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -38,6 +38,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "steer": ("timbrespace.cli.sounds.steer:steer", "make your sounds brighter, darker, longer, shorter, noisier … by named controls"),
     "vary": ("timbrespace.cli.sounds.vary:vary", "make variations of one sound"),
     "convert": ("timbrespace.cli.sounds.convert:convert", "play a piece with the timbre of other instruments, also blended"),
+    "modulate": ("timbrespace.cli.sounds.modulate:modulate", "measure and change vibrato and tremolo of sounds, or move them to others"),
     "map": ("timbrespace.cli.report.map:map", "draw the map of an instrument: a page to listen to, a picture, a table"),
     "play": ("timbrespace.cli.play.play:play", "play instruments live: MIDI, OSC, audio devices, or into a file"),
     "export": ("timbrespace.cli.report.export:export", "write an instrument as a page that plays offline in a browser"),
