@@ -162,8 +162,9 @@ def _own(voices: Voices, piece: Values, result: Values, number: int) -> list[str
     frames = analyse(piece)
     levels, there, conditions = to_levels(frames)
     with torch.no_grad():
-        z, _ = voices.model.encode(levels, conditions, there)
-        decoded = voices.model.decode(z, conditions, voices.model.places[number].expand(len(z), -1))
+        place = voices.model.places[number].expand(len(levels), -1)
+        z, _ = voices.model.encode(levels, conditions, there, place)
+        decoded = voices.model.decode(z, conditions, place)
     made = render(from_levels(frames, decoded), len(piece))
     return [f"{error(render(frames, len(piece))):.2f}", f"{error(result):.2f}", f"{error(made):.2f}"]
 

@@ -55,6 +55,23 @@ def test_pitch_loudness_and_length_are_those_of_the_piece(string: Converted) -> 
     assert np.corrcoef(before.loudness()[both], after.loudness()[both])[0, 1] > 0.98
 
 
+def test_a_quieter_piece_has_the_same_timbre(voices: Voices, string: Converted) -> None:
+    """The level of a recording says nothing about how loudly it was played."""
+    quiet = convert(voices, 0.2 * piece(), to(1))
+    heard = string.frames.loudness() > -45
+    want, have = (20 * np.log10(one.voiced.partials[heard, :8] + 1e-6) for one in (string, quiet))
+    assert np.abs(have - want - 20 * np.log10(0.2)).mean() < 1.0
+
+
+def test_a_note_far_below_keeps_the_envelope_of_the_voice(voices: Voices) -> None:
+    """Two octaves below what was learned: levels are those of the lowest notes at the same frequencies, evens of the reed stay low."""
+    low = melody(STRING, (33, 36), seed=3)[None].astype(np.float32)
+    result = convert(voices, low, to(0))
+    heard = (result.frames.loudness() > -40) & result.frames.pitched
+    levels = 20 * np.log10(result.voiced.partials[heard] + 1e-6).mean(0) if heard.any() else np.zeros(1)
+    assert levels[0:8:2].min() > levels[1:9:2].max() + 10
+
+
 def test_the_timbre_moves_with_the_weight(voices: Voices, string: Converted) -> None:
     shares = [even_share(convert(voices, piece(), to(weight)).audio) for weight in (0.0, 0.5)] + [even_share(string.audio)]
     assert shares[0] < -30
@@ -221,6 +238,10 @@ def test_damaged_files_are_refused_by_name(voices: Voices, voices_file: Path, tm
         path.write_bytes(broken)
         with contextlib.suppress(InstrumentFileError):  # no other error; a byte in a name can also change nothing
             load(path)
+    old = tmp_path / "old.safetensors"
+    old.write_bytes(data.replace(b'\\"version\\": 2', b'\\"version\\": 1', 1))
+    with pytest.raises(InstrumentFileError, match="version 1, this release reads 2; train it again"):
+        load(old)
     bad = replace(voices, facts={})
     with pytest.raises(InstrumentFileError, match="damaged"):
         load(write_voices(bad, tmp_path / "bad.safetensors"))

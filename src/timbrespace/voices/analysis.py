@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from timbrespace.voices.frames import BANDS, EDGES, HIGHEST_PARTIAL, PARTIALS, RATE, Frames, Values, count_frames, windows
+from timbrespace.voices.frames import BANDS, EDGES, HIGHEST_PARTIAL, HOP, PARTIALS, RATE, Frames, Values, count_frames, windows
 from timbrespace.voices.pitch import pitch_course
 
 _SIZES = (1_024, 2_048, 4_096)  # samples, of windows
@@ -16,6 +16,9 @@ _BEND = 0.006  # of the frequency: vibrato spreads high partials further
 _WIDEST = 0.35  # of the pitch, on either side of a partial
 _MEDIAN = 0.69  # the median of the power of noise, over its mean
 _CHUNK = 256  # frames at a time
+_SHORT, _FEWEST_PERIODS = (256, 512, 1_024, 2_048), 2.05  # windows of the amplitude, and the least that one holds
+_SHARPER = (0.03, 2.0)  # least and most of an amplitude over the smeared one
+_GAP = 14  # frames without pitch that belong to a note
 _PEAK = 12.0  # times the mean of noise: its own peaks are lower
 _LEAST = 1e-20
 
@@ -27,6 +30,7 @@ def analyse(wave: Values) -> Frames:
     between partials, in mel bands.
     """
     pitch, periodicity = pitch_course(wave)
+    pitch = _with_attacks(pitch)
     count = count_frames(len(wave))
     noise = np.zeros((count, BANDS), np.float32)
     partials = np.zeros((count, PARTIALS), np.float32)
@@ -40,7 +44,52 @@ def analyse(wave: Values) -> Frames:
     for size, rows in _by_size(pitch, _PERIODS):
         power = _spectra(wave, size, rows, _hann(size))
         partials[rows] = _partials(power, pitch[rows], noise[rows], size)
+    amplitude = _amplitude(wave, pitch)
+    partials *= _sharper(amplitude, pitch, _PERIODS)[:, None]
+    noise *= np.square(_sharper(amplitude, pitch, _NOISE_PERIODS))[:, None]
     return Frames(pitch, periodicity, partials, noise, explained)
+
+
+def _with_attacks(pitch: Values) -> Values:
+    """The pitch, also in short gaps: of the note that begins after one, or else of the one before. An attack is noise at first."""
+    result = pitch.copy()
+    start = None
+    for at in range(len(pitch) + 1):
+        silent = at < len(pitch) and pitch[at] == 0
+        if silent and start is None:
+            start = at
+        elif not silent and start is not None:
+            if at - start <= _GAP:
+                result[start:at] = pitch[at] if at < len(pitch) else pitch[start - 1] if start else 0.0
+            start = None
+    return result
+
+
+def _amplitude(wave: Values, pitch: Values) -> Values:
+    """The root of the mean square of each frame, in a window of about two periods `(frames,)`."""
+    needed = _FEWEST_PERIODS * RATE / np.maximum(pitch, 1e-9)
+    sizes = np.where(pitch > 0, np.select([needed <= size for size in _SHORT[:-1]], _SHORT[:-1], _SHORT[-1]), _SHORT[0])
+    found = np.zeros(len(pitch))
+    for first in range(0, len(pitch), _CHUNK):
+        chunk = sizes[first : first + _CHUNK]
+        for size in np.unique(chunk):
+            rows = np.flatnonzero(chunk == size)
+            pieces = windows(wave, int(size), first, len(chunk))[rows]
+            found[first + rows] = np.sqrt((np.square(pieces) @ _hann(int(size))) / _hann(int(size)).sum())
+    return found
+
+
+def _sharper(amplitude: Values, pitch: Values, periods: float) -> Values:
+    """Factors that give frames the amplitude of short windows in place of that of the analysis window, which smears attacks `(frames,)`."""
+    needed = periods * RATE / np.maximum(pitch, 1e-9)
+    result = np.ones(len(pitch))
+    for size in _SIZES:
+        used = (pitch > 0) & ((needed <= size) if size < _SIZES[-1] else True) & ((needed > size // 2) if size > _SIZES[0] else True)
+        if used.any():
+            weights = np.hanning(size // HOP + 1)[1:-1]
+            smeared = np.convolve(amplitude, weights / weights.sum(), "same") if len(amplitude) > len(weights) else amplitude
+            result[used] = np.clip(amplitude[used] / np.maximum(smeared[used], 1e-9), *_SHARPER)
+    return result
 
 
 def _by_size(pitch: Values, periods: float) -> list[tuple[int, Values]]:

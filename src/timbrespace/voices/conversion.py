@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from timbrespace.contracts import ConfigError
 from timbrespace.voices.analysis import analyse
@@ -14,6 +15,7 @@ from timbrespace.voices.envelope import filtered
 from timbrespace.voices.file import Voices
 from timbrespace.voices.frames import HIGHEST_PARTIAL, HOP, PARTIALS, QUIET, RATE, Frames, Values, count_frames, moving_sum
 from timbrespace.voices.levels import from_levels, to_levels
+from timbrespace.voices.model import VoiceModel, at_pitch
 from timbrespace.voices.rendering import blocks
 from timbrespace.voices.weights import Curve
 
@@ -23,8 +25,11 @@ _WINDOW_SECONDS = 0.2  # of the mean that decides between the two paths
 _PERIODIC, _EXPLAINED = 0.9, 0.93  # at least, for the path by partials
 _FADE_SECONDS = 0.03
 _SHORTEST_SECONDS = 0.1  # of a passage on the second path
+_LASTING_SECONDS, _LOUD = 0.12, 0.01  # of such frames in a passage, of a power over that share of its greatest
 _BEYOND = 4.0  # semitones under the lowest learned pitch that are still played by partials
 _MARGIN = 2 / 12  # octaves beyond the learned range that the model is trusted with
+_LOUD_PART = 15  # of 20 parts of the quantiles of loudness
+_FARTHEST = 3.0  # deviations that a latent is from what its conditions let expect
 _CHUNK = 20_000  # frames through the model at a time
 
 
@@ -96,9 +101,10 @@ def convert(voices: Voices, wave: Values, to: Curve, options: ConversionOptions 
     passages = _runs(share > 0)
     if passages:
         own = in_voice(voices, frames, _one(voices, source, len(frames)), source=source)
+        sure = (1 - share) * (frames.pitched & (frames.periodicity > _PERIODIC) & (frames.loudness() > QUIET))
         for first, last in passages:
             audio[first * HOP : last * HOP] += filtered(
-                mono, places, voiced, own, np.sqrt(share), first, last, ratio=2 ** (options.transpose / 12), samples=samples
+                mono, places, voiced, own, np.sqrt(share), sure, first, last, ratio=2 ** (options.transpose / 12), samples=samples
             )  # fmt: skip
     pitched = frames.pitched & (frames.loudness() > QUIET)
     midi = 69 + 12 * np.log2(np.maximum(frames.pitch, 1.0) / 440)
@@ -140,20 +146,45 @@ def in_voice(voices: Voices, frames: Frames, weights: Values, *, source: str, ke
     """
     model, number = voices.model, voices.names.index(source)
     levels, there, conditions = to_levels(frames)
-    # A note beyond what an instrument was learned from has the levels of the last one within, at its own frequencies.
-    low, high = (torch.from_numpy(edge).float() for edge in _range(voices, weights))
+    blend = torch.from_numpy(weights).float()
+    alone = torch.zeros_like(blend)
+    alone[:, number] = 1.0
+    level = _level(frames)
     made = []
     with torch.no_grad():
         for first in range(0, len(frames), _CHUNK):
             part = slice(first, first + _CHUNK)
-            z, _ = model.encode(levels[part], conditions[part], there[part])
-            place, mean, scale = model.blend(torch.from_numpy(weights[part]).float())
-            own = model.decode(z, conditions[part], model.places[number].expand(len(z), -1))
-            z = (z - model.latent_means[number]) / model.latent_scales[number] * scale + mean
-            share = torch.from_numpy(np.clip(weights[part, number, None], 0.0, 1.0)).float()
-            octaves = conditions[part, 0].clamp(low[part], high[part])
-            made.append(model.decode(z, conditions[part], place, octaves=octaves) + share * (levels[part] - own))
+            share = blend[part, number, None].clamp(0.0, 1.0)
+            here = _conditions(voices, conditions[part], alone[part], level)
+            z, _ = model.encode(levels[part], here, there[part], alone[part] @ model.places)
+            mean, spread = model.expect(here, alone[part] @ model.places)
+            own = _decoded(model, z, here, conditions[part], alone[part])
+            wanted = _conditions(voices, conditions[part], blend[part], level)
+            other_mean, other_spread = model.expect(wanted, blend[part] @ model.places)
+            apart = ((z - mean) * (-spread / 2).exp()).clamp(-_FARTHEST, _FARTHEST)
+            moved = share * z + (1 - share) * (other_mean + apart * (other_spread / 2).exp())
+            made.append(_decoded(model, moved, wanted, conditions[part], blend[part]) + share * (levels[part] - own))
     return from_levels(frames, torch.cat(made), keep_noise=keep_noise)
+
+
+def _conditions(voices: Voices, conditions: Tensor, weights: Tensor, level: float | None) -> Tensor:
+    """Conditions that a blend was learned at: the loud parts of the piece, at `level` LUFS, are as loud as those of its recordings were."""
+    if level is not None:
+        loud = torch.tensor([voices.facts[name].loudness[_LOUD_PART] for name in voices.names])
+        conditions = torch.cat([conditions[:, :3], conditions[:, 3:4] + (weights @ loud - level)[:, None] / 20, conditions[:, 4:]], dim=1)
+    return voices.model.within(conditions, weights)
+
+
+def _level(frames: Frames) -> float | None:
+    """The loudness of the loud parts of a piece in LUFS; None without pitched parts."""
+    loudness = frames.loudness()
+    heard = frames.pitched & (loudness > max(QUIET, loudness.max() - 40))
+    return float(np.percentile(loudness[heard], 5 * _LOUD_PART)) if heard.any() else None
+
+
+def _decoded(model: VoiceModel, z: Tensor, given: Tensor, conditions: Tensor, weights: Tensor) -> Tensor:
+    """Levels of a blend: decoded as given, at the pitch of the conditions."""
+    return at_pitch(model.decode(z, given, weights @ model.places), 2.0 ** (conditions[:, 0] - given[:, 0]))
 
 
 def _range(voices: Voices, weights: Values) -> tuple[Values, Values]:
@@ -179,7 +210,7 @@ def _source(voices: Voices, frames: Frames) -> str:
     with torch.no_grad():
         for number in range(len(voices.names)):
             place = voices.model.places[number].expand(len(levels), -1)
-            z = voices.model.latent_means[number].expand(len(levels), -1)
+            z, _ = voices.model.expect(conditions, place)
             apart = (voices.model.decode(z, conditions, place) - levels)[:, :PARTIALS] * there[:, :PARTIALS]
             errors.append(float(apart[:, :12].abs().mean()))
     return voices.names[int(np.argmin(errors))]
@@ -199,7 +230,14 @@ def _mixed(voices: Voices, frames: Frames) -> Values:
     # Breath and bow noise have little periodicity, too, but no tones: they are noise to the model.
     several = (mean(frames.periodicity) < _PERIODIC) & (mean(np.where(frames.pitched, 1.0, 1 - frames.explained)) > 0.2)
     found = (several | (tonal < _EXPLAINED) | deep) & (frames.loudness() > QUIET)
-    return _long_enough(found)
+    # An attack is noise for a moment; tones that sound together last.
+    single = ~frames.pitched | (frames.periodicity < _PERIODIC) | (frames.explained < _EXPLAINED) | (frames.pitch < lowest)
+    result = _long_enough(found)
+    for first, last in _runs(result):
+        loud = power[first:last] > power[first:last].max() * _LOUD
+        if (single[first:last] & loud).sum() < _LASTING_SECONDS * RATE / HOP:
+            result[first:last] = False
+    return result
 
 
 def _long_enough(found: Values) -> Values:

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import numpy as np
 
-from timbrespace.voices.frames import CENTRES, HOP, PARTIALS, RATE, Frames, Values, a_weight, mel
+from timbrespace.voices.frames import CENTRES, HOP, PARTIALS, RATE, Frames, Values, k_weight, mel
 
 _WINDOW = 2_048  # samples
 _MOST_DB = 24.0  # of the filter
+_NEAR_SECONDS, _FARTHEST_SECONDS = 0.1, 0.8  # over which the weight of frames falls to 1/e; beyond, they have none
+_UNSURE = 1e-3  # least weight of a frame
 _POINTS = 40  # of an envelope, evenly on the mel scale
 _LEAST = 1e-9
 _AXIS = np.linspace(float(mel(np.array(80.0))), float(mel(np.array(16_000.0))), _POINTS)
 
 
 def filtered(
-    wave: Values, places: Values, voiced: Frames, own: Frames, gains: Values, first: int, last: int, *, ratio: float, samples: int
-) -> Values:
+    wave: Values, places: Values, voiced: Frames, own: Frames, gains: Values, sure: Values, first: int, last: int, *, ratio: float,
+    samples: int,
+) -> Values:  # fmt: skip
     """Returns frames `first` to `last` of a piece `(time,)`, filtered: audio of `(last - first) * HOP` samples, cut at `samples`.
 
     places: in the piece of every frame of the result. voiced, own: the frames in the voice and in the piece's own instrument. gains: of
-    amplitude, of every frame. ratio: of the pitch, reached by resampling each window.
+    amplitude, of every frame. sure: how well pitch and levels of every frame are known, 0 to 1: where they are not, the difference is that
+    of frames nearby. ratio: of the pitch, reached by resampling each window.
     """
     from scipy.fft import irfft, rfft
 
@@ -29,22 +33,38 @@ def filtered(
     bins = np.fft.rfftfreq(_WINDOW, 1 / RATE)
     at = np.interp(mel(bins), _AXIS, np.arange(_POINTS))
     low = np.minimum(at.astype(int), _POINTS - 2)
-    share, weighting = at - low, a_weight(np.maximum(bins, 1.0))
-    for frame in range(max(first - reach, 0), min(last + reach + 1, len(places))):
+    share, weighting = at - low, k_weight(np.maximum(bins, 1.0))
+    start, stop = max(first - reach, 0), min(last + reach + 1, len(places))
+    changes = _changes(voiced, own, sure, start, stop)
+    for frame in range(start, stop):
         if gains[frame] == 0:
             continue
         centre = places[frame] * HOP
         piece = _samples(wave, (np.arange(_WINDOW) - _WINDOW // 2) * ratio + centre)
-        change = np.clip(_envelope(voiced, frame) - _envelope(own, frame), -_MOST_DB, _MOST_DB)
+        change = changes[frame - start]
         curve = change[low] * (1 - share) + change[low + 1] * share
-        start = (frame - first) * HOP - _WINDOW // 2 + _WINDOW
+        begin = (frame - first) * HOP - _WINDOW // 2 + _WINDOW
         spectrum, factors = rfft(piece * window), 10 ** (curve / 20)
         power = np.square(np.abs(spectrum)) * weighting
         level = np.sqrt(power.sum() / max(float((power * np.square(factors)).sum()), _LEAST**2))  # the piece's loudness
-        out[start : start + _WINDOW] += gains[frame] * level * irfft(spectrum * factors) * window
+        out[begin : begin + _WINDOW] += gains[frame] * level * irfft(spectrum * factors) * window
     overlap = np.square(window).sum() / HOP
     stop = min((last - first) * HOP, samples - first * HOP)
     return np.asarray(out[_WINDOW : _WINDOW + stop] / overlap, np.float32)
+
+
+def _changes(voiced: Frames, own: Frames, sure: Values, first: int, last: int) -> Values:
+    """The difference of the envelopes of frames in dB `(last - first, _POINTS)`, a mean over those nearby, the surest first."""
+    from scipy.signal import lfilter
+
+    near = round(_FARTHEST_SECONDS * RATE / HOP)
+    low, high = max(first - near, 0), min(last + near, len(sure))
+    curves = np.stack([_envelope(voiced, frame) - _envelope(own, frame) for frame in range(low, high)])
+    weights = np.maximum(sure[low:high, None], _UNSURE)
+    both = np.concatenate([np.clip(curves, -_MOST_DB, _MOST_DB) * weights, weights], axis=1)
+    fall = np.exp(-HOP / RATE / _NEAR_SECONDS)
+    both = lfilter([1.0], [1.0, -fall], both, axis=0) + lfilter([1.0], [1.0, -fall], both[::-1], axis=0)[::-1]
+    return np.asarray((both[:, :-1] / both[:, -1:])[first - low : last - low])
 
 
 def _samples(wave: Values, at: Values) -> Values:

@@ -19,7 +19,7 @@ from timbrespace.synthesis.file.layout import KEY, VOICES_FORMAT
 from timbrespace.voices.model import VoiceModel
 from timbrespace.voices.training import MOST_VOICES, VoiceFacts
 
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True)

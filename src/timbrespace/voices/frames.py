@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,12 @@ PARTIALS, BANDS = 80, 32
 QUIET = -80.0  # dB of loudness: below, a frame is silence
 _LOW, _HIGH = 50.0, 20_000.0  # Hz, of the bands
 HIGHEST_PARTIAL = RATE / 2 - 150.0  # Hz
+_K_RATE = 48_000.0  # Hz, of the coefficients
+_K_FILTERS = (  # numerator and denominator: the head's shelf, the high-pass
+    ((1.53512485958697, -2.69169618940638, 1.19839281085285), (1.0, -1.69065929318241, 0.73248077421585)),
+    ((1.0, -2.0, 1.0), (1.0, -1.99004745483398, 0.99007225036621)),
+)
+_K_OFFSET = 10**-0.0691  # a sine of 1 kHz and full scale has -3.01 LUFS
 
 
 def mel(hertz: Values) -> Values:
@@ -62,10 +69,10 @@ class Frames:
         return np.asarray((hertz > 0) & (hertz < HIGHEST_PARTIAL))
 
     def loudness(self) -> Values:
-        """Returns the A-weighted level of each frame in dB of full scale `(frames,)`, at least -100."""
+        """Returns the K-weighted level of each frame in LUFS `(frames,)` (ITU-R BS.1770-5), at least -100."""
         hertz = np.maximum(self.pitch[:, None] * np.arange(1, PARTIALS + 1), 1.0)
-        power = (np.square(self.partials) / 2 * a_weight(hertz)).sum(1)
-        power = power + (self.noise * (np.diff(EDGES) / (RATE / 2)) * a_weight(CENTRES)).sum(1)
+        power = (np.square(self.partials) / 2 * k_weight(hertz)).sum(1)
+        power = power + (self.noise * (np.diff(EDGES) / (RATE / 2)) * k_weight(CENTRES)).sum(1)
         return np.asarray(10 * np.log10(power + 1e-10))
 
     def scaled(self, gain: Values) -> Frames:
@@ -87,12 +94,24 @@ class Frames:
         return Frames(pitch, between(self.periodicity), between(self.partials), between(self.noise), between(self.explained))
 
 
-def a_weight(hertz: Values) -> Values:
-    """Returns the factor of power of the A weighting (IEC 61672-1:2013, annex E) at frequencies in Hz."""
-    square = np.square(np.asarray(hertz, np.float64))
-    response = 12_194.0**2 * np.square(square)
-    response = response / ((square + 20.6**2) * np.sqrt((square + 107.7**2) * (square + 737.9**2)) * (square + 12_194.0**2))
-    return np.asarray(np.square(1.2589 * response))
+def k_weight(hertz: Values) -> Values:
+    """Returns the factor of power of the K weighting (ITU-R BS.1770-5, tables 1 and 2) at frequencies in Hz up to 24 kHz.
+
+    Unlike the A weighting it keeps the level of low notes: 0 dB from 100 to 1,000 Hz, 4 dB from 3 kHz.
+    """
+    grid, power = _k_table()
+    return np.interp(hertz, grid, power)
+
+
+@cache
+def _k_table() -> tuple[Values, Values]:
+    """Frequencies in Hz and the factors there, close enough for linear interpolation."""
+    grid = np.concatenate([np.arange(0.0, 400.0), np.arange(400.0, _K_RATE / 2, 10.0)])
+    turn = np.exp(-2j * np.pi * grid / _K_RATE)
+    power = np.full(grid.shape, _K_OFFSET)
+    for above, below in _K_FILTERS:
+        power = power * np.square(np.abs(np.polyval(above[::-1], turn) / np.polyval(below[::-1], turn)))
+    return grid, power
 
 
 def count_frames(samples: int) -> int:

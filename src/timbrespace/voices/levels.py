@@ -11,7 +11,7 @@ from torch import Tensor
 from timbrespace.voices.frames import BANDS, PARTIALS, QUIET, Frames, Values
 from timbrespace.voices.model import make_conditions
 
-_FLOORS = (-100.0, -120.0)  # dB, of partials and of noise
+_FLOORS = (-120.0, -120.0)  # dB, of partials and of noise
 
 
 def to_levels(frames: Frames) -> tuple[Tensor, Tensor, Tensor]:

@@ -27,38 +27,37 @@ class VoiceModel(nn.Module):
 
     mean: Tensor
     scale: Tensor
-    latent_means: Tensor
-    latent_scales: Tensor
+    lowest: Tensor
+    highest: Tensor
 
     def __init__(self, names: tuple[str, ...], *, dims: int = 6, places: int = 4, width: int = 192):
         super().__init__()
         self.names, self.dims = names, dims
         self.places = nn.Parameter(0.5 * torch.randn(len(names), places))
-        self.encoder = _mlp(CELLS + CONDITIONS, width, 2 * dims, layers=2)
+        self.encoder = _mlp(CELLS + CONDITIONS + places, width, 2 * dims, layers=2)
+        self.prior = _mlp(CONDITIONS + places, width // 3, 2 * dims, layers=2)
         self.decoder = _mlp(dims + CONDITIONS + places, width, CELLS + _ENVELOPE, layers=3)
         for name, size in (("mean", CELLS), ("scale", CELLS)):
             self.register_buffer(name, torch.ones(size))
-        # Of the latents of each instrument's own recordings: mean and deviation `(instruments, dims)`.
-        self.register_buffer("latent_means", torch.zeros(len(names), dims))
-        self.register_buffer("latent_scales", torch.ones(len(names), dims))
+        # What the conditions of each instrument's own recordings were `(instruments, CONDITIONS)`.
+        self.register_buffer("lowest", torch.zeros(len(names), CONDITIONS))
+        self.register_buffer("highest", torch.ones(len(names), CONDITIONS))
 
-    def encode(self, levels: Tensor, conditions: Tensor, there: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, levels: Tensor, conditions: Tensor, there: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
         """Returns mean and log variance of the latent, `(frames, dims)` each.
 
         levels: `(frames, CELLS)` in dB. conditions: `(frames, CONDITIONS)`. there: 1 for cells that hold a level, else 0 `(frames, CELLS)`.
+        place: of the instrument that plays `(frames, places)`.
         """
-        found = self.encoder(torch.cat([(levels - self.mean) / self.scale * there, conditions], dim=1))
-        return found[:, : self.dims], found[:, self.dims :].clamp(-8.0, _MOST_LOG_VARIANCE)
+        return self._halves(self.encoder(torch.cat([(levels - self.mean) / self.scale * there, conditions, place], dim=1)))
 
-    def decode(self, z: Tensor, conditions: Tensor, place: Tensor, *, octaves: Tensor | None = None) -> Tensor:
-        """Returns levels in dB relative to the loudness `(frames, CELLS)`: z `(frames, dims)`, place `(frames, places)` of the voice.
+    def expect(self, conditions: Tensor, place: Tensor) -> tuple[Tensor, Tensor]:
+        """Returns mean and log variance of the latents that an instrument has at given conditions, the prior: `(frames, dims)` each."""
+        return self._halves(self.prior(torch.cat([conditions, place], dim=1)))
 
-        octaves: the pitch that the network is given in place of that of the conditions `(frames,)`; partials keep their frequencies.
-        """
-        given = conditions
-        if octaves is not None:
-            given = torch.cat([octaves[:, None], octaves[:, None].square(), conditions[:, 2:]], dim=1)
-        found = self.decoder(torch.cat([z, given, place], dim=1))
+    def decode(self, z: Tensor, conditions: Tensor, place: Tensor) -> Tensor:
+        """Returns levels in dB relative to the loudness `(frames, CELLS)`: z `(frames, dims)`, place `(frames, places)` of the voice."""
+        found = self.decoder(torch.cat([z, conditions, place], dim=1))
         levels = found[:, :CELLS] * self.scale + self.mean
         hertz = 440.0 * 2.0 ** (conditions[:, :1] - 0.75) * torch.arange(1, PARTIALS + 1)
         at = (2_595 * torch.log10(1 + hertz / 700) - _LOWEST_MEL) / (_HIGHEST_MEL - _LOWEST_MEL) * (_ENVELOPE - 1)
@@ -69,9 +68,39 @@ class VoiceModel(nn.Module):
         body = below + (at - low) * (above - below)
         return torch.cat([levels[:, :PARTIALS] + body, levels[:, PARTIALS:]], dim=1)
 
-    def blend(self, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Returns the place, and mean and deviation of the latents, of a blend: `(frames, …)` each for weights `(frames, names)`."""
-        return weights @ self.places, weights @ self.latent_means, (weights @ self.latent_scales).clamp_min(1e-3)
+    def within(self, conditions: Tensor, weights: Tensor) -> Tensor:
+        """Returns conditions moved into the range of those that a blend has learned `(frames, CONDITIONS)`; weights `(frames, names)`.
+
+        A voice of negative weight has no say: the range is one that something was learned in.
+        """
+        share = weights.clamp_min(0.0)
+        share = share / share.sum(1, keepdim=True).clamp_min(1e-9)
+        low, high = share @ self.lowest, share @ self.highest
+        moved = torch.minimum(torch.maximum(conditions, low), high)
+        return torch.cat([moved[:, :1], moved[:, :1].square(), moved[:, 2:]], dim=1)
+
+    def _halves(self, found: Tensor) -> tuple[Tensor, Tensor]:
+        return found[:, : self.dims], found[:, self.dims :].clamp(-8.0, _MOST_LOG_VARIANCE)
+
+
+def at_pitch(levels: Tensor, ratio: Tensor) -> Tensor:
+    """Returns levels `(frames, CELLS)` of notes whose pitch is `ratio` times that of the decoded ones `(frames,)`.
+
+    A level stays at its frequency, as the body and the bore of an instrument do, among partials that are odd or even as it is. Below the
+    first partial and above the last one levels go on: as they are, and by 12 dB an octave less.
+    """
+    numbers = torch.arange(1, PARTIALS + 1)
+    first = 2 - numbers % 2  # of the odd or the even ones
+    last = PARTIALS - numbers % 2
+    wanted = numbers * ratio[:, None]
+    below = (first + 2 * ((wanted - first) / 2).floor()).maximum(first).minimum(last)
+    above = (below + 2).minimum(last)
+    share = ((wanted - below) / 2).clamp(0.0, 1.0)
+    partials = levels[:, :PARTIALS]
+    one, other = (partials.gather(1, at.long() - 1) for at in (below, above))
+    fall = 40 * torch.log10((wanted / PARTIALS).clamp_min(1.0))
+    moved = torch.where((ratio[:, None] - 1).abs() > 1e-4, one + share * (other - one) - fall, partials)
+    return torch.cat([moved, levels[:, PARTIALS:]], dim=1)
 
 
 def make_conditions(pitch: Tensor, loudness: Tensor) -> Tensor:
@@ -100,6 +129,8 @@ def _mlp(inputs: int, width: int, outputs: int, *, layers: int) -> nn.Sequential
     return nn.Sequential(*parts, nn.Linear(width, outputs))
 
 
-def divergence(mean: Tensor, log_variance: Tensor) -> Tensor:
-    """Returns the divergence from the standard normal (Kingma & Welling 2014, appendix B), summed over dims `(frames,)`."""
-    return 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1)
+def divergence(mean: Tensor, log_variance: Tensor, expected: Tensor, expected_log_variance: Tensor) -> Tensor:
+    """Returns the divergence of one normal distribution from another, with diagonal covariances, summed over dims `(frames,)`."""
+    difference = expected_log_variance - log_variance
+    square = ((mean - expected).square() + log_variance.exp()) * (-expected_log_variance).exp()
+    return 0.5 * (difference + square - 1).sum(1)

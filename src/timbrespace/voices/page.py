@@ -78,7 +78,7 @@ def _pitch_chart(result: Converted, again: Frames) -> Chart:
 
 
 def _loudness_chart(result: Converted, again: Frames) -> Chart:
-    return _curves("Loudness (dB of full scale, A-weighted)", result, result.frames.loudness(), again.loudness())
+    return _curves("Loudness (LUFS)", result, result.frames.loudness(), again.loudness())
 
 
 def _curves(title: str, result: Converted, piece: Values, made: Values) -> Chart:

@@ -14,6 +14,10 @@ _CHUNK = 512  # frames at a time
 _LONGER = 0.02  # cost of an octave down: of equal candidates the shortest period is the pitch
 _MULTIPLE = 0.3  # cost of a multiple of a period
 _NEAR, _DEEP = 0.03, 0.15  # octaves; depth of a minimum that is a period
+_DEEPER = (0.02, 0.06)  # by which a minimum is that of a multiple, or is not
+_HOLLOW = 0.3  # cost of a period without its first two partials: two tones have one in common
+_HOLLOW_DB = (20.0, 30.0)  # of the next four partials over the first two
+_SPECTRUM = 2_048  # samples
 _UNPITCHED, _CHANGE = 0.5, 0.15  # costs of a frame without pitch; of beginning or ending one
 _OCTAVE, _LEAP = 4.0, 0.6  # costs of moving by an octave in one frame, and the most that a leap costs
 
@@ -28,6 +32,7 @@ def pitch_course(wave: Values) -> tuple[Values, Values]:
 
     count = count_frames(len(wave))
     octaves, depths, best = np.zeros((count, _CANDIDATES)), np.full((count, _CANDIDATES), 1e3), np.ones(count)
+    hollow = np.zeros((count, _CANDIDATES))
     shortest = int(RATE / HIGHEST)
     for first in range(0, count, _CHUNK):
         difference = _difference(wave, first, min(_CHUNK, count - first))
@@ -42,7 +47,9 @@ def pitch_course(wave: Values) -> tuple[Values, Values]:
             shift = np.where(bend > 0, 0.5 * slope / np.maximum(bend, 1e-9), 0.0)
             octaves[first + k, : len(lags)] = np.log2(RATE / (lags + shift))
             depths[first + k, : len(lags)] = row[lags] - 0.25 * slope * shift
-    costs = depths + _LONGER * (math.log2(RATE) - octaves) + _MULTIPLE * _is_multiple(octaves, depths)
+        part = slice(first, first + len(difference))
+        hollow[part] = _hollow(wave, first, 2.0 ** octaves[part])
+    costs = depths + _LONGER * (math.log2(RATE) - octaves) + _MULTIPLE * _multiple(octaves, depths) + _HOLLOW * hollow
     path = best_path(octaves, costs, _UNPITCHED, _CHANGE, _OCTAVE, _LEAP)
     rows, found = np.arange(count), path < _CANDIDATES
     chosen = np.minimum(path, _CANDIDATES - 1)
@@ -50,17 +57,38 @@ def pitch_course(wave: Values) -> tuple[Values, Values]:
     return pitch, 1 - np.clip(np.where(found, depths[rows, chosen], best), 0.0, 1.0)
 
 
-def _is_multiple(octaves: Values, depths: Values) -> Values:
-    """Whether the period of each candidate is a multiple of that of another one that is nearly as good `(frames, candidates)`.
+def _multiple(octaves: Values, depths: Values) -> Values:
+    """How surely the period of each candidate is a multiple of that of another one, 0 to 1: `(frames, candidates)`.
 
-    A period that is not a whole number of samples has a multiple that nearly is, with a deeper minimum.
+    A period that is not a whole number of samples has a multiple that nearly is, with a little deeper minimum. One that is much deeper is
+    of a tone with a loud octave.
     """
-    found = np.zeros(octaves.shape, bool)
+    found = np.zeros(octaves.shape)
     for k in range(octaves.shape[1]):
         ratio = octaves[:, k, None] - octaves
+        surer = np.clip(1 - (depths[:, k, None] - depths - _DEEPER[0]) / (_DEEPER[1] - _DEEPER[0]), 0.0, 1.0)
         for times in (2, 3, 4, 5):
-            found |= (np.abs(ratio - math.log2(times)) < _NEAR) & (depths[:, k, None] < np.maximum(_DEEP, depths + 0.02))
+            multiple = np.abs(ratio - math.log2(times)) < _NEAR
+            good = depths[:, k, None] < np.maximum(_DEEP, depths + 0.02)
+            found = np.maximum(found, multiple * good * surer)
     return found
+
+
+def _hollow(wave: Values, first: int, hertz: Values) -> Values:
+    """How surely each candidate `(frames, candidates)` lacks its first two partials, 0 to 1."""
+    from scipy.fft import rfft
+
+    pieces = windows(wave, _SPECTRUM, first, len(hertz)) * np.hanning(_SPECTRUM + 1)[:-1]
+    power = np.square(np.abs(rfft(pieces, axis=1)))
+    power = np.maximum(np.maximum(power[:, :-2], power[:, 1:-1]), power[:, 2:])  # of bin 1 on, the greatest of three
+    rows = np.arange(len(hertz))[:, None]
+
+    def level(number: int) -> Values:
+        at = np.rint(number * hertz * _SPECTRUM / RATE).astype(int) - 1
+        return power[rows, np.clip(at, 0, power.shape[1] - 1)] + 1e-12
+
+    low, high = level(1) + level(2), level(3) + level(4) + level(5) + level(6)
+    return np.clip((10 * np.log10(high / low) - _HOLLOW_DB[0]) / (_HOLLOW_DB[1] - _HOLLOW_DB[0]), 0.0, 1.0)
 
 
 def _difference(wave: Values, first: int, count: int) -> Values:

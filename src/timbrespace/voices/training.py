@@ -28,6 +28,7 @@ _DETUNE = 0.02  # octaves: pitch as a condition is moved a little, so that the m
 _HEARD = 90.0  # dB under full scale: levels over that count, the louder the more
 _NOISE_WEIGHT = 0.7
 _CALIBRATION = 20  # steps that are timed
+_RANGE = (1.0, 99.0)  # %, of the conditions that count as learned
 STEPS = 4_000
 
 Progress = Callable[[str, float], None]  # stage, share done
@@ -172,7 +173,7 @@ def fit_voices(
         if progress is not None and step % 50 == 0:
             progress("training", step / steps)
     model.eval()
-    _measure_latents(model, data)
+    _measure_conditions(model, data)
     facts = {name: _facts(several) for name, several in recordings.items()}
     return model, facts, {"steps": steps, "seed": options.seed, "error_db": round(error, 3), "kl": round(kl, 3)}
 
@@ -217,10 +218,10 @@ def _losses(model: VoiceModel, data: Sequence[_Data], generator: torch.Generator
     conditions[:, 0] += _DETUNE * torch.randn(len(conditions), generator=generator)
     conditions[:, 1] = conditions[:, 0].square()
     place = model.places.repeat_interleave(each, dim=0)
-    mean, log_variance = model.encode(levels, conditions, there)
+    mean, log_variance = model.encode(levels, conditions, there, place)
     z = mean + torch.randn(mean.shape, generator=generator) * (log_variance / 2).exp()
     error = ((model.decode(z, conditions, place) - levels).abs() * weights).sum(1).mean() / (_UNIT * CELLS)
-    return {"reconstruction": error, "kl": _KL * divergence(mean, log_variance).mean()}
+    return {"reconstruction": error, "kl": _KL * divergence(mean, log_variance, *model.expect(conditions, place)).mean()}
 
 
 def _affordable(model: VoiceModel, data: Sequence[_Data], options: VoicesOptions) -> int:
@@ -236,10 +237,14 @@ def _affordable(model: VoiceModel, data: Sequence[_Data], options: VoicesOptions
 
 
 @torch.no_grad()
-def _measure_latents(model: VoiceModel, data: Sequence[_Data]) -> None:
+def _measure_conditions(model: VoiceModel, data: Sequence[_Data]) -> None:
+    """Sets the range of the conditions of each instrument, without the few that are farthest out."""
     for number, one in enumerate(data):
-        mean, _ = model.encode(one.levels, one.conditions, one.there)
-        model.latent_means[number], model.latent_scales[number] = mean.mean(0), mean.std(0).clamp_min(1e-3)
+        pitched = one.conditions[:, 2] > 0.5
+        edges = np.percentile(one.conditions.numpy(), _RANGE, axis=0)
+        edges[:, 0] = np.percentile(one.conditions[pitched, 0].numpy(), _RANGE)
+        edges[:, 2] = (0.0, 1.0)
+        model.lowest[number], model.highest[number] = torch.from_numpy(edges).to(model.lowest)
 
 
 def _facts(recordings: Sequence[Recording]) -> VoiceFacts:
