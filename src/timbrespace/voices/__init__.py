@@ -7,6 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from timbrespace.voices.arrays.conversion import ArrayConverted
+    from timbrespace.voices.arrays.file import ArrayVoices
+    from timbrespace.voices.arrays.training import ArrayOptions
     from timbrespace.voices.conversion import Converted
     from timbrespace.voices.file import Voices
     from timbrespace.voices.training import Progress, VoicesOptions
@@ -14,49 +17,47 @@ if TYPE_CHECKING:
 __all__ = ["convert", "load", "train"]
 
 
-def load(path: Path | str) -> Voices:
+def load(path: Path | str) -> Voices | ArrayVoices:
     """Returns the voices of a file. Raises InstrumentFileError."""
-    from timbrespace.voices.file import read_voices_file
+    from timbrespace.voices.opening import open_voices
 
-    return read_voices_file(Path(path))
+    return open_voices(Path(path))
 
 
 def train(
     folders: Mapping[str, Path | str],
     out: Path | str | None = None,
-    options: VoicesOptions | None = None,
+    options: VoicesOptions | ArrayOptions | None = None,
     *,
     force: bool = False,
     skipped: list[dict[str, str]] | None = None,
     progress: Progress | None = None,
-) -> Voices:
+) -> Voices | ArrayVoices:
     """Returns voices learned from recordings, and writes them to `out` where it is given.
 
-    folders: of recordings, or one file, by the name of their instrument; at least two. skipped: gets the files that were passed over,
-    with reasons. Raises CorpusError, ConfigError, OutputExistsError.
+    folders: of recordings, or one file, by the name of their instrument; at least two. options: default `VoicesOptions()`; `ArrayOptions`
+    for one of source D's designs. skipped: gets the files that were passed over, with reasons. Raises CorpusError, ConfigError,
+    OutputExistsError.
     """
-    from timbrespace.atomic import check_absent
-    from timbrespace.voices.file import Voices, write_voices
-    from timbrespace.voices.training import fit_voices, read_voices
+    from timbrespace.voices.learning import learn
+    from timbrespace.voices.training import VoicesOptions
 
-    if out is not None:
-        check_absent(Path(out), force=force)
-    recordings = read_voices({name: Path(folder) for name, folder in folders.items()}, skipped=skipped, progress=progress)
-    voices = Voices(*fit_voices(recordings, options, progress=progress))
-    if out is not None:
-        write_voices(voices, Path(out), force=force)
-    return voices
+    places = {name: Path(folder) for name, folder in folders.items()}
+    options = options or VoicesOptions()
+    return learn(places, None if out is None else Path(out), options, force=force, skipped=skipped, progress=progress)
 
 
-def convert(voices: Voices, piece: Path | str, to: Mapping[str, float], **options: Any) -> Converted:
+def convert(voices: Voices | ArrayVoices, piece: Path | str, to: Mapping[str, float], **options: Any) -> Converted | ArrayConverted:
     """Returns a sound file played by a voice; `audio` is `(channels, time)` at 44.1 kHz.
 
-    to: weights of the instruments. options: see `ConversionOptions`. Raises AudioFileError, ConfigError.
+    to: weights of the instruments. options: see `ConversionOptions`, and `ArrayConversionOptions` for one of source D's designs. Raises
+    AudioFileError, ConfigError.
     """
-    from timbrespace.voices.conversion import ConversionOptions
-    from timbrespace.voices.conversion import convert as convert_wave
+    from timbrespace.voices.kinds import kind_of
     from timbrespace.voices.pieces import read_piece
     from timbrespace.voices.weights import Curve, checked
 
+    kind = kind_of(voices)
+    settings = kind.options(**options)
     wave, _ = read_piece(Path(piece))
-    return convert_wave(voices, wave, Curve(((0.0, checked(to, voices.names)),)), ConversionOptions(**options))
+    return kind.convert(voices, wave, Curve(((0.0, checked(to, voices.names)),)), settings)

@@ -14,7 +14,6 @@ import torch
 from timbrespace import __version__
 from timbrespace.atomic import write_bytes
 from timbrespace.contracts import InstrumentFileError
-from timbrespace.synthesis.file.header import read_bytes
 from timbrespace.synthesis.file.layout import KEY, VOICES_FORMAT
 from timbrespace.voices.model import VoiceModel
 from timbrespace.voices.training import MOST_VOICES, VoiceFacts
@@ -38,11 +37,15 @@ class Voices:
     @property
     def digest(self) -> str:
         """A hash of the model's tensors, which names them in recipes."""
-        state = self.model.state_dict()
-        digest = hashlib.blake2b(digest_size=16)
-        for name in sorted(state):
-            digest.update(name.encode() + state[name].contiguous().numpy().tobytes())
-        return digest.hexdigest()
+        return digest_of(self.model.state_dict())
+
+
+def digest_of(tensors: Mapping[str, torch.Tensor]) -> str:
+    """Returns a hash of named tensors."""
+    digest = hashlib.blake2b(digest_size=16)
+    for name in sorted(tensors):
+        digest.update(name.encode() + tensors[name].contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def write_voices(voices: Voices, path: Path, *, force: bool = False) -> Path:
@@ -59,21 +62,11 @@ def write_voices(voices: Voices, path: Path, *, force: bool = False) -> Path:
     return path
 
 
-def read_voices_file(path: Path) -> Voices:
-    """Returns the voices of a file. Raises InstrumentFileError that names the fault."""
+def voices_of(path: Path, header: Mapping[str, Any], data: bytes) -> Voices:
+    """Returns the voices of a file with this header and these bytes. Raises InstrumentFileError that names the fault."""
     from safetensors import SafetensorError
     from safetensors.torch import load
 
-    data = read_bytes(path)
-    try:
-        size = int.from_bytes(data[:8], "little")
-        header = json.loads(json.loads(data[8 : 8 + size])["__metadata__"][KEY])
-        if header["format"] != VOICES_FORMAT:
-            raise ValueError(header["format"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise InstrumentFileError(
-            f"{path} is not a file of voices; make one: timbrespace train violin=FOLDER flute=FOLDER --preset voices --out {path.name}"
-        ) from None
     if header.get("version") != _VERSION:
         raise InstrumentFileError(
             f"{path} is of voices version {header.get('version')!r:.40}, this release reads {_VERSION}; train it again"
@@ -84,10 +77,16 @@ def read_voices_file(path: Path) -> Voices:
         raise InstrumentFileError(f"{path} is damaged: {str(error)[:200]}; train it again or copy it again") from None
 
 
-def _voices(header: Mapping[str, Any], tensors: dict[str, torch.Tensor]) -> Voices:
+def names_of(header: Mapping[str, Any]) -> tuple[str, ...]:
+    """Returns the names of the instruments in the header of a file. Raises ValueError, KeyError, TypeError."""
     names = tuple(header["names"])
     if not 2 <= len(names) <= MOST_VOICES or not all(isinstance(name, str) and 0 < len(name) <= 60 for name in names):
         raise ValueError(f"{len(names)} names")
+    return names
+
+
+def _voices(header: Mapping[str, Any], tensors: dict[str, torch.Tensor]) -> Voices:
+    names = names_of(header)
     dims, places = header["dims"], header["places"]
     if not (type(dims) is int and type(places) is int and 1 <= dims <= 64 and 1 <= places <= 64):
         raise ValueError(f"dims {dims!r:.20} and places {places!r:.20}")

@@ -20,13 +20,13 @@ from timbrespace.voices.frames import HOP, QUIET, RATE, Frames, Values
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from timbrespace.voices.conversion import Converted
+    from timbrespace.voices.kinds import Drawn
 
 _WIDTH, _HEIGHT = 1_200, 220  # pixels, of a spectrogram
 _POINTS = 2_000  # of a curve
 
 
-def write_conversion_page(path: Path, wave: Values, result: Converted, *, title: str, to: str, force: bool = False) -> Path:
+def write_conversion_page(path: Path, wave: Values, result: Drawn, *, title: str, to: str, force: bool = False) -> Path:
     """Writes the page and returns its path. wave: the piece `(channels, time)` at RATE. to: the weights, as text.
 
     Raises OutputExistsError.
@@ -69,7 +69,7 @@ def _data(content: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
-def _pitch_chart(result: Converted, again: Frames) -> Chart:
+def _pitch_chart(result: Drawn, again: Frames) -> Chart:
     def midi(frames: Frames) -> Values:
         heard = frames.pitched & (frames.loudness() > QUIET + 20)
         return np.where(heard, 69 + 12 * np.log2(np.maximum(frames.pitch, 1.0) / 440), np.nan)
@@ -77,11 +77,11 @@ def _pitch_chart(result: Converted, again: Frames) -> Chart:
     return _curves("Pitch (MIDI number)", result, midi(result.frames), midi(again))
 
 
-def _loudness_chart(result: Converted, again: Frames) -> Chart:
+def _loudness_chart(result: Drawn, again: Frames) -> Chart:
     return _curves("Loudness (LUFS)", result, result.frames.loudness(), again.loudness())
 
 
-def _curves(title: str, result: Converted, piece: Values, made: Values) -> Chart:
+def _curves(title: str, result: Drawn, piece: Values, made: Values) -> Chart:
     """Two curves over the time in s; passages with several tones are shaded."""
 
     def draw(figure: Figure) -> None:

@@ -14,9 +14,10 @@ from timbrespace.atomic import write_text
 from timbrespace.audio.files import read_array, write
 from timbrespace.audio.resampling import resample_array
 from timbrespace.contracts import AudioFileError
-from timbrespace.voices.conversion import ConversionOptions, Converted, convert
+from timbrespace.voices.arrays.file import ArrayVoices
 from timbrespace.voices.file import Voices
 from timbrespace.voices.frames import RATE, Values
+from timbrespace.voices.kinds import kind_of
 from timbrespace.voices.weights import Curve
 
 RENDER_VERSION = 1
@@ -24,31 +25,31 @@ _LOUDEST = 0.99  # a louder result is scaled as a whole
 
 
 def convert_file(
-    voices: Voices, path: Path, target: Path, to: Curve, options: ConversionOptions, *,
+    voices: Voices | ArrayVoices, path: Path, target: Path, to: Curve, options: Any, *,
     rate: int | None = None, subtype: str = "PCM_24", force: bool = False, page: bool = False,
-) -> tuple[Converted, dict[str, Any]]:  # fmt: skip
+) -> tuple[Any, dict[str, Any]]:  # fmt: skip
     """Converts a sound file, writes `target` (.wav), its recipe (.json) and, if asked, a page (.html); returns the result and the recipe.
 
-    rate: of the file, None: the piece's own. Raises AudioFileError, ConfigError, OutputExistsError.
+    options: of the kind of voices (`kinds`). rate: of the file, None: the piece's own. Raises AudioFileError, ConfigError,
+    OutputExistsError.
     """
     wave, own_rate = read_piece(path)
-    result = convert(voices, wave, to, options)
+    kind = kind_of(voices)
+    result = kind.convert(voices, wave, to, options)
     audio = result.audio if (rate or own_rate) == RATE else resample_array(result.audio, RATE, rate or own_rate)
     peak = float(np.abs(audio).max(initial=0.0))
     gain = min(1.0, _LOUDEST / peak) if peak > 0 else 1.0
     write(target, audio * np.float32(gain), rate or own_rate, subtype=subtype, force=force)
     recipe: dict[str, Any] = {
         "verb": "convert", "made_by": __version__, "render_version": RENDER_VERSION, "voices": voices.digest, "piece": path.name,
-        "piece_hash": hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest(), "to": to.text(), "from": result.source,
-        "keep": list(options.keep), "stretch": options.stretch, "transpose": options.transpose, "seed": options.seed,
-        "gain_db": round(20 * float(np.log10(gain)), 2), "several_tones": [list(part) for part in result.passages],
-        "out_of_range": round(result.outside, 3),
+        "piece_hash": hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest(), "to": to.text(),
+        **kind.facts(result, options), "gain_db": round(20 * float(np.log10(gain)), 2),
     }  # fmt: skip
     write_text(target.with_suffix(".json"), json.dumps(recipe, indent=1, ensure_ascii=False) + "\n", force=force)
     if page:
         from timbrespace.voices.page import write_conversion_page
 
-        write_conversion_page(target.with_suffix(".html"), wave, result, title=path.stem, to=to.text(), force=force)
+        write_conversion_page(target.with_suffix(".html"), wave, kind.drawn(result, wave), title=path.stem, to=to.text(), force=force)
     return result, recipe
 
 

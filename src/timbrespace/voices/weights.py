@@ -22,9 +22,12 @@ class Curve:
 
     def values(self, names: Sequence[str], frames: int) -> Values:
         """Returns the weights of every frame `(frames, names)`."""
+        return self.at(np.arange(frames) * HOP / RATE, names)
+
+    def at(self, seconds: Values, names: Sequence[str]) -> Values:
+        """Returns the weights at times in s `(times,)`, before the first point those of it: `(times, names)`."""
         times = np.array([time for time, _ in self.points])
-        at = np.arange(frames) * HOP / RATE
-        return np.stack([np.interp(at, times, [weights.get(name, 0.0) for _, weights in self.points]) for name in names], axis=1)
+        return np.stack([np.interp(seconds, times, [weights.get(name, 0.0) for _, weights in self.points]) for name in names], axis=1)
 
     def text(self) -> str:
         """Returns the curve as `read_curve` reads it; of one point as `read_weights` does."""

@@ -17,12 +17,25 @@ def presets(
 ) -> None:
     """List the presets that come with timbrespace, or show all settings of one."""
     from timbrespace.cli.common.corpus import print_json
-    from timbrespace.cli.learn.voices import DESCRIPTION
-    from timbrespace.cli.learn.voices import PRESET as VOICES
+    from timbrespace.cli.learn.voices import DESIGNS, design_settings
+    from timbrespace.cli.learn.voices import PRESETS as VOICES
     from timbrespace.config.presets import load_preset
     from timbrespace.config.presets import presets as shipped
 
-    if name is not None:
+    if name in DESIGNS:
+        settings = design_settings(name)
+        if json:
+            print_json(settings)
+        else:
+            import yaml
+
+            print(
+                yaml.safe_dump(
+                    {key: list(value) if isinstance(value, tuple) else value for key, value in settings.items()}, sort_keys=False
+                ),
+                end="",
+            )
+    elif name is not None:
         content = load_preset(name).model_dump()
         if json:
             print_json(content)
@@ -37,9 +50,9 @@ def presets(
             print(f"# {count:,} parameters, for sounds of {seconds:g} s at {TYPICAL_RATE / 1_000:g} kHz, mono")
             print(yaml.safe_dump(content, sort_keys=False), end="")
     elif json:
-        print_json(shipped() | {VOICES: DESCRIPTION})
+        print_json(shipped() | VOICES)
     else:
-        listed = shipped() | {VOICES: DESCRIPTION}
+        listed = shipped() | VOICES
         width = max(map(len, listed)) + 2
         for preset, description in listed.items():
             print(f"{preset:<{width}}{description}")

@@ -10,7 +10,7 @@ import typer
 from timbrespace.cli.common.option_groups import expand_option_groups
 from timbrespace.cli.common.options import Force, Json
 from timbrespace.cli.learn.options import TrainingFlags, corpus_notes, print_skipped
-from timbrespace.cli.learn.voices import PRESET as VOICES
+from timbrespace.cli.learn.voices import PRESETS as VOICES
 
 if TYPE_CHECKING:
     from timbrespace.corpus.corpus import Corpus
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from timbrespace.training.options import TrainOptions
 
 
-_OF_VOICES = frozenset({"sources", "out", "preset", "minutes", "epochs", "seed", "force", "json"})
-_SOURCES_HELP = "Folder of sounds, or a prepared corpus; for the preset voices a folder of recordings for each instrument."
+_SOURCES_HELP = "Folder of sounds, or a prepared corpus; for the presets voices… a folder of recordings for each instrument."
 
 
 @expand_option_groups
@@ -59,16 +58,13 @@ def train(
     from timbrespace.parallel import keep_freed_memory
 
     keep_freed_memory()
-    if flags.preset == VOICES:
+    if flags.preset in VOICES:
         from timbrespace.cli.learn.voices import train_voices
 
         if out is None:
             raise ConfigError("--out is missing; give the name of the file, for instance --out voices.safetensors")
         given = {name: getattr(context.get_parameter_source(name), "name", "DEFAULT") != "DEFAULT" for name in context.params}
-        others = {f"--{name.replace('_', '-')}": given[name] for name in given if name not in _OF_VOICES}
-        train_voices(
-            sources, out, minutes=flags.minutes, epochs=flags.epochs, seed=flags.seed, force=force, json=json, others=others
-        )  # fmt: skip
+        train_voices(sources, out, flags, force=force, json=json, given=given)
         return
     if len(sources) != 1:
         raise ConfigError(

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from timbrespace.cli.common.options import Force, Json, OutFolder, Rate, Seed, Subtype
-
-if TYPE_CHECKING:
-    from timbrespace.voices.conversion import Converted
 
 _TO_HELP = "Weights of the instruments, scaled to a sum of 1: flute, or violin=0.5,flute=0.5; also beyond, violin=1.3,flute=-0.3."
 _CURVE_HELP = "Weights that move, at times in s: '0:violin=1; 10:flute=1'. In place of --to."
@@ -34,6 +31,8 @@ def convert(
     subtype: Subtype = "PCM_24",
     force: Force = False,
     json: Json = False,
+    *,
+    context: typer.Context,
 ) -> None:
     """Play a given piece with another timbre: a learned instrument, or a blend of several."""
     from timbrespace.atomic import check_absent
@@ -44,7 +43,7 @@ def convert(
     from timbrespace.contracts import AudioFileError, ConfigError
     from timbrespace.outputs import output_paths
     from timbrespace.voices import load
-    from timbrespace.voices.conversion import ConversionOptions
+    from timbrespace.voices.kinds import kind_of
     from timbrespace.voices.pieces import convert_file
     from timbrespace.voices.weights import Curve, read_curve, read_weights
 
@@ -53,9 +52,13 @@ def convert(
     check_outputs(out, subtype=subtype)
     opened = load(voices)
     weights = Curve(((0.0, read_weights(to, opened.names)),)) if to is not None else read_curve(curve or "", opened.names)
-    options = ConversionOptions(
-        keep=tuple(filter(None, (one.strip() for one in keep.split(",")))), stretch=stretch, transpose=transpose, seed=seed, source=source
-    )  # fmt: skip
+    kind = kind_of(opened)
+    chosen: dict[str, Any] = {
+        "keep": tuple(filter(None, (one.strip() for one in keep.split(",")))), "source": source, "stretch": stretch, "transpose": transpose,
+        "seed": seed,
+    }  # fmt: skip
+    given = [name for name in chosen if getattr(context.get_parameter_source(name), "name", "DEFAULT") != "DEFAULT"]
+    options = kind.options(**{name: chosen[name] for name in given})
     problems: list[tuple[Path, str]] = []
     jobs = [(path, target.with_name(f"{target.name}.wav")) for path, target in output_paths(sources, out, problems=problems)]
     targets = [one for _, target in jobs for one in (target, target.with_suffix(".json"), *([target.with_suffix(".html")] if page else []))]
@@ -74,7 +77,7 @@ def convert(
                 continue
             done.append({"file": str(target), **recipe})
             if not json:
-                for line in remarks(result, opened.names):
+                for line in kind.remarks(result, opened.names):
                     print(printable(f"{path.name}: {line}"))
     skipped = [{"file": str(path), "reason": reason} for path, reason in problems]
     if json:
@@ -85,19 +88,3 @@ def convert(
             print(printable(one["file"]))
     if not done:
         raise AudioFileError("no piece was converted; the reasons are above" if not json else "no piece was converted")
-
-
-def remarks(result: Converted, names: tuple[str, ...]) -> list[str]:
-    """Returns what the user should know of a conversion: the source that was found, passages with several tones, notes out of range."""
-    lines = [f"sounds most like {result.source}, of {', '.join(names)}"]
-    if result.passages:
-        shown = ", ".join(f"{start:.1f}–{stop:.1f} s" for start, stop in result.passages[:6])
-        more = f" and {len(result.passages) - 6} more" if len(result.passages) > 6 else ""
-        total = sum(stop - start for start, stop in result.passages)
-        lines.append(f"several tones at once for {total:.1f} s, filtered instead of played again: {shown}{more}")
-    if result.outside > 0.02:
-        advice = f"; --transpose {result.octaves} moves it there" if result.octaves else ""
-        lines.append(f"{100 * result.outside:.0f} % of the time its pitch is beyond what the voice was learned from{advice}")
-    if not result.frames.pitched.any():
-        lines.append("no pitch was found: voices play melodies")
-    return lines

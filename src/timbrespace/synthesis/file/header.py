@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from timbrespace.contracts import InstrumentFileError
-from timbrespace.synthesis.file.layout import CHECKSUM, FORMAT, KEY, LARGEST_FILE, VERSION, VOICES_FORMAT
+from timbrespace.synthesis.file.layout import CHECKSUM, DESIGN_FORMAT, FORMAT, KEY, LARGEST_FILE, VERSION, VOICES_FORMAT
 
 
 def read_header(path: Path) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def parse_header(path: Path, data: bytes) -> dict[str, Any]:
         if size > len(data) - 8:
             raise ValueError("the header is longer than the file")
         header = json.loads(json.loads(data[8 : 8 + size])["__metadata__"][KEY], parse_constant=_refuse, parse_float=_finite)
-        if header["format"] == VOICES_FORMAT:
+        if header["format"] in (VOICES_FORMAT, DESIGN_FORMAT):
             raise InstrumentFileError(f"{path} holds voices, which play a given piece: timbrespace convert {path.name} PIECE --to NAME=1")
         if header["format"] != FORMAT:
             raise ValueError(f"its format is {header['format']!r:.60}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 FORMAT, VERSION = "timbrespace-instrument", 1
 VOICES_FORMAT = "timbrespace-voices"  # of files of voices, see voices/file.py
+DESIGN_FORMAT = "timbrespace-voice-design"  # of files of source D's designs, see voices/arrays/file.py
 KEY = "timbrespace"  # of the JSON header among the metadata
 CHECKSUM = "checksum"  # key of the JSON header, see `header.checksum_of`
 MODEL, SPACE, TRAJECTORIES, NORMALISATION, CLIPS = "model.", "space.", "trajectories.", "normalisation.", "clips."

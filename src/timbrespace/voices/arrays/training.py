@@ -42,6 +42,14 @@ class ArrayOptions:
             raise ConfigError(f"minutes is {self.minutes:g}, allowed is 0.01 to 10,000")
 
 
+def check_options(options: ArrayOptions, names: tuple[str, ...]) -> None:
+    """Raises ConfigError for settings or a device that cannot be. names: of the instruments."""
+    settings, _ = split_settings(options.preset, options.settings)
+    with torch.device("meta"):
+        make_design(options.preset, names, settings)
+    chosen_device(options.device)
+
+
 def chosen_device(name: str) -> torch.device:
     """Returns the device of a name; auto: a GPU of NVIDIA's if there is one. Raises ConfigError."""
     if name not in _DEVICES:

@@ -1,0 +1,94 @@
+"""What differs between the kinds of voices when a piece is converted: options, the conversion itself, what is said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from timbrespace.contracts import ConfigError
+from timbrespace.voices.analysis import analyse
+from timbrespace.voices.arrays.conversion import ArrayConversionOptions, ArrayConverted
+from timbrespace.voices.arrays.conversion import convert as convert_spectrogram
+from timbrespace.voices.arrays.file import ArrayVoices
+from timbrespace.voices.conversion import ConversionOptions, Converted, convert
+from timbrespace.voices.file import Voices
+from timbrespace.voices.frames import Frames, Values
+
+
+class Drawn(NamedTuple):
+    """What the page of a conversion shows. audio: `(channels, time)`. frames: of the piece. passages: start and end in s, of chords."""
+
+    audio: Values
+    frames: Frames
+    passages: tuple[tuple[float, float], ...]
+    source: str
+
+
+class Kind(NamedTuple):
+    """A kind of voices.
+
+    options: makes its options of conversion, and raises ConfigError for those without a meaning. convert: see `conversion.convert`. facts:
+    of a recipe. remarks: lines for the user. drawn: what the page shows, of a result and the piece `(channels, time)`.
+    """
+
+    options: Callable[..., Any]
+    convert: Callable[..., Any]
+    facts: Callable[[Any, Any], dict[str, Any]]
+    remarks: Callable[[Any, tuple[str, ...]], list[str]]
+    drawn: Callable[[Any, Values], Drawn]
+
+
+def kind_of(voices: Voices | ArrayVoices) -> Kind:
+    """Returns the kind of voices."""
+    return _KINDS[type(voices)]
+
+
+def _facts(result: Converted, options: ConversionOptions) -> dict[str, Any]:
+    return {
+        "from": result.source, "keep": list(options.keep), "stretch": options.stretch, "transpose": options.transpose, "seed": options.seed,
+        "several_tones": [list(part) for part in result.passages], "out_of_range": round(result.outside, 3),
+    }  # fmt: skip
+
+
+def _remarks(result: Converted, names: tuple[str, ...]) -> list[str]:
+    """The source that was found, passages with several tones, notes out of range."""
+    lines = _source_remark(result, names)
+    if result.passages:
+        shown = ", ".join(f"{start:.1f}–{stop:.1f} s" for start, stop in result.passages[:6])
+        more = f" and {len(result.passages) - 6} more" if len(result.passages) > 6 else ""
+        total = sum(stop - start for start, stop in result.passages)
+        lines.append(f"several tones at once for {total:.1f} s, filtered instead of played again: {shown}{more}")
+    if result.outside > 0.02:
+        advice = f"; --transpose {result.octaves} moves it there" if result.octaves else ""
+        lines.append(f"{100 * result.outside:.0f} % of the time its pitch is beyond what the voice was learned from{advice}")
+    if not result.frames.pitched.any():
+        lines.append("no pitch was found: voices play melodies")
+    return lines
+
+
+def _source_remark(result: Converted | ArrayConverted, names: tuple[str, ...]) -> list[str]:
+    return [f"sounds most like {result.source}, of {', '.join(names)}"]
+
+
+def _array_options(**given: Any) -> ArrayConversionOptions:
+    known = ArrayConversionOptions.__dataclass_fields__
+    if odd := sorted(set(given) - {*known}):
+        raise ConfigError(
+            f"{odd[0]} has no meaning for these voices, which translate whole spectrograms; leave it out, or learn with --preset voices"
+        )
+    return ArrayConversionOptions(**given)
+
+
+_KINDS: dict[type, Kind] = {
+    Voices: Kind(
+        options=ConversionOptions, convert=convert, facts=_facts, remarks=_remarks,
+        drawn=lambda result, wave: Drawn(result.audio, result.frames, result.passages, result.source),
+    ),
+    ArrayVoices: Kind(
+        options=_array_options, convert=convert_spectrogram, remarks=_source_remark,
+        facts=lambda result, options: {"from": result.source, "iterations": options.iterations},
+        drawn=lambda result, wave: Drawn(result.audio, analyse(wave.mean(axis=0, dtype=np.float64)), (), result.source),
+    ),
+}  # fmt: skip
