@@ -16,7 +16,7 @@ from timbrespace.voices.arrays.features import RATE, spectrogram
 from timbrespace.voices.frames import Values
 from timbrespace.voices.training import FEWEST_SECONDS, Progress, check_names, files_of
 
-_AUDIBLE = 0.5  # a value over it is less than half of the range under the loudest cell
+_AUDIBLE = 0.5  # a value over it is within 40 dB of the loudest cell
 
 
 @dataclass(frozen=True)

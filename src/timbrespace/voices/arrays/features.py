@@ -9,7 +9,10 @@ from timbrespace.voices.frames import Values
 
 RATE, WINDOW, HOP = 22_050, 2_048, 862  # Hz, samples
 PIECE = 5 * RATE  # samples, of FRAMES frames
-FLOOR = 80.0  # dB under the loudest cell of a recording, which the value 0 is
+# Of the mu-law, chosen by measure: errors of 0.03 in all values cost 2.2 and 2.6 dB (a cello and a violin), levels over a floor of 80 dB
+# 2.4 and 2.6 and the floor itself 0.3 and 0.5 more, mu 255 5.5 and 6.9.
+MU = 10_000.0
+_HIGHEST = 1.1  # value: 8 dB over the loudest cell of a piece
 _CHUNK = 4_096  # frames at a time
 
 assert 1 + PIECE // HOP == FRAMES
@@ -52,11 +55,10 @@ def spectrogram(wave: Values) -> tuple[Values, float]:
 
 
 def to_values(magnitudes: Values, reference: float) -> Values:
-    """Returns magnitudes as values, 0 to 1: levels over FLOOR dB under the reference. Any shape; silence is 0."""
-    levels = 20 * np.log10(np.maximum(magnitudes, 1e-20) / max(reference, 1e-12))
-    return np.clip(1 + levels / FLOOR, 0.0, 1.0)
+    """Returns magnitudes as values, 0 to 1 (the reference), by the mu-law log(1 + MU x) / log(1 + MU). Any shape; silence is 0."""
+    return np.asarray(np.log1p(MU / max(reference, 1e-12) * magnitudes) / np.log1p(MU))
 
 
 def to_magnitudes(values: Values, reference: float) -> Values:
-    """Returns the magnitudes of values; those of 0 and below are silence."""
-    return np.where(values > 0, 10 ** (FLOOR / 20 * (np.minimum(values, 1.2) - 1)), 0.0) * reference
+    """Returns the magnitudes of values; those under 0 are silence, those over _HIGHEST are limited to it."""
+    return np.asarray(np.expm1(np.clip(values, 0.0, _HIGHEST) * np.log1p(MU)) / MU * reference)
