@@ -19,7 +19,7 @@ __all__ = ["convert", "load", "train"]
 
 def load(path: Path | str) -> Voices | ArrayVoices:
     """Returns the voices of a file. Raises InstrumentFileError."""
-    from timbrespace.voices.opening import open_voices
+    from timbrespace.voices.kinds.opening import open_voices
 
     return open_voices(Path(path))
 
@@ -39,7 +39,7 @@ def train(
     for one of source D's designs. skipped: gets the files that were passed over, with reasons. Raises CorpusError, ConfigError,
     OutputExistsError.
     """
-    from timbrespace.voices.learning import learn
+    from timbrespace.voices.kinds.learning import learn
     from timbrespace.voices.training import VoicesOptions
 
     places = {name: Path(folder) for name, folder in folders.items()}
@@ -53,7 +53,7 @@ def convert(voices: Voices | ArrayVoices, piece: Path | str, to: Mapping[str, fl
     to: weights of the instruments. options: see `ConversionOptions`, and `ArrayConversionOptions` for one of source D's designs. Raises
     AudioFileError, ConfigError.
     """
-    from timbrespace.voices.kinds import kind_of
+    from timbrespace.voices.kinds.kind import kind_of
     from timbrespace.voices.pieces import read_piece
     from timbrespace.voices.weights import Curve, checked
 

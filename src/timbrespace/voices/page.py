@@ -20,7 +20,7 @@ from timbrespace.voices.frames import HOP, QUIET, RATE, Frames, Values
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from timbrespace.voices.kinds import Drawn
+    from timbrespace.voices.kinds.kind import Drawn
 
 _WIDTH, _HEIGHT = 1_200, 220  # pixels, of a spectrogram
 _POINTS = 2_000  # of a curve

@@ -17,7 +17,7 @@ from timbrespace.contracts import AudioFileError
 from timbrespace.voices.arrays.file import ArrayVoices
 from timbrespace.voices.file import Voices
 from timbrespace.voices.frames import RATE, Values
-from timbrespace.voices.kinds import kind_of
+from timbrespace.voices.kinds.kind import kind_of
 from timbrespace.voices.weights import Curve
 
 RENDER_VERSION = 1

@@ -43,7 +43,7 @@ def convert(
     from timbrespace.contracts import AudioFileError, ConfigError
     from timbrespace.outputs import output_paths
     from timbrespace.voices import load
-    from timbrespace.voices.kinds import kind_of
+    from timbrespace.voices.kinds.kind import kind_of
     from timbrespace.voices.pieces import convert_file
     from timbrespace.voices.weights import Curve, read_curve, read_weights
 

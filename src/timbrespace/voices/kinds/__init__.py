@@ -1,0 +1,1 @@
+"""The kinds of voices side by side: files opened, voices learned, pieces converted, each by its kind."""
