@@ -57,6 +57,12 @@ def test_a_piece_is_converted_with_its_recipe_and_page(made: Path, tmp_path: Pat
     assert (len(audio), rate) == (4 * RATE, RATE)
     recipe = json.loads((out / "solo.json").read_text())
     assert recipe["to"] == "reed=0.5,string=0.5"
+    assert "vibrato" not in recipe
+    assert main([*words[:5], "--vibrato", "30cents", "--tremolo-rate", "x1.2", "--out", str(tmp_path / "vibrating")]) == 0
+    vibrating = json.loads((tmp_path / "vibrating" / "solo.json").read_text())
+    assert (vibrating["vibrato"]["depth"], vibrating["tremolo"]["speed"], vibrating["modulation_from"]) == (30.0, 1.2, None)
+    assert main([*words[:5], "--modulation-from", str(piece), "--out", str(tmp_path / "x")]) == 2  # it has none
+    assert main([*words[:5], "--keep", "loudness", "--vibrato", "2", "--out", str(tmp_path / "x")]) == 2
     assert recipe["voices"] == voices.load(made / "v.safetensors").digest
     page = (out / "solo.html").read_text()
     assert "data:audio/flac" in page

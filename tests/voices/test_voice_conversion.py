@@ -12,6 +12,9 @@ from melodies import REED, STRING, melody
 
 from timbrespace.contracts import ConfigError, CorpusError, InstrumentFileError
 from timbrespace.instrument import Instrument
+from timbrespace.modulation.change import donor_of
+from timbrespace.modulation.measuring import measure_audio, split
+from timbrespace.modulation.options import read_wish
 from timbrespace.voices import load, train
 from timbrespace.voices.analysis import analyse
 from timbrespace.voices.conversion import ConversionOptions, Converted, convert
@@ -111,7 +114,22 @@ def test_vibrato_stays_or_goes(voices: Voices) -> None:
         return float(np.std(1200 * np.log2(pitch / np.median(pitch))))
 
     assert swing(("loudness", "vibrato")) == pytest.approx(40 / np.sqrt(2), rel=0.15)
-    assert swing(("loudness",)) < 10
+    assert swing(("loudness",)) < 4
+
+
+def test_modulations_are_scaled_and_taken_from_another_sound(voices: Voices) -> None:
+    def depth(audio: np.ndarray) -> float:
+        found = measure_audio(audio, RATE).vibrato
+        return 0.0 if found is None else found.depth
+
+    with_vibrato = melody(REED, (61, 66), seconds=1.5, vibrato=40.0)[None].astype(np.float32)
+    less = ConversionOptions(vibrato=read_wish("vibrato", 0.5))
+    assert depth(convert(voices, with_vibrato, to(1), less).audio) == pytest.approx(20, rel=0.15)
+    plain = melody(REED, (59, 64), seconds=1.5)[None].astype(np.float32)
+    taken = ConversionOptions(donor=donor_of(split(with_vibrato, RATE)))
+    assert depth(convert(voices, plain, to(1), taken).audio) == pytest.approx(40, rel=0.15)
+    with pytest.raises(ConfigError, match="add vibrato to keep"):
+        ConversionOptions(keep=("loudness",), vibrato=read_wish("vibrato", 0.5))
 
 
 def test_noise_stays_where_it_is_kept(voices: Voices) -> None:

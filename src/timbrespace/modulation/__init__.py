@@ -35,5 +35,5 @@ def modulate(
     from timbrespace.modulation.options import read_wish
 
     wishes = read_wish("vibrato", vibrato, vibrato_rate), read_wish("tremolo", tremolo, tremolo_rate)
-    donor = None if source is None else donor_of(split(*read_array(Path(source))), str(source))
+    donor = None if source is None else donor_of(split(*read_array(Path(source))), Path(source).name)
     return change(*read_array(Path(path)), *wishes, donor)

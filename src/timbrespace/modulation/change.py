@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from timbrespace.contracts import ConfigError
-from timbrespace.modulation.fluctuation import SECONDS, Fluctuation
+from timbrespace.modulation.courses import SHORTEST, notes_of
+from timbrespace.modulation.fluctuation import SECONDS, Fluctuation, fluctuation
 from timbrespace.modulation.measuring import Measured, Parts, measured, split
 from timbrespace.modulation.options import Wish
 from timbrespace.modulation.pattern import Pattern, pattern_of, sine
@@ -28,10 +29,11 @@ _BOTH_OCTAVES = 0.2  # rates of vibrato and tremolo that are the same
 
 @dataclass(frozen=True)
 class Donor:
-    """What another sound gives: patterns from the start of its best note, None where it has none."""
+    """What another sound gives: patterns from the start of its best note, None where it has none. name: of the sound."""
 
     vibrato: Pattern | None
     tremolo: Pattern | None
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ def donor_of(parts: Parts, name: str = "the other sound") -> Donor:
         tremolo = pattern_of(level)
     if vibrato is None and tremolo is None:
         raise ConfigError(f"{name} has neither vibrato nor tremolo to take; `timbrespace modulate FILE --measure` shows what a sound has")
-    return Donor(vibrato, tremolo)
+    return Donor(vibrato, tremolo, name)
 
 
 def _best(found: tuple[Fluctuation, ...] | list[Fluctuation]) -> Fluctuation | None:
@@ -84,10 +86,20 @@ def change(audio: Values, rate: int, vibrato: Wish, tremolo: Wish, donor: Donor 
     for note, own, wanted in pitch:
         _warp(out, audio, rate, note, own, wanted)
     for note, own, wanted in level:
-        gain = np.clip((wanted - own) * _edges(len(note)), -_MOST_GAIN_DB, _MOST_GAIN_DB)
+        gain = np.clip((wanted - own) * edges(len(note)), -_MOST_GAIN_DB, _MOST_GAIN_DB)
         samples = _samples(note, rate, out.shape[1])
         out[:, samples] *= 10 ** (np.interp(_frames(samples, rate) - note.first, np.arange(len(note)), gain) / 20).astype(np.float32)
     return Changed(out, before, len(pitch), len(level))
+
+
+def straightened(pitch: Values) -> Values:
+    """Returns a course of pitch in Hz `(frames,)`, 0 where there is none, without what fluctuates in its notes, regular or not."""
+    out = pitch.copy()
+    for first, last in notes_of(pitch, pitch > 0):
+        if (last - first) * SECONDS >= SHORTEST:
+            found = fluctuation(1_200 * np.log2(pitch[first:last]))
+            out[first:last] = pitch[first:last] * 2 ** (-found.values * edges(last - first) / 1_200)
+    return out
 
 
 def _early(part: Fluctuation, notes: tuple[Fluctuation, ...]) -> int:
@@ -137,12 +149,12 @@ def _warp(out: Values, audio: Values, rate: int, note: Fluctuation, own: Values,
     if count < 2:
         return
     time = np.arange(samples.start, samples.stop, dtype=np.float64)
-    numbers, edges = np.arange(len(note)), _edges(len(note))
-    goal = np.interp(_frames(samples, rate) - note.first, numbers, wanted * edges)
+    numbers, fades = np.arange(len(note)), edges(len(note))
+    goal = np.interp(_frames(samples, rate) - note.first, numbers, wanted * fades)
     scale = 1 / (rate * SECONDS)
     away = np.zeros(count)
     for _ in range(_PASSES):
-        there = np.interp((time + away) * scale - note.first, numbers, own * edges)
+        there = np.interp((time + away) * scale - note.first, numbers, own * fades)
         speed = 2 ** ((goal - there) / 1_200)
         speed /= speed.mean()
         away = np.concatenate([[0.0], np.cumsum(speed - 1)[:-1]])
@@ -162,8 +174,8 @@ def _frames(samples: slice, rate: int) -> Values:
     return np.arange(samples.start, samples.stop) / (rate * SECONDS)
 
 
-def _edges(count: int) -> Values:
-    """Factors that fade in and out `(count,)`."""
+def edges(count: int) -> Values:
+    """Returns factors that fade in and out at the ends of a note `(count,)`."""
     width = min(round(_FADE_SECONDS / SECONDS), count // 2)
     at = np.minimum(np.arange(count), np.arange(count)[::-1])
     return np.asarray(0.5 - 0.5 * np.cos(np.pi * np.clip(at / max(width, 1), 0.0, 1.0)))

@@ -57,7 +57,7 @@ def courses(audio: Values, rate: int) -> Courses:
     sounding = level > level.max(initial=-200.0) - _RANGE
     frames = analyse(mono)
     single = _is_single(frames)
-    notes = [part for part in _notes(frames.pitch, sounding & frames.pitched & single) if _long(part)]
+    notes = [part for part in notes_of(frames.pitch, sounding & frames.pitched & single) if _long(part)]
     pitch = np.zeros(len(frames))
     for first, last in notes:
         pitch[first:last], apart = _followed(mono, frames.pitch[first:last], first)
@@ -97,8 +97,8 @@ def _is_single(frames: Frames) -> Values:
     return np.asarray((mean(frames.explained) > _EXPLAINED) & (~pitched | (mean(frames.periodicity) > _PERIODIC)))
 
 
-def _notes(pitch: Values, pitched: Values) -> list[tuple[int, int]]:
-    """Runs of frames between leaps of the pitch, without their edges."""
+def notes_of(pitch: Values, pitched: Values) -> list[tuple[int, int]]:
+    """Returns the runs of frames between leaps of the pitch in Hz `(frames,)`, without their edges. pitched: frames that count."""
     found = []
     width, reach = round(_MEDIAN_SECONDS / SECONDS) | 1, max(1, round(_LEAP_SECONDS / SECONDS))
     for first, last in _runs(pitched):

@@ -38,6 +38,9 @@ class Wish:
         return self.rate / own if self.rate is not None else self.speed or 1.0
 
 
+KEEP = Wish()
+
+
 def read_wish(kind: str, depth: str | float | None = None, rate: str | float | None = None) -> Wish:
     """Returns the wish of texts. kind: vibrato or tremolo. depth: `0.5`, a factor, or `30cents`, `3dB`. rate: `5.5`, in Hz, or `x1.2`.
 

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor
 
 from timbrespace.contracts import ConfigError
+from timbrespace.modulation.change import Donor, change, straightened
+from timbrespace.modulation.options import KEEP, Wish
 from timbrespace.voices.analysis import analyse
 from timbrespace.voices.envelope import filtered
 from timbrespace.voices.file import Voices
@@ -20,7 +22,6 @@ from timbrespace.voices.rendering import blocks
 from timbrespace.voices.weights import Curve
 
 KEPT = ("loudness", "vibrato", "noise")
-_VIBRATO_SECONDS = 0.3  # of the mean that a pitch without vibrato is
 _WINDOW_SECONDS = 0.2  # of the mean that decides between the two paths
 _PERIODIC, _EXPLAINED = 0.9, 0.93  # at least, for the path by partials
 _FADE_SECONDS = 0.03
@@ -37,7 +38,8 @@ _CHUNK = 20_000  # frames through the model at a time
 class ConversionOptions:
     """What of the piece is kept: of KEPT. stretch: of the time, 1: none. transpose: semitones. seed: of noise and phases.
 
-    source: the instrument that plays the piece; None: the one whose mean latent decodes its levels best.
+    source: the instrument that plays the piece; None: the one whose mean latent decodes its levels best. vibrato, tremolo: what those of
+    the piece shall be. donor: what another sound gives in their place.
     """
 
     keep: tuple[str, ...] = ("loudness", "vibrato")
@@ -45,6 +47,14 @@ class ConversionOptions:
     transpose: float = 0.0
     seed: int = 0
     source: str | None = None
+    vibrato: Wish = KEEP
+    tremolo: Wish = KEEP
+    donor: Donor | None = None
+
+    @property
+    def modulates(self) -> bool:
+        """Whether modulations of the piece change."""
+        return self.donor is not None or not (self.vibrato.keeps and self.tremolo.keeps)
 
     def __post_init__(self) -> None:
         """Raises ConfigError for unknown names and values out of range."""
@@ -54,6 +64,8 @@ class ConversionOptions:
             raise ConfigError(f"stretch is {self.stretch:g}, allowed is 0.1 to 10")
         if not -36 <= self.transpose <= 36:
             raise ConfigError(f"transpose is {self.transpose:g}, allowed is -36 to 36 semitones")
+        if "vibrato" not in self.keep and (not self.vibrato.keeps or (self.donor is not None and self.donor.vibrato is not None)):
+            raise ConfigError("a vibrato is asked for and is not kept; add vibrato to keep (--keep loudness,vibrato)")
 
 
 class Converted(NamedTuple):
@@ -83,6 +95,8 @@ def convert(voices: Voices, wave: Values, to: Curve, options: ConversionOptions 
     options = options or ConversionOptions()
     if wave.shape[-1] == 0:
         raise ConfigError("the piece has no samples")
+    if options.modulates:
+        wave = change(wave, RATE, options.vibrato, options.tremolo, options.donor).audio
     mono = wave.mean(axis=0, dtype=np.float64)
     original = analyse(mono)
     source = options.source or _source(voices, original)
@@ -124,7 +138,7 @@ def played(voices: Voices, frames: Frames, to: Curve, options: ConversionOptions
     """Returns the frames as the voice is to play them: transposed, with vibrato and loudness of the piece where they are kept."""
     pitch = frames.pitch * 2 ** (options.transpose / 12)
     if "vibrato" not in options.keep:
-        pitch = _without_vibrato(pitch)
+        pitch = straightened(pitch)
     frames = replace(frames, pitch=pitch, partials=frames.partials * _below_half_rate(pitch))
     if "loudness" in options.keep:
         return frames
@@ -271,18 +285,6 @@ def _one(voices: Voices, name: str, frames: int) -> Values:
     weights = np.zeros((frames, len(voices.names)))
     weights[:, voices.names.index(name)] = 1.0
     return weights
-
-
-def _without_vibrato(pitch: Values) -> Values:
-    """The pitch of each note as a moving mean over _VIBRATO_SECONDS; notes are where it moves by less than a semitone a frame."""
-    result = pitch.copy()
-    octaves = np.log2(np.maximum(pitch, 1.0))
-    breaks = np.flatnonzero((np.abs(np.diff(octaves)) > 0.5 / 12) | ((pitch[1:] > 0) != (pitch[:-1] > 0))) + 1
-    half = round(_VIBRATO_SECONDS * RATE / HOP / 2)
-    for part in np.split(np.arange(len(pitch)), breaks):
-        if len(part) and pitch[part[0]] > 0:
-            result[part] = 2 ** (moving_sum(octaves[part], half) / moving_sum(np.ones(len(part)), half))
-    return result
 
 
 def _below_half_rate(pitch: Values) -> Values:

@@ -20,7 +20,7 @@ from timbrespace.voices.frames import RATE, Values
 from timbrespace.voices.kinds.kind import kind_of
 from timbrespace.voices.weights import Curve
 
-RENDER_VERSION = 1
+RENDER_VERSION = 2  # 2: without vibrato, by its own rate
 _LOUDEST = 0.99  # a louder result is scaled as a whole
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from timbrespace.cli.common.modulation import FROM_HELP, Tremolo, TremoloRate, Vibrato, VibratoRate
 from timbrespace.cli.common.options import Force, Json, OutFolder, Rate, Seed, Subtype
 
 _TO_HELP = "Weights of the instruments, scaled to a sum of 1: flute, or violin=0.5,flute=0.5; also beyond, violin=1.3,flute=-0.3."
@@ -23,6 +24,11 @@ def convert(
     source: Annotated[
         str | None, typer.Option("--from", metavar="NAME", help="The instrument that plays the piece; by default found by its sound.")
     ] = None,
+    vibrato: Vibrato = None,
+    tremolo: Tremolo = None,
+    vibrato_rate: VibratoRate = None,
+    tremolo_rate: TremoloRate = None,
+    modulation: Annotated[Path | None, typer.Option("--modulation-from", metavar="FILE", help=FROM_HELP, show_default=False)] = None,
     stretch: Annotated[float, typer.Option("--stretch", help="Factor of the duration, 0.1 to 10; pitch and timbre stay.")] = 1.0,
     transpose: Annotated[float, typer.Option("--transpose", help="Semitones, -36 to 36.")] = 0.0,
     page: Annotated[bool, typer.Option("--page", help="Also write a page to compare each piece and its result.")] = False,
@@ -37,6 +43,7 @@ def convert(
     """Play a given piece with another timbre: a learned instrument, or a blend of several."""
     from timbrespace.atomic import check_absent
     from timbrespace.cli.common.corpus import print_json, progress_bar
+    from timbrespace.cli.common.modulation import read_donor, read_wishes
     from timbrespace.cli.common.options import check_not_inputs, check_outputs
     from timbrespace.cli.common.text import printable
     from timbrespace.cli.learn.options import print_skipped
@@ -58,11 +65,14 @@ def convert(
         "seed": seed,
     }  # fmt: skip
     given = [name for name in chosen if getattr(context.get_parameter_source(name), "name", "DEFAULT") != "DEFAULT"]
-    options = kind.options(**{name: chosen[name] for name in given})
+    wishes, donor = read_wishes(vibrato, tremolo, vibrato_rate, tremolo_rate), read_donor(modulation)
+    changes = {"vibrato": wishes[0], "tremolo": wishes[1], "donor": donor}
+    asked = {"vibrato": not wishes[0].keeps, "tremolo": not wishes[1].keeps, "donor": donor is not None}
+    options = kind.options(**{name: chosen[name] for name in given}, **{name: changes[name] for name in changes if asked[name]})
     problems: list[tuple[Path, str]] = []
     jobs = [(path, target.with_name(f"{target.name}.wav")) for path, target in output_paths(sources, out, problems=problems)]
     targets = [one for _, target in jobs for one in (target, target.with_suffix(".json"), *([target.with_suffix(".html")] if page else []))]
-    check_not_inputs(targets, [voices, *(path for path, _ in jobs)])
+    check_not_inputs(targets, [voices, *(path for path, _ in jobs), *([modulation] if modulation is not None else [])])
     for target in targets:
         check_absent(target, force=force)
     done: list[dict[str, Any]] = []

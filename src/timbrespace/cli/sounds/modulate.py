@@ -7,35 +7,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from timbrespace.cli.common.modulation import FROM_HELP, Tremolo, TremoloRate, Vibrato, VibratoRate
 from timbrespace.cli.common.options import Force, Json, Rate, Subtype
 
 if TYPE_CHECKING:
-    from timbrespace.modulation.change import Changed
+    from timbrespace.modulation.change import Changed, Donor
     from timbrespace.modulation.measuring import Measured, Modulation
-
-_DEPTH_HELP = "{}: a factor of its depth, 0 removes it, 2 doubles it; or a depth, {}, added to notes that have none."
-_RATE_HELP = "Rate of the {}: in Hz, 2.5 to 14, or a factor, such as x1.2."
-_FROM_HELP = "Sound file whose vibrato and tremolo the sounds take on, cut or repeated to the length of each note."
-_RATE_FILE_HELP = "Sample rate of the files in Hz; by default that of each sound."
 
 
 def modulate(
     sources: Annotated[list[Path], typer.Argument(metavar="FILES", help="Sound files, or folders of them.", show_default=False)],
     out: Annotated[Path | None, typer.Option("--out", help="Folder to write to; not needed with --measure.", show_default=False)] = None,
     measure: Annotated[bool, typer.Option("--measure", help="Only print what each sound has: rate, depth, delay, regularity.")] = False,
-    vibrato: Annotated[
-        str | None, typer.Option("--vibrato", metavar="DEPTH", help=_DEPTH_HELP.format("Vibrato", "30cents"), show_default=False)
-    ] = None,
-    tremolo: Annotated[
-        str | None, typer.Option("--tremolo", metavar="DEPTH", help=_DEPTH_HELP.format("Tremolo", "3dB"), show_default=False)
-    ] = None,
-    vibrato_rate: Annotated[
-        str | None, typer.Option("--vibrato-rate", metavar="RATE", help=_RATE_HELP.format("vibrato"), show_default=False)
-    ] = None,
-    tremolo_rate: Annotated[
-        str | None, typer.Option("--tremolo-rate", metavar="RATE", help=_RATE_HELP.format("tremolo"), show_default=False)
-    ] = None,
-    source: Annotated[Path | None, typer.Option("--from", metavar="FILE", help=_FROM_HELP, show_default=False)] = None,
+    vibrato: Vibrato = None,
+    tremolo: Tremolo = None,
+    vibrato_rate: VibratoRate = None,
+    tremolo_rate: TremoloRate = None,
+    source: Annotated[Path | None, typer.Option("--from", metavar="FILE", help=FROM_HELP, show_default=False)] = None,
     rate: Rate = None,
     subtype: Subtype = "PCM_24",
     force: Force = False,
@@ -43,15 +31,14 @@ def modulate(
 ) -> None:
     """Measure vibrato and tremolo of your sounds, or change them: less, more, faster, slower, or those of another sound."""
     from timbrespace.atomic import check_absent
+    from timbrespace.cli.common.modulation import read_donor, read_wishes
     from timbrespace.cli.common.options import check_not_inputs, check_outputs
     from timbrespace.contracts import ConfigError
-    from timbrespace.modulation.change import donor_of
     from timbrespace.modulation.files import modulate_file, read_sound
-    from timbrespace.modulation.measuring import measure_audio, split
-    from timbrespace.modulation.options import read_wish
+    from timbrespace.modulation.measuring import measure_audio
     from timbrespace.outputs import output_paths
 
-    wishes = read_wish("vibrato", vibrato, vibrato_rate), read_wish("tremolo", tremolo, tremolo_rate)
+    wishes = read_wishes(vibrato, tremolo, vibrato_rate, tremolo_rate)
     asked = [vibrato, tremolo, vibrato_rate, tremolo_rate, source]
     problems: list[tuple[Path, str]] = []
     if measure:
@@ -68,7 +55,7 @@ def modulate(
     if out is None:
         raise ConfigError("give a folder to write to: --out DIR; or --measure, which writes nothing")
     check_outputs(out, subtype=subtype)
-    donor = None if source is None else (source, donor_of(split(*read_sound(source)), str(source)))
+    donor = read_donor(source)
     jobs = [(path, target.with_name(f"{target.name}.wav")) for path, target in output_paths(sources, out, problems=problems)]
     targets = [one for _, target in jobs for one in (target, target.with_suffix(".json"))]
     check_not_inputs(targets, [*(path for path, _ in jobs), *([source] if source is not None else [])])
@@ -78,7 +65,7 @@ def modulate(
 
     def work(path: Path, target: Path | None) -> dict[str, Any]:
         assert target is not None
-        result, recipe = modulate_file(path, target, *wishes, donor, rate=rate, subtype=subtype, force=force)
+        result, recipe = modulate_file(path, target, *wishes, donor, source=source, rate=rate, subtype=subtype, force=force)
         lines[path] = remarks(result, [wish.keeps for wish in wishes], donor)
         return {"file": str(target), **recipe}
 
@@ -146,13 +133,13 @@ def _limits(row: dict[str, Any]) -> list[str]:
     return lines
 
 
-def remarks(result: Changed, kept: list[bool], donor: tuple[Path, Any] | None) -> list[str]:
+def remarks(result: Changed, kept: list[bool], donor: Donor | None) -> list[str]:
     """Returns what was changed in a sound, and why not more."""
     before: Measured = result.before
     lines = []
     for kind, keeps, changed, had, given in (
-        ("vibrato", kept[0], result.vibrato, before.vibrato, donor and donor[1].vibrato),
-        ("tremolo", kept[1], result.tremolo, before.tremolo, donor and donor[1].tremolo),
+        ("vibrato", kept[0], result.vibrato, before.vibrato, donor and donor.vibrato),
+        ("tremolo", kept[1], result.tremolo, before.tremolo, donor and donor.tremolo),
     ):
         if keeps and donor is None:
             continue
@@ -160,15 +147,15 @@ def remarks(result: Changed, kept: list[bool], donor: tuple[Path, Any] | None) -
     return [*lines, *_limits(before.row())]
 
 
-def _change(kind: str, changed: int, had: Modulation | None, given: Any, donor: tuple[Path, Any] | None) -> str:
+def _change(kind: str, changed: int, had: Modulation | None, given: Any, donor: Donor | None) -> str:
     unit = "cents" if kind == "vibrato" else "dB"
     own = "none" if had is None else f"{had.rate:.1f} Hz, ± {had.depth:.2g} {unit}"
     notes = f"{changed} note{'s' * (changed != 1)}"
     if donor is not None and given is None:
-        return f"{kind}: {donor[0].name} has none; kept"
+        return f"{kind}: {donor.name} has none; kept"
     if not changed:
         example = "30cents, where there is a pitch" if kind == "vibrato" else "3dB"
         return f"{kind}: none found, nothing changed; one can be added: --{kind} {example}"
     if given is not None:
-        return f"{kind}: that of {donor[0].name if donor else ''} ({given.rate:.1f} Hz, ± {given.depth:.2g} {unit}) in {notes}; was {own}"
+        return f"{kind}: that of {donor.name if donor else ''} ({given.rate:.1f} Hz, ± {given.depth:.2g} {unit}) in {notes}; was {own}"
     return f"{kind}: changed in {notes}; was {own}"

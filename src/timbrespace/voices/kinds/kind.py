@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -49,7 +50,16 @@ def _facts(result: Converted, options: ConversionOptions) -> dict[str, Any]:
     return {
         "from": result.source, "keep": list(options.keep), "stretch": options.stretch, "transpose": options.transpose, "seed": options.seed,
         "several_tones": [list(part) for part in result.passages], "out_of_range": round(result.outside, 3),
+        **_modulations(options),
     }  # fmt: skip
+
+
+def _modulations(options: ConversionOptions) -> dict[str, Any]:
+    """What a recipe holds of changed modulations: nothing where they are the piece's own."""
+    if not options.modulates:
+        return {}
+    given = None if options.donor is None else options.donor.name
+    return {"vibrato": asdict(options.vibrato), "tremolo": asdict(options.tremolo), "modulation_from": given}
 
 
 def _remarks(result: Converted, names: tuple[str, ...]) -> list[str]:
