@@ -2,6 +2,7 @@
 """Do converted pieces keep their course and take on the timbre of the voice?
 
     python benchmarks/voices.py SOUNDS [--pairs violin+flute,cello+clarinet] [--steps 4000] [--seconds 60] [--out FILE]
+    python benchmarks/voices.py SOUNDS --part designs [--designs voices-conv-vae,…] [--minutes 5] [--device cuda] [--json FILE]
 
 Tables (docs/benchmarks/voices.md). SOUNDS is the folder that benchmarks/real_audio.py makes; voices are learned from the first piece of
 each instrument, and its second piece is converted. course: pitch, onsets and loudness of the result against the piece, weight 1 of the
@@ -23,6 +24,8 @@ import torch
 from lib.options import add_out, make_parser, publish
 from lib.page import stamp, table
 from lib.process import say
+from lib.voices.designs import add_options as add_designs_options
+from lib.voices.designs import designs_section
 from lib.voices.measures import course, loud_windows, points, timbre
 from timbrespace.audio.distance import log_mel_error
 from timbrespace.evaluation.distribution import frechet_distance, two_sample_accuracy
@@ -45,10 +48,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--pairs", default="violin+flute,cello+clarinet", help="(default %(default)s)")
     parser.add_argument("--steps", type=int, default=4_000, help="of training (default %(default)s)")
     parser.add_argument("--seconds", type=float, default=60.0, help="of each piece (default %(default)s)")
+    parser.add_argument("--part", choices=("voices", "designs"), default="voices", help="designs: source D's beside our own")
+    add_designs_options(parser)
     add_out(parser, "voices.md")
     given = parser.parse_args(arguments)
-    torch.set_num_threads(1)
     pairs = [tuple(pair.split("+")) for pair in given.pairs.split(",")]
+    if given.part == "designs":
+        publish(designs_section(given, pairs), given.out, "designs")
+        return
+    torch.set_num_threads(1)
     rows: dict[str, list[list[str]]] = {name: [] for name in ("course", "timbre", "likeness", "own")}
     for pair in pairs:
         for name, found in _pair(given.sounds / "pieces", pair, given.steps, given.seconds).items():
