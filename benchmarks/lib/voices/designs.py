@@ -46,12 +46,16 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the figures into this file, after every design")
     parser.add_argument("--merge", metavar="FILES", help="print the tables of such files (with commas) and measure nothing")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="keep trained files and converted pieces there")
+    parser.add_argument("--train-only", action="store_true", help="only train, and keep the files (with --keep), to be judged elsewhere")
+    parser.add_argument("--trained", type=Path, metavar="DIR", help="judge the files that --keep left there, and train nothing")
 
 
 def designs_section(given: Namespace, pairs: list[tuple[str, ...]]) -> str:
     """Returns the section: measures the designs of `given`, or reads their figures from files."""
     if given.merge:
-        rows = [row for path in given.merge.split(",") for row in json.loads(Path(path).read_text(encoding="utf-8"))["rows"]]
+        rows: list[dict[str, Any]] = [
+            row for path in given.merge.split(",") for row in json.loads(Path(path).read_text(encoding="utf-8"))["rows"]
+        ]
         made_by = " and ".join(dict.fromkeys(row["made_by"] for row in rows))
         return "\n\n".join([f"Measured by {made_by}.", *_tables(rows)])
     names = given.designs.split(",") if given.designs else [OURS, *DESCRIPTIONS]
@@ -59,12 +63,13 @@ def designs_section(given: Namespace, pairs: list[tuple[str, ...]]) -> str:
     chosen += "".join(f" --set {change}" for change in given.changes)
     command = f"python benchmarks/voices.py SOUNDS --part designs --pairs {given.pairs} --seconds {given.seconds:g}"
     command += f" --minutes {given.minutes:g}{chosen} --device {given.device}"
-    rows: list[dict[str, Any]] = []
+    rows = []
     for pair in pairs:
-        judged = _Judged(given.sounds / "pieces", pair, given.seconds)
+        judged = None if given.train_only else _Judged(given.sounds / "pieces", pair, given.seconds)
         for name in names:
             try:
-                found = _measured(judged, name, given)
+                trained = _trained(pair, name, given)
+                found = [] if judged is None else _measured(judged, trained, name, given)
             except Exception as error:  # one design that fails does not end hours of others
                 say(f"{name}: {type(error).__name__}: {error}")
                 continue
@@ -79,9 +84,10 @@ class _Judged:
 
     def __init__(self, folder: Path, pair: tuple[str, ...], seconds: float):
         self.pair = pair
-        self.files = {name: folder / name / f"{name}_1.wav" for name in pair}
         self.whole = {name: read_wave(folder / name / f"{name}_2.wav")[: round(seconds * RATE)] for name in pair}
-        self.pieces = {name: [_low(read_wave(self.files[name])[: round(seconds * RATE)]), _low(self.whole[name])] for name in pair}
+        self.pieces = {
+            name: [_low(read_wave(folder / name / f"{name}_1.wav")[: round(seconds * RATE)]), _low(self.whole[name])] for name in pair
+        }
         self.curves: dict[str, Curves] = {name: curves_of(self.pieces[name][1]) for name in pair}
         self.classifier = classifier_of([self.pieces[name][0] for name in pair])
 
@@ -90,30 +96,34 @@ class _Judged:
         return 100 * float((self.classifier(wave) == number).mean())
 
 
-def _measured(judged: _Judged, name: str, given: Namespace) -> list[dict[str, Any]]:
-    """The rows of a design: each piece of the pair as the other instrument."""
+def _trained(pair: tuple[str, ...], name: str, given: Namespace) -> Any:
+    """Returns a design, or our own voices, learned from the first pieces of a pair, or read from --trained."""
     from timbrespace.config.presets import apply_changes
 
-    say(f"{' and '.join(judged.pair)}: {name}")
+    file = f"{'_'.join(pair)}_{name}.safetensors"
+    if given.trained is not None:
+        return voices.load(given.trained / file)
+    say(f"{' and '.join(pair)}: {name}")
     settings: dict[str, Any] = {}
     apply_changes(settings, given.changes)
-    start = time.perf_counter()
     options: Any = VoicesOptions(steps=given.steps)
     if name != OURS:
         options = ArrayOptions(name, minutes=given.minutes, settings=settings, device=given.device)
-    out = None if given.keep is None else given.keep / f"{'_'.join(judged.pair)}_{name}.safetensors"
+    out = None if given.keep is None else given.keep / file
     if out is not None:
         out.parent.mkdir(parents=True, exist_ok=True)
-    trained = voices.train(judged.files, out, options, force=True)
-    seconds = time.perf_counter() - start
-    say(f"{seconds:.0f} s: {json.dumps(trained.training)}")
+    trained = voices.train({one: given.sounds / "pieces" / one / f"{one}_1.wav" for one in pair}, out, options, force=True)
+    say(json.dumps(trained.training))
+    return trained
+
+
+def _measured(judged: _Judged, trained: Any, name: str, given: Namespace) -> list[dict[str, Any]]:
+    """The rows of a design: each piece of the pair as the other instrument."""
     rows = []
     for number, source in enumerate(judged.pair):
         target = judged.pair[1 - number]
         floor = judged.shares(judged.pieces[target][1], 1 - number)
-        row: dict[str, Any] = {
-            "design": name, "piece": source, "voice": target, "training": trained.training, "seconds": round(seconds, 1), "real": floor,
-        }  # fmt: skip
+        row: dict[str, Any] = {"design": name, "piece": source, "voice": target, "training": trained.training, "real": floor}
         called = []
         for weight in _WEIGHTS:
             start_cpu = time.process_time()
@@ -155,7 +165,7 @@ def _label(row: dict[str, Any]) -> str:
 
 def _processor(device: str) -> str:
     there = torch.cuda.is_available() and device != "cpu"
-    return f"an {torch.cuda.get_device_name()}" if there else f"{torch.get_num_threads()} CPU threads"
+    return torch.cuda.get_device_name() if there else f"{torch.get_num_threads()} CPU threads"
 
 
 def _low(wave: Values) -> Values:
