@@ -119,7 +119,7 @@ def test_blocks_have_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
     quiet = frames.scaled(np.ones(len(frames)))
     quiet.noise[:] = 0
     whole = render(quiet, samples)
-    monkeypatch.setattr(rendering, "_BLOCK", 64)
+    monkeypatch.setattr(rendering, "BLOCK", 64)
     np.testing.assert_allclose(render(quiet, samples), whole, atol=1e-6)
     assert sum(len(block) for _, block in blocks(quiet, samples)) == samples
 
@@ -127,7 +127,7 @@ def test_blocks_have_no_seams(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_noise_has_one_level_over_the_borders_of_blocks(rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
     from timbrespace.voices import rendering
 
-    monkeypatch.setattr(rendering, "_BLOCK", 16)
+    monkeypatch.setattr(rendering, "BLOCK", 16)
     frames = analyse(0.1 * rng.standard_normal(4 * RATE))
     made = render(frames, 4 * RATE, seed=3)
     length = 16 * HOP

@@ -54,10 +54,10 @@ def convert(voices: Voices | ArrayVoices, piece: Path | str, to: Mapping[str, fl
     AudioFileError, ConfigError.
     """
     from timbrespace.voices.kinds.kind import kind_of
-    from timbrespace.voices.pieces import read_piece
+    from timbrespace.voices.stream.reading import read_rows
     from timbrespace.voices.weights import Curve, checked
 
     kind = kind_of(voices)
     settings = kind.options(**options)
-    wave, _ = read_piece(Path(piece))
+    wave = read_rows(Path(piece)).audio[:].T
     return kind.convert(voices, wave, Curve(((0.0, checked(to, voices.names)),)), settings)

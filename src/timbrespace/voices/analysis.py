@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 
-from timbrespace.voices.frames import BANDS, EDGES, HIGHEST_PARTIAL, HOP, PARTIALS, RATE, Frames, Values, count_frames, windows
+from timbrespace.voices.frames import BANDS, EDGES, HIGHEST_PARTIAL, HOP, PARTIALS, RATE, Frames, Samples, Values, joined, windows
 from timbrespace.voices.pitch import pitch_course
 
 _SIZES = (1_024, 2_048, 4_096)  # samples, of windows
@@ -15,7 +17,7 @@ _LOBE, _NOISE_LOBE = 2, 4.2  # bins on either side of a partial that the windows
 _BEND = 0.006  # of the frequency: vibrato spreads high partials further
 _WIDEST = 0.35  # of the pitch, on either side of a partial
 _MEDIAN = 0.69  # the median of the power of noise, over its mean
-_CHUNK = 256  # frames at a time
+PART = 256  # frames at a time
 _SHORT, _FEWEST_PERIODS = (256, 512, 1_024, 2_048), 2.05  # windows of the amplitude, and the least that one holds
 _SHARPER = (0.03, 2.0)  # least and most of an amplitude over the smeared one
 _GAP = 14  # frames without pitch that belong to a note
@@ -23,30 +25,54 @@ _PEAK = 12.0  # times the mean of noise: its own peaks are lower
 _LEAST = 1e-20
 
 
-def analyse(wave: Values) -> Frames:
-    """Returns the frames of a recording: mono `(time,)` at RATE, any length; memory grows by 0.5 kB a frame.
+def analyse(wave: Samples) -> Frames:
+    """Returns the frames of a recording: mono `(time,)` at RATE, any length; memory grows by 0.5 kB a frame."""
+    course = find_course(wave)
+    step = 8 * PART
+    return joined([analyse_part(wave, course, first, first + step) for first in range(0, len(course.pitch), step)])
+
+
+class Course(NamedTuple):
+    """What is known of every frame before its levels. pitch, periodicity: as in `Frames`. sharper: factors of the amplitudes of partials
+    and of noise, which undo that windows smear attacks `(frames,)` each."""
+
+    pitch: Values
+    periodicity: Values
+    sharper: tuple[Values, Values]
+
+
+def find_course(wave: Samples, progress: Callable[[float], None] | None = None) -> Course:
+    """Returns the course of a recording; memory grows by 40 bytes a frame. progress: called with the share done."""
+    pitch, periodicity = pitch_course(wave, progress)
+    pitch = _with_attacks(pitch)
+    amplitude = _amplitude(wave, pitch)
+    return Course(pitch, periodicity, (_sharper(amplitude, pitch, _PERIODS), _sharper(amplitude, pitch, _NOISE_PERIODS)))
+
+
+def analyse_part(wave: Samples, course: Course, start: int, stop: int) -> Frames:
+    """Returns frames `start`, a multiple of PART, to before `stop`.
 
     The amplitude of a partial is from the power around its multiple of the pitch, less that of the noise there. Noise is the median power
     between partials, in mel bands.
     """
-    pitch, periodicity = pitch_course(wave)
-    pitch = _with_attacks(pitch)
-    count = count_frames(len(wave))
+    pitch, periodicity = course.pitch[start:stop], course.periodicity[start:stop]
+    count = len(pitch)
     noise = np.zeros((count, BANDS), np.float32)
     partials = np.zeros((count, PARTIALS), np.float32)
     explained = np.ones(count, np.float32)
     for size, rows in _by_size(pitch, _NOISE_PERIODS):
-        noise[rows], explained[rows] = _noise(_spectra(wave, size, rows, _blackman_harris(size)), pitch[rows], size)
-    for first in range(0, count, _CHUNK):  # tones of chords need the longest window
-        rows = first + np.flatnonzero(pitch[first : first + _CHUNK] == 0)
+        noise[rows], explained[rows] = _noise(_spectra(wave, size, start + rows, _blackman_harris(size)), pitch[rows], size)
+    for first in range(0, count, PART):  # tones of chords need the longest window
+        rows = first + np.flatnonzero(pitch[first : first + PART] == 0)
         if len(rows):
-            explained[rows] = _noise(_spectra(wave, _SIZES[2], rows, _blackman_harris(_SIZES[2])), pitch[rows], _SIZES[2])[1]
+            power = _spectra(wave, _SIZES[2], start + rows, _blackman_harris(_SIZES[2]))
+            explained[rows] = _noise(power, pitch[rows], _SIZES[2])[1]
     for size, rows in _by_size(pitch, _PERIODS):
-        power = _spectra(wave, size, rows, _hann(size))
+        power = _spectra(wave, size, start + rows, _hann(size))
         partials[rows] = _partials(power, pitch[rows], noise[rows], size)
-    amplitude = _amplitude(wave, pitch)
-    partials *= _sharper(amplitude, pitch, _PERIODS)[:, None]
-    noise *= np.square(_sharper(amplitude, pitch, _NOISE_PERIODS))[:, None]
+    sharper, sharper_noise = course.sharper
+    partials *= sharper[start:stop, None]
+    noise *= np.square(sharper_noise[start:stop])[:, None]
     return Frames(pitch, periodicity, partials, noise, explained)
 
 
@@ -65,13 +91,13 @@ def _with_attacks(pitch: Values) -> Values:
     return result
 
 
-def _amplitude(wave: Values, pitch: Values) -> Values:
+def _amplitude(wave: Samples, pitch: Values) -> Values:
     """The root of the mean square of each frame, in a window of about two periods `(frames,)`."""
     needed = _FEWEST_PERIODS * RATE / np.maximum(pitch, 1e-9)
     sizes = np.where(pitch > 0, np.select([needed <= size for size in _SHORT[:-1]], _SHORT[:-1], _SHORT[-1]), _SHORT[0])
     found = np.zeros(len(pitch))
-    for first in range(0, len(pitch), _CHUNK):
-        chunk = sizes[first : first + _CHUNK]
+    for first in range(0, len(pitch), PART):
+        chunk = sizes[first : first + PART]
         for size in np.unique(chunk):
             rows = np.flatnonzero(chunk == size)
             pieces = windows(wave, int(size), first, len(chunk))[rows]
@@ -97,13 +123,13 @@ def _by_size(pitch: Values, periods: float) -> list[tuple[int, Values]]:
     needed = periods * RATE / np.maximum(pitch, 1e-9)
     sizes = np.where(pitch > 0, np.select([needed <= _SIZES[0], needed <= _SIZES[1]], _SIZES[:2], _SIZES[2]), _SIZES[0])
     found = []
-    for first in range(0, len(pitch), _CHUNK):
-        chunk = sizes[first : first + _CHUNK]
+    for first in range(0, len(pitch), PART):
+        chunk = sizes[first : first + PART]
         found += [(size, first + np.flatnonzero(chunk == size)) for size in _SIZES if (chunk == size).any()]
     return found
 
 
-def _spectra(wave: Values, size: int, rows: Values, window: Values) -> Values:
+def _spectra(wave: Samples, size: int, rows: Values, window: Values) -> Values:
     """The power of frames `(rows, bins)`, over that of the window: white noise of variance 1 has 1."""
     from scipy.fft import rfft
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -12,26 +14,25 @@ from torch import Tensor
 from timbrespace.contracts import ConfigError
 from timbrespace.modulation.change import Donor, change, straightened
 from timbrespace.modulation.options import KEEP, Wish
-from timbrespace.voices.analysis import analyse
-from timbrespace.voices.envelope import filtered
+from timbrespace.voices.envelope import NEARBY, filtered
 from timbrespace.voices.file import Voices
-from timbrespace.voices.frames import HIGHEST_PARTIAL, HOP, PARTIALS, QUIET, RATE, Frames, Values, count_frames, moving_sum
+from timbrespace.voices.frames import HIGHEST_PARTIAL, HOP, PARTIALS, QUIET, RATE, Frames, Values, count_frames, joined
 from timbrespace.voices.levels import from_levels, to_levels
-from timbrespace.voices.model import VoiceModel, at_pitch
-from timbrespace.voices.rendering import blocks
+from timbrespace.voices.model import REACH, VoiceModel, at_pitch, fill_octaves, make_conditions
+from timbrespace.voices.rendering import BLOCK, Renderer
+from timbrespace.voices.rendering import REACH as NOISE_REACH
+from timbrespace.voices.stream.analysed import Analysed
+from timbrespace.voices.stream.passages import PERIODIC, find_mixed, find_runs, share_of_mixed
+from timbrespace.voices.stream.rows import Piece
 from timbrespace.voices.weights import Curve
 
 KEPT = ("loudness", "vibrato", "noise")
-_WINDOW_SECONDS = 0.2  # of the mean that decides between the two paths
-_PERIODIC, _EXPLAINED = 0.9, 0.93  # at least, for the path by partials
-_FADE_SECONDS = 0.03
-_SHORTEST_SECONDS = 0.1  # of a passage on the second path
-_LASTING_SECONDS, _LOUD = 0.12, 0.01  # of such frames in a passage, of a power over that share of its greatest
 _BEYOND = 4.0  # semitones under the lowest learned pitch that are still played by partials
 _MARGIN = 2 / 12  # octaves beyond the learned range that the model is trusted with
 _LOUD_PART = 15  # of 20 parts of the quantiles of loudness
 _FARTHEST = 3.0  # deviations that a latent is from what its conditions let expect
 _CHUNK = 20_000  # frames through the model at a time
+_BESIDE = REACH + NOISE_REACH + 8  # frames on either side of a block that it is made from
 
 
 @dataclass(frozen=True)
@@ -68,94 +69,202 @@ class ConversionOptions:
             raise ConfigError("a vibrato is asked for and is not kept; add vibrato to keep (--keep loudness,vibrato)")
 
 
-class Converted(NamedTuple):
-    """A converted piece. audio: `(channels, time)` at RATE. frames: of the piece, as played. voiced: of the result.
+@dataclass(frozen=True)
+class Findings:
+    """What was found of a piece. passages: start and end in s where tones that sound together were filtered instead.
 
-    passages: start and end in s where tones that sound together were filtered instead. outside: share of the pitched frames beyond the
-    range of the voice, which is between those of its instruments. octaves: semitones, by whole octaves, that leave the fewest there.
-    source: the instrument that the piece is most like.
+    outside: share of the pitched frames beyond the range of the voice, which is between those of its instruments. octaves: semitones, by
+    whole octaves, that leave the fewest there. source: the instrument that the piece is most like. melodic: whether any pitch was found.
     """
 
-    audio: Values
-    frames: Frames
-    voiced: Frames
     passages: tuple[tuple[float, float], ...]
     outside: float
     octaves: int
     source: str
+    melodic: bool
+
+
+@dataclass(frozen=True)
+class Converted(Findings):
+    """A converted piece. audio: `(channels, time)` at RATE. frames: of the piece, as played. voiced: of the result."""
+
+    audio: Values
+    frames: Frames
+    voiced: Frames
+
+
+class Block(NamedTuple):
+    """A part of a converted piece. audio: `(time, channels)` at RATE. frames: of the piece, as played. voiced: of the result."""
+
+    audio: Values
+    frames: Frames
+    voiced: Frames
 
 
 def convert(voices: Voices, wave: Values, to: Curve, options: ConversionOptions | None = None) -> Converted:
-    """Returns a piece in the timbre of a voice. wave: `(channels, time)` at RATE, one or two channels.
+    """Returns a piece in the timbre of a voice, all of it in memory. wave: `(channels, time)` at RATE, one or two channels.
+
+    Raises ConfigError for a piece without samples.
+    """
+    conversion = Conversion(voices, Piece(wave.T), to, options)
+    blocks = list(conversion.blocks())
+    found = conversion.findings()
+    return Converted(
+        **{part.name: getattr(found, part.name) for part in fields(found)},
+        audio=np.ascontiguousarray(np.concatenate([block.audio for block in blocks]).T),
+        frames=joined([block.frames for block in blocks]), voiced=joined([block.voiced for block in blocks]),
+    )  # fmt: skip
+
+
+class Conversion:
+    """The conversion of a piece of any length, block by block.
 
     Pitch and loudness are the piece's. The latent of each frame, what its player does beyond them, is moved from where the latents of
     the source are to where those of the voice are. Where several tones sound together, the piece is filtered by the difference of
-    the spectral envelopes of both instruments. Two channels keep their levels. Raises ConfigError for a piece without samples.
+    the spectral envelopes of both instruments. Two channels keep their levels. folder: of the unnamed file that holds the analysis of a
+    long piece; None: it stays in memory. progress: called with the share of the analysis that is done. Raises ConfigError for a piece
+    without samples.
     """
-    options = options or ConversionOptions()
-    if wave.shape[-1] == 0:
-        raise ConfigError("the piece has no samples")
-    if options.modulates:
-        wave = change(wave, RATE, options.vibrato, options.tremolo, options.donor).audio
-    mono = wave.mean(axis=0, dtype=np.float64)
-    original = analyse(mono)
-    source = options.source or _source(voices, original)
-    if source not in voices.names:
-        raise ConfigError(f"there is no voice {source!r}; the file has {', '.join(voices.names)}")
-    samples = max(1, round(mono.size * options.stretch))
-    places = np.arange(count_frames(samples)) / options.stretch
-    frames = played(voices, original.at(places) if options.stretch != 1 else original, to, options)
-    weights = to.values(voices.names, len(frames))
-    voiced = in_voice(voices, frames, weights, source=source, keep_noise="noise" in options.keep)
-    mixed = _mixed(voices, original)
-    share = _shares(mixed, places, len(frames))
-    audio = np.zeros(samples, np.float32)
-    for start, block in blocks(voiced.scaled(np.sqrt(1 - share)), samples, seed=options.seed):
-        audio[start : start + len(block)] = block
-    passages = _runs(share > 0)
-    if passages:
-        own = in_voice(voices, frames, _one(voices, source, len(frames)), source=source)
-        sure = (1 - share) * (frames.pitched & (frames.periodicity > _PERIODIC) & (frames.loudness() > QUIET))
-        for first, last in passages:
-            audio[first * HOP : last * HOP] += filtered(
-                mono, places, voiced, own, np.sqrt(share), sure, first, last, ratio=2 ** (options.transpose / 12), samples=samples
-            )  # fmt: skip
-    pitched = frames.pitched & (frames.loudness() > QUIET)
-    midi = 69 + 12 * np.log2(np.maximum(frames.pitch, 1.0) / 440)
-    low, high = (60 + 12 * edge for edge in _range(voices, weights))
 
-    def beyond(shift: int) -> float:
-        moved = midi + shift
-        return float(((moved < low) | (moved > high))[pitched].mean()) if pitched.any() else 0.0
+    def __init__(
+        self, voices: Voices, piece: Piece, to: Curve, options: ConversionOptions | None = None, *,
+        folder: Path | None = None, progress: Callable[[float], None] | None = None,
+    ):  # fmt: skip
+        self.voices, self.to, self.options = voices, to, options or ConversionOptions()
+        if not len(piece):
+            raise ConfigError("the piece has no samples")
+        if self.options.source is not None and self.options.source not in voices.names:
+            raise ConfigError(f"there is no voice {self.options.source!r}; the file has {', '.join(voices.names)}")
+        if self.options.modulates:  # of the whole piece, in memory
+            wave = np.ascontiguousarray(piece.audio[:].T)
+            piece = Piece(change(wave, RATE, self.options.vibrato, self.options.tremolo, self.options.donor).audio.T)
+        self._analysed = Analysed(piece, folder=folder, progress=progress)
+        self.source = self.options.source or _source(voices, self._analysed)
+        self.samples = max(1, round(len(piece) * self.options.stretch))
+        self._places = np.arange(count_frames(self.samples)) / self.options.stretch
+        self._pitch = self._played_pitch()
+        self._guide = fill_octaves(torch.from_numpy(self._pitch).float()).numpy()
+        lowest = 440 * 2 ** ((min(one.lowest for one in voices.facts.values()) - _BEYOND - 69) / 12)
+        self._share = share_of_mixed(find_mixed(self._analysed, lowest), self._places)
+        self._gains: Values | None = None
+        loudness = self._played_loudness()
+        if "loudness" not in self.options.keep:
+            self._gains = self._gains_to_the_voice(loudness)
+            loudness = loudness + 20 * np.log10(self._gains)
+        self._level = _level(self._pitch > 0, loudness)
+        self._ranges: list[tuple[Values, Values, Values]] = []
 
-    outside = beyond(0)
-    octaves = min((0, 12, -12, 24, -24), key=lambda shift: (round(beyond(shift), 2), abs(shift)))
-    seconds = tuple((round(first * HOP / RATE, 3), round(last * HOP / RATE, 3)) for first, last in passages)
-    return Converted(_placed(audio, wave, places), frames, voiced, seconds, outside, octaves, source)
+    @property
+    def frames(self) -> int:
+        """The number of frames of the result."""
+        return len(self._places)
+
+    def blocks(self) -> Iterator[Block]:
+        """Yields the result from its beginning to its end; call it once."""
+        renderer = Renderer(self._pitch, self.samples, seed=self.options.seed)
+        for first in range(0, self.frames, BLOCK):
+            last = min(first + BLOCK, self.frames)
+            low, high = max(0, first - _BESIDE), min(last + _BESIDE, self.frames)
+            frames, weights = self._played(low, high), self.to.values(self.voices.names, high - low, first=low)
+            voiced = self._voiced(frames, weights)
+            count = min(last * HOP, self.samples) - first * HOP
+            audio = np.zeros(0, np.float32)
+            if count > 0:
+                audio = renderer.block(voiced.scaled(np.sqrt(1 - self._share[low:high])), low)
+                audio = audio + self._second_path(first, last)[:count]
+            inner = slice(first - low, last - low)
+            self._note_range(frames.part(inner.start, inner.stop), weights[inner])
+            yield Block(self._placed(audio, first), *(one.part(inner.start, inner.stop) for one in (frames, voiced)))
+
+    def findings(self) -> Findings:
+        """Returns what was found; complete after the last block."""
+        midi, low, high = (np.concatenate(values) for values in zip(*self._ranges, strict=True))
+
+        def beyond(shift: int) -> float:
+            moved = midi + shift
+            return float(((moved < low) | (moved > high)).mean()) if len(midi) else 0.0
+
+        octaves = min((0, 12, -12, 24, -24), key=lambda shift: (round(beyond(shift), 2), abs(shift)))
+        seconds = tuple((round(first * HOP / RATE, 3), round(last * HOP / RATE, 3)) for first, last in find_runs(self._share > 0))
+        return Findings(seconds, beyond(0), octaves, self.source, bool((self._pitch > 0).any()))
+
+    def close(self) -> None:
+        """Frees memory and disk."""
+        self._analysed.close()
+
+    def _played_pitch(self) -> Values:
+        """The pitch of every frame as the voice is to play it: transposed, with the vibrato of the piece where it is kept."""
+        pitch = self._analysed.pitch if self.options.stretch == 1 else self._analysed.pitch_at(self._places)
+        pitch = pitch * 2 ** (self.options.transpose / 12)
+        return pitch if "vibrato" in self.options.keep else straightened(pitch)
+
+    def _played(self, first: int, last: int) -> Frames:
+        """The frames as the voice is to play them."""
+        stretched = self.options.stretch != 1
+        frames = self._analysed.frames_at(self._places[first:last]) if stretched else self._analysed.frames(first, last)
+        pitch = self._pitch[first:last]
+        frames = replace(frames, pitch=pitch, partials=frames.partials * _below_half_rate(pitch), guide=self._guide[first:last])
+        return frames if self._gains is None else frames.scaled(self._gains[first:last])
+
+    def _played_loudness(self) -> Values:
+        """The loudness of every frame as it is played `(frames,)`."""
+        if self.options.stretch == 1 and self.options.transpose == 0 and "vibrato" in self.options.keep:
+            return self._analysed.loudness
+        parts = range(0, self.frames, BLOCK)
+        return np.concatenate([self._played(first, min(first + BLOCK, self.frames)).loudness() for first in parts])
+
+    def _gains_to_the_voice(self, loudness: Values) -> Values:
+        """Factors of amplitude of every frame that give the piece the range of loudness of the voice `(frames,)`."""
+        heard = loudness > QUIET
+        if not heard.any():
+            return np.ones(self.frames)
+        grid = np.linspace(0, 1, 21)
+        ranks = np.interp(loudness, np.percentile(loudness[heard], 100 * grid), grid)
+        weights = self.to.values(self.voices.names, self.frames)
+        facts = self.voices.facts
+        wanted = sum(weights[:, k] * np.interp(ranks, grid, facts[name].loudness) for k, name in enumerate(self.voices.names))
+        return np.where(heard, 10 ** ((wanted - loudness) / 20), 1.0)
+
+    def _voiced(self, frames: Frames, weights: Values) -> Frames:
+        keep_noise = "noise" in self.options.keep
+        return in_voice(self.voices, frames, weights, source=self.source, level=self._level, keep_noise=keep_noise)
+
+    def _second_path(self, first: int, last: int) -> Values:
+        """The audio of the passages with several tones in frames `first` to before `last`."""
+        if not self._share[first:last].any():
+            return np.zeros((last - first) * HOP, np.float32)
+        low, high = max(0, first - NEARBY - _BESIDE), min(last + NEARBY + _BESIDE, self.frames)
+        frames, share = self._played(low, high), self._share[low:high]
+        voiced = self._voiced(frames, self.to.values(self.voices.names, high - low, first=low))
+        own = in_voice(self.voices, frames, _one(self.voices, self.source, high - low), source=self.source, level=self._level)
+        sure = (1 - share) * (frames.pitched & (frames.periodicity > PERIODIC) & (frames.loudness() > QUIET))
+        made = filtered(
+            self._analysed.piece, self._places[low:high], voiced, own, np.sqrt(share), sure, first - low, last - low,
+            ratio=2 ** (self.options.transpose / 12), samples=self.samples - low * HOP,
+        )  # fmt: skip
+        return np.where(np.repeat(self._share[first:last] > 0, HOP)[: len(made)], made, np.float32(0))
+
+    def _placed(self, audio: Values, first: int) -> Values:
+        """Mono audio from frame `first` on as `(time, channels)`, with the levels that the channels of the piece have over their mean."""
+        if self._analysed.piece.channels == 1:
+            return audio[:, None]
+        levels = self._analysed.channel_levels(self._places[first : first + BLOCK + 1])
+        times, numbers = np.arange(len(audio)) / HOP, np.arange(len(levels))
+        return np.stack([audio * np.interp(times, numbers, level).astype(np.float32) for level in levels.T], axis=1)
+
+    def _note_range(self, frames: Frames, weights: Values) -> None:
+        heard = frames.pitched & (frames.loudness() > QUIET)
+        midi = 69 + 12 * np.log2(frames.pitch[heard] / 440)
+        low, high = (60 + 12 * edge[heard] for edge in _range(self.voices, weights))
+        self._ranges.append(tuple(values.astype(np.float32) for values in (midi, low, high)))  # type: ignore[arg-type]
 
 
-def played(voices: Voices, frames: Frames, to: Curve, options: ConversionOptions) -> Frames:
-    """Returns the frames as the voice is to play them: transposed, with vibrato and loudness of the piece where they are kept."""
-    pitch = frames.pitch * 2 ** (options.transpose / 12)
-    if "vibrato" not in options.keep:
-        pitch = straightened(pitch)
-    frames = replace(frames, pitch=pitch, partials=frames.partials * _below_half_rate(pitch))
-    if "loudness" in options.keep:
-        return frames
-    loudness = frames.loudness()
-    heard = loudness > QUIET
-    if not heard.any():
-        return frames
-    ranks = np.interp(loudness, np.percentile(loudness[heard], np.linspace(0, 100, 21)), np.linspace(0, 1, 21))
-    weights = to.values(voices.names, len(frames))
-    grid = np.linspace(0, 1, 21)
-    wanted = sum(weights[:, k] * np.interp(ranks, grid, voices.facts[name].loudness) for k, name in enumerate(voices.names))
-    return frames.scaled(np.where(heard, 10 ** ((wanted - loudness) / 20), 1.0))
-
-
-def in_voice(voices: Voices, frames: Frames, weights: Values, *, source: str, keep_noise: bool = False) -> Frames:
+def in_voice(
+    voices: Voices, frames: Frames, weights: Values, *, source: str, level: float | None, keep_noise: bool = False
+) -> Frames:  # fmt: skip
     """Returns frames with the levels of a voice. weights: `(frames, names)`. source: the instrument whose latents theirs are.
 
+    level: the loudness of the loud parts of the whole piece in LUFS, None without pitched parts.
     What the model does not decode of the frames stays by the weight of the source: its own voice changes nothing.
     """
     model, number = voices.model, voices.names.index(source)
@@ -163,7 +272,6 @@ def in_voice(voices: Voices, frames: Frames, weights: Values, *, source: str, ke
     blend = torch.from_numpy(weights).float()
     alone = torch.zeros_like(blend)
     alone[:, number] = 1.0
-    level = _level(frames)
     made = []
     with torch.no_grad():
         for first in range(0, len(frames), _CHUNK):
@@ -189,10 +297,9 @@ def _conditions(voices: Voices, conditions: Tensor, weights: Tensor, level: floa
     return voices.model.within(conditions, weights)
 
 
-def _level(frames: Frames) -> float | None:
-    """The loudness of the loud parts of a piece in LUFS; None without pitched parts."""
-    loudness = frames.loudness()
-    heard = frames.pitched & (loudness > max(QUIET, loudness.max() - 40))
+def _level(pitched: Values, loudness: Values) -> float | None:
+    """The loudness of the loud parts of a piece in LUFS; None without pitched parts. pitched, loudness: of its frames `(frames,)` each."""
+    heard = pitched & (loudness > max(QUIET, loudness.max() - 40))
     return float(np.percentile(loudness[heard], 5 * _LOUD_PART)) if heard.any() else None
 
 
@@ -210,16 +317,15 @@ def _range(voices: Voices, weights: Values) -> tuple[Values, Values]:
     return low - _MARGIN, np.maximum(high, low) + _MARGIN
 
 
-def _source(voices: Voices, frames: Frames) -> str:
+def _source(voices: Voices, piece: Analysed) -> str:
     """The instrument whose model decodes the levels of the piece best."""
-    heard = np.flatnonzero(frames.pitched & (frames.loudness() > QUIET))
+    heard = np.flatnonzero((piece.pitch > 0) & (piece.loudness > QUIET))
     if not len(heard):
         return voices.names[0]
     chosen = heard[:: max(1, len(heard) // 2_000)]
-    some = Frames(*(getattr(frames, name)[chosen] for name in ("pitch", "periodicity", "partials", "noise", "explained")))
-    levels, there, conditions = to_levels(some)
-    _, _, whole = to_levels(frames)
-    conditions = whole[torch.from_numpy(chosen)]
+    levels, there, _ = to_levels(piece.pick(chosen))
+    conditions = make_conditions(torch.from_numpy(piece.pitch).float(), torch.from_numpy(piece.loudness).float())
+    conditions = conditions[torch.from_numpy(chosen)]
     errors = []
     with torch.no_grad():
         for number in range(len(voices.names)):
@@ -228,56 +334,6 @@ def _source(voices: Voices, frames: Frames) -> str:
             apart = (voices.model.decode(z, conditions, place) - levels)[:, :PARTIALS] * there[:, :PARTIALS]
             errors.append(float(apart[:, :12].abs().mean()))
     return voices.names[int(np.argmin(errors))]
-
-
-def _mixed(voices: Voices, frames: Frames) -> Values:
-    """Whether tones sound together in each frame `(frames,)`: little periodicity, tones beside the partials, or a pitch too low."""
-    power = 10 ** (frames.loudness() / 10)
-    half = round(_WINDOW_SECONDS * RATE / HOP / 2)
-
-    def mean(values: Values) -> Values:
-        return moving_sum(values * power, half) / np.maximum(moving_sum(power, half), 1e-30)
-
-    lowest = 440 * 2 ** ((min(one.lowest for one in voices.facts.values()) - _BEYOND - 69) / 12)
-    deep = mean((frames.pitched & (frames.pitch < lowest)).astype(float)) > 0.5
-    tonal = mean(frames.explained)
-    # Breath and bow noise have little periodicity, too, but no tones: they are noise to the model.
-    several = (mean(frames.periodicity) < _PERIODIC) & (mean(np.where(frames.pitched, 1.0, 1 - frames.explained)) > 0.2)
-    found = (several | (tonal < _EXPLAINED) | deep) & (frames.loudness() > QUIET)
-    # An attack is noise for a moment; tones that sound together last.
-    single = ~frames.pitched | (frames.periodicity < _PERIODIC) | (frames.explained < _EXPLAINED) | (frames.pitch < lowest)
-    result = _long_enough(found)
-    for first, last in _runs(result):
-        loud = power[first:last] > power[first:last].max() * _LOUD
-        if (single[first:last] & loud).sum() < _LASTING_SECONDS * RATE / HOP:
-            result[first:last] = False
-    return result
-
-
-def _long_enough(found: Values) -> Values:
-    """The same flags `(frames,)` without passages and gaps shorter than _SHORTEST_SECONDS."""
-    least = round(_SHORTEST_SECONDS * RATE / HOP)
-    result = found.copy()
-    for wanted in (False, True):  # gaps first
-        for start, stop in _runs(result == wanted):
-            if stop - start < least and start > 0 and stop < len(result):
-                result[start:stop] = not wanted
-    return result
-
-
-def _runs(flags: Values) -> list[tuple[int, int]]:
-    """First and one after the last of each run of set flags."""
-    edges = np.diff(np.concatenate([[0], flags.astype(int), [0]]))
-    return [(int(first), int(last)) for first, last in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True)]
-
-
-def _shares(mixed: Values, places: Values, frames: int) -> Values:
-    """The share of power of the second path in each frame, with fades `(frames,)`."""
-    share = mixed[np.clip(np.rint(places).astype(int), 0, len(mixed) - 1)].astype(float)[:frames]
-    if not share.any():
-        return share
-    width = max(1, round(_FADE_SECONDS * RATE / HOP))
-    return np.clip(np.convolve(np.pad(share, width, mode="edge"), np.hanning(2 * width + 3)[1:-1] / (width + 1), "valid"), 0.0, 1.0)
 
 
 def _one(voices: Voices, name: str, frames: int) -> Values:
@@ -289,17 +345,3 @@ def _one(voices: Voices, name: str, frames: int) -> Values:
 
 def _below_half_rate(pitch: Values) -> Values:
     return pitch[:, None] * np.arange(1, PARTIALS + 1) < HIGHEST_PARTIAL
-
-
-def _placed(audio: Values, wave: Values, places: Values) -> Values:
-    """Mono audio as `(channels, time)` with the levels that the channels of the piece have over their mean, frame by frame."""
-    if len(wave) == 1:
-        return audio[None]
-    powers = [moving_sum(np.square(channel, dtype=np.float64), 16 * HOP)[::HOP] for channel in (*wave, wave.mean(axis=0))]
-    count = len(powers[0])
-    times = np.arange(len(audio)) / HOP
-    made = []
-    for power in powers[:-1]:
-        ratio = np.sqrt(np.clip((power + 1e-12) / (powers[-1] + 1e-12), 0.0, 16.0))
-        made.append(audio * np.interp(times, np.arange(len(places)), np.interp(places, np.arange(count), ratio)).astype(np.float32))
-    return np.stack(made)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from timbrespace.voices.frames import CENTRES, HOP, PARTIALS, RATE, Frames, Values, k_weight, mel
+from timbrespace.voices.frames import CENTRES, HOP, PARTIALS, RATE, Frames, Samples, Values, k_weight, mel
 
 _WINDOW = 2_048  # samples
 _MOST_DB = 24.0  # of the filter
 _NEAR_SECONDS, _FARTHEST_SECONDS = 0.1, 0.8  # over which the weight of frames falls to 1/e; beyond, they have none
+NEARBY = round(_FARTHEST_SECONDS * RATE / HOP)  # frames
 _UNSURE = 1e-3  # least weight of a frame
 _POINTS = 40  # of an envelope, evenly on the mel scale
 _LEAST = 1e-9
@@ -16,7 +17,7 @@ _AXIS = np.linspace(float(mel(np.array(80.0))), float(mel(np.array(16_000.0))), 
 
 
 def filtered(
-    wave: Values, places: Values, voiced: Frames, own: Frames, gains: Values, sure: Values, first: int, last: int, *, ratio: float,
+    wave: Samples, places: Values, voiced: Frames, own: Frames, gains: Values, sure: Values, first: int, last: int, *, ratio: float,
     samples: int,
 ) -> Values:  # fmt: skip
     """Returns frames `first` to `last` of a piece `(time,)`, filtered: audio of `(last - first) * HOP` samples, cut at `samples`.
@@ -55,20 +56,25 @@ def filtered(
 
 def _changes(voiced: Frames, own: Frames, sure: Values, first: int, last: int) -> Values:
     """The difference of the envelopes of frames in dB `(last - first, _POINTS)`, a mean over those nearby, the surest first."""
-    from scipy.signal import lfilter
+    from scipy.ndimage import convolve1d
 
-    near = round(_FARTHEST_SECONDS * RATE / HOP)
-    low, high = max(first - near, 0), min(last + near, len(sure))
+    low, high = max(first - NEARBY, 0), min(last + NEARBY, len(sure))
     curves = np.stack([_envelope(voiced, frame) - _envelope(own, frame) for frame in range(low, high)])
     weights = np.maximum(sure[low:high, None], _UNSURE)
     both = np.concatenate([np.clip(curves, -_MOST_DB, _MOST_DB) * weights, weights], axis=1)
-    fall = np.exp(-HOP / RATE / _NEAR_SECONDS)
-    both = lfilter([1.0], [1.0, -fall], both, axis=0) + lfilter([1.0], [1.0, -fall], both[::-1], axis=0)[::-1]
+    kernel = np.exp(-np.abs(np.arange(-NEARBY, NEARBY + 1)) * HOP / RATE / _NEAR_SECONDS)
+    kernel[NEARBY] = 2.0
+    both = convolve1d(both, kernel, axis=0, mode="constant")
     return np.asarray((both[:, :-1] / both[:, -1:])[first - low : last - low])
 
 
-def _samples(wave: Values, at: Values) -> Values:
-    """Samples at fractional places, linear between them; 0 outside."""
+def _samples(wave: Samples, at: Values) -> Values:
+    """Samples at fractional places, which rise, linear between them; 0 outside."""
+    start = max(0, int(at[0]) - 1)
+    wave = wave[start : max(start, int(at[-1]) + 3)]
+    if not len(wave):
+        return np.zeros(len(at))
+    at = at - start
     low = np.floor(at).astype(int)
     inside = (low >= 0) & (low < len(wave) - 1)
     low = np.clip(low, 0, max(len(wave) - 2, 0))

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Values = NDArray[Any]
+
+
+class Samples(Protocol):
+    """A mono recording `(time,)` whose parts are read by slices, such as an array."""
+
+    def __len__(self) -> int:
+        """The number of samples."""
+
+    def __getitem__(self, at: slice, /) -> Values:
+        """The samples of a slice."""
+
 
 RATE = 44_100  # Hz, of all voices
 HOP = 256  # samples between frames, 5.8 ms
@@ -46,6 +58,7 @@ class Frames:
     pitch: Hz `(frames,)`, 0 where there is none. periodicity: 0 to 1 `(frames,)`. partials: amplitudes of the multiples of the pitch
     `(frames, PARTIALS)`. noise: variance of the white noise that has the density of each band `(frames, BANDS)`. explained: the share of
     the power that partials and noise describe `(frames,)`; the rest is of other tones.
+    guide: octaves over middle C `(frames,)`, the pitch that the model is given also where there is none; None: that between the neighbours.
     """
 
     pitch: Values
@@ -53,6 +66,7 @@ class Frames:
     partials: Values
     noise: Values
     explained: Values
+    guide: Values | None = None
 
     def __len__(self) -> int:
         """The number of frames."""
@@ -74,6 +88,14 @@ class Frames:
         power = (np.square(self.partials) / 2 * k_weight(hertz)).sum(1)
         power = power + (self.noise * (np.diff(EDGES) / (RATE / 2)) * k_weight(CENTRES)).sum(1)
         return np.asarray(10 * np.log10(power + 1e-10))
+
+    def part(self, first: int, last: int) -> Frames:
+        """Returns frames `first` to before `last`."""
+        guide = None if self.guide is None else self.guide[first:last]
+        pitch, periodicity, partials, noise, explained = (
+            one[first:last] for one in (self.pitch, self.periodicity, self.partials, self.noise, self.explained)
+        )
+        return Frames(pitch, periodicity, partials, noise, explained, guide)
 
     def scaled(self, gain: Values) -> Frames:
         """Returns the frames with factors of amplitude `(frames,)` applied."""
@@ -119,7 +141,13 @@ def count_frames(samples: int) -> int:
     return 1 + samples // HOP
 
 
-def windows(wave: Values, size: int, first: int, count: int) -> Values:
+def joined(parts: Sequence[Frames]) -> Frames:
+    """Returns frames one after the other, without guides."""
+    names = ("pitch", "periodicity", "partials", "noise", "explained")
+    return Frames(*(np.concatenate([getattr(one, name) for one in parts]) for name in names))
+
+
+def windows(wave: Samples, size: int, first: int, count: int) -> Values:
     """Returns `count` pieces of a recording, `size` samples around the places of frames from number `first`: `(count, size)`."""
     start, stop = first * HOP - size // 2, (first + count - 1) * HOP + size - size // 2
     inside = wave[max(start, 0) : max(stop, 0)]

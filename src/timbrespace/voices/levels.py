@@ -21,7 +21,8 @@ def to_levels(frames: Frames) -> tuple[Tensor, Tensor, Tensor]:
     noise = np.maximum(10 * np.log10(frames.noise + 1e-12), _FLOORS[1])
     levels = np.concatenate([partials, noise], axis=1) - loudness[:, None]
     there = np.concatenate([frames.audible(), np.ones((len(frames), BANDS), bool)], axis=1)
-    conditions = make_conditions(torch.from_numpy(frames.pitch).float(), torch.from_numpy(loudness).float())
+    guide = None if frames.guide is None else torch.from_numpy(frames.guide)
+    conditions = make_conditions(torch.from_numpy(frames.pitch).float(), torch.from_numpy(loudness).float(), guide)
     return torch.from_numpy(levels).float(), torch.from_numpy(there).float(), conditions
 
 

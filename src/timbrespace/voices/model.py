@@ -16,6 +16,8 @@ _ENVELOPE = 40  # points of the spectral envelope, evenly on the mel scale
 _LOWEST_MEL, _HIGHEST_MEL = float(mel(np.array(80.0))), float(mel(np.array(20_000.0)))
 _DB = 10.0  # of the envelope for a value of 1
 _MOST_LOG_VARIANCE = 4.0
+_CHANGES = (-24, -8, -3, 3, 8)  # frames from a frame to those that its changes of loudness are to
+REACH = max(map(abs, _CHANGES))  # frames on either side that conditions are from
 
 
 class VoiceModel(nn.Module):
@@ -103,21 +105,26 @@ def at_pitch(levels: Tensor, ratio: Tensor) -> Tensor:
     return torch.cat([moved, levels[:, PARTIALS:]], dim=1)
 
 
-def make_conditions(pitch: Tensor, loudness: Tensor) -> Tensor:
-    """Returns the conditions of frames `(frames, CONDITIONS)`: octaves over middle C, their square, pitched or not, loudness, its changes.
-
-    pitch: Hz `(frames,)`, 0: none, which takes that of its neighbours. loudness: dB `(frames,)`.
-    """
+def fill_octaves(pitch: Tensor) -> Tensor:
+    """Returns octaves over middle C `(frames,)` of a pitch in Hz; 0: none, which takes that between its neighbours."""
     there = pitch > 0
     octaves = torch.log2(pitch.clamp_min(1.0) / 440.0) + 0.75
-    if bool(there.any()):
-        known = torch.nonzero(there)[:, 0].numpy()
-        octaves = torch.from_numpy(np.interp(np.arange(len(pitch)), known, octaves[there].double().numpy())).to(loudness)
-    else:
-        octaves = torch.zeros_like(loudness)
+    if not bool(there.any()):
+        return torch.zeros_like(octaves)
+    known = torch.nonzero(there)[:, 0].numpy()
+    return torch.from_numpy(np.interp(np.arange(len(pitch)), known, octaves[there].double().numpy())).to(octaves)
+
+
+def make_conditions(pitch: Tensor, loudness: Tensor, octaves: Tensor | None = None) -> Tensor:
+    """Returns the conditions of frames `(frames, CONDITIONS)`: octaves over middle C, their square, pitched or not, loudness, its changes.
+
+    pitch: Hz `(frames,)`, 0: none. loudness: dB `(frames,)`. octaves: `fill_octaves` of the pitch, where it is known of a longer part.
+    """
+    there = pitch > 0
+    octaves = fill_octaves(pitch) if octaves is None else octaves
     last = len(loudness) - 1
     steps = torch.arange(len(loudness))
-    changes = [loudness[(steps + offset).clamp(0, last)] - loudness for offset in (-24, -8, -3, 3, 8)]
+    changes = [loudness[(steps + offset).clamp(0, last)] - loudness for offset in _CHANGES]
     return torch.stack([octaves, octaves**2, there.to(loudness), loudness / 20 + 2, *(change / 20 for change in changes)], dim=1).float()
 
 

@@ -26,8 +26,11 @@ _WIDTH, _HEIGHT = 1_200, 220  # pixels, of a spectrogram
 _POINTS = 2_000  # of a curve
 
 
-def write_conversion_page(path: Path, wave: Values, result: Drawn, *, title: str, to: str, force: bool = False) -> Path:
-    """Writes the page and returns its path. wave: the piece `(channels, time)` at RATE. to: the weights, as text.
+def write_conversion_page(
+    path: Path, wave: Values, result: Drawn, *, title: str, to: str, seconds: float | None = None, force: bool = False
+) -> Path:  # fmt: skip
+    """Writes the page and returns its path. wave: the piece `(channels, time)` at RATE. to: the weights, as text. seconds: of the whole
+    result, where the page shows its beginning.
 
     Raises OutputExistsError.
     """
@@ -37,6 +40,9 @@ def write_conversion_page(path: Path, wave: Values, result: Drawn, *, title: str
         facts.append(
             f"several tones at once for {sum(stop - start for start, stop in result.passages):.1f} s, filtered instead of played again"
         )
+    shown = result.audio.shape[1] / RATE
+    if seconds is not None and seconds > shown + 1:
+        facts.append(f"the first {shown / 60:.0f} minutes of {seconds / 60:.0f} are shown")
     sounds = [
         {
             "title": name,

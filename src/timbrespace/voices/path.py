@@ -7,18 +7,20 @@ import numpy as np
 from timbrespace.compiled import compiled
 
 
-@compiled("int64[::1](float64[:, ::1], float64[:, ::1], float64, float64, float64, float64)")
-def best_path(octaves: np.ndarray, costs: np.ndarray, unpitched: float, change: float, octave: float, leap: float) -> np.ndarray:
-    """Returns the number of the candidate of each frame on the path of least cost, or the number of candidates for none: `(frames,)`.
+@compiled("int8[:, ::1](float64[:, ::1], float64[:, ::1], float64[::1], float64, float64, float64, float64)")
+def extend_paths(
+    octaves: np.ndarray, costs: np.ndarray, before: np.ndarray, unpitched: float, change: float, octave: float, leap: float
+) -> np.ndarray:
+    """Returns from which candidate of the frame before the path of least cost to each candidate comes `(frames, candidates + 1)`.
 
-    octaves, costs: of the candidates `(frames, candidates)`. unpitched: cost of a frame without pitch. change: of beginning or ending a
-    pitch. octave: of moving by an octave from one frame to the next; leap: the most that moving costs.
+    The last candidate is to have no pitch. octaves, costs: of the candidates `(frames, candidates)`; the first frame is the last one of
+    the call before. before: costs of the paths to the candidates of that frame `(candidates + 1,)`; replaced by those of the last frame.
+    unpitched: cost of a frame without pitch. change: of beginning or ending a pitch. octave: of moving by an octave from one frame to the
+    next; leap: the most that moving costs.
     """
     count, candidates = costs.shape
-    back = np.zeros((count, candidates + 1), np.int64)
-    total, before = np.empty(candidates + 1), np.empty(candidates + 1)
-    before[:candidates] = costs[0]
-    before[candidates] = unpitched
+    back = np.zeros((count, candidates + 1), np.int8)
+    total = np.empty(candidates + 1)
     for t in range(1, count):
         for k in range(candidates + 1):
             least, at = np.inf, 0
@@ -32,8 +34,31 @@ def best_path(octaves: np.ndarray, costs: np.ndarray, unpitched: float, change: 
             total[k] = least + (unpitched if k == candidates else costs[t, k])
             back[t, k] = at
         before[:] = total
-    path = np.empty(count, np.int64)
-    path[count - 1] = int(np.argmin(before))
-    for t in range(count - 1, 0, -1):
+    return back
+
+
+@compiled("int64(int8[:, ::1], int64[::1])")
+def shared_end(back: np.ndarray, states: np.ndarray) -> int:
+    """Returns the last frame that all paths have in common, -1 if there is none. states: `arange(candidates + 1)`; replaced by those there.
+
+    back: of `extend_paths`, from the first frame on that is not decided.
+    """
+    for t in range(len(back) - 1, -1, -1):
+        same = True
+        for k in range(1, len(states)):
+            same = same and states[k] == states[0]
+        if same:
+            return t
+        for k in range(len(states)):
+            states[k] = back[t, states[k]]
+    return -1
+
+
+@compiled("int64[::1](int8[:, ::1], int64, int64)")
+def path_to(back: np.ndarray, last: int, state: int) -> np.ndarray:
+    """Returns the candidates of the path that ends in candidate `state` of frame `last`: `(last + 1,)`."""
+    path = np.empty(last + 1, np.int64)
+    path[last] = state
+    for t in range(last, 0, -1):
         path[t - 1] = back[t, path[t]]
     return path

@@ -9,9 +9,10 @@ import numpy as np
 from timbrespace.noise import Noise, Purpose
 from timbrespace.voices.frames import CENTRES, HOP, PARTIALS, RATE, Frames, Values
 
-_BLOCK = 2_048  # frames at a time
+BLOCK = 2_048  # frames at a time
 _WINDOW = 1_024  # samples, of the noise's filter
 _LEAST = 1e-7  # amplitude of partials that are left out
+REACH = _WINDOW // 2 // HOP + 1  # frames on either side of a block that it is rendered from
 
 
 def render(frames: Frames, samples: int, *, seed: int = 0) -> Values:
@@ -24,25 +25,39 @@ def render(frames: Frames, samples: int, *, seed: int = 0) -> Values:
 
 def blocks(frames: Frames, samples: int, *, seed: int = 0) -> Iterator[tuple[int, Values]]:
     """Yields the audio of frames block by block, each with the place of its first sample; see `render`."""
-    from timbrespace.synthesis.harmonic.oscillators import sum_partials
+    renderer = Renderer(frames.pitch, samples, seed=seed)
+    for first in range(0, len(frames), BLOCK):
+        if first * HOP < samples:
+            yield first * HOP, renderer.block(frames, 0)
 
-    phases = 2 * np.pi * Noise(seed, Purpose.VOICE, 0).uniform(PARTIALS)
-    cosines, sines = np.cos(phases), np.sin(phases)
-    pitch = _held(frames.pitch)
-    turns = 0.0
-    for number, first in enumerate(range(0, len(frames), _BLOCK)):
-        start, stop = first * HOP, min((first + _BLOCK) * HOP, samples)
-        if stop <= start:
-            return
-        count = stop - start
-        points = np.minimum(np.arange(first, first + -(-count // HOP) + 1), len(frames) - 1)
-        hertz = np.interp(np.arange(count) / HOP, np.arange(len(points)), pitch[points])
-        course = turns + np.cumsum(hertz) / RATE
-        turns = float(course[-1] % 1.0)
+
+class Renderer:
+    """Renders blocks of BLOCK frames one after the other. pitch: in Hz, of all frames `(frames,)`. samples: of the whole."""
+
+    def __init__(self, pitch: Values, samples: int, *, seed: int = 0):
+        phases = 2 * np.pi * Noise(seed, Purpose.VOICE, 0).uniform(PARTIALS)
+        self._cosines, self._sines = np.cos(phases), np.sin(phases)
+        self._pitch, self._samples, self._seed = _held(pitch), samples, seed
+        self._turns, self._number = 0.0, 0
+
+    def block(self, frames: Frames, offset: int) -> Values:
+        """Returns the audio of the next block. frames: from number `offset` on, with REACH frames on either side of the block if there are.
+
+        Its length is BLOCK · HOP samples, less at the end.
+        """
+        from timbrespace.synthesis.harmonic.oscillators import sum_partials
+
+        first, number = self._number * BLOCK, self._number
+        self._number += 1
+        count = min(BLOCK * HOP, self._samples - first * HOP)
+        points = np.minimum(np.arange(first, first + -(-count // HOP) + 1), len(self._pitch) - 1)
+        hertz = np.interp(np.arange(count) / HOP, np.arange(len(points)), self._pitch[points])
+        course = self._turns + np.cumsum(hertz) / RATE
+        self._turns = float(course[-1] % 1.0)
         audio = np.zeros(count)
-        amplitudes = np.ascontiguousarray(frames.partials[points], np.float64)
-        sum_partials(course, amplitudes, cosines, sines, HOP, _LEAST, audio)
-        yield start, (audio + _noise(frames, number, count, seed)).astype(np.float32)
+        amplitudes = np.ascontiguousarray(frames.partials[points - offset], np.float64)
+        sum_partials(course, amplitudes, self._cosines, self._sines, HOP, _LEAST, audio)
+        return np.asarray(audio + _noise(frames.noise, offset, number, count, self._seed), np.float32)
 
 
 def _held(pitch: Values) -> Values:
@@ -56,21 +71,24 @@ def _held(pitch: Values) -> Values:
     return np.asarray(pitch[np.where(nearer, known[before], known[at])])
 
 
-def _noise(frames: Frames, number: int, count: int, seed: int) -> Values:
-    """The filtered noise of block `number` `(count,)`: white noise of this block and its neighbours, so that blocks have no seam."""
+def _noise(noise: Values, offset: int, number: int, count: int, seed: int) -> Values:
+    """The filtered noise of block `number` `(count,)`: white noise of this block and its neighbours, so that blocks have no seam.
+
+    noise: of frames from number `offset` on `(frames, BANDS)`.
+    """
     from scipy.fft import irfft, rfft
 
-    length = _BLOCK * HOP
+    length = BLOCK * HOP
     half = _WINDOW // 2
     white = np.concatenate([_white(seed, number - 1)[-_WINDOW:], _white(seed, number), _white(seed, number + 1)[:_WINDOW]])
     # Frames whose windows reach into the block.
-    first, reach = number * _BLOCK, half // HOP
+    first, reach = number * BLOCK, half // HOP
     wanted = np.arange(first - reach, first + -(-count // HOP) + reach + 1)
-    wanted = wanted[(wanted >= 0) & (wanted < len(frames))]
+    wanted = wanted[(wanted >= offset) & (wanted < offset + len(noise))]
     starts = (wanted - first) * HOP - half + _WINDOW
     window = np.sqrt(np.hanning(_WINDOW + 1)[:-1])
     pieces = np.lib.stride_tricks.sliding_window_view(white, _WINDOW)[starts]
-    filtered = irfft(rfft(pieces * window, axis=1) * _gains(frames.noise[wanted]), axis=1) * window
+    filtered = irfft(rfft(pieces * window, axis=1) * _gains(noise[wanted - offset]), axis=1) * window
     out = np.zeros(length + 2 * _WINDOW)
     for start, piece in zip(starts, filtered, strict=True):
         out[start : start + _WINDOW] += piece
@@ -80,7 +98,7 @@ def _noise(frames: Frames, number: int, count: int, seed: int) -> Values:
 
 def _white(seed: int, number: int) -> Values:
     """White noise of variance 1 for block `number`, from -1."""
-    return np.asarray(Noise(seed, Purpose.VOICE, 1, number + 1).normal(_BLOCK * HOP))
+    return np.asarray(Noise(seed, Purpose.VOICE, 1, number + 1).normal(BLOCK * HOP))
 
 
 def _gains(noise: Values) -> Values:

@@ -20,9 +20,9 @@ class Curve:
 
     points: tuple[tuple[float, dict[str, float]], ...]
 
-    def values(self, names: Sequence[str], frames: int) -> Values:
-        """Returns the weights of every frame `(frames, names)`."""
-        return self.at(np.arange(frames) * HOP / RATE, names)
+    def values(self, names: Sequence[str], frames: int, *, first: int = 0) -> Values:
+        """Returns the weights of `frames` frames from number `first` on `(frames, names)`."""
+        return self.at(np.arange(first, first + frames) * HOP / RATE, names)
 
     def at(self, seconds: Values, names: Sequence[str]) -> Values:
         """Returns the weights at times in s `(times,)`, before the first point those of it: `(times, names)`."""

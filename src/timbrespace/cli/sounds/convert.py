@@ -78,10 +78,15 @@ def convert(
     done: list[dict[str, Any]] = []
     with progress_bar("converting", quiet=json) as progress:
         for number, (path, target) in enumerate(jobs):
-            if progress is not None:
-                progress(number, len(jobs))
+
+            def show(share: float, number: int = number) -> None:
+                if progress is not None:
+                    progress(round(1_000 * (number + share)), 1_000 * len(jobs))
+
             try:
-                result, recipe = convert_file(opened, path, target, weights, options, rate=rate, subtype=subtype, force=force, page=page)
+                result, recipe = convert_file(
+                    opened, path, target, weights, options, rate=rate, subtype=subtype, force=force, page=page, progress=show
+                )  # fmt: skip
             except AudioFileError as error:
                 problems.append((path, str(error)))
                 continue

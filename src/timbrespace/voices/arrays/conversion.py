@@ -45,6 +45,7 @@ class ArrayConverted:
 
     audio: Values
     source: str
+    passages: tuple[tuple[float, float], ...] = ()  # as of the other kind of voices; a design has no second path
 
 
 def convert(voices: ArrayVoices, wave: Values, to: Curve, options: ArrayConversionOptions | None = None) -> ArrayConverted:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from timbrespace.contracts import ConfigError
-from timbrespace.voices.analysis import analyse
 from timbrespace.voices.arrays.conversion import ArrayConversionOptions, ArrayConverted
 from timbrespace.voices.arrays.conversion import convert as convert_spectrogram
 from timbrespace.voices.arrays.file import ArrayVoices
-from timbrespace.voices.conversion import ConversionOptions, Converted, convert
+from timbrespace.voices.conversion import Conversion, ConversionOptions, Findings, convert
 from timbrespace.voices.file import Voices
 from timbrespace.voices.frames import Frames, Values
+from timbrespace.voices.stream.rows import Piece
+from timbrespace.voices.weights import Curve
 
 
 class Drawn(NamedTuple):
@@ -30,15 +30,16 @@ class Drawn(NamedTuple):
 class Kind(NamedTuple):
     """A kind of voices.
 
-    options: makes its options of conversion, and raises ConfigError for those without a meaning. convert: see `conversion.convert`. facts:
-    of a recipe. remarks: lines for the user. drawn: what the page shows, of a result and the piece `(channels, time)`.
+    options: makes its options of conversion, and raises ConfigError for those without a meaning. convert: see `conversion.convert`. open:
+    a conversion block by block, see `conversion.Conversion`. facts: of a recipe, from what was found and the options. remarks: lines for
+    the user, from what was found.
     """
 
     options: Callable[..., Any]
     convert: Callable[..., Any]
+    open: Callable[..., Any]
     facts: Callable[[Any, Any], dict[str, Any]]
     remarks: Callable[[Any, tuple[str, ...]], list[str]]
-    drawn: Callable[[Any, Values], Drawn]
 
 
 def kind_of(voices: Voices | ArrayVoices) -> Kind:
@@ -46,7 +47,36 @@ def kind_of(voices: Voices | ArrayVoices) -> Kind:
     return _KINDS[type(voices)]
 
 
-def _facts(result: Converted, options: ConversionOptions) -> dict[str, Any]:
+class ArrayBlock(NamedTuple):
+    """A part of a converted piece. audio: `(time, channels)` at 44.1 kHz."""
+
+    audio: Values
+    frames: Frames | None = None
+
+
+class ArrayConversion:
+    """The conversion of a piece by a design, all of it in memory, with the methods of `conversion.Conversion`."""
+
+    def __init__(
+        self, voices: ArrayVoices, piece: Piece, to: Curve, options: ArrayConversionOptions, *,
+        folder: Path | None = None, progress: Callable[[float], None] | None = None,
+    ):  # fmt: skip
+        self._result = convert_spectrogram(voices, piece.audio[:].T, to, options)
+        self.samples = self._result.audio.shape[1]
+
+    def blocks(self) -> Iterator[ArrayBlock]:
+        """Yields the result."""
+        yield ArrayBlock(self._result.audio.T)
+
+    def findings(self) -> ArrayConverted:
+        """Returns what was found."""
+        return self._result
+
+    def close(self) -> None:
+        """Does nothing: no file is open."""
+
+
+def _facts(result: Findings, options: ConversionOptions) -> dict[str, Any]:
     return {
         "from": result.source, "keep": list(options.keep), "stretch": options.stretch, "transpose": options.transpose, "seed": options.seed,
         "several_tones": [list(part) for part in result.passages], "out_of_range": round(result.outside, 3),
@@ -62,7 +92,7 @@ def _modulations(options: ConversionOptions) -> dict[str, Any]:
     return {"vibrato": asdict(options.vibrato), "tremolo": asdict(options.tremolo), "modulation_from": given}
 
 
-def _remarks(result: Converted, names: tuple[str, ...]) -> list[str]:
+def _remarks(result: Findings, names: tuple[str, ...]) -> list[str]:
     """The source that was found, passages with several tones, notes out of range."""
     lines = _source_remark(result, names)
     if result.passages:
@@ -73,12 +103,12 @@ def _remarks(result: Converted, names: tuple[str, ...]) -> list[str]:
     if result.outside > 0.02:
         advice = f"; --transpose {result.octaves} moves it there" if result.octaves else ""
         lines.append(f"{100 * result.outside:.0f} % of the time its pitch is beyond what the voice was learned from{advice}")
-    if not result.frames.pitched.any():
+    if not result.melodic:
         lines.append("no pitch was found: voices play melodies")
     return lines
 
 
-def _source_remark(result: Converted | ArrayConverted, names: tuple[str, ...]) -> list[str]:
+def _source_remark(result: Findings | ArrayConverted, names: tuple[str, ...]) -> list[str]:
     return [f"sounds most like {result.source}, of {', '.join(names)}"]
 
 
@@ -92,13 +122,9 @@ def _array_options(**given: Any) -> ArrayConversionOptions:
 
 
 _KINDS: dict[type, Kind] = {
-    Voices: Kind(
-        options=ConversionOptions, convert=convert, facts=_facts, remarks=_remarks,
-        drawn=lambda result, wave: Drawn(result.audio, result.frames, result.passages, result.source),
-    ),
+    Voices: Kind(options=ConversionOptions, convert=convert, open=Conversion, facts=_facts, remarks=_remarks),
     ArrayVoices: Kind(
-        options=_array_options, convert=convert_spectrogram, remarks=_source_remark,
-        facts=lambda result, options: {"from": result.source, "iterations": options.iterations},
-        drawn=lambda result, wave: Drawn(result.audio, analyse(wave.mean(axis=0, dtype=np.float64)), (), result.source),
+        options=_array_options, convert=convert_spectrogram, open=ArrayConversion,
+        facts=lambda result, options: {"from": result.source, "iterations": options.iterations}, remarks=_source_remark
     ),
 }  # fmt: skip
