@@ -13,6 +13,7 @@ from timbrespace.space.controls.face import Steerable
 from timbrespace.space.neighbours.face import NeighbourSearch
 from timbrespace.synthesis.output.engines import NATIVE, engine_of
 from timbrespace.synthesis.showing import set_viewer
+from timbrespace.synthesis.transfer.face import Recordings, check_seed
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,7 +46,7 @@ _ALIKE = "it is within 0.1 dB (log-mel) of the first one, and not the same sampl
 _LOG = logging.getLogger(__name__)
 
 
-class Instrument(OpenedInstrument, NeighbourSearch, Steerable):
+class Instrument(OpenedInstrument, NeighbourSearch, Steerable, Recordings):
     """A trained instrument. `Instrument.load(path).generate(16, seed=1)` returns sixteen new sounds.
 
     Everything is deterministic: the same instrument, arguments, machine and versions give the same samples, and sound *i* of a
@@ -112,24 +113,6 @@ class Instrument(OpenedInstrument, NeighbourSearch, Steerable):
         audio, rate = read(Path(path), channels=self.channels)
         return resample(torch.from_numpy(remove_offset(audio.numpy(), rate)), rate, self.sample_rate)
 
-    def reconstruct(self, audio: Tensor, *, sample_rate: int | None = None, seed: int = 0) -> Tensor:
-        """Returns `(channels, time)` encoded and decoded, with the same length, time grid and peak, at the instrument's rate.
-
-        Where the model has a `longest` length, silence follows it. Raises ShapeError, ConfigError.
-        """
-        import torch
-
-        from timbrespace.synthesis import encoding
-
-        _check_seed(seed)
-        sound, start = encoding.trim_to_onset(self.contents, audio, sample_rate)
-        total = audio.shape[-1] if sample_rate in (None, self.sample_rate) else round(audio.shape[-1] * self.sample_rate / sample_rate)
-        encoded = encoding.encode(self.contents, sound)
-        decoded = self.decode(encoded.z, length=encoded.length, seed=seed)
-        reconstruction = torch.zeros(self.channels, total)
-        reconstruction[:, start : start + encoded.length] = (decoded * encoded.peak)[:, : max(0, total - start)]
-        return reconstruction
-
     # --- new sounds -----------------------------------------------------------------------------------------------------
 
     def generate(
@@ -169,11 +152,11 @@ class Instrument(OpenedInstrument, NeighbourSearch, Steerable):
         with the number of sounds done and of all.
         Near-duplicates within the batch are drawn again. Raises ConfigError.
         """
-        _check_count(count)
+        check_count(count)
         temperature = TEMPERATURE.check(temperature)
         if near is not None and category is not None and category not in self.categories:
             raise ConfigError(f"category is {category!r}, this instrument has {', '.join(self.categories) or 'none'}")
-        _check_seed(seed)
+        check_seed(seed)
         asked: dict[str, Any] = {"category": category, "pitch": pitch, "velocity": velocity}
         given = near is not None or seconds is not None or prompt is not None or like is not None or encoder is not None
         if self._player is not None and not (given or conditions or controls) and self._player.draws(**asked):
@@ -213,19 +196,24 @@ class Instrument(OpenedInstrument, NeighbourSearch, Steerable):
 
     def vary(
         self, sound: Given, count: int = 8, *, amount: float = 0.3, seed: int = 0, name: str | None = None, level: Level | None = None,
-        out_rate: int | None = None, progress: Progress | None = None,
+        out_rate: int | None = None, progress: Progress | None = None, whole: bool | None = None, stretch: float = 1.0,
     ) -> list[Sound]:  # fmt: skip
         """Returns variations of one sound: a file, or samples `(channels, time)` at the instrument's rate.
 
         Its detail is carried along and fades with the amount. At amount 0 the result is the sound itself, every sample as read; only a
         `level` or `out_rate` changes it. amount: see AMOUNT. name: stem of the new names; None: the file's. level: None keeps the
-        level of the sound. Others as in `generate`. Raises ConfigError, ShapeError, AudioFileError.
+        level of the sound. whole: vary it as a recording of any length, in windows, with all of its detail; None: if it is much longer
+        than the instrument's sounds, see `is_recording`. stretch: factor of the duration of a recording, 0.25 to 4. progress: of
+        recordings in seconds. Others as in `generate`. Raises ConfigError, ShapeError, AudioFileError.
         """
         from timbrespace.synthesis import request
 
-        _check_count(count)
+        check_count(count)
         amount = AMOUNT.check(amount)
-        _check_seed(seed)
+        check_seed(seed)
+        if whole or stretch != 1 or (whole is None and self.is_recording(sound)):
+            options: dict[str, Any] = {"level": level, "out_rate": out_rate, "progress": progress}
+            return self._varied(sound, count, amount=amount, seed=seed, stretch=stretch, name=name, **options)
         source = self._analysed(sound)
         requests = request.vary(self.contents, source, count, amount=amount, seed=seed, name=source.given.stem if name is None else name)
         return self._render(requests, level=level, out_rate=out_rate, progress=progress)
@@ -242,10 +230,10 @@ class Instrument(OpenedInstrument, NeighbourSearch, Steerable):
         """
         from timbrespace.synthesis import request
 
-        _check_count(steps)
+        check_count(steps)
         if len(sounds) < 2:
             raise ConfigError(f"a morph needs two sounds or more, not {len(sounds)}")
-        _check_seed(seed)
+        check_seed(seed)
         requests = request.interpolate(self.contents, [self._analysed(sound) for sound in sounds], steps, seed=seed, name=name)
         return self._render(requests, level=level, out_rate=out_rate, progress=progress)
 
@@ -270,6 +258,8 @@ class Instrument(OpenedInstrument, NeighbourSearch, Steerable):
         sources: for a sound that was made from given ones: the folder that holds their files, or the sounds as they were given.
         Raises ConfigError when it is not a recipe of this instrument, or when one of its sources is gone or changed.
         """
+        if "recording" in values:
+            return self._replayed(values, sources)
         engine, options = engine_of(values), dict[str, Any](numbered=False)
         if engine == NATIVE and self._player is not None:
             one, level, out_rate = self._player.request_of(values)
@@ -358,14 +348,10 @@ def load(path: Path | str, *, engine: str = "auto") -> Instrument:
     return Instrument.load(path, engine=engine)
 
 
-def _check_count(count: int) -> None:
+def check_count(count: int) -> None:
+    """Raises ConfigError unless a number of sounds is a whole number in range."""
     if not isinstance(count, int) or not 1 <= count <= MOST_SOUNDS:
         raise ConfigError(f"the number of sounds is {count!r}, allowed is 1 to {MOST_SOUNDS}")
-
-
-def _check_seed(seed: int) -> None:
-    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**63:
-        raise ConfigError(f"seed is {seed!r}, allowed is a whole number from 0 to {2**63 - 1}")
 
 
 def _sounds_html(sounds: Sequence[Sound]) -> str:

@@ -65,8 +65,7 @@ def test_longer_than_the_model(instrument: Instrument) -> None:
     long = (0.5 * torch.sin(2 * math.pi * 220 * time))[None]
     copy = instrument.reconstruct(long)
     assert copy.shape == long.shape
-    assert copy[0, samples + 300 :].abs().max() == 0
-    assert copy.abs().max() > 0.1
+    assert copy[0, samples + 300 : -4_000].abs().max() > 0.1
 
 
 def test_another_rate_is_reconstructed_at_the_rate_of_the_instrument(instrument: Instrument) -> None:

@@ -38,15 +38,15 @@ def stretch(audio: Wave, factor: float, *, sample_rate: int) -> Wave:
         raise ConfigError(f"the factor of a stretch is {factor}, allowed is {LEAST:g} to {MOST:g}")
     if factor == 1 or not len(audio):
         return audio
-    size = max(64, 1 << round(np.log2(_WINDOW_S * sample_rate)))
+    size = window_size(sample_rate)
     hop, length = size // 4, max(1, round(len(audio) * factor))
-    positions, onsets = _positions(audio, length, hop=hop, size=size, sample_rate=sample_rate)
+    positions, onsets = frame_positions(len(audio), length, [0, *_onsets(audio, sample_rate)], hop=hop, size=size)
     window = np.hanning(size + 1)[:-1].astype(np.float32)
     # Frame by frame: (frames, channels, bins)
     padded = np.pad(audio.T, ((0, 0), (size // 2 + hop, 2 * size))).astype(np.float32)
     views = np.lib.stride_tricks.sliding_window_view(padded, size, axis=1)
     now, before = (np.ascontiguousarray(fft.rfft(views[:, at] * window).swapaxes(0, 1)) for at in (positions + hop, positions))
-    _kernel()(now, before, onsets)
+    lock(now, before, onsets)
     pieces = fft.irfft(now, size).astype(np.float32) * window
     out = np.zeros((audio.shape[1], (len(positions) + 3) * hop), np.float32)
     weight = np.zeros(out.shape[1], np.float32)
@@ -57,19 +57,26 @@ def stretch(audio: Wave, factor: float, *, sample_rate: int) -> Wave:
     return np.ascontiguousarray((out[:, inside] / weight[inside]).T)
 
 
-def _positions(audio: Wave, length: int, *, hop: int, size: int, sample_rate: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Position in the source of each frame of the result, in samples `(frames,)`, and which frames start an onset `(frames,)`."""
-    time = len(audio)
+def window_size(sample_rate: int) -> int:
+    """Returns the samples of a frame at a rate in Hz; frames are a quarter of it apart."""
+    return max(64, 1 << round(np.log2(_WINDOW_S * sample_rate)))
+
+
+def frame_positions(time: int, length: int, onsets: list[int], *, hop: int, size: int) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Returns the position in a source of `time` samples of each frame of the result, `(frames,)`, and which frames start an onset.
+
+    length: samples of the result. onsets: samples of the source, the first is 0.
+    """
     half = size // 2
     most = 0.5 * min(time, length)  # of the source is copied at its original speed: the rest has to compensate
     kept: list[tuple[float, float]] = []
-    onsets = [0, *_onsets(audio, sample_rate)]
+    copied = 0.0
     for onset in onsets:
         begin, end = max(float(onset - half), kept[-1][1] if kept else 0.0), float(min(onset + half, time))
-        end = min(end, begin + most - sum(b - a for a, b in kept))
+        end = min(end, begin + most - copied)
         if end > begin:
             kept.append((begin, end))
-    copied = sum(b - a for a, b in kept)
+            copied += end - begin
     speed = (length - copied) / max(time - copied, 1e-9)
     source, result = [0.0], [0.0]
     for begin, end in kept:
@@ -89,21 +96,46 @@ def _positions(audio: Wave, length: int, *, hop: int, size: int, sample_rate: in
 
 def _onsets(audio: Wave, sample_rate: int) -> list[int]:
     """Samples at which onsets after the first one start, at least four blocks apart."""
-    block = max(8, round(_BLOCK_S * sample_rate))
-    count = len(audio) // block
-    if count <= _BLOCKS:
+    block = onset_block(sample_rate)
+    level = edge_levels(np.concatenate([audio[:1], audio]), block)
+    return [k * block for k in onset_blocks(level, level.max(initial=-300.0))]
+
+
+def onset_block(sample_rate: int) -> int:
+    """Returns the samples of the blocks in which onsets are looked for."""
+    return max(8, round(_BLOCK_S * sample_rate))
+
+
+def edge_levels(audio: Wave, block: int) -> NDArray[np.float64]:
+    """Returns the levels in dB of the differences of neighbouring samples in each whole block: `(1 + time, channels) -> (blocks,)`.
+
+    An onset has high frequencies, and the swing of a low tone is not an onset. The first sample is the one before the blocks.
+    """
+    count = (len(audio) - 1) // block
+    edges = np.diff(audio, axis=0)[: count * block].astype(np.float64)
+    return np.asarray(10 * np.log10(np.square(edges).reshape(count, -1).mean(1) + 1e-30)) if count else np.zeros(0)
+
+
+def onset_blocks(level: NDArray[np.float64], loudest: NDArray[np.float64] | float) -> list[int]:
+    """Returns the blocks at which onsets after the first one start, at least four blocks apart. loudest: dB, one or `(blocks,)`."""
+    if len(level) <= _BLOCKS:
         return []
-    # Differences of samples: an onset has high frequencies, and the swing of a low tone is not an onset.
-    edges = np.diff(audio, axis=0, prepend=audio[:1])[: count * block].astype(np.float64)
-    level = 10 * np.log10(np.square(edges).reshape(count, -1).mean(1) + 1e-30)
     before = np.lib.stride_tricks.sliding_window_view(level, _BLOCKS).max(1)[:-1]
     rise = level[_BLOCKS:] - before
-    rising = np.flatnonzero((rise > _RISE_DB) & (level[_BLOCKS:] > level.max() - _RANGE_DB)) + _BLOCKS
+    around = np.broadcast_to(np.asarray(loudest), level.shape)[_BLOCKS:]
     out: list[int] = []
-    for k in rising:
-        if not out or k * block - out[-1] >= _BLOCKS * block:
-            out.append(int(k) * block)
+    for k in np.flatnonzero((rise > _RISE_DB) & (level[_BLOCKS:] > around - _RANGE_DB)) + _BLOCKS:
+        if not out or k - out[-1] >= _BLOCKS:
+            out.append(int(k))
     return out
+
+
+def lock(now: np.ndarray, before: np.ndarray, onsets: NDArray[np.bool_]) -> None:
+    """Rotates the phases of `now (frames, channels, bins)` in place, so that each frame continues the previous one; see above.
+
+    before: spectra one hop earlier, same shape. onsets: frames that start an onset `(frames,)`; the first frame stays as it is.
+    """
+    _kernel()(now, before, onsets)
 
 
 @cache

@@ -39,6 +39,7 @@ class Representation(ABC):
     floor: float = 0.0  # of levels in dB: dB under the sound's loudest cell that are kept
     hop: int = 0  # samples between frames; 0 for a view without such a hop
     block: int = 1  # samples of audio in a frame, for a view of plain samples
+    continues: bool = False  # whether decoding searches a phase, and can continue given audio: `decode` with `past`
     exact: bool = False  # whether decoding gives the same samples, with a signal-to-noise ratio of 120 dB or better in float32
 
     def __init__(self, *, sample_rate: int = SAMPLE_RATE, channels: int = 1):
@@ -123,11 +124,19 @@ class Representation(ABC):
             return torch.cat(pieces)
         return torch.cat([piece.mT for piece in pieces]).mT  # keeps the memory layout of the pieces: frames first
 
-    def decode(self, features: Tensor, *, length: int, seed: int = 0) -> Tensor:
+    def scaled(self, features: Tensor, gain: Tensor) -> Tensor:
+        """Returns the features `(…, parts, bands, frames)` of a sound that is louder by a factor `gain`, `()` or `(frames,)`, over 0.
+
+        Of views without a phase.
+        """
+        return features + 20 * torch.log10(gain) if self.decibels else features * gain
+
+    def decode(self, features: Tensor, *, length: int, seed: int = 0, past: Tensor | None = None) -> Tensor:
         """Returns audio: `(batch, parts, bands, frames) -> (batch, channels, length)`, where frames is `self.frames(length)`.
 
         length: samples, at least 1. seed: of random phases, where the representation has no phase. Each sound is decoded separately, so
-        that its audio does not depend on the rest of the batch. Raises ShapeError, ConfigError (seed).
+        that its audio does not depend on the rest of the batch. past: the first samples of one sound, `(channels, any)`, where the view
+        `continues`: they stay as they are, and the phase search continues them. Raises ShapeError, ConfigError (seed).
         """
         if not _is_integer(length) or length < 1:
             raise ShapeError(f"length is {length!r}, it must be a whole number of at least 1 sample")
@@ -145,7 +154,8 @@ class Representation(ABC):
         if not len(features):
             return features.new_zeros(0, self.channels, length)
         try:
-            audio = torch.stack([self._decode(sound, length=length, seed=seed) for sound in features])
+            more: dict[str, Any] = {"past": past} if past is not None and self.continues else {}
+            audio = torch.stack([self._decode(sound, length=length, seed=seed, **more) for sound in features])
             finite = bool(torch.isfinite(audio).all())
         except ShapeError:  # phase retrieval refuses infinite magnitudes
             finite = False

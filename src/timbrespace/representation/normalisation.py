@@ -35,7 +35,7 @@ class Normalised(Representation):
         self.view: Representation = view
         self.kind: str = kind
         self.normaliser: Normaliser | None = None
-        self.parts, self.bands, self.exact = view.parts, view.bands, view.exact
+        self.parts, self.bands, self.exact, self.continues = view.parts, view.bands, view.exact, view.continues
         if normaliser is not None:
             self.set(normaliser)
 
@@ -90,9 +90,13 @@ class Normalised(Representation):
         """`(batch, channels, time) -> (batch, parts, bands, frames)`."""
         return self._fitted().apply(self.view._encode(audio))
 
-    def _decode(self, features: Tensor, *, length: int, seed: int) -> Tensor:
-        """`(parts, bands, frames) -> (channels, length)`."""
-        return self.view._decode(self._fitted().undo(features), length=length, seed=seed)
+    def undo(self, features: Tensor) -> Tensor:
+        """Returns the features of the view without normalisation, of the same shape."""
+        return self._fitted().undo(features)
+
+    def _decode(self, features: Tensor, *, length: int, seed: int, **more: Tensor) -> Tensor:
+        """`(parts, bands, frames) -> (channels, length)`. more: see `decode`."""
+        return self.view._decode(self._fitted().undo(features), length=length, seed=seed, **more)
 
     def _fitted(self) -> Normaliser:
         if self.normaliser is None:

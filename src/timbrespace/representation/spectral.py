@@ -62,14 +62,14 @@ class Spectral(Representation):
         """Returns the STFT that the parts are made from: `(channels, time) -> complex (parts, frames, bins)`."""
         return self._spectra(to_mid_side(audio[None]))[0]
 
-    def decode_from(self, features: Tensor, start: Start, *, length: int, seed: int) -> Tensor:
+    def decode_from(self, features: Tensor, start: Start, *, length: int, seed: int, past: Tensor | None = None) -> Tensor:
         """Returns audio whose phase search starts near a given sound: levels in dB `(parts, bands, frames) -> (channels, length)`.
 
-        Of views with `starts_near`. Silence stays silent. Raises ShapeError.
+        Of views with `starts_near`. Silence stays silent. past: as in `decode`. Raises ShapeError.
         """
         if tuple(features.shape) != (self.parts, self.bands, self.frames(length)):
             raise ShapeError(f"features are {tuple(features.shape)}, {length} samples need {(self.parts, self.bands, self.frames(length))}")
-        return self._decode(features, length=length, seed=seed, start=start)  # type: ignore[call-arg]
+        return self._decode(features, length=length, seed=seed, start=start, past=past)  # type: ignore[call-arg]
 
     def _axes(self, length: int, *parts: Part, middle_side: bool = False, bands: dict[str, Any] | None = None) -> Axes:
         """Returns axes with `parts` for every channel. bands: arguments of `Axes` for bands; default: the bins of the STFT."""
@@ -84,22 +84,32 @@ class Spectral(Representation):
 
     def _recover_audio(
         self, magnitude: Tensor, features: Tensor, *, length: int, seed: int, projections: list[Projection] | None = None,
-        start: Start | None = None,
+        start: Start | None = None, past: Tensor | None = None,
     ) -> Tensor:  # fmt: skip
         """Returns audio by phase retrieval: magnitudes `(channels, bins, frames) -> (channels, length)`. Silent channels stay silent.
 
         features: `(parts, bands, frames)` of the sound, the target of `refine` steps. projections: one per channel, for magnitudes that are
         estimates (see `recover_phase`). start: where the search starts, see `decode_from`.
+        past: the first samples, see `decode`; `refine` is left out with it.
         """
         options: dict[str, Any] = {"n_fft": self.n_fft, "hop": self.hop, "length": length}
         options |= {"method": self.method, "iterations": self.iterations}
-        channels = []
+        channels, before = [], None if past is None else to_mid_side(past[None])[0]
         for k, channel in enumerate(magnitude):
             near = None if start is None else part_start(start, k, channel, band_of_bin=self.main_band_of_bin())
             channels.append(
-                recover_phase(channel, seed=seed + k, projection=projections[k] if projections else None, start=near, **options)
+                recover_phase(
+                    channel,
+                    seed=seed + k,
+                    projection=projections[k] if projections else None,
+                    start=near,
+                    past=None if before is None else before[k],
+                    **options,
+                )
             )
         audio = from_mid_side(torch.stack(channels))
+        if past is not None:
+            return audio
         return refine(audio, features, encode=self._encode, decibels=self.decibels, steps=self.refine)
 
 

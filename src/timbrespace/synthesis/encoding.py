@@ -48,18 +48,27 @@ def trim_to_onset(contents: InstrumentContents, audio: Tensor, sample_rate: int 
 
 def from_onset(contents: InstrumentContents, audio: Tensor, sample_rate: int | None = None) -> tuple[Tensor, int]:
     """As `trim_to_onset`, but of any length: audio `(channels, time)` from onset to end, and the onset in samples."""
+    check_sound(contents, audio)
+    audio = at_own_rate(contents, audio, sample_rate)
+    start, end = bounds(audio.numpy(), contents.sample_rate)
+    if end <= start:
+        raise ShapeError("the sound is silent; there is nothing to encode")
+    return audio[:, start:end], start
+
+
+def check_sound(contents: InstrumentContents, audio: Tensor) -> None:
+    """Raises ShapeError unless audio is finite samples `(channels, time)` with the channels of the instrument."""
     if not isinstance(audio, Tensor) or audio.ndim != 2:
         found = tuple(audio.shape) if isinstance(audio, Tensor) else type(audio)
         raise ShapeError(f"a sound must be a tensor (channels, time), not {found}")
     check_audio(audio[None], channels=contents.channels)
+
+
+def at_own_rate(contents: InstrumentContents, audio: Tensor, sample_rate: int | None) -> Tensor:
+    """Returns audio `(channels, time)` without DC offset at the instrument's rate. sample_rate: Hz; None: it has it."""
     rate = contents.sample_rate
     audio = torch.from_numpy(remove_offset(audio.detach().cpu().float().numpy(), sample_rate or rate))
-    if sample_rate is not None and sample_rate != rate:
-        audio = resample(audio, sample_rate, rate)
-    start, end = bounds(audio.numpy(), rate)
-    if end <= start:
-        raise ShapeError("the sound is silent; there is nothing to encode")
-    return audio[:, start:end], start
+    return audio if sample_rate in (None, rate) else resample(audio, sample_rate or rate, rate)
 
 
 def encode(contents: InstrumentContents, audio: Tensor, *, search: bool = True, velocity: float | None = None) -> EncodedSound:

@@ -11,6 +11,7 @@ import typer
 
 from timbrespace.cli.common.options import Force, InstrumentPath, Json, OutFolder, Seed, Subtype
 from timbrespace.cli.sounds.extras import Extras, Kit, Reel
+from timbrespace.cli.sounds.recordings import Stretch, check_stretch
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from timbrespace.instrument import Instrument
     from timbrespace.report.results import Original
     from timbrespace.synthesis.sound import Sound
+    from timbrespace.synthesis.transfer.take import Take
 
 _PAGE_HELP = "Also write index.html: each original beside its reconstruction, to compare; it holds copies of the originals."
 _LEAD = (
@@ -34,12 +36,13 @@ def reconstruct(
     kit: Kit = False,
     reel: Reel = False,
     page: Annotated[bool, typer.Option("--page", help=_PAGE_HELP)] = False,
+    stretch: Stretch = 1.0,
     seed: Seed = 0,
     subtype: Subtype = "PCM_24",
     force: Force = False,
     json: Json = False,
 ) -> None:
-    """Encode and decode sounds: the results have the same names, lengths and peaks."""
+    """Encode and decode sounds of any length: the results have the same names, lengths and levels."""
     from timbrespace.atomic import check_absent
     from timbrespace.cli.common.corpus import progress_bar
     from timbrespace.cli.common.options import check_not_inputs, check_outputs, open_instrument
@@ -47,6 +50,7 @@ def reconstruct(
     from timbrespace.outputs import output_paths
 
     check_outputs(out, subtype=subtype)
+    check_stretch(stretch)
     problems: list[tuple[Path, str]] = []
     jobs = [(path, target.with_name(f"{target.name}.wav")) for path, target in output_paths(sources, out, problems=problems)]
     extras = Extras(kit, reel, page, out, instrument, force)
@@ -56,7 +60,7 @@ def reconstruct(
         check_absent(target, force=force)
     extras.check()
     opened = open_instrument(instrument)
-    batch = _Batch(opened, out, extras, seed=seed, subtype=subtype, force=force)
+    batch = _Batch(opened, out, extras, seed=seed, stretch=stretch, subtype=subtype, force=force)
     batch.skipped = [{"file": str(path), "reason": reason} for path, reason in problems]
     with progress_bar("reconstructing", quiet=json) as progress:
         batch.reconstruct(jobs, progress)
@@ -87,6 +91,7 @@ class _Batch:
     out: Path
     extras: Extras
     seed: int
+    stretch: float
     subtype: str
     force: bool
     written: list[Path] = field(default_factory=list)
@@ -102,12 +107,19 @@ class _Batch:
         from timbrespace.audio.files import write
         from timbrespace.cli.sounds.given import unlike
         from timbrespace.contracts import TimbrespaceError
+        from timbrespace.synthesis.transfer.take import Take, as_tensor
 
         for done, (path, target) in enumerate(jobs):
             try:
-                audio = self.instrument.read(path)
-                reconstruction = self.instrument.reconstruct(audio, seed=self.seed)
-                row = unlike(self.instrument, path, audio)
+                reconstruction: Take | Tensor
+                row = None
+                whole = None if self.stretch != 1 or self.instrument.is_long_file(path) else self.instrument.read(path)
+                if whole is None or self.instrument.needs_windows(whole):
+                    reconstruction = self._in_windows(path)
+                    self.cut += [str(path)] if self.stretch == 1 else []
+                else:
+                    row = unlike(self.instrument, path, whole)
+                    reconstruction = self.instrument.reconstruct(whole, seed=self.seed)
             except TimbrespaceError as error:
                 self.skipped.append({"file": str(path), "reason": str(error).removeprefix(f"{path}: ")})
                 continue
@@ -115,7 +127,10 @@ class _Batch:
                 if progress is not None:
                     progress(done + 1, len(jobs))
             try:
-                write(target, reconstruction, self.instrument.sample_rate, subtype=self.subtype, force=self.force)
+                if isinstance(reconstruction, Take):
+                    reconstruction.write(target, gain=reconstruction.gain(None), subtype=self.subtype, force=self.force)
+                else:
+                    write(target, reconstruction, self.instrument.sample_rate, subtype=self.subtype, force=self.force)
             except TimbrespaceError as error:
                 if not is_name_too_long(error):  # a full disk ends the run
                     raise
@@ -123,10 +138,15 @@ class _Batch:
                 continue
             self.written.append(target)
             self.unlike += [row] if row is not None else []
-            if self.instrument.longest is not None and audio.shape[-1] > self.instrument.longest:
-                self.cut.append(str(path))
             if self.extras:
-                self._keep(path, target, audio, reconstruction)
+                self._keep(path, target, self.instrument.read(path) if whole is None else whole, as_tensor(reconstruction))
+
+    def _in_windows(self, path: Path) -> Take:
+        """The reconstruction of a recording, in a temporary file."""
+        from timbrespace.synthesis.transfer.job import reconstruction
+
+        contents = self.instrument.contents
+        return reconstruction(contents, path, seed=self.seed, stretch=self.stretch).render(contents)
 
     def write_extras(self) -> dict[str, Any]:
         """Writes the kit, the reel and the page of the sounds that were written, if there are any; returns what each is -> its path."""
@@ -181,7 +201,7 @@ def _print_batch(batch: _Batch, *, extras: dict[str, Any], json: bool) -> None:
     print_unlike(batch.unlike)
     if batch.cut and longest is not None:
         verb = "is" if len(batch.cut) == 1 else "are"
-        print(f"{counted(len(batch.cut), 'file')} {verb} longer than the {longest:.2f} s that this model encodes; silence follows")
+        print(f"{counted(len(batch.cut), 'file')} {verb} longer than the {longest:.2f} s that this model encodes at once: done in windows")
     print(f"{counted(len(batch.written), 'sound')} in {printable(batch.out)}")
     for label, value in extras.items():
         print(f"{label}: {printable(value)}")

@@ -32,6 +32,7 @@ class StftGrid:
         window: `(n_fft,)`; default: periodic Hann.
         centred: True: the middle of frame 0 is sample 0; False: frame 0 starts at sample 0.
         min_overlap: the sum of squared windows is clamped to at least this. Where it is smaller, audio fades instead of being amplified.
+        past: the first samples of the sound, `(any,)`, which are known and stay as they are; None: none are.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class StftGrid:
         window: Tensor | None = None,
         centred: bool = True,
         min_overlap: float = MIN_OVERLAP,
+        past: Tensor | None = None,
     ):
         self.n_fft, self.hop, self.length = n_fft, hop, length
         self.padding = n_fft // 2 if centred else 0
@@ -55,6 +57,7 @@ class StftGrid:
         inside = torch.zeros_like(envelope)
         inside[self.padding : self.padding + length] = 1.0
         self._weight = inside / envelope
+        self._past = None if past is None else past[:length].to(like)
 
     def to_audio(self, spectrum: Tensor) -> Tensor:
         """Returns the least-squares inverse: `complex (frames, bins) -> (length,)` (Griffin & Lim 1984)."""
@@ -66,7 +69,10 @@ class StftGrid:
 
     def _to_padded_audio(self, spectrum: Tensor) -> Tensor:
         """`complex (frames, bins) -> ((frames - 1) * hop + n_fft,)`, zero outside the sound."""
-        return overlap_add(torch.fft.irfft(spectrum, n=self.n_fft) * self.window, hop=self.hop) * self._weight
+        audio = overlap_add(torch.fft.irfft(spectrum, n=self.n_fft) * self.window, hop=self.hop) * self._weight
+        if self._past is not None:
+            audio[self.padding : self.padding + len(self._past)] = self._past
+        return audio
 
 
 def project_to_bins(magnitude: Tensor) -> Projection:

@@ -23,7 +23,7 @@ from timbrespace.representation.phase.griffin_lim import fast_griffin_lim
 from timbrespace.representation.phase.pghi import check_grid, integrate_phase
 from timbrespace.representation.phase.projection import Projection, StftGrid, project_to_bins
 from timbrespace.representation.phase.raar import raar
-from timbrespace.representation.phase.start import PartStart
+from timbrespace.representation.phase.start import PartStart, continued
 
 
 class Method(NamedTuple):
@@ -61,6 +61,7 @@ def recover_phase(
     seed: int = 0,
     projection: Projection | None = None,
     start: PartStart | None = None,
+    past: Tensor | None = None,
 ) -> Tensor:
     """Returns audio `(..., length)` for the magnitudes of an STFT `(..., bins, frames)`. Each sound is independent and uses the same seed.
 
@@ -74,6 +75,7 @@ def recover_phase(
         projection: for one sound `(bins, frames)` whose magnitudes are an estimate: the projection to what is known of it
             (`projection.project_to_bands`).
         start: for one sound `(bins, frames)`: its own magnitudes and phases near a given sound, see `phase.start`.
+        past: for one sound: its first samples, which are kept as they are, `(any,)`; the search continues them.
 
     Silence stays silence. Raises ShapeError, ConfigError.
     """
@@ -92,14 +94,24 @@ def recover_phase(
     if start is not None:
         magnitude = start.magnitude
     if not bool(magnitude.any()):
-        return magnitude.new_zeros(length)
+        return kept_past(past, magnitude.new_zeros(length))
+    if past is not None:
+        start = continued(start, magnitude, past, window=torch.hann_window(n_fft), hop=hop, centred=True)
+        magnitude = start.magnitude
     if settings.pghi:
         phase = integrate_phase(magnitude, n_fft=n_fft, hop=hop, seed=seed, start=start)
     else:
         phase = random_phase(magnitude, seed=seed)
         phase = phase if start is None else torch.where(start.known, start.phase, phase)
-    grid = StftGrid(n_fft=n_fft, hop=hop, length=length, like=magnitude)
+    grid = StftGrid(n_fft=n_fft, hop=hop, length=length, like=magnitude, past=past)
     return iterate(magnitude, phase, grid, method=settings, projection=projection)
+
+
+def kept_past(past: Tensor | None, audio: Tensor) -> Tensor:
+    """Returns audio `(length,)` whose first samples are those of `past`, changed in place."""
+    if past is not None:
+        audio[: len(past)] = past[: len(audio)]
+    return audio
 
 
 def iterate(magnitude: Tensor, phase: Tensor, grid: StftGrid, *, method: Method, projection: Projection | None = None) -> Tensor:

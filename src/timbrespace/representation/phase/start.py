@@ -35,6 +35,26 @@ class PartStart(NamedTuple):
     known: Tensor
 
 
+def continued(start: PartStart | None, magnitude: Tensor, past: Tensor, *, window: Tensor, hop: int, centred: bool) -> PartStart:
+    """Returns a start at the audio that precedes a sound: the frames that are inside it have its magnitudes and phases.
+
+    start: of the other cells; None: they are unknown and have `magnitude (bins, frames)`. past: the first samples of the sound. window:
+    `(n_fft,)`. centred: whether the middle of frame 0 is sample 0, else it starts there.
+    """
+    if start is None:
+        start = PartStart(magnitude, torch.zeros_like(magnitude), torch.zeros_like(magnitude, dtype=torch.bool))
+    size = len(window)
+    padded = torch.cat([past.new_zeros(size // 2), past]) if centred else past
+    count = min(magnitude.shape[1], (len(padded) - size) // hop + 1)
+    if count < 1:
+        return start
+    spectrum = torch.fft.rfft(padded.to(magnitude).unfold(0, size, hop)[:count] * window.to(magnitude)).T
+    values = [field.clone() for field in start]
+    for field, known in zip(values, (spectrum.abs(), spectrum.angle(), torch.ones(1, dtype=torch.bool)), strict=True):
+        field[:, :count] = known
+    return PartStart(*values)
+
+
 def part_start(start: Start, part: int, magnitude: Tensor, *, band_of_bin: Tensor) -> PartStart:
     """Returns the start of one part: its own magnitudes where known, else `magnitude (bins, frames)`.
 

@@ -36,6 +36,7 @@ class Bands(Spectral):
 
     decibels = True
     starts_near = True
+    continues = True
 
     def __init__(
         self,
@@ -81,12 +82,12 @@ class Bands(Spectral):
         summed = power.new_zeros(*power.shape[:2], self.bands, power.shape[-1]).index_add_(2, self._band_of_bin.to(power.device), power)
         return to_level(summed / self._widths.to(power)[:, None], floor=self.floor)
 
-    def _decode(self, features: Tensor, *, length: int, seed: int, start: Start | None = None) -> Tensor:
+    def _decode(self, features: Tensor, *, length: int, seed: int, start: Start | None = None, past: Tensor | None = None) -> Tensor:
         """`(parts, bands, frames) -> (channels, length)`."""
         loudest = features.max()
         magnitude = torch.stack([self.magnitude(part, loudest=loudest) for part in features])
         projections = [self.projection(part, loudest=loudest) for part in features]
-        return self._recover_audio(magnitude, features, length=length, seed=seed, projections=projections, start=start)
+        return self._recover_audio(magnitude, features, length=length, seed=seed, projections=projections, start=start, past=past)
 
     def projection(self, level: Tensor, *, loudest: Tensor) -> Projection:
         """Returns the projection to band levels in dB `(bands, frames)`: the sum over each band, not its distribution over the bins."""

@@ -32,6 +32,7 @@ class LogStft(Spectral):
 
     decibels = True
     starts_near = True
+    continues = True
 
     def __init__(
         self,
@@ -62,10 +63,10 @@ class LogStft(Spectral):
         """`(batch, channels, time) -> (batch, parts, bins, frames)` in dB."""
         return to_level(power_spectrogram(to_mid_side(audio), n_fft=self.n_fft, hop=self.hop), floor=self.floor)
 
-    def _decode(self, features: Tensor, *, length: int, seed: int, start: Start | None = None) -> Tensor:
+    def _decode(self, features: Tensor, *, length: int, seed: int, start: Start | None = None, past: Tensor | None = None) -> Tensor:
         """`(parts, bins, frames) -> (channels, length)`."""
         above = above_floor(features, loudest=features.max(), floor=self.floor)
         magnitude = torch.where(above, 10 ** (features / 20), 0.0)
         limits = (power_limits(level, above_floor=part) for level, part in zip(features, above, strict=True))
         projections = [project_to_bands(*both, gather=lambda power: power, spread=lambda ratio: ratio) for both in limits]
-        return self._recover_audio(magnitude, features, length=length, seed=seed, projections=projections, start=start)
+        return self._recover_audio(magnitude, features, length=length, seed=seed, projections=projections, start=start, past=past)

@@ -35,6 +35,8 @@ class Magnitude(Spectral):
         channels: 2: the parts are middle and side.
     """
 
+    continues = True
+
     def __init__(
         self,
         *,
@@ -60,6 +62,12 @@ class Magnitude(Spectral):
         meaning = f"a full-scale sine reads 1; log(1 + {self.mu:g} x) / log(1 + {self.mu:g})" if self.mu else "a full-scale sine reads 1"
         return self._axes(length, Part("magnitude", "", meaning, "magnitude"), middle_side=True)
 
+    def scaled(self, features: Tensor, gain: Tensor) -> Tensor:
+        """See `Representation.scaled`."""
+        if not self.mu:
+            return super().scaled(features, gain)
+        return compand_magnitude(expand_magnitude(features.clamp_min(0), mu=self.mu) * gain, mu=self.mu)
+
     def magnitudes(self, features: Tensor) -> tuple[Tensor, float, float] | None:
         """See `Representation.magnitudes`: `(parts, bins, frames) -> (bins, frames)`."""
         values = features[0].clamp_min(0)
@@ -71,12 +79,12 @@ class Magnitude(Spectral):
         magnitude = torch.where(magnitude >= self._threshold(magnitude), magnitude, 0.0)
         return compand_magnitude(magnitude, mu=self.mu) if self.mu else magnitude
 
-    def _decode(self, features: Tensor, *, length: int, seed: int) -> Tensor:
+    def _decode(self, features: Tensor, *, length: int, seed: int, past: Tensor | None = None) -> Tensor:
         """`(parts, bins, frames) -> (channels, length)`."""
         values = features.clamp_min(0)
         magnitude = expand_magnitude(values, mu=self.mu) if self.mu else values
         magnitude = torch.where(magnitude >= self._threshold(magnitude) * _ROUNDING, magnitude, 0.0) * self._full_scale
-        return self._recover_audio(magnitude, features, length=length, seed=seed)
+        return self._recover_audio(magnitude, features, length=length, seed=seed, past=past)
 
     def _threshold(self, magnitude: Tensor) -> Tensor:
         """Returns the smallest magnitude that is kept; broadcasts with `(..., parts, bins, frames)`."""

@@ -41,6 +41,7 @@ class Mel(Spectral):
 
     decibels = True
     starts_near = True
+    continues = True
 
     def __init__(
         self,
@@ -85,13 +86,13 @@ class Mel(Spectral):
         weights = self.filters
         return torch.where(weights.amax(0) > 0, weights.argmax(0), -1)
 
-    def _decode(self, features: Tensor, *, length: int, seed: int, start: Start | None = None) -> Tensor:
+    def _decode(self, features: Tensor, *, length: int, seed: int, start: Start | None = None, past: Tensor | None = None) -> Tensor:
         """`(parts, bands, frames) -> (channels, length)`."""
         loudest = features.max()
         above = above_floor(features, loudest=loudest, floor=self.floor)
         magnitude = self.magnitude(torch.where(above, features, -torch.inf))
         projections = [self._projection(level, above=part) for level, part in zip(features, above, strict=True)]
-        return self._recover_audio(magnitude, features, length=length, seed=seed, projections=projections, start=start)
+        return self._recover_audio(magnitude, features, length=length, seed=seed, projections=projections, start=start, past=past)
 
     def _projection(self, level: Tensor, *, above: Tensor) -> Projection:
         """Returns the projection to levels `(bands, frames)`; a bin follows its bands by their weights. above: of the floor."""

@@ -23,7 +23,8 @@ from timbrespace.representation.base import Representation
 from timbrespace.representation.levels import Floor, above_floor, to_level
 from timbrespace.representation.phase.pghi import integrate_phase
 from timbrespace.representation.phase.projection import StftGrid
-from timbrespace.representation.phase.recover import METHODS, iterate, random_phase
+from timbrespace.representation.phase.recover import METHODS, iterate, kept_past, random_phase
+from timbrespace.representation.phase.start import continued
 from timbrespace.representation.spectral import Hop, Iterations, PhaseMethod, Window, check_grid, interleave, safe_sqrt, to_polar
 from timbrespace.representation.stereo import from_mid_side, to_mid_side
 
@@ -67,7 +68,7 @@ class Spectrum(Representation):
         if not 1 <= bands <= n_fft // 2 + 1:
             raise ConfigError(f"bands is {bands}, n_fft {n_fft} has 1 to {n_fft // 2 + 1} bins; use fewer bands or a longer window")
         self.n_fft, self.hop, self.phase = n_fft, hop, phase
-        self.scale, self.floor = scale, floor
+        self.scale, self.floor, self.continues = scale, floor, not phase
         self.method, self.iterations = method, iterations
         self.bands, self.parts = bands, channels * (2 if phase else 1)
         self._window = torch.hamming_window(n_fft, periodic=True, dtype=torch.float64)
@@ -112,14 +113,26 @@ class Spectrum(Representation):
             frames = torch.where(above_floor(frames, loudest=frames.max(), floor=self.floor), 10 ** (frames / 20), 0.0)
         return functional.pad(frames.clamp_min(0), (0, self.n_fft // 2 + 1 - self.bands))
 
-    def _decode(self, features: Tensor, *, length: int, seed: int) -> Tensor:
+    def _decode(self, features: Tensor, *, length: int, seed: int, past: Tensor | None = None) -> Tensor:
         """`(parts, bands, frames) -> (channels, length)`."""
         frames = features.transpose(-1, -2)
         if self.phase:
             angle = functional.pad(frames[1::2], (0, self.n_fft // 2 + 1 - self.bands))
             return self._to_audio(torch.polar(self._magnitude(frames[0::2]), angle), length=length)
         magnitude = self._magnitude(frames)
-        return from_mid_side(torch.stack([self._recover_audio(part, length=length, seed=seed + k) for k, part in enumerate(magnitude)]))
+        before = [None] * len(magnitude) if past is None else to_mid_side(past[None])[0]
+        return from_mid_side(
+            torch.stack(
+                [
+                    self._recover_audio(part, length=length, seed=seed + k, past=one)
+                    for k, (part, one) in enumerate(zip(magnitude, before, strict=True))
+                ]
+            )
+        )
+
+    def scaled(self, features: Tensor, gain: Tensor) -> Tensor:
+        """See `Representation.scaled`."""
+        return features + 20 * torch.log10(gain) if self.scale == "decibels" else features * gain
 
     def _spectra(self, audio: Tensor) -> Tensor:
         """Returns the STFT: `(..., time) -> complex (..., frames, n_fft // 2 + 1)`."""
@@ -134,18 +147,30 @@ class Spectrum(Representation):
         envelope = overlap_add(window.square().expand(spectrum.shape[-2], self.n_fft), hop=self.hop)[:length]
         return overlap_add(pieces * window, hop=self.hop)[..., :length] / envelope
 
-    def _recover_audio(self, magnitude: Tensor, *, length: int, seed: int) -> Tensor:
-        """Returns audio `(length,)` for magnitudes of one sound `(frames, n_fft // 2 + 1)`; silence stays silence."""
+    def _recover_audio(self, magnitude: Tensor, *, length: int, seed: int, past: Tensor | None = None) -> Tensor:
+        """Returns audio `(length,)` for magnitudes of one sound `(frames, n_fft // 2 + 1)`; silence stays silence. past: see `decode`."""
         if not bool(magnitude.any()):
-            return magnitude.new_zeros(length)
+            return kept_past(past, magnitude.new_zeros(length))
         magnitude, method = magnitude.T, METHODS[self.method]
         if method.pghi and (magnitude.shape[1] == 1 or 2 * self.hop > self.n_fft):
             method = METHODS["fast-griffin-lim"]
+        start = None
+        if past is not None:
+            start = continued(None, magnitude, past, window=self._window, hop=self.hop, centred=False)
+            magnitude = start.magnitude
         if method.pghi:
-            phase = integrate_phase(magnitude, n_fft=self.n_fft, hop=self.hop, window="hamming", seed=seed)
+            phase = integrate_phase(magnitude, n_fft=self.n_fft, hop=self.hop, window="hamming", seed=seed, start=start)
         else:
             phase = random_phase(magnitude, seed=seed)
+            phase = phase if start is None else torch.where(start.known, start.phase, phase)
         grid = StftGrid(
-            n_fft=self.n_fft, hop=self.hop, length=length, like=magnitude, window=self._window, centred=False, min_overlap=_MIN_OVERLAP
+            n_fft=self.n_fft,
+            hop=self.hop,
+            length=length,
+            like=magnitude,
+            window=self._window,
+            centred=False,
+            min_overlap=_MIN_OVERLAP,
+            past=past,
         )
         return iterate(magnitude, phase, grid, method=method._replace(iterations=self.iterations))

@@ -45,14 +45,20 @@ def near_lines(steady: Tensor) -> Tensor:
     return slow_part(widest)
 
 
-def blend(a: Tensor, b: Tensor, share: float) -> Tensor:
-    """Returns the blend of two residuals in dB of any one shape. share: of `b`, 0 to 1."""
+def blend(a: Tensor, b: Tensor, share: float | Tensor) -> Tensor:
+    """Returns the blend of two residuals in dB of any one shape. share: of `b`, 0 to 1; one number, or a tensor that fits the shape."""
     low = torch.lerp(a.clamp_max(0), b.clamp_max(0), share)
     up, down = a.clamp_min(0), b.clamp_min(0)
     even = torch.lerp(up, down, share)
-    if share in (0.0, 1.0):
+    one: float | Tensor
+    other: float | Tensor
+    if isinstance(share, Tensor):
+        one, other = torch.log1p(-share), torch.log(share)
+    elif share in (0.0, 1.0):
         return low + even
-    powers = torch.logaddexp(up * _PER_DB + math.log1p(-share), down * _PER_DB + math.log(share)) / _PER_DB
+    else:
+        one, other = math.log1p(-share), math.log(share)
+    powers = torch.logaddexp(up * _PER_DB + one, down * _PER_DB + other) / _PER_DB
     unlike = (((up - down).abs() - _ALIKE_DB) / (_UNLIKE_DB - _ALIKE_DB)).clamp(0, 1)
     return low + torch.lerp(even, powers, unlike)
 

@@ -1,0 +1,132 @@
+"""A morph over time: recordings beside each other, whose latents and features move from one to the next while they sound."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from timbrespace.contracts import ConfigError
+from timbrespace.noise import seed_of
+from timbrespace.synthesis.detail.blend import blend, hold_background
+from timbrespace.synthesis.file.contents import InstrumentContents
+from timbrespace.synthesis.transfer.feed import Feed
+from timbrespace.synthesis.transfer.makers import Maker
+from timbrespace.synthesis.transfer.recording import Recording
+from timbrespace.synthesis.transfer.views import SILENCE, in_levels, power_of, silenced, silent_frames
+from timbrespace.synthesis.transfer.windowed import Encoded
+from timbrespace.synthesis.transfer.windows import Window
+
+_BEYOND = 1.3  # places before the first and after the last recording, as of `explore --curve`
+_MOST_VALUES = 10_000
+_SILENT_DB = -120.0
+
+
+@dataclass(frozen=True)
+class Course:
+    """Places among recordings over time: 0 is the first, 1 the second … values: evenly spread from sample 0 to `end`, then held."""
+
+    values: tuple[float, ...]
+    end: int
+
+    def at(self, samples: Tensor) -> Tensor:
+        """Returns the places at times in samples, of the same shape."""
+        grid = np.linspace(0.0, max(self.end, 1), len(self.values))
+        return torch.from_numpy(np.interp(samples.double().numpy(), grid, self.values)).float()
+
+
+def check_values(values: Sequence[float], count: int) -> tuple[float, ...]:
+    """Returns the values of a course among `count` recordings. Raises ConfigError."""
+    low, high = -_BEYOND, count - 1 + _BEYOND
+    if not 2 <= len(values) <= _MOST_VALUES:
+        raise ConfigError(f"the curve has {len(values)} values, allowed are 2 to {_MOST_VALUES}: places from 0, the first, to {count - 1}")
+    for value in values:
+        if not (isinstance(value, int | float) and low <= value <= high):
+            raise ConfigError(
+                f"a value of the curve is {value!r:.40}, allowed is {low:g} to {high:g}: 0 is the first, {count - 1} the last"
+            )
+    return tuple(float(value) for value in values)
+
+
+class OverTime(Maker):
+    """A morph of recordings whose place moves over time. Where the view keeps detail, it is blended as in a morph of sounds."""
+
+    def __init__(self, contents: InstrumentContents, recordings: Sequence[Recording], course: Course, *, seed: int):
+        super().__init__(contents)
+        self._feeds: list[Feed] = [one.open() for one in recordings]
+        self._peaks = [one.peak for one in recordings]
+        self._course, self._seed = course, seed
+
+    def features(self, window: Window) -> Tensor:
+        """See `Maker`."""
+        first, (a, b) = self._pair(window)
+        latents = _latents(a, b)
+        if latents is None:
+            return silent_frames(self.view, self.model.frames(window))
+        za, zb = latents
+        at = window.start + torch.arange(a.own.shape[-1]) * self.model.hop
+        share = (self._course.at(at) - first).clamp(0, 1)
+        made = self.model.decode(self._between(za, zb, first, window), window)
+        if not self.contents.representation.starts_near:
+            made = silenced(self.view, made)
+            power = power_of(self.view, made)
+            levels = [10 * math.log10(max(power_of(self.view, one.own), 1e-12)) for one in (a, b)]
+            gain = 10 ** (_level(levels, share) / 20) / max(power, 1e-12) ** 0.5
+            scaled: Tensor = self.view.scaled(made, gain)
+            return torch.where(made > SILENCE / 2, scaled, SILENCE) if in_levels(self.view) else scaled
+        floor, levels = -self.view.floor, [max(float(one.own.max()), _SILENT_DB) for one in (a, b)]
+        own = [(one.own - level).clamp_min(floor) for one, level in zip((a, b), levels, strict=True)]
+        residuals = [features - self.model.decode(z, window) for features, z in zip(own, (za, zb), strict=True)]
+        if a.z is None or b.z is None:  # one of them is silent
+            residuals, own = [residuals[a.z is None]] * 2, [own[a.z is None]] * 2
+        made = made + blend(residuals[0], residuals[1], share)
+        loudest = torch.where(share == 0, own[0], torch.where(share == 1, own[1], torch.maximum(own[0], own[1])))
+        made = hold_background(made, loudest, floor=floor)
+        return torch.where(loudest > floor, made + _level(levels, share), SILENCE)
+
+    def audio(self, window: Window) -> Tensor:
+        """See `Maker`."""
+        first, (a, b) = self._pair(window)
+        latents = _latents(a, b)
+        if latents is None:
+            return torch.zeros_like(a.audio)
+        za, zb = latents
+        z = self._between(za, zb, first, window)
+        made = self.model.decode_audio(z, window, seed=seed_of(self._seed, window.start))
+        share = (self._course.at(window.start + torch.arange(made.shape[1])) - first).clamp(0, 1)
+        levels = [10 * math.log10(max(float(one.audio.double().square().sum()), 1e-12)) for one in (a, b)]
+        return made * (10 ** (_level(levels, share) / 20) / max(float(made.double().square().sum()), 1e-12) ** 0.5)
+
+    def _pair(self, window: Window) -> tuple[int, list[Encoded]]:
+        """The recording before the place of a window, by number, and both around it, encoded."""
+        middle = self._course.at(torch.tensor([(window.start + window.stop) / 2]))
+        first = int(middle.floor().clamp(0, len(self._feeds) - 2))
+        return first, [self.model.encode(self._feeds[first + k], window, peak=self._peaks[first + k]) for k in (0, 1)]
+
+    def _between(self, a: Tensor, b: Tensor, first: int, window: Window) -> Tensor:
+        """The latent between two, step by step where it varies in time."""
+        model = self.contents.model
+        if not model.time_varying:
+            share = self._course.at(torch.tensor([(window.start + window.stop) / 2]))[0] - first
+            z = torch.lerp(a, b, share)
+        else:
+            at = window.start - window.before + (torch.arange(a.shape[1]) + 0.5) * (self.model.hop * model.stride)
+            z = torch.lerp(a, b, self._course.at(at) - first)
+        return model.project(z[None])[0]
+
+
+def _latents(a: Encoded, b: Encoded) -> tuple[Tensor, Tensor] | None:
+    """The latents of two windows; a silent one has that of the other. None where both are silent."""
+    if a.z is None:
+        return None if b.z is None else (b.z, b.z)
+    return a.z, a.z if b.z is None else b.z
+
+
+def _level(levels: Sequence[float], share: Tensor) -> Tensor:
+    """The level in dB between two, of the shape of `share`: in dB where they are alike, in power where one is nearly silent."""
+    a, b = (torch.tensor(level).expand(share.shape) - min(levels) for level in levels)
+    return blend(a, b, share) + min(levels)
