@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from timbrespace.synthesis.detail.blend import hold_background
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.transfer.feed import Feed
 from timbrespace.synthesis.transfer.views import SILENCE, in_levels, power_of, silenced, silent_frames
-from timbrespace.synthesis.transfer.windowed import Encoded, WindowModel
+from timbrespace.synthesis.transfer.windowed import Encoded, WindowModel, encoded_windows
 from timbrespace.synthesis.transfer.windows import Window
 
 _KNOT_SECONDS, _WANDERING = 4.0, 0.5  # of a variation that changes over time: time between its values, and their share, as of sounds
@@ -28,6 +29,10 @@ class Maker(ABC):
     def __init__(self, contents: InstrumentContents):
         self.contents, self.model = contents, WindowModel(contents)
         self.view = self.model.view
+
+    @abstractmethod
+    def start(self, windows: Sequence[Window]) -> None:
+        """Sets the windows, before the first one is made."""
 
     @abstractmethod
     def features(self, window: Window) -> Tensor:
@@ -47,15 +52,20 @@ class Reconstruction(Maker):
     def __init__(self, contents: InstrumentContents, feed: Feed, *, peak: float, seed: int):
         super().__init__(contents)
         self._feed, self._peak, self._seed = feed, peak, seed
+        self._encoded: Iterator[Encoded] = iter(())
+
+    def start(self, windows: Sequence[Window]) -> None:
+        """See `Maker`."""
+        self._encoded = encoded_windows(self.model, self._feed, windows, peak=self._peak)
 
     def features(self, window: Window) -> Tensor:
         """See `Maker`."""
-        found = self.model.encode(self._feed, window, peak=self._peak)
+        found = next(self._encoded)
         return silent_frames(self.view, self.model.frames(window)) if found.z is None else self._made(found, found.z, window)
 
     def audio(self, window: Window) -> Tensor:
         """See `Maker`."""
-        found = self.model.encode(self._feed, window, peak=self._peak)
+        found = next(self._encoded)
         if found.z is None:
             return torch.zeros_like(found.audio)
         made = self.model.decode_audio(self._latent(found.z, window), window, seed=seed_of(self._seed, window.start))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,7 @@ from timbrespace.synthesis.transfer.feed import Feed
 from timbrespace.synthesis.transfer.makers import Maker
 from timbrespace.synthesis.transfer.recording import Recording
 from timbrespace.synthesis.transfer.views import SILENCE, in_levels, power_of, silenced, silent_frames
-from timbrespace.synthesis.transfer.windowed import Encoded
+from timbrespace.synthesis.transfer.windowed import Encoded, encoded_windows
 from timbrespace.synthesis.transfer.windows import Window
 
 _BEYOND = 1.3  # places before the first and after the last recording, as of `explore --curve`
@@ -60,6 +60,14 @@ class OverTime(Maker):
         self._feeds: list[Feed] = [one.open() for one in recordings]
         self._peaks = [one.peak for one in recordings]
         self._course, self._seed = course, seed
+        self._encoded: list[Iterator[Encoded]] = []
+
+    def start(self, windows: Sequence[Window]) -> None:
+        """See `Maker`."""
+        firsts = [self._first(window) for window in windows]
+        for number, (feed, peak) in enumerate(zip(self._feeds, self._peaks, strict=True)):
+            near = [window for window, first in zip(windows, firsts, strict=True) if number - first in (0, 1)]
+            self._encoded.append(encoded_windows(self.model, feed, near, peak=peak))
 
     def features(self, window: Window) -> Tensor:
         """See `Maker`."""
@@ -103,9 +111,12 @@ class OverTime(Maker):
 
     def _pair(self, window: Window) -> tuple[int, list[Encoded]]:
         """The recording before the place of a window, by number, and both around it, encoded."""
+        first = self._first(window)
+        return first, [next(self._encoded[first + k]) for k in (0, 1)]
+
+    def _first(self, window: Window) -> int:
         middle = self._course.at(torch.tensor([(window.start + window.stop) / 2]))
-        first = int(middle.floor().clamp(0, len(self._feeds) - 2))
-        return first, [self.model.encode(self._feeds[first + k], window, peak=self._peaks[first + k]) for k in (0, 1)]
+        return int(middle.floor().clamp(0, len(self._feeds) - 2))
 
     def _between(self, a: Tensor, b: Tensor, first: int, window: Window) -> Tensor:
         """The latent between two, step by step where it varies in time."""

@@ -32,6 +32,7 @@ def run(
     rate = contents.sample_rate
     marks = [] if contents.model.time_varying else sorted({mark for one in recordings for mark in one.onsets()})
     windows = windows_of(contents, samples, marks)
+    maker.start(windows)
     view, hop = maker.view, maker.model.hop
     take = Take(contents.channels, rate, folder=folder)
     if view.continues:

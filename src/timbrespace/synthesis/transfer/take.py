@@ -50,14 +50,14 @@ class Take:
         except OSError as error:
             raise disk_error(error, self._folder) from error
 
-    def blocks(self, *, overlap: int = 0) -> Iterator[Wave]:
-        """Yields the samples in order, `(channels, any)`; each block begins with the last `overlap` samples of the one before."""
-        size = 4 * self.channels
+    def blocks(self, *, size: int | None = None, overlap: int = 0) -> Iterator[Wave]:
+        """Yields the samples in order, `(channels, size)`; each block begins with the last `overlap` samples of the one before."""
+        each, size = 4 * self.channels, size or _BLOCK
         self._file.flush()
-        for start in range(0, self.samples, _BLOCK):
+        for start in range(0, self.samples, size):
             begin = max(0, start - overlap)
-            self._file.seek(begin * size)
-            data = self._file.read((min(self.samples, start + _BLOCK) - begin) * size)
+            self._file.seek(begin * each)
+            data = self._file.read((min(self.samples, start + size) - begin) * each)
             yield np.frombuffer(data, np.float32).reshape(-1, self.channels).T
         self._file.seek(0, 2)
 
@@ -90,7 +90,8 @@ class Take:
         if level == "peak":
             return 10 ** (PEAK_DB / 20) / self.peak
         if level == "loudness":
-            loudest = max(momentary_loudness(block, self.rate) for block in self.blocks(overlap=round(2 * WINDOW * self.rate)))
+            pieces = self.blocks(size=10 * self.rate, overlap=round(2 * WINDOW * self.rate))
+            loudest = max(momentary_loudness(block, self.rate) for block in pieces)
             return min(ceiling, 10 ** ((LOUDNESS_DB - loudest) / 20)) if np.isfinite(loudest) else 1.0
         return 1.0 if self.peak <= 1.0 else ceiling
 

@@ -19,7 +19,7 @@ from timbrespace.synthesis.transfer.views import hop_of, reach_of
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 1.0, 6.0  # of even windows
 _OVERLAP = 0.25  # of a window
 _BEFORE_SECONDS, _AFTER_SECONDS = 0.5, 0.15  # beyond a window, which a sequence model reads too: its memory and its neighbouring frames
-_CLIP_SECONDS = 0.6  # at most, of the windows of models of whole clips, which describe the start of a sound in finer steps than the rest
+_CLIP_SECONDS = 0.4  # at most, of the windows of models of whole clips, which describe the start of a sound in finer steps than the rest
 _ATTACK_SECONDS = 0.008  # in which the window before an onset fades out
 _APART_SECONDS = 0.06  # between onsets, at least
 
@@ -74,7 +74,7 @@ def clip_windows(samples: int, onsets: Sequence[int], *, unit: int, longest: int
 
     attack: samples before an onset in which the window before it fades out. apart: at least between two onsets.
     """
-    attack, longest = _whole(attack, unit), max(_whole(longest, unit), 4 * unit)
+    attack, longest = _whole(attack, unit), max(longest // unit, 6) * unit
     overlap = _whole(round(_OVERLAP * longest), unit)
     starts = [(0, 0)]  # of a window, and the samples over which it fades in
     for onset in [*sorted(onsets), samples]:
@@ -82,7 +82,7 @@ def clip_windows(samples: int, onsets: Sequence[int], *, unit: int, longest: int
         if onset < samples and place - starts[-1][0] < max(apart, 2 * attack):
             continue
         begin, gap = starts[-1][0], place - starts[-1][0]
-        pieces = -(-(gap + attack - overlap) // (longest - overlap))  # more than one: it sounds on
+        pieces = 1 if gap + attack <= longest else -(-gap // (longest - overlap - unit))  # more than one: it sounds on
         starts += [(begin + round(number * gap / pieces / unit) * unit, overlap) for number in range(1, pieces)]
         if onset < samples:
             starts.append((place, attack))
