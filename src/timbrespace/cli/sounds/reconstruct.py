@@ -112,13 +112,12 @@ class _Batch:
         for done, (path, target) in enumerate(jobs):
             try:
                 reconstruction: Take | Tensor
-                row = None
                 whole = None if self.stretch != 1 or self.instrument.is_long_file(path) else self.instrument.read(path)
+                row = None if whole is None else unlike(self.instrument, path, whole)
                 if whole is None or self.instrument.needs_windows(whole):
                     reconstruction = self._in_windows(path)
                     self.cut += [str(path)] if self.stretch == 1 else []
                 else:
-                    row = unlike(self.instrument, path, whole)
                     reconstruction = self.instrument.reconstruct(whole, seed=self.seed)
             except TimbrespaceError as error:
                 self.skipped.append({"file": str(path), "reason": str(error).removeprefix(f"{path}: ")})
