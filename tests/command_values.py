@@ -33,14 +33,14 @@ def _check_corpus(source: str) -> None:
 def _check_training(values: dict[str, Any]) -> None:
     from pathlib import Path
 
-    from timbrespace.cli.learn.voices import PRESET as VOICES
+    from timbrespace.cli.learn.voices import PRESETS as VOICES
     from timbrespace.cli.learn.voices import named_folders
     from timbrespace.config.presets import is_shipped, load_preset
     from timbrespace.training.distributed import PRECISIONS
     from timbrespace.training.options import TrainOptions
 
     preset, changes = values["preset"], tuple(values["changes"] or ())
-    if preset == VOICES:
+    if preset in VOICES:
         named_folders(values["sources"])
         return
     if not is_shipped(preset):
