@@ -156,6 +156,25 @@ TS_API ts_status ts_render(const ts_instrument *instrument, const float *z, cons
    decoded one; out: the length. db: room for parts * info.frames * bands. */
 TS_API ts_status ts_levels(const ts_instrument *instrument, const float *z, int32_t *samples, float *db, int32_t *frames, ts_memory *work);
 
+/* A sound made from a given one: at another latent, with its detail, which fades with the distance. The sound is given in the view, all
+   arrays one after the other in `sound`: levels, slow and fast detail and steadiness, each [parts][frames][bands], then magnitudes and phases
+   (in turns) of its spectrum, each [parts][frames][bins]. timbrespace in Python measures it (synthesis/detail/source.py). */
+typedef struct {
+  uint64_t seed;  /* of phase and new detail */
+  int32_t frames; /* of the given sound, 1 to info.frames */
+  int32_t attack, held; /* its frame where the attack is over; frames after it that keep their speed */
+  int32_t samples; /* of the result, 1 to info.samples */
+  int32_t bins;    /* of its spectrum: half a window of the view and 1 */
+  float level;     /* of its loudest cell, dB; what is given is under that */
+  float kept;      /* of its detail, 0 to 1 */
+  int32_t audio;   /* 1: samples [channels][capacity] at the level of the given sound; 0: levels [parts][frames][bands] under the loudest cell,
+                      with another stretch of the same detail in place of what is let go of: quick, to be measured */
+  float end;       /* out, of audio: the mean power of the last 8 frames of levels, dB */
+} ts_near_request;
+/* samples: out, the samples of a channel, or the frames of levels. capacity: of a channel, or numbers of all levels. */
+TS_API ts_status ts_near(const ts_instrument *instrument, const float *z, ts_near_request *request, const float *sound, float *out,
+                         int32_t capacity, int32_t *samples, ts_memory *work);
+
 /* --- playing -----------------------------------------------------------------------------------------------------------------------------
 
    A player mixes voices and plays patterns: sounds are buffers of the caller, at times that are exact to the sample. Two threads may use

@@ -82,12 +82,10 @@ INLINE void reach(const Field *field, int32_t cell, uint32_t turns) {
   push(field->queue, cell, field->level[cell]);
 }
 
-/* Everything that is connected with `start`, which has its phase. */
-static void flood(const Field *field, int32_t start) {
+/* Everything that is connected with the cells that wait, which have their phases. */
+static void spread(const Field *field) {
   Queue *queue = field->queue;
   const unsigned char *known = field->known;
-  field->queue->some = 0;
-  push(queue, start, field->level[start]);
   while (queue->some != 0) {
     int32_t cell = pop(queue);
     int frame = cell / field->bins, bin = cell - frame * field->bins;
@@ -98,6 +96,27 @@ static void flood(const Field *field, int32_t start) {
     if (frame + 1 < field->frames && !known[after]) reach(field, after, here + step_over_frames(field, cell, bin));
     if (frame > 0 && !known[before]) reach(field, before, here - step_over_frames(field, before, bin));
   }
+}
+
+static void flood(const Field *field, int32_t start) {
+  field->queue->some = 0;
+  push(field->queue, start, field->level[start]);
+  spread(field);
+}
+
+/* From all cells whose phases are given; those beside unknown ones suffice. */
+static void flood_given(const Field *field, const unsigned char *given, float least, const float *magnitude) {
+  int32_t cells = (int32_t)field->frames * field->bins, bins = field->bins;
+  field->queue->some = 0;
+  for (int32_t i = 0; i < cells; i++)
+    if (given[i] && magnitude[i] > least) field->known[i] = 1;
+  for (int32_t i = 0, bin = 0; i < cells; i++, bin = bin + 1 == bins ? 0 : bin + 1) {
+    if (!given[i] || !(magnitude[i] > least)) continue;
+    const unsigned char *known = field->known + i;
+    int inside = (i < bins || known[-bins]) && (i >= cells - bins || known[bins]) && (bin == 0 || known[-1]) && (bin + 1 == bins || known[1]);
+    if (!inside) push(field->queue, i, field->level[i]);
+  }
+  spread(field);
 }
 
 /* The random phase of a cell: number `cell` of the stream of initial phases. */
@@ -122,6 +141,10 @@ static int32_t sort_unknown(const Field *field, size_t cells, int32_t *order, in
 }
 
 Status phase_integrate(const Phase *phase, const Target *target, uint64_t seed, uint32_t *turns, Arena *work) {
+  return phase_integrate_from(phase, target, seed, NULL, turns, work);
+}
+
+Status phase_integrate_from(const Phase *phase, const Target *target, uint64_t seed, const unsigned char *given, uint32_t *turns, Arena *work) {
   const View *view = &phase->view;
   size_t bins = (size_t)view->bins, cells = (size_t)target->frames * bins, used = work->used;
   if (cells > INT32_MAX) return TS_ARGUMENT;
@@ -145,11 +168,12 @@ Status phase_integrate(const Phase *phase, const Target *target, uint64_t seed, 
   for (size_t i = 0; i < cells; i++) {
     known[i] = !(magnitude[i] > least);
     if (magnitude[i] > magnitude[start]) start = i;
+    if (given != NULL && given[i]) continue;
     if (known[i] && magnitude[i] > 0.0f) turns[i] = random_turns(seed, i);
     else if (known[i]) turns[i] = 0;
   }
-  turns[start] = 0, known[start] = 1;
-  flood(&field, (int32_t)start);
+  if (given != NULL) flood_given(&field, given, least, magnitude);
+  if (!known[start]) turns[start] = 0, known[start] = 1, flood(&field, (int32_t)start);
   int32_t count = sort_unknown(&field, cells, order, starts);
   for (int32_t i = 0; i < count; i++) {
     if (known[order[i]]) continue;

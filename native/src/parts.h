@@ -68,6 +68,7 @@ Status phase_open(Phase **out, const File *file, Arena *arena);
 Status phase_render(const Phase *phase, const Levels *levels, int64_t samples, uint64_t seed, int steps, float *audio, Arena *work);
   /* audio [channel][sample] */
 size_t phase_work_size(const Phase *phase, int64_t samples);
+int phase_bins(const Phase *phase); /* of its spectrum */
 
 /* --- note.c: notes by oscillators (synthesis/harmonic) ------------------------------------------------------------------------------ */
 typedef struct Note Note;

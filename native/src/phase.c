@@ -41,6 +41,8 @@ Status phase_open(Phase **out, const File *file, Arena *arena) {
   return TS_OK;
 }
 
+int phase_bins(const Phase *phase) { return phase->view.bins; }
+
 size_t phase_work_size(const Phase *phase, int64_t samples) {
   uint64_t frames = ((uint64_t)samples / (uint64_t)phase->view.hop + 1 + LANE) / LANE * LANE + LANE;
   uint64_t bins = (uint64_t)phase->view.bins, bands = (uint64_t)phase->view.bands, n = (uint64_t)phase->view.n_fft;
@@ -48,6 +50,13 @@ size_t phase_work_size(const Phase *phase, int64_t samples) {
   uint64_t cells = frames * bins, wave = frames * (uint64_t)phase->view.hop + 2 * n;
   uint64_t size = cells * (4 + 4 + 4 + 4 + 1 + 8 + 8) + frames * bands * 12 + wave * 8 + n * 256;
   return (size_t)(size + (1u << 20));
+}
+
+void phase_to_channels(float *audio, int parts, int64_t samples) {
+  for (int64_t i = 0; parts == 2 && i < samples; i++) {
+    float middle = audio[i], side = audio[samples + i];
+    audio[i] = middle + side, audio[samples + i] = middle - side;
+  }
 }
 
 Status phase_render(const Phase *phase, const Levels *levels, int64_t samples, uint64_t seed, int steps, float *audio, Arena *work) {
@@ -74,10 +83,6 @@ Status phase_render(const Phase *phase, const Levels *levels, int64_t samples, u
     work->used = used;
     if (status != TS_OK) return status;
   }
-  if (levels->parts == 2) /* middle and side to left and right */
-    for (int64_t i = 0; i < samples; i++) {
-      float middle = audio[i], side = audio[samples + i];
-      audio[i] = middle + side, audio[samples + i] = middle - side;
-    }
+  phase_to_channels(audio, levels->parts, samples);
   return TS_OK;
 }

@@ -20,6 +20,7 @@ size_t ts_work_size(const ts_instrument *instrument, int32_t samples) {
   if (instrument->note != NULL) most = larger(most, note_work_size(instrument->note, (int64_t)length));
   most = larger(most, wave + finish_work_size(model->channels, (int64_t)length, model->sample_rate));
   if (instrument->detail != NULL) most = larger(most, detail_work_size(instrument->detail, model->parts, (int)frames));
+  most = larger(most, near_work_size(instrument, (int64_t)length));
   if (instrument->texture != NULL) most = larger(most, texture_work_size(instrument->texture, (int64_t)length));
   uint64_t draws = (uint64_t)model->dims * (uint64_t)model->dims * 16 + (uint64_t)instrument->space->components * 8;
   uint64_t size = levels + wave + most + draws + (1u << 20);

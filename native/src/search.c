@@ -15,6 +15,7 @@ typedef struct {
   float *gain;                        /* [group][band][8] of the last projection */
   float *sound, *weight;              /* [padded] */
   float *lanes, *bins_of;             /* scratch: [n][8], [bin][2][8] */
+  float *aim;                         /* [group][bin][8]: magnitudes, where the search is to those of bins; NULL: to the power of bands */
 } Search;
 
 /* The initial spectrum: magnitudes with their phases. */
@@ -122,6 +123,15 @@ static void raar_take(const Search *search, size_t g, float beta) {
   gains_of(search, g, x);
 }
 
+/* The phases of a group with the magnitudes that it is to have. */
+static void to_bins(const Search *search, size_t g, float *x) {
+  const float *aim = search->aim + g * search->bins * LANE;
+  for (size_t i = 0; i < search->bins; i++, x += 16, aim += LANE) {
+    F8 re = load8(x), im = load8(x + 8), factor = load8(aim) / sqrt8(re * re + im * im + 1e-24f);
+    store8(x, re * factor), store8(x + 8, im * factor);
+  }
+}
+
 /* x <- P(C + momentum (C - C before)). */
 static void griffin_take(const Search *search, size_t g, int first) {
   float *x = search->spectrum + g * search->size, *before = search->before + g * search->size;
@@ -129,6 +139,10 @@ static void griffin_take(const Search *search, size_t g, int first) {
   for (size_t i = 0; i < search->size; i += 8) {
     F8 now = load8(c + i), moved = first ? now : now + (now - load8(before + i)) * MOMENTUM;
     store8(before + i, now), store8(x + i, moved);
+  }
+  if (search->aim != NULL) {
+    to_bins(search, g, x);
+    return;
   }
   gains_of(search, g, x);
   scaled(search, g, x, 1.0f, 0.0f, x);
@@ -158,26 +172,56 @@ static void griffin_step(const Search *search, int first) {
   }
 }
 
+/* Memory for a search. relaxed: whether all of its steps are relaxed reflections. */
+static Status search_open(Search *s, const Phase *phase, const Target *target, int relaxed, Arena *work) {
+  size_t groups = (size_t)target->groups;
+  *s = (Search){.phase = phase, .target = target, .bins = (size_t)phase->view.bins, .bands = (size_t)phase->view.bands};
+  s->n = (size_t)phase->view.n_fft, s->hop = (size_t)phase->view.hop, s->size = s->bins * 16;
+  s->padded = ((groups * LANE - 1) * s->hop + s->n + 7) / 8 * 8;
+  s->spectrum = TAKE(work, float, groups * s->size), s->gain = TAKE(work, float, groups * s->bands * LANE);
+  s->sound = TAKE(work, float, s->padded), s->weight = TAKE(work, float, s->padded);
+  s->lanes = TAKE(work, float, s->n * LANE), s->bins_of = TAKE(work, float, s->size);
+  s->before = relaxed ? s->lanes : TAKE(work, float, groups * s->size);
+  return !s->spectrum || !s->gain || !s->sound || !s->weight || !s->lanes || !s->bins_of || !s->before ? TS_MEMORY : TS_OK;
+}
+
+/* The samples of the spectrum as it is. */
+static void to_samples(const Search *s, int64_t samples, float *audio) {
+  memset(s->sound, 0, s->padded * sizeof *s->sound);
+  for (size_t g = 0; g < (size_t)s->target->groups; g++) add_group(s, g, s->spectrum + g * s->size);
+  for (size_t i = 0; i < (size_t)samples; i++) audio[i] = s->sound[s->n / 2 + i] * s->weight[s->n / 2 + i];
+}
+
 Status phase_search(const Phase *phase, const Target *target, const uint32_t *turns, int steps, int64_t samples, float *audio, Arena *work) {
   size_t used = work->used, groups = (size_t)target->groups;
-  Search s = {.phase = phase, .target = target, .bins = (size_t)phase->view.bins, .bands = (size_t)phase->view.bands};
-  s.n = (size_t)phase->view.n_fft, s.hop = (size_t)phase->view.hop, s.size = s.bins * 16;
-  s.padded = ((groups * LANE - 1) * s.hop + s.n + 7) / 8 * 8;
-  s.spectrum = TAKE(work, float, groups * s.size), s.gain = TAKE(work, float, groups * s.bands * LANE);
-  s.sound = TAKE(work, float, s.padded), s.weight = TAKE(work, float, s.padded);
-  s.lanes = TAKE(work, float, s.n * LANE), s.bins_of = TAKE(work, float, s.size);
   int relaxed = steps * 3 / 4;
-  s.before = steps > relaxed ? TAKE(work, float, groups * s.size) : s.lanes;
-  if (!s.spectrum || !s.gain || !s.sound || !s.weight || !s.lanes || !s.bins_of || !s.before) return work->used = used, TS_MEMORY;
+  Search s;
+  if (search_open(&s, phase, target, steps == relaxed, work) != TS_OK) return work->used = used, TS_MEMORY;
   start(&s, turns);
   weigh(&s, (size_t)samples);
   for (size_t i = 0; i < groups * s.bands * LANE; i += 8) store8(s.gain + i, all8(1.0f)); /* the initial spectrum counts as projected */
   for (int i = 0; i < relaxed; i++) raar_step(&s, relaxation_of(steps));
   for (size_t g = 0; relaxed > 0 && g < groups; g++) scaled(&s, g, s.spectrum + g * s.size, 1.0f, 0.0f, s.spectrum + g * s.size);
   for (int i = relaxed; i < steps; i++) griffin_step(&s, i == relaxed);
-  memset(s.sound, 0, s.padded * sizeof *s.sound);
-  for (size_t g = 0; g < groups; g++) add_group(&s, g, s.spectrum + g * s.size);
-  for (size_t i = 0; i < (size_t)samples; i++) audio[i] = s.sound[s.n / 2 + i] * s.weight[s.n / 2 + i];
+  to_samples(&s, samples, audio);
+  work->used = used;
+  return TS_OK;
+}
+
+Status phase_settle(const Phase *phase, const Target *target, const uint32_t *turns, int steps, int64_t samples, float *audio, Arena *work) {
+  size_t used = work->used, groups = (size_t)target->groups, frames = (size_t)target->frames;
+  Search s;
+  Status status = search_open(&s, phase, target, 0, work);
+  s.aim = status == TS_OK ? TAKE(work, float, groups * s.bins * LANE) : NULL;
+  if (s.aim == NULL) return work->used = used, TS_MEMORY;
+  for (size_t t = 0; t < groups * LANE; t++) {
+    float *to = s.aim + t / LANE * s.bins * LANE + t % LANE;
+    for (size_t i = 0; i < s.bins; i++) to[i * LANE] = t < frames ? target->magnitude[t * s.bins + i] : 0.0f;
+  }
+  start(&s, turns);
+  weigh(&s, (size_t)samples);
+  for (int i = 0; i < steps; i++) griffin_step(&s, i == 0);
+  to_samples(&s, samples, audio);
   work->used = used;
   return TS_OK;
 }

@@ -261,17 +261,19 @@ class Instrument(OpenedInstrument, NeighbourSearch, Steerable, Recordings):
         if "recording" in values:
             return self._replayed(values, sources)
         engine, options = engine_of(values), dict[str, Any](numbered=False)
-        if engine == NATIVE and self._player is not None:
+        made_from = "sources" in values or "moving" in values
+        if engine == NATIVE and self._player is not None and not made_from:
             one, level, out_rate = self._player.request_of(values)
             return self._player.render([one], 1, level=level, out_rate=out_rate, **options)[0]
-        if engine == NATIVE:
+        player = self._player if engine == NATIVE else None
+        if engine == NATIVE and player is None:
             reason = f": {self._no_player.reason}" if self._no_player is not None else ""
             _LOG.warning("the recipe was rendered by the native core, and PyTorch renders it now%s; %s", reason, _ALIKE)
         from timbrespace.synthesis.recipe import from_recipe
         from timbrespace.synthesis.rendering import render
 
         one, level, out_rate = from_recipe(self.contents, values, sources)
-        return render(self.contents, [one], level=level, out_rate=out_rate, **options)[0]
+        return render(self.contents, [one], level=level, out_rate=out_rate, player=player, **options)[0]
 
     def _render(self, requests: Sequence[RenderRequest], **options: Any) -> Sounds:
         """The sounds of requests: new ones by the core where it plays them, see `rendering.render`."""

@@ -68,12 +68,14 @@ class OpenedInstrument:
     def contents(self) -> InstrumentContents:
         """Everything that the instrument is made of, as PyTorch uses it; read from the file at first use."""
         if self._contents is None:
+            from timbrespace.synthesis.detail.near import use_core
             from timbrespace.synthesis.file.reading import contents_of
 
             assert self._player is not None
             file = self._player.file
             contents = contents_of(file.path, file.data)
             self._contents = anonymised(contents) if file.anonymous else contents
+            use_core(contents, self._player)
         return self._contents
 
     @property

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from timbrespace.audio.descriptors import attack_time, decay_time, spectral_centroid, spectral_flatness
+from timbrespace.audio.descriptors import attack_time, decay_time, fft_size, spectral_flatness
 from timbrespace.audio.loudness import momentary_loudness
 from timbrespace.audio.pitch import inharmonicity
 from timbrespace.audio.pitch_estimation import CONFIDENT, estimate_hz
@@ -132,8 +132,8 @@ def _end(mono: Tensor, sample_rate: int) -> int:
 def _measure(mono: Tensor, rate: int, only: frozenset[str]) -> dict[str, float | None]:
     """Values of the descriptors `only`, and of those they need, of a sound `(time,)` with a peak of 1; None: not defined."""
     values: dict[str, float | None] = {"length": len(mono) / rate}
-    if "brightness" in only:
-        values["brightness"] = float(spectral_centroid(mono, rate))
+    if only & {"brightness", "low_end"}:
+        values["brightness"], values["low_end"] = _spectrum(mono, rate)
     if "decay" in only:
         values["decay"] = float(decay_time(mono, rate))
     if "attack" in only:
@@ -142,8 +142,6 @@ def _measure(mono: Tensor, rate: int, only: frozenset[str]) -> dict[str, float |
         values["noisiness"] = float(spectral_flatness(mono, least_db=FLATTEST_DB))
     if "loudness" in only:
         values["loudness"] = momentary_loudness(mono[None], rate)
-    if "low_end" in only:
-        values["low_end"] = _low_end(mono, rate)
     if only & {"pitch", "inharmonicity"}:
         hz, confidence = estimate_hz(mono.numpy(), rate, high=min(_HIGHEST_PITCH, rate / 4))
         values["pitch"] = hz if hz is not None and confidence >= CONFIDENT else None
@@ -152,9 +150,11 @@ def _measure(mono: Tensor, rate: int, only: frozenset[str]) -> dict[str, float |
     return values
 
 
-def _low_end(mono: Tensor, rate: int) -> float:
-    """Energy below 150 Hz against the whole, dB."""
-    power = torch.fft.rfft(mono, n=1 << max(1, len(mono) - 1).bit_length()).abs().square().double()
+def _spectrum(mono: Tensor, rate: int) -> tuple[float, float]:
+    """Mean frequency of the power spectrum in Hz, as `spectral_centroid`; and energy below 150 Hz against the whole, dB."""
+    pairs = torch.view_as_real(torch.fft.rfft(mono, n=fft_size(max(2, len(mono)))))
+    power = pairs[:, 0].square().addcmul_(pairs[:, 1], pairs[:, 1])
+    whole = float(power.sum(dtype=torch.float64))
+    centroid = float(power @ torch.linspace(0, rate / 2, len(power))) / max(whole, 1e-30)
     low = int(LOW_END_HZ / (rate / 2) * (len(power) - 1)) + 1
-    share = float(power[:low].sum() / power.sum().clamp_min(1e-30))
-    return 10 * math.log10(max(share, 1e-9))
+    return centroid, 10 * math.log10(max(float(power[:low].sum(dtype=torch.float64)) / max(whole, 1e-30), 1e-9))

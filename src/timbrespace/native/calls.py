@@ -31,6 +31,7 @@ SIGNATURES = {
     "ts_work_size": "z:pi",
     "ts_render": "i:ppppipp",
     "ts_levels": "i:pppppp",
+    "ts_near": "i:pppppipp",
     "ts_player_size": "z:p",
     "ts_player_open": "i:ppp",
     "ts_player_process": "v:pppi",

@@ -15,7 +15,7 @@ from timbrespace.parallel import ordered_map
 from timbrespace.synthesis.finish import check_target, finish_array
 from timbrespace.synthesis.output.engines import NATIVE, RENDER_VERSION, read_request
 from timbrespace.synthesis.output.labelling import Rendering, labelled, measured
-from timbrespace.synthesis.output.requested import RenderRequest
+from timbrespace.synthesis.output.requested import GivenArrays, RenderRequest
 
 if TYPE_CHECKING:
     from timbrespace.native.interface import Opened
@@ -69,6 +69,18 @@ class Player:
             return core.render(z, request.seed, category=category, level=level or "peak")
         raw = core.render(z, request.seed, category=category, finish=False)
         return finish_array(raw, self.file.sample_rate, level=level or "peak", out_rate=rate).astype(np.float32)
+
+    def new(self, request: RenderRequest) -> np.ndarray:
+        """Returns the finished sound `(channels, time)` of a request, at the instrument's rate and a peak of -1 dBFS."""
+        return self.samples(request, level="peak", rate=self.file.sample_rate)
+
+    def near(self, z: np.ndarray, sound: GivenArrays, *, samples: int, kept: float, seed: int) -> tuple[np.ndarray, float]:
+        """See `Opened.near`."""
+        return self.core.near(z, sound, samples=samples, kept=kept, seed=seed)
+
+    def near_levels(self, z: np.ndarray, sound: GivenArrays, *, samples: int, kept: float, seed: int) -> np.ndarray:
+        """See `Opened.near_levels`."""
+        return self.core.near_levels(z, sound, samples=samples, kept=kept, seed=seed)
 
     def note(self, request: RenderRequest) -> int | None:
         """Returns the MIDI number that the latent of a request holds; None for an instrument without notes."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from timbrespace.native.calls import Core, CoreError
+
+if TYPE_CHECKING:
+    from timbrespace.synthesis.output.requested import GivenArrays
 
 LEVELS = {"peak": 0, "loudness": 1, "keep": 2}
 _NAME = 1024  # bytes of the longest name of a category
@@ -52,6 +55,13 @@ class _Render(ctypes.Structure):
     )  # fmt: skip
 
 
+class _Near(ctypes.Structure):
+    _fields_ = (
+        ("seed", ctypes.c_uint64), *((name, ctypes.c_int32) for name in ("frames", "attack", "held", "samples", "bins")),
+        ("level", ctypes.c_float), ("kept", ctypes.c_float), ("audio", ctypes.c_int32), ("end", ctypes.c_float),
+    )  # fmt: skip
+
+
 class Drawn(NamedTuple):
     """A drawn sound: latent `(dims,)`, the number of its category (-1: none), and how many draws before it were unlike real sounds."""
 
@@ -90,6 +100,28 @@ class Opened:
         audio, samples = np.empty((self.info.channels, self.info.capacity), np.float32), ctypes.c_int32()
         self._loaded.call("ts_render", np.ascontiguousarray(z, np.float32), request, audio, self.info.capacity, samples)
         return audio[:, : samples.value].copy()  # the rest of the memory is not kept
+
+    def near(self, z: np.ndarray, sound: GivenArrays, *, samples: int, kept: float, seed: int) -> tuple[np.ndarray, float]:
+        """Returns a sound `(channels, samples)` at a latent `(dims,)` with `kept` of a given sound's detail, at its level.
+
+        And the mean level of its last 8 frames, dB. Raises CoreError.
+        """
+        request, audio = self._near(sound, samples, kept, seed), np.empty((self.info.channels, samples), np.float32)
+        request.audio = 1
+        latent = np.ascontiguousarray(z, np.float32)
+        self._loaded.call("ts_near", latent, request, sound.data, audio, samples, ctypes.c_int32())
+        return audio, float(request.end)
+
+    def near_levels(self, z: np.ndarray, sound: GivenArrays, *, samples: int, kept: float, seed: int) -> np.ndarray:
+        """Returns about the levels of that sound, `(parts, frames, bands)` in dB under the loudest cell: quick. Raises CoreError."""
+        levels = np.empty((self.info.parts, 1 + samples // sound.hop, self.info.bands), np.float32)
+        latent, request = np.ascontiguousarray(z, np.float32), self._near(sound, samples, kept, seed)
+        self._loaded.call("ts_near", latent, request, sound.data, levels, levels.size, ctypes.c_int32())
+        return levels
+
+    @staticmethod
+    def _near(sound: GivenArrays, samples: int, kept: float, seed: int) -> _Near:
+        return _Near(seed, sound.frames, sound.attack, sound.held, samples, sound.bins, sound.level, kept, 0, 0.0)
 
     def pitch(self, z: np.ndarray) -> float | None:
         """Returns the MIDI number that a latent `(dims,)` holds; None for an instrument without notes."""

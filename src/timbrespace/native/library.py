@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
-import threading
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -122,7 +121,7 @@ class NativeSpace:
 
 
 class NativeLoaded:
-    """An instrument opened by the library: all threads share it, each has work memory of its own."""
+    """An instrument opened by the library: all threads share it, each call has work memory for itself, which is used again."""
 
     def __init__(self, library: Any, data: bytes):
         self._library, self._file = library, np.frombuffer(data, np.uint8)  # the core reads from it for as long as it is open
@@ -131,14 +130,18 @@ class NativeLoaded:
         memory, self._handle = Memory.of(self._room), ctypes.c_void_p()
         if status := library.ts_open(place, self._file.size, ctypes.byref(memory), ctypes.byref(self._handle)):
             raise CoreError(status, memory.message.decode("utf-8", "replace"))
-        self._threads = threading.local()
+        self._free: list[NDArray[np.uint8]] = []
 
     def call(self, name: str, *arguments: Any) -> None:
         """See `Loaded`."""
-        if not hasattr(self._threads, "room"):
-            self._threads.room = np.empty(self.ask("ts_work_size", 0), np.uint8)
-        memory = Memory.of(self._threads.room)
-        if status := self.ask(name, *arguments, memory):
+        try:
+            room = self._free.pop()  # one step of the interpreter: no other thread gets it too
+        except IndexError:
+            room = np.empty(self.ask("ts_work_size", 0), np.uint8)
+        memory = Memory.of(room)
+        status = self.ask(name, *arguments, memory)
+        self._free.append(room)
+        if status:
             raise CoreError(status, memory.message.decode("utf-8", "replace"))
 
     def ask(self, name: str, *arguments: Any) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import ctypes
-import threading
 import weakref
 from pathlib import Path
 from typing import Any
@@ -73,38 +72,38 @@ def _close(held: weakref.WeakSet[Any]) -> None:
 
 
 class WasmLoaded:
-    """An instrument opened by the core as WebAssembly: every thread has an instance of its own, with the file in its memory."""
+    """An instrument opened by the core as WebAssembly: every call has an instance for itself, with the file in its memory.
+
+    Instances are used again, also by threads that begin later: opening one takes as long as several sounds.
+    """
 
     def __init__(self, core: WasmCore, data: bytes):
-        self._core, self._data, self._threads = core, data, threading.local()
-        self._opened()  # so that a damaged file is found now
+        self._core, self._data = core, data
+        self._free = [_Opened(core, data)]  # a damaged file is found now
 
     def call(self, name: str, *arguments: Any) -> None:
         """See `Loaded`."""
-        opened = self._opened()
-        memory = _Memory(opened.work, opened.work_size, 0, b"")
+        memory = _Memory(0, 0, 0, b"")
         if status := self._run(name, *arguments, memory):
             raise CoreError(status, memory.message.decode("utf-8", "replace"))
 
     def ask(self, name: str, *arguments: Any) -> Any:
         """See `Loaded`."""
-        self._opened()
         return self._run(name, *arguments)
 
-    def _opened(self) -> _Opened:
-        """The instance of this thread."""
-        opened: _Opened | None = getattr(self._threads, "opened", None)
-        if opened is None:
-            opened = self._threads.opened = _Opened(self._core, self._data)
-        return opened
-
     def _run(self, name: str, *arguments: Any) -> Any:
-        opened = self._opened()
         try:
-            return opened.call(name, opened.handle, *arguments)
-        except self._core.wasmtime.Trap as error:  # a fault of the core: its memory may be in any state
-            self._threads.opened = None
+            opened = self._free.pop()  # one step of the interpreter: no other thread gets it too
+        except IndexError:
+            opened = _Opened(self._core, self._data)
+        if arguments and isinstance(arguments[-1], _Memory):
+            arguments[-1].base, arguments[-1].size = opened.work, opened.work_size
+        try:
+            given = opened.call(name, opened.handle, *arguments)
+        except self._core.wasmtime.Trap as error:  # a fault of the core: its memory may be in any state, and is not used again
             raise CoreError(0, f"the WebAssembly core stopped: {error}") from error
+        self._free.append(opened)
+        return given
 
 
 class _Instance:

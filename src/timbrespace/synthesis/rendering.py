@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from timbrespace.mapped import Shelf
 from timbrespace.parallel import Pool
+from timbrespace.synthesis.detail.near import Core, core_makes
 from timbrespace.synthesis.detail.rendering import Rendered, render_mix
 from timbrespace.synthesis.encoding import decode
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.finish import Level, finish
 from timbrespace.synthesis.moving.render import render_moving
+from timbrespace.synthesis.output.engines import NATIVE
 from timbrespace.synthesis.output.labelling import Rendering, TrainingSounds, labelled, measured
 from timbrespace.synthesis.recipe import to_recipe
 from timbrespace.synthesis.request import RenderRequest
@@ -43,7 +45,7 @@ def render(
         if player is not None and player.plays(request):
             return measured(player.samples(request, level=level, rate=rate), rate, training, note=player.note(request))
         rendered = request.rendered if level is None and rate == contents.sample_rate else None
-        rendered = finished(contents, request, level=level, out_rate=rate) if rendered is None else rendered
+        rendered = finished(contents, request, level=level, out_rate=rate, core=player) if rendered is None else rendered
         note, is_own = contents.model.conditioning.note_of(request.z), request.mix is not None and request.mix.own is not None
         return measured(rendered.audio.numpy(), rate, training, note=note, part=rendered.part, is_own=is_own)
 
@@ -54,10 +56,16 @@ def render(
             renderings.append(rendering._replace(samples=shelf.keep(rendering.samples)))
             if progress is not None:
                 progress(len(renderings), len(requests))
-    recipes = [
-        player.recipe(request) if player is not None and player.plays(request) else to_recipe(contents, request) for request in requests
-    ]
+    recipes = [_recipe(contents, request, player) for request in requests]
     return labelled(requests, renderings, recipes, training, rate=rate, level=level, numbered=numbered)
+
+
+def _recipe(contents: InstrumentContents, request: RenderRequest, player: Player | None) -> dict[str, Any]:
+    """What a recipe holds of a request, with the engine that rendered it."""
+    if player is not None and player.plays(request):
+        return player.recipe(request)
+    by_core = player is not None and request.mix is not None and request.moving is None and core_makes(contents, request.mix, request.z)
+    return to_recipe(contents, request) | ({"engine": NATIVE} if by_core else {})
 
 
 def training_sounds(contents: InstrumentContents) -> TrainingSounds:
@@ -67,12 +75,17 @@ def training_sounds(contents: InstrumentContents) -> TrainingSounds:
     return TrainingSounds(contents.clips.names, contents.clips.embeddings.numpy(), contents.novelty_unit)
 
 
-def finished(contents: InstrumentContents, request: RenderRequest, *, level: Level | None, out_rate: int) -> Rendered:
-    """Returns the finished sound of a request, every sample as in its file, see `render`. Raises TimbrespaceError."""
+def finished(
+    contents: InstrumentContents, request: RenderRequest, *, level: Level | None, out_rate: int, core: Core | None = None
+) -> Rendered:
+    """Returns the finished sound of a request, every sample as in its file, see `render`. core: see `audio.mixed_audio`.
+
+    Raises TimbrespaceError.
+    """
     if request.moving is not None:
         return render_moving(contents, request.moving, seed=request.seed, level=level, out_rate=out_rate)
     if request.mix is None:
         raw = decode(contents, request.z, length=request.length, seed=request.seed, texture=True, category=request.category)
         return Rendered(finish(raw, contents.sample_rate, level=level or "peak", out_rate=out_rate))
-    options: dict[str, Any] = {"length": request.length, "seed": request.seed, "level": level, "out_rate": out_rate}
+    options: dict[str, Any] = {"length": request.length, "seed": request.seed, "level": level, "out_rate": out_rate, "core": core}
     return render_mix(contents, request.mix, request.z, **options)

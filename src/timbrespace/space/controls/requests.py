@@ -18,6 +18,7 @@ from timbrespace.space.controls.steer import CORRECTIONS, QUICK, Measured, Steer
 from timbrespace.space.controls.wishes import Wish, Wishes, describe_controls
 from timbrespace.synthesis.detail.features import NearFeatures
 from timbrespace.synthesis.detail.mix import Mix, kept_at, length_of
+from timbrespace.synthesis.detail.near import core_makes, core_of, near_levels
 from timbrespace.synthesis.detail.source import Source, decoded_length
 from timbrespace.synthesis.encoding import from_onset
 from timbrespace.synthesis.file.contents import InstrumentContents
@@ -146,11 +147,15 @@ def _levels(steering: Steering, source: Source, made: Callable[[Point, Tensor], 
     assert source.detail is not None
     own, spreads = meter.of_features(source.detail.features), steering.controls.spreads.clamp_min(1e-9)
     near: list[NearFeatures] = []
+    core = core_of(contents)
 
     def measure(point: Point, step: Tensor) -> Tensor:
         request = made(point, step)
         assert request.mix is not None
         length = length_of(contents, request.mix, request.z) if request.length is None else request.length
+        if core is not None and core_makes(contents, request.mix, request.z):
+            levels = near_levels(contents, core, source, request.z, length, kept=request.mix.kept, seed=request.seed)
+            return (meter.of_features(levels) - own) / spreads
         if not near:
             near.append(NearFeatures(contents, source, seed=request.seed))
         return (meter.of_features(near[0](request.z, length, kept=request.mix.kept)) - own) / spreads
@@ -166,12 +171,13 @@ class _Finished:
 
     def __init__(self, steering: Steering, made: Callable[[Point, Tensor], RenderRequest], wishes: Sequence[Wish]):
         self._contents, self._made, self._names = steering.contents, made, {wish.control.name for wish in wishes}
+        self._core = core_of(steering.contents)
         self._sounds: list[RenderRequest] = []
 
     def __call__(self, point: Point, step: Tensor) -> Tensor:
         """Returns descriptors `(len(DESCRIPTORS),)`."""
         contents, request = self._contents, self._made(point, step)
-        rendered = finished(contents, request, level=None, out_rate=contents.sample_rate)
+        rendered = finished(contents, request, level=None, out_rate=contents.sample_rate, core=self._core)
         self._sounds.append(request._replace(rendered=rendered))
         lead = 0 if request.mix is None else request.mix.lead.shape[1]
         return describe(rendered.audio[:, lead:], contents.sample_rate, only=self._names | _QUICKLY)

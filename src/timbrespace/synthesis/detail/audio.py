@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from timbrespace.contracts import ShapeError
 from timbrespace.representation.phase.start import Start
 from timbrespace.synthesis.detail.features import MixedFeatures, mixed_features, shift_of
 from timbrespace.synthesis.detail.mix import Mix, between_levels
+from timbrespace.synthesis.detail.near import Core, core_makes, near_audio
 from timbrespace.synthesis.detail.notes import note_between
 from timbrespace.synthesis.detail.source import Detail, Source
 from timbrespace.synthesis.file.contents import InstrumentContents
@@ -29,21 +31,27 @@ _FADE_SECONDS = 0.06
 
 
 @torch.no_grad()
-def mixed_audio(contents: InstrumentContents, mix: Mix, z: Tensor, length: int, *, seed: int) -> Tensor:
-    """Returns audio `(channels, time)` of a mix with detail, from the onset, at the level of the given sounds."""
+def mixed_audio(contents: InstrumentContents, mix: Mix, z: Tensor, length: int, *, seed: int, core: Core | None = None) -> Tensor:
+    """Returns audio `(channels, time)` of a mix with detail, from the onset, at the level of the given sounds.
+
+    core: makes what it can, see `near`; None: PyTorch makes all.
+    """
+    if core is not None and core_makes(contents, mix, z):
+        audio, end = near_audio(contents, core, mix.sources[0], z, length, kept=mix.kept, seed=seed)
+        return _with_rest(contents, mix, audio, [_end_gain(mix.sources[0], end)])
     mixed = mixed_features(contents, mix, z, length, seed=seed)
     wanted = mixed.features + mixed.level
     if not torch.isfinite(wanted).all():
         raise ShapeError("this instrument decodes the latent to infinite levels; its file is damaged, train it again")
     if (audio := _between_notes(contents, mix, mixed, z, length, seed=seed)) is not None:
-        return _with_rest(contents, mix, audio, mixed)
+        return _with_rest(contents, mix, audio, _end_gains(mix, mixed))
     start = _start(contents, mix, mixed, contents.model.conditioning.pitch_of(z))
     view: Any = with_fewer_iterations(contents.representation)
     if start is None:
         audio = view.decode(wanted[None], length=length, seed=seed)[0]
     else:
         audio = near_view(view).decode_from(wanted, start, length=length, seed=seed)
-    return _with_rest(contents, mix, audio, mixed)
+    return _with_rest(contents, mix, audio, _end_gains(mix, mixed))
 
 
 def near_view(view: Any) -> Any:
@@ -108,28 +116,40 @@ def is_cut(mix: Mix, length: int) -> bool:
     return len(mix.sources) == 1 and length < mix.sources[0].encoded.length
 
 
-def _with_rest(contents: InstrumentContents, mix: Mix, audio: Tensor, mixed: MixedFeatures) -> Tensor:
-    """Audio `(channels, time)`, followed by what the given sounds have after the model's window, faded with their weights."""
+def _with_rest(contents: InstrumentContents, mix: Mix, audio: Tensor, gains: Sequence[float]) -> Tensor:
+    """Audio `(channels, time)`, followed by what the given sounds have after the model's window, faded with their weights.
+
+    gains: of each, see `_end_gain`.
+    """
     join = max(source.join for source in mix.sources)
     if not join or is_cut(mix, audio.shape[1]):
         return audio
     total = round(between_levels([float(source.total) for source in mix.sources], mix.share))
     start = max(0, audio.shape[1] - join)
     result = torch.nn.functional.pad(audio, (0, max(0, total - audio.shape[1])))
-    for weight, source in zip(mix.weights, mix.sources, strict=True):
+    for weight, source, gain in zip(mix.weights, mix.sources, gains, strict=True):
         if source.join:
             rest = source.rest[:, : result.shape[1] - start]
-            result[:, start : start + rest.shape[1]] += rest * (weight**0.5 * _end_gain(source, mixed))
+            result[:, start : start + rest.shape[1]] += rest * (weight**0.5 * gain)
     if len(mix.sources) > 1:
         fade = min(round(_FADE_SECONDS * contents.sample_rate), result.shape[1])
         result[:, result.shape[1] - fade :] *= torch.linspace(1, 0, fade)
     return result
 
 
-def _end_gain(source: Source, mixed: MixedFeatures) -> float:
-    """The factor by which the end of the part that the model sees is louder than in the source."""
+def _end_gains(mix: Mix, mixed: MixedFeatures) -> list[float]:
+    end = _end_level(mixed.features + mixed.level)
+    return [_end_gain(source, end) for source in mix.sources]
+
+
+def _end_level(levels: Tensor) -> float:
+    """The mean power of the last frames of levels in dB `(parts, bands, frames)`, dB."""
+    return 10 * float(torch.log10((10 ** (levels[..., -_END_FRAMES:] / 10)).mean().clamp_min(1e-20)))
+
+
+def _end_gain(source: Source, end: float) -> float:
+    """The factor by which the end of the part that the model sees, a level in dB, is louder than in the source."""
     detail = source.detail
     assert detail is not None
-    new, own = (10 ** (levels[..., -_END_FRAMES:] / 10) for levels in (mixed.features + mixed.level, detail.features + detail.level))
-    change = 10 * float(torch.log10(new.mean().clamp_min(1e-20) / own.mean().clamp_min(1e-20)))
+    change = end - _end_level(detail.features + detail.level)
     return float(10 ** (min(max(change, _REST_DB[0]), _REST_DB[1]) / 20))

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from timbrespace.synthesis.detail.audio import is_cut, mixed_audio
 from timbrespace.synthesis.detail.mix import Mix, length_of
+from timbrespace.synthesis.detail.near import Core
 from timbrespace.synthesis.encoding import decode
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.finish import Level, finish, set_level
@@ -29,12 +30,13 @@ class Rendered(NamedTuple):
 
 
 def render_mix(
-    contents: InstrumentContents, mix: Mix, z: Tensor, *, length: int | None, seed: int, level: Level | None, out_rate: int
-) -> Rendered:
+    contents: InstrumentContents, mix: Mix, z: Tensor, *, length: int | None, seed: int, level: Level | None, out_rate: int,
+    core: Core | None = None,
+) -> Rendered:  # fmt: skip
     """Returns a sound at `out_rate` Hz that is made from given ones.
 
     z: `(dims,)` or `(dims, steps)`. length: in samples, for a latent that does not hold it. seed: of noise and phase. level: None keeps
-    that of the given sounds; the given sound itself then is as it was read.
+    that of the given sounds; the given sound itself then is as it was read. core: see `audio.mixed_audio`.
     """
     rate, lead = contents.sample_rate, mix.lead
     if mix.own is not None:
@@ -42,7 +44,7 @@ def render_mix(
     elif all(source.detail is not None for source in mix.sources):
         cut = length is not None and not contents.model.time_varying and is_cut(mix, length)
         length = length_of(contents, mix, z) if length is None else length
-        audio = torch.cat([lead, mixed_audio(contents, mix, z, length, seed=seed)], 1)
+        audio = torch.cat([lead, mixed_audio(contents, mix, z, length, seed=seed, core=core)], 1)
         if any(source.join for source in mix.sources) and not cut:  # the rest is the user's own: neither cut nor faded
             audio = set_level(audio, rate, level=level or "keep", out_rate=out_rate)
         else:

@@ -4,10 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 if TYPE_CHECKING:
     from timbrespace.synthesis.detail.mix import Mix
     from timbrespace.synthesis.detail.rendering import Rendered
     from timbrespace.synthesis.moving.plan import Moving
+
+
+class GivenArrays(NamedTuple):
+    """A given sound with its detail, as the native core reads it (`ts_near_request`).
+
+    data: its arrays, one after the other; not to be written. frames: of them. attack, held: its timing in frames. bins: of its spectrum.
+    hop: samples between frames. level: of its loudest cell, dB.
+    """
+
+    data: np.ndarray
+    frames: int
+    attack: int
+    held: int
+    bins: int
+    hop: int
+    level: float
 
 
 class RenderRequest(NamedTuple):
