@@ -167,13 +167,20 @@ typedef struct {
   int32_t bins;    /* of its spectrum: half a window of the view and 1 */
   float level;     /* of its loudest cell, dB; what is given is under that */
   float kept;      /* of its detail, 0 to 1 */
-  int32_t audio;   /* 1: samples [channels][capacity] at the level of the given sound; 0: levels [parts][frames][bands] under the loudest cell,
-                      with another stretch of the same detail in place of what is let go of: quick, to be measured */
-  float end;       /* out, of audio: the mean power of the last 8 frames of levels, dB */
+  int32_t what;    /* of TS_SAMPLES and so on */
+  float end;       /* out, of samples: the mean power of the last 8 frames of levels, dB */
 } ts_near_request;
-/* samples: out, the samples of a channel, or the frames of levels. capacity: of a channel, or numbers of all levels. */
+/* TS_SAMPLES: [channels][capacity] at the level of the given sound. TS_LEVELS: [parts][frames][bands] in dB under the loudest cell, with another
+   stretch of the same detail in place of what is let go of: quick. TS_DESCRIPTORS: those of these levels, as ts_measure gives them.
+   samples: out, the samples of a channel, or the frames of levels. capacity: of a channel, or the numbers that `out` has room for. */
+enum { TS_SAMPLES = 0, TS_LEVELS = 1, TS_DESCRIPTORS = 2 };
 TS_API ts_status ts_near(const ts_instrument *instrument, const float *z, ts_near_request *request, const float *sound, float *out,
                          int32_t capacity, int32_t *samples, ts_memory *work);
+
+/* Nine descriptors of decoded levels, on the scales of audio/describe.py, NaN where samples are needed: brightness, decay, attack, noisiness,
+   pitch, loudness, inharmonicity, length, low end. And the samples that a latent decodes to. */
+TS_API ts_status ts_measure(const ts_instrument *instrument, const float *z, float *descriptors, ts_memory *work);
+TS_API ts_status ts_length(const ts_instrument *instrument, const float *z, int32_t *samples, ts_memory *work);
 
 /* --- playing -----------------------------------------------------------------------------------------------------------------------------
 

@@ -83,6 +83,15 @@ static int64_t decoded_length(const Model *model, float standard) {
   return whole < 1 ? 1 : whole > most ? most : whole;
 }
 
+int64_t model_length(const Model *model, const float *z, Arena *work) {
+  size_t used = work->used;
+  float *coefficients = TAKE(work, float, model->coefficients + 1);
+  int64_t length = 0;
+  if (coefficients != NULL && reconstruct(model, z, coefficients, work) == TS_OK) length = decoded_length(model, coefficients[model->coefficients]);
+  work->used = used;
+  return length < model->samples ? length : model->samples;
+}
+
 /* The image of slots, a step a row, in bands. */
 static void restore(const Model *model, const float *image, float *out, int stride, const int32_t *at, const float *weights) {
   for (int64_t row = 0; row < (int64_t)model->parts * model->steps; row++, image += model->stride, out += stride)

@@ -9,6 +9,7 @@ typedef struct {
   double b0, b1, b2, a1, a2;
 } Biquad;
 void biquad_run(const Biquad *filter, double *samples, size_t n); /* in place */
+void k_weighting(double rate, Biquad out[2]);                      /* of BS.1770; their first coefficient is not 1 */
 Biquad high_pass(double cutoff, double rate);                     /* Butterworth, second order; both in Hz */
 
 /* Loudness of the loudest 0.4 s in LKFS, steps of 10 ms, after ITU-R BS.1770 (audio/loudness.py). wave: [channel][stride]. */

@@ -5,7 +5,7 @@
 static const double WINDOW = 0.4, STEP = 0.01, OFFSET = -0.691; /* s, s, dB */
 
 /* The K filter: a shelf of 4 dB over 1.7 kHz, then a high-pass at 38 Hz; analogue filters of the standard by bilinear transform. */
-static void k_weighting(double rate, Biquad out[2]) {
+void k_weighting(double rate, Biquad out[2]) {
   double turns = 1681.974450955533 / rate / 2.0, k = ts_sin_turns(turns) / ts_cos_turns(turns), quality = 0.7071752369554196;
   double high = ts_pow10(3.999843853973347 / 20.0), middle = ts_pow10(0.4996667741545416 * 3.999843853973347 / 20.0);
   double norm = 1.0 + k / quality + k * k;

@@ -27,6 +27,7 @@ static Status check(const ts_instrument *instrument, const ts_near_request *requ
   if (request->attack < 0 || request->attack >= request->frames) return refuse(work, "attack", request->attack, 0, request->frames - 1);
   if (request->held < 0 || request->held > 1 << 20) return refuse(work, "held", request->held, 0, 1 << 20);
   if (request->bins != bins) return refuse(work, "bins", request->bins, bins, bins);
+  if (request->what < TS_SAMPLES || request->what > TS_DESCRIPTORS) return refuse(work, "what", request->what, TS_SAMPLES, TS_DESCRIPTORS);
   if (!(request->kept >= 0.0f && request->kept <= 1.0f)) return refuse(work, "kept", (double)request->kept, 0, 1);
   if (!(request->level >= -LOUDEST_DB && request->level <= LOUDEST_DB))
     return refuse(work, "level", (double)request->level, (double)-LOUDEST_DB, (double)LOUDEST_DB);
@@ -41,7 +42,8 @@ size_t near_work_size(const ts_instrument *instrument, int64_t samples) {
   size_t frames = (size_t)(samples / model->hop + 1), levels = near_levels_size(model->parts, (int)frames, model->bands);
   size_t spectra = near_samples_size(instrument->phase, samples);
   /* decoded levels, and those with drawn detail */
-  return (size_t)model->parts * frames * (size_t)model->bands * sizeof(float) + (levels > spectra ? levels : spectra) + 4096;
+  return (size_t)model->parts * frames * (size_t)model->bands * sizeof(float) + (levels > spectra ? levels : spectra) + 4096 +
+         levels_measure_size(instrument->phase, samples);
 }
 
 static Given given_of(const ts_instrument *instrument, const ts_near_request *request, const float *sound) {
@@ -88,16 +90,17 @@ static Status make(const ts_instrument *instrument, const float *z, ts_near_requ
   Status status = model_decode(model, z, &length, &levels, work);
   if (status != TS_OK) return status;
   size_t count = (size_t)levels.parts * (size_t)levels.frames * (size_t)levels.bands, channels = (size_t)model->channels;
-  int64_t room = request->audio ? length : (int64_t)count;
+  int64_t room = request->what == TS_SAMPLES ? length : request->what == TS_LEVELS ? (int64_t)count : DESCRIPTORS;
   if (room > capacity) return refuse(memory, "capacity", capacity, (double)room, 2147483647.0);
   size_t used = work->used;
-  if (request->audio && instrument->note == NULL) status = drawn_levels(instrument, z, request, &levels, &drawn, work);
+  if (request->what == TS_SAMPLES && instrument->note == NULL) status = drawn_levels(instrument, z, request, &levels, &drawn, work);
   change.drawn = drawn.db;
   int attack = 0;
   if (status == TS_OK) status = near_levels(&given, &change, &levels, &attack, work);
   work->used = used;
   if (status != TS_OK) return status;
-  if (!request->audio) {
+  if (request->what == TS_DESCRIPTORS) return levels_measure(instrument->phase, &levels, out, work);
+  if (request->what == TS_LEVELS) {
     memcpy(out, levels.db, count * sizeof(float));
     *samples = levels.frames;
     return TS_OK;
@@ -120,5 +123,35 @@ ts_status ts_near(const ts_instrument *instrument, const float *z, ts_near_reque
   Arena arena = arena_of(work);
   Status status = check(instrument, request, sound, work);
   if (status == TS_OK) status = make(instrument, z, request, sound, out, capacity, samples, work, &arena);
+  return finished(work, &arena, status);
+}
+
+static Status check_latent(const ts_instrument *instrument, const float *z, ts_memory *work) {
+  for (int i = 0; i < instrument->model->dims; i++)
+    if (!(z[i] >= -1e6f && z[i] <= 1e6f)) {
+      text_format(work->message, sizeof work->message, "number %d of the latent is %f, allowed are finite numbers", (int64_t)i, (double)z[i]);
+      return TS_ARGUMENT;
+    }
+  return TS_OK;
+}
+
+ts_status ts_measure(const ts_instrument *instrument, const float *z, float *descriptors, ts_memory *work) {
+  if (instrument == NULL || z == NULL || descriptors == NULL || work == NULL) return TS_ARGUMENT;
+  Arena arena = arena_of(work);
+  int64_t samples = 0;
+  Levels levels;
+  Status status = check_latent(instrument, z, work);
+  if (status == TS_OK) status = model_decode(instrument->model, z, &samples, &levels, &arena);
+  if (status == TS_OK) status = levels_measure(instrument->phase, &levels, descriptors, &arena);
+  return finished(work, &arena, status);
+}
+
+ts_status ts_length(const ts_instrument *instrument, const float *z, int32_t *samples, ts_memory *work) {
+  if (instrument == NULL || z == NULL || samples == NULL || work == NULL) return TS_ARGUMENT;
+  Arena arena = arena_of(work);
+  Status status = check_latent(instrument, z, work);
+  int64_t length = status == TS_OK ? model_length(instrument->model, z, &arena) : 0;
+  if (status == TS_OK && length < 1) status = TS_MEMORY;
+  if (status == TS_OK) *samples = (int32_t)length;
   return finished(work, &arena, status);
 }

@@ -40,6 +40,7 @@ typedef struct {
 typedef struct Model Model;
 Status model_open(Model **out, const File *file, Arena *arena);
 /* samples in: wanted length, 0 for the decoded one; out: the length. Levels are taken from `work` and stay there. */
+int64_t model_length(const Model *model, const float *z, Arena *work); /* samples that a latent decodes to; 0: out of memory */
 Status model_decode(const Model *model, const float *z, int64_t *samples, Levels *out, Arena *work);
 
 /* --- space.c: new latents (latent/space.py, synthesis/request.py); controls.c: stored slopes of the named controls -------------------- */

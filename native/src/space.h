@@ -6,6 +6,10 @@
 
 enum { DESCRIPTORS = 9, PITCH = 4, BRIGHTNESS = 0, LOW_END = 8 };
 
+/* meter.c: descriptors of levels on their scales (space/controls/levels.py), NaN where they need samples; the view is that of `phase`. */
+Status levels_measure(const Phase *phase, const Levels *levels, float out[DESCRIPTORS], Arena *work);
+size_t levels_measure_size(const Phase *phase, int64_t samples);
+
 struct Space {
   const Model *model;
   int dims, components;

@@ -27,6 +27,7 @@ def cases(setting: Setting, what: str) -> list[tuple[str, Callable[[int], object
     """What is timed, each a function of the number of the repeat."""
     from timbrespace.space.controls.requests import steer_source
     from timbrespace.space.controls.steer import steered, steering_of
+    from timbrespace.synthesis.detail.near import core_of
     from timbrespace.synthesis.detail.source import analyse
     from timbrespace.synthesis.rendering import render
 
@@ -45,7 +46,7 @@ def cases(setting: Setting, what: str) -> list[tuple[str, Callable[[int], object
         return steer_source(contents, source(k), amount(k), seed=0, name="sound", quick=quick)
 
     def finished(k: int, *, quick: bool):  # type: ignore[no-untyped-def]
-        return render(contents, [request(k, quick=quick)], level=None, out_rate=None)
+        return render(contents, [request(k, quick=quick)], level=None, out_rate=None, player=core_of(contents))
 
     return [
         ("a new sound, finished", lambda k: instrument.generate(1, seed=k)),
@@ -60,10 +61,12 @@ def cases(setting: Setting, what: str) -> list[tuple[str, Callable[[int], object
 
 def varied(contents, source, seed: int):  # type: ignore[no-untyped-def]
     """A variation, as a measure of what its rendering takes."""
+    from timbrespace.synthesis.detail.near import core_of
     from timbrespace.synthesis.rendering import render
     from timbrespace.synthesis.request import vary
 
-    return render(contents, vary(contents, source, 1, amount=0.3, seed=seed, name="sound"), level=None, out_rate=None)
+    requests = vary(contents, source, 1, amount=0.3, seed=seed, name="sound")
+    return render(contents, requests, level=None, out_rate=None, player=core_of(contents))
 
 
 def timed(run: Callable[[int], object]) -> list[float]:

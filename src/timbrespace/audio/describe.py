@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from timbrespace.audio.descriptors import attack_time, decay_time, fft_size, spectral_flatness
+from timbrespace.audio.descriptors import attack_time, decay_time, spectral_flatness
 from timbrespace.audio.loudness import momentary_loudness
 from timbrespace.audio.pitch import inharmonicity
 from timbrespace.audio.pitch_estimation import CONFIDENT, estimate_hz
@@ -151,8 +151,8 @@ def _measure(mono: Tensor, rate: int, only: frozenset[str]) -> dict[str, float |
 
 
 def _spectrum(mono: Tensor, rate: int) -> tuple[float, float]:
-    """Mean frequency of the power spectrum in Hz, as `spectral_centroid`; and energy below 150 Hz against the whole, dB."""
-    pairs = torch.view_as_real(torch.fft.rfft(mono, n=fft_size(max(2, len(mono)))))
+    """Mean frequency of the power spectrum in Hz, as `descriptors.spectral_centroid`; and energy below 150 Hz against the whole, dB."""
+    pairs = torch.view_as_real(torch.fft.rfft(mono, n=1 << max(1, len(mono) - 1).bit_length()))
     power = pairs[:, 0].square().addcmul_(pairs[:, 1], pairs[:, 1])
     whole = float(power.sum(dtype=torch.float64))
     centroid = float(power @ torch.linspace(0, rate / 2, len(power))) / max(whole, 1e-30)

@@ -32,6 +32,8 @@ SIGNATURES = {
     "ts_render": "i:ppppipp",
     "ts_levels": "i:pppppp",
     "ts_near": "i:pppppipp",
+    "ts_measure": "i:pppp",
+    "ts_length": "i:pppp",
     "ts_player_size": "z:p",
     "ts_player_open": "i:ppp",
     "ts_player_process": "v:pppi",

@@ -78,9 +78,17 @@ class Player:
         """See `Opened.near`."""
         return self.core.near(z, sound, samples=samples, kept=kept, seed=seed)
 
-    def near_levels(self, z: np.ndarray, sound: GivenArrays, *, samples: int, kept: float, seed: int) -> np.ndarray:
-        """See `Opened.near_levels`."""
-        return self.core.near_levels(z, sound, samples=samples, kept=kept, seed=seed)
+    def near_descriptors(self, z: np.ndarray, sound: GivenArrays, *, samples: int, kept: float, seed: int) -> np.ndarray:
+        """See `Opened.near_descriptors`."""
+        return self.core.near_descriptors(z, sound, samples=samples, kept=kept, seed=seed)
+
+    def measure(self, z: np.ndarray) -> np.ndarray:
+        """See `Opened.measure`."""
+        return self.core.measure(z)
+
+    def length(self, z: np.ndarray) -> int:
+        """See `Opened.length`."""
+        return self.core.length(z)
 
     def note(self, request: RenderRequest) -> int | None:
         """Returns the MIDI number that the latent of a request holds; None for an instrument without notes."""

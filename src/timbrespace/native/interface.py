@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from timbrespace.synthesis.output.requested import GivenArrays
 
 LEVELS = {"peak": 0, "loudness": 1, "keep": 2}
+_DESCRIPTORS = 9
 _NAME = 1024  # bytes of the longest name of a category
 
 
@@ -58,7 +59,7 @@ class _Render(ctypes.Structure):
 class _Near(ctypes.Structure):
     _fields_ = (
         ("seed", ctypes.c_uint64), *((name, ctypes.c_int32) for name in ("frames", "attack", "held", "samples", "bins")),
-        ("level", ctypes.c_float), ("kept", ctypes.c_float), ("audio", ctypes.c_int32), ("end", ctypes.c_float),
+        ("level", ctypes.c_float), ("kept", ctypes.c_float), ("what", ctypes.c_int32), ("end", ctypes.c_float),
     )  # fmt: skip
 
 
@@ -106,22 +107,38 @@ class Opened:
 
         And the mean level of its last 8 frames, dB. Raises CoreError.
         """
-        request, audio = self._near(sound, samples, kept, seed), np.empty((self.info.channels, samples), np.float32)
-        request.audio = 1
-        latent = np.ascontiguousarray(z, np.float32)
-        self._loaded.call("ts_near", latent, request, sound.data, audio, samples, ctypes.c_int32())
-        return audio, float(request.end)
+        audio = np.empty((self.info.channels, samples), np.float32)
+        return audio, self._near(z, sound, audio, samples, (0, samples, kept, seed))
 
     def near_levels(self, z: np.ndarray, sound: GivenArrays, *, samples: int, kept: float, seed: int) -> np.ndarray:
-        """Returns about the levels of that sound, `(parts, frames, bands)` in dB under the loudest cell: quick. Raises CoreError."""
+        """Returns about the levels of that sound, `(parts, frames, bands)` in dB under the loudest cell. Raises CoreError."""
         levels = np.empty((self.info.parts, 1 + samples // sound.hop, self.info.bands), np.float32)
-        latent, request = np.ascontiguousarray(z, np.float32), self._near(sound, samples, kept, seed)
-        self._loaded.call("ts_near", latent, request, sound.data, levels, levels.size, ctypes.c_int32())
+        self._near(z, sound, levels, levels.size, (1, samples, kept, seed))
         return levels
 
-    @staticmethod
-    def _near(sound: GivenArrays, samples: int, kept: float, seed: int) -> _Near:
-        return _Near(seed, sound.frames, sound.attack, sound.held, samples, sound.bins, sound.level, kept, 0, 0.0)
+    def near_descriptors(self, z: np.ndarray, sound: GivenArrays, *, samples: int, kept: float, seed: int) -> np.ndarray:
+        """Returns descriptors `(9,)` of these levels, on their scales, NaN where they need samples. Raises CoreError."""
+        found = np.empty(_DESCRIPTORS, np.float32)
+        self._near(z, sound, found, _DESCRIPTORS, (2, samples, kept, seed))
+        return found
+
+    def _near(self, z: np.ndarray, sound: GivenArrays, out: np.ndarray, room: int, asked: tuple[int, int, float, int]) -> float:
+        what, samples, kept, seed = asked
+        request = _Near(seed, sound.frames, sound.attack, sound.held, samples, sound.bins, sound.level, kept, what, 0.0)
+        self._loaded.call("ts_near", np.ascontiguousarray(z, np.float32), request, sound.data, out, room, ctypes.c_int32())
+        return float(request.end)
+
+    def measure(self, z: np.ndarray) -> np.ndarray:
+        """Returns descriptors `(9,)` of the levels of a latent `(dims,)`, as `near_descriptors`. Raises CoreError."""
+        found = np.empty(_DESCRIPTORS, np.float32)
+        self._loaded.call("ts_measure", np.ascontiguousarray(z, np.float32), found)
+        return found
+
+    def length(self, z: np.ndarray) -> int:
+        """Returns the samples that a latent `(dims,)` decodes to. Raises CoreError."""
+        samples = ctypes.c_int32()
+        self._loaded.call("ts_length", np.ascontiguousarray(z, np.float32), samples)
+        return samples.value
 
     def pitch(self, z: np.ndarray) -> float | None:
         """Returns the MIDI number that a latent `(dims,)` holds; None for an instrument without notes."""

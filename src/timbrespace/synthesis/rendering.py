@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from timbrespace.mapped import Shelf
@@ -45,19 +45,29 @@ def render(
         if player is not None and player.plays(request):
             return measured(player.samples(request, level=level, rate=rate), rate, training, note=player.note(request))
         rendered = request.rendered if level is None and rate == contents.sample_rate else None
+        if rendered is not None and rendered.by_core and player is None:
+            rendered = None
         rendered = finished(contents, request, level=level, out_rate=rate, core=player) if rendered is None else rendered
         note, is_own = contents.model.conditioning.note_of(request.z), request.mix is not None and request.mix.own is not None
         return measured(rendered.audio.numpy(), rate, training, note=note, part=rendered.part, is_own=is_own)
 
     renderings: list[Rendering] = []
     shelf = Shelf()
-    with Pool(min(len(requests), os.cpu_count() or 1)) as pool:
-        for rendering in pool.map(one, requests):
-            renderings.append(rendering._replace(samples=shelf.keep(rendering.samples)))
-            if progress is not None:
-                progress(len(renderings), len(requests))
+    for rendering in _each(one, requests, player):
+        renderings.append(rendering._replace(samples=shelf.keep(rendering.samples)))
+        if progress is not None:
+            progress(len(renderings), len(requests))
     recipes = [_recipe(contents, request, player) for request in requests]
     return labelled(requests, renderings, recipes, training, rate=rate, level=level, numbered=numbered)
+
+
+def _each(one: Callable[[RenderRequest], Rendering], requests: Sequence[RenderRequest], player: Player | None) -> Iterator[Rendering]:
+    """Renderings of requests in order, on all cores; a single one that needs no PyTorch without threads."""
+    if len(requests) == 1 and player is not None and (requests[0].rendered is not None or player.plays(requests[0])):
+        yield one(requests[0])
+        return
+    with Pool(min(len(requests), os.cpu_count() or 1)) as pool:
+        yield from pool.map(one, requests)
 
 
 def _recipe(contents: InstrumentContents, request: RenderRequest, player: Player | None) -> dict[str, Any]:

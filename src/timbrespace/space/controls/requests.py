@@ -18,7 +18,7 @@ from timbrespace.space.controls.steer import CORRECTIONS, QUICK, Measured, Steer
 from timbrespace.space.controls.wishes import Wish, Wishes, describe_controls
 from timbrespace.synthesis.detail.features import NearFeatures
 from timbrespace.synthesis.detail.mix import Mix, kept_at, length_of
-from timbrespace.synthesis.detail.near import core_makes, core_of, near_levels
+from timbrespace.synthesis.detail.near import core_makes, core_of, near_descriptors
 from timbrespace.synthesis.detail.source import Source, decoded_length
 from timbrespace.synthesis.encoding import from_onset
 from timbrespace.synthesis.file.contents import InstrumentContents
@@ -59,7 +59,7 @@ def steer_source(
     asks = any(wish.amount != 0 for wish in wishes)
     correct = source.detail is not None and steering.meter.on_levels and not quick and asks
     needed = {wish.control.name for wish in wishes if wish.target is not None or wish.control.name == "length"}
-    places = describe(from_onset(contents, source.given.audio)[0], contents.sample_rate, only=needed | _QUICKLY if correct else needed)
+    places = _described(contents, source, needed | _QUICKLY if correct else needed)
     length = _length(contents, wishes, places)
 
     def made(point: Point, step: Tensor) -> RenderRequest:
@@ -75,6 +75,15 @@ def steer_source(
     recipe: dict[str, Any] = {"verb": "steer", "seed": seed, "index": 0, "of": name, **_asked(wishes, found)}
     request = made(found.point, found.step)._replace(recipe=recipe)
     return request if measure is None else measure.with_sound(request)
+
+
+def _described(contents: InstrumentContents, source: Source, names: set[str]) -> Tensor:
+    """Descriptors `names` of a given sound from its onset, `(len(DESCRIPTORS),)`, NaN for others; measured once, while a slider moves."""
+    known: dict[str, Any] = source.__dict__.setdefault("_described", {})
+    if missing := names - known.keys():
+        values = describe(from_onset(contents, source.given.audio)[0], contents.sample_rate, only=missing)
+        known |= {name: float(values[NAMES.index(name)]) for name in missing}
+    return torch.tensor([known[name] if name in names else math.nan for name in NAMES])
 
 
 def steer_requests(contents: InstrumentContents, requests: Sequence[RenderRequest], asked: Wishes) -> list[RenderRequest]:
@@ -152,10 +161,10 @@ def _levels(steering: Steering, source: Source, made: Callable[[Point, Tensor], 
     def measure(point: Point, step: Tensor) -> Tensor:
         request = made(point, step)
         assert request.mix is not None
-        length = length_of(contents, request.mix, request.z) if request.length is None else request.length
+        length = length_of(contents, request.mix, request.z, core=core) if request.length is None else request.length
         if core is not None and core_makes(contents, request.mix, request.z):
-            levels = near_levels(contents, core, source, request.z, length, kept=request.mix.kept, seed=request.seed)
-            return (meter.of_features(levels) - own) / spreads
+            found = near_descriptors(contents, core, source, request.z, length, kept=request.mix.kept, seed=request.seed)
+            return (found - own) / spreads
         if not near:
             near.append(NearFeatures(contents, source, seed=request.seed))
         return (meter.of_features(near[0](request.z, length, kept=request.mix.kept)) - own) / spreads

@@ -14,7 +14,7 @@ from timbrespace.contracts import ShapeError
 from timbrespace.representation.phase.start import Start
 from timbrespace.synthesis.detail.features import MixedFeatures, mixed_features, shift_of
 from timbrespace.synthesis.detail.mix import Mix, between_levels
-from timbrespace.synthesis.detail.near import Core, core_makes, near_audio
+from timbrespace.synthesis.detail.near import Core, near_audio
 from timbrespace.synthesis.detail.notes import note_between
 from timbrespace.synthesis.detail.source import Detail, Source
 from timbrespace.synthesis.file.contents import InstrumentContents
@@ -34,9 +34,9 @@ _FADE_SECONDS = 0.06
 def mixed_audio(contents: InstrumentContents, mix: Mix, z: Tensor, length: int, *, seed: int, core: Core | None = None) -> Tensor:
     """Returns audio `(channels, time)` of a mix with detail, from the onset, at the level of the given sounds.
 
-    core: makes what it can, see `near`; None: PyTorch makes all.
+    core: makes it, of what it can make (`near.core_makes`); None: PyTorch does.
     """
-    if core is not None and core_makes(contents, mix, z):
+    if core is not None:
         audio, end = near_audio(contents, core, mix.sources[0], z, length, kept=mix.kept, seed=seed)
         return _with_rest(contents, mix, audio, [_end_gain(mix.sources[0], end)])
     mixed = mixed_features(contents, mix, z, length, seed=seed)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from torch import Tensor
 
 from timbrespace.synthesis.detail.given import GivenSound
 from timbrespace.synthesis.detail.source import Source, decoded_length
 from timbrespace.synthesis.file.contents import InstrumentContents
+
+if TYPE_CHECKING:
+    from timbrespace.synthesis.detail.near import Core
 
 # Distance at which half of the detail is left, in units of the corpus's spread. What the latent of a note leaves out of it is five times
 # what sets two hits of a note apart: let go of as quickly as that of a drum, a variation would be the decoder's note, not another hit.
@@ -68,10 +71,10 @@ def between_levels(values: list[float], share: float) -> float:
     return values[0] if len(values) == 1 else float(values[0] ** (1 - share) * values[1] ** share)
 
 
-def length_of(contents: InstrumentContents, mix: Mix, z: Tensor) -> int:
+def length_of(contents: InstrumentContents, mix: Mix, z: Tensor, *, core: Core | None = None) -> int:
     """Returns the length in samples of the part that the model sees, for a latent `(dims,)` of a whole clip.
 
-    Of one sound: its own, changed as the decoded length changes, but a note is held as long; of two: between theirs.
+    Of one sound: its own, changed as the decoded length changes, but a note is held as long; of two: between theirs. core: decodes it.
     """
     lengths = [float(source.encoded.length) for source in mix.sources]
     if len(lengths) > 1:
@@ -79,5 +82,5 @@ def length_of(contents: InstrumentContents, mix: Mix, z: Tensor) -> int:
     source = mix.sources[0]
     if source.rest.shape[1] or (contents.notes is not None and source.detail is not None):
         return source.encoded.length
-    new, old = decoded_length(contents, z), source.decoded or decoded_length(contents, source.encoded.z)
+    new, old = decoded_length(contents, z) if core is None else core.length(z.numpy()), source.decoded or decoded_length(contents, source.encoded.z)
     return max(1, min(contents.samples, round(new * (source.encoded.length / old) ** mix.kept)))

@@ -27,8 +27,14 @@ class Core(Protocol):
     def near(self, z: np.ndarray, sound: GivenArrays, *, samples: int, kept: float, seed: int) -> tuple[np.ndarray, float]:
         """Returns audio `(channels, samples)` and the mean level of its end, dB."""
 
-    def near_levels(self, z: np.ndarray, sound: GivenArrays, *, samples: int, kept: float, seed: int) -> np.ndarray:
-        """Returns levels `(parts, frames, bands)`."""
+    def near_descriptors(self, z: np.ndarray, sound: GivenArrays, *, samples: int, kept: float, seed: int) -> np.ndarray:
+        """Returns descriptors `(9,)` of about the levels of that sound."""
+
+    def measure(self, z: np.ndarray) -> np.ndarray:
+        """Returns descriptors `(9,)` of the decoded levels of a latent."""
+
+    def length(self, z: np.ndarray) -> int:
+        """Returns the samples that a latent decodes to."""
 
     def plays(self, request: RenderRequest) -> bool:
         """Returns whether it renders a request of a new sound."""
@@ -79,10 +85,9 @@ def _arrays(contents: InstrumentContents, source: Source) -> GivenArrays:
     return GivenArrays(data, timing.frames, timing.attack, timing.held, detail.spectra.shape[-1], view.hop, detail.level)  # type: ignore[attr-defined]
 
 
-def near_levels(contents: InstrumentContents, core: Core, source: Source, z: Tensor, length: int, *, kept: float, seed: int) -> Tensor:
-    """Returns levels `(parts, bands, frames)` as `features.NearFeatures` has them."""
-    levels = core.near_levels(z.numpy(), given_arrays(contents, source), samples=length, kept=kept, seed=seed)
-    return torch.from_numpy(levels).transpose(1, 2)
+def near_descriptors(contents: InstrumentContents, core: Core, source: Source, z: Tensor, length: int, *, kept: float, seed: int) -> Tensor:
+    """Returns descriptors `(len(DESCRIPTORS),)` of the levels that `features.NearFeatures` has, as `space.controls.meter` measures them."""
+    return torch.from_numpy(core.near_descriptors(z.numpy(), given_arrays(contents, source), samples=length, kept=kept, seed=seed))
 
 
 def near_audio(

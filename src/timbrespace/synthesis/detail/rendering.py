@@ -9,7 +9,7 @@ from torch import Tensor
 
 from timbrespace.synthesis.detail.audio import is_cut, mixed_audio
 from timbrespace.synthesis.detail.mix import Mix, length_of
-from timbrespace.synthesis.detail.near import Core
+from timbrespace.synthesis.detail.near import Core, core_makes
 from timbrespace.synthesis.encoding import decode
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.finish import Level, finish, set_level
@@ -18,10 +18,13 @@ _NEAR = 0.5  # detail kept, above which a sound starts and ends where the given 
 
 
 class Rendered(NamedTuple):
-    """A rendered sound `(channels, time)`. part: the samples that the model makes, from the onset, which are measured; None: all."""
+    """A rendered sound `(channels, time)`. part: the samples that the model makes, from the onset, which are measured; None: all.
+    by_core: whether the native core made it.
+    """
 
     audio: Tensor
     part: slice | None = None
+    by_core: bool = False
 
     @property
     def measured(self) -> Tensor:
@@ -39,11 +42,12 @@ def render_mix(
     that of the given sounds; the given sound itself then is as it was read. core: see `audio.mixed_audio`.
     """
     rate, lead = contents.sample_rate, mix.lead
+    core = core if core is not None and core_makes(contents, mix, z) else None
     if mix.own is not None:
         audio = set_level(mix.own.audio, rate, level=level, out_rate=out_rate)
     elif all(source.detail is not None for source in mix.sources):
         cut = length is not None and not contents.model.time_varying and is_cut(mix, length)
-        length = length_of(contents, mix, z) if length is None else length
+        length = length_of(contents, mix, z, core=core) if length is None else length
         audio = torch.cat([lead, mixed_audio(contents, mix, z, length, seed=seed, core=core)], 1)
         if any(source.join for source in mix.sources) and not cut:  # the rest is the user's own: neither cut nor faded
             audio = set_level(audio, rate, level=level or "keep", out_rate=out_rate)
@@ -54,4 +58,4 @@ def render_mix(
         audio = decode(contents, z, length=length, seed=seed, texture=True) * mix.peak
         audio = finish(torch.cat([lead, audio], 1), rate, level=level or "keep", out_rate=out_rate)
     start = round(lead.shape[1] * out_rate / rate)
-    return Rendered(audio, slice(start, start + round(contents.samples * out_rate / rate)))
+    return Rendered(audio, slice(start, start + round(contents.samples * out_rate / rate)), core is not None)
