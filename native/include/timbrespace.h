@@ -170,8 +170,8 @@ typedef struct {
   int32_t what;    /* of TS_SAMPLES and so on */
   float end;       /* out, of samples: the mean power of the last 8 frames of levels, dB */
 } ts_near_request;
-/* TS_SAMPLES: [channels][capacity] at the level of the given sound. TS_LEVELS: [parts][frames][bands] in dB under the loudest cell, with another
-   stretch of the same detail in place of what is let go of: quick. TS_DESCRIPTORS: those of these levels, as ts_measure gives them.
+/* TS_SAMPLES: [channels][capacity] at the level of the given sound. TS_LEVELS: [parts][frames][bands] in dB under the loudest cell.
+   TS_DESCRIPTORS: those of these levels, as ts_measure gives them: quick.
    samples: out, the samples of a channel, or the frames of levels. capacity: of a channel, or the numbers that `out` has room for. */
 enum { TS_SAMPLES = 0, TS_LEVELS = 1, TS_DESCRIPTORS = 2 };
 TS_API ts_status ts_near(const ts_instrument *instrument, const float *z, ts_near_request *request, const float *sound, float *out,

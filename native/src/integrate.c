@@ -119,13 +119,24 @@ static void flood_given(const Field *field, const unsigned char *given, float le
   spread(field);
 }
 
-/* The random phase of a cell: number `cell` of the stream of initial phases. */
-static uint32_t random_turns(uint64_t seed, uint64_t cell) {
+/* The random phase of a cell: number `cell` of the stream of initial phases. Blocks of four are kept: the next cell is often in the same. */
+typedef struct {
   Noise noise;
-  noise_open(&noise, seed, NOISE_PHASE, 0, 0, 0);
-  noise.counter[0] += cell / 4;
-  for (uint64_t i = 0; i < cell % 4; i++) noise_word(&noise);
-  return (uint32_t)(noise_word(&noise) >> 32);
+  uint64_t first, block; /* counter of the stream's beginning; number of the block that is kept */
+} Random;
+
+static void random_open(Random *random, uint64_t seed) {
+  noise_open(&random->noise, seed, NOISE_PHASE, 0, 0, 0);
+  random->first = random->noise.counter[0], random->block = UINT64_MAX;
+}
+
+static uint32_t random_turns(Random *random, uint64_t cell) {
+  if (random->block != cell / 4) {
+    random->noise.counter[0] = random->first + cell / 4, random->noise.next = 4;
+    noise_word(&random->noise);
+    random->block = cell / 4;
+  }
+  return (uint32_t)(random->noise.block[cell % 4] >> 32);
 }
 
 /* The cells that are not known yet, by list, those of one list in order. Returns their number. */
@@ -165,11 +176,13 @@ Status phase_integrate_from(const Phase *phase, const Target *target, uint64_t s
   for (size_t i = 0; i < cells; i += 8) /* magnitudes are filled up to whole groups */
     store8(level + i, log8(max8(load8(magnitude + i) / loudest, all8(LEAST))));
   size_t start = 0;
+  Random random;
+  random_open(&random, seed);
   for (size_t i = 0; i < cells; i++) {
     known[i] = !(magnitude[i] > least);
     if (magnitude[i] > magnitude[start]) start = i;
     if (given != NULL && given[i]) continue;
-    if (known[i] && magnitude[i] > 0.0f) turns[i] = random_turns(seed, i);
+    if (known[i] && magnitude[i] > 0.0f) turns[i] = random_turns(&random, i);
     else if (known[i]) turns[i] = 0;
   }
   if (given != NULL) flood_given(&field, given, least, magnitude);
@@ -177,7 +190,7 @@ Status phase_integrate_from(const Phase *phase, const Target *target, uint64_t s
   int32_t count = sort_unknown(&field, cells, order, starts);
   for (int32_t i = 0; i < count; i++) {
     if (known[order[i]]) continue;
-    turns[order[i]] = random_turns(seed, (uint64_t)order[i]), known[order[i]] = 1;
+    turns[order[i]] = random_turns(&random, (uint64_t)order[i]), known[order[i]] = 1;
     flood(&field, order[i]);
   }
   work->used = used;

@@ -93,7 +93,7 @@ static Status make(const ts_instrument *instrument, const float *z, ts_near_requ
   int64_t room = request->what == TS_SAMPLES ? length : request->what == TS_LEVELS ? (int64_t)count : DESCRIPTORS;
   if (room > capacity) return refuse(memory, "capacity", capacity, (double)room, 2147483647.0);
   size_t used = work->used;
-  if (request->what == TS_SAMPLES && instrument->note == NULL) status = drawn_levels(instrument, z, request, &levels, &drawn, work);
+  if (instrument->note == NULL) status = drawn_levels(instrument, z, request, &levels, &drawn, work);
   change.drawn = drawn.db;
   int attack = 0;
   if (status == TS_OK) status = near_levels(&given, &change, &levels, &attack, work);

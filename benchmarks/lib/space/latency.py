@@ -46,7 +46,7 @@ def cases(setting: Setting, what: str) -> list[tuple[str, Callable[[int], object
         return steer_source(contents, source(k), amount(k), seed=0, name="sound", quick=quick)
 
     def finished(k: int, *, quick: bool):  # type: ignore[no-untyped-def]
-        return render(contents, [request(k, quick=quick)], level=None, out_rate=None, player=core_of(contents))
+        return render(contents, [request(k, quick=quick)], level=None, out_rate=None, player=core_of(contents))  # type: ignore[arg-type]
 
     return [
         ("a new sound, finished", lambda k: instrument.generate(1, seed=k)),
@@ -66,7 +66,7 @@ def varied(contents, source, seed: int):  # type: ignore[no-untyped-def]
     from timbrespace.synthesis.request import vary
 
     requests = vary(contents, source, 1, amount=0.3, seed=seed, name="sound")
-    return render(contents, requests, level=None, out_rate=None, player=core_of(contents))
+    return render(contents, requests, level=None, out_rate=None, player=core_of(contents))  # type: ignore[arg-type]
 
 
 def timed(run: Callable[[int], object]) -> list[float]:

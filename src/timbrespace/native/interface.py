@@ -111,7 +111,7 @@ class Opened:
         return audio, self._near(z, sound, audio, samples, (0, samples, kept, seed))
 
     def near_levels(self, z: np.ndarray, sound: GivenArrays, *, samples: int, kept: float, seed: int) -> np.ndarray:
-        """Returns about the levels of that sound, `(parts, frames, bands)` in dB under the loudest cell. Raises CoreError."""
+        """Returns the levels of that sound, `(parts, frames, bands)` in dB under the loudest cell. Raises CoreError."""
         levels = np.empty((self.info.parts, 1 + samples // sound.hop, self.info.bands), np.float32)
         self._near(z, sound, levels, levels.size, (1, samples, kept, seed))
         return levels

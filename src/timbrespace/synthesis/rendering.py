@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from timbrespace.mapped import Shelf
 from timbrespace.parallel import Pool
 from timbrespace.synthesis.detail.near import Core, core_makes
@@ -94,6 +96,8 @@ def finished(
     """
     if request.moving is not None:
         return render_moving(contents, request.moving, seed=request.seed, level=level, out_rate=out_rate)
+    if request.mix is None and core is not None and level in (None, "peak") and out_rate == contents.sample_rate and core.plays(request):
+        return Rendered(torch.from_numpy(core.new(request)), by_core=True)
     if request.mix is None:
         raw = decode(contents, request.z, length=request.length, seed=request.seed, texture=True, category=request.category)
         return Rendered(finish(raw, contents.sample_rate, level=level or "peak", out_rate=out_rate))

@@ -15,6 +15,7 @@ from timbrespace.noise import seed_of
 from timbrespace.parallel import Pool
 from timbrespace.space.controls.coordinates import Point
 from timbrespace.space.controls.meter import Meter
+from timbrespace.synthesis.detail.near import core_of
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.novelty import neighbours
 from timbrespace.synthesis.rendering import finished
@@ -104,7 +105,7 @@ def _foreign(contents: InstrumentContents, audio: Tensor, category: str | None) 
 
 def _audio(contents: InstrumentContents, request: RenderRequest) -> Tensor:
     """The finished sound of a request `(channels, time)`, as far as the model makes it."""
-    return finished(contents, request, level=None, out_rate=contents.sample_rate).measured
+    return finished(contents, request, level=None, out_rate=contents.sample_rate, core=core_of(contents)).measured
 
 
 def _described(contents: InstrumentContents, request: RenderRequest, audio: Tensor | None, only: Collection[str]) -> Tensor:

@@ -20,6 +20,7 @@ from timbrespace.representation.normalisation import Normalised
 from timbrespace.representation.views.bands import Bands
 from timbrespace.space.controls.coordinates import Coordinates, Point
 from timbrespace.space.controls.levels import MEASURED, LevelMeter
+from timbrespace.synthesis.detail.near import core_of
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.texture import with_fewer_iterations
 
@@ -68,7 +69,11 @@ class Meter:
 
     @torch.no_grad()
     def measure(self, points: Sequence[Point]) -> Tensor:
-        """Returns descriptors `(points, len(DESCRIPTORS))`."""
+        """Returns descriptors `(points, len(DESCRIPTORS))`; of instruments that the native core plays, by that."""
+        core = core_of(self.contents)
+        if core is not None and self.on_levels and all(point.length is None for point in points):
+            found = torch.stack([torch.from_numpy(core.measure(point.z.float().numpy())) for point in points])
+            return self._with_pitch(found, points)
         return torch.cat([self._values(*self._decoded(batch), batch) for batch in _batches(points)])
 
     @torch.no_grad()
@@ -152,7 +157,9 @@ class Meter:
 
     def _values(self, levels: Tensor, frames: Tensor, batch: Sequence[Point]) -> Tensor:
         """Descriptors, with the pitch that the latents hold."""
-        values = self.meter(levels, frames)
+        return self._with_pitch(self.meter(levels, frames), batch)
+
+    def _with_pitch(self, values: Tensor, batch: Sequence[Point]) -> Tensor:
         pitches = [self.contents.model.conditioning.pitch_of(point.z if point.z.ndim == 1 else point.z.mean(1)) for point in batch]
         for row, pitch in enumerate(pitches):
             if pitch is not None:

@@ -25,7 +25,7 @@ from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.rendering import finished
 from timbrespace.synthesis.request import RenderRequest
 
-_LESS = 0.4  # the other properties of a steered sound, and so its detail, stay nearer to the source than those of a variation
+_LESS = 0.2  # a steered sound stays nearer to its source than a variation as far away, and so does its detail
 _MOST_KEPT = 16  # sounds that stay in memory as they were measured; further ones are rendered again
 _QUICKLY = {*NAMES} - {"pitch", "inharmonicity"}  # properties that are measured in a few ms
 _ALMOST = 1 - 1e-6  # of the detail: what is asked for changes the sound, even if its point does not move
@@ -154,7 +154,9 @@ def _levels(steering: Steering, source: Source, made: Callable[[Point, Tensor], 
     """Measures the levels of a point with the detail of its given sound: changes from the sound itself, in spreads; see `_Finished`."""
     contents, meter = steering.contents, steering.meter
     assert source.detail is not None
-    own, spreads = meter.of_features(source.detail.features), steering.controls.spreads.clamp_min(1e-9)
+    known = source.__dict__
+    own = known["_levels"] if "_levels" in known else known.setdefault("_levels", meter.of_features(source.detail.features))
+    spreads = steering.controls.spreads.clamp_min(1e-9)
     near: list[NearFeatures] = []
     core = core_of(contents)
 

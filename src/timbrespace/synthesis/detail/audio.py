@@ -43,8 +43,8 @@ def mixed_audio(contents: InstrumentContents, mix: Mix, z: Tensor, length: int, 
     wanted = mixed.features + mixed.level
     if not torch.isfinite(wanted).all():
         raise ShapeError("this instrument decodes the latent to infinite levels; its file is damaged, train it again")
-    if (audio := _between_notes(contents, mix, mixed, z, length, seed=seed)) is not None:
-        return _with_rest(contents, mix, audio, _end_gains(mix, mixed))
+    if (between := _between_notes(contents, mix, mixed, z, length, seed=seed)) is not None:
+        return _with_rest(contents, mix, between, _end_gains(mix, mixed))
     start = _start(contents, mix, mixed, contents.model.conditioning.pitch_of(z))
     view: Any = with_fewer_iterations(contents.representation)
     if start is None:

@@ -82,5 +82,6 @@ def length_of(contents: InstrumentContents, mix: Mix, z: Tensor, *, core: Core |
     source = mix.sources[0]
     if source.rest.shape[1] or (contents.notes is not None and source.detail is not None):
         return source.encoded.length
-    new, old = decoded_length(contents, z) if core is None else core.length(z.numpy()), source.decoded or decoded_length(contents, source.encoded.z)
+    new = decoded_length(contents, z) if core is None else core.length(z.numpy())
+    old = source.decoded or decoded_length(contents, source.encoded.z)
     return max(1, min(contents.samples, round(new * (source.encoded.length / old) ** mix.kept)))

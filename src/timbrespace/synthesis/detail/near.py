@@ -28,7 +28,7 @@ class Core(Protocol):
         """Returns audio `(channels, samples)` and the mean level of its end, dB."""
 
     def near_descriptors(self, z: np.ndarray, sound: GivenArrays, *, samples: int, kept: float, seed: int) -> np.ndarray:
-        """Returns descriptors `(9,)` of about the levels of that sound."""
+        """Returns descriptors `(9,)` of the levels of that sound."""
 
     def measure(self, z: np.ndarray) -> np.ndarray:
         """Returns descriptors `(9,)` of the decoded levels of a latent."""
@@ -69,12 +69,14 @@ def given_arrays(contents: InstrumentContents, source: Source) -> GivenArrays:
     known: dict[str, Any] = source.__dict__
     if "_arrays" not in known:
         known["_arrays"] = _arrays(contents, source)
-    return known["_arrays"]  # type: ignore[no-any-return]
+    found: GivenArrays = known["_arrays"]
+    return found
 
 
 def _arrays(contents: InstrumentContents, source: Source) -> GivenArrays:
     detail, view = source.detail, contents.representation
     assert detail is not None
+    hop: int = view.hop
     pairs = torch.view_as_real(detail.spectra)
     real, imaginary = pairs[..., 0].contiguous(), pairs[..., 1].contiguous()
     turns = torch.atan2(imaginary, real) * (0.5 / math.pi)
@@ -82,11 +84,11 @@ def _arrays(contents: InstrumentContents, source: Source) -> GivenArrays:
     data = torch.cat([*levels, torch.hypot(real, imaginary).flatten(), turns.flatten()]).numpy()
     data.flags.writeable = False
     timing = detail.timing
-    return GivenArrays(data, timing.frames, timing.attack, timing.held, detail.spectra.shape[-1], view.hop, detail.level)  # type: ignore[attr-defined]
+    return GivenArrays(data, timing.frames, timing.attack, timing.held, detail.spectra.shape[-1], hop, detail.level)
 
 
 def near_descriptors(contents: InstrumentContents, core: Core, source: Source, z: Tensor, length: int, *, kept: float, seed: int) -> Tensor:
-    """Returns descriptors `(len(DESCRIPTORS),)` of the levels that `features.NearFeatures` has, as `space.controls.meter` measures them."""
+    """Returns descriptors `(len(DESCRIPTORS),)` of the levels of a sound near a given one, as `space.controls.meter` measures them."""
     return torch.from_numpy(core.near_descriptors(z.numpy(), given_arrays(contents, source), samples=length, kept=kept, seed=seed))
 
 
