@@ -20,6 +20,7 @@ from timbrespace.prompt.choice.targets import Target, cost, targets_of
 from timbrespace.prompt.reading import Reading
 from timbrespace.space.controls.coordinates import Point
 from timbrespace.space.controls.meter import Meter
+from timbrespace.synthesis.detail.near import core_of
 from timbrespace.synthesis.detail.source import Source
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.request import DrawOptions, RenderRequest
@@ -64,7 +65,7 @@ def choose(
     pools = _pools(contents, reading, options, given, encoder)
     names = sorted({wish.descriptor for wish in reading.wishes})
     sound = _compared(contents, reading, given, names)
-    meter, effort = Meter(contents), effort or Effort()
+    meter, effort = Meter(contents, core=core_of(contents)), effort or Effort()
     missing: list[str] = []
     chosen: list[RenderRequest] = []
     references: dict[str | None, Reference] = {}

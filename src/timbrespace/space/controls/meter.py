@@ -20,7 +20,7 @@ from timbrespace.representation.normalisation import Normalised
 from timbrespace.representation.views.bands import Bands
 from timbrespace.space.controls.coordinates import Coordinates, Point
 from timbrespace.space.controls.levels import MEASURED, LevelMeter
-from timbrespace.synthesis.detail.near import core_of
+from timbrespace.synthesis.detail.near import Core
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.texture import with_fewer_iterations
 
@@ -45,8 +45,9 @@ class Meter:
     Those of decoded levels differ a little from those of finished sounds, by the same amount for near points: compare them with each other.
     """
 
-    def __init__(self, contents: InstrumentContents):
-        self.contents = contents
+    def __init__(self, contents: InstrumentContents, *, core: Core | None = None):
+        """core: measures points of whole clips, quicker; None: PyTorch does, as in training."""
+        self.contents, self._core = contents, core
         view = contents.representation
         self.normaliser = view.normaliser if isinstance(view, Normalised) else None
         self.view: Representation = view.view if isinstance(view, Normalised) else view
@@ -69,8 +70,8 @@ class Meter:
 
     @torch.no_grad()
     def measure(self, points: Sequence[Point]) -> Tensor:
-        """Returns descriptors `(points, len(DESCRIPTORS))`; of instruments that the native core plays, by that."""
-        core = core_of(self.contents)
+        """Returns descriptors `(points, len(DESCRIPTORS))`."""
+        core = self._core
         if core is not None and self.on_levels and all(point.length is None for point in points):
             found = torch.stack([torch.from_numpy(core.measure(point.z.float().numpy())) for point in points])
             return self._with_pitch(found, points)

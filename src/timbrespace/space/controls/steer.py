@@ -20,6 +20,7 @@ from timbrespace.space.controls.fit import farthest_of, fit_controls, slopes_at
 from timbrespace.space.controls.meter import Meter
 from timbrespace.space.controls.wishes import Wish, Wishes, read_wishes
 from timbrespace.synthesis.controls import Control, Controls
+from timbrespace.synthesis.detail.near import core_of
 from timbrespace.synthesis.file.contents import InstrumentContents, TrainingClips
 
 CORRECTIONS, QUICK = 5, 1  # measurements of levels after the first, with slopes of the point itself; for quick answers
@@ -55,7 +56,7 @@ class Steering:
 
     def __init__(self, contents: InstrumentContents):
         self.contents = contents
-        self.meter, self.coordinates = Meter(contents), Coordinates.of(contents)
+        self.meter, self.coordinates = Meter(contents, core=core_of(contents)), Coordinates.of(contents)
         self.controls: Controls = contents.controls or fit_controls(contents)
         self.offered: list[Control] = self.controls.offered()
         names = {control.name for control in self.offered}
