@@ -31,10 +31,10 @@ class Design(nn.Module):
     They are the keys of `--set`, and the file holds them. Everything that training learns or measures is a parameter or a buffer.
 
     loss_weights: the weight of each of `losses`, whose sum is minimised; critic_weights: likewise of `critic_losses`. Both are set by the
-    constructor. stages: of the training, each with its share of the steps. schedule: defaults of it.
+    constructor. stages: of the training, each with its share of the steps. schedule: defaults of it. given: files of trained designs, by
+    the setting that names each, which training opens for `take`.
     """
 
-    stages: ClassVar[Mapping[str, float]] = {"training": 1.0}
     schedule: ClassVar[Schedule] = Schedule()
     settings: Mapping[str, Any]  # what the constructor was called with, defaults filled in; set by `designs.make_design`
 
@@ -43,7 +43,12 @@ class Design(nn.Module):
         self.names = names
         self.loss_weights: dict[str, float] = {}
         self.critic_weights: dict[str, float] = {}
-        self.stage = next(iter(self.stages))
+        self.stages: dict[str, float] = {"training": 1.0}
+        self.given: dict[str, str] = {}
+        self.stage = ""
+
+    def take(self, setting: str, other: Design) -> None:
+        """Takes a trained design of `given`, before the first stage. Raises ConfigError if it does not fit."""
 
     def begin(self, stage: str) -> None:
         """Starts a stage of the training: what `losses` and `trained_parameters` return may depend on it."""

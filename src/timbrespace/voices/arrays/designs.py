@@ -10,6 +10,9 @@ from pydantic import ValidationError
 
 from timbrespace.contracts import ConfigError
 from timbrespace.validation import arguments_schema, config_error
+from timbrespace.voices.arrays.adversarial.blended import BlendedGAN, BlendedVAE
+from timbrespace.voices.arrays.adversarial.cyclegan import CycleGAN
+from timbrespace.voices.arrays.adversarial.pictures import PictureCycleGAN
 from timbrespace.voices.arrays.conv_vae import ConvVAE
 from timbrespace.voices.arrays.design import Design, Schedule
 from timbrespace.voices.arrays.multi_encoder import MultiEncoder
@@ -17,6 +20,10 @@ from timbrespace.voices.arrays.multi_encoder import MultiEncoder
 DESIGNS: dict[str, type[Design]] = {
     "voices-conv-vae": ConvVAE,
     "voices-multi-encoder": MultiEncoder,
+    "voices-cyclegan": CycleGAN,
+    "voices-cyclegan-image": PictureCycleGAN,
+    "voices-blended-vae": BlendedVAE,
+    "voices-blended-gan": BlendedGAN,
 }  # fmt: skip
 
 

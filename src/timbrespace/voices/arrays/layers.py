@@ -19,20 +19,20 @@ _MOST_WEIGHTS = 1 << 28  # of a dense layer
 
 
 class Encoder(nn.Module):
-    """A convolution of stride 2 for each of `channels`, then a dense layer to mean and log variance of the latent."""
+    """A convolution of stride 2 for each of `channels`, then a dense layer to mean and log variance of the latent. planes: of its input."""
 
-    def __init__(self, channels: tuple[int, ...], latents: int):
+    def __init__(self, channels: tuple[int, ...], latents: int, *, planes: int = 1):
         super().__init__()
         self.latents = latents
         layers: list[nn.Module] = []
-        for inputs, outputs in zip((1, *channels), channels, strict=False):
+        for inputs, outputs in zip((planes, *channels), channels, strict=False):
             layers += [nn.Conv2d(inputs, outputs, 4, 2, padding=1), nn.LeakyReLU(0.2)]
         self.layers = nn.Sequential(*layers)
         self.to_latent = nn.Linear(math.prod(code_shape(channels, latents)), 2 * latents)
 
     def forward(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns mean and log variance, `(batch, latents)` each, of `(batch, BINS, FRAMES)`."""
-        images = values[:, None].contiguous(memory_format=torch.channels_last)
+        """Returns mean and log variance, `(batch, latents)` each, of `(batch, BINS, FRAMES)` or `(batch, planes, BINS, FRAMES)`."""
+        images = (values if values.ndim == 4 else values[:, None]).contiguous(memory_format=torch.channels_last)
         mean, log_variance = self.to_latent(self.layers(images).flatten(1)).chunk(2, dim=1)
         return mean, log_variance.clamp(-12.0, MOST_LOG_VARIANCE)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +15,8 @@ from timbrespace.contracts import ConfigError
 from timbrespace.voices.arrays.data import Pieces, Spectrogram
 from timbrespace.voices.arrays.design import Design, Schedule
 from timbrespace.voices.arrays.designs import make_design, split_settings
+from timbrespace.voices.arrays.file import ArrayVoices
+from timbrespace.voices.opening import open_voices
 from timbrespace.voices.training import Progress
 
 _DEVICES = ("auto", "cpu", "cuda")
@@ -46,7 +49,8 @@ def check_options(options: ArrayOptions, names: tuple[str, ...]) -> None:
     """Raises ConfigError for settings or a device that cannot be. names: of the instruments."""
     settings, _ = split_settings(options.preset, options.settings)
     with torch.device("meta"):
-        make_design(options.preset, names, settings)
+        design = make_design(options.preset, names, settings)
+    _take_given(design)
     chosen_device(options.device)
 
 
@@ -70,6 +74,7 @@ def fit_design(
     settings, schedule = split_settings(options.preset, options.settings)
     device = chosen_device(options.device)
     design = make_design(options.preset, tuple(recordings), settings, seed=options.seed).to(device)
+    _take_given(design)
     pieces = {name: Pieces(several, device) for name, several in recordings.items()}
     generator = torch.Generator().manual_seed(options.seed)
     losses: dict[str, float] = {}
@@ -88,6 +93,16 @@ def fit_design(
         design.measure({name: one.batches(schedule.batch) for name, one in pieces.items()})
     facts = {"preset": options.preset, "steps": steps, "seed": options.seed, "device": device.type, "losses": losses}
     return design.cpu(), facts | {"seconds": round(time.perf_counter() - start, 1), "schedule": schedule.model_dump()}
+
+
+def _take_given(design: Design) -> None:
+    """Opens the files of trained designs that the settings name; the settings keep their names alone. Raises ConfigError."""
+    for setting, path in design.given.items():
+        found = open_voices(Path(path))
+        if not isinstance(found, ArrayVoices):
+            raise ConfigError(f"{setting} is {path}, a file of the preset voices; give one of source D's designs")
+        design.take(setting, found.design)
+        design.settings = {**design.settings, setting: Path(path).name}
 
 
 class _Stage:
