@@ -109,7 +109,7 @@ class BlendedVAE(Blended):
     latents, channels, kl: see `ConvVAE`. The rest: see `Blended`.
     """
 
-    schedule = Schedule(steps=1_000, batch=4, learning_rate=1e-3)
+    schedule = Schedule(steps=2_000, batch=1, learning_rate=1e-3)
 
     def __init__(
         self, names: tuple[str, ...], *, latents: Latents = 128, channels: Channels = (8, 16, 32, 64, 64), kl: Beta = 1e-5,
@@ -142,7 +142,7 @@ class BlendedGAN(Blended):
     as in Isola et al. 2017; 0: a plain GAN. The rest: see `Blended`.
     """
 
-    schedule = Schedule(steps=1_000, batch=2, learning_rate=5e-4)
+    schedule = Schedule(steps=2_000, batch=1, learning_rate=1e-3)
 
     def __init__(
         self, names: tuple[str, ...], *, widths: Widths = (16, 32, 48), critic: Widths = (16, 32, 48), norm: Norm = "none",

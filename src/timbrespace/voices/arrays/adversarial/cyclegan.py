@@ -35,7 +35,7 @@ class CycleGAN(Design):
     adversarial loss. history: earlier arrays that are kept for the critics.
     """
 
-    schedule = Schedule(steps=1_000, batch=2, learning_rate=5e-4)
+    schedule = Schedule(steps=2_000, batch=1, learning_rate=1e-3)
 
     def __init__(
         self, names: tuple[str, ...], *, widths: Widths = (16, 32, 48), critic: Widths = (16, 32, 48), norm: Norm = "none",
