@@ -30,6 +30,18 @@ def _check_corpus(source: str) -> None:
         raise ConfigError(f"there is no {source}")
 
 
+def _check_voices(preset: str, names: tuple[str, ...], changes: tuple[str, ...]) -> None:
+    from timbrespace.config.presets import apply_changes
+    from timbrespace.voices.arrays.designs import DESIGNS, make_design, split_settings
+
+    settings: dict[str, Any] = {}
+    apply_changes(settings, changes)
+    if preset in DESIGNS:
+        make_design(preset, names, split_settings(preset, settings)[0])
+    else:
+        assert not settings
+
+
 def _check_training(values: dict[str, Any]) -> None:
     from pathlib import Path
 
@@ -41,7 +53,7 @@ def _check_training(values: dict[str, Any]) -> None:
 
     preset, changes = values["preset"], tuple(values["changes"] or ())
     if preset in VOICES:
-        named_folders(values["sources"])
+        _check_voices(preset, tuple(named_folders(values["sources"])), changes)
         return
     if not is_shipped(preset):
         assert Path(preset).suffix == ".yaml", preset
