@@ -16,7 +16,7 @@ from timbrespace.voices.arrays.data import Pieces, Spectrogram
 from timbrespace.voices.arrays.design import Design, Schedule
 from timbrespace.voices.arrays.designs import make_design, split_settings
 from timbrespace.voices.arrays.file import ArrayVoices
-from timbrespace.voices.opening import open_voices
+from timbrespace.voices.kinds.opening import open_voices
 from timbrespace.voices.training import Progress
 
 _DEVICES = ("auto", "cpu", "cuda")
