@@ -131,6 +131,7 @@ class BlendedVAE(Blended):
         return self.decoder(self._encode(values, weights)[0])
 
     def _encode(self, values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log variance, `(batch, latents)` each, of `(batch, BINS, FRAMES)` and `(batch, 2)`."""
         planes = torch.stack([values, weights[:, 1, None, None].expand_as(values)], 1)
         return self.encoder(planes)
 
