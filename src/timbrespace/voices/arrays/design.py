@@ -50,6 +50,9 @@ class Design(nn.Module):
     def take(self, setting: str, other: Design) -> None:
         """Takes a trained design of `given`, before the first stage. Raises ConfigError if it does not fit."""
 
+    def prepare(self, pieces: Mapping[str, Iterable[Tensor]]) -> None:
+        """Measures what the training needs, before it. pieces: as for `measure`."""
+
     def begin(self, stage: str) -> None:
         """Starts a stage of the training: what `losses` and `trained_parameters` return may depend on it."""
         self.stage = stage

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Mapping
 from typing import Annotated
 
 import torch
@@ -15,7 +16,40 @@ from timbrespace.voices.arrays.design import BINS, FRAMES
 Channels = Annotated[tuple[Annotated[int, Field(ge=1, le=1_024)], ...], Field(min_length=1, max_length=7)]
 Latents = Annotated[int, Field(ge=1, le=4_096)]
 MOST_LOG_VARIANCE = 6.0
+_LEAST_DEVIATION = 0.01
 _MOST_WEIGHTS = 1 << 28  # of a dense layer
+
+
+class Scale(nn.Module):
+    """Mean and deviation of each bin, over instruments with equal shares: networks see and give values relative to them."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(BINS, 1))
+        self.register_buffer("deviation", torch.ones(BINS, 1))
+
+    def fit(self, pieces: Mapping[str, Iterable[Tensor]]) -> None:
+        """Measures them. pieces: batches `(batch, BINS, FRAMES)` of each instrument."""
+        means, squares = [], []
+        for batches in pieces.values():
+            found = [(len(values), values.mean((0, 2)), values.square().mean((0, 2))) for values in batches]
+            count = sum(size for size, _, _ in found)
+            means.append(torch.stack([size * mean for size, mean, _ in found]).sum(0) / count)
+            squares.append(torch.stack([size * square for size, _, square in found]).sum(0) / count)
+        mean = torch.stack(means).mean(0)
+        self.mean.copy_(mean[:, None])
+        self.deviation.copy_((torch.stack(squares).mean(0) - mean.square()).clamp_min(_LEAST_DEVIATION**2).sqrt()[:, None])
+
+    def relative(self, values: Tensor) -> Tensor:
+        """Returns values relative to mean and deviation, `(batch, BINS, FRAMES)`."""
+        return (values - self.mean) / self.deviation
+
+    def absolute(self, relative: Tensor) -> Tensor:
+        """Returns the inverse of `relative`, `(batch, BINS, FRAMES)`."""
+        return relative * self.deviation + self.mean
 
 
 class Encoder(nn.Module):

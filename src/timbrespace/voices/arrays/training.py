@@ -79,6 +79,8 @@ def fit_design(
     generator = torch.Generator().manual_seed(options.seed)
     losses: dict[str, float] = {}
     start, steps = time.perf_counter(), 0
+    with torch.no_grad():
+        design.prepare({name: one.batches(schedule.batch) for name, one in pieces.items()})
     design.train()
     done = 0.0
     for stage, share in design.stages.items():
