@@ -90,6 +90,20 @@ def ended(frames: bytes) -> bytes:
     return samples.tobytes()
 
 
+def melody(name: str, piece: int) -> list[tuple[float, float, int, int]]:
+    """The notes of a piece of an instrument: start s, length s, pitch, velocity."""
+    rng = random.Random(f"{name}{piece}")
+    scale = [0, 2, 4, 5, 7, 9, 11] if piece == 1 else [0, 2, 3, 5, 7, 8, 10]
+    low = {"violin": 60, "flute": 65, "cello": 40, "clarinet": 55}[name]
+    step, now, notes = 4, 0.1, []
+    while now < 60:
+        step = max(0, min(13, step + rng.choice([-3, -2, -1, -1, 0, 1, 1, 2, 4])))
+        length = rng.choice([0.18, 0.25, 0.25, 0.5, 0.5, 1.0, 1.6])
+        notes.append((now, length * rng.choice([0.9, 1.02]), low + 12 * (step // 7) + scale[step % 7], rng.randint(55, 115)))
+        now += length + (0.4 if rng.random() < 0.06 else 0)
+    return notes
+
+
 def main(out: Path) -> None:
     if subprocess.run(["dpkg", "-s", *PACKAGES], capture_output=True).returncode:
         subprocess.run(["apt-get", "update", "-qq"], check=True, stdout=subprocess.DEVNULL)
@@ -122,16 +136,7 @@ def main(out: Path) -> None:
     for name in ("violin", "flute", "cello", "clarinet"):
         (out / "pieces" / name).mkdir(parents=True, exist_ok=True)
         for piece in (1, 2):
-            rng = random.Random(f"{name}{piece}")
-            scale = [0, 2, 4, 5, 7, 9, 11] if piece == 1 else [0, 2, 3, 5, 7, 8, 10]
-            low = {"violin": 60, "flute": 65, "cello": 40, "clarinet": 55}[name]
-            step, now, notes = 4, 0.1, []
-            while now < 60:
-                step = max(0, min(13, step + rng.choice([-3, -2, -1, -1, 0, 1, 1, 2, 4])))
-                length = rng.choice([0.18, 0.25, 0.25, 0.5, 0.5, 1.0, 1.6])
-                notes.append((now, length * rng.choice([0.9, 1.02]), low + 12 * (step // 7) + scale[step % 7], rng.randint(55, 115)))
-                now += length + (0.4 if rng.random() < 0.06 else 0)
-            midi(work / "p.mid", PROGRAMS[name], notes)
+            midi(work / "p.mid", PROGRAMS[name], melody(name, piece))
             render(work / "p.mid", out / "pieces" / name / f"{name}_{piece}.wav")
     shutil.rmtree(work)
     for kind in ("drums", "notes", "pieces"):

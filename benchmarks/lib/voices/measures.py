@@ -1,4 +1,4 @@
-"""Measures of a converted piece: pitch, onsets and loudness against the piece, and timbre against recordings of the target."""
+"""Measures of a converted piece: pitch and loudness against the piece, and timbre against recordings of the target."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from lib.voices.beginnings import Curves
 from timbrespace.audio.embedding import embedding
-from timbrespace.voices.frames import RATE, Values
+from timbrespace.voices.frames import RATE, Values, k_weight
 
 _HOP = 512  # samples, of the curves
 _AUDIBLE_DB = 45.0  # under the loudest: louder windows and frames count
@@ -17,32 +18,37 @@ _MFCC = 20
 
 
 class Course(NamedTuple):
-    """What is kept of a piece. cents: median error of the pitch; off: share of frames off by over 50 cents; onsets: share found within
-    20 ms; loudness: correlation of the curves in dB."""
+    """What is kept of a piece. cents: median error of the pitch; off: share of frames off by over 50 cents. rms, k_weighted, a_weighted:
+    correlations of the levels in dB, as they are and as BS.1770 and IEC 61672 weight them."""
 
     cents: float
     off: float
-    onsets: float
-    loudness: float
+    rms: float
+    k_weighted: float
+    a_weighted: float
 
 
-def course(piece: Values, result: Values) -> Course:
-    """Returns how well a result `(time,)` keeps the course of the piece, both at RATE, by librosa's pyin, onsets and RMS."""
+def course(piece: Values, result: Values, one: Curves, other: Curves) -> Course:
+    """Returns how well a result `(time,)` keeps pitch and loudness of the piece, both at RATE, with the curves of both."""
+    count = min(len(piece), len(result))
+    frames = min(len(one.pitch), len(other.pitch), len(one.level), len(other.level))
+    pitches, heard = (one.pitch[:frames], other.pitch[:frames]), one.level[:frames] > one.level.max() - _AUDIBLE_DB
+    both = np.isfinite(pitches[0]) & np.isfinite(pitches[1]) & heard
+    cents = 100 * np.abs(pitches[1][both] - pitches[0][both])
+    levels = [_levels(wave[:count]) for wave in (piece, result)]
+    loud = levels[0][0] > levels[0][0].max() - _AUDIBLE_DB
+    alike = [float(np.corrcoef(here[loud], there[loud])[0, 1]) for here, there in zip(*levels, strict=True)]
+    return Course(float(np.median(cents)), float((cents > 50).mean()), *alike)
+
+
+def _levels(wave: Values) -> list[Values]:
+    """Levels over time in dB: of the RMS, and weighted by K and A."""
     import librosa
 
-    count = min(len(piece), len(result))
-    piece, result = piece[:count].astype(np.float32), result[:count].astype(np.float32)
-    pitches = [
-        librosa.pyin(x, fmin=60.0, fmax=2_000.0, sr=RATE, frame_length=2_048, hop_length=_HOP)[0] for x in (piece, result)
-    ]  # fmt: skip
-    levels = [20 * np.log10(librosa.feature.rms(y=x, frame_length=2_048, hop_length=_HOP)[0] + 1e-6) for x in (piece, result)]
-    both = np.isfinite(pitches[0]) & np.isfinite(pitches[1]) & (levels[0][: len(pitches[0])] > levels[0].max() - _AUDIBLE_DB)
-    cents = 1_200 * np.abs(np.log2(pitches[1][both] / pitches[0][both]))
-    heard = levels[0] > levels[0].max() - _AUDIBLE_DB
-    found = [librosa.onset.onset_detect(y=x, sr=RATE, hop_length=128, units="time", backtrack=False) for x in (piece, result)]
-    near = [bool(len(found[1])) and float(np.abs(found[1] - time).min()) <= 0.02 for time in found[0]]
-    correlation = float(np.corrcoef(levels[0][heard], levels[1][heard])[0, 1])
-    return Course(float(np.median(cents)), float((cents > 50).mean()), float(np.mean(near)), correlation)
+    power = np.square(np.abs(librosa.stft(wave.astype(np.float32), n_fft=2_048, hop_length=_HOP))).astype(np.float64)
+    hertz = np.maximum(librosa.fft_frequencies(sr=RATE, n_fft=2_048), 1.0)
+    weights = (np.ones_like(hertz), k_weight(hertz), 10 ** (librosa.A_weighting(hertz) / 10))
+    return [10 * np.log10(weight @ power + 1e-6) for weight in weights]
 
 
 def loud_windows(wave: Values) -> list[Values]:
