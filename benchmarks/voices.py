@@ -34,9 +34,10 @@ from lib.voices.measures import course, loud_windows, points, timbre
 from lib.voices.same_notes import available, notes_of, played_by
 from timbrespace.audio.distance import log_mel_error
 from timbrespace.evaluation.distribution import frechet_distance, two_sample_accuracy
+from timbrespace.voices import load
 from timbrespace.voices.analysis import analyse
 from timbrespace.voices.conversion import ConversionOptions, convert
-from timbrespace.voices.file import Voices, read_voices_file, write_voices
+from timbrespace.voices.file import Voices, write_voices
 from timbrespace.voices.frames import RATE, Values
 from timbrespace.voices.pitch import pitch_course
 from timbrespace.voices.rendering import render
@@ -161,8 +162,8 @@ def _pair(folder: Path, pair: tuple[str, ...], steps: int, seconds: float, work:
 def _learned(folder: Path, pair: tuple[str, ...], steps: int, work: Path | None) -> Voices:
     """Voices of the first pieces, from `work` where it has them."""
     kept = work / f"{'_'.join(pair)}_{steps}.safetensors" if work else None
-    if kept and kept.exists():
-        return read_voices_file(kept)
+    if kept and kept.exists() and isinstance(opened := load(kept), Voices):
+        return opened
     say(f"{' and '.join(pair)}: learning")
     voices = Voices(*fit_voices(read_voices({name: folder / name / f"{name}_1.wav" for name in pair}), VoicesOptions(steps=steps)))
     if kept:

@@ -75,6 +75,18 @@ def test_a_tone_that_rings_on_makes_no_low_one(one: float, other: float) -> None
     assert (np.abs(pitch - 100) < 5).mean() < 0.05
 
 
+def test_a_short_fall_of_the_pitch_is_no_note() -> None:
+    """Between two notes, unsure, and far under both; a low note that lasts, and one that is sure, stay."""
+    from timbrespace.voices.analysis import _without_dips
+
+    pitch = np.repeat([700.0, 63.5, 830.0, 100.0, 830.0, 0.0, 80.0, 0.0], [40, 8, 40, 60, 40, 9, 8, 9])
+    periodicity = np.full(len(pitch), 0.8)
+    found = _without_dips(pitch, periodicity)
+    np.testing.assert_array_equal(found[40:48], np.repeat([700.0, 830.0], 4))
+    np.testing.assert_array_equal(found[48:], pitch[48:])
+    np.testing.assert_array_equal(_without_dips(pitch, np.full(len(pitch), 0.99)), pitch)
+
+
 def test_the_level_of_a_low_tone_is_not_smeared_by_the_window() -> None:
     """Eight times a second a tone of 90 Hz falls to a ninth: a window of 93 ms would fill that up."""
     time = np.arange(RATE) / RATE

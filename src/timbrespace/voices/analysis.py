@@ -20,6 +20,7 @@ _MEDIAN = 0.69  # the median of the power of noise, over its mean
 PART = 256  # frames at a time
 _SHORT, _FEWEST_PERIODS = (256, 512, 1_024, 2_048), 2.05  # windows of the amplitude, and the least that one holds
 _SHARPER = (0.03, 2.0)  # least and most of an amplitude over the smeared one
+_DIP, _DIP_OCTAVES, _UNSURE = 12, 7 / 12, 0.95  # most frames, least fall, periodicity below, of a fall that is no note
 _GAP = 14  # frames without pitch that belong to a note
 _PEAK = 12.0  # times the mean of noise: its own peaks are lower
 _LEAST = 1e-20
@@ -44,7 +45,7 @@ class Course(NamedTuple):
 def find_course(wave: Samples, progress: Callable[[float], None] | None = None) -> Course:
     """Returns the course of a recording; memory grows by 40 bytes a frame. progress: called with the share done."""
     pitch, periodicity = pitch_course(wave, progress)
-    pitch = _with_attacks(pitch)
+    pitch = _without_dips(_with_attacks(pitch), periodicity)
     amplitude = _amplitude(wave, pitch)
     return Course(pitch, periodicity, (_sharper(amplitude, pitch, _PERIODS), _sharper(amplitude, pitch, _NOISE_PERIODS)))
 
@@ -74,6 +75,19 @@ def analyse_part(wave: Samples, course: Course, start: int, stop: int) -> Frames
     partials *= sharper[start:stop, None]
     noise *= np.square(sharper_noise[start:stop])[:, None]
     return Frames(pitch, periodicity, partials, noise, explained)
+
+
+def _without_dips(pitch: Values, periodicity: Values) -> Values:
+    """The pitch without short falls far under both notes around: two notes that overlap for a moment have a common period."""
+    result = pitch.copy()
+    octaves = np.log2(np.maximum(pitch, 1.0))
+    edges = np.concatenate([[0], np.flatnonzero(np.abs(np.diff(octaves)) > 1 / 12) + 1, [len(pitch)]])
+    for first, last in pairwise(edges[1:-1]):
+        lower = min(octaves[first - 1], octaves[last]) - octaves[first:last].max()
+        if last - first <= _DIP and pitch[first] > 0 and lower > _DIP_OCTAVES and periodicity[first:last].mean() < _UNSURE:
+            middle = (first + last) // 2
+            result[first:middle], result[middle:last] = pitch[first - 1], pitch[last]
+    return result
 
 
 def _with_attacks(pitch: Values) -> Values:
