@@ -2,11 +2,13 @@
 """How exact, how clean and how quick is live playing?
 
     python benchmarks/live.py [--part pitch,faults,load,engine] [--instrument FILE] [--out FILE]
+    python benchmarks/live.py --part hours --hours 8 --instrument DRUMS --instrument NOTES --instrument HELD
 
 Tables (docs/benchmarks/live.md). pitch: how far held voices are from the note that is played. faults: evenness, lines, clicks and what
 the lengths of blocks change, of held voices of the core and of a plain implementation of the same (lib/live/plain.py). load: processor
 time of a block of 64 samples at 48 kHz, of one-shots and held voices, in the callback that an audio device calls. engine: from notes
-and controls to sound, clicks of random playing, memory over hours.
+and controls to sound, clicks of random playing. hours: memory, and what becomes of events and decodes, over hours of random playing by
+MIDI and OSC of several instruments at once.
 """
 
 from __future__ import annotations
@@ -17,9 +19,11 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before NumPy is loaded
 
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from lib.live.engine import engine_part
+from lib.live.engine import engine_part, trained
 from lib.live.held import faults_part, pitch_part
+from lib.live.hours import hours_part
 from lib.live.load import load_part
 from lib.options import add_out, make_parser, publish
 from lib.page import stamp
@@ -28,16 +32,29 @@ from lib.process import say
 PARTS: dict[str, Callable[[], str]] = {"pitch": pitch_part, "faults": faults_part, "load": load_part}
 
 
+def with_instruments(files: list[Path] | None, part: Callable[[list[Path]], str]) -> str:
+    """Measures a part with these instruments, or with one that is trained on synthetic drums."""
+    if files:
+        return part(files)
+    with TemporaryDirectory() as folder:
+        return part([trained(Path(folder))])
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Measures and prints the tables."""
     parser = make_parser(__doc__)
     parser.add_argument("--part", default=",".join([*PARTS, "engine"]), help="of %(default)s")
-    parser.add_argument("--instrument", type=Path, metavar="FILE", help="of drums, for the part engine; else one is trained")
+    instruments = "of drums, for the parts engine and hours, else one is trained; hours takes several"
+    parser.add_argument("--instrument", type=Path, metavar="FILE", action="append", help=instruments)
     parser.add_argument("--minutes", type=float, default=10.0, help="of random playing, listened to for clicks")
-    parser.add_argument("--hours", type=float, default=0.5, help="of random playing, whose memory is watched")
+    parser.add_argument("--hours", type=float, default=8.0, help="of random playing, for the part hours")
     add_out(parser, "live.md")
     given = parser.parse_args(arguments)
-    parts = {**PARTS, "engine": lambda: engine_part(given.instrument, minutes=given.minutes, hours=given.hours)}
+    parts = {
+        **PARTS,
+        "engine": lambda: with_instruments(given.instrument, lambda files: engine_part(files[0], minutes=given.minutes)),
+        "hours": lambda: with_instruments(given.instrument, lambda files: hours_part(files, hours=given.hours)),
+    }
     wanted = given.part.split(",")
     if odd := sorted(set(wanted) - {*parts}):
         parser.error(f"--part {odd[0]} is unknown, allowed are: {', '.join(parts)}")

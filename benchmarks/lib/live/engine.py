@@ -1,16 +1,14 @@
-"""The engine of live playing: from a note to its sound, from a control to the next hit, clicks, blocks of any length, memory over hours."""
+"""The engine of live playing: from a note to its sound, from a control to the next hit, clicks, blocks of any length."""
 
 from __future__ import annotations
 
 import statistics
 import time
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 
 from lib.page import table
-from lib.process import resident_mb
 from timbrespace.live import Engine
 from timbrespace.live.state import SoundKey
 
@@ -19,11 +17,8 @@ SINE, AMPLITUDE, LEVEL = 150.0, 0.1, 0.5  # of the sounds of the test for clicks
 BLOCKS = (1, 64, 65, 512, 4096)
 
 
-def engine_part(instrument: Path | None, *, minutes: float, hours: float) -> str:
-    """The table. instrument: of drums; None: one that is trained here on synthetic drums. minutes: of the clicks, hours: of the memory."""
-    if instrument is None:
-        with TemporaryDirectory() as folder:
-            return engine_part(_trained(Path(folder)), minutes=minutes, hours=hours)
+def engine_part(instrument: Path, *, minutes: float) -> str:
+    """The table. instrument: of drums. minutes: of playing, listened to for clicks."""
     latency, equal = control_to_sound(instrument), blocks(instrument)
     rows = [
         ["blocks of 64 from a note to its first sample", f"{first_sample(instrument)}"],
@@ -35,14 +30,11 @@ def engine_part(instrument: Path | None, *, minutes: float, hours: float) -> str
     rows.append(
         [f"largest step of a sample in {minutes:g} minutes, {events:,} events, over what voices and fades may make", f"{worst:.2f}"]
     )
-    early, late, dropped, load = memory(instrument, hours=hours)
-    rows.append([f"memory after an eighth of {hours:g} hours of playing, and at the end (MB)", f"{early:.0f}, {late:.0f}"])
-    rows.append(["events dropped", f"{dropped}"])
-    rows.append(["processor time of all that, with decoding, over the time of the sound", f"{100 * load:.1f} %"])
     return table(["", ""], rows)
 
 
-def _trained(folder: Path) -> Path:
+def trained(folder: Path) -> Path:
+    """Returns an instrument of synthetic drums, made in a folder."""
     from timbrespace.training.train import train
 
     train("synthetic:drums", folder / "drums.safetensors", epochs=3, device="cpu")
@@ -145,19 +137,3 @@ def blocks(file: Path) -> dict[int, bool]:
 
     whole = render(100_000)
     return {length: bool(np.array_equal(render(length), whole)) for length in BLOCKS}
-
-
-def memory(file: Path, *, hours: float) -> tuple[float, float, int, float]:
-    """Memory of the process in MB after an eighth of the time and at its end, events that were dropped, and the load."""
-    rng, done, eighth, dropped = np.random.default_rng(3), 0, 0.0, 0
-    start = time.process_time()
-    with Engine(file, sample_rate=RATE, humanise=0.2) as engine:
-        while done < hours * 3600 * RATE:
-            gap = play_randomly(engine, rng, programs=1)
-            engine.render(gap)
-            done += gap
-            if not eighth and done > hours * 3600 * RATE / 8:
-                eighth = resident_mb()
-        dropped = engine.state().dropped
-    used = time.process_time() - start
-    return eighth, resident_mb(), dropped, used / (hours * 3600)

@@ -293,7 +293,7 @@ class Engine:
         number = self._next_number()
         start = self._when(when)
         self._timbres.send(start, only=program)
-        self._keys.press(name, number)
+        self._let_go(self._keys.press(name, number), start)
         options = {"kind": self._timbres.kind, "timbre": self._timbres.slot(program), "velocity": max(1.0, velocity), "seed": number}
         self._calls.put("hold", number, note, time=start, attack=ATTACK, release=RELEASE, **options)
         if bend:
@@ -312,7 +312,7 @@ class Engine:
         """Plays a sound now, or as soon as it is made."""
         number = self._next_number()
         if voice["held"]:
-            self._keys.press(name, number)
+            self._let_go(self._keys.press(name, number), when)
         slot = self._bank.ready(key) if self._live else self._bank.require(key)
         if slot is not None or not self._live:
             self._start(slot, key, number, velocity, when, voice)

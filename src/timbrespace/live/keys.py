@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+_MOST = 1024  # keys that are down or pedalled
 KeyName = tuple[int, Any]  # channel, and the note, or what else names it
 
 
@@ -16,9 +17,14 @@ class HeldKeys:
         self._pedals: set[int] = set()
         self._ends: dict[int, int] = {}  # number -> sample at which its sound is over
 
-    def press(self, name: KeyName, number: int) -> None:
-        """A key goes down and holds a voice."""
+    def press(self, name: KeyName, number: int) -> list[int]:
+        """A key goes down and holds a voice. Returns voices to be let go: of the keys that are down longest, where too many are."""
         self._down.setdefault(name, []).append(number)
+        over: list[int] = []
+        while len(self._down) + len(self._pedalled) > _MOST:  # of ids that never end; their voices were stolen long ago
+            held = self._pedalled or self._down
+            over += held.pop(next(iter(held)))
+        return over
 
     def pressed_again(self, name: KeyName) -> list[int]:
         """Returns the voices that a key held before it is struck again; they are let go."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import mmap
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from timbrespace.native.calls import ABI, KINDS, SIGNATURES, VERSION, Core, CoreError
 
 WASM = Path(__file__).with_name("timbrespace.wasm")
+_LARGE = 32_768  # bytes from which on memory is taken in pages of its own
 
 
 @cache
@@ -85,6 +87,14 @@ class NativeCore:
         return NativeSpace(self._library)
 
 
+def _pages(size: int) -> NDArray[np.uint8]:
+    """Zeros in pages of their own, which go back to the system as a whole: sounds of all lengths leave holes in a heap, and it grows."""
+    try:
+        return np.frombuffer(mmap.mmap(-1, size), np.uint8)
+    except OSError as error:
+        raise MemoryError(f"{size:,} bytes for a sound") from error
+
+
 class NativeSpace:
     """Memory of the process. See `calls.Space`."""
 
@@ -95,7 +105,7 @@ class NativeSpace:
 
     def take(self, size: int) -> int:
         """See `Space`."""
-        block = np.zeros(max(1, size), np.uint8)
+        block = _pages(size) if size >= _LARGE else np.zeros(max(1, size), np.uint8)
         self._blocks[block.ctypes.data] = block
         return block.ctypes.data
 

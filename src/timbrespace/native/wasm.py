@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from timbrespace.native.blocks import ALIGNMENT, Blocks
 from timbrespace.native.calls import ABI, MEMORY, SIGNATURES, VERSION, CoreError
 
 _PAGE = 65_536  # bytes by which a memory of WebAssembly grows
 _MOST = 2**32 - _PAGE
-_ALIGNMENT = 64
 
 
 class _Memory(ctypes.LittleEndianStructure):
@@ -118,12 +118,8 @@ class _Instance:
 
     def take(self, size: int) -> int:
         """Returns the place of `size` bytes. Raises CoreError."""
-        place = -(-self._used // _ALIGNMENT) * _ALIGNMENT
-        self._used = place + size
-        if self._used > _MOST:
-            raise CoreError(MEMORY, f"the instrument needs {self._used / 1e9:.1f} GB; WebAssembly has at most 4")
-        if (missing := self._used - self._memory.data_len(self.store)) > 0:
-            self._memory.grow(self.store, -(-missing // _PAGE))
+        place = -(-self._used // ALIGNMENT) * ALIGNMENT
+        self._reach(place + size)
         return place
 
     def write(self, place: int, source: int, size: int) -> None:
@@ -158,33 +154,37 @@ class _Instance:
         self._used = before
         return given % 2**64 if result == "u" else given % 2**32 if result == "z" else given
 
+    def _reach(self, end: int) -> None:
+        """Makes the memory reach up to a place."""
+        if end > _MOST:
+            raise CoreError(MEMORY, f"the instrument needs {end / 1e9:.1f} GB; WebAssembly has at most 4")
+        if (missing := end - self._memory.data_len(self.store)) > 0:
+            self._memory.grow(self.store, -(-missing // _PAGE))
+        self._used = end
+
     def _address(self) -> int:
         return ctypes.addressof(self._memory.data_ptr(self.store).contents)
 
 
 class WasmSpace(_Instance):
-    """Memory of an instance. See `calls.Space`. Blocks that were given back are used again for others of about their size."""
+    """Memory of an instance, for what lives longer than a call. See `calls.Space`."""
 
     pointer, shared = 4, False
 
     def __init__(self, core: WasmCore):
         super().__init__(core)
         self._trap = core.wasmtime.Trap
-        self._sizes, self._free = dict[int, int](), dict[int, list[int]]()
+        self._blocks = Blocks(self._used, self._reach)
 
     def take(self, size: int) -> int:
         """See `Space`."""
-        room = max(_ALIGNMENT, 1 << max(0, size - 1).bit_length())
-        room = room if size > room * 3 // 4 else max(_ALIGNMENT, room * 3 // 4)
-        found = self._free.get(room)
-        place = found.pop() if found else super().take(room)
-        self._sizes[place] = room
+        place, room = self._blocks.take(size)
         ctypes.memset(self._address() + place, 0, room)
         return place
 
     def give(self, place: int) -> None:
         """See `Space`."""
-        self._free.setdefault(self._sizes.pop(place), []).append(place)
+        self._blocks.give(place)
 
     def call(self, name: str, *arguments: Any) -> Any:
         """See `Space`."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from timbrespace.contracts import ConfigError, TimbrespaceError
 from timbrespace.live.state import SoundKey
+from timbrespace.native.calls import CoreError
 from timbrespace.native.live import Live, QueueFullError
 
 _MOST_BYTES = 256 * 2**20
@@ -139,14 +140,17 @@ class Bank:
                     job = self._next(ahead)
                 if job is None:
                     return
-            made = self._made(job.key)
+            made = self._made(job.key, Exception)  # whatever it is, the thread makes the next sound
             with self._wake:
                 if self._closed:
                     return
                 slot = self._put(job.key, made)
                 del self._jobs[job.key]
                 for then in job.then:
-                    then(slot)
+                    try:
+                        then(slot)
+                    except TimbrespaceError as error:  # the next sound is made, whatever happens to this one
+                        self._failed(job.key, error)
 
     def _next(self, ahead: bool) -> _Job | None:
         """What to make next."""
@@ -160,14 +164,14 @@ class Bank:
         self._jobs[key] = job = _Job(key)
         return job
 
-    def _made(self, key: SoundKey) -> np.ndarray | None:
-        """The samples of a sound, None where it cannot be made."""
+    def _made(self, key: SoundKey, *errors: type[Exception]) -> np.ndarray | None:
+        """The samples of a sound, None where it cannot be made. errors: that are reported too, not raised."""
         try:
             samples = self._make(key)
             if samples.shape[1]:
                 return samples
             raise ConfigError("a sound has no samples")
-        except (TimbrespaceError, MemoryError) as error:
+        except (TimbrespaceError, MemoryError, *errors) as error:
             with self._lock:
                 if len(self._bad) >= _MOST_FAILED:
                     self._bad.clear()
@@ -185,7 +189,7 @@ class Bank:
                 return None
             try:
                 self._mixer.sound(self._free[-1], samples)
-            except QueueFullError:
+            except (QueueFullError, CoreError, MemoryError):
                 return None
             slot = self._free.pop()
             self._kept[key] = _Kept(slot, samples.shape[1], samples.nbytes)
@@ -202,7 +206,7 @@ class Bank:
             kept = self._kept[old]
             try:
                 self._mixer.sound(kept.slot, None)
-            except QueueFullError:
+            except (QueueFullError, CoreError):
                 return
             del self._kept[old]
             self._bytes -= kept.size

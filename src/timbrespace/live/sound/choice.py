@@ -13,6 +13,7 @@ from timbrespace.live.state import SoundKey, Wanted
 
 ROBIN = 8  # variations that hits take in turn
 LAYERS = 8  # of velocity, where it changes the sound
+_COUNTED = 4096  # pads and notes, of any frequency, whose hits are counted
 _RECENT = 8  # pads or notes that are made ahead first
 _SPREADS, _LATENT, _AXIS = 3.0, 8.0, 4.0  # most of a control, of what is added to a latent, of an axis
 _TIMBRE = 2.0  # spreads of brightness from the middle of `timbre` to its end
@@ -76,7 +77,9 @@ class Sounds:
         pitch = None if pitch is None else round(pitch, 2)
         struck = _Struck(program, pad, pitch, self._layer(program, velocity), channel)
         key = self._key(struck)
-        self._hits[program, pad, pitch] = self._hits.get((program, pad, pitch), 0) + 1
+        self._hits[program, pad, pitch] = self._hits.pop((program, pad, pitch), 0) + 1
+        if len(self._hits) > _COUNTED:
+            del self._hits[next(iter(self._hits))]
         if pitch is not None:
             self._pitches[program] = pitch
         self._recent[struck] = None
