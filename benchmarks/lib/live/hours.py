@@ -20,9 +20,9 @@ from timbrespace.live.osc.addresses import Addresses
 from timbrespace.live.osc.packets import read_packet
 from timbrespace.live.sound.pads import pad_at
 
-RATE, BLOCK = 48_000, 512
+RATE, BLOCK = 48_000, 1024
 EVERY = 1800.0  # s of playing between two rows
-LONGEST_GAP = 40_000  # samples between two events: 2.4 a second
+LONGEST_GAP = 60_000  # samples between two events: 1.6 a second
 MOST_LATE = 8  # sounds that may be waited for: playing is faster than real time here, and goes on when the workers are this near
 LONGEST_NOTE = 12  # events until a key is let go
 

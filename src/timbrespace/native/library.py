@@ -9,6 +9,8 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import mmap
+import mmap
+import sys
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -90,7 +92,9 @@ class NativeCore:
 def _pages(size: int) -> NDArray[np.uint8]:
     """Zeros in pages of their own, which go back to the system as a whole: sounds of all lengths leave holes in a heap, and it grows."""
     try:
-        return np.frombuffer(mmap.mmap(-1, size), np.uint8)
+        if sys.platform == "win32":
+            return np.frombuffer(mmap.mmap(-1, size), np.uint8)
+        return np.frombuffer(mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), np.uint8)
     except OSError as error:
         raise MemoryError(f"{size:,} bytes for a sound") from error
 
