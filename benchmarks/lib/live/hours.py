@@ -45,7 +45,7 @@ class Player:
             self.started[slot is not None] += 1
             start(slot, *arguments)
 
-        engine._start = counted  # type: ignore[method-assign]
+        engine._start = counted  # type: ignore[method-assign,assignment]
 
     def event(self) -> int:
         """Sends one event, and lets keys go whose time has come. Returns samples until the next one."""

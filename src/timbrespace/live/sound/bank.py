@@ -140,7 +140,7 @@ class Bank:
                     job = self._next(ahead)
                 if job is None:
                     return
-            made = self._made(job.key, Exception)  # whatever it is, the thread makes the next sound
+            made = self._made(job.key, errors=(Exception,))  # whatever it is, the thread makes the next sound
             with self._wake:
                 if self._closed:
                     return
@@ -164,14 +164,14 @@ class Bank:
         self._jobs[key] = job = _Job(key)
         return job
 
-    def _made(self, key: SoundKey, *errors: type[Exception]) -> np.ndarray | None:
-        """The samples of a sound, None where it cannot be made. errors: that are reported too, not raised."""
+    def _made(self, key: SoundKey, *, errors: tuple[type[Exception], ...] = (TimbrespaceError, MemoryError)) -> np.ndarray | None:
+        """The samples of a sound, None where it cannot be made. errors: that are reported, not raised."""
         try:
             samples = self._make(key)
             if samples.shape[1]:
                 return samples
             raise ConfigError("a sound has no samples")
-        except (TimbrespaceError, MemoryError, *errors) as error:
+        except errors as error:
             with self._lock:
                 if len(self._bad) >= _MOST_FAILED:
                     self._bad.clear()
