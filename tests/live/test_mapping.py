@@ -15,8 +15,9 @@ from timbrespace.contracts import ConfigError, OutputExistsError
 from timbrespace.live.actions import Action, Inbox
 from timbrespace.live.conductor import Conductor
 from timbrespace.live.mapping.mapping import Mapping
-from timbrespace.live.mapping.schema import Entry, parse_mapping, read_mapping, write_mapping
+from timbrespace.live.mapping.schema import Entry, parse_mapping, read_mapping
 from timbrespace.live.mapping.targets import parse_target
+from timbrespace.live.mapping.writing import write_mapping
 
 
 def mapping(*entries: dict[str, Any]) -> Mapping:

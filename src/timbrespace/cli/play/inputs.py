@@ -57,8 +57,8 @@ class InputOptions:
 def opened_inputs(engine: Engine, options: InputOptions, say: Callable[[str], None]) -> Iterator[Conductor]:
     """Yields what carries out the events of opened ports. say: shows a line. A learned mapping is written when the block ends."""
     from timbrespace.live.conductor import Conductor
-    from timbrespace.live.mapping.schema import write_mapping
     from timbrespace.live.mapping.targets import parse_target
+    from timbrespace.live.mapping.writing import write_mapping
 
     learned: list[Entry] = []
 

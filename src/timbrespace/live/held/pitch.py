@@ -11,6 +11,7 @@ _STEPS = 60  # of an octave
 _HARMONICS = 40  # so many that a formant far above the pitch is reached
 _FALL = 0.7  # harmonic k weighs 1 / k ^ this
 _KEPT = 1.15  # times that another pitch must fit better than the one before
+_BINS = 2.5  # on both sides of a harmonic that belong to it, as wide as the lobe of a window
 _LOW = 4  # partials by which the pitch is refined
 
 
@@ -63,6 +64,20 @@ def _scores(roots: np.ndarray, pitches: np.ndarray, spacing: float) -> np.ndarra
         total += weight * np.interp(number * pitches, places, roots, right=0.0)
         total -= weight * np.interp((number - 0.5) * pitches, places, roots, right=0.0)
     return total
+
+
+def clarity(spectrum: Spectrum, pitch: float) -> float:
+    """Returns how much of a spectrum's energy is near the harmonics of a pitch in Hz: 1 all, 0 no more than of an even spectrum.
+
+    Low where partials are inharmonic, where several notes sound at once, and where the pitch is an octave too low.
+    """
+    energy = np.square(spectrum.magnitudes.astype(np.float64))
+    places = np.arange(len(energy)) * spectrum.spacing / pitch
+    reach = _BINS * spectrum.spacing / pitch
+    near = (np.abs(places - np.round(places)) <= reach) & (places > 0.5)
+    share = energy[near].sum() / max(float(energy.sum()), 1e-30)
+    even = min(1.0, 2 * reach)
+    return float(max(0.0, (share - even) / (1 - even))) if even < 1 else 0.0
 
 
 def loudness(spectrum: Spectrum) -> float:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from timbrespace.contracts import ConfigError
-from timbrespace.live.held.pitch import Spectrum, find_pitch, loudness
+from timbrespace.live.held.pitch import Spectrum, clarity, find_pitch, loudness
 from timbrespace.live.sound.pads import PADS, Pad
 from timbrespace.live.sound.places import Places
 from timbrespace.live.state import SoundKey
@@ -16,10 +16,13 @@ from timbrespace.native.live import BINS
 from timbrespace.noise import seed_of
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from timbrespace.synthesis.file.contents import InstrumentContents
 
 _STEPS = 5  # latent steps that are decoded around the one that is played, for decoders that look around
 _MIDDLE = (0.2, 0.6)  # part of a drawn path whose mean is the point that is held
+_TRIES = 6  # drawn sounds of which a pad is chosen
 _LEVEL = 0.12  # root mean square of the middle one of the pads' sounds
 LOWEST, HIGHEST = 0.0, 127.0
 
@@ -44,13 +47,13 @@ class HeldSource:
         self._places = Places.of_contents(contents)
         self.mapped, self._axes = self._places.known, self._places.axes
         self.axes = len(self._axes)
+        self._gain = 1.0
         self._points, labels = self._drawn(seed)
         counts: dict[str | None, int] = {}
         self.pads: list[Pad] = []
         for label in labels:
             self.pads.append(Pad(60, label, counts.get(label, 0)))
             counts[label] = counts.get(label, 0) + 1
-        self._gain = 1.0
         spectra = [self._spectrum(point) for point in self._points]
         self.bins = max(len(one.magnitudes) for one in spectra)
         if self.bins > BINS:
@@ -86,16 +89,25 @@ class HeldSource:
         return z
 
     def _drawn(self, seed: int) -> tuple[list[np.ndarray], list[str | None]]:
-        """Points of new sounds, and their categories: the mean of what follows the attack of a drawn path."""
+        """Points of new sounds, and their categories: the mean of what follows the attack of a drawn path.
+
+        Of several in turn the one is taken whose pitch is the clearest: a point between the notes of a corpus sounds like several at once.
+        """
         from timbrespace.synthesis.request import DrawOptions, draw
 
-        requests = draw(self._contents, PADS, DrawOptions(), seed=seed_of(seed, 0))
-        points = []
-        for request in requests:
-            steps = request.z.shape[1]
-            first, last = (int(share * steps) for share in _MIDDLE)
-            points.append(request.z[:, first : max(first + 1, last)].mean(1).float().numpy())
-        return points, [request.category for request in requests]
+        labels = [request.category for request in draw(self._contents, PADS, DrawOptions(), seed=seed_of(seed, 0))]
+        points: dict[int, np.ndarray] = {}
+        for number, label in enumerate(dict.fromkeys(labels)):
+            pads = [pad for pad in range(PADS) if labels[pad] == label]
+            drawn = draw(self._contents, len(pads) * _TRIES, DrawOptions(category=label), seed=seed_of(seed, number + 1))
+            for place, pad in enumerate(pads):
+                found = [_middle_of(request.z) for request in drawn[place * _TRIES : (place + 1) * _TRIES]]
+                points[pad] = max(found, key=self._clarity)
+        return [points[pad] for pad in range(PADS)], labels
+
+    def _clarity(self, point: np.ndarray) -> float:
+        spectrum = self._spectrum(point)
+        return clarity(spectrum, find_pitch(spectrum))
 
     def _spectrum(self, z: np.ndarray) -> Spectrum:
         import torch
@@ -113,3 +125,10 @@ class HeldSource:
                 )
             values, spacing, bandwidth = found
         return Spectrum(np.nan_to_num(values[:, 0].numpy().astype(np.float32), posinf=0.0, neginf=0.0), spacing, bandwidth)
+
+
+def _middle_of(path: Tensor) -> np.ndarray:
+    """The point `(dims,)` that is held of a path `(dims, steps)`."""
+    steps = path.shape[1]
+    first, last = (int(share * steps) for share in _MIDDLE)
+    return np.asarray(path[:, first : max(first + 1, last)].mean(1).float().numpy())

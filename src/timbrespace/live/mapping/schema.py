@@ -9,14 +9,12 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
-from timbrespace.atomic import write_text
 from timbrespace.contracts import ConfigError
 from timbrespace.live.mapping.targets import parse_target
 from timbrespace.validation import FROZEN, config_error, shortened
 
 _LARGEST = 200_000  # bytes of a file
 _SOURCES = ("cc", "note", "bend", "pressure", "osc")
-_HEADER = "# Controllers of `timbrespace play --mapping`: what moves, and what it moves. docs/live_protocols.md has all keys.\n"
 
 
 class Entry(BaseModel):
@@ -123,10 +121,3 @@ def parse_mapping(content: Mapping[str, Any], *, name: str = "the mapping") -> M
             own = first.get("ctx", {}).get("error") if first["type"] == "value_error" else None
             raise ConfigError(f"{name}: controller {number}: {own or config_error(error, '', Entry)}") from None
     return MappingFile(controllers=tuple(entries))
-
-
-def write_mapping(mapping: MappingFile, path: Path, *, force: bool = False) -> None:
-    """Writes a mapping as YAML, only what differs from the defaults. Raises OutputExistsError without `force`."""
-    entries = [{**entry.model_dump(mode="json", exclude_defaults=True)} for entry in mapping.controllers]
-    text = yaml.safe_dump({"controllers": entries}, sort_keys=False, allow_unicode=True)
-    write_text(path, _HEADER + text, force=force)
