@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import mmap
-import mmap
 import sys
 from functools import cache
 from pathlib import Path
