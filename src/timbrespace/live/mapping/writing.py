@@ -54,8 +54,11 @@ def _with_entries(lines: list[str], node: Any, before: Sequence[Entry], wanted: 
         raise ValueError("a list in brackets, or an empty one")
     spans = [_span(lines, item) for item in node.value]
     indent = lines[spans[0][0]][: len(lines[spans[0][0]]) - len(lines[spans[0][0]].lstrip())]
-    left = list(wanted)
-    kept = [entry in left and (left.remove(entry) or True) for entry in before]
+    left, kept = list(wanted), list[bool]()
+    for entry in before:
+        kept.append(entry in left)
+        if kept[-1]:
+            left.remove(entry)
     for (first, last), entry, stays in reversed(list(zip(spans, before, kept, strict=True))):
         if stays:
             continue
