@@ -78,6 +78,7 @@ def cells(found: list[Row]) -> list[str]:
 def measure(instrument: Instrument, a: GivenSound, b: GivenSound, seconds: float | None) -> Row | None:
     """Renders the moving sound from `a` to `b` and measures it."""
     from timbrespace.synthesis.moving.levels import course_of, key_levels, stretched
+    from timbrespace.synthesis.moving.notes import at_one_pitch, glides
 
     move = instrument.moves.line([a, b])
     request = move.one_request(seconds)
@@ -85,7 +86,8 @@ def measure(instrument: Instrument, a: GivenSound, b: GivenSound, seconds: float
     one, rate = move.as_one(seconds).audio, instrument.sample_rate
     first, last = request.moving.sources[0], request.moving.sources[-1]
     lead = first.lead.shape[1]
-    places = course_of(instrument.contents, request.moving, seed=request.seed).places
+    played = at_one_pitch(instrument.contents, request.moving) if glides(instrument.contents, request.moving) else request.moving
+    places = course_of(instrument.contents, played, seed=request.seed).places
     hop = instrument.representation.hop
     moves = torch.nonzero((places > 0) & (places < len(request.moving.keys) - 1)).flatten()
     start, end = int(moves[0]) * hop + lead, int(moves[-1]) * hop + lead
@@ -116,11 +118,12 @@ def measure(instrument: Instrument, a: GivenSound, b: GivenSound, seconds: float
 def flux(audio: Tensor, rate: int) -> Tensor:
     """Root mean square differences in dB of the spectra of 16 blocks of a sound `(time,)`, one after the other, `(15,)`.
 
-    Mean power in 40 bands, even in log frequency, floor 60 dB under the loudest cell. Nothing for a sound shorter than a window a block.
+    Mean power in 40 bands, even in log frequency, floor 60 dB under the loudest cell. All windows are inside the sound: one beyond its
+    ends would see an edge that is not in it. Nothing for a sound shorter than a window a block.
     """
-    if audio.shape[0] < _BLOCKS * _HOP:
+    if audio.shape[0] < _BLOCKS * _HOP + _N_FFT:
         return audio.new_zeros(0)
-    power = torch.stft(audio, _N_FFT, _HOP, window=torch.hann_window(_N_FFT), return_complex=True).abs().square()
+    power = torch.stft(audio, _N_FFT, _HOP, window=torch.hann_window(_N_FFT), center=False, return_complex=True).abs().square()
     hertz = torch.arange(_N_FFT // 2 + 1) * (rate / _N_FFT)
     edges = torch.logspace(np.log10(_LOW_HZ), np.log10(0.45 * rate), _BANDS + 1)
     inside = (hertz >= edges[:-1, None]) & (hertz < torch.maximum(edges[1:], edges[:-1] + rate / _N_FFT)[:, None])

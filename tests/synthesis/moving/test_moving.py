@@ -67,6 +67,20 @@ def test_the_same_seed_gives_the_same_samples_and_a_recipe_repeats_them(instrume
     assert torch.equal(instrument.replay(new.recipe).audio, new.audio)
 
 
+def test_recipes_of_before_the_speed_was_measured_give_their_sounds(instrument: Instrument) -> None:
+    given = pair()
+    move = instrument.moves.line(given, seed=3)
+    request = move.one_request(0.6)
+    assert request.moving is not None
+    assert request.moving.between_two
+    before = plan.to_text(instrument.contents, request.moving._replace(measured=False))
+    del before["measured"]
+    recipe = {**move.as_one(0.6).recipe, "moving": before}
+    old = torch.as_tensor(instrument.replay(recipe, sources=given).audio)
+    assert not torch.equal(old, move.as_one(0.6).audio)
+    assert old.shape == move.as_one(0.6).audio.shape
+
+
 @pytest.mark.parametrize(
     "change",
     [

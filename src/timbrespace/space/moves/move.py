@@ -141,6 +141,7 @@ class Move:
         keys = tuple(Key(point.z, point.length, point.mix) for point in points)
         window = None if self.window is None else (min(self.window[0], length - 1), min(self.window[1], length))
         moving = Moving(keys, length, hold, self.even, window)
+        moving = moving._replace(measured=self.even and len(moving.sources) == 2)
         middle = points[count // 2]
         asked = {**self.asked, "as_one": True, "seconds": length / rate, "hold": hold}
         return RenderRequest(middle.z, f"{self.name} as one", None, asked, seed_of(self.seed, 0), middle.length, None, moving)

@@ -34,6 +34,7 @@ from timbrespace.synthesis.detail.timing import Timing, positions, read_grain, r
 from timbrespace.synthesis.detail_model.draw import add_detail
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.moving.course import evened, steady
+from timbrespace.synthesis.moving.evenness import Values, paced, projected
 from timbrespace.synthesis.moving.plan import Key, Moving, weight_of
 from timbrespace.synthesis.texture import KNEE_DB, RATIO, add_noise_texture, floor_of, grain, noisiness
 
@@ -63,9 +64,9 @@ class KeyLevels(NamedTuple):
 
 
 @torch.no_grad()
-def course_of(contents: InstrumentContents, moving: Moving, *, seed: int) -> Course:
-    """Returns the features of a moving sound. seed: of drawn detail and texture. Raises ShapeError."""
-    course = _held(contents, moving, seed=seed) if moving.hold else _once(contents, moving, seed=seed)
+def course_of(contents: InstrumentContents, moving: Moving, *, seed: int, pace: Values | None = None) -> Course:
+    """Returns the features of a moving sound. seed: of drawn detail and texture. pace: of a held one, see `evenness`. Raises ShapeError."""
+    course = _held(contents, moving, seed=seed, pace=pace) if moving.hold else _once(contents, moving, seed=seed)
     if not torch.isfinite(course.levels).all():
         raise ShapeError("this instrument decodes the path to infinite levels; its file is damaged, train it again")
     loudest, floor = float(course.levels.max()), -floor_of(contents.representation)
@@ -99,6 +100,8 @@ def _places(contents: InstrumentContents, moving: Moving, levels: Tensor, timing
     end = frames - (max(1, min(round(_END_SECONDS * rate), round(_MOST_END * frames))) if moving.last else 0)
     if moving.window is not None:
         start, end = (round(sample / contents.representation.hop) for sample in moving.window)
+    if moving.between_two:
+        return projected(levels, start=start, end=end)
     return evened(levels, start=start, end=end) if moving.even else steady(frames, len(levels), start=start, end=end)
 
 
@@ -143,7 +146,7 @@ class _Body(NamedTuple):
     gain: Tensor
 
 
-def _held(contents: InstrumentContents, moving: Moving, *, seed: int) -> Course:
+def _held(contents: InstrumentContents, moving: Moving, *, seed: int, pace: Values | None) -> Course:
     view = contents.representation
     frames, rate = view.frames(moving.length), contents.sample_rate / view.hop
     keys = [key_levels(contents, key, seed=seed) for key in moving.keys]
@@ -166,6 +169,7 @@ def _held(contents: InstrumentContents, moving: Moving, *, seed: int) -> Course:
     body_levels = torch.stack(smooth).clamp_min(bottom)
     if moving.even:
         places = evened(body_levels, start=start, end=release)
+        places = places if pace is None else paced(places, pace, start=start, end=release)
     else:
         places = steady(frames, len(keys), start=start if moving.first else 0, end=release if moving.last else frames)
     held = _along(body_levels, places)

@@ -15,6 +15,7 @@ from timbrespace.synthesis.detail.timing import read_smooth
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.harmonic.note import bin_layout
 from timbrespace.synthesis.harmonic.render import drawn_cents, render_note
+from timbrespace.synthesis.moving.evenness import Values
 from timbrespace.synthesis.moving.levels import course_of
 from timbrespace.synthesis.moving.plan import Moving
 
@@ -33,21 +34,17 @@ def glides(contents: InstrumentContents, moving: Moving) -> bool:
 
 
 @torch.no_grad()
-def note_to_audio(contents: InstrumentContents, moving: Moving, *, seed: int) -> Tensor:
-    """Returns the audio `(channels, length)` of a moving note."""
+def note_to_audio(contents: InstrumentContents, moving: Moving, *, seed: int, pace: Values | None = None) -> tuple[Tensor, Tensor]:
+    """Returns the audio `(channels, length)` of a moving note, and its places `(frames,)`. pace: see `levels.course_of`."""
     layout, pitches = bin_layout(contents.representation), _pitches(contents, moving)
     assert layout is not None
     assert contents.notes is not None
     highest = int(pitches.argmax())
-    keys = []
-    for key in moving.keys:
-        z = key.z.clone()
-        z[-1] = moving.keys[highest].z[-1]
-        keys.append(key._replace(z=z))
-    course = course_of(contents, moving._replace(keys=tuple(keys)), seed=seed)
+    level = at_one_pitch(contents, moving)
+    course = course_of(contents, level, seed=seed, pace=pace)
     loudest = float(course.levels.max())
     glide = 100 * (read_smooth(pitches, course.places) - pitches[highest])
-    traits = contents.notes.of(keys[len(keys) // 2].z)
+    traits = contents.notes.of(level.keys[len(level.keys) // 2].z)
     cents = drawn_cents(traits, layout, frames=len(glide), seed=seed) + glide.numpy()
     audio = render_note(
         course.levels - loudest,
@@ -58,7 +55,18 @@ def note_to_audio(contents: InstrumentContents, moving: Moving, *, seed: int) ->
         seed=seed,
         cents=cents,
     )
-    return audio * 10 ** (loudest / 20)
+    return audio * 10 ** (loudest / 20), course.places
+
+
+def at_one_pitch(contents: InstrumentContents, moving: Moving) -> Moving:
+    """Returns a moving note with all its keys at the highest pitch of its path: their features are those that its oscillators play."""
+    highest = int(_pitches(contents, moving).argmax())
+    keys = []
+    for key in moving.keys:
+        z = key.z.clone()
+        z[-1] = moving.keys[highest].z[-1]
+        keys.append(key._replace(z=z))
+    return moving._replace(keys=tuple(keys))
 
 
 def _pitches(contents: InstrumentContents, moving: Moving) -> Tensor:

@@ -33,7 +33,8 @@ class Moving(NamedTuple):
 
     keys: two or more. length: samples from the onset. hold: whether the sound is held after its attack, see `moving.levels`; else it
     takes its course once. even: whether the keys are passed so that the sound changes evenly; else at even times. window: samples
-    between which it moves from the first key to the last; None: all the time, but for the ends that are given sounds.
+    between which it moves from the first key to the last; None: all the time, but for the ends that are given sounds. measured: whether
+    even speed is by what is measured of a way between two given sounds, see `evenness`; older recipes are not.
     """
 
     keys: tuple[Key, ...]
@@ -41,6 +42,12 @@ class Moving(NamedTuple):
     hold: bool = False
     even: bool = True
     window: tuple[int, int] | None = None
+    measured: bool = False
+
+    @property
+    def between_two(self) -> bool:
+        """Whether its speed is measured: it goes evenly from one given sound to another."""
+        return self.measured and self.even and self.window is None and self.first is not None and self.last is not None
 
     @property
     def sources(self) -> list[Source]:
@@ -87,7 +94,7 @@ def to_text(contents: InstrumentContents, moving: Moving) -> dict[str, Any]:
             one |= {"sources": [numbers[id(source)] for source in key.mix.sources], "share": key.mix.share, "kept": key.mix.kept}
         keys.append(one)
     window = None if moving.window is None else list(moving.window)
-    return {"length": moving.length, "hold": moving.hold, "even": moving.even, "window": window, "keys": keys}
+    return {"length": moving.length, "hold": moving.hold, "even": moving.even, "measured": moving.measured, "window": window, "keys": keys}
 
 
 def from_text(contents: InstrumentContents, values: Any, given: list[GivenSound]) -> Moving:
@@ -106,7 +113,9 @@ def from_text(contents: InstrumentContents, values: Any, given: list[GivenSound]
             length = None if one["length"] is None else int(one["length"])
             keys.append(Key(latent_from(contents, one["latent"]), length, mix))
         window = None if values["window"] is None else (int(values["window"][0]), int(values["window"][1]))
-        moving = Moving(tuple(keys), int(values["length"]), bool(values["hold"]), bool(values["even"]), window)
+        moving = Moving(
+            tuple(keys), int(values["length"]), bool(values["hold"]), bool(values["even"]), window, bool(values.get("measured", False))
+        )
         if not 2 <= len(keys) <= MOST_KEYS or any((a.length is None) != (b.length is None) for a, b in pairwise(keys)):
             raise ValueError("number or lengths of the keys")
         longest = round(SECONDS.high * contents.sample_rate)

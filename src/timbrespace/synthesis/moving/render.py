@@ -12,6 +12,7 @@ from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.finish import Level, finish
 from timbrespace.synthesis.moving.course import steady
 from timbrespace.synthesis.moving.ends import join_ends
+from timbrespace.synthesis.moving.evenness import Values, settled
 from timbrespace.synthesis.moving.levels import course_of, levels_to_audio
 from timbrespace.synthesis.moving.notes import glides, note_to_audio
 from timbrespace.synthesis.moving.plan import Moving
@@ -29,10 +30,7 @@ def render_moving(contents: InstrumentContents, moving: Moving, *, seed: int, le
     """
     rate = contents.sample_rate
     if in_levels(contents):
-        if glides(contents, moving):
-            audio = note_to_audio(contents, moving, seed=seed)
-        else:
-            audio = levels_to_audio(contents, moving, course_of(contents, moving, seed=seed), seed=seed)
+        audio = _evenly(contents, moving, seed=seed)
         own = join_ends(contents, moving, audio, level=level, out_rate=out_rate)
         if own is not None:
             return Rendered(own, slice(0, round(contents.samples * out_rate / rate)))
@@ -41,6 +39,20 @@ def render_moving(contents: InstrumentContents, moving: Moving, *, seed: int, le
     default: Level = "keep" if moving.sources else "peak"
     audio = finish(audio, rate, level=level or default, out_rate=out_rate)
     return Rendered(audio, slice(0, round(contents.samples * out_rate / rate)))
+
+
+def _evenly(contents: InstrumentContents, moving: Moving, *, seed: int) -> Tensor:
+    """Audio `(channels, length)` of frames in dB; of a held sound between two given ones the most even of some renderings."""
+
+    def once(pace: Values | None) -> tuple[Tensor, Tensor]:
+        if glides(contents, moving):
+            return note_to_audio(contents, moving, seed=seed, pace=pace)
+        course = course_of(contents, moving, seed=seed, pace=pace)
+        return levels_to_audio(contents, moving, course, seed=seed), course.places
+
+    if moving.hold and moving.between_two:
+        return settled(once, hop=contents.representation.hop, rate=contents.sample_rate)
+    return once(None)[0]
 
 
 @torch.no_grad()
