@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 r"""How well is the sound space of an instrument steered, searched and drawn? docs/benchmarks/space.md, a table a part.
 
-    python benchmarks/space.py SOUNDS --part steering|latency|map|words|neighbours|moving \
+    python benchmarks/space.py SOUNDS --part steering|latency|map|words|neighbours|moving|scale \
         [--instrument drums=FILE] [--count 24] [--out FILE]
 
 SOUNDS is the folder that benchmarks/real_audio.py makes. Instruments of drums and notes are trained for three minutes unless given
@@ -49,6 +49,7 @@ PARTS: dict[str, Callable[[Setting], str]] = {
     "words": words,
     "neighbours": neighbours,
     "moving": from_module("moving"),
+    "scale": from_module("scale"),
 }
 
 

@@ -38,7 +38,7 @@ class Effort(NamedTuple):
 
     drawn: int = 24
     steered: int = 6
-    rendered: int = 3
+    rendered: int = 6
     corrected: int = 1
     rounds: int = 3
     turns: int = 2
@@ -46,6 +46,7 @@ class Effort(NamedTuple):
 
 _UNLIKE = 0.5  # weight of the category against the wishes
 _FOREIGN, _MIXED = 4.0, 0.25  # weight of the share of neighbours of another category, and the share that is common among real sounds
+_DOUBTED, _LIKELY = 4.0, 0.5  # weight of the probability of the category that is missing to this one
 _GOOD = 0.2  # cost a wish, in spreads, that needs no improvement
 _APART = 0.4  # weight of the distance to the compared sound, in the corpus's spread
 _DUPLICATE = 0.15  # sounds of a batch nearer than this share of the usual spread are duplicates, as in `request.draw`
@@ -168,19 +169,24 @@ def _with_pitch(contents: InstrumentContents, pool: Pool, targets: Sequence[Targ
 
 
 class _Judged(NamedTuple):
-    """Requests, the descriptors of their finished sounds `(n, len(DESCRIPTORS))`, and their costs `(n,)`."""
+    """Requests, the descriptors of their finished sounds `(n, len(DESCRIPTORS))`, their costs, and those of the wishes alone, `(n,)`."""
 
     requests: list[RenderRequest]
     measured: Tensor
     costs: Tensor
+    wrong: Tensor
 
     def good(self, targets: Sequence[Target]) -> bool:
         """Whether one of them needs no improvement."""
         return float(self.costs.min()) < _GOOD * (len(targets) + 1)
 
+    def as_wished(self, targets: Sequence[Target]) -> bool:
+        """Whether no steering is needed: the best one fulfils the wishes, whatever else it is."""
+        return float(self.wrong[self.costs.argmin()]) < _GOOD * len(targets)
+
     def with_others(self, others: _Judged) -> _Judged:
         """These and others."""
-        parts = (torch.cat([a, b]) for a, b in ((self.measured, others.measured), (self.costs, others.costs)))
+        parts = (torch.cat([a, b]) for a, b in zip(self[1:], others[1:], strict=True))
         return _Judged([*self.requests, *others.requests], *parts)
 
     @property
@@ -211,7 +217,7 @@ class _Chooser:
             requests = [one for one in requests if self._apart(one, earlier)] or requests[:1]
             some = self._judged(self._shortlist(requests, earlier, effort))
             for _ in range(effort.rounds):
-                if some.good(self.targets):
+                if some.good(self.targets) or some.as_wished(self.targets):
                     break
                 again = self._corrected(some, earlier, effort)
                 if not again:
@@ -245,9 +251,10 @@ class _Chooser:
 
     def _judged(self, requests: list[RenderRequest]) -> _Judged:
         """Requests with what their finished sounds measure."""
-        measured, foreign = heard(self.contents, requests, self.names, self.category)
+        measured, foreign, likely = heard(self.contents, requests, self.names, self.category)
         wrong = cost(measured, self.targets)
-        return _Judged(requests, measured, wrong + _FOREIGN * (foreign - _MIXED).clamp_min(0) + self._other(requests))
+        unlike = _FOREIGN * (foreign - _MIXED).clamp_min(0) + _DOUBTED * (_LIKELY - likely).clamp_min(0)
+        return _Judged(requests, measured, wrong + unlike + self._other(requests), wrong)
 
     def _decoded(self, requests: Sequence[RenderRequest]) -> Tensor:
         return self.meter.measure([Point(one.z, one.length) for one in requests])

@@ -5,19 +5,25 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from timbrespace.audio.describe import DESCRIPTORS, NAMES, describe
+from timbrespace.audio.embedding import embedding
 from timbrespace.audio.pitch import midi_to_hz
+from timbrespace.contracts import ConfigError
+from timbrespace.model.base import Model
 from timbrespace.noise import seed_of
 from timbrespace.parallel import Pool
 from timbrespace.space.controls.coordinates import Point
 from timbrespace.space.controls.meter import Meter
+from timbrespace.space.neighbours.classify import Classifier
+from timbrespace.space.neighbours.sounds import comparable, training_sounds
 from timbrespace.synthesis.detail.near import core_of
-from timbrespace.synthesis.file.contents import InstrumentContents
-from timbrespace.synthesis.novelty import neighbours
+from timbrespace.synthesis.file.contents import InstrumentContents, TrainingClips
 from timbrespace.synthesis.rendering import finished
 from timbrespace.synthesis.request import DrawOptions, RenderRequest, draft, draw
 
@@ -76,28 +82,58 @@ def measure(contents: InstrumentContents, request: RenderRequest, only: Collecti
 
 def heard(
     contents: InstrumentContents, requests: Sequence[RenderRequest], only: Collection[str], category: str | None
-) -> tuple[Tensor, Tensor]:
-    """Returns the descriptors of finished sounds `(requests, len(NAMES))`, and how foreign they are to a category `(requests,)`, 0 to 1.
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Returns the descriptors of finished sounds `(requests, len(NAMES))`, how foreign they are to a category, and how likely they have it.
 
-    Foreign: the share of the training sounds nearest to it, weighted by rank, that have another category; 0 for a stripped instrument, and
-    where the category has too few sounds.
+    Both `(requests,)`, 0 to 1. Foreign: the share of the training sounds nearest to it, weighted by rank, that have another category.
+    Likely: the probability of the category by linear discriminant analysis of embedding and latent, as `find --classify`. 0 and 1 for
+    a stripped instrument, and where the category has too few sounds.
     """
+    clips = contents.clips
+    judged = clips is not None and category is not None and clips.categories.count(category) >= _NEIGHBOURS
+    classifier = classifier_of(contents) if judged else None
 
-    def one(request: RenderRequest) -> tuple[Tensor, float]:
+    def one(request: RenderRequest) -> tuple[Tensor, float, float]:
         audio = _audio(contents, request)
-        return _described(contents, request, audio, only), _foreign(contents, audio, category)
+        values = _described(contents, request, audio, only)
+        if not judged or not audio.any():
+            return values, 0.0, 1.0
+        point = embedding([audio], sample_rate=contents.sample_rate).half().float()  # as an instrument stores them
+        return values, _foreign(contents, point, str(category)), _likely(contents, classifier, point, request.z, str(category))
 
     with Pool() as pool:
         rows = list(pool.map(one, requests))
-    return torch.stack([row for row, _ in rows]), torch.tensor([share for _, share in rows])
+    return torch.stack([row[0] for row in rows]), torch.tensor([row[1] for row in rows]), torch.tensor([row[2] for row in rows])
 
 
-def _foreign(contents: InstrumentContents, audio: Tensor, category: str | None) -> float:
+_CLASSIFIERS: WeakKeyDictionary[Model, tuple[TrainingClips | None, Classifier | None]] = WeakKeyDictionary()
+
+
+def classifier_of(contents: InstrumentContents) -> Classifier | None:
+    """Returns the classifier of the training sounds by embedding and latent, fitted once; None where there is nothing to tell apart."""
+    known = _CLASSIFIERS.get(contents.model)
+    if known is None or known[0] is not contents.clips:
+        try:
+            known = contents.clips, Classifier.fit(training_sounds(contents), uses="latent")
+        except ConfigError:
+            known = contents.clips, None
+        _CLASSIFIERS[contents.model] = known
+    return known[1]
+
+
+def _likely(contents: InstrumentContents, classifier: Classifier | None, point: Tensor, z: Tensor, category: str) -> float:
+    if classifier is None or category not in classifier.categories:
+        return 1.0
+    latent = comparable(contents, (z.mean(1) if z.ndim > 1 else z)[None])
+    probabilities = classifier.log_probabilities(torch.cat([point, latent], 1).double())[0]
+    return float(np.exp(probabilities[classifier.categories.index(category)]))
+
+
+def _foreign(contents: InstrumentContents, point: Tensor, category: str) -> float:
     clips = contents.clips
-    if clips is None or category is None or clips.categories.count(category) < _NEIGHBOURS or not audio.any():
-        return 0.0
-    near = [clips.categories[clip] for clip in neighbours(audio, contents.sample_rate, embeddings=clips.embeddings, count=2 * _NEIGHBOURS)]
-    labelled = [kind for kind in near if kind is not None][:_NEIGHBOURS]
+    assert clips is not None
+    order = torch.cdist(point, clips.embeddings.float())[0].topk(min(2 * _NEIGHBOURS, len(clips.names)), largest=False).indices.tolist()
+    labelled = [kind for kind in (clips.categories[clip] for clip in order) if kind is not None][:_NEIGHBOURS]
     weights = [1 / (rank + 2) for rank in range(len(labelled))]
     own = sum(weight for weight, kind in zip(weights, labelled, strict=True) if kind == category)
     return 1 - own / sum(weights) if weights else 0.0

@@ -25,7 +25,7 @@ from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.rendering import finished
 from timbrespace.synthesis.request import RenderRequest
 
-_LESS = 0.2  # a steered sound stays nearer to its source than a variation as far away, and so does its detail
+_LESS = 0.4  # the other properties of a steered sound, and so its detail, stay nearer to the source than those of a variation
 _MOST_KEPT = 16  # sounds that stay in memory as they were measured; further ones are rendered again
 _QUICKLY = {*NAMES} - {"pitch", "inharmonicity"}  # properties that are measured in a few ms
 _ALMOST = 1 - 1e-6  # of the detail: what is asked for changes the sound, even if its point does not move
