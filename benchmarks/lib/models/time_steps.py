@@ -31,7 +31,7 @@ def time_steps(given: Settings, results: Path, *, epochs: int, seeds: int, fresh
                 name = f"{preset}, seed {seed}"
                 keep(path, name, f"{epochs} epochs", lambda preset=preset, seed=seed: _row(preset, seed, epochs, found, given))  # type: ignore[misc]
             rows[preset].append(json.loads(path.read_text(encoding="utf-8"))["figures"])
-    command = f"python benchmarks/models.py SOUNDS --part time-steps --epochs {epochs} --seeds {seeds}"
+    command = f"python benchmarks/models.py SOUNDS --part time-steps --epochs {epochs} --seeds {seeds} --unseen {given.unseen}"
     return f"{stamp(command)}\n\n{_table(rows)}"
 
 
@@ -76,7 +76,8 @@ def _table(rows: dict[str, list[dict[str, Any]]]) -> str:
         for preset, found in rows.items()
     ]
     view = _mean([one for found in rows.values() for one in found], "view_db")
-    return table(head, lines) + f"\n\nMean of the seeds, least and most in brackets. The view alone, without a model: {view:.2f} dB."
+    several = "" if len(rows[_BESIDE]) == 1 else "Mean of the seeds, least and most in brackets. "
+    return table(head, lines) + f"\n\n{several}The view alone, without a model: {view:.2f} dB."
 
 
 def _mean(found: list[dict[str, Any]], key: str) -> float:
@@ -85,4 +86,6 @@ def _mean(found: list[dict[str, Any]], key: str) -> float:
 
 def _spread(found: list[dict[str, Any]], key: str) -> str:
     values = [float(one[key]) for one in found]
+    if len(values) == 1:
+        return f"{values[0]:.2f}"
     return f"{_mean(found, key):.2f} ({min(values):.2f}–{max(values):.2f})"
