@@ -15,7 +15,7 @@ from timbrespace.voices.arrays.adversarial.cyclegan import ARRAY_STRIDES, CycleG
 from timbrespace.voices.arrays.adversarial.networks import Changer, Critic, Norm, Widths, frozen, least_squares
 from timbrespace.voices.arrays.conv_vae import Beta
 from timbrespace.voices.arrays.design import Design, Schedule, noise_like
-from timbrespace.voices.arrays.layers import Channels, Decoder, Encoder, Latents, divergence
+from timbrespace.voices.arrays.layers import Channels, Decoder, Encoder, Latents, Scale, divergence
 
 CYCLEGAN, BLENDED = "cyclegan", "blended"  # the stages
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -117,22 +117,27 @@ class BlendedVAE(Blended):
     ):  # fmt: skip
         super().__init__(names, share=share, cyclegan=cyclegan, pairs=pairs, cyclegan_widths=cyclegan_widths)
         self.pair_weights = {"reconstruction": 1.0, "kl": kl}
+        self.scale = Scale()
         self.encoder, self.decoder = Encoder(channels, latents, planes=2), Decoder(channels, latents)
+
+    def prepare(self, pieces: Mapping[str, Iterable[Tensor]]) -> None:
+        """Measures mean and deviation of each bin."""
+        self.scale.fit(pieces)
 
     def pair_losses(self, pieces: Tensor, weights: Tensor, targets: Tensor, *, generator: torch.Generator) -> dict[str, Tensor]:
         """Returns mean squared error of the mix and divergence, see `Blended.pair_losses`."""
         mean, log_variance = self._encode(pieces, weights)
         z = mean + noise_like(mean, generator) * (log_variance / 2).exp()
-        error = (self.decoder(z) - targets).square().mean()
+        error = (self.scale.absolute(self.decoder(z)) - targets).square().mean()
         return {"reconstruction": error, "kl": divergence(mean, log_variance).mean() / mean.shape[1]}
 
     def translate(self, values: Tensor, source: str, weights: Tensor) -> Tensor:
         """See `Design.translate`."""
-        return self.decoder(self._encode(values, weights)[0])
+        return self.scale.absolute(self.decoder(self._encode(values, weights)[0]))
 
     def _encode(self, values: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log variance, `(batch, latents)` each, of `(batch, BINS, FRAMES)` and `(batch, 2)`."""
-        planes = torch.stack([values, weights[:, 1, None, None].expand_as(values)], 1)
+        planes = torch.stack([self.scale.relative(values), weights[:, 1, None, None].expand_as(values)], 1)
         return self.encoder(planes)
 
 
@@ -140,14 +145,14 @@ class BlendedGAN(Blended):
     """A generator that sees the piece and the weight of the second instrument, and a critic that sees these and a mix (Mirza and Osindero).
 
     widths, critic, norm: of generator and critic, see `CycleGAN`. absolute: weight of the mean absolute error beside the adversarial loss,
-    as in Isola et al. 2017; 0: a plain GAN. The rest: see `Blended`.
+    as in Isola et al. 2017; 0: a plain GAN, which kept the piece as it was after 320 steps, whatever the weight. The rest: see `Blended`.
     """
 
     schedule = Schedule(steps=2_000, batch=1, learning_rate=1e-3)
 
     def __init__(
         self, names: tuple[str, ...], *, widths: Widths = (16, 32, 48), critic: Widths = (16, 32, 48), norm: Norm = "none",
-        absolute: Weight = 0.0, share: Share = 0.6, cyclegan: File = "", pairs: Stock = 32, cyclegan_widths: Widths = (16, 32, 48),
+        absolute: Weight = 20.0, share: Share = 0.6, cyclegan: File = "", pairs: Stock = 32, cyclegan_widths: Widths = (16, 32, 48),
     ):  # fmt: skip
         super().__init__(names, share=share, cyclegan=cyclegan, pairs=pairs, cyclegan_widths=cyclegan_widths)
         self.pair_weights = {"adversarial": 1.0, "absolute": absolute}
