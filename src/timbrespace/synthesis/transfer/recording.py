@@ -17,7 +17,7 @@ from timbrespace.contracts import ShapeError
 from timbrespace.synthesis.detail.given import GivenSound
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.transfer.feed import SILENT, ArrayFeed, Feed, FileFeed, Survey, Wave, survey
-from timbrespace.synthesis.transfer.onsets import onsets
+from timbrespace.synthesis.transfer.onsets import note_onsets, onsets
 from timbrespace.synthesis.transfer.stretching import to_length
 
 Given = Path | str | Tensor | GivenSound
@@ -75,13 +75,13 @@ class Recording:
         return own if self.length in (None, own.samples) else to_length(own, self.samples, sample_rate=self.rate, marks=self._marks())
 
     def onsets(self) -> list[int]:
-        """Returns the samples at which onsets start, with the new duration."""
-        marks = self._marks()
+        """Returns the samples at which hits and notes start, with the new duration."""
+        notes = [0, *note_onsets(self._own(), self.rate)]
         if self.length in (None, self.own_samples):
-            return marks
+            return notes
         size = time_stretch.window_size(self.rate)
-        positions, _ = time_stretch.frame_positions(self.own_samples, self.samples, marks, hop=size // 4, size=size)
-        return [int(place) for place in np.interp(marks, positions, np.arange(len(positions)) * (size // 4))]
+        positions, _ = time_stretch.frame_positions(self.own_samples, self.samples, self._marks(), hop=size // 4, size=size)
+        return [int(place) for place in np.interp(notes, positions, np.arange(len(positions)) * (size // 4))]
 
     def _own(self, *, centred: bool = True) -> Feed:
         if self.found is not None:
