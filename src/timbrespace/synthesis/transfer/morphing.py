@@ -24,6 +24,9 @@ from timbrespace.synthesis.transfer.windows import Window
 _BEYOND = 1.3  # places before the first and after the last recording, as of `explore --curve`
 _MOST_VALUES = 10_000
 _SILENT_DB = -120.0
+_SOFTER_DB = (18.0, 40.0)  # under the other recording: from where on, and until where, a recording loses its weight
+_LEAST_WEIGHT = 1e-3
+_AROUND = 9  # frames around one in which its level is the loudest
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,8 @@ class OverTime(Maker):
         za, zb = latents
         at = window.start + torch.arange(a.own.shape[-1]) * self.model.hop
         share = (self._course.at(at) - first).clamp(0, 1)
-        made = self.model.decode(self._between(za, zb, first, window), window)
+        weighted = share if not in_levels(self.view) else _weighted(share, *(_frame_levels(one.own) for one in (a, b)))
+        made = self.model.decode(self._between(za, zb, first, window, weighted - share), window)
         if not self.contents.representation.starts_near:
             made = silenced(self.view, made)
             power = power_of(self.view, made)
@@ -91,7 +95,7 @@ class OverTime(Maker):
         residuals = [features - self.model.decode(z, window) for features, z in zip(own, (za, zb), strict=True)]
         if a.z is None or b.z is None:  # one of them is silent
             residuals, own = [residuals[a.z is None]] * 2, [own[a.z is None]] * 2
-        made = made + blend(residuals[0], residuals[1], share)
+        made = made + blend(residuals[0], residuals[1], weighted)
         loudest = torch.where(share == 0, own[0], torch.where(share == 1, own[1], torch.maximum(own[0], own[1])))
         made = hold_background(made, loudest, floor=floor)
         return torch.where(loudest > floor, made + _level(levels, share), SILENCE)
@@ -103,7 +107,7 @@ class OverTime(Maker):
         if latents is None:
             return torch.zeros_like(a.audio)
         za, zb = latents
-        z = self._between(za, zb, first, window)
+        z = self._between(za, zb, first, window, torch.zeros(1))
         made = self.model.decode_audio(z, window, seed=seed_of(self._seed, window.start))
         share = (self._course.at(window.start + torch.arange(made.shape[1])) - first).clamp(0, 1)
         levels = [10 * math.log10(max(float(one.audio.double().square().sum()), 1e-12)) for one in (a, b)]
@@ -118,15 +122,16 @@ class OverTime(Maker):
         middle = self._course.at(torch.tensor([(window.start + window.stop) / 2]))
         return int(middle.floor().clamp(0, len(self._feeds) - 2))
 
-    def _between(self, a: Tensor, b: Tensor, first: int, window: Window) -> Tensor:
-        """The latent between two, step by step where it varies in time."""
+    def _between(self, a: Tensor, b: Tensor, first: int, window: Window, more: Tensor) -> Tensor:
+        """The latent between two, step by step where it varies in time. more: added to the share of the second, `(frames,)`."""
         model = self.contents.model
         if not model.time_varying:
-            share = self._course.at(torch.tensor([(window.start + window.stop) / 2]))[0] - first
+            share = self._course.at(torch.tensor([(window.start + window.stop) / 2]))[0] - first + more.mean()
             z = torch.lerp(a, b, share)
         else:
             at = window.start - window.before + (torch.arange(a.shape[1]) + 0.5) * (self.model.hop * model.stride)
-            z = torch.lerp(a, b, self._course.at(at) - first)
+            frames = torch.arange(a.shape[1]) * model.stride - window.before // self.model.hop
+            z = torch.lerp(a, b, self._course.at(at) - first + more[frames.clamp(0, len(more) - 1)])
         return model.project(z[None])[0]
 
 
@@ -135,6 +140,23 @@ def _latents(a: Encoded, b: Encoded) -> tuple[Tensor, Tensor] | None:
     if a.z is None:
         return None if b.z is None else (b.z, b.z)
     return a.z, a.z if b.z is None else b.z
+
+
+def _frame_levels(own: Tensor) -> Tensor:
+    """The level around each frame `(frames,)` of features in dB `(parts, bands, frames)`."""
+    loudest = own.amax((0, 1)).clamp_min(_SILENT_DB)
+    return torch.nn.functional.max_pool1d(loudest[None, None], _AROUND, stride=1, padding=_AROUND // 2)[0, 0]
+
+
+def _weighted(share: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """The share of the second recording `(frames,)` where one is much softer than the other, as in a rest: it then decides less.
+
+    a, b: levels in dB `(frames,)`.
+    """
+    first, last = _SOFTER_DB
+    loudest = torch.maximum(a, b)
+    one, other = (((last - (loudest - level)) / (last - first)).clamp(_LEAST_WEIGHT, 1) for level in (a, b))
+    return share * other / ((1 - share) * one + share * other)
 
 
 def _level(levels: Sequence[float], share: Tensor) -> Tensor:
