@@ -3,11 +3,14 @@
 
     python benchmarks/memory.py [--clips 600,2500,10000] [--seconds 1.44] [--preset oneshot] [--epochs 0.2] [--limit 3000] [--folder DIR]
                                 [--set KEY=VALUE]... [--out FILE]
+    python benchmarks/memory.py --recordings INSTRUMENT SOUNDS [--minutes 1,30]
 
 Table (docs/benchmarks/memory.md). Each row is one `timbrespace train FOLDER` over that many WAV files, in a process of its own: the peak
 of its anonymous memory (RssAnon, children included) in each stage, read every 20 ms. Anonymous memory is what the system cannot take back;
 pages of the corpus and of encoded sounds, which are mapped from files, are not in it. The process may not take more than --limit MB of
 data (RLIMIT_DATA), else the run fails. The files are variations of synthetic drums and notes, all of one length. Linux only.
+
+With --recordings: what joins leave in a steady tone, and memory and speed of `vary` for files of so many minutes, SOUNDS repeated.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ import torch
 from lib.options import add_changes, add_out, as_options, make_parser, numbers, publish
 from lib.page import stamp, table
 from lib.process import ROOT, say
+from lib.recordings import long_files, seams
 from timbrespace.audio.files import write
 from timbrespace.contracts import SAMPLE_RATE
 from timbrespace.corpus.synthetic.registry import synthetic_clips
@@ -58,9 +62,18 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--epochs", type=float, default=0.2)
     parser.add_argument("--limit", type=int, default=3000, help="MB of data that a run may take (default %(default)s)")
     parser.add_argument("--folder", type=Path, help="where the files are made; emptied at the end (default: a temporary folder)")
+    parser.add_argument("--recordings", nargs=2, type=Path, metavar=("INSTRUMENT", "SOUNDS"), help="measure recordings instead")
+    parser.add_argument("--minutes", default="1,30", help="with --recordings: lengths of the files (default %(default)s)")
     add_changes(parser)
     add_out(parser, "memory.md")
     given = parser.parse_args(arguments)
+    if given.recordings:
+        with tempfile.TemporaryDirectory(dir=given.folder) as place:
+            long = long_files(*given.recordings, numbers(parser, "--minutes", given.minutes), Path(place))
+            words = f"{given.recordings[0].name} {given.recordings[1].name} --minutes {given.minutes}"
+            body = [stamp(f"python benchmarks/memory.py --recordings {words}"), seams(), long]
+        publish("\n\n".join(body), given.out, "recordings")
+        return
     counts = sorted(int(number) for number in numbers(parser, "--clips", given.clips))
     if counts[0] < 20 or not 0.1 <= given.seconds <= 60:
         parser.error("--clips must be 20 or more, --seconds 0.1 to 60")
