@@ -48,11 +48,8 @@ def seams() -> str:
         windows = even_windows(tone.shape[1], size=size, overlap=size // hop // 4 * hop)
 
         marked = silenced(view, features)
-        made = (
-            Made(one.start // hop, part, fades(one, part.shape[-1], hop=hop))
-            for one in windows
-            for part in [marked[..., frames_of(one, hop)]]
-        )
+        parts = [(one, marked[..., frames_of(one, hop)]) for one in windows]
+        made = iter([Made(one.start // hop, part, fades(one, part.shape[-1], hop=hop)) for one, part in parts])
         stream = Overlapped(made, silent_frames(view, 1))
         joined = torch.cat(list(audio_of_frames(view, stream, tone.shape[1], near=None, seed=0)), 1)
         jump = float(joined.diff().abs().max() / whole.diff().abs().max())
