@@ -69,7 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = parser.parse_args(arguments)
     if given.recordings:
         with tempfile.TemporaryDirectory(dir=given.folder) as place:
-            long = long_files(*given.recordings, numbers(parser, "--minutes", given.minutes), Path(place))
+            long = long_files(given.recordings[0], given.recordings[1], numbers(parser, "--minutes", given.minutes), Path(place))
             words = f"{given.recordings[0].name} {given.recordings[1].name} --minutes {given.minutes}"
             body = [stamp(f"python benchmarks/memory.py --recordings {words}"), seams(), long]
         publish("\n\n".join(body), given.out, "recordings")

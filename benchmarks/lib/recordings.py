@@ -38,7 +38,8 @@ _RUN = (
 def seams() -> str:
     """Returns a table: the loudest line beside the partials of a steady tone, decoded at once and in windows of 3 s."""
     time = torch.arange(round(_SECONDS * SAMPLE_RATE)) / SAMPLE_RATE
-    tone = sum(level * torch.sin(2 * math.pi * hertz * time) for level, hertz in zip((0.3, 0.2), _HERTZ, strict=True))[None]
+    partials = [level * torch.sin(2 * math.pi * hertz * time) for level, hertz in zip((0.3, 0.2), _HERTZ, strict=True)]
+    tone = torch.stack(partials).sum(0, keepdim=True)
     rows = []
     for view in (Bands(), Mel(), LogStft(), Magnitude(), Spectrum()):
         say(f"seams of {type(view).__name__}")
