@@ -30,21 +30,22 @@ def train(
     options: VoicesOptions | ArrayOptions | None = None,
     *,
     force: bool = False,
+    resume: bool = False,
     skipped: list[dict[str, str]] | None = None,
     progress: Progress | None = None,
 ) -> Voices | ArrayVoices:
     """Returns voices learned from recordings, and writes them to `out` where it is given.
 
     folders: of recordings, or one file, by the name of their instrument; at least two. options: default `VoicesOptions()`; `ArrayOptions`
-    for one of source D's designs. skipped: gets the files that were passed over, with reasons. Raises CorpusError, ConfigError,
-    OutputExistsError.
+    for one of source D's designs. resume: continue a stopped training of `out`. skipped: gets the files that were passed over, with
+    reasons. Raises CorpusError, ConfigError, OutputExistsError.
     """
     from timbrespace.voices.kinds.learning import learn
     from timbrespace.voices.training import VoicesOptions
 
     places = {name: Path(folder) for name, folder in folders.items()}
     options = options or VoicesOptions()
-    return learn(places, None if out is None else Path(out), options, force=force, skipped=skipped, progress=progress)
+    return learn(places, None if out is None else Path(out), options, force=force, resume=resume, skipped=skipped, progress=progress)
 
 
 def convert(voices: Voices | ArrayVoices, piece: Path | str, to: Mapping[str, float], **options: Any) -> Converted | ArrayConverted:

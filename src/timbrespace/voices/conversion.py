@@ -16,7 +16,18 @@ from timbrespace.modulation.change import Donor, change, straightened
 from timbrespace.modulation.options import KEEP, Wish
 from timbrespace.voices.envelope import NEARBY, filtered
 from timbrespace.voices.file import Voices
-from timbrespace.voices.frames import HIGHEST_PARTIAL, HOP, PARTIALS, QUIET, RATE, Frames, Values, count_frames, joined
+from timbrespace.voices.frames import (
+    HIGHEST_PARTIAL,
+    HOP,
+    PARTIALS,
+    QUIET,
+    RATE,
+    Frames,
+    Values,
+    count_frames,
+    joined,
+    share_of_clear_pitch,
+)
 from timbrespace.voices.levels import from_levels, to_levels
 from timbrespace.voices.model import REACH, VoiceModel, at_pitch, fill_octaves, make_conditions
 from timbrespace.voices.rendering import BLOCK, Renderer
@@ -74,14 +85,15 @@ class Findings:
     """What was found of a piece. passages: start and end in s where tones that sound together were filtered instead.
 
     outside: share of the pitched frames beyond the range of the voice, which is between those of its instruments. octaves: semitones, by
-    whole octaves, that leave the fewest there. source: the instrument that the piece is most like. melodic: whether any pitch was found.
+    whole octaves, that leave the fewest there. source: the instrument that the piece is most like. melodic: share of its power that has one
+    clear pitch.
     """
 
     passages: tuple[tuple[float, float], ...]
     outside: float
     octaves: int
     source: str
-    melodic: bool
+    melodic: float
 
 
 @dataclass(frozen=True)
@@ -186,7 +198,9 @@ class Conversion:
 
         octaves = min((0, 12, -12, 24, -24), key=lambda shift: (round(beyond(shift), 2), abs(shift)))
         seconds = tuple((round(first * HOP / RATE, 3), round(last * HOP / RATE, 3)) for first, last in find_runs(self._share > 0))
-        return Findings(seconds, beyond(0), octaves, self.source, bool((self._pitch > 0).any()))
+        piece = self._analysed
+        melodic = share_of_clear_pitch(piece.pitch, piece.periodicity, piece.loudness)
+        return Findings(seconds, beyond(0), octaves, self.source, melodic)
 
     def close(self) -> None:
         """Frees memory and disk."""

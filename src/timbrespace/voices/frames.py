@@ -27,6 +27,7 @@ RATE = 44_100  # Hz, of all voices
 HOP = 256  # samples between frames, 5.8 ms
 PARTIALS, BANDS = 80, 32
 QUIET = -80.0  # dB of loudness: below, a frame is silence
+_CLEAR = 0.9  # periodicity of one clear pitch
 _LOW, _HIGH = 50.0, 20_000.0  # Hz, of the bands
 HIGHEST_PARTIAL = RATE / 2 - 150.0  # Hz
 _K_RATE = 48_000.0  # Hz, of the coefficients
@@ -134,6 +135,15 @@ def _k_table() -> tuple[Values, Values]:
     for above, below in _K_FILTERS:
         power = power * np.square(np.abs(np.polyval(above[::-1], turn) / np.polyval(below[::-1], turn)))
     return grid, power
+
+
+def share_of_clear_pitch(pitch: Values, periodicity: Values, loudness: Values) -> float:
+    """Returns the share of the power, K-weighted, that is in frames with one clear pitch; arguments as in `Frames`, `(frames,)` each.
+
+    Melodies have over 0.9, three melodies at once 0.4, drums 0.0.
+    """
+    power = 10 ** (loudness / 10)
+    return float(power[(pitch > 0) & (periodicity > _CLEAR)].sum() / max(float(power.sum()), 1e-30))
 
 
 def count_frames(samples: int) -> int:

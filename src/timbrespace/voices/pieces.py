@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable
 from contextlib import ExitStack, closing
@@ -19,11 +18,11 @@ from timbrespace.voices.file import Voices
 from timbrespace.voices.frames import RATE, Frames, Values, joined
 from timbrespace.voices.kinds.kind import Drawn, kind_of
 from timbrespace.voices.stream.reading import ReadPiece, Resampler, read_rows
+from timbrespace.voices.stream.replay import RENDER_VERSION, hash_of
 from timbrespace.voices.stream.rows import Piece, Rows
 from timbrespace.voices.stream.writing import write_rows
 from timbrespace.voices.weights import Curve
 
-RENDER_VERSION = 2  # 2: without vibrato, by its own rate
 _LOUDEST = 0.99  # a louder result is scaled as a whole
 PAGE_SECONDS = 300.0  # a page shows the beginning of a longer piece
 _SHARES = (0.05, 0.6, 0.95)  # of the work that are done after reading, analysis and rendering
@@ -64,7 +63,8 @@ def _convert(
     made, shown = Rows(piece.audio.width, target.parent), _Shown(piece.audio.width) if page else None
     done = 0
     with closing(conversion), closing(made):
-        resampler = Resampler(RATE, rate, made.width, made)
+        length = max(1, round(conversion.samples / len(piece.audio) * piece.samples * rate / piece.rate))
+        resampler = Resampler(RATE, rate, made.width, made, length=length)
         for block in conversion.blocks():
             resampler.append(block.audio)
             done += len(block.audio)
@@ -100,11 +100,9 @@ def _gain(rows: Rows) -> float:
 def _recipe(
     voices: Voices | ArrayVoices, path: Path, to: Curve, options: Any, found: Any, *, rate: int, gain: float
 ) -> dict[str, Any]:  # fmt: skip
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
     return {
         "verb": "convert", "made_by": __version__, "render_version": RENDER_VERSION, "voices": voices.digest, "piece": path.name,
-        "piece_hash": digest, "to": to.text(),
+        "piece_hash": hash_of(path), "to": to.text(),
         "sample_rate": rate, "gain_db": round(20 * float(np.log10(gain)), 2), **kind_of(voices).facts(found, options),
     }  # fmt: skip
 

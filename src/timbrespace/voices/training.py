@@ -14,12 +14,16 @@ from torch import Tensor
 
 from timbrespace.contracts import AudioFileError, ConfigError, CorpusError
 from timbrespace.voices.analysis import analyse
-from timbrespace.voices.frames import BANDS, HOP, PARTIALS, QUIET, RATE, Frames, Values
+from timbrespace.voices.frames import BANDS, HOP, PARTIALS, QUIET, RATE, Frames, Values, share_of_clear_pitch
+from timbrespace.voices.learning.parts import choose_parts, read_part
+from timbrespace.voices.learning.separation import separation
+from timbrespace.voices.learning.stopped import Checkpoints
 from timbrespace.voices.levels import to_levels
 from timbrespace.voices.model import CELLS, VoiceModel, divergence
 
 FEWEST_SECONDS = 5.0  # of pitched sound of each instrument
 MOST_VOICES = 16
+_LEAST_CLEAR = 0.25  # share of the sound with one clear pitch
 _BATCH = 1_024  # frames
 _RATE = 2e-3  # of learning, at first; it falls to 2 % of that
 _KL = 0.02  # weight of the divergence
@@ -52,7 +56,7 @@ class VoicesOptions:
 
 @dataclass(frozen=True)
 class Recording:
-    """A recording of one instrument that was read: its file's name, seconds, and frames."""
+    """A recording of one instrument that was read, or a part of a long one: its file's path, seconds, and frames."""
 
     name: str
     seconds: float
@@ -82,27 +86,41 @@ def read_voices(
     found: dict[str, list[Recording]] = {}
     for number, (name, folder) in enumerate(folders.items()):
         problems: list[tuple[Path, str]] = []
-        paths = files_of(folder, problems)
+        parts = choose_parts(files_of(folder, problems), len(folders), problems)
         recordings = []
-        for index, path in enumerate(paths):
+        for index, part in enumerate(parts):
             if progress is not None:
-                progress("reading", (number + index / max(len(paths), 1)) / len(folders))
+                progress("reading", (number + index / max(len(parts), 1)) / len(folders))
             try:
-                wave = read_wave(path)
+                wave = at_rate(*read_part(part))
             except AudioFileError as error:
-                problems.append((path, str(error)))
+                problems.append((part.path, str(error)))
                 continue
-            recordings.append(Recording(path.name, len(wave) / RATE, analyse(wave)))
+            recordings.append(Recording(str(part.path), len(wave) / RATE, analyse(wave)))
         if skipped is not None:
             skipped += [{"file": path.name, "reason": reason} for path, reason in problems]
         pitched = sum(float((one.frames.pitched & (one.frames.loudness() > QUIET)).sum()) for one in recordings) * HOP / RATE
+        clear = _clear_share(recordings)
+        if pitched >= FEWEST_SECONDS and clear < _LEAST_CLEAR:
+            raise CorpusError(
+                f"{name}: only {100 * clear:.0f} % of the sound in {folder} has one clear pitch, at least {100 * _LEAST_CLEAR:.0f} % are "
+                "needed; voices are learned from recordings of one melodic instrument"
+            )
         if pitched < FEWEST_SECONDS:
             raise CorpusError(
-                f"{name}: {folder} has {pitched:.1f} s of sound with a pitch in {len(recordings)} files, at least {FEWEST_SECONDS:g} s are "
-                "needed; voices are learned from recordings of one melodic instrument"
+                f"{name}: {folder} has {pitched:.1f} s of sound with a pitch in {len({one.name for one in recordings})} files, at least "
+                f"{FEWEST_SECONDS:g} s are needed; voices are learned from recordings of one melodic instrument"
             )
         found[name] = recordings
     return found
+
+
+def _clear_share(recordings: Sequence[Recording]) -> float:
+    if not recordings:
+        return 0.0
+    loudness = np.concatenate([one.frames.loudness() for one in recordings])
+    pitch, periodicity = (np.concatenate([getattr(one.frames, part) for one in recordings]) for part in ("pitch", "periodicity"))
+    return share_of_clear_pitch(pitch, periodicity, loudness)
 
 
 def check_names(folders: Mapping[str, Path]) -> None:
@@ -144,25 +162,33 @@ def files_of(folder: Path, problems: list[tuple[Path, str]]) -> list[Path]:
 
 
 def fit_voices(
-    recordings: Mapping[str, Sequence[Recording]], options: VoicesOptions | None = None, *, progress: Progress | None = None
+    recordings: Mapping[str, Sequence[Recording]],
+    options: VoicesOptions | None = None,
+    *,
+    progress: Progress | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> tuple[VoiceModel, dict[str, VoiceFacts], dict[str, Any]]:
     """Returns a trained model, facts about each instrument, and how it was trained: steps, error in dB, divergence.
 
-    Every instrument has the same share of each batch, however long its recordings.
+    Every instrument has the same share of each batch, however long its recordings. checkpoints: states to resume from, and the number of
+    steps that is planned; a resumed training gives the tensors of an unbroken one.
     """
-    options = options or VoicesOptions()
+    options, checkpoints = options or VoicesOptions(), checkpoints or Checkpoints()
     generator = torch.Generator().manual_seed(options.seed)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(options.seed)
         model = VoiceModel(tuple(recordings))
     data = [_Data(_joined([to_levels(one.frames) for one in several])) for several in recordings.values()]
     _fit_scale(model, data)
-    steps = options.steps
-    if options.minutes is not None:
-        steps = _affordable(model, data, options)
+    steps = checkpoints.planned_steps(lambda: options.steps if options.minutes is None else _affordable(model, data, options))
     optimizer = torch.optim.Adam(model.parameters(), lr=_RATE)
-    error = kl = 0.0
-    for step in range(steps):
+    error, kl, first = 0.0, 0.0, 0
+    if state := checkpoints.load():
+        model.load_state_dict(state["model"])
+        optimizer.load_state_dict(state["optimizer"])
+        generator.set_state(state["generator"])
+        first, error, kl = state["step"], state["error"], state["kl"]
+    for step in range(first, steps):
         for group in optimizer.param_groups:
             group["lr"] = _RATE * max(0.02, 1 - step / steps)
         losses = _losses(model, data, generator)
@@ -170,12 +196,22 @@ def fit_voices(
         sum(losses.values()).backward()  # type: ignore[union-attr]
         optimizer.step()
         error, kl = losses["reconstruction"].detach().item() * _UNIT, losses["kl"].detach().item() / _KL
+        if checkpoints.is_due():
+            checkpoints.save(
+                {
+                    "model": model.state_dict(), "optimizer": optimizer.state_dict(), "generator": generator.get_state(), "step": step + 1,
+                    "error": error, "kl": kl,
+                }
+            )  # fmt: skip
         if progress is not None and step % 50 == 0:
             progress("training", step / steps)
     model.eval()
     _measure_conditions(model, data)
     facts = {name: _facts(several) for name, several in recordings.items()}
-    return model, facts, {"steps": steps, "seed": options.seed, "error_db": round(error, 3), "kl": round(kl, 3)}
+    names = tuple(recordings)
+    apart = separation(model, [(one.levels, one.there, one.conditions) for one in data])
+    training = {"steps": steps, "seed": options.seed, "error_db": round(error, 3), "kl": round(kl, 3)}
+    return model, facts, training | {"separation": [[names[one], names[other], round(share, 3)] for one, other, share in apart]}
 
 
 class _Data:
@@ -258,5 +294,9 @@ def _facts(recordings: Sequence[Recording]) -> VoiceFacts:
     low, high = np.percentile(pitch, [1, 99])
     quantiles = tuple(round(float(value), 2) for value in np.percentile(loudness, np.linspace(0, 100, 21)))
     return VoiceFacts(
-        len(recordings), round(sum(one.seconds for one in recordings), 1), round(float(low), 1), round(float(high), 1), quantiles
+        len({one.name for one in recordings}),
+        round(sum(one.seconds for one in recordings), 1),
+        round(float(low), 1),
+        round(float(high), 1),
+        quantiles,
     )

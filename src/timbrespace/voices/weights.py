@@ -31,13 +31,18 @@ class Curve:
 
     def text(self) -> str:
         """Returns the curve as `read_curve` reads it; of one point as `read_weights` does."""
-        parts = [(f"{time:g}:" if len(self.points) > 1 else "") + weights_text(weights) for time, weights in self.points]
+        parts = [(f"{_exact(time)}:" if len(self.points) > 1 else "") + weights_text(weights) for time, weights in self.points]
         return "; ".join(parts)
 
 
 def weights_text(weights: Mapping[str, float]) -> str:
     """Returns weights as `read_weights` reads them."""
-    return ",".join(f"{name}={weight:g}" for name, weight in weights.items())
+    return ",".join(f"{name}={_exact(weight)}" for name, weight in weights.items())
+
+
+def _exact(number: float) -> str:
+    """The shortest text that is read as the same number: recipes make the same samples again."""
+    return repr(float(number)).removesuffix(".0")
 
 
 def read_weights(text: str, names: Sequence[str]) -> dict[str, float]:
@@ -69,6 +74,7 @@ def checked(weights: Mapping[str, float], names: Sequence[str]) -> dict[str, flo
     total = sum(weights.values())
     if not total > 1e-6:
         raise ConfigError(f"the weights {weights_text(weights) or '(none)'} have the sum {total:g}; give one over 0, such as {names[0]}=1")
+    total = 1.0 if abs(total - 1) < 1e-9 else total  # what was scaled before stays as it is
     scaled = {name: float(weight) / total for name, weight in weights.items()}
     for name, weight in scaled.items():
         if not abs(weight) <= LARGEST:

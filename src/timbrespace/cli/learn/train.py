@@ -64,7 +64,7 @@ def train(
         if out is None:
             raise ConfigError("--out is missing; give the name of the file, for instance --out voices.safetensors")
         given = {name: getattr(context.get_parameter_source(name), "name", "DEFAULT") != "DEFAULT" for name in context.params}
-        train_voices(sources, out, flags, force=force, json=json, given=given)
+        train_voices(sources, out, flags, force=force, resume=resume, json=json, given=given)
         return
     if len(sources) != 1:
         raise ConfigError(

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 PRESETS = {
     "voices": "timbres of several instruments from recordings, for `convert`: train violin=FOLDER flute=FOLDER --preset voices"
 } | DESIGNS
-_OF_VOICES = frozenset({"sources", "out", "preset", "minutes", "epochs", "seed", "force", "json"})
-_OF_DESIGNS = _OF_VOICES | {"changes", "device"}
+_OF_DESIGNS = frozenset({"sources", "out", "preset", "minutes", "epochs", "seed", "force", "json", "changes", "device"})
+_OF_VOICES = _OF_DESIGNS - {"changes", "device"} | {"resume"}
 
 
 def named_folders(sources: Sequence[str]) -> dict[str, Path]:
@@ -36,7 +36,9 @@ def named_folders(sources: Sequence[str]) -> dict[str, Path]:
     return found
 
 
-def train_voices(sources: Sequence[str], out: Path, flags: TrainingFlags, *, force: bool, json: bool, given: Mapping[str, bool]) -> None:
+def train_voices(
+    sources: Sequence[str], out: Path, flags: TrainingFlags, *, force: bool, resume: bool, json: bool, given: Mapping[str, bool]
+) -> None:  # fmt: skip
     """Trains voices and prints what was learned. given: the parameters of `train`, and whether they were given."""
     import time
 
@@ -61,7 +63,7 @@ def train_voices(sources: Sequence[str], out: Path, flags: TrainingFlags, *, for
             if progress is not None:
                 progress(round(100 * (reading * share if stage == "reading" else reading + (1 - reading) * share)), 100)
 
-        voices: Any = train(named_folders(sources), out, _options(flags), force=force, skipped=skipped, progress=show)
+        voices: Any = train(named_folders(sources), out, _options(flags), force=force, resume=resume, skipped=skipped, progress=show)
     seconds = time.perf_counter() - start
     if json:
         from dataclasses import asdict
@@ -99,11 +101,17 @@ def _options(flags: TrainingFlags) -> Any:
 
 def _voices_lines(voices: Any) -> list[str]:
     from timbrespace.audio.pitch import note_name
+    from timbrespace.voices.learning.separation import LEAST
 
     lines = []
     for name, one in voices.facts.items():
         notes = f"{note_name(round(one.lowest))} to {note_name(round(one.highest))}"
         lines.append(f"{name}: {one.files} file{'s' * (one.files != 1)}, {one.seconds:.0f} s, {notes}")
+    lines += [
+        f"{one} and {other} sound alike: {100 * share:.0f} % of their recordings are closer to their own voice, 50 % are by chance; "
+        "blends of them change little. Are these recordings of the same instrument?"
+        for one, other, share in voices.training["separation"] if share < LEAST
+    ]  # fmt: skip
     return [
         *lines,
         f"Levels of partials and noise are decoded within {voices.training['error_db']:.1f} dB (mean over frames, weighted by level).",

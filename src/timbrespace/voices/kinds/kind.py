@@ -17,6 +17,8 @@ from timbrespace.voices.frames import Frames, Values
 from timbrespace.voices.stream.rows import Piece
 from timbrespace.voices.weights import Curve
 
+_MELODIC = (0.05, 0.6)  # share of the sound with one clear pitch: none at all, and too little of it
+
 
 class Drawn(NamedTuple):
     """What the page of a conversion shows. audio: `(channels, time)`. frames: of the piece. passages: start and end in s, of chords."""
@@ -100,11 +102,13 @@ def _remarks(result: Findings, names: tuple[str, ...]) -> list[str]:
         more = f" and {len(result.passages) - 6} more" if len(result.passages) > 6 else ""
         total = sum(stop - start for start, stop in result.passages)
         lines.append(f"several tones at once for {total:.1f} s, filtered instead of played again: {shown}{more}")
-    if result.outside > 0.02:
+    if result.outside > 0.02 and result.melodic >= _MELODIC[0]:
         advice = f"; --transpose {result.octaves} moves it there" if result.octaves else ""
         lines.append(f"{100 * result.outside:.0f} % of the time its pitch is beyond what the voice was learned from{advice}")
-    if not result.melodic:
-        lines.append("no pitch was found: voices play melodies")
+    if result.melodic < _MELODIC[0]:
+        lines.append("no clear pitch was found: voices play melodies")
+    elif result.melodic < _MELODIC[1]:
+        lines.append(f"only {100 * result.melodic:.0f} % of its sound has one clear pitch: voices play melodies")
     return lines
 
 

@@ -17,10 +17,11 @@ _PART = 1 << 21  # samples of the file at a time
 
 
 class ReadPiece(NamedTuple):
-    """A piece at RATE, one or two channels, and the rate of its file in Hz."""
+    """A piece at RATE, one or two channels, and rate in Hz and samples of its file."""
 
     audio: Rows
     rate: int
+    samples: int
 
 
 def read_rows(path: Path, folder: Path | None = None) -> ReadPiece:
@@ -42,13 +43,17 @@ def read_rows(path: Path, folder: Path | None = None) -> ReadPiece:
     resampler.close()
     if not peak > 0:
         raise AudioFileError(f"{path} is silent; there is nothing to convert")
-    return ReadPiece(rows, info.sample_rate)
+    return ReadPiece(rows, info.sample_rate, info.frames)
 
 
 class Resampler:
-    """Appends audio in parts to rows at another rate: as `resample_array` of the whole does, round(time · to / from) rows."""
+    """Appends audio in parts to rows at another rate: as `resample_array` of the whole does, round(time · to / from) rows.
 
-    def __init__(self, from_rate: int, to_rate: int, channels: int, rows: Rows):
+    length: rows, in place of that.
+    """
+
+    def __init__(self, from_rate: int, to_rate: int, channels: int, rows: Rows, *, length: int | None = None):
+        self._length = length
         self._ratio, self._rows, self._taken = to_rate / from_rate, rows, 0
         self._least = -(-from_rate // to_rate)
         self._stream = None if from_rate == to_rate else soxr.ResampleStream(from_rate, to_rate, channels, dtype="float32")
@@ -64,11 +69,11 @@ class Resampler:
             if 0 < self._taken < self._least:  # fewer samples would give nothing
                 self._add(self._stream.resample_chunk(np.zeros((self._least - self._taken, self._rows.width), np.float32)))
             self._add(self._stream.resample_chunk(np.zeros((0, self._rows.width), np.float32), last=True))
-            missing = self._wanted() - len(self._rows)
-            self._rows.append(np.zeros((max(0, missing), self._rows.width), np.float32))
+        missing = self._wanted() - len(self._rows)
+        self._rows.append(np.zeros((max(0, missing), self._rows.width), np.float32))
 
     def _wanted(self) -> int:
-        return max(1, round(self._taken * self._ratio))
+        return max(1, round(self._taken * self._ratio)) if self._length is None else self._length
 
     def _add(self, made: Values) -> None:
         self._rows.append(made.reshape(-1, self._rows.width)[: max(0, self._wanted() - len(self._rows))])
