@@ -2,6 +2,7 @@
 """Do converted pieces keep their course and take on the timbre of the voice?
 
     python benchmarks/voices.py SOUNDS [--pairs violin+flute,cello+clarinet] [--steps 4000] [--seconds 60] [--work FOLDER] [--out FILE]
+    python benchmarks/voices.py SOUNDS --part takes [--pairs violin+flute,clarinet+cello] [--seconds 24] [--out FILE]
     python benchmarks/voices.py SOUNDS --part designs [--designs voices-conv-vae,…] [--minutes 5] [--device cuda] [--json FILE]
 
 Tables (docs/benchmarks/voices.md). SOUNDS is the folder that benchmarks/real_audio.py makes; voices are learned from the first piece of
@@ -11,11 +12,13 @@ instrument. beginnings: of notes, by three measures. timbre: the share of 1 s wi
 first pieces) gives to the second instrument, for weights 0 to 1. likeness: converted windows against the second piece of the target, beside
 its first piece. same notes: against the target itself, by a classifier that knows both instruments at all pitches. artefacts: of converted
 notes beside those of the target itself. own: the piece by its own instrument, and CPU time. Intervals by bootstrap over windows.
-Everything is seeded.
+Everything is seeded. takes: the second piece of the first instrument of each pair, by the second one, dry and as people record: pitch
+against the dry piece, loudness against the take, the share on the second path of true chords and of the rest.
 """
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +35,8 @@ from lib.voices.designs import add_options as add_designs_options
 from lib.voices.designs import designs_section
 from lib.voices.measures import course, loud_windows, points, timbre
 from lib.voices.same_notes import available, notes_of, played_by
+from lib.voices.takes import HEADS as TAKES
+from lib.voices.takes import take_rows
 from timbrespace.audio.distance import log_mel_error
 from timbrespace.evaluation.distribution import frechet_distance, two_sample_accuracy
 from timbrespace.voices import load
@@ -87,7 +92,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--pairs", default="violin+flute,cello+clarinet", help="(default %(default)s)")
     parser.add_argument("--steps", type=int, default=4_000, help="of training (default %(default)s)")
     parser.add_argument("--seconds", type=float, default=60.0, help="of each piece (default %(default)s)")
-    parser.add_argument("--part", choices=("voices", "designs"), default="voices", help="designs: source D's beside our own")
+    parser.add_argument(
+        "--part", choices=("voices", "designs", "takes"), default="voices", help="designs: source D's; takes: rooms, noise, chords"
+    )
     add_designs_options(parser)
     parser.add_argument("--work", type=Path, help="folder that keeps the learned voices for the next run")
     add_out(parser, "voices.md")
@@ -97,6 +104,9 @@ def main(arguments: list[str] | None = None) -> None:
         publish(designs_section(given, pairs), given.out, "designs")
         return
     torch.set_num_threads(1)
+    if given.part == "takes":
+        publish(_takes(given.sounds / "pieces", pairs, given), given.out, "takes")
+        return
     rows: dict[str, list[list[str]]] = {name: [] for name in HEADS}
     for pair in pairs:
         for name, found in _pair(given.sounds / "pieces", pair, given.steps, given.seconds, given.work).items():
@@ -104,6 +114,17 @@ def main(arguments: list[str] | None = None) -> None:
     options = f"SOUNDS --pairs {given.pairs} --steps {given.steps} --seconds {given.seconds:g}"
     blocks = [stamp(f"python benchmarks/voices.py {options}"), *(table(HEADS[name], found) for name, found in rows.items() if found)]
     publish("\n\n".join(blocks), given.out, "voices")
+
+
+def _takes(folder: Path, pairs: list[tuple[str, ...]], given: argparse.Namespace) -> str:
+    """The table of takes."""
+    rows = []
+    for pair in pairs:
+        voices = _learned(folder, pair, given.steps, given.work)
+        classifier = _classifier([read_wave(folder / name / f"{name}_1.wav")[: round(60 * RATE)] for name in pair])
+        rows += take_rows(folder, pair[0], pair[1], voices, classifier, 1, given.seconds)
+    options = f"SOUNDS --part takes --pairs {given.pairs} --steps {given.steps} --seconds {given.seconds:g}"
+    return "\n\n".join([stamp(f"python benchmarks/voices.py {options}"), table(TAKES, rows)])
 
 
 def _pair(folder: Path, pair: tuple[str, ...], steps: int, seconds: float, work: Path | None) -> dict[str, list[list[str]]]:

@@ -190,7 +190,7 @@ def test_a_seed_gives_the_same_samples(voices: Voices, string: Converted) -> Non
 
 
 def test_options_out_of_range_are_refused(voices: Voices) -> None:
-    for options in ({"keep": ("room",)}, {"stretch": 0.0}, {"stretch": float("nan")}, {"transpose": 99.0}):
+    for options in ({"keep": ("hall",)}, {"stretch": 0.0}, {"stretch": float("nan")}, {"transpose": 99.0}):
         with pytest.raises(ConfigError):
             ConversionOptions(**options)  # type: ignore[arg-type]
     with pytest.raises(ConfigError, match="no voice"):

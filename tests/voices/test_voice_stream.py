@@ -18,6 +18,7 @@ from timbrespace.voices.file import Voices
 from timbrespace.voices.frames import RATE, joined
 from timbrespace.voices.path import extend_paths, path_to
 from timbrespace.voices.stream import reading, rows, writing
+from timbrespace.voices.stream.background import background
 from timbrespace.voices.stream.rows import Piece, Rows
 from timbrespace.voices.weights import Curve
 
@@ -117,7 +118,13 @@ def test_frames_do_not_depend_on_the_parts_that_are_analysed(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "options", [ConversionOptions(), ConversionOptions(keep=("noise",), stretch=1.3, transpose=2.0), ConversionOptions(stretch=0.4)]
+    "options",
+    [
+        ConversionOptions(),
+        ConversionOptions(keep=("noise",), stretch=1.3, transpose=2.0),
+        ConversionOptions(stretch=0.4),
+        ConversionOptions(keep=("room",)),
+    ],
 )
 def test_a_conversion_does_not_depend_on_its_blocks(voices: Voices, options: ConversionOptions, monkeypatch: pytest.MonkeyPatch) -> None:
     """Noise is drawn block by block; all else is the same. A chord in the middle takes the second path."""
@@ -134,3 +141,35 @@ def test_a_conversion_does_not_depend_on_its_blocks(voices: Voices, options: Con
     assert blocks.outside == pytest.approx(whole.outside)
     np.testing.assert_allclose(blocks.audio, whole.audio, atol=2e-4)
     np.testing.assert_allclose(blocks.voiced.partials, whole.voiced.partials, atol=1e-4)
+
+
+def test_the_background_of_a_tone_is_what_is_between_its_partials(rng: np.random.Generator) -> None:
+    """White noise keeps the share of the band that is not around partials; the tone itself is gone; without a pitch all is background."""
+    time = np.arange(2 * RATE) / RATE
+    tone = sum(np.cos(2 * np.pi * 441 * k * time) / k for k in range(1, 20))[:, None]
+    noise = 0.01 * rng.standard_normal((len(time), 2))
+    pitch, gains = np.full(len(time) // 256 + 1, 441.0), np.ones(len(time) // 256 + 1)
+    inside = slice(20 * 256, 300 * 256)
+    alone = background(np.repeat(tone, 2, axis=1), pitch, gains, 0, 340)
+    assert 20 * np.log10(alone[inside].std() / tone.std()) < -60
+    kept = background(tone + noise, pitch, gains, 0, 340)[inside]
+    bins = np.arange(2_049)
+    apart = np.abs(bins - np.rint(bins * RATE / 4_096 / 441) * 441 * 4_096 / RATE)
+    share = ((apart >= 3 + 0.01 * bins) | (bins < 20)).mean()
+    np.testing.assert_allclose(kept.var(axis=0) / noise.var(axis=0), share, rtol=0.15)
+    assert np.corrcoef(kept.T)[0, 1] == pytest.approx(0, abs=0.05)  # each channel keeps its own
+    np.testing.assert_allclose(background(noise, 0 * pitch, gains, 0, 340)[inside], noise[inside], atol=1e-4)
+    assert not background(noise, pitch, 0 * gains, 0, 340).any()
+
+
+def test_a_kept_room_is_the_piece_between_its_notes(voices: Voices, rng: np.random.Generator) -> None:
+    """Noise of both channels goes through, each with its own; the tone has the timbre of the voice."""
+    wave = np.stack([melody(REED, (58, 65, 61), seed=9)] * 2)
+    noise = 0.003 * rng.standard_normal(wave.shape)
+    curve = Curve(((0.0, {"string": 1.0}),))
+    dry, kept = (
+        convert(voices, (wave + noise).astype(np.float32), curve, ConversionOptions(keep=(*names, "loudness", "vibrato"))).audio
+        for names in ((), ("room",))
+    )
+    assert np.corrcoef(dry[0] - dry[1], noise[0] - noise[1])[0, 1] < 0.1
+    assert np.corrcoef(kept[0] - kept[1], noise[0] - noise[1])[0, 1] > 0.5

@@ -33,11 +33,12 @@ from timbrespace.voices.model import REACH, VoiceModel, at_pitch, fill_octaves, 
 from timbrespace.voices.rendering import BLOCK, Renderer
 from timbrespace.voices.rendering import REACH as NOISE_REACH
 from timbrespace.voices.stream.analysed import Analysed
+from timbrespace.voices.stream.background import background
 from timbrespace.voices.stream.passages import PERIODIC, find_mixed, find_runs, share_of_mixed
 from timbrespace.voices.stream.rows import Piece
 from timbrespace.voices.weights import Curve
 
-KEPT = ("loudness", "vibrato", "noise")
+KEPT = ("loudness", "vibrato", "noise", "room")
 _BEYOND = 4.0  # semitones under the lowest learned pitch that are still played by partials
 _MARGIN = 2 / 12  # octaves beyond the learned range that the model is trusted with
 _LOUD_PART = 15  # of 20 parts of the quantiles of loudness
@@ -76,6 +77,8 @@ class ConversionOptions:
             raise ConfigError(f"stretch is {self.stretch:g}, allowed is 0.1 to 10")
         if not -36 <= self.transpose <= 36:
             raise ConfigError(f"transpose is {self.transpose:g}, allowed is -36 to 36 semitones")
+        if "room" in self.keep and self.stretch != 1:
+            raise ConfigError("room is kept as it sounds and cannot be stretched; leave out room or --stretch")
         if "vibrato" not in self.keep and (not self.vibrato.keeps or (self.donor is not None and self.donor.vibrato is not None)):
             raise ConfigError("a vibrato is asked for and is not kept; add vibrato to keep (--keep loudness,vibrato)")
 
@@ -184,9 +187,13 @@ class Conversion:
             if count > 0:
                 audio = renderer.block(voiced.scaled(np.sqrt(1 - self._share[low:high])), low)
                 audio = audio + self._second_path(first, last)[:count]
+            sound = self._placed(audio, first)
+            if "room" in self.options.keep and count > 0:
+                gains = np.sqrt(1 - self._share)
+                sound = sound + background(self._analysed.piece.audio, self._analysed.pitch, gains, first, last)[:count]
             inner = slice(first - low, last - low)
             self._note_range(frames.part(inner.start, inner.stop), weights[inner])
-            yield Block(self._placed(audio, first), *(one.part(inner.start, inner.stop) for one in (frames, voiced)))
+            yield Block(sound, *(one.part(inner.start, inner.stop) for one in (frames, voiced)))
 
     def findings(self) -> Findings:
         """Returns what was found; complete after the last block."""
@@ -241,7 +248,8 @@ class Conversion:
 
     def _voiced(self, frames: Frames, weights: Values) -> Frames:
         keep_noise = "noise" in self.options.keep
-        return in_voice(self.voices, frames, weights, source=self.source, level=self._level, keep_noise=keep_noise)
+        made = in_voice(self.voices, frames, weights, source=self.source, level=self._level, keep_noise=keep_noise)
+        return replace(made, noise=np.zeros_like(made.noise)) if "room" in self.options.keep else made  # the piece's own is added
 
     def _second_path(self, first: int, last: int) -> Values:
         """The audio of the passages with several tones in frames `first` to before `last`."""

@@ -27,7 +27,7 @@ def convert(
     ] = None,
     to: Annotated[str | None, typer.Option("--to", metavar="WEIGHTS", help=_TO_HELP, show_default=False)] = None,
     curve: Annotated[str | None, typer.Option("--curve", metavar="CURVE", help=_CURVE_HELP, show_default=False)] = None,
-    keep: Annotated[str, typer.Option("--keep", help="What stays the piece's own: loudness, vibrato, noise.")] = "loudness,vibrato",
+    keep: Annotated[str, typer.Option("--keep", help="What stays the piece's own: loudness, vibrato, noise, room.")] = "loudness,vibrato",
     source: Annotated[
         str | None, typer.Option("--from", metavar="NAME", help="The instrument that plays the piece; by default found by its sound.")
     ] = None,
