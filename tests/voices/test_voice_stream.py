@@ -172,4 +172,4 @@ def test_a_kept_room_is_the_piece_between_its_notes(voices: Voices, rng: np.rand
         for names in ((), ("room",))
     )
     assert np.corrcoef(dry[0] - dry[1], noise[0] - noise[1])[0, 1] < 0.1
-    assert np.corrcoef(kept[0] - kept[1], noise[0] - noise[1])[0, 1] > 0.5
+    assert np.corrcoef(kept[0] - kept[1], noise[0] - noise[1])[0, 1] > 0.3  # of its power a fifth is between the partials
