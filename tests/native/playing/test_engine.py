@@ -138,9 +138,9 @@ def test_what_the_core_does_not_draw_is_explained_as_ever(tiny: Tiny, played: Pl
         assert str(refused.value) == str(wanted.value)
 
 
-def test_sounds_made_from_given_ones_come_from_pytorch_and_moves_of_new_ones_from_the_core(tiny: Tiny, played: Player) -> None:
+def test_sounds_between_given_ones_come_from_pytorch_and_moves_of_new_ones_from_the_core(tiny: Tiny, played: Player) -> None:
     instrument = Instrument.load(tiny.file)
-    assert [sound.recipe["engine"] for sound in instrument.vary(tiny.sound, 2)] == ["pytorch"] * 2
+    assert [sound.recipe["engine"] for sound in instrument.morph([tiny.sound] * 2, 3)] == ["pytorch"] * 3
     assert [sound.recipe["engine"] for sound in instrument.moves.axis("pc1", 2).render()] == ["native"] * 2
     assert instrument.moves.axis("pc1", 2).as_one().recipe["engine"] == "pytorch"
 
