@@ -11,6 +11,7 @@ _STEPS = 60  # of an octave
 _HARMONICS = 40  # so many that a formant far above the pitch is reached
 _FALL = 0.7  # harmonic k weighs 1 / k ^ this
 _KEPT = 1.15  # times that another pitch must fit better than the one before
+_ODD, _ODD_KEPT = 0.03, 0.01  # of the energy of the even harmonics: so little of odd ones is none; for a pitch that sounds already
 _BINS = 2.5  # on both sides of a harmonic that belong to it, as wide as the lobe of a window
 _LOW = 4  # partials by which the pitch is refined
 
@@ -43,7 +44,23 @@ def find_pitch(spectrum: Spectrum, before: float | None = None) -> float:
     left, middle, right = scores[max(0, best - 1)], scores[best], scores[min(count - 1, best + 1)]
     bend = left - 2 * middle + right
     shift = 0.5 * (left - right) / bend if bend < 0 else 0.0
-    return float(pitches[best] * 2 ** (np.clip(shift, -0.5, 0.5) / _STEPS))
+    return _not_too_low(spectrum, float(pitches[best] * 2 ** (np.clip(shift, -0.5, 0.5) / _STEPS)), before)
+
+
+def _not_too_low(spectrum: Spectrum, pitch: float, before: float | None) -> float:
+    """An octave higher while the odd harmonics have next to none of the energy: a tone fits the harmonics of half its pitch as well."""
+    energy = np.square(spectrum.magnitudes.astype(np.float64))
+    while 2 * pitch <= _HIGHEST:
+        numbers = np.arange(1, int((len(energy) - 2) * spectrum.spacing / pitch) + 1)
+        if spectrum.spacing * 4 > pitch or len(numbers) < 2:  # harmonics that the spectrum cannot tell apart
+            break
+        bins = np.round(numbers * pitch / spectrum.spacing).astype(int)
+        peaks = np.maximum.reduce([energy[np.clip(bins + away, 0, len(energy) - 1)] for away in (-1, 0, 1)])
+        kept = before is not None and abs(np.log2(pitch / before)) < 1 / 24
+        if peaks[::2].sum() > (_ODD_KEPT if kept else _ODD) * peaks[1::2].sum():
+            break
+        pitch *= 2
+    return pitch
 
 
 def refined(pitch: float, ratios: np.ndarray, amplitudes: np.ndarray) -> float:
