@@ -31,6 +31,7 @@ class Spectral(Representation):
     """Base of the representations of an STFT: centred periodic Hann windows of `n_fft` samples, `hop` samples apart (`audio.stft`).
 
     overlap: the minimum of n_fft / hop. Exact inversion needs 4: at 2, the last samples can be covered by the edge of one window only.
+    divides: whether hop must be a divisor of n_fft, as PGHI needs it.
     """
 
     # Of representations without phase, see `phase.recover` and `phase.refine`.
@@ -38,9 +39,9 @@ class Spectral(Representation):
     iterations: int
     refine: int = 0
 
-    def __init__(self, *, n_fft: int, hop: int, overlap: int, sample_rate: int, channels: int):
+    def __init__(self, *, n_fft: int, hop: int, overlap: int, sample_rate: int, channels: int, divides: bool = True):
         super().__init__(sample_rate=sample_rate, channels=channels)
-        check_grid(n_fft, hop, overlap=overlap)
+        check_grid(n_fft, hop, overlap=overlap, divides=divides)
         self.n_fft, self.hop, self.bins = n_fft, hop, n_fft // 2 + 1
 
     def frames(self, samples: int) -> int:
@@ -132,12 +133,13 @@ class ComplexSpectral(Spectral):
         self.bands, self.parts = self.bins, 2 * channels
 
 
-def check_grid(n_fft: int, hop: int, *, overlap: int) -> None:
-    """Raises ConfigError unless n_fft is even, hop divides it, and n_fft / hop is at least `overlap`."""
+def check_grid(n_fft: int, hop: int, *, overlap: int, divides: bool = True) -> None:
+    """Raises ConfigError unless n_fft is even, n_fft / hop is at least `overlap`, and hop divides n_fft where it must (`divides`)."""
     if n_fft < 16 or n_fft % 2:
         raise ConfigError(f"n_fft is {n_fft}, allowed are even numbers from 16; powers of two are fastest")
-    if hop < 1 or n_fft % hop or hop * overlap > n_fft:
-        raise ConfigError(f"hop is {hop}; it must be a divisor of n_fft {n_fft} and at most {n_fft // overlap}, for instance {n_fft // 4}")
+    if hop < 1 or (divides and n_fft % hop) or hop * overlap > n_fft:
+        divisor = f"a divisor of n_fft {n_fft} and " if divides else ""
+        raise ConfigError(f"hop is {hop}; it must be {divisor}at most {n_fft // overlap}, for instance {n_fft // 4}")
 
 
 def to_polar(spectrum: Tensor) -> tuple[Tensor, Tensor]:

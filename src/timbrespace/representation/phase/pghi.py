@@ -53,11 +53,14 @@ def gamma_of(window: str | float, *, n_fft: int) -> float:
     return float(window)
 
 
-def check_grid(magnitude: Tensor, *, n_fft: int, hop: int) -> None:
-    """Raises ShapeError, ConfigError unless magnitudes `(bins, frames)` are valid and fit the STFT settings."""
+def check_grid(magnitude: Tensor, *, n_fft: int, hop: int, divides: bool = True) -> None:
+    """Raises ShapeError, ConfigError unless magnitudes `(bins, frames)` are valid and fit the STFT settings.
+
+    divides: whether hop must be a divisor of n_fft.
+    """
     if n_fft < 4 or n_fft % 2:
         raise ConfigError(f"n_fft is {n_fft}, allowed are even numbers from 4; powers of two are fastest")
-    if not 1 <= hop <= n_fft // 2 or n_fft % hop:
+    if not 1 <= hop <= n_fft // 2 or (divides and n_fft % hop):
         raise ConfigError(
             f"hop is {hop}; it must be a divisor of n_fft {n_fft} and at most {n_fft // 2}: {n_fft // 4} is usual, {n_fft // 8} is better"
         )

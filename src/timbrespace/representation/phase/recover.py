@@ -67,7 +67,7 @@ def recover_phase(
 
     Args:
         magnitude: of centred frames as `audio.stft` makes them; frames = 1 + length // hop.
-        n_fft, hop: of a periodic Hann window, samples; hop divides n_fft.
+        n_fft, hop: of a periodic Hann window, samples; for PGHI, hop divides n_fft.
         length: of the audio, samples.
         method: see the top of this file.
         iterations, momentum: default: those of the method (METHODS).
@@ -85,7 +85,7 @@ def recover_phase(
         options: dict[str, Any] = {"n_fft": n_fft, "hop": hop, "length": length, "seed": seed}
         audio = [recover_phase(sound, method=method, iterations=iterations, momentum=momentum, **options) for sound in sounds]
         return torch.stack(audio).reshape(*magnitude.shape[:-2], length) if audio else magnitude.new_zeros(*magnitude.shape[:-2], length)
-    check_grid(magnitude, n_fft=n_fft, hop=hop)
+    check_grid(magnitude, n_fft=n_fft, hop=hop, divides=settings.pghi)
     if length < 1 or magnitude.shape[1] != 1 + length // hop:
         frames = magnitude.shape[1]
         raise ShapeError(
