@@ -62,14 +62,15 @@ def designs_section(given: Namespace, pairs: list[tuple[str, ...]]) -> str:
     chosen = f" --designs {given.designs}" if given.designs else ""
     chosen += "".join(f" --set {change}" for change in given.changes)
     command = f"python benchmarks/voices.py SOUNDS --part designs --pairs {given.pairs} --seconds {given.seconds:g}"
-    command += f" --minutes {given.minutes:g}{chosen} --device {given.device}"
+    trained = f" --trained {given.trained.name}" if given.trained is not None else f" --minutes {given.minutes:g} --device {given.device}"
+    command += chosen + trained
     rows = []
     for pair in pairs:
         judged = None if given.train_only else _Judged(given.sounds / "pieces", pair, given.seconds)
         for name in names:
             try:
-                trained = _trained(pair, name, given)
-                found = [] if judged is None else _measured(judged, trained, name, given)
+                learned = _trained(pair, name, given)
+                found = [] if judged is None else _measured(judged, learned, name, given)
             except Exception as error:  # one design that fails does not end hours of others
                 say(f"{name}: {type(error).__name__}: {error}")
                 continue
