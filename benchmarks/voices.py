@@ -3,6 +3,7 @@
 
     python benchmarks/voices.py SOUNDS [--pairs violin+flute,cello+clarinet] [--steps 4000] [--seconds 60] [--work FOLDER] [--out FILE]
     python benchmarks/voices.py SOUNDS --part takes [--pairs violin+flute,clarinet+cello] [--seconds 24] [--out FILE]
+    python benchmarks/voices.py SOUNDS --part modulation [--notes 5] [--seconds 8] [--out FILE]
     python benchmarks/voices.py SOUNDS --part designs [--designs voices-conv-vae,…] [--minutes 5] [--device cuda] [--json FILE]
 
 Tables (docs/benchmarks/voices.md). SOUNDS is the folder that benchmarks/real_audio.py makes; voices are learned from the first piece of
@@ -34,6 +35,7 @@ from lib.voices.beginnings import beginnings, curves
 from lib.voices.designs import add_options as add_designs_options
 from lib.voices.designs import designs_section
 from lib.voices.measures import course, loud_windows, points, timbre
+from lib.voices.modulation import tables as modulation_tables
 from lib.voices.same_notes import available, notes_of, played_by
 from lib.voices.takes import HEADS as TAKES
 from lib.voices.takes import take_rows
@@ -93,8 +95,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--steps", type=int, default=4_000, help="of training (default %(default)s)")
     parser.add_argument("--seconds", type=float, default=60.0, help="of each piece (default %(default)s)")
     parser.add_argument(
-        "--part", choices=("voices", "designs", "takes"), default="voices", help="designs: source D's; takes: rooms, noise, chords"
-    )
+        "--part", choices=("voices", "designs", "takes", "modulation"), default="voices",
+        help="designs: source D's; takes: rooms, noise, chords; modulation: vibrato and tremolo",
+    )  # fmt: skip
+    parser.add_argument("--notes", type=int, default=5, help="part modulation: of each instrument (default %(default)s)")
     add_designs_options(parser)
     parser.add_argument("--work", type=Path, help="folder that keeps the learned voices for the next run")
     add_out(parser, "voices.md")
@@ -106,6 +110,10 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(1)
     if given.part == "takes":
         publish(_takes(given.sounds / "pieces", pairs, given), given.out, "takes")
+        return
+    if given.part == "modulation":
+        command = stamp(f"python benchmarks/voices.py SOUNDS --part modulation --notes {given.notes} --seconds {given.seconds:g}")
+        publish(f"{command}\n\n{modulation_tables(given.sounds, notes=given.notes, seconds=given.seconds)}", given.out, "modulation")
         return
     rows: dict[str, list[list[str]]] = {name: [] for name in HEADS}
     for pair in pairs:
