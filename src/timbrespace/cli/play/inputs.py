@@ -22,6 +22,7 @@ _MIDI_HELP = "MIDI port: its number or a part of its name, see --list; virtual: 
 _MPE_HELP = "Channels of an MPE controller's lower zone from the start, 1 to 15; it may also ask for them itself."
 _OSC_HELP = "Receive OSC on this UDP port, or HOST:PORT."
 _OSC_TO_HELP = "Send values that change to HOST:PORT, for controllers that show them."
+_PAGE_HELP = "Serve a page of pads, keys, faders and planes on this port, or HOST:PORT, for a browser or a phone."
 _MAPPING_HELP = "YAML file of controllers and what they move; --learn makes it."
 _LEARN_HELP = "What the next controller that is moved shall move, such as brightness, latent 3, axis 1, map x; written to --mapping."
 
@@ -34,6 +35,7 @@ class InputOptions:
     mpe: Annotated[int, typer.Option("--mpe", help=_MPE_HELP)] = 0
     osc: Annotated[str | None, typer.Option("--osc", help=_OSC_HELP, show_default=False)] = None
     osc_to: Annotated[str | None, typer.Option("--osc-to", help=_OSC_TO_HELP, show_default=False)] = None
+    page: Annotated[str | None, typer.Option("--page", metavar="PORT", help=_PAGE_HELP, show_default=False)] = None
     mapping: Annotated[Path | None, typer.Option("--mapping", help=_MAPPING_HELP, show_default=False)] = None
     learn: Annotated[str | None, typer.Option("--learn", help=_LEARN_HELP, show_default=False)] = None
 
@@ -45,10 +47,16 @@ class InputOptions:
         checks.integer("--mpe", self.mpe, 0, 15)
         if self.learn is not None and self.mapping is None:
             raise ConfigError("--learn needs --mapping FILE.yaml, to which it is written")
-        if self.learn is not None and self.midi is None and self.osc is None:
-            raise ConfigError("--learn needs --midi or --osc, where the controller is")
-        if self.learn is not None and self.osc is None and is_midi_file(self.midi):
+        if self.learn is not None and self.midi is None and self.osc is None and self.page is None:
+            raise ConfigError("--learn needs --midi, --osc or --page, where the controller is")
+        if self.learn is not None and self.osc is None and self.page is None and is_midi_file(self.midi):
             raise ConfigError("--learn needs a controller to move, and --midi names a file; give a port, or --osc")
+        if self.page is not None:
+            from timbrespace.cli.play.needs import check_web
+            from timbrespace.live.osc.server import parse_address
+
+            check_web()
+            parse_address(self.page)
         if self.osc_to is not None and self.osc is None:
             raise ConfigError("--osc-to needs --osc")
 
@@ -79,6 +87,11 @@ def opened_inputs(engine: Engine, options: InputOptions, say: Callable[[str], No
 
             server = stack.enter_context(OscServer(conductor, options.osc, send_to=options.osc_to, state=lambda: _figures(engine)))
             say(f"OSC on {server.host}:{server.port}{', open to other machines' if server.is_open_to_others else ''}")
+        if options.page is not None:
+            from timbrespace.web.playing.server import PagePlayer
+
+            page = stack.enter_context(PagePlayer(conductor, options.page))
+            say(f"page for a browser{' of any machine' if page.is_open_to_others else ''}: {page.address}")
         if options.learn is not None:
             mapping.learn(parse_target(options.learn))
             say(f"move the controller that shall move {options.learn}")

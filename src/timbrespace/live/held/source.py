@@ -44,8 +44,8 @@ class HeldSource:
         self.title, self._contents, self._lock = title, contents, threading.Lock()
         self.sample_rate, self.dims, self.lowest, self.highest = contents.sample_rate, contents.model.dims, LOWEST, HIGHEST
         self.controls: dict[str, tuple[float, float]] = {}
-        self._places = Places.of_contents(contents)
-        self.mapped, self._axes = self._places.known, self._places.axes
+        self.places = Places.of_contents(contents)
+        self.mapped, self._axes = self.places.known, self.places.axes
         self.axes = len(self._axes)
         self._gain = 1.0
         self._points, labels = self._drawn(seed)
@@ -77,7 +77,7 @@ class HeldSource:
         """Returns the point `(dims,)` of a sound."""
         z = self._points[key.pad]
         if key.wanted.place is not None:
-            z = self._places.at(key.wanted.place)
+            z = self.places.at(key.wanted.place)
         if key.morph is not None:
             other, share = key.morph
             z = (1 - np.float32(share)) * z + np.float32(share) * self._points[other]

@@ -35,6 +35,8 @@ class Feedback:
         self._lock = threading.Lock()
         self._values: dict[str, tuple[Any, ...]] = {}
         self._changed: dict[str, None] = {}  # in order
+        self._numbers: dict[str, int] = {}  # of the last change of each
+        self._number = 0
 
     def done(self, action: Action) -> None:
         """Takes an action that was carried out."""
@@ -46,6 +48,14 @@ class Feedback:
             if address in self._values or len(self._values) < _MOST:
                 self._values[address] = values
                 self._changed[address] = None
+                self._number += 1
+                self._numbers[address] = self._number
+
+    def since(self, number: int) -> tuple[int, list[tuple[str, tuple[Any, ...]]]]:
+        """Returns the number of the last change, and what changed after that of an earlier call; 0: all values that were set."""
+        with self._lock:
+            found = sorted((one, address) for address, one in self._numbers.items() if one > number or number > self._number)
+            return self._number, [(address, self._values[address]) for _, address in found]
 
     def changed(self) -> list[tuple[str, tuple[Any, ...]]]:
         """Returns what changed since the last call."""

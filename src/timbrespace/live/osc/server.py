@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import heapq
 import ipaddress
@@ -18,7 +17,7 @@ from typing import Any
 from timbrespace.contracts import ConfigError, TimbrespaceError
 from timbrespace.live.conductor import Conductor
 from timbrespace.live.mapping.targets import parse_target
-from timbrespace.live.osc.addresses import Addresses
+from timbrespace.live.osc.carrying import Carrier
 from timbrespace.live.osc.feedback import Feedback
 from timbrespace.live.osc.packets import OscError, OscMessage, read_packet
 
@@ -57,7 +56,7 @@ class OscServer:
         except ImportError:
             raise ConfigError("OSC needs the package python-osc; install it with: pip install 'timbrespace[live]'") from None
         self._conductor, self._state = conductor, state
-        self._addresses, self.feedback = Addresses(conductor.midi_actions), Feedback()
+        self._carrier, self.feedback = Carrier(conductor), Feedback()
         self._socket, self.host, self.port = _open(*parse_address(address))
         try:
             self._send_to = None if send_to is None else _resolve(self._socket.family, *parse_address(send_to))
@@ -148,13 +147,13 @@ class OscServer:
             self._carry_out(message, sender)
 
     def _carry_out(self, message: OscMessage, sender: Sender) -> None:
+        def refused(problem: str) -> None:
+            self._answer(sender, "/error", f"{message.address[:60]}: {problem}")
+
         try:
             if self._question(message, sender):
                 return
-            mapped = None
-            if len(message.values) == 1 and isinstance(message.values[0], int | float) and math.isfinite(message.values[0]):
-                mapped = self._conductor.mapping.osc(message.address, float(message.values[0]))
-            actions = self._addresses.actions(message.address, message.values) if mapped is None else mapped
+            self._carrier.put(message.address, message.values, refused)
         except TimbrespaceError as error:
             kind = "unknown OSC address" if "there is no OSC address" in str(error) else "refused OSC message"
             self._fault(kind, str(error), sender)
@@ -164,11 +163,6 @@ class OscServer:
                 "refused OSC message", f"{message.address[:60]} failed ({type(error).__name__}); this is a bug in timbrespace", sender
             )
             return
-
-        def refused(problem: str) -> None:
-            self._answer(sender, "/error", f"{message.address[:60]}: {problem}")
-
-        self._conductor.put(dataclasses.replace(action, refused=refused) for action in actions)
 
     def _question(self, message: OscMessage, sender: Sender) -> bool:
         """Answers a message that asks, or teaches the mapping. Returns whether it was one."""

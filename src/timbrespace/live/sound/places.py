@@ -13,14 +13,16 @@ _NEAREST = 5  # training sounds that a place of the map is mixed of
 
 
 class Places:
-    """latents `(n, dims)` of the training sounds, positions `(n, 2)` of any range, categories one each; n 0: there are none."""
+    """latents `(n, dims)` of the training sounds, positions `(n, 2)` of any range, categories one each; n 0: there are none.
+
+    points `(n, 2)`: the positions from 0 to 1."""
 
     def __init__(self, latents: np.ndarray, positions: np.ndarray, categories: list[str | None], *, axes: np.ndarray | None = None):
         """axes `(count, dims)`: principal axes; None: those of the latents."""
         self._latents = latents.astype(np.float32)
         low, high = (positions.min(0), positions.max(0)) if len(positions) else (0.0, 1.0)
-        self._places = (positions.astype(np.float32) - low) / np.maximum(high - low, 1e-9)
-        self._categories = np.array([*categories, None], object)[:-1]
+        self.points = (positions.astype(np.float32) - low) / np.maximum(high - low, 1e-9)
+        self.categories = np.array([*categories, None], object)[:-1]
         self.axes = _principal(self._latents) if axes is None else axes.astype(np.float32)
 
     @classmethod
@@ -38,10 +40,10 @@ class Places:
 
     def at(self, place: tuple[float, float], *, category: str | None = None) -> np.ndarray:
         """Returns the latent at a place, 0 to 1 each, mixed of the nearest training sounds, of a category where there are any."""
-        rows = self._categories == category
+        rows = self.categories == category
         if category is None or not rows.any():
-            rows = np.ones(len(self._categories), bool)
-        latents, places = self._latents[rows], self._places[rows]
+            rows = np.ones(len(self.categories), bool)
+        latents, places = self._latents[rows], self.points[rows]
         distances = np.square(places - np.array(place, np.float32)).sum(1)
         nearest = np.argsort(distances, kind="stable")[:_NEAREST]
         weights = 1 / (distances[nearest].astype(np.float64) + 1e-9)

@@ -34,6 +34,7 @@ class SoundSource(Protocol):
     dims: int
     axes: int
     mapped: bool
+    places: Places
     pads: list[Pad]
     sample_rate: int
 
@@ -56,8 +57,8 @@ class CoreSource:
         means, factors, weights = (player.file.arrays[f"{SPACE}{name}"].astype(np.float64) for name in ("means", "factors", "weights"))
         self._axes = principal_directions(means, factors, weights, known=self._known).astype(np.float32)
         self.axes = len(self._axes)
-        self._places = _places_of(player, self._axes)
-        self.mapped = self._places.known
+        self.places = _places_of(player, self._axes)
+        self.mapped = self.places.known
         self.pads = note_sounds(core.categories) if self.notes else pads_of(core.categories)
         self._drawn: dict[int, np.ndarray] = {}
         self._instead: dict[int, int] = {}
@@ -124,7 +125,7 @@ class CoreSource:
 
     def _at(self, place: tuple[float, float], pad: int, own: np.ndarray) -> np.ndarray:
         """The latent at a place of the map, of the pad's category."""
-        z = self._places.at(place, category=None if self.notes else self.pads[pad].category)
+        z = self.places.at(place, category=None if self.notes else self.pads[pad].category)
         if self._known:  # pitch and velocity are played
             z[-self._known :] = own[-self._known :]
         return z

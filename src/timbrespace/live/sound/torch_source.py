@@ -29,8 +29,8 @@ class TorchSource:
         self.title, self._contents, self._seed, self._humanise = title, contents, seed, humanise
         self.sample_rate, self.dims = contents.sample_rate, contents.model.dims
         self.controls: dict[str, tuple[float, float]] = {}
-        self._places = Places.of_contents(contents)
-        self.mapped, self._axes = self._places.known, self._places.axes
+        self.places = Places.of_contents(contents)
+        self.mapped, self._axes = self.places.known, self.places.axes
         self.axes, self._known = len(self._axes), contents.model.conditioning.size
         self.pads: list[Pad] = pads_of(contents.space.categories)
         self._drawn: dict[int, RenderRequest] = {}
@@ -53,7 +53,7 @@ class TorchSource:
         own = self._request(key.pad).z.float().numpy()
         z = own.copy()
         if key.wanted.place is not None:
-            z = self._places.at(key.wanted.place, category=self.pads[key.pad].category)
+            z = self.places.at(key.wanted.place, category=self.pads[key.pad].category)
         if key.morph is not None:
             other, share = key.morph
             z = (1 - np.float32(share)) * z + np.float32(share) * self._request(other).z.float().numpy()

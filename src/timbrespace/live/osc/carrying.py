@@ -1,0 +1,28 @@
+"""Messages in the form of OSC, from wherever they come, as actions of a conductor."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from timbrespace.live.actions import Action
+from timbrespace.live.conductor import Conductor
+from timbrespace.live.osc.addresses import Addresses
+
+
+class Carrier:
+    """Gives a conductor what messages ask for: by its mapping where that names an address, else as the address has it."""
+
+    def __init__(self, conductor: Conductor):
+        self._conductor, self._addresses = conductor, Addresses(conductor.midi_actions)
+
+    def put(self, address: str, values: Sequence[Any], refused: Callable[[str], None]) -> list[Action]:
+        """Queues what a message does, and returns it. refused: gets the reason where the engine refuses it. Raises OscError."""
+        mapped = None
+        if len(values) == 1 and isinstance(values[0], int | float) and math.isfinite(values[0]):
+            mapped = self._conductor.mapping.osc(address, float(values[0]))
+        actions = self._addresses.actions(address, values) if mapped is None else mapped
+        self._conductor.put(dataclasses.replace(action, refused=refused) for action in actions)
+        return actions

@@ -1,0 +1,79 @@
+// The page: makes its parts for the instrument that plays, and shows what others change.
+import { send, set, startLink } from "./link.js";
+import { addFader, faderOf, forgetFaders, makePlane } from "./fader.js";
+import { letGoAll, showKeys, showPads } from "./keys.js";
+
+const facts = JSON.parse(document.getElementById("facts").textContent), get = (id) => document.getElementById(id);
+const PLANE = 3, LATENT = 3, MAP = "/map", NARROW = 700;
+let program = -1, octave = 4, planes = [], rests = [];
+
+function build(number) {
+  program = number;
+  const own = facts.instruments[number];
+  letGoAll();
+  forgetFaders();
+  planes = []; rests = [];
+  for (const id of ["map-faders", "axes-faders", "faders", "latents"]) get(id).replaceChildren();
+  get("program").value = String(number);
+  showPads(get("pads"), own.pads, { held: own.kind === "held" });
+  get("pads-hint").textContent = own.kind === "held" ? "A pad chooses the sound that the keys play." : own.kind === "notes" ? "A pad chooses a sound, and plays it. Higher on a pad is louder." : "Higher on a pad is louder.";
+  get("keys-card").hidden = own.kind === "drums";
+  const value = (place, address, options) => { const fader = addFader(get(place), address, { changed: (next) => { set(address, next); planes.forEach((show) => show()); }, ...options }); rests.push(fader); return fader; };
+  get("map-card").hidden = !own.mapped;
+  if (own.mapped) {
+    get("map").classList.add("unset");
+    const moved = () => { get("map").classList.remove("unset"); set(MAP, across.value, up.value); planes.forEach((show) => show()); }, options = { low: 0, high: 1, middle: 0.5, changed: moved };
+    const across = addFader(get("map-faders"), MAP + " x", { name: "map, across", ...options }), up = addFader(get("map-faders"), MAP + " y", { name: "map, up", ...options });
+    planes.push(makePlane(get("map"), across, up, [[0, 1], [0, 1]], own.points, own.categories));
+  }
+  get("axes-card").hidden = own.axes < 2;
+  const axes = Array.from({ length: own.axes }, (_, index) => value(index < 2 ? "axes-faders" : "faders", `/axis/${index + 1}`, { name: `axis ${index + 1}`, low: -PLANE, high: PLANE }));
+  if (axes.length > 1) planes.push(makePlane(get("axes"), axes[0], axes[1], [[-PLANE, PLANE], [-PLANE, PLANE]]));
+  for (const [name, [low, high]] of Object.entries(own.controls)) value("faders", "/control/" + name.replaceAll(" ", "/"), { name: name.replaceAll("_", " "), low, high });
+  addFader(get("faders"), "/gain", { name: "gain", low: 0, high: 2, middle: 1, changed: (next) => set("/gain", next) });
+  if (own.kind !== "drums") addFader(get("faders"), "/pbend", { name: "bend", low: -1, high: 1, spring: true, changed: (next) => set("/pbend", 0, next) });
+  for (const [name, [low, high]] of Object.entries(facts.walk)) addFader(get("faders"), "/walk/" + name, { name: "walk " + name, low, high, middle: name === "tempo" ? 110 : 1, digits: name === "tempo" ? 0 : 2, changed: (next) => set("/walk/" + name, next) });
+  get("latents-card").hidden = !own.latents;
+  for (let index = 1; index <= own.latents; index += 1) value("latents", `/latent/${index}`, { name: `latent ${index}`, low: -LATENT, high: LATENT });
+  keyboard();
+}
+function keyboard() {
+  letGoAll();
+  get("octave").textContent = `C${octave}`;
+  showKeys(get("keys"), 12 * (octave + 1), innerWidth < NARROW ? 13 : 25);
+}
+function changed([address, ...values]) {
+  if (address === MAP) { get("map").classList.remove("unset"); faderOf(MAP + " x")?.shown(values[0]); faderOf(MAP + " y")?.shown(values[1]); }
+  else if (address === "/latent") values.forEach((one, index) => faderOf(`/latent/${index + 1}`)?.shown(one));
+  else faderOf(address)?.shown(values[0]);
+}
+function answered({ changed: news, errors, level, voices, late, program: playing }) {
+  if (playing !== program && facts.instruments[playing]) { build(playing); }
+  news.forEach(changed);
+  planes.forEach((show) => show());
+  const decibels = Math.max(-60, 20 * Math.log10(Math.max(level, 1e-6)));
+  get("meter").style.setProperty("--level", (100 + decibels / 0.6) + "%");
+  get("meter").setAttribute("aria-valuenow", String(Math.round(decibels)));
+  get("figures").textContent = `${voices} ${voices === 1 ? "voice" : "voices"}`;
+  if (errors.length) say(errors[errors.length - 1]);
+  document.body.dataset.answered = "true";
+}
+let quiet = 0;
+function say(text) { get("status").textContent = text; clearTimeout(quiet); quiet = text ? setTimeout(() => say(""), 6000) : 0; }
+let gone = false;
+function lost(words) { if (words) { get("status").textContent = words; gone = true; } else if (gone) { gone = false; say(""); } }
+
+get("program-label").hidden = facts.instruments.length < 2;
+get("program").append(...facts.instruments.map((one, index) => Object.assign(document.createElement("option"), { value: String(index), textContent: one.title })));
+get("program").onchange = (event) => { send("/program", Number(event.target.value)); build(Number(event.target.value)); };
+get("sustain").onclick = () => { const on = get("sustain").getAttribute("aria-pressed") !== "true"; get("sustain").setAttribute("aria-pressed", String(on)); send("/sustain", Number(on)); };
+get("notes-off").onclick = () => { letGoAll(); get("sustain").setAttribute("aria-pressed", "false"); send("/allnotesoff"); };
+get("sound-off").onclick = () => { letGoAll(); get("sustain").setAttribute("aria-pressed", "false"); send("/allsoundoff"); };
+get("reset").onclick = () => rests.forEach((one) => one.rest());
+get("lower").onclick = () => { octave = Math.max(-1, octave - 1); keyboard(); };
+get("higher").onclick = () => { octave = Math.min(8, octave + 1); keyboard(); };
+let narrow = innerWidth < NARROW;
+addEventListener("resize", () => { if ((innerWidth < NARROW) !== narrow) { narrow = !narrow; keyboard(); } });
+build(0);
+startLink(answered, lost);
+document.body.dataset.ready = "true";
