@@ -145,7 +145,7 @@ def test_a_lacking_package_or_library_is_named(shell: Shell, monkeypatch: pytest
         (("x.safetensors", "--record", "x.mp3"), "the name of a recording must end in .wav, .flac, .w64"),
         (("x.safetensors", "--mpe", "16"), "--mpe is 16"),
         (("x.safetensors", "--learn", "brightness"), "--learn needs --mapping"),
-        (("x.safetensors", "--learn", "brightness", "--mapping", "m.yaml"), "--learn needs --midi or --osc"),
+        (("x.safetensors", "--learn", "brightness", "--mapping", "m.yaml"), "--learn needs --midi, --osc or --page"),
         (("x.safetensors", "--osc-to", "127.0.0.1:9000"), "--osc-to needs --osc"),
         (("x.wav", "--record", "x.wav"), "x.wav is itself an input"),
     ],

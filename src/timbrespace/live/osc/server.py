@@ -37,7 +37,7 @@ def parse_address(text: str, *, host: str = _LOOPBACK) -> tuple[str, int]:
     name, colon, port = text.strip().rpartition(":")
     name = name.strip("[]") if colon else host
     if not port.isdecimal() or int(port[:6]) > 65535 or not name:
-        raise ConfigError(f"{text[:60]!r} is no address for OSC; give a port from 1 to 65535, or HOST:PORT")
+        raise ConfigError(f"{text[:60]!r} is no address; give a port from 1 to 65535, or HOST:PORT")
     return name, int(port)
 
 

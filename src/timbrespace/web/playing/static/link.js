@@ -7,6 +7,9 @@ let waiting = [], busy = false, since = 0, timer = 0, onAnswer = () => {}, onTro
 /** answered: called with each answer. failed: called with words, "" when it answers again. */
 export function startLink(answered, failed) { onAnswer = answered; onTrouble = failed; flush(); }
 
+/** Asks for all values again, for faders that were made anew. */
+export function askAgain() { since = 0; }
+
 /** Sends an event: address and numbers. */
 export function send(address, ...values) { waiting.push({ address, values, event: true }); flush(); }
 
@@ -24,11 +27,11 @@ async function flush() {
   let pause = IDLE;
   try {
     do {
-      const messages = waiting.splice(0, MOST).map(({ address, values }) => [address, ...values]);
-      const answer = await fetch("/api/play", { method: "POST", cache: "no-store", redirect: "error", keepalive: true, headers: { "Content-Type": "application/json" }, body: JSON.stringify({ page, since, messages }) });
+      const asked = since, messages = waiting.splice(0, MOST).map(({ address, values }) => [address, ...values]);
+      const answer = await fetch("/api/play", { method: "POST", cache: "no-store", redirect: "error", keepalive: true, headers: { "Content-Type": "application/json" }, body: JSON.stringify({ page, since: asked, messages }) });
       const value = await answer.json();
       if (!answer.ok) throw new Error(answer.status === 401 ? "Open the address with the token that timbrespace play printed." : value.error);
-      since = value.number;
+      if (since === asked) since = value.number;
       onTrouble("");
       onAnswer(value);
     } while (waiting.length);

@@ -1,11 +1,12 @@
 // The page: makes its parts for the instrument that plays, and shows what others change.
-import { send, set, startLink } from "./link.js";
+import { askAgain, send, set, startLink } from "./link.js";
 import { addFader, faderOf, forgetFaders, makePlane } from "./fader.js";
 import { letGoAll, showKeys, showPads } from "./keys.js";
 
 const facts = JSON.parse(document.getElementById("facts").textContent), get = (id) => document.getElementById(id);
 const PLANE = 3, LATENT = 3, MAP = "/map", NARROW = 700;
-let program = -1, octave = 4, planes = [], rests = [];
+const SETTLED = 1500;  // ms in which an older answer may still have the instrument before
+let program = -1, chosen = 0, octave = 4, planes = [], rests = [];
 
 function build(number) {
   program = number;
@@ -36,6 +37,7 @@ function build(number) {
   get("latents-card").hidden = !own.latents;
   for (let index = 1; index <= own.latents; index += 1) value("latents", `/latent/${index}`, { name: `latent ${index}`, low: -LATENT, high: LATENT });
   keyboard();
+  askAgain();
 }
 function keyboard() {
   letGoAll();
@@ -48,7 +50,7 @@ function changed([address, ...values]) {
   else faderOf(address)?.shown(values[0]);
 }
 function answered({ changed: news, errors, level, voices, late, program: playing }) {
-  if (playing !== program && facts.instruments[playing]) { build(playing); }
+  if (playing !== program && performance.now() - chosen > SETTLED && facts.instruments[playing]) { build(playing); }
   news.forEach(changed);
   planes.forEach((show) => show());
   const decibels = Math.max(-60, 20 * Math.log10(Math.max(level, 1e-6)));
@@ -65,7 +67,7 @@ function lost(words) { if (words) { get("status").textContent = words; gone = tr
 
 get("program-label").hidden = facts.instruments.length < 2;
 get("program").append(...facts.instruments.map((one, index) => Object.assign(document.createElement("option"), { value: String(index), textContent: one.title })));
-get("program").onchange = (event) => { send("/program", Number(event.target.value)); build(Number(event.target.value)); };
+get("program").onchange = (event) => { chosen = performance.now(); send("/program", Number(event.target.value)); build(Number(event.target.value)); };
 get("sustain").onclick = () => { const on = get("sustain").getAttribute("aria-pressed") !== "true"; get("sustain").setAttribute("aria-pressed", String(on)); send("/sustain", Number(on)); };
 get("notes-off").onclick = () => { letGoAll(); get("sustain").setAttribute("aria-pressed", "false"); send("/allnotesoff"); };
 get("sound-off").onclick = () => { letGoAll(); get("sustain").setAttribute("aria-pressed", "false"); send("/allsoundoff"); };
