@@ -352,7 +352,7 @@ def test_addresses_of_servers() -> None:
     assert parse_address("0.0.0.0:9000") == ("0.0.0.0", 9000)
     assert parse_address("[::1]:9000") == ("::1", 9000)
     for text in ("", "x", ":9", "localhost:", "70000", "-1", "a:b"):
-        with pytest.raises(ConfigError, match="is no address for OSC"):
+        with pytest.raises(ConfigError, match="is no address; give a port"):
             parse_address(text)
     conductor = Conductor(FakeEngine(), say=print)
     with pytest.raises(ConfigError, match="is no address of this machine"):
