@@ -155,7 +155,6 @@ def test_a_frequency_is_a_key_with_parts_of_a_semitone_and_its_own_id() -> None:
         (("/map", 0.5), "value 2, the y, is missing"),
         (("/ne/volume", 1, 1), "there is no OSC address /ne/volume"),
         (("/", 1), "there is no OSC address"),
-        (("/latent/*", 1), "patterns are not read"),
         (("/gain", -1), "the gain is -1"),
         (("/pad/2", [1]), r"the velocity is \[1\]"),
     ],

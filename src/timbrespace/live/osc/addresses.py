@@ -8,7 +8,7 @@
     /latent/N value    /latent values …    /axis/N value    /control/NAME value    /map x y    /morph a b t    /pad/N [velocity]
     /program n    /gain factor    /walk/speed|spread|density|tempo value    /learn target    /learn/stop
 
-Channels are 0 to 15, as Surge XT counts; N and the pads of /morph are counted from 1.
+Patterns (`/latent/*`): see `patterns`. Channels are 0 to 15, as Surge XT counts; N and the pads of /morph are counted from 1.
 """
 
 from __future__ import annotations
@@ -37,8 +37,6 @@ class Addresses:
     def actions(self, address: str, values: Sequence[Any]) -> list[Action]:
         """Returns what a message does. Raises OscError: which values it has to have, or that there is no such address."""
         words = address.strip("/").split("/")
-        if any(sign in address for sign in "*?[]{}"):
-            raise OscError(f"{address[:60]}: patterns are not read; send a message to each address")
         take = _Values(address, values)
         match words:
             case ["mnote"]:
