@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from timbrespace.live.mapping.targets import WALK_TARGETS
@@ -78,9 +79,17 @@ def _tokens(part: str, pattern: str) -> list[_Any | _One | _Words]:
         elif sign == "*":
             tokens.append(_Any())
         else:
-            tokens.append(_One(lambda _: True) if sign == "?" else _One(lambda found, sign=sign: found.casefold() == sign.casefold()))
+            tokens.append(_One(_every if sign == "?" else partial(_same, sign)))
         at += 1
     return tokens
+
+
+def _every(found: str) -> bool:
+    return True
+
+
+def _same(sign: str, found: str) -> bool:
+    return found.casefold() == sign.casefold()
 
 
 def _member(inside: str) -> Callable[[str], bool]:
