@@ -88,6 +88,35 @@ def test_a_device_plays_what_keys_ask_for_and_it_is_recorded(jack: dict[str, str
     np.testing.assert_allclose(later[second : second + count], asked[:count], atol=2e-7)
 
 
+def test_a_server_that_ends_loses_no_recording(drums_file: Path, tmp_path: Path) -> None:
+    """PortAudio does not notice, and would end the process where it is asked to end."""
+    if missing():
+        pytest.skip(missing())
+    out = tmp_path / "take.wav"
+    with jack_server(block=1_024):
+        command = [*PLAY, str(drums_file), "--record", str(out), "--osc", "0", "--quiet"]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        while not (line := process.stdout.readline()).startswith("OSC on"):
+            if not line:
+                pytest.skip(f"PortAudio finds no JACK server here: {process.communicate()[1]}")
+        with SimpleUDPClient("127.0.0.1", int(line.rpartition(":")[2])) as client:
+            client.send_message("/mnote", [38.0, 100.0])
+        time.sleep(1.5)
+    try:
+        lines = ""
+        while "is gone" not in lines:
+            line = process.stdout.readline()
+            assert line, lines + process.communicate()[1]
+            lines += line
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=20)
+    finally:
+        process.kill()
+    assert process.returncode == 0, errors
+    assert np.abs(soundfile.read(out)[0]).max() > 0.01
+
+
 def test_devices_are_listed_and_chosen(jack: dict[str, str], drums_file: Path) -> None:
     def run(*words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run([*PLAY, *words], env=jack, capture_output=True, text=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from collections.abc import Sequence
 from types import ModuleType, TracebackType
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from timbrespace.native.output import Output, OutputState
 EXTRA = "pip install 'timbrespace[live]'"
 RATES = (44_100, 48_000, 88_200, 96_000, 192_000)
 _LINUX = "install the system's PortAudio: apt install libportaudio2, dnf install portaudio, or pacman -S portaudio"
+_STALLED = 1.5  # s without a block after which a device counts as gone: the server of one that died is not noticed by PortAudio
 _OFFLINE = "without a device, --record OUT.wav with --midi SONG.mid or --walk renders to a file"
 
 
@@ -124,6 +126,8 @@ class Device:
         self._check_rate(engine.sample_rate)
         engine.go_live()
         self._output: Output = engine.mixer.output(channels=self.channels, room=room)
+        self._frames, self._since = 0, time.monotonic()
+        self.lost = False  # whether it can only come back by itself
         self._stream = self._open()
 
     @property
@@ -136,8 +140,17 @@ class Device:
         seen: OutputState = self._output.state()
         active, load = False, 0.0
         with contextlib.suppress(self._sound.PortAudioError):
-            active, load = bool(self._stream.active), float(self._stream.cpu_load)
+            active, load = bool(self._stream.active) and self._moves(seen.frames), float(self._stream.cpu_load)
         return DeviceState(active, load, seen.underflows, seen.peak, float(self._stream.latency), seen.frames)
+
+    def _moves(self, frames: int) -> bool:
+        """Returns whether blocks were asked for lately. A JACK server that ended leaves its streams active."""
+        now = time.monotonic()
+        if frames != self._frames:
+            self._frames, self._since = frames, now
+        moves = now - self._since < _STALLED
+        self.lost = not moves and any(api["name"].startswith("JACK") for api in self._sound.query_hostapis())
+        return moves
 
     def take(self) -> tuple[np.ndarray, int]:
         """Returns what was played since the last call `(frames, channels)`, and how many frames were lost so far."""
@@ -145,6 +158,8 @@ class Device:
 
     def reopen(self) -> bool:
         """Opens the device again after it vanished, by its name. Returns whether it plays."""
+        if self.lost:
+            return False
         self._stop()
         try:
             found = [one for one in audio_devices() if (one.name, one.api) == (self.info.name, self.info.api)]
@@ -180,6 +195,7 @@ class Device:
             else:
                 stream = sound.RawOutputStream(callback=self._serve, **options)
             stream.start()
+            self._since = time.monotonic()
         except sound.PortAudioError as error:
             raise AudioError(f"{self.info.name} does not open: {_reason(error)}; --list shows the devices") from error
         return stream
@@ -206,6 +222,8 @@ class Device:
         return True
 
     def _stop(self) -> None:
+        if self.lost:  # ending PortAudio would end the process: it asserts that the JACK server answers
+            self._sound._initialized = 0
         with contextlib.suppress(self._sound.PortAudioError):
             self._stream.abort(ignore_errors=True)
             self._stream.close(ignore_errors=True)

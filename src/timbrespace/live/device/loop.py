@@ -71,10 +71,10 @@ def _loop(
             view.say(f"{recorder.path} is full: a WAV file holds 4 GB; .w64 and .flac hold more")
         if not state.active and not vanished:
             vanished = True
-            view.say(f"{device.info.name} is gone; playing goes on when it is back")
+            view.say(f"{device.info.name} is gone; {'start again when it is back' if device.lost else 'playing goes on when it is back'}")
         if vanished and now - tried >= _RETRY:
             tried = now
-            if device.reopen():
+            if state.active or device.reopen():
                 vanished = False
                 view.say(f"{device.info.name} is back")
         more = "" if recorder is None else f"recorded {recorder.seconds:.0f} s"
