@@ -120,7 +120,7 @@ class Device:
 
         Raises AudioError where the device does not open, ConfigError for a rate that it lacks.
         """
-        self._sound = load_portaudio()
+        self._sound: Any = load_portaudio()
         self.info, self._block, self._engine = info, block, engine
         self.channels = min(2, info.channels)
         self._check_rate(engine.sample_rate)
