@@ -16,9 +16,9 @@ def missing() -> str:
 
 
 @contextmanager
-def jack_server(block: int = 64, rate: int = 48_000) -> Iterator[str]:
+def jack_server(block: int = 64, rate: int = 48_000, *, name: str = "timbrespace") -> Iterator[str]:
     """A running server of a name of its own, which clients find through JACK_DEFAULT_SERVER while the block runs."""
-    name = f"timbrespace-{os.getpid()}"
+    name = f"{name}-{os.getpid()}"
     before = os.environ.get("JACK_DEFAULT_SERVER")
     os.environ["JACK_DEFAULT_SERVER"] = name
     command = ["jackd", "-r", "-n", name, "--no-mlock", "-d", "dummy", "-r", str(rate), "-p", str(block)]

@@ -93,7 +93,7 @@ def test_a_server_that_ends_loses_no_recording(drums_file: Path, tmp_path: Path)
     if missing():
         pytest.skip(missing())
     out = tmp_path / "take.wav"
-    with jack_server(block=1_024):
+    with jack_server(block=1_024, name="ends"):  # beside that of other tests
         command = [*PLAY, str(drums_file), "--record", str(out), "--osc", "0", "--quiet"]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert process.stdout is not None
