@@ -82,6 +82,8 @@ def test_reconstruct_lists_every_file_that_it_passed_over(folder, tmp_path, caps
     (folder / "loop.wav").symlink_to(folder / "loop.wav")
     instrument = SimpleNamespace(
         longest=None,
+        is_long_file=lambda path: False,
+        needs_windows=lambda audio: False,
         sample_rate=44100,
         read=lambda path: read(path, sample_rate=44100, channels=1)[0],
         novelty=lambda audio: None,

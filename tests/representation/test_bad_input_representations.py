@@ -61,9 +61,13 @@ def test_hops_that_do_not_divide_the_window_are_refused(name: str) -> None:
     for hop in (0, -256):
         with pytest.raises(ConfigError, match=f"hop is {hop}, allowed are whole numbers from"):
             make(name, hop=hop)
-    for hop in (512, 100):
-        with pytest.raises(ConfigError, match=f"hop is {hop}; it must be a divisor of n_fft 256"):
-            make(name, n_fft=256, hop=hop)
+    if name == "magnitude":  # which takes others for Griffin-Lim
+        with pytest.raises(ConfigError, match="hop is 512; it must be at most 128"):
+            make(name, n_fft=256, hop=512)
+    else:
+        for hop in (512, 100):
+            with pytest.raises(ConfigError, match=f"hop is {hop}; it must be a divisor of n_fft 256"):
+                make(name, n_fft=256, hop=hop)
     with pytest.raises(ConfigError, match="n_fft is 1023, allowed are even numbers"):
         make(name, n_fft=1023, hop=33)
 

@@ -216,7 +216,7 @@ def test_another_device(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "keys", "words"),
     [
-        *[(name, {"n_fft": 256, "hop": 512}, "hop is 512; it must be a divisor of n_fft 256") for name in STFT],
+        *[(name, {"n_fft": 256, "hop": 512}, "hop is 512; it must be") for name in STFT],
         *[
             (name, {"n_fft": 1024, "hop": 512}, "and at most 256, for instance 256")
             for name in ("complex", "polar", "instantaneous-frequency")
