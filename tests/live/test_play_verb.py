@@ -66,6 +66,7 @@ def test_a_device_plays_what_keys_ask_for_and_it_is_recorded(jack: dict[str, str
         printed, errors = process.communicate(timeout=20)
     finally:
         process.kill()
+        process.communicate()  # closes its pipes
         os.close(ours)
         os.close(theirs)
     assert process.returncode == 0, errors
@@ -113,6 +114,7 @@ def test_a_server_that_ends_loses_no_recording(drums_file: Path, tmp_path: Path)
         _, errors = process.communicate(timeout=20)
     finally:
         process.kill()
+        process.communicate()  # closes its pipes
     assert process.returncode == 0, errors
     assert np.abs(soundfile.read(out)[0]).max() > 0.01
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 from timbrespace.live.device.audio import Device
 from timbrespace.live.device.keyboard import Keys, Terminal
@@ -32,10 +36,10 @@ def play_live(
     before = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH)
     try:
-        with Terminal() as terminal:
+        with Terminal() as terminal, _interrupts() as stop:
             if keys is not None and terminal.there:
                 view.say(keys.help())
-            _loop(engine, device, view, recorder, seconds, step, terminal, keys)
+            _loop(engine, device, view, recorder, seconds, step, terminal, keys, stop)
     except KeyboardInterrupt:
         pass
     finally:
@@ -44,14 +48,34 @@ def play_live(
             recorder.write(device.take()[0])
 
 
+@contextmanager
+def _interrupts() -> Iterator[threading.Event]:
+    """An event that Ctrl-C sets; the second one is a KeyboardInterrupt. An exception that meets a finaliser (`__del__`) is lost."""
+    stop = threading.Event()
+
+    def asked(number: int, frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    if threading.current_thread() is not threading.main_thread():  # which alone may set handlers
+        yield stop
+        return
+    before = signal.signal(signal.SIGINT, asked)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _loop(
     engine: Engine, device: Device, view: View, recorder: Recorder | None, seconds: float | None, step: Step, terminal: Terminal,
-    keys: Keys | None,
+    keys: Keys | None, stop: threading.Event,
 ) -> None:  # fmt: skip
     start = now = time.monotonic()
     kept = drawn = tried = start
     vanished = full = False
-    while seconds is None or now - start < seconds:
+    while not stop.is_set() and (seconds is None or now - start < seconds):
         step(_STEP)
         now = time.monotonic()
         if keys is not None:
