@@ -141,3 +141,5 @@ def test_other_verbs_name_convert(made: Path, tmp_path: Path, capsys: pytest.Cap
     assert "timbrespace convert" in capsys.readouterr().err
     assert main(["convert", str(made / "reed" / "a.wav"), "x.wav", "--to", "reed", "--out", str(tmp_path / "out")]) == 2
     assert "not a file of voices" in capsys.readouterr().err
+    assert main(["convert", str(tmp_path / "none.safetensors"), "p.wav", "--to", "flute", "--out", str(tmp_path / "o")]) == 2
+    assert "none.safetensors does not exist; make one: timbrespace train violin=FOLDER" in capsys.readouterr().err

@@ -21,13 +21,14 @@ _READERS: Mapping[str, Callable[[Path, Mapping[str, Any], bytes], Voices | Array
 
 def open_voices(path: Path) -> Voices | ArrayVoices:
     """Returns the voices of a file. Raises InstrumentFileError that names the fault."""
+    advice = f"make one: timbrespace train violin=FOLDER flute=FOLDER --preset voices --out {path.name}"
+    if not path.exists():
+        raise InstrumentFileError(f"{path} does not exist; {advice}")
     data = read_bytes(path)
     try:
         size = int.from_bytes(data[:8], "little")
         header = json.loads(json.loads(data[8 : 8 + size])["__metadata__"][KEY])
         reader = _READERS[header["format"]]
     except (ValueError, KeyError, TypeError, RecursionError):
-        raise InstrumentFileError(
-            f"{path} is not a file of voices; make one: timbrespace train violin=FOLDER flute=FOLDER --preset voices --out {path.name}"
-        ) from None
+        raise InstrumentFileError(f"{path} is not a file of voices; {advice}") from None
     return reader(path, header, data)
