@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from timbrespace.contracts import TimbrespaceError
 from timbrespace.live.actions import Action, Inbox
+from timbrespace.live.clock.follower import Follower
 from timbrespace.live.mapping.mapping import Mapping
 from timbrespace.live.midi.receiver import MidiReceiver
 from timbrespace.live.reports import Reports
@@ -28,7 +29,8 @@ class Conductor:
     """Takes messages on any thread, and calls the engine on one.
 
     engine: of the shape of `live.engine.Engine`. say: prints one line; each kind of fault is said once. members: of a lower MPE zone from
-    the start. done: called with each action after it was carried out.
+    the start. done: called with each action after it was carried out. follower: of a MIDI clock,
+    if one is followed.
     """
 
     def __init__(
@@ -36,6 +38,7 @@ class Conductor:
         done: Iterable[Callable[[Action], None]] = (),
     ):  # fmt: skip
         self.engine, self.mapping, self.walk = engine, mapping or Mapping(), walk
+        self.follower: Follower | None = None
         self.inbox, self.reports = Inbox(), Reports(say)
         self.listeners = list(done)
         self._receiver, self._lock = MidiReceiver(members=members), threading.Lock()
@@ -44,6 +47,11 @@ class Conductor:
     def midi(self, message: bytes) -> None:
         """Takes a MIDI message, on any thread."""
         self.put(self.midi_actions(message))
+
+    def clock(self, message: bytes) -> None:
+        """Takes a MIDI message of the port of a clock, on any thread; only those of the clock count."""
+        if self.follower is not None:
+            self.follower.receive(message, time.monotonic())
 
     def midi_actions(self, message: bytes) -> list[Action]:
         """Returns what a MIDI message does: by the mapping where that names it, else as MIDI has it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
+import time
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -13,7 +14,8 @@ from timbrespace.live.actions import Action
 from timbrespace.live.conductor import Conductor
 from timbrespace.live.midi.file import MidiFile
 
-_AHEAD = 0.03  # s that events are handed to the engine before their time, while a device plays
+_AHEAD = 0.03  # s from the first step to the first event, while a device plays
+EARLY = 2 * _AHEAD  # s that events are handed to the engine before their time
 _PIECE = 16_384  # samples that are rendered at once at most
 # Methods of the engine that take a time; values are set when the events before them have been handed over.
 _TIMED = ("note_on", "note_off", "pad", "sustain", "bend", "all_notes_off", "all_sound_off")
@@ -22,6 +24,13 @@ _TIMED = ("note_on", "note_off", "pad", "sustain", "bend", "all_notes_off", "all
 class Source(Protocol):
     """Something that plays by itself."""
 
+    @property
+    def ahead(self) -> float:
+        """How many s a device gets its events before their time."""
+
+    def observe(self, sample: int, seconds: float) -> None:
+        """Notes which sample, counted from the start, a device plays now, in s of `time.monotonic`."""
+
     def advance(self, until: int) -> list[tuple[int, Action]]:
         """Returns what happens before a sample, counted from the start, in order of time; each action once."""
 
@@ -29,10 +38,15 @@ class Source(Protocol):
 class MidiFileSource:
     """Plays a MIDI file once, by the mapping where that names a message. samples: its length."""
 
+    ahead = EARLY
+
     def __init__(self, file: MidiFile, conductor: Conductor, *, sample_rate: int):
         self._file, self._conductor, self._rate = file, conductor, sample_rate
         self._next = 0
         self.samples = math.ceil(file.seconds * sample_rate)
+
+    def observe(self, sample: int, seconds: float) -> None:
+        """See `Source`; a file has its own tempo."""
 
     def advance(self, until: int) -> list[tuple[int, Action]]:
         """See `Source`."""
@@ -79,11 +93,15 @@ class Performance:
         now = self._conductor.engine.state().time
         if self._begin is None:
             self._begin = now + round(_AHEAD * self._rate)
-        until = now + round(_AHEAD * self._rate) * 2 - self._begin
-        for sample, action in self._events(until):
+        played, seconds = now - self._begin, time.monotonic()
+        events = []
+        for source in self._sources:
+            source.observe(played, seconds)
+            events.append(source.advance(played + round(source.ahead * self._rate)))
+        for sample, action in heapq.merge(*events, key=lambda timed: timed[0]):
             at = max(self._begin + sample, 1)
             self._conductor.carry_out([action], at=at if action.name in _TIMED else None)
-        self.sample = max(self.sample, until)
+        self.sample = max(self.sample, played)
 
     def _events(self, until: int) -> list[tuple[int, Action]]:
         return list(heapq.merge(*(source.advance(until) for source in self._sources), key=lambda timed: timed[0]))

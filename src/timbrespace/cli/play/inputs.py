@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from timbrespace.live.mapping.schema import Entry
 
 _MIDI_HELP = "MIDI port: its number or a part of its name, see --list; virtual: a port of our own; or a MIDI file that is played."
+_CLOCK_HELP = (
+    "Play a walk or a MIDI file by the MIDI clock of this port, named as for --midi: its tempo, start, stop, continue and position."
+)
+_CLOCK_OFFSET_HELP = "Play so many ms after the clock, -250 to 250; negative: before it. The latency of the device is taken care of."
 _MPE_HELP = "Channels of an MPE controller's lower zone from the start, 1 to 15; it may also ask for them itself."
 _OSC_HELP = "Receive OSC on this UDP port, or HOST:PORT."
 _OSC_TO_HELP = "Send values that change to HOST:PORT, for controllers that show them."
@@ -32,6 +36,8 @@ class InputOptions:
     """Options of what plays."""
 
     midi: Annotated[str | None, typer.Option("--midi", help=_MIDI_HELP, show_default=False)] = None
+    clock: Annotated[str | None, typer.Option("--clock", metavar="PORT", help=_CLOCK_HELP, show_default=False)] = None
+    clock_offset: Annotated[float, typer.Option("--clock-offset", metavar="MS", help=_CLOCK_OFFSET_HELP)] = 0.0
     mpe: Annotated[int, typer.Option("--mpe", help=_MPE_HELP)] = 0
     osc: Annotated[str | None, typer.Option("--osc", help=_OSC_HELP, show_default=False)] = None
     osc_to: Annotated[str | None, typer.Option("--osc-to", help=_OSC_TO_HELP, show_default=False)] = None
@@ -45,6 +51,11 @@ class InputOptions:
         from timbrespace.live import checks
 
         checks.integer("--mpe", self.mpe, 0, 15)
+        checks.number("--clock-offset", self.clock_offset, -250, 250)
+        if self.clock_offset and self.clock is None:
+            raise ConfigError("--clock-offset needs --clock PORT, whose clock is followed")
+        if is_midi_file(self.clock):
+            raise ConfigError(f"--clock is {self.clock!r}, a file; give a MIDI port, see --list")
         if self.learn is not None and self.mapping is None:
             raise ConfigError("--learn needs --mapping FILE.yaml, to which it is written")
         if self.learn is not None and self.midi is None and self.osc is None and self.page is None:
@@ -77,11 +88,7 @@ def opened_inputs(engine: Engine, options: InputOptions, say: Callable[[str], No
     mapping = _mapping(options, took)
     conductor = Conductor(engine, say=say, mapping=mapping, members=options.mpe)
     with ExitStack() as stack:
-        if options.midi is not None and not is_midi_file(options.midi):
-            from timbrespace.live.midi.ports import open_midi
-
-            port = stack.enter_context(open_midi(options.midi, conductor.midi))
-            say(f"MIDI from {port.name}")
+        _open_ports(conductor, options, stack, say)
         if options.osc is not None:
             from timbrespace.live.osc.server import OscServer
 
@@ -101,6 +108,28 @@ def opened_inputs(engine: Engine, options: InputOptions, say: Callable[[str], No
     if learned and options.mapping is not None:
         write_mapping(mapping.content, options.mapping, force=True)
         say(f"wrote {options.mapping}")
+
+
+def _open_ports(conductor: Conductor, options: InputOptions, stack: ExitStack, say: Callable[[str], None]) -> None:
+    """Opens the port of notes and that of the clock, which may be the same one."""
+    from timbrespace.live.clock.follower import Follower
+    from timbrespace.live.midi.ports import open_midi
+
+    midi = None if is_midi_file(options.midi) else options.midi
+
+    def both(message: bytes) -> None:
+        conductor.clock(message)
+        conductor.midi(message)
+
+    if options.clock is not None:
+        conductor.follower = Follower()
+    same = midi is not None and midi == options.clock
+    if midi is not None:
+        port = stack.enter_context(open_midi(midi, both if same else conductor.midi))
+        say(f"MIDI from {port.name}")
+    if options.clock is not None:
+        name = port.name if same else stack.enter_context(open_midi(options.clock, conductor.clock)).name
+        say(f"MIDI clock from {name}")
 
 
 def _mapping(options: InputOptions, learned: Callable[[Entry], None]) -> Mapping:

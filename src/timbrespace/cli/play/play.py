@@ -67,7 +67,7 @@ def play(
         raise ConfigError(f"--block is {block}, allowed is 0, or a whole number from 16 to 8192")
     seconds = None if seconds is None else checks.number("--seconds", seconds, 0.01, 365 * 86_400)
     inputs.check()
-    sources.check(inputs.midi, record=record, seconds=seconds, device=device)
+    sources.check(inputs.midi, record=record, seconds=seconds, device=device, clock=inputs.clock)
     _check_record(record, instruments, force=force)
     from timbrespace.live.engine import Engine
 
@@ -113,11 +113,14 @@ def _play(
             conductor = stack.enter_context(opened_inputs(engine, inputs, view.say))
             playing = opened_sources(conductor, sources, inputs.midi, seed=seed, say=view.say)
             keys = Keys(engine, notes=first.notes, pads=len(first.pads))
-            step = conductor.step
+            step, status = conductor.step, None
             if playing is not None:
-                step = playing[0].step
-                seconds = playing[1] + _TAIL if seconds is None and playing[1] is not None else seconds
-            play_live(engine, opened, view=view, recorder=recorder, seconds=seconds, keys=keys, step=step)
+                step = playing.performance.step
+                seconds = playing.length + _TAIL if seconds is None and playing.length is not None else seconds
+                if playing.clocked is not None:
+                    playing.clocked.time.latency = opened.state().latency - inputs.clock_offset / 1000
+                    status = playing.clocked.status
+            play_live(engine, opened, view=view, recorder=recorder, seconds=seconds, keys=keys, step=step, status=status)
         played, state = opened.state(), engine.state()
     counts = f"{state.late} late, {state.dropped} dropped; the device ran dry {counted(played.dry, 'time')}"
     print(f"played {played.frames / engine.sample_rate:.1f} s; {counts}")
@@ -146,7 +149,7 @@ def _render(
         playing = opened_sources(conductor, sources, inputs.midi, seed=seed, say=say)
         assert playing is not None, "the options were checked"
         with progress_bar("seconds", quiet=quiet) as progress:
-            render_sources(playing[0], recorder, seconds=seconds, length=playing[1], progress=progress)
+            render_sources(playing.performance, recorder, seconds=seconds, length=playing.length, progress=progress)
         if recorder.full:
             say(f"{recorder.path} is full: a WAV file holds 4 GB; .w64 and .flac hold more")
     print(f"{printable(recorder.path)}  {recorder.seconds:.1f} s; {engine.state().dropped} dropped")

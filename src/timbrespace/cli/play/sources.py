@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 if TYPE_CHECKING:
+    from timbrespace.live.clock.source import ClockedSource
     from timbrespace.live.conductor import Conductor
     from timbrespace.live.device.record import Recorder
     from timbrespace.live.performance import Performance
+    from timbrespace.live.walk.beats import FileBeats
+    from timbrespace.live.walk.walk import Walk
 
 _WALK_HELP = "Play for ever while latents wander: kits (pads) or notes; by patterns, or by a Markov chain over the file of --midi."
 _BOUNDS_HELP = "Where latents wander, such as pc1=-2:2,brightness=0:1.5; LOW:HIGH for four principal axes. By default -1.5:1.5."
@@ -32,8 +35,10 @@ class SourceOptions:
     tempo: Annotated[float | None, typer.Option("--tempo", help=_TEMPO_HELP, show_default=False)] = None
     offline: Annotated[bool, typer.Option("--offline", help=_OFFLINE_HELP)] = False
 
-    def check(self, midi: str | None, *, record: Path | None, seconds: float | None, device: str | None) -> None:
-        """Raises ConfigError for options that do not fit together. midi: of --midi."""
+    def check(
+        self, midi: str | None, *, record: Path | None, seconds: float | None, device: str | None, clock: str | None = None
+    ) -> None:  # fmt: skip
+        """Raises ConfigError for options that do not fit together. midi, clock: of --midi and --clock."""
         from timbrespace.contracts import ConfigError
         from timbrespace.live import checks
         from timbrespace.live.walk.walk import KINDS
@@ -45,6 +50,8 @@ class SourceOptions:
             raise ConfigError(f"--walk is {self.walk[:40]!r}, allowed are kits and notes")
         if self.tempo is not None:
             checks.number("--tempo", self.tempo, 10, 400)
+        if clock is not None:
+            self._check_clock(midi)
         if not self.offline:
             return
         if record is None:
@@ -56,18 +63,37 @@ class SourceOptions:
         if self.walk is not None and seconds is None:
             raise ConfigError("a walk never ends; --offline needs --seconds")
 
+    def _check_clock(self, midi: str | None) -> None:
+        from timbrespace.contracts import ConfigError
+
+        if self.walk is None and not is_midi_file(midi):
+            raise ConfigError("--clock is for what plays by itself: give --walk kits, --walk notes, or --midi FILE.mid too")
+        if self.tempo is not None:
+            raise ConfigError("--tempo and --clock: the tempo is that of the clock; leave out one of them")
+        if self.offline:
+            raise ConfigError("--offline has no clock to follow, which takes its time; leave out --clock, or --offline")
+
 
 def is_midi_file(midi: str | None) -> bool:
     """Whether --midi names a file, not a port."""
     return midi is not None and Path(midi).suffix.lower() in MIDI_FILES
 
 
+class Playing(NamedTuple):
+    """What plays by itself. length: of a MIDI file in s; None for a walk, and with a clock. clocked: the source that follows a clock."""
+
+    performance: Performance
+    length: float | None = None
+    clocked: ClockedSource | None = None
+
+
 def opened_sources(
     conductor: Conductor, options: SourceOptions, midi: str | None, *, seed: int, say: Callable[[str], None]
-) -> tuple[Performance, float | None] | None:
-    """Returns what plays by itself, and the length of a MIDI file in s, None for a walk; None where nothing does. Raises ConfigError."""
+) -> Playing | None:  # fmt: skip
+    """Returns what plays by itself; None where nothing does. Raises ConfigError."""
     from timbrespace.live.midi.file import read_midi_file
     from timbrespace.live.performance import MidiFileSource, Performance
+    from timbrespace.live.walk.beats import FileBeats
     from timbrespace.live.walk.bounds import playable
     from timbrespace.live.walk.walk import Walk
     from timbrespace.wording import counted
@@ -80,15 +106,29 @@ def opened_sources(
         walk = Walk(
             playable(engine), options.walk, sample_rate=engine.sample_rate, bounds=options.bounds, seed=seed, tempo=options.tempo, file=file
         )
-        conductor.walk = walk
         names = ", ".join(f"{bound.target} {bound.low:g} to {bound.high:g}" for bound in walk.wander.bounds)
-        say(f"walk of {options.walk} at {walk.tempo:.4g} beats a minute; {names}")
-        return Performance(conductor, walk), None
+        say(f"walk of {options.walk} {'by a MIDI clock' if conductor.follower else f'at {walk.tempo:.4g} beats a minute'}; {names}")
+        if conductor.follower is not None:
+            return _clocked(conductor, walk, say)
+        conductor.walk = walk
+        return Playing(Performance(conductor, walk))
     if file is None:
         return None
-    source = MidiFileSource(file, conductor, sample_rate=engine.sample_rate)
     say(f"{midi}: {counted(file.notes, 'note')}, {file.seconds:.1f} s")
-    return Performance(conductor, source), source.samples / engine.sample_rate
+    if conductor.follower is not None:
+        return _clocked(conductor, FileBeats(file, conductor.midi_actions), say)
+    source = MidiFileSource(file, conductor, sample_rate=engine.sample_rate)
+    return Playing(Performance(conductor, source), source.samples / engine.sample_rate)
+
+
+def _clocked(conductor: Conductor, played: Walk | FileBeats, say: Callable[[str], None]) -> Playing:
+    from timbrespace.live.clock.source import ClockedSource
+    from timbrespace.live.performance import Performance
+
+    assert conductor.follower is not None
+    source = ClockedSource(played, conductor.follower, sample_rate=conductor.engine.sample_rate, say=say)
+    conductor.walk = source
+    return Playing(Performance(conductor, source), None, source)
 
 
 def render_sources(

@@ -30,16 +30,16 @@ def wait(seconds: float) -> None:
 
 def play_live(
     engine: Engine, device: Device, *, view: View, recorder: Recorder | None = None, seconds: float | None = None, step: Step = wait,
-    keys: Keys | None = None,
+    keys: Keys | None = None, status: Callable[[], str] | None = None,
 ) -> None:  # fmt: skip
-    """Plays until Ctrl-C, or for some seconds. A device that vanishes is opened again when it is there."""
+    """Plays until Ctrl-C, or for some seconds. A device that vanishes is opened again when it is there. status: more to show."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH)
     try:
         with Terminal() as terminal, _interrupts() as stop:
             if keys is not None and terminal.there:
                 view.say(keys.help())
-            _loop(engine, device, view, recorder, seconds, step, terminal, keys, stop)
+            _loop(engine, device, view, recorder, seconds, step, terminal, keys, stop, status)
     except KeyboardInterrupt:
         pass
     finally:
@@ -70,7 +70,7 @@ def _interrupts() -> Iterator[threading.Event]:
 
 def _loop(
     engine: Engine, device: Device, view: View, recorder: Recorder | None, seconds: float | None, step: Step, terminal: Terminal,
-    keys: Keys | None, stop: threading.Event,
+    keys: Keys | None, stop: threading.Event, status: Callable[[], str] | None,
 ) -> None:  # fmt: skip
     start = now = time.monotonic()
     kept = drawn = tried = start
@@ -101,8 +101,9 @@ def _loop(
             if state.active or device.reopen():
                 vanished = False
                 view.say(f"{device.info.name} is back")
-        more = "" if recorder is None else f"recorded {recorder.seconds:.0f} s"
-        view.update(engine.state(), state, more=more)
+        more = [] if status is None else [status()]
+        more += [] if recorder is None else [f"recorded {recorder.seconds:.0f} s"]
+        view.update(engine.state(), state, more=", ".join(more))
 
 
 def render_offline(

@@ -44,7 +44,7 @@ class State:
 
 
 class Chain:
-    """Endless states of a file. tempo: its mean, beats a minute."""
+    """Endless states of a file. tempo: its mean, beats a minute. place: how many were chosen, and the last one."""
 
     def __init__(self, file: MidiFile, *, drums: bool, seed: int):
         """drums: the drum channel alone, where the file has one; else all but that. seed: of the choices. Raises ConfigError."""
@@ -52,7 +52,7 @@ class Chain:
         if not self.states:
             raise ConfigError("the MIDI file has no notes for this walk; give one with notes")
         self.tempo = 60 * file.beats / file.seconds if file.seconds > 0 and file.beats > 0 else 120.0
-        self._seed, self._number, self._at = seed, 0, len(self.states) - 1
+        self._seed, self.place = seed, (0, len(self.states) - 1)
         self._after: dict[object, list[int]] = defaultdict(list)
         names = [state.name for state in self.states]
         self._numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
@@ -65,14 +65,15 @@ class Chain:
 
     def next(self) -> State:
         """Returns the next state."""
-        one, two = self._names[self._at], self._names[self._at - 1]
+        number, at = self.place
+        one, two = self._names[at], self._names[at - 1]
         choices = self._after[two, one]
         if len({self._names[index] for index in choices}) < 2:
             choices = self._after[one]
-        draw = float(Noise(self._seed, Purpose.LIVE, 2, self._number).uniform(1)[0])
-        self._number += 1
-        self._at = choices[int(draw * len(choices))]
-        return self.states[self._at]
+        draw = float(Noise(self._seed, Purpose.LIVE, 2, number).uniform(1)[0])
+        at = choices[int(draw * len(choices))]
+        self.place = (number + 1, at)
+        return self.states[at]
 
 
 def states_of(file: MidiFile, *, drums: bool) -> list[State]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from timbrespace.live.actions import Action
 from timbrespace.live.walk.bounds import Playable
@@ -91,6 +92,14 @@ class KitPattern:
                 out.append((offset + time * hit.length / hit.times / TICKS, Action("pad", (self._pads[lane], _velocity(hit.velocity)))))
         return out
 
+    def state(self) -> Any:
+        """Returns the rhythms, for `restore`."""
+        return list(self._lanes.rhythms)
+
+    def restore(self, state: Any) -> None:
+        """Goes back to the rhythms of then."""
+        self._lanes.rhythms = list(state)
+
 
 class NotePattern:
     """Notes of a minor pentatonic scale within the range of an instrument: a bass, a melody, an answer. Each goes by small steps."""
@@ -119,6 +128,15 @@ class NotePattern:
             out.append((offset, Action("note_on", (note, _velocity(hit.velocity)))))
             out.append((offset + length, Action("note_off", (note, 0))))
         return out
+
+    def state(self) -> Any:
+        """Returns the rhythms and pitches, for `restore`."""
+        return list(self._lanes.rhythms), list(self._places)
+
+    def restore(self, state: Any) -> None:
+        """Goes back to the rhythms and pitches of then."""
+        rhythms, places = state
+        self._lanes.rhythms, self._places = list(rhythms), list(places)
 
 
 def _velocity(value: float) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterator
+from typing import Any
 
 from timbrespace.contracts import ConfigError
 from timbrespace.live.actions import Action
@@ -12,9 +12,8 @@ from timbrespace.live.mapping.targets import WALK_TARGETS
 from timbrespace.live.midi.file import MidiFile
 from timbrespace.live.walk.bounds import Playable, parse_bounds
 from timbrespace.live.walk.chain import Chain
-from timbrespace.live.walk.patterns import KitPattern, NotePattern
+from timbrespace.live.walk.steps import ChainSteps, Step, pattern_steps
 from timbrespace.live.walk.wander import Wander
-from timbrespace.noise import Noise, Purpose
 
 KINDS = ("kits", "notes")
 TEMPO = 110.0  # beats a minute
@@ -27,7 +26,10 @@ class Walk:
     """Endless music of one instrument. The same seed, settings and instrument give the same actions at the same samples.
 
     Latents move between two steps of the rhythm, right after its sounds, so that the next ones can be made before they are struck.
+    ahead: see `live.performance.Source`.
     """
+
+    ahead = 0.06
 
     def __init__(
         self, instrument: Playable, kind: str, *, sample_rate: int, bounds: str | None = None, seed: int = 0, tempo: float | None = None,
@@ -45,12 +47,8 @@ class Walk:
             raise ConfigError(f"--seed is {seed}, allowed are whole numbers from 0 to 2**63 - 1")
         self.wander = Wander(parse_bounds(bounds, instrument), seed)
         chain = Chain(file, drums=kind == "kits", seed=seed) if file is not None else None
-        self._steps = (
-            self._chained(chain)
-            if chain
-            else self._patterned(NotePattern(instrument, seed) if kind == "notes" else KitPattern(instrument, seed))
-        )
-        self._seed, self.density, self.tempo = seed, 1.0, TEMPO
+        self._steps = ChainSteps(chain, seed) if chain else pattern_steps(instrument, kind, seed)
+        self.density, self.tempo = 1.0, TEMPO
         self.steer("tempo", tempo if tempo is not None else min(max(chain.tempo, _SLOWEST), _FASTEST) if chain else TEMPO)
         self._rate = sample_rate
         self._sample = 0.0  # where the next step begins
@@ -74,6 +72,9 @@ class Walk:
         """Whether a user's action sets what the walk moves: its value then becomes the centre of that walk."""
         return action.name in ("set_latent", "set_axis", "set_control") and self.wander.centre(action)
 
+    def observe(self, sample: int, seconds: float) -> None:
+        """Does nothing: a walk has its own tempo."""
+
     def advance(self, until: int) -> list[Timed]:
         """Returns what happens before a sample, counted from the start, in order of time."""
         while self._sample < until:
@@ -84,35 +85,28 @@ class Walk:
             out.append((sample, action))
         return out
 
-    def _step(self) -> None:
-        length, struck = next(self._steps)
-        beats = 60 / self.tempo * self._rate  # samples of a beat
-        for offset, action in struck:
-            self._put(self._sample + offset * beats, action)
+    def step(self) -> Step:
+        """Returns the next step in beats: its sounds, and then the values of the latents."""
+        length, struck = self._steps.next(self.density)
         self.wander.advance(length)
-        for action in self.wander.actions():
-            self._put(self._sample, action)
+        return length, [*struck, *((0.0, action) for action in self.wander.actions())]
+
+    def state(self) -> Any:
+        """Returns where the walk is, for `restore`."""
+        return self._steps.state(), self.wander.place
+
+    def restore(self, state: Any) -> None:
+        """Goes back to where `state` was called; what was steered stays."""
+        steps, self.wander.place = state
+        self._steps.restore(steps)
+
+    def _step(self) -> None:
+        length, actions = self.step()
+        beats = 60 / self.tempo * self._rate  # samples of a beat
+        for offset, action in actions:
+            self._put(self._sample + offset * beats, action)
         self._sample += length * beats
 
     def _put(self, sample: float, action: Action) -> None:
         self._number += 1
         heapq.heappush(self._waiting, (round(sample), self._number, action))
-
-    def _patterned(self, pattern: KitPattern | NotePattern) -> Iterator[tuple[float, list[tuple[float, Action]]]]:
-        """Beats of each step, and its actions with their offsets in beats."""
-        number = 0
-        while True:
-            yield 0.25, pattern.step(number, self.density)
-            number += 1
-
-    def _chained(self, chain: Chain) -> Iterator[tuple[float, list[tuple[float, Action]]]]:
-        number = 0
-        while True:
-            state = chain.next()
-            struck: list[tuple[float, Action]] = []
-            if float(Noise(self._seed, Purpose.LIVE, 3, number).uniform(1)[0]) < self.density:
-                for played in state.notes:
-                    struck.append((0.0, Action("note_on", (played.note, played.velocity))))
-                    struck.append((played.length, Action("note_off", (played.note, 0))))
-            yield state.gap, struck
-            number += 1

@@ -15,25 +15,25 @@ class Wander:
     """One walk in several dimensions. Value k of dimension d is drawn from the stream (0, d, k), so that any place can be computed.
 
     speed, spread: factor of the pace, 0 stands still; share of the bounds about the centre, 0 to 1. A value that the user sets becomes the
-    centre of its dimension.
+    centre of its dimension. place: in periods of random values.
     """
 
     def __init__(self, bounds: Sequence[Bound], seed: int):
         self.bounds, self.speed, self.spread = list(bounds), 1.0, 1.0
-        self._seed, self._place = seed, 0.0
+        self._seed, self.place = seed, 0.0
         self._knots: dict[tuple[int, int], float] = {}
         self._centres = [(bound.low + bound.high) / 2 for bound in bounds]
 
     def advance(self, beats: float) -> None:
         """Goes on by a number of beats."""
-        self._place += beats / PERIOD * self.speed
+        self.place += beats / PERIOD * self.speed
 
     def values(self) -> list[float]:
         """Returns the present values, each within its bounds."""
         out = []
         for dimension, (bound, centre) in enumerate(zip(self.bounds, self._centres, strict=True)):
             # Dimensions pass their knots one after the other, so that they do not all rest at once.
-            place = self._place + dimension / len(self.bounds)
+            place = self.place + dimension / len(self.bounds)
             knot = int(place)
             f = place - knot
             smooth = f * f * (3 - 2 * f)
