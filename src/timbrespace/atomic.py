@@ -27,12 +27,12 @@ def disk_error(error: OSError, path: Path) -> TimbrespaceError:
     """The error for the user after an operating system error while writing `path`: it says what to do."""
     short_write = error.errno is None and "requested and" in str(error)  # what NumPy says where fewer bytes were written than wanted
     if short_write or error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
-        return TimbrespaceError(f"no room left on the disk while writing {path}; free some space or choose another disk with --out")
+        return TimbrespaceError(f"no room left on the disk while writing {path}; free some space or choose another disk")
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return TimbrespaceError(f"no permission to write {path}; choose another folder with --out")
+        return TimbrespaceError(f"no permission to write {path}; choose another folder")
     if error.errno == errno.ENAMETOOLONG:
         return TimbrespaceError(f"could not write {path}: its name is too long for this disk; give a shorter one")
-    return TimbrespaceError(f"could not write {path}: {error.strerror or error}; choose another folder with --out")
+    return TimbrespaceError(f"could not write {path}: {error.strerror or error}; choose another folder")
 
 
 def is_name_too_long(error: TimbrespaceError) -> bool:

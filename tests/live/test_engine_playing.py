@@ -237,7 +237,7 @@ def test_velocity_moves_a_control(tiny: Tiny) -> None:
         return np.asarray(audio / np.abs(audio).max())
 
     assert not np.allclose(shape(20), shape(120), atol=1e-3)
-    with pytest.raises(ConfigError, match="velocity_control is 'nonsense', allowed is one of"):
+    with pytest.raises(ConfigError, match="the velocity control is 'nonsense', allowed is one of"):
         Engine(tiny.file, velocity_control="nonsense")
 
 

@@ -147,7 +147,7 @@ def test_a_frequency_is_a_key_with_parts_of_a_semitone_and_its_own_id() -> None:
         (("/mnote", 128, 1), "the note is 128"),
         (("/mnote", 60.5, 1), "give a whole number from 0 to 127"),
         (("/mnote", 60, math.nan), "the velocity is nan"),
-        (("/mnote", "C4", 100), "the note is C4"),
+        (("/mnote", "C4", 100), "the note is 'C4'"),
         (("/latent/2", math.inf), "the value is inf"),
         (("/latent/0", 1), "counted from 1"),
         (("/latent/x", 1), "counted from 1"),

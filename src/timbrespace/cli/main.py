@@ -254,17 +254,20 @@ def _make_printing_safe() -> None:
 
 @contextlib.contextmanager
 def _terminate_like_interrupt() -> Iterator[None]:
-    """Treats SIGTERM as Ctrl-C while a verb runs, so that long work saves its state and ends."""
+    """Treats SIGTERM, and SIGHUP of a closed terminal, as Ctrl-C while a verb runs, so that long work saves its state and ends."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    wanted = [getattr(signal, name) for name in names if signal.getsignal(getattr(signal, name)) is not signal.SIG_IGN]  # nohup ignores it
     try:
-        before = signal.signal(signal.SIGTERM, interrupt)
+        before = {one: signal.signal(one, interrupt) for one in wanted}
     except ValueError:  # not the main thread: the embedding program handles signals itself
         yield
         return
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before if before is not None else signal.SIG_DFL)
+        for one, handler in before.items():
+            signal.signal(one, handler if handler is not None else signal.SIG_DFL)

@@ -12,6 +12,11 @@ CHANNELS = 16
 _OCTAVE = 12
 
 
+def shown(value: Any) -> str:
+    """Returns a value for an error: numbers of single precision without the digits that they do not have."""
+    return f"{value:.7g}" if isinstance(value, float) else f"{value!r:.60}"
+
+
 def number(name: str, value: Any, low: float, high: float) -> float:
     """Returns a number from low to high. Raises ConfigError for anything else."""
     try:
@@ -19,7 +24,10 @@ def number(name: str, value: Any, low: float, high: float) -> float:
     except (TypeError, ValueError, OverflowError):
         found = math.nan
     if isinstance(value, str | bytes) or not low <= found <= high:
-        raise ConfigError(f"{name} is {value!r:.60}, allowed is a number from {low:g} to {high:g}")
+        text = shown(value)
+        if isinstance(value, float) and low <= float(text) <= high:  # just outside
+            text = repr(value)
+        raise ConfigError(f"{name} is {text}, allowed is a number from {low:g} to {high:g}")
     return found
 
 

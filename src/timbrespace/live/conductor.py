@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from timbrespace.contracts import TimbrespaceError
 from timbrespace.live.actions import Action, Inbox
 from timbrespace.live.clock.follower import Follower
 from timbrespace.live.mapping.mapping import Mapping
+from timbrespace.live.mapping.targets import Numbered, counted_from_one
 from timbrespace.live.midi.receiver import MidiReceiver
 from timbrespace.live.reports import Reports
 
@@ -43,6 +44,11 @@ class Conductor:
         self.listeners = list(done)
         self._receiver, self._lock = MidiReceiver(members=members), threading.Lock()
         self._last: float | None = None
+
+    @property
+    def sources(self) -> Sequence[Numbered]:
+        """The instruments that are played; none where the engine does not say."""
+        return getattr(getattr(self.engine, "sounds", None), "sources", ())
 
     def midi(self, message: bytes) -> None:
         """Takes a MIDI message, on any thread."""
@@ -101,7 +107,7 @@ class Conductor:
                 if by_user and self.walk is not None:
                     self.walk.takes(action)
         except TimbrespaceError as error:
-            return str(error)
+            return counted_from_one(action, str(error), self.sources)
         except Exception as error:  # the sound goes on, whatever an event does
             return f"{action.name} failed ({type(error).__name__}: {error}); this is a bug in timbrespace"
         for listener in self.listeners:

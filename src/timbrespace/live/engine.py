@@ -177,7 +177,7 @@ class Engine:
 
     def bend(self, semitones: float, *, channel: int = 0, id: int | None = None, at: int | None = None) -> None:  # noqa: A002
         """Bends the notes of a channel, or one note, and those that follow: -24 to 24 semitones in all. Raises ConfigError."""
-        semitones = checks.number("bend", semitones, -96, 96)
+        semitones = checks.number("bend", semitones, -120, 120)
         channel, when = checks.channel(channel), checks.time_of(at)
         with self._lock:
             self._bends[channel, id] = semitones
@@ -240,8 +240,11 @@ class Engine:
         """Moves the sounds to come along a principal axis of the corpus, from 0, in standard deviations, -4 to 4. Raises ConfigError."""
         self._change(self.sounds.set_axis, index, value)
 
-    def set_map(self, x: float, y: float) -> None:
-        """Plays what is at a place of the map, 0 to 1 from the left and from below; pads keep their category. Raises ConfigError."""
+    def set_map(self, x: float | None = None, y: float | None = None) -> None:
+        """Plays what is at a place of the map, 0 to 1 from the left and from below; pads keep their category. Without a place it is left.
+
+        Of an instrument of notes, or one that is held, a pad that chooses a sound leaves the map too. Raises ConfigError.
+        """
         self._change(self.sounds.set_map, x, y)
 
     def set_morph(self, a: int, b: int, t: float) -> None:

@@ -75,18 +75,25 @@ class InputOptions:
 @contextmanager
 def opened_inputs(engine: Engine, options: InputOptions, say: Callable[[str], None]) -> Iterator[Conductor]:
     """Yields what carries out the events of opened ports. say: shows a line. A learned mapping is written when the block ends."""
+    from timbrespace.contracts import ConfigError
     from timbrespace.live.conductor import Conductor
-    from timbrespace.live.mapping.targets import parse_target
+    from timbrespace.live.mapping.targets import lacking, parse_target
     from timbrespace.live.mapping.writing import write_mapping
 
     learned: list[Entry] = []
 
     def took(entry: Entry) -> None:
         learned.append(entry)
-        say(f"learned: {entry}")
+        say(f"learned: {entry}{'' if options.mapping else '; --mapping FILE.yaml would keep it'}")
 
     mapping = _mapping(options, took)
+    target = None if options.learn is None else parse_target(options.learn)
     conductor = Conductor(engine, say=say, mapping=mapping, members=options.mpe)
+    if target is not None and (problem := lacking(target, conductor.sources)):
+        raise ConfigError(f"--learn {options.learn}: {problem}")
+    for entry in mapping.content.controllers:
+        if problem := lacking(parse_target(entry.target), conductor.sources):
+            say(f"{options.mapping}: {entry} does nothing here: {problem}")
     with ExitStack() as stack:
         _open_ports(conductor, options, stack, say)
         if options.osc is not None:
@@ -99,8 +106,8 @@ def opened_inputs(engine: Engine, options: InputOptions, say: Callable[[str], No
 
             page = stack.enter_context(PagePlayer(conductor, options.page))
             say(f"page for a browser{' of any machine' if page.is_open_to_others else ''}: {page.address}")
-        if options.learn is not None:
-            mapping.learn(parse_target(options.learn))
+        if target is not None:
+            mapping.learn(target)
             say(f"move the controller that shall move {options.learn}")
         yield conductor
     for line in conductor.reports.summary():

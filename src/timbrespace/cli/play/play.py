@@ -66,6 +66,10 @@ def play(
     if block and not 16 <= block <= 8192:
         raise ConfigError(f"--block is {block}, allowed is 0, or a whole number from 16 to 8192")
     seconds = None if seconds is None else checks.number("--seconds", seconds, 0.01, 365 * 86_400)
+    humanise = checks.number("--humanise", humanise, 0, 4)
+    checks.integer("--voices", voices, 1, 256)
+    if rate is not None:
+        checks.integer("--rate", rate, 8_000, 192_000)
     inputs.check()
     sources.check(inputs.midi, record=record, seconds=seconds, device=device, clock=inputs.clock)
     _check_record(record, instruments, force=force)
@@ -93,7 +97,7 @@ def _play(
     from timbrespace.cli.play.inputs import opened_inputs
     from timbrespace.cli.play.sources import opened_sources
     from timbrespace.live.device.audio import Device
-    from timbrespace.live.device.keyboard import Keys
+    from timbrespace.live.device.keyboard import Keys, Typed
     from timbrespace.live.device.loop import RECORD_ROOM, play_live
     from timbrespace.live.device.record import Recorder
     from timbrespace.live.device.view import View
@@ -112,7 +116,8 @@ def _play(
                 view.say("the core plays as WebAssembly, called by Python: for fewer drop-outs build it, python3 scripts/run.py native")
             conductor = stack.enter_context(opened_inputs(engine, inputs, view.say))
             playing = opened_sources(conductor, sources, inputs.midi, seed=seed, say=view.say)
-            keys = Keys(engine, notes=first.notes, pads=len(first.pads))
+            conductor.listeners.append(view.happened)
+            keys = Keys(Typed(conductor.carry_out), notes=first.notes, pads=len(first.pads))
             step, status = conductor.step, None
             if playing is not None:
                 step = playing.performance.step
@@ -125,7 +130,8 @@ def _play(
     counts = f"{state.late} late, {state.dropped} dropped; the device ran dry {counted(played.dry, 'time')}"
     print(f"played {played.frames / engine.sample_rate:.1f} s; {counts}")
     if recorder is not None:
-        print(f"{printable(recorder.path)}  {recorder.seconds:.1f} s")
+        lost = f", and {recorder.lost / engine.sample_rate:.2f} s that the disk was too slow for" if recorder.lost else ""
+        print(f"{printable(recorder.path)}  {recorder.seconds:.1f} s{lost}")
 
 
 def _render(

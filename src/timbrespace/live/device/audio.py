@@ -19,7 +19,7 @@ EXTRA = "pip install 'timbrespace[live]'"
 RATES = (44_100, 48_000, 88_200, 96_000, 192_000)
 _LINUX = "install the system's PortAudio: apt install libportaudio2, dnf install portaudio, or pacman -S portaudio"
 _STALLED = 1.5  # s without a block after which a device counts as gone: the server of one that died is not noticed by PortAudio
-_OFFLINE = "without a device, --record OUT.wav with --midi SONG.mid or --walk renders to a file"
+_OFFLINE = "without a device, --offline --record OUT.wav renders --midi SONG.mid or a --walk to a file"
 
 
 class AudioError(TimbrespaceError):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any, Protocol
+
+from timbrespace.live.actions import Action
 
 PADS = "1234567890qwertyuiop"
 NOTES = "awsedftgyhujkolp"  # as on a piano, from C
@@ -25,6 +27,25 @@ class Playable(Protocol):
 
     def pad(self, number: int, velocity: float) -> None:
         """Plays a pad."""
+
+
+class Typed:
+    """Carries out what keys play as a conductor does, so that its listeners learn of it. carry_out: of the conductor."""
+
+    def __init__(self, carry_out: Callable[[Iterable[Action]], object]):
+        self._carry_out = carry_out
+
+    def note_on(self, note: float, velocity: float) -> None:
+        """Strikes a note."""
+        self._carry_out([Action("note_on", (note, velocity))])
+
+    def note_off(self, note: float) -> None:
+        """Lets it go."""
+        self._carry_out([Action("note_off", (note,))])
+
+    def pad(self, number: int, velocity: float) -> None:
+        """Plays a pad."""
+        self._carry_out([Action("pad", (number, velocity))])
 
 
 class Keys:

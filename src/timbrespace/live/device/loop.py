@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from timbrespace.contracts import TimbrespaceError
 from timbrespace.live.device.audio import Device
 from timbrespace.live.device.keyboard import Keys, Terminal
 from timbrespace.live.device.record import Recorder
@@ -44,8 +45,21 @@ def play_live(
         pass
     finally:
         sys.setswitchinterval(before)
-        if recorder is not None:
-            recorder.write(device.take()[0])
+        _record(recorder, device, view)
+
+
+def _record(recorder: Recorder | None, device: Device, view: View) -> None:
+    """Writes what was played. Where the disk takes no more, the recording ends and is kept, and playing goes on."""
+    if recorder is None or recorder.full:
+        return
+    try:
+        audio, recorder.lost = device.take()
+        recorder.write(audio)
+        if recorder.full:
+            view.say(f"{recorder.path} is full: a WAV file holds 4 GB; .w64 and .flac hold more")
+    except TimbrespaceError as error:
+        recorder.end()
+        view.say(f"{error}; the recording ended after {recorder.seconds:.1f} s, and is kept")
 
 
 @contextmanager
@@ -74,7 +88,7 @@ def _loop(
 ) -> None:  # fmt: skip
     start = now = time.monotonic()
     kept = drawn = tried = start
-    vanished = full = False
+    vanished = False
     while not stop.is_set() and (seconds is None or now - start < seconds):
         step(_STEP)
         now = time.monotonic()
@@ -85,14 +99,10 @@ def _loop(
         if now - kept >= _HOUSEKEEPING:
             kept = now
             engine.housekeep()
-            if recorder is not None:
-                recorder.write(device.take()[0])
+            _record(recorder, device, view)
         if now - drawn < _DRAWING:
             continue
         drawn, state = now, device.state()
-        if recorder is not None and recorder.full and not full:
-            full = True
-            view.say(f"{recorder.path} is full: a WAV file holds 4 GB; .w64 and .flac hold more")
         if not state.active and not vanished:
             vanished = True
             view.say(f"{device.info.name} is gone; {'start again when it is back' if device.lost else 'playing goes on when it is back'}")

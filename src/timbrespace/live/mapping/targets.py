@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from timbrespace.contracts import ConfigError
 from timbrespace.live.actions import Action
@@ -16,6 +17,21 @@ FORMS = (
     "z3 (a latent), pc1 (a principal axis), the name of a control such as brightness, 'map x', 'map y', 'morph 1 2' (pads), 'gain', "
     f"'pad 3', 'program', and {', '.join(repr(f'walk {name}') for name in WALK_TARGETS)}"
 )
+
+_ACTIONS = {"set_latent": "latent", "set_axis": "axis", "pad": "pad", "set_morph": "morph"}  # methods of the engine with numbers
+
+
+class Numbered(Protocol):
+    """What an instrument has to say of its latents, principal axes, pads and controls."""
+
+    dims: int
+    axes: int
+    mapped: bool
+    controls: dict[str, tuple[float, float]]
+
+    @property
+    def pads(self) -> Sequence[object]:
+        """Its pads."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +91,34 @@ def _number(text: str, whole: str) -> int:
     if not 1 <= number <= _HIGHEST_INDEX:
         raise ConfigError(f"{whole[:60]!r} is no target: numbers begin at 1 and end at {_HIGHEST_INDEX}")
     return number
+
+
+def lacking(target: Target, sources: Sequence[Numbered]) -> str:
+    """Returns why none of the instruments has a target, "" where one has, or where no instruments are known."""
+    if not sources:
+        return ""
+    counts = {
+        "latent": ("latents", max(source.dims for source in sources)), "axis": ("principal axes", max(source.axes for source in sources)),
+        "pad": ("pads", max(len(source.pads) for source in sources)), "morph": ("pads", max(len(source.pads) for source in sources)),
+    }  # fmt: skip
+    if target.kind in counts:
+        name, count = counts[target.kind]
+        return f"{target}: there are {count} {name}" if max(target.numbers) > count else ""
+    names = sorted({name for source in sources for name in source.controls})
+    if target.kind == "control" and target.name not in names:
+        known = f"controls of these instruments are {', '.join(names)}" if names else "these instruments have no controls"
+        return f"there is no control {target.name!r}; {known}"
+    return "map: the instruments hold no training sounds" if target.kind == "map" and not any(one.mapped for one in sources) else ""
+
+
+def counted_from_one(action: Action, problem: str, sources: Sequence[Numbered]) -> str:
+    """Returns why an action was refused, with numbers as those count who send OSC or write mappings; the engine counts from 0."""
+    kind = _ACTIONS.get(action.name)
+    if kind is None:
+        return problem
+    first = action.values[0]
+    target = Target(kind, numbers=(first + 1, *([action.values[1] + 1] if kind == "morph" else [])))
+    return lacking(target, sources) or problem.replace(f"{kind} {first} is", f"{kind} {first + 1} is", 1)
 
 
 class Targets:

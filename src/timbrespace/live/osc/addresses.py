@@ -1,11 +1,11 @@
 """OSC addresses and what they do: notes as Surge XT has them, and the values of an instrument.
 
-    /mnote note velocity [id]      /mnote/rel note [velocity] [id]        note 0 to 127, velocity 0 to 127 (0: let go), id 0 to 16,777,215
+    /mnote note velocity [id]      /mnote/rel note [velocity] [id]        note 0 to 127, velocity 0 to 127 (0: let go), id 0 to 2**31 - 1
     /fnote Hz velocity [id]        /fnote/rel Hz [velocity] [id]          8 to 12,600 Hz
-    /ne/pitch id semitones         /ne/timbre id x    /ne/pressure id x   -96 to 96; 0 to 1
+    /ne/pitch id semitones         /ne/timbre id x    /ne/pressure id x   -120 to 120; 0 to 1
     /pbend channel x    /cc channel number value    /chan_at channel value    /poly_at channel note value         -1 to 1; 0 to 127
     /allnotesoff    /allsoundoff    /sustain on
-    /latent/N value    /latent values …    /axis/N value    /control/NAME value    /map x y    /morph a b t    /pad/N [velocity]
+    /latent/N value    /latent values …    /axis/N value    /control/NAME value    /map [x y]    /morph a b t    /pad/N [velocity]
     /program n    /gain factor    /walk/speed|spread|density|tempo value    /learn target    /learn/stop
 
 Patterns (`/latent/*`): see `patterns`. Channels are 0 to 15, as Surge XT counts; N and the pads of /morph are counted from 1.
@@ -18,12 +18,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from timbrespace.contracts import ConfigError
+from timbrespace.live import checks
 from timbrespace.live.actions import Action
 from timbrespace.live.mapping.targets import WALK_TARGETS, Targets, parse_target
 from timbrespace.live.osc.packets import OscError
 
-HIGHEST_ID = 2**24 - 1  # that a sender may give; over it are those of frequencies
-_EXPRESSIONS = {"pitch": ("bend", -96.0, 96.0), "timbre": ("timbre", 0.0, 1.0), "pressure": ("pressure", 0.0, 1.0)}
+HIGHEST_ID = 2**31 - 1  # that a sender may give; over it are those of frequencies
+_EXPRESSIONS = {"pitch": ("bend", -120.0, 120.0), "timbre": ("timbre", 0.0, 1.0), "pressure": ("pressure", 0.0, 1.0)}
 _LOWEST_HZ, _HIGHEST_HZ = 8.0, 12_600.0
 
 
@@ -72,6 +73,8 @@ class Addresses:
                 return [self._targets.action(target, take.number("value"))]
             case ["control", *name] if name:
                 return [Action("set_control", (" ".join(name).casefold(), take.number("value")))]
+            case ["map"] if not values:
+                return [Action("set_map")]
             case ["map"]:
                 return [Action("set_map", (take.number("x", 0, 1), take.number("y", 0, 1)))]
             case ["morph"]:
@@ -115,7 +118,7 @@ class _Values:
 
     def number(self, name: str, low: float = -math.inf, high: float = math.inf, *, default: float | None = None) -> float:
         """Returns the next value as a finite number within limits."""
-        span = f" from {low:g} to {high:g}" if math.isfinite(high) else ""
+        span = f" from {low:.10g} to {high:.10g}" if math.isfinite(high) else ""
         if self._at >= len(self._values):
             if default is not None:
                 return default
@@ -123,7 +126,7 @@ class _Values:
         value = self._values[self._at]
         self._at += 1
         if not isinstance(value, int | float) or not math.isfinite(value) or not low <= value <= high:
-            raise OscError(f"{self._address}: the {name} is {str(value)[:40]}; give a number{span}")
+            raise OscError(f"{self._address}: the {name} is {checks.shown(value)}; give a number{span}")
         return float(value)
 
     def whole(self, name: str, low: int, high: int) -> int:

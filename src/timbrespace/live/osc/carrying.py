@@ -27,7 +27,7 @@ class Carrier:
         """
         if SIGNS.isdisjoint(address):
             return self._put(address, values, refused)
-        found = matching(address, addresses_of(self._conductor.engine.sounds.sources))
+        found = matching(address, addresses_of(self._conductor.sources))
         if not found:
             raise OscError(f"{address[:60]} names no latent, axis, control, pad or setting of a walk of the instruments that play")
         return [action for one in found for action in self._put(one, values, refused)]

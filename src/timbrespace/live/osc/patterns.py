@@ -4,25 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from timbrespace.live.mapping.targets import WALK_TARGETS
+from timbrespace.live.mapping.targets import WALK_TARGETS, Numbered
 from timbrespace.live.osc.packets import OscError
 
 SIGNS = frozenset("*?[]{}")
 _LONGEST = 256  # characters of a pattern
-
-
-class Numbered(Protocol):
-    """What of an instrument has addresses: see `live.sound.source.SoundSource`."""
-
-    controls: dict[str, tuple[float, float]]
-    dims: int
-    axes: int
-
-    @property
-    def pads(self) -> Sequence[object]:
-        """Its pads."""
 
 
 class _Any(NamedTuple):

@@ -16,7 +16,7 @@ from typing import Any
 
 from timbrespace.contracts import ConfigError, TimbrespaceError
 from timbrespace.live.conductor import Conductor
-from timbrespace.live.mapping.targets import parse_target
+from timbrespace.live.mapping.targets import lacking, parse_target
 from timbrespace.live.osc.carrying import Carrier
 from timbrespace.live.osc.feedback import Feedback
 from timbrespace.live.osc.packets import OscError, OscMessage, read_packet
@@ -184,7 +184,10 @@ class OscServer:
             case ["learn", "stop"]:
                 self._conductor.mapping.learn(None)
             case ["learn"]:
-                self._conductor.mapping.learn(parse_target(" ".join(str(value) for value in message.values)))
+                target = parse_target(" ".join(str(value) for value in message.values))
+                if problem := lacking(target, self._conductor.sources):
+                    raise OscError(f"{message.address[:60]}: {problem}")
+                self._conductor.mapping.learn(target)
             case _:
                 return False
         return True

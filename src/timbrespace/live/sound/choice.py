@@ -37,7 +37,7 @@ class Sounds:
     def __init__(self, sources: Sequence[SoundSource], *, humanise: float, velocity_control: str | None):
         self.sources = list(sources)
         if velocity_control is not None and not any(velocity_control in source.controls for source in sources):
-            raise ConfigError(f"velocity_control is {velocity_control!r}, {_known(sources)}")
+            raise ConfigError(f"the velocity control is {velocity_control!r:.60}, {_known(sources)}")
         self._humanise, self._velocity_control = humanise > 0, velocity_control
         self._programs: dict[int, int] = {}
         self._chosen: dict[int, int] = {}
@@ -48,6 +48,7 @@ class Sounds:
         self._latents: dict[int, float] = {}
         self._axes: dict[int, float] = {}
         self._place: tuple[float, float] | None = None
+        self._unplaced: set[int] = set()  # programs whose sound was chosen since then
         self._morphs: dict[int, tuple[int, float]] = {}
         self._recent: OrderedDict[_Struck, None] = OrderedDict()
 
@@ -64,8 +65,9 @@ class Sounds:
         return self._chosen.get(program, 0)
 
     def choose(self, program: int, number: int) -> None:
-        """Chooses the sound that notes of an instrument play."""
+        """Chooses the sound that notes of an instrument play; it leaves the map for it."""
         self._chosen[program] = number
+        self._unplaced.add(program)
 
     def last_pitch(self, program: int) -> float:
         """Returns the note that was played last by an instrument of notes."""
@@ -140,12 +142,16 @@ class Sounds:
         checks.integer("axis", index, 0, most - 1)
         self._axes[index] = _rounded(checks.number(f"axis {index}", value, -_AXIS, _AXIS))
 
-    def set_map(self, x: float, y: float) -> None:
-        """Sets a place of the map. Raises ConfigError."""
+    def set_map(self, x: float | None = None, y: float | None = None) -> None:
+        """Sets a place of the map; None: leaves it. Raises ConfigError."""
+        if x is None and y is None:
+            self._place = None
+            return
         place = (_rounded(checks.number("x", x, 0, 1)), _rounded(checks.number("y", y, 0, 1)))
         if not any(source.mapped for source in self.sources):
             raise ConfigError("no instrument here has a map: they hold no training sounds (info says so)")
         self._place = place
+        self._unplaced.clear()
 
     def set_morph(self, a: int, b: int, share: float) -> None:
         """Sets how far a pad is on the way to another. Raises ConfigError."""
@@ -191,7 +197,7 @@ class Sounds:
         if _BRIGHTNESS in source.controls and self._timbres.get(struck.channel):
             amounts[_BRIGHTNESS] = amounts.get(_BRIGHTNESS, 0.0) + self._timbres[struck.channel]
         return Wanted(
-            self._place if source.mapped else None,
+            self._place if source.mapped and struck.program not in self._unplaced else None,
             tuple(sorted((index, value) for index, value in self._latents.items() if value and index < source.dims)),
             tuple(sorted((index, value) for index, value in self._axes.items() if value and index < source.axes)),
             tuple(sorted((names.index(name), value) for name, value in amounts.items() if value)),

@@ -39,14 +39,19 @@ class Places:
         return len(self._latents) > 0
 
     def at(self, place: tuple[float, float], *, category: str | None = None) -> np.ndarray:
-        """Returns the latent at a place, 0 to 1 each, mixed of the nearest training sounds, of a category where there are any."""
+        """Returns the latent at a place, 0 to 1 each, mixed of the nearest training sounds, of a category where there are any.
+
+        Weights fall to 0 at the distance of the next sound, so that nothing jumps where another one becomes one of the nearest.
+        """
         rows = self.categories == category
         if category is None or not rows.any():
             rows = np.ones(len(self.categories), bool)
         latents, places = self._latents[rows], self.points[rows]
         distances = np.square(places - np.array(place, np.float32)).sum(1)
-        nearest = np.argsort(distances, kind="stable")[:_NEAREST]
+        nearest = np.argsort(distances, kind="stable")[: _NEAREST + 1]
         weights = 1 / (distances[nearest].astype(np.float64) + 1e-9)
+        if len(nearest) > _NEAREST:
+            weights = np.maximum(weights - weights[-1], 1e-12)
         return np.asarray((latents[nearest] * (weights / weights.sum())[:, None]).sum(0), np.float32)
 
 

@@ -19,8 +19,8 @@ function step(place, selector, from, by) {
   to?.focus();
 }
 
-/** Shows the pads of an instrument. chosen: whether a pad only chooses a sound. */
-export function showPads(place, names, { held }) {
+/** Shows the pads of an instrument. held: whether a pad only chooses a sound. struck: called after each. */
+export function showPads(place, names, { held, struck }) {
   place.replaceChildren(...names.map((name, index) => {
     const pad = document.createElement("button");
     pad.className = "pad"; pad.textContent = name; pad.type = "button";
@@ -29,6 +29,7 @@ export function showPads(place, names, { held }) {
       send(`/pad/${index + 1}`, strength);
       if (held) for (const one of place.children) one.setAttribute("aria-pressed", String(one === pad));
       pad.classList.add("down");
+      struck?.();
     };
     pad.addEventListener("pointerdown", (event) => { if (event.button <= 0) { hit(velocity(event, pad)); down.set(event.pointerId, () => pad.classList.remove("down")); } });
     pad.addEventListener("keydown", (event) => {

@@ -16,7 +16,7 @@ function build(number) {
   planes = []; rests = [];
   for (const id of ["map-faders", "axes-faders", "faders", "latents"]) get(id).replaceChildren();
   get("program").value = String(number);
-  showPads(get("pads"), own.pads, { held: own.kind === "held" });
+  showPads(get("pads"), own.pads, { held: own.kind === "held", struck: own.kind === "drums" ? undefined : leaveMap });
   get("pads-hint").textContent = own.kind === "held" ? "A pad chooses the sound that the keys play." : own.kind === "notes" ? "A pad chooses a sound, and plays it. Higher on a pad is louder." : "Higher on a pad is louder.";
   get("keys-card").hidden = own.kind === "drums";
   const value = (place, address, options) => { const fader = addFader(get(place), address, { changed: (next) => { set(address, next); planes.forEach((show) => show()); }, ...options }); rests.push(fader); return fader; };
@@ -44,8 +44,10 @@ function keyboard() {
   get("octave").textContent = `C${octave}`;
   showKeys(get("keys"), 12 * (octave + 1), innerWidth < NARROW ? 13 : 25);
 }
+const leaveMap = () => get("map").classList.add("unset");
 function changed([address, ...values]) {
-  if (address === MAP) { get("map").classList.remove("unset"); faderOf(MAP + " x")?.shown(values[0]); faderOf(MAP + " y")?.shown(values[1]); }
+  if (address === MAP && !values.length) leaveMap();
+  else if (address === MAP) { get("map").classList.remove("unset"); faderOf(MAP + " x")?.shown(values[0]); faderOf(MAP + " y")?.shown(values[1]); }
   else if (address === "/latent") values.forEach((one, index) => faderOf(`/latent/${index + 1}`)?.shown(one));
   else faderOf(address)?.shown(values[0]);
 }
@@ -71,6 +73,7 @@ get("program").onchange = (event) => { chosen = performance.now(); send("/progra
 get("sustain").onclick = () => { const on = get("sustain").getAttribute("aria-pressed") !== "true"; get("sustain").setAttribute("aria-pressed", String(on)); send("/sustain", Number(on)); };
 get("notes-off").onclick = () => { letGoAll(); get("sustain").setAttribute("aria-pressed", "false"); send("/allnotesoff"); };
 get("sound-off").onclick = () => { letGoAll(); get("sustain").setAttribute("aria-pressed", "false"); send("/allsoundoff"); };
+get("leave").onclick = () => { set(MAP); leaveMap(); };
 get("reset").onclick = () => rests.forEach((one) => one.rest());
 get("lower").onclick = () => { octave = Math.max(-1, octave - 1); keyboard(); };
 get("higher").onclick = () => { octave = Math.min(8, octave + 1); keyboard(); };

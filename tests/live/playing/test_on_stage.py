@@ -1,0 +1,181 @@
+"""Playing goes on: full disks, closed terminals, small terminals, floods; errors count as their senders do."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+from collections import namedtuple
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from timbrespace.cli.main import _terminate_like_interrupt
+from timbrespace.contracts import TimbrespaceError
+from timbrespace.live import Engine
+from timbrespace.live.actions import Action
+from timbrespace.live.conductor import Conductor
+from timbrespace.live.device import loop
+from timbrespace.live.device.events import described
+from timbrespace.live.device.keyboard import Typed
+from timbrespace.live.device.record import Recorder
+from timbrespace.live.device.view import View
+from timbrespace.live.mapping.targets import lacking, parse_target
+from timbrespace.live.osc.carrying import Carrier
+from timbrespace.live.sound.places import Places
+from timbrespace.live.state import EngineState
+
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.mark.parametrize("ending", [".wav", ".flac", ".w64"])
+def test_a_full_disk_ends_the_recording_and_keeps_it(ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    free = [2**30]
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(2**31, 2**30, free[0]))
+    audio = np.linspace(-0.5, 0.5, 2 * 48_000, dtype=np.float32).reshape(-1, 2)
+
+    class Playing:
+        def take(self) -> tuple[np.ndarray, int]:
+            return audio, 7
+
+    path = tmp_path / f"take{ending}"
+    view: Any = View("drums", quiet=True)
+    device: Any = Playing()
+    with Recorder(path, sample_rate=48_000, channels=2) as recorder:
+        loop._record(recorder, device, view)
+        loop._record(recorder, device, view)
+        free[0] = 1000
+        loop._record(recorder, device, view)  # not an error: the sound goes on
+        loop._record(recorder, device, view)
+    assert capsys.readouterr().out.count("no room left on the disk") == 1
+    kept, rate = soundfile.read(path)
+    assert (len(kept), rate, recorder.lost) == (96_000, 48_000, 7)
+    np.testing.assert_allclose(kept[48_000:], audio, atol=2**-22)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no SIGHUP")
+def test_a_closed_terminal_is_like_an_interrupt_unless_it_is_ignored() -> None:
+    before = signal.getsignal(signal.SIGHUP)
+    with pytest.raises(KeyboardInterrupt), _terminate_like_interrupt():
+        os.kill(os.getpid(), signal.SIGHUP)
+    assert signal.getsignal(signal.SIGHUP) == before
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        with _terminate_like_interrupt():
+            os.kill(os.getpid(), signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_the_newest_lines_fit_a_small_terminal() -> None:
+    view = View("drums and notes of a long name that goes on for ever on a device of a long name, 48000 Hz")
+    view._live = object()
+    for number in range(30):
+        view.say(f"message {number} of many, each of which is longer than the terminal is wide")
+    for action in [Action("pad", (2, 90)), Action("set_control", ("brightness", 0.5)), Action("note_off", (60, 0))]:
+        view.happened(action)
+    for width, height in ((40, 10), (80, 24), (20, 5), (200, 60)):
+        rows = view._rows(EngineState(voices=1), None, "", width, height)
+        assert len(rows) < height
+        assert max(map(len, rows)) < max(width, 21)
+        assert rows[0].startswith("drums and notes")
+        assert "1 voice," in rows[2]
+        if height >= 10:
+            assert {"played pad 3 (90)", "moved brightness +0.50"} <= set(rows)
+            assert any("message 29" in row for row in rows)
+
+
+def test_what_happened_in_words() -> None:
+    actions = [
+        Action("note_on", (60, 0)), Action("note_on", (60.5, 99.6)), Action("set_latent", (0, -1.0)), Action("set_map", ()),
+        Action("set_morph", (0, 3, 0.25)), Action("walk_tempo", (90.0,)), Action("sustain", (True,)), Action("all_sound_off"),
+    ]  # fmt: skip
+    words = ["", "note 60.5 (100)", "z1 -1.00", "map left", "morph 1 4 0.25", "walk tempo 90", "pedal down", "all sound off"]
+    assert [described(action) for action in actions] == words
+
+
+def test_notes_without_pads_are_said_once(capsys: Any) -> None:
+    with View("drums") as view:
+        for note in range(90):
+            view.update(EngineState(last=("program 0: drums", f"no pad at note {note}")), None)
+    assert capsys.readouterr().out == "program 0: drums\nno pad at note 0\n"
+
+
+def test_what_keys_play_is_known_to_listeners(drums_file: Path) -> None:
+    with Engine(drums_file) as engine:
+        conductor = Conductor(engine, say=print)
+        seen: list[str] = []
+        conductor.listeners.append(lambda action: seen.append(described(action)))
+        Typed(conductor.carry_out).pad(0, 100)
+        Typed(conductor.carry_out).note_on(38, 90)
+        assert seen == ["pad 1 (100)", "note 38 (90)"]
+        assert np.abs(engine.render(2000)).max() > 0
+
+
+@pytest.mark.parametrize(
+    ("address", "value", "says"),
+    [
+        ("/latent/1", np.float32(8.1).item(), "latent 1 is 8.1, allowed is a number from -8 to 8"),
+        ("/latent/7", 1.0, "z7: there are 6 latents"),
+        ("/axis/99", 1.0, r"pc99: there are \d principal axes"),
+        ("/pad/999", 100.0, r"pad 999: there are \d+ pads"),
+        ("/control/nonsense", 1.0, "nonsense"),
+    ],
+)
+def test_refusals_count_as_the_sender_does(drums_file: Path, address: str, value: float, says: str) -> None:
+    found: list[str] = []
+    with Engine(drums_file) as engine:
+        conductor = Conductor(engine, say=lambda line: None)
+        Carrier(conductor).put(address, [value], found.append)
+        conductor.step()
+    assert len(found) == 1
+    assert re.search(says, found[0]), found
+
+
+def test_targets_that_no_instrument_has(drums_file: Path, notes_file: Path) -> None:
+    with Engine(drums_file, notes_file) as engine:
+        sources = engine.sounds.sources
+        for text in ("z1", "pc1", "pad 1", "morph 1 2", "gain", "program", "walk speed"):
+            assert not lacking(parse_target(text), sources), text
+        assert lacking(parse_target("brightnes"), sources).startswith("there is no control 'brightnes'")
+        assert lacking(parse_target("morph 1 4000"), sources).startswith("morph 1 4000: there are")
+        assert not lacking(parse_target("brightnes"), [])  # nothing is known
+
+
+def test_the_map_is_left_again(tiny: Any) -> None:
+    with Engine(tiny.file) as engine:
+        own = engine.sounds.sources[0]
+        base = engine.sounds.key(0, 0, 100, 0)
+        engine.set_map(0.2, 0.9)
+        moved = engine.sounds.key(0, 0, 100, 0)
+        assert moved.wanted.place == (0.2, 0.9)
+        assert not np.allclose(own.latent(moved), own.latent(base))
+        engine.pad(1)  # a drum: the map stays
+        assert engine.sounds.key(0, 1, 100, 0).wanted.place == (0.2, 0.9)
+        engine.sounds.choose(0, 1)  # of notes and held sounds: what was chosen sounds
+        assert engine.sounds.key(0, 1, 100, 0).wanted.place is None
+        engine.set_map(0.2, 0.9)
+        assert engine.sounds.key(0, 1, 100, 0).wanted.place == (0.2, 0.9)
+        conductor = Conductor(engine, say=print)
+        Carrier(conductor).put("/map", [], print)
+        conductor.step()
+        assert engine.sounds.key(0, 0, 100, 0) == base
+        with pytest.raises(TimbrespaceError, match="y is None"):
+            engine.set_map(0.2)
+
+
+def test_nothing_jumps_on_the_way_over_the_map() -> None:
+    random = np.random.default_rng(0)
+    latents, positions = random.standard_normal((60, 4)), random.standard_normal((60, 2))
+    places = Places(latents, positions, [None] * 60)
+    for share in (0, 1):
+        line = np.linspace(0, 1, 5_001)
+        path = np.array([places.at((x, 0.37) if share else (0.61, x)) for x in line])
+        steps = np.abs(np.diff(path, axis=0)).max(1)
+        assert steps.max() < 0.05  # a neighbour that comes or goes made one of 0.3
+    exact = places.at((float(places.points[3, 0]), float(places.points[3, 1])))
+    np.testing.assert_allclose(exact, latents[3], atol=1e-3)
