@@ -25,7 +25,7 @@ def serve(
 ) -> None:
     """Play instruments in a browser: the page of `export --format page`, and sounds asked for in words, your own sounds, files.
 
-    Everything stays on this computer. Ctrl-C stops it.
+    Everything stays on this computer. Ctrl-C stops it. `timbrespace play X --page 8770` serves pads and faders for an audio device.
     """
     from timbrespace.cli.common.text import printable
     from timbrespace.cli.play.needs import check_web

@@ -50,7 +50,10 @@ def play_live(
 
 def _record(recorder: Recorder | None, device: Device, view: View) -> None:
     """Writes what was played. Where the disk takes no more, the recording ends and is kept, and playing goes on."""
-    if recorder is None or recorder.full:
+    if recorder is None:
+        return
+    ended = recorder.full
+    if ended:
         return
     try:
         audio, recorder.lost = device.take()
