@@ -82,9 +82,9 @@ def test_a_device_plays_what_keys_ask_for_and_it_is_recorded(jack: dict[str, str
         engine.note_on(38, 100)
         asked = engine.render(9_600)
     np.testing.assert_allclose(heard[first : first + 9_000], expected[:9_000], atol=2e-7)
-    later = heard[first + 20_000 :]
+    later = heard[first + 9_000 :]  # a busy machine plays less in the same time
     second = np.flatnonzero(np.abs(later).max(1))[0] - np.flatnonzero(np.abs(asked).max(1))[0]
-    count = min(9_000, len(later) - second)  # a busy machine gives the device fewer blocks in the same time
+    count = min(9_000, len(later) - second)
     assert count > 1_000
     np.testing.assert_allclose(later[second : second + count], asked[:count], atol=2e-7)
 
