@@ -32,7 +32,7 @@ def notes(path: Path) -> Path:
     return path
 
 
-def held(path: Path, *, hertz: float = 220.0, view: str = "spectrum", partials: int = 12) -> Path:
+def held(path: Path, *, hertz: float = 220.0, view: str = "spectrum", partials: int = 12, spread: float = 0.1) -> Path:
     """Writes an instrument of single spectra: harmonics of a pitch that fall by 1 / n; the first latent makes them brighter."""
     changes = ("model.encoder=[8]", "model.decoder=[2]", "model.dims=2", "model.likelihood=squared", "model.unit=1.0")
     bins = {"spectrum": "representation.bands=600"}
@@ -52,7 +52,7 @@ def held(path: Path, *, hertz: float = 220.0, view: str = "spectrum", partials: 
     first.bias.copy_(torch.tensor([4.0, 4.0]))
     last.weight.copy_(torch.stack([(bright - dark) / 4, torch.zeros_like(dark)], 1))
     last.bias.copy_(dark - 4 * (bright - dark) / 4)
-    paths = [0.1 * torch.randn(2, 1).expand(2, 8) + 0.01 * torch.randn(2, 8) for _ in range(40)]
+    paths = [spread * torch.randn(2, 1).expand(2, 8) + 0.01 * torch.randn(2, 8) for _ in range(40)]
     trajectories, space = Trajectories.fit(paths, [9_000 + 100 * index for index in range(40)], ["tone"] * 40)
     Instrument(replace(contents, trajectories=trajectories, space=space)).save(path)
     return path

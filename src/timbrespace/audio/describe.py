@@ -70,6 +70,14 @@ DESCRIPTORS: Mapping[str, Descriptor] = {
     )
 }  # fmt: skip
 NAMES = tuple(DESCRIPTORS)
+# Of a steady tone, whatever its note, see `arrays.tones`. Hollow are odd harmonics alone, as of a clarinet's low notes.
+TONES: Mapping[str, Descriptor] = {
+    "brightness": DESCRIPTORS["brightness"],
+    "noisiness": DESCRIPTORS["noisiness"],
+    "hollowness": Descriptor(
+        "hollowness", "dB", "hollower", "evener", -30.0, 30.0, False, "odd harmonics from the third on against even ones"
+    ),
+}
 
 
 def describe(audio: Tensor, sample_rate: int, *, only: Collection[str] = NAMES) -> Tensor:

@@ -59,7 +59,7 @@ class Engine:
         self._lock = threading.RLock()
         if held not in KINDS:
             raise ConfigError(f"held is {held!r:.40}, allowed are {' and '.join(KINDS)}")
-        sources: list[SoundSource] = open_sources([path, *more], seed=seed, humanise=humanise)
+        sources: list[SoundSource] = open_sources([path, *more], seed=seed, humanise=humanise, held=held)
         bins = max([8, *(getattr(source, "bins", 0) for source in sources)])
         self.mixer = Live(
             sample_rate=sample_rate, voices=voices, sounds=SLOTS, commands=16_384, held=min(64, voices),
@@ -98,6 +98,8 @@ class Engine:
         if self._live:
             return
         self._live = True
+        for source in self.sounds.sources:
+            source.controls  # noqa: B018  # measured now, not while it plays
         self._timbres.follow()
         self._bank.start(workers or max(1, min(2, (os.cpu_count() or 2) - 1)))
 

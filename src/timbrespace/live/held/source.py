@@ -9,6 +9,7 @@ import numpy as np
 
 from timbrespace.contracts import ConfigError
 from timbrespace.live.held.pitch import Spectrum, clarity, find_pitch, loudness
+from timbrespace.live.held.steering import ToneControls
 from timbrespace.live.sound.pads import PADS, Pad
 from timbrespace.live.sound.places import Places
 from timbrespace.live.state import SoundKey
@@ -24,6 +25,7 @@ _STEPS = 5  # latent steps that are decoded around the one that is played, for d
 _MIDDLE = (0.2, 0.6)  # part of a drawn path whose mean is the point that is held
 _TRIES = 6  # drawn sounds of which a pad is chosen
 _LEVEL = 0.12  # root mean square of the middle one of the pads' sounds
+_FEWEST, _MEASURED = 16, 200  # points of the corpus that controls are fitted to
 LOWEST, HIGHEST = 0.0, 127.0
 
 
@@ -39,11 +41,10 @@ class HeldSource:
 
     notes, velocities, held = True, False, True
 
-    def __init__(self, contents: InstrumentContents, *, title: str, seed: int = 0):
-        """contents: of an instrument with a time-varying latent. Raises ConfigError where its features hold no spectra."""
-        self.title, self._contents, self._lock = title, contents, threading.Lock()
+    def __init__(self, contents: InstrumentContents, *, title: str, seed: int = 0, kind: str = "bank"):
+        """contents: of an instrument with a time-varying latent. kind: see `Timbres`. Raises ConfigError where it holds no spectra."""
+        self.title, self._contents, self._lock = title, contents, threading.RLock()
         self.sample_rate, self.dims, self.lowest, self.highest = contents.sample_rate, contents.model.dims, LOWEST, HIGHEST
-        self.controls: dict[str, tuple[float, float]] = {}
         self.places = Places.of_contents(contents)
         self.mapped, self._axes = self.places.known, self.places.axes
         self.axes = len(self._axes)
@@ -60,7 +61,22 @@ class HeldSource:
             raise ConfigError(f"{title} has spectra of {self.bins} bins; held voices have at most {BINS}: train with shorter windows")
         levels = [loudness(one) for one in spectra]
         self._gain = _LEVEL / max(float(np.median(levels)), 1e-9)
-        self._pitches: dict[int, float] = {}
+        self._fitted: ToneControls | None = None
+        self._noisy = kind != "bank"
+
+    @property
+    def tones(self) -> ToneControls:
+        """What moves tones by named controls; fitted at first use, which takes a good half second."""
+        with self._lock:
+            if self._fitted is None:
+                free = self.dims - self._contents.model.conditioning.size
+                self._fitted = ToneControls(self._spectra, self._corpus(), free=free, noisy=self._noisy)
+            return self._fitted
+
+    @property
+    def controls(self) -> dict[str, tuple[float, float]]:
+        """See `SoundSource`."""
+        return self.tones.ranges
 
     def render(self, key: SoundKey) -> np.ndarray:
         """Raises ConfigError: held sounds have no end."""
@@ -69,12 +85,17 @@ class HeldSource:
     def frame(self, key: SoundKey, before: float | None) -> Frame:
         """Returns the spectrum of a sound. before: the pitch of the one that sounded last, in Hz."""
         with self._lock:
-            spectrum = self._spectrum(self.latent(key))
+            if key.wanted.controls:
+                names = list(self.controls)
+                spectrum, pitch = self.tones.tone(self.latent(key), {names[number]: value for number, value in key.wanted.controls})
+            else:
+                spectrum = self._spectrum(self.latent(key))
+                pitch = find_pitch(spectrum, before)
         magnitudes = (spectrum.magnitudes * np.float32(self._gain)).astype(np.float32)
-        return Frame(spectrum._replace(magnitudes=magnitudes), find_pitch(spectrum, before))
+        return Frame(spectrum._replace(magnitudes=magnitudes), pitch)
 
     def latent(self, key: SoundKey) -> np.ndarray:
-        """Returns the point `(dims,)` of a sound."""
+        """Returns the point `(dims,)` of a sound, before its controls."""
         z = self._points[key.pad]
         if key.wanted.place is not None:
             z = self.places.at(key.wanted.place)
@@ -109,21 +130,33 @@ class HeldSource:
         spectrum = self._spectrum(point)
         return clarity(spectrum, find_pitch(spectrum))
 
+    def _corpus(self) -> np.ndarray:
+        """Points `(n, dims)` of the corpus: the training sounds, or those of a stripped instrument that were drawn."""
+        clips = self._contents.clips
+        if clips is None or len(clips.latents) < _FEWEST:
+            return np.stack(self._points)
+        rows = np.linspace(0, len(clips.latents) - 1, min(_MEASURED, len(clips.latents))).round().astype(int)
+        return clips.latents[rows].float().numpy()
+
     def _spectrum(self, z: np.ndarray) -> Spectrum:
+        return self._spectra(z[None])[0]
+
+    def _spectra(self, points: np.ndarray) -> list[Spectrum]:
+        """A spectrum of each of points `(n, dims)`."""
         import torch
 
         model, view = self._contents.model, self._contents.representation
         with torch.inference_mode():
-            path = torch.from_numpy(np.repeat(z[:, None], _STEPS, 1))[None]
-            features = model.decode(path).features[0]
-            middle = features.shape[2] // 2
-            found = view.magnitudes(features[:, :, middle : middle + 1])
-            if found is None:
-                name = type(view).__name__.lower()
-                raise ConfigError(
-                    f"{self.title} cannot be held: its features ({name}) hold no spectra; --preset spectra makes one that can"
-                )
-            values, spacing, bandwidth = found
+            paths = torch.from_numpy(np.repeat(points[:, :, None], _STEPS, 2))
+            features = model.decode(paths).features
+            middle = features.shape[3] // 2
+            return [self._of_features(view.magnitudes(one), view) for one in features[..., middle : middle + 1]]
+
+    def _of_features(self, found: tuple[Tensor, float, float] | None, view: object) -> Spectrum:
+        if found is None:
+            name = type(view).__name__.lower()
+            raise ConfigError(f"{self.title} cannot be held: its features ({name}) hold no spectra; --preset spectra makes one that can")
+        values, spacing, bandwidth = found
         return Spectrum(np.nan_to_num(values[:, 0].numpy().astype(np.float32), posinf=0.0, neginf=0.0), spacing, bandwidth)
 
 

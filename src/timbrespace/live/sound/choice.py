@@ -173,7 +173,7 @@ class Sounds:
     def _layer(self, program: int, velocity: float) -> int | None:
         """The velocity at which the sound is made, where that changes it: the middle of one of LAYERS."""
         source = self.sources[program]
-        if not source.velocities and self._velocity_control not in source.controls:
+        if not source.velocities and (self._velocity_control is None or self._velocity_control not in source.controls):
             return None
         layer = min(LAYERS - 1, int(velocity * LAYERS / 128))
         return round((layer + 0.5) * 128 / LAYERS)
@@ -189,12 +189,12 @@ class Sounds:
         )  # fmt: skip
 
     def _wanted(self, source: SoundSource, struck: _Struck) -> Wanted:
-        names = list(source.controls)
+        names = list(source.controls) if self._controls or self._timbres or self._velocity_control else []  # else not fitted yet
         amounts = {name: self._controls[name] for name in names if self._controls.get(name)}
-        if struck.layer is not None and self._velocity_control in source.controls:
+        if struck.layer is not None and self._velocity_control in names:
             assert self._velocity_control is not None
             amounts[self._velocity_control] = amounts.get(self._velocity_control, 0.0) + (struck.layer - 64) / 64
-        if _BRIGHTNESS in source.controls and self._timbres.get(struck.channel):
+        if _BRIGHTNESS in names and self._timbres.get(struck.channel):
             amounts[_BRIGHTNESS] = amounts.get(_BRIGHTNESS, 0.0) + self._timbres[struck.channel]
         return Wanted(
             self._place if source.mapped and struck.program not in self._unplaced else None,

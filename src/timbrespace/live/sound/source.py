@@ -22,7 +22,7 @@ class SoundSource(Protocol):
     """What the engine plays. title: for people. notes: whether sounds have a pitch, from MIDI number `lowest` to `highest`.
 
     velocities: whether a latent holds one. held: whether sounds last as long as a key, see `live.held`.
-    controls: name -> range in spreads. dims, axes: their numbers. mapped: whether it has a map."""
+    dims, axes: their numbers. mapped: whether it has a map."""
 
     title: str
     notes: bool
@@ -30,13 +30,16 @@ class SoundSource(Protocol):
     held: bool
     lowest: float
     highest: float
-    controls: dict[str, tuple[float, float]]
     dims: int
     axes: int
     mapped: bool
     places: Places
     pads: list[Pad]
     sample_rate: int
+
+    @property
+    def controls(self) -> dict[str, tuple[float, float]]:
+        """Name -> range in spreads. May take a while the first time."""
 
     def render(self, key: SoundKey) -> np.ndarray:
         """Returns the sound `(channels, time)`, float32. Several threads may call it. Raises TimbrespaceError."""

@@ -1,0 +1,124 @@
+"""Named controls of held sounds: what they do to a tone, and that all that plays can move them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.live import instruments
+
+from timbrespace.audio.arrays.tones import BRIGHTNESS, HOLLOWNESS, NOISINESS, describe_tones, harmonics, shaped
+from timbrespace.contracts import ConfigError
+from timbrespace.live import Engine
+
+RATE = 48_000
+SPACING, PITCH, BINS = 10.0, 220.0, 1024
+
+
+def power_of(levels: dict[float, float], noise: float = 0.0) -> np.ndarray:
+    """A power spectrum of sines at multiples of PITCH, with the lobe of a window, and even noise."""
+    places = np.arange(BINS) * SPACING
+    lobes = [level**2 * np.exp(-(((places - number * PITCH) / SPACING) ** 2)) for number, level in levels.items()]
+    return np.asarray(np.sum(lobes, 0) + noise)
+
+
+def described(power: np.ndarray, pitch: float = PITCH) -> np.ndarray:
+    return np.asarray(describe_tones(power[None], harmonics(len(power), SPACING, pitch))[0])
+
+
+def test_descriptors_of_tones_have_closed_forms() -> None:
+    two = described(power_of({1: 1.0, 4: 1.0}))
+    assert two[BRIGHTNESS] == pytest.approx(np.log2(2.5), abs=0.01)  # halfway, in multiples of the pitch
+    odd = described(power_of({1: 1.0, 3: 2.0, 4: 1.0, 6: 1.0}))
+    assert odd[HOLLOWNESS] == pytest.approx(10 * np.log10(4 / 2), abs=0.15)
+    assert described(power_of({1: 1.0}, noise=1.0))[NOISINESS] > described(power_of({1: 1.0}, noise=1e-3))[NOISINESS]
+    flat = np.random.default_rng(0).exponential(size=BINS)
+    assert -1.0 < described(flat)[NOISINESS] < -0.7  # of noise: the mean of the log of an exponential variable is -0.58 / ln 2
+    assert np.isfinite(described(np.zeros(BINS))).all()
+
+
+def test_descriptors_do_not_depend_on_level_and_note() -> None:
+    levels = {number: 1 / number for number in range(1, 12)}
+    one = described(power_of(levels))
+    np.testing.assert_allclose(described(100 * power_of(levels)), one, atol=1e-9)
+    stretched = np.interp(np.arange(BINS) / 1.5, np.arange(BINS), power_of(levels), right=0.0)
+    np.testing.assert_allclose(described(stretched, 1.5 * PITCH)[[BRIGHTNESS, HOLLOWNESS]], one[[BRIGHTNESS, HOLLOWNESS]], atol=0.15)
+
+
+@pytest.mark.parametrize("octaves", [-0.6, -0.1, 0.0, 0.3, 1.0])
+@pytest.mark.parametrize("decibels", [-6.0, 0.0, 6.0])
+def test_gains_change_brightness_and_hollowness_by_what_is_wanted_and_keep_the_energy(octaves: float, decibels: float) -> None:
+    power = power_of({number: 1 / number for number in range(1, 20)})
+    wanted = described(power) + np.array([octaves, 0.0, decibels])
+    found = shaped(power, harmonics(BINS, SPACING, PITCH), wanted)
+    np.testing.assert_allclose(described(found)[[BRIGHTNESS, HOLLOWNESS]], wanted[[BRIGHTNESS, HOLLOWNESS]], atol=0.1)
+    assert found.sum() == pytest.approx(power.sum())
+
+
+def test_gains_end_at_their_limits() -> None:
+    power = power_of({1: 1.0, 2: 1e-6})
+    found = shaped(power, harmonics(BINS, SPACING, PITCH), np.array([9.0, 0.0, 0.0]), balance=False)
+    at = round(PITCH / SPACING)
+    assert 10 * np.log10(found[2 * at] / found[at] / (power[2 * at] / power[at])) == pytest.approx(12, abs=0.5)
+    assert np.isfinite(shaped(np.zeros(BINS), harmonics(BINS, SPACING, PITCH), np.ones(3))).all()
+
+
+@pytest.fixture(scope="module")
+def tone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Harmonics of 220 Hz, of which the first latent makes a brighter tone."""
+    return instruments.held(tmp_path_factory.mktemp("held") / "tone.safetensors", spread=1.5)
+
+
+def played(engine: Engine) -> np.ndarray:
+    """A quarter of a second of what sounds, settled."""
+    engine.render(RATE // 10)
+    return engine.render(RATE // 4)[:, 0].astype(np.float64)
+
+
+def centroid(audio: np.ndarray) -> float:
+    power = np.abs(np.fft.rfft(audio * np.hanning(len(audio)))) ** 2
+    return float(power @ np.fft.rfftfreq(len(audio), 1 / RATE) / power.sum())
+
+
+@pytest.mark.parametrize("held", ["bank", "spectrum"])
+def test_a_held_note_gets_brighter_as_asked_at_the_same_level_and_pitch(held: str, tone: Path) -> None:
+    with Engine(tone, held=held) as engine:
+        engine.note_on(57, 100)
+        plain = played(engine)
+        source = engine.sounds.sources[0]
+        low, high = source.controls["brightness"]
+        assert low <= -1
+        assert high >= 1
+        for amount in (-1.0, -0.5, 0.5, 1.0):
+            engine.set_control("brightness", amount)
+            moved = played(engine)
+            spread = source.tones.spreads[BRIGHTNESS]  # type: ignore[attr-defined]
+            assert np.log2(centroid(moved) / centroid(plain)) / spread == pytest.approx(amount, abs=0.15)
+            assert 20 * np.log10(np.std(moved) / np.std(plain)) == pytest.approx(0, abs=0.5)
+            levels, hertz = np.abs(np.fft.rfft(moved * np.hanning(len(moved)))), np.fft.rfftfreq(len(moved), 1 / RATE)
+            assert hertz[levels > levels.max() / 4].min() == pytest.approx(220, abs=10)
+        engine.set_control("brightness", 0.0)
+        assert np.log2(centroid(played(engine)) / centroid(plain)) == pytest.approx(0, abs=0.01)
+        with pytest.raises(ConfigError, match="allowed is one of brightness"):
+            engine.set_control("length", 1.0)
+
+
+@pytest.mark.parametrize("held", ["bank", "spectrum"])
+def test_a_sweep_has_no_clicks_and_the_same_samples_for_every_length_of_blocks(held: str, tone: Path) -> None:
+    def render(block: int) -> np.ndarray:
+        with Engine(tone, held=held, seed=2) as engine:
+            engine.note_on(57, 100)
+            pieces = []
+            for step in range(20):
+                engine.set_control("brightness", (step - 10) / 6)
+                left = 1_200
+                while left:
+                    pieces.append(engine.render(min(block, left)))
+                    left -= len(pieces[-1])
+            return np.concatenate(pieces)
+
+    one = render(1_200)
+    np.testing.assert_array_equal(one, render(65))
+    ends = one[-2_400:, 0]  # the brightest part, steady
+    assert np.abs(np.diff(one[2_400:, 0])).max() < 1.5 * np.abs(np.diff(ends)).max()
