@@ -177,6 +177,27 @@ enum { TS_SAMPLES = 0, TS_LEVELS = 1, TS_DESCRIPTORS = 2 };
 TS_API ts_status ts_near(const ts_instrument *instrument, const float *z, ts_near_request *request, const float *sound, float *out,
                          int32_t capacity, int32_t *samples, ts_memory *work);
 
+/* Tones and noise of a note, in frames of the decoded levels: what ts_render makes it from, for voices that are held (ts_held_partials,
+   ts_held_spectrum). Their level is as decoded, with the loudest cell at 0 dB. Of two channels it is the middle. TS_UNCOVERED: the instrument
+   has no notes by oscillators; ts_note_bins is 0. */
+enum { TS_TONES = 184, TS_LINES = 24 };
+typedef struct {
+  int32_t category; /* as in ts_render_request */
+  int32_t count;    /* of frames that are asked for, 1 to info.frames */
+  int32_t frames;   /* from here on out: frames of this note */
+  int32_t bins;     /* of the noise in a frame: ts_note_bins */
+  int32_t partials, lines; /* partials at multiples of the pitch, and others */
+  float hop, spacing;      /* s between frames, Hz between bins */
+  float hertz;             /* pitch */
+  float flutter, wander, rate; /* of the levels of partials, dB; of the pitch, cents, and how often it turns, Hz */
+  float places[TS_LINES];      /* frequency of the lines over the pitch */
+} ts_note_request;
+TS_API int32_t ts_note_bins(const ts_instrument *instrument);
+/* frames [count]: numbers, from 0, not falling; after the end of a note its last one. tones [count][TS_TONES]: amplitudes of the partials,
+   from TS_TONES - TS_LINES on of the lines. noise [count][bins]: power a Hz; a sine of amplitude 1 has a power of a half. */
+TS_API ts_status ts_note_parts(const ts_instrument *instrument, const float *z, ts_note_request *request, const int32_t *frames, float *tones,
+                               float *noise, ts_memory *work);
+
 /* Nine descriptors of decoded levels, on the scales of audio/describe.py, NaN where samples are needed: brightness, decay, attack, noisiness,
    pitch, loudness, inharmonicity, length, low end. And the samples that a latent decodes to. */
 TS_API ts_status ts_measure(const ts_instrument *instrument, const float *z, float *descriptors, ts_memory *work);
@@ -300,11 +321,11 @@ TS_API uint64_t ts_euclid(int32_t pulses, int32_t steps, int32_t rotation);
    mixed with what a player plays, before its master. A timbre is a slot for how they sound now: the thread that commands the player hands
    frames over as often as it likes, and all voices of the timbre follow them. ts_player_release and ts_player_silence hold for them too. */
 
-enum { TS_PARTIALS = 256, TS_BINS = 4097, TS_BANK = 0, TS_SPECTRUM = 1 };
+enum { TS_PARTIALS = 256, TS_BINS = 4097, TS_BANK = 0, TS_SPECTRUM = 1, TS_NOISE_BANK = 2 };
 
 typedef struct {
   int32_t voices;  /* held at once, 1 to 64; over it one that was let go, else the oldest, fades out in 5 ms */
-  int32_t timbres; /* slots, 1 to 64 */
+  int32_t timbres; /* slots, 1 to 192 */
   int32_t frames;  /* room for those that were not taken over yet, 4 to 1024 */
   int32_t bins;    /* of the largest spectrum, 8 to TS_BINS; 0: no spectra */
 } ts_held_options;
@@ -314,7 +335,7 @@ TS_API size_t ts_held_size(const ts_held_options *options); /* 0: an option is o
 TS_API ts_status ts_held_open(ts_player *player, const ts_held_options *options, ts_memory *memory);
 
 typedef struct {
-  int32_t kind;    /* TS_BANK: the timbre's partials; TS_SPECTRUM: its spectrum */
+  int32_t kind;    /* TS_BANK: the timbre's partials; TS_SPECTRUM: its spectrum; TS_NOISE_BANK: its partials, and its spectrum as noise alone */
   int32_t timbre;  /* slot */
   uint32_t seed;   /* of the phases at the start, and of noise; 0: partials start together, at 0 */
   float note;      /* MIDI number, 0 to 140, with parts of a semitone */
@@ -332,8 +353,8 @@ enum { TS_MOVE_NOTE, TS_MOVE_BEND, TS_MOVE_GAIN, TS_MOVE_PAN, TS_MOVES };
 TS_API ts_status ts_held_move(ts_player *player, int64_t time, int32_t id, int32_t what, float value, float seconds);
 
 /* Partials of a timbre: ratios of their frequency to the note's, 0 to 1000, and amplitudes, -16 to 16; those after `count` fall silent.
-   Reached in a straight line within `seconds`, 0 to 60: the time between two frames makes a movement without steps; the first ones are
-   there at once. Partials fade out between 0.45 and 0.49 of the sample rate. The arrays are copied. TS_MEMORY: no room, try again after the
+   Reached in a straight line within `seconds`, 0 to 60: the time between two frames makes a movement without steps; 0, and for
+   the first ones, at once. Partials fade out between 0.45 and 0.49 of the sample rate. The arrays are copied. TS_MEMORY: no room, try again after the
    next block. */
 TS_API ts_status ts_held_partials(ts_player *player, int64_t time, int32_t timbre, int32_t count, const float *ratios,
                                   const float *amplitudes, float seconds);

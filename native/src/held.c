@@ -100,10 +100,8 @@ static void start(ts_player *player, const Command *command) {
   const float values[TS_MOVES] = {settings->note, 0.0f, settings->gain, settings->pan};
   for (int i = 0; i < TS_MOVES; i++) voice->moves[i] = (Move){{values[i], values[i], player->now}, STEP};
   turn(voice, player->now, voice->to);
-  if (voice->kind == TS_BANK)
-    bank_start(player, voice);
-  else
-    inverse_start(player, voice);
+  if (voice->kind != TS_SPECTRUM) bank_start(player, voice);
+  if (voice->kind != TS_BANK) inverse_start(player, voice);
 }
 
 static void take_over(ts_player *player, const Command *command) {
@@ -116,15 +114,18 @@ static void take_over(ts_player *player, const Command *command) {
     float *from = glide->from, *to = glide->to;
     for (int32_t i = 0; i < frame->count; i++) {
       to[i] = frame->values[i], to[TS_PARTIALS + i] = frame->values[TS_PARTIALS + i];
-      if (from[TS_PARTIALS + i] == 0.0f) from[i] = to[i]; /* a silent partial begins where it is wanted */
-      if (!timbre->filled) from[TS_PARTIALS + i] = to[TS_PARTIALS + i];
+      if (from[TS_PARTIALS + i] == 0.0f || length == 0) from[i] = to[i]; /* a silent partial begins where it is wanted */
+      if (!timbre->filled || length == 0) from[TS_PARTIALS + i] = to[TS_PARTIALS + i];
     }
     timbre->filled = 1;
-    for (int32_t i = frame->count; i < TS_PARTIALS; i++) to[i] = from[i], to[TS_PARTIALS + i] = 0.0f;
+    for (int32_t i = frame->count; i < TS_PARTIALS; i++) {
+      to[i] = from[i], to[TS_PARTIALS + i] = 0.0f;
+      if (length == 0) from[TS_PARTIALS + i] = 0.0f;
+    }
     glide->move = (Move){{0.0f, 1.0f, now}, length > 0 ? length : 1};
   } else {
     Glide *glide = &timbre->spectrum;
-    const int same = timbre->bins == frame->count && timbre->spacing == frame->spectrum.spacing;
+    const int same = length > 0 && timbre->bins == frame->count && timbre->spacing == frame->spectrum.spacing;
     if (same) glide_at(glide, now, 0, frame->count, glide->from);
     for (int32_t i = 0; i < frame->count; i++) {
       glide->to[i] = frame->values[i];
@@ -167,10 +168,9 @@ static void fill_gate(const Held *voice, int64_t length, int32_t count, float *g
 }
 
 static void next_step(ts_player *player, Held *voice, int64_t time) {
-  if (voice->kind == TS_BANK)
-    bank_step(player, voice, time);
-  else
-    inverse_step(player, voice, time);
+  for (int32_t i = 0; i < STEP; i++) voice->samples[i] = 0.0f;
+  if (voice->kind != TS_SPECTRUM) bank_step(player, voice, time);
+  if (voice->kind != TS_BANK) inverse_step(player, voice, time);
   voice->from[0] = voice->to[0], voice->from[1] = voice->to[1], voice->gone = 0;
   turn(voice, time + STEP, voice->to);
 }

@@ -56,5 +56,5 @@ void bank_step(const ts_player *player, Held *voice, int64_t time) {
     }
     memcpy(bank->phase + g, &phase, sizeof phase), memcpy(bank->step + g, &end, sizeof end), store8(bank->amplitude + g, to);
   }
-  for (int32_t i = 0; i < STEP; i++) voice->samples[i] = sum8(sum[i]);
+  for (int32_t i = 0; i < STEP; i++) voice->samples[i] += sum8(sum[i]);
 }

@@ -8,7 +8,7 @@ void ts_held_defaults(ts_held_options *out) { *out = (ts_held_options){32, 16, 6
 void ts_held_voice(ts_held *out) { *out = (ts_held){.note = 60.0f, .gain = 1.0f, .attack = 0.01f, .release = 0.1f}; }
 
 static int options_fit(const ts_held_options *o) {
-  return o && o->voices >= 1 && o->voices <= 64 && o->timbres >= 1 && o->timbres <= 64 && o->frames >= 4 && o->frames <= 1024 &&
+  return o && o->voices >= 1 && o->voices <= 64 && o->timbres >= 1 && o->timbres <= 192 && o->frames >= 4 && o->frames <= 1024 &&
          (o->bins == 0 || (o->bins >= 8 && o->bins <= TS_BINS));
 }
 
@@ -81,7 +81,7 @@ ts_status ts_held_open(ts_player *player, const ts_held_options *options, ts_mem
 ts_status ts_held_play(ts_player *player, int64_t time, int32_t id, float velocity, const ts_held *held) {
   const HeldVoices *voices = player->held;
   if (!voices || !held || id < 0 || !in(velocity, 1, 127) || held->timbre < 0 || held->timbre >= voices->timbres) return TS_ARGUMENT;
-  if ((held->kind != TS_BANK && held->kind != TS_SPECTRUM) || (held->kind == TS_SPECTRUM && !voices->bins)) return TS_ARGUMENT;
+  if (held->kind < TS_BANK || held->kind > TS_NOISE_BANK || (held->kind != TS_BANK && !voices->bins)) return TS_ARGUMENT;
   if (!in(held->note, 0, 140) || !in(held->gain, 0, 4) || !in(held->pan, -1, 1)) return TS_ARGUMENT;
   if (!in(held->attack, 0, 60) || !in(held->release, 0, 60)) return TS_ARGUMENT;
   return player_put(player, (Command){PUT_HELD, held->timbre, time, .held = {*held, id, velocity}});

@@ -101,7 +101,11 @@ static void add_frame(ts_player *player, Held *voice, int64_t time, int32_t skip
   const float ratio = (float)(held_hertz(voice, time) / (double)timbre->hertz), rate = (float)player->rate;
   glide_at(&timbre->spectrum, time, 0, timbre->bins, held->magnitudes);
   const float pitch = timbre->hertz / timbre->spacing;
-  const int32_t count = find_peaks(held->magnitudes, timbre->bins, pitch, &timbre->lobe, places, amplitudes, held->levels);
+  int32_t count = 0;
+  if (voice->kind == TS_SPECTRUM)
+    count = find_peaks(held->magnitudes, timbre->bins, pitch, &timbre->lobe, places, amplitudes, held->levels);
+  else
+    for (int32_t i = 0; i < timbre->bins; i++) held->levels[i] = held->magnitudes[i];
   for (int32_t i = 0; i < count; i++) cycles[i] = places[i] * timbre->spacing * ratio / rate;
   go_on(voice, count, places, cycles);
   for (int32_t i = 0; i < WINDOW + 2; i++) held->spectrum[i] = 0.0f;
@@ -130,6 +134,6 @@ void inverse_step(ts_player *player, Held *voice, int64_t time) {
     add_frame(player, voice, time, 0);
     inverse->gone = 0;
   }
-  for (int32_t i = 0; i < STEP; i++) voice->samples[i] = inverse->sum[inverse->gone + i];
+  for (int32_t i = 0; i < STEP; i++) voice->samples[i] += inverse->sum[inverse->gone + i];
   inverse->gone += STEP;
 }

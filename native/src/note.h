@@ -43,12 +43,14 @@ typedef struct {
   size_t stride, columns;
   float *power, *rest, *rows;
   double place[MOST_LINES];
+  const int32_t *number; /* of each frame in the note, rising; NULL: all of them, from 0 on */
 } NoteParts;
 
 Traits note_traits(const Note *note, const float *z);
 float note_zone(double hertz); /* a frequency's place among the middles of the zones */
 float note_share(const double *logarithms, float zone); /* logarithm of the share at this place */
-float note_attack(const Note *note, int frame); /* how much of the attack's share a frame has, 1 to 0 */
+int note_frame(const NoteParts *parts, int frame); /* its number in the note */
+float note_attack(const Note *note, int number); /* how much of the attack's share a frame has, 1 to 0 */
 
 /* Levels of a part, as quiet as in recorded notes, as powers in parts->power. */
 Status note_powers(const Note *note, const Levels *levels, int part, int category, NoteParts *parts, Arena *work);
@@ -63,6 +65,9 @@ Status note_tones(const Note *note, double hertz, const Traits *traits, const No
                   uint64_t seed, float *audio, Arena *work);
 Status note_noise(const Note *note, double hertz, const Traits *traits, const NoteParts *parts, const float *white, int64_t samples,
                   float *audio, Arena *work);
+
+/* Power of the noise a Hz, [frame][bins], where a sine of amplitude 1 has a power of a half. */
+Status note_densities(const Note *note, double hertz, const Traits *traits, const NoteParts *parts, float *out, Arena *work);
 
 /* Gain by bin of the spectrum of white noise that makes noise of deviation 1 with a Gaussian spectrum, [size / 2 + 1]. */
 void note_band(double *gain, size_t size, double rate, double centre, double spread);

@@ -35,8 +35,8 @@ static Status shape_open(Shape *shape, const Note *note, double hertz, const Tra
 
 static void shares(Shape *shape, int frame) {
   const size_t bins = (size_t)shape->note->view.bins;
-  const float weight = note_attack(shape->note, frame);
-  if (frame > 0 && weight <= 0.0f && note_attack(shape->note, frame - 1) <= 0.0f) return; /* as in the last frame */
+  const float weight = note_attack(shape->note, note_frame(shape->parts, frame));
+  if (frame > 0 && weight <= 0.0f && note_attack(shape->note, note_frame(shape->parts, frame - 1)) <= 0.0f) return; /* as in the last frame */
   for (size_t i = 0; i < bins; i++) shape->share[i] = shape->later[i] + (shape->attack[i] - shape->later[i]) * weight;
   ts_exp_array(shape->share, shape->share, bins);
 }
@@ -69,7 +69,7 @@ static void gains(Shape *shape, int frame, float *gain) {
   for (int i = from; i < to; i++) gain[i] = (float)(shape->sums[i + half + 1] - shape->sums[i - half]);
   for (int i = 0; i < bins; i++) gain[i] = (gain[i] > 0.0f ? gain[i] * shape->count[i] : 0.0f) * shape->share[i];
   for (int i = 0; i < shape->below; i++) gain[i] = shape->by_bin[i] * shape->share[i];
-  const float stroke = (float)(1.0 - (double)frame * view->hop / view->rate / STROKE_S);
+  const float stroke = (float)(1.0 - (double)note_frame(shape->parts, frame) * view->hop / view->rate / STROKE_S);
   if (stroke > 0.0f)
     for (int band = 0; band < view->bands; band++) {
       const float more = rest[band] / (float)(view->edges[band + 1] - view->edges[band]) * stroke;
@@ -126,4 +126,18 @@ Status note_noise(const Note *note, double hertz, const Traits *traits, const No
   for (int64_t i = 0; i < samples; i++) audio[i] += sum[i] / (weight[i] > LEAST_OVERLAP ? weight[i] : LEAST_OVERLAP);
   work->used = used;
   return TS_OK;
+}
+
+Status note_densities(const Note *note, double hertz, const Traits *traits, const NoteParts *parts, float *out, Arena *work) {
+  const size_t used = work->used, bins = (size_t)note->view.bins;
+  Shape shape;
+  Status status = shape_open(&shape, note, hertz, traits, parts, work);
+  for (int frame = 0; frame < parts->frames && status == TS_OK; frame++) {
+    float *row = out + (size_t)frame * bins;
+    shares(&shape, frame);
+    gains(&shape, frame, row);
+    for (size_t i = 0; i < bins; i++) row[i] = row[i] * row[i] * 2.0f / (float)note->view.rate; /* of white noise with a deviation of 1 */
+  }
+  work->used = used;
+  return status;
 }

@@ -49,8 +49,10 @@ float note_share(const double *logarithms, float zone) {
   return (float)(logarithms[at] + share * (logarithms[at + 1] - logarithms[at]));
 }
 
-float note_attack(const Note *note, int frame) {
-  double seconds = (double)frame * note->view.hop / note->view.rate;
+int note_frame(const NoteParts *parts, int frame) { return parts->number != NULL ? parts->number[frame] : frame; }
+
+float note_attack(const Note *note, int number) {
+  double seconds = (double)number * note->view.hop / note->view.rate;
   return (float)clamp((SUSTAINED_S - seconds) / (SUSTAINED_S - ATTACK_S), 0.0, 1.0);
 }
 

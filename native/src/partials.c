@@ -69,11 +69,12 @@ static void factorise(const Lobe *lobes, int partials, const F8 *power, F8 *rati
 }
 
 /* The share of the power of a partial that is not noise, for all frames. */
-static void take_noise(const Note *note, double hertz, const Traits *traits, float *row, int frames) {
+static void take_noise(const Note *note, double hertz, const Traits *traits, const NoteParts *parts, float *row) {
+  const int frames = parts->frames;
   const float zone = note_zone(hertz), later = note_share(traits->noise, zone), attack = note_share(traits->attack, zone);
   const float kept = 1.0f - ts_expf(later);
   for (int frame = 0; frame < frames; frame++) {
-    float weight = note_attack(note, frame);
+    float weight = note_attack(note, note_frame(parts, frame));
     if (weight <= 0.0f) {
       for (; frame < frames; frame++) row[frame] *= kept;
     } else {
@@ -109,6 +110,6 @@ Status note_separate(const Note *note, double hertz, const Traits *traits, NoteP
     }
   }
   work->used = used;
-  for (int k = 0; k < partials; k++) take_noise(note, hertz * (k + 1), traits, parts->rows + (size_t)k * columns, parts->frames);
+  for (int k = 0; k < partials; k++) take_noise(note, hertz * (k + 1), traits, parts, parts->rows + (size_t)k * columns);
   return note_lines(note, hertz, parts, work);
 }

@@ -59,6 +59,7 @@ class Parts(ctypes.Structure):
         *((name, ctypes.c_size_t) for name in ("stride", "columns")),
         *((name, ctypes.POINTER(ctypes.c_float)) for name in ("power", "rest", "rows")),
         ("place", ctypes.c_double * 24),
+        ("number", ctypes.c_void_p),
     )
 
 

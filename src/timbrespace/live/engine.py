@@ -16,7 +16,7 @@ import numpy as np
 from timbrespace.contracts import ConfigError
 from timbrespace.live import checks
 from timbrespace.live.calls import Calls
-from timbrespace.live.held.timbres import KINDS, Timbres
+from timbrespace.live.held.timbres import KINDS, RELEASE, Timbres, timbres_of
 from timbrespace.live.keys import HeldKeys, KeyName
 from timbrespace.live.sound.bank import Bank
 from timbrespace.live.sound.choice import Sounds
@@ -27,7 +27,6 @@ from timbrespace.live.state import EngineState, SoundKey
 from timbrespace.native.live import Live
 
 LEVEL = 0.5  # of a voice at full velocity, so that several fit under full scale
-ATTACK, RELEASE = 0.01, 0.12  # s, of held notes; of notes after their key is let go
 SLOTS = 1024  # sounds that are kept
 _LINES = 8
 _MOST_BEND, _MOST_BENDS = 24.0, 1024  # semitones; notes with ids whose bends are kept
@@ -43,13 +42,14 @@ class Engine:
 
     def __init__(
         self, path: Path | str, *more: Path | str, sample_rate: int = 48_000, voices: int = 64, humanise: float = 0.0, seed: int = 0,
-        velocity_control: str | None = None, held: str = "bank",
+        velocity_control: str | None = None, held: str = "bank", hold_notes: bool = False,
     ):  # fmt: skip
         """path, more: instrument files, the programs 0, 1 …; sample_rate: Hz. voices: that sound at once, 1 to 256.
 
         humanise: how much each hit differs from the one before, 0 to 4, in units of the corpus's spread. seed: of all that is drawn.
         velocity_control: name of a control that velocity moves too, one spread up and down.
-        held: how instruments with a time-varying latent sound, see `Timbres`. Raises ConfigError, InstrumentFileError.
+        held: how held sounds are made, see `Timbres`. hold_notes: instruments of notes are held too, as long as a key is down.
+        Raises ConfigError, InstrumentFileError.
         """
         checks.integer("sample_rate", sample_rate, 8_000, 192_000)
         checks.integer("voices", voices, 1, 256)
@@ -59,15 +59,15 @@ class Engine:
         self._lock = threading.RLock()
         if held not in KINDS:
             raise ConfigError(f"held is {held!r:.40}, allowed are {' and '.join(KINDS)}")
-        sources: list[SoundSource] = open_sources([path, *more], seed=seed, humanise=humanise, held=held)
+        sources: list[SoundSource] = open_sources([path, *more], seed=seed, humanise=humanise, held=held, hold_notes=hold_notes)
         bins = max([8, *(getattr(source, "bins", 0) for source in sources)])
         self.mixer = Live(
             sample_rate=sample_rate, voices=voices, sounds=SLOTS, commands=16_384, held=min(64, voices),
-            timbres=min(64, len(sources)), bins=bins,
+            timbres=timbres_of(sources), bins=bins, frames=512,
         )  # fmt: skip
         self.sounds = Sounds(sources, humanise=humanise, velocity_control=velocity_control)
         self._calls = Calls(self.mixer)
-        self._timbres = Timbres(self.mixer, sources, self.sounds, kind=held, say=self._say)
+        self._timbres = Timbres(self.mixer, sources, self.sounds, kind=held, say=self._say, humanise=humanise, seed=seed)
         self._bank = Bank(self.mixer, self._make, self._lock, slots=SLOTS, ahead=self._worth_making, failed=self._failed)
         self._keys = HeldKeys()
         self._bends: dict[tuple[int, Any], float] = {}
@@ -128,7 +128,7 @@ class Engine:
             bend = self._bend_of(channel, id)
             if source.held:
                 self._let_go(self._keys.pressed_again(name), when)
-                self._hold(program, note, velocity, name, when, bend)
+                self._hold(program, note, velocity, channel, name, when, bend)
                 return
             if source.notes:
                 pitch = checks.folded(note, source.lowest, source.highest)
@@ -223,6 +223,7 @@ class Engine:
         with self._lock:
             self._keys.all_off()
             self._calls.put("silence", time=self._when(checks.time_of(at)))
+            self._timbres.silence(max(self._when(checks.time_of(at)), self.mixer.state().time))
 
     # --- sounds ---------------------------------------------------------------------------------------------------------
 
@@ -293,16 +294,12 @@ class Engine:
             change(*arguments)
             self._bank.nudge()
 
-    def _hold(self, program: int, note: float, velocity: float, name: KeyName, when: int, bend: float) -> None:
+    def _hold(self, program: int, note: float, velocity: float, channel: int, name: KeyName, when: int, bend: float) -> None:
         """Starts a held voice."""
-        number = self._next_number()
-        start = self._when(when)
-        self._timbres.send(start, only=program)
+        number, start = self._next_number(), self._when(when)
         self._let_go(self._keys.press(name, number), start)
-        options = {"kind": self._timbres.kind, "timbre": self._timbres.slot(program), "velocity": max(1.0, velocity), "seed": number}
-        self._calls.put("hold", number, note, time=start, attack=ATTACK, release=RELEASE, **options)
-        if bend:
-            self._calls.put("move", number, "bend", bend, time=start, seconds=0.0)
+        now, put = self.mixer.state().time, self._calls.put
+        self._timbres.start(program, number, note, max(1.0, velocity), channel=channel, start=start, now=now, bend=bend, put=put)
 
     def _next_number(self) -> int:
         self._number = self._number % (2**31 - 1) + 1
@@ -350,6 +347,7 @@ class Engine:
     def _let_go(self, numbers: Sequence[int], when: int) -> None:
         for number in numbers:
             self._calls.put("release", number, time=self._when(when))
+            self._timbres.let_go(number, max(self._when(when), self.mixer.state().time))
 
     def _bend_of(self, channel: int, id: Any) -> float:  # noqa: A002
         whole = self._bends.get((channel, None), 0.0) + (self._bends.get((channel, id), 0.0) if id is not None else 0.0)

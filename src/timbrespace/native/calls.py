@@ -31,6 +31,8 @@ SIGNATURES = {
     "ts_work_size": "z:pi",
     "ts_render": "i:ppppipp",
     "ts_levels": "i:pppppp",
+    "ts_note_bins": "i:p",
+    "ts_note_parts": "i:ppppppp",
     "ts_near": "i:pppppipp",
     "ts_measure": "i:pppp",
     "ts_length": "i:pppp",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 LEVELS = {"peak": 0, "loudness": 1, "keep": 2}
 _DESCRIPTORS = 9
+TONES, LINES = 184, 24  # of a frame of a note: partials at multiples of its pitch, the last ones lines between them
 _NAME = 1024  # bytes of the longest name of a category
 
 
@@ -61,6 +62,33 @@ class _Near(ctypes.Structure):
         ("seed", ctypes.c_uint64), *((name, ctypes.c_int32) for name in ("frames", "attack", "held", "samples", "bins")),
         ("level", ctypes.c_float), ("kept", ctypes.c_float), ("what", ctypes.c_int32), ("end", ctypes.c_float),
     )  # fmt: skip
+
+
+class _Note(ctypes.Structure):
+    _fields_ = (
+        *((name, ctypes.c_int32) for name in ("category", "count", "frames", "bins", "partials", "lines")),
+        *((name, ctypes.c_float) for name in ("hop", "spacing", "hertz", "flutter", "wander", "rate")),
+        ("places", ctypes.c_float * LINES),
+    )  # fmt: skip
+
+
+class NoteParts(NamedTuple):
+    """What some frames of a note are made from.
+
+    seconds `(count,)`: of the frames. ratios `(184,)`: of the tones' frequencies to the pitch, 0: none. tones `(count, 184)`: amplitudes.
+    noise `(count, bins)`: power a Hz, where a sine of amplitude 1 has a half. spacing: Hz between bins. hertz: the pitch. flutter: of the
+    levels of the tones, dB. wander: of the pitch, cents; rate: how often it turns, Hz.
+    """
+
+    seconds: np.ndarray
+    ratios: np.ndarray
+    tones: np.ndarray
+    noise: np.ndarray
+    spacing: float
+    hertz: float
+    flutter: float
+    wander: float
+    rate: float
 
 
 class Drawn(NamedTuple):
@@ -127,6 +155,26 @@ class Opened:
         request = _Near(seed, sound.frames, sound.attack, sound.held, samples, sound.bins, sound.level, kept, what, 0.0)
         self._loaded.call("ts_near", np.ascontiguousarray(z, np.float32), request, sound.data, out, room, ctypes.c_int32())
         return float(request.end)
+
+    def note_bins(self) -> int:
+        """Returns the bins of the noise of `note_parts`; 0: the instrument has no notes that are made of tones and noise."""
+        return int(self._loaded.ask("ts_note_bins"))
+
+    def note_parts(self, z: np.ndarray, frames: np.ndarray, *, category: int = -1) -> NoteParts:
+        """Returns tones and noise of a note, in frames `(count,)`, whose numbers do not fall; after its end its last one.
+
+        Raises CoreError.
+        """
+        asked, bins = np.ascontiguousarray(frames, np.int32), self.note_bins()
+        tones, noise = np.empty((len(asked), TONES), np.float32), np.empty((len(asked), bins), np.float32)
+        request = _Note(category, len(asked))
+        self._loaded.call("ts_note_parts", np.ascontiguousarray(z, np.float32), request, asked, tones, noise)
+        ratios = np.arange(1, TONES + 1, dtype=np.float32)
+        ratios[request.partials : TONES - LINES] = 0.0
+        ratios[TONES - LINES :] = np.frombuffer(request.places, np.float32)
+        seconds = np.minimum(asked, request.frames - 1) * float(request.hop)
+        found = (float(getattr(request, name)) for name in ("spacing", "hertz", "flutter", "wander", "rate"))
+        return NoteParts(seconds, ratios, tones, noise, *found)
 
     def measure(self, z: np.ndarray) -> np.ndarray:
         """Returns descriptors `(9,)` of the levels of a latent `(dims,)`, as `near_descriptors`. Raises CoreError."""

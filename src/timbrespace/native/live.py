@@ -17,7 +17,7 @@ from timbrespace.native.output import Output
 
 Audio = NDArray[np.float32]
 PARTIALS, BINS = 256, 4097  # at most, of a frame
-_KINDS = {"bank": 0, "spectrum": 1}
+_KINDS = {"bank": 0, "spectrum": 1, "noise bank": 2}
 _MOVES = {"note": 0, "bend": 1, "gain": 2, "pan": 3}
 _LARGEST = {"i": 2.0**31, "l": 2.0**63, "u": 2.0**64, "p": 2.0**64, "f": 3e38, "d": 1e300}  # of the kinds of `SIGNATURES`
 _VOICE = {
@@ -47,7 +47,7 @@ class Live:
     """A player with held voices. Times are samples since the start, 0: at once. Calls come from any thread, one after the other.
 
     sample_rate: Hz, 8000 to 192000. voices: one-shots at once, 1 to 256. sounds: slots, 1 to 4096. commands: calls that may wait, 64 to
-    65536. curve: amplitude = (velocity / 127) ^ curve, 0 to 4. held: voices at once, 1 to 64. timbres: slots of them, 1 to 64.
+    65536. curve: amplitude = (velocity / 127) ^ curve, 0 to 4. held: voices at once, 1 to 64. timbres: slots of them, 1 to 192.
     frames: of timbres that may wait, 4 to 1024. bins: of the largest spectrum, 8 to 4097. core: None: as the rest of timbrespace uses it.
     Raises ConfigError for numbers out of range, CoreError where the core cannot be loaded.
     """
@@ -138,9 +138,10 @@ class Live:
         self, id: int, note: float, *, kind: str = "bank", timbre: int = 0, time: int = 0, velocity: float = 127.0,  # noqa: A002
         gain: float = 1.0, pan: float = 0.0, attack: float = 0.01, release: float = 0.1, seed: int = 0,
     ) -> None:  # fmt: skip
-        """Starts a held voice; `release` with the id lets it go. note: MIDI number, with parts of a semitone. kind: "bank" or "spectrum".
+        """Starts a held voice; `release` with the id lets it go. note: MIDI number, with parts of a semitone.
 
-        timbre: slot that `partials` or `spectrum` fills, before or while it sounds. seed: of phases and noise; 0: partials start together.
+        kind: "bank", "spectrum", or "noise bank": partials, and the spectrum as noise alone. timbre: slot that `partials` or `spectrum`
+        fills, before or while it sounds. seed: of phases and noise; 0: partials start together.
         Raises ConfigError, QueueFullError.
         """
         with self.lock:

@@ -25,7 +25,8 @@ _SECONDS_HELP = "End after so many seconds; by default at Ctrl-C."
 _HUMANISE_HELP = "How much each hit differs from the one before, 0 to 4; 0.2 is like a player, 0 like a machine."
 _VELOCITY_HELP = "A control that velocity moves too: hard hits one spread up, soft ones down. `info` lists controls."
 _VOICES_HELP = "Sounds at once; over it the quietest fades out."
-_HELD_HELP = "How instruments with a time-varying latent sound: bank, oscillators; or spectrum, an inverse transform, with noise."
+_HELD_HELP = "How held sounds are made: bank, oscillators; or spectrum, an inverse transform."
+_HOLD_HELP = "Hold instruments of notes: they sound as long as a key is down, and move with the controls meanwhile."
 _LIST_HELP = "List audio devices and MIDI ports, and end."
 _TAIL = 2.0  # s that a MIDI file sounds on
 _QUIET_HELP = "Show messages only, no level and figures."
@@ -43,6 +44,7 @@ def play(
     velocity_control: Annotated[str | None, typer.Option("--velocity-control", help=_VELOCITY_HELP, show_default=False)] = None,
     voices: Annotated[int, typer.Option("--voices", help=_VOICES_HELP)] = 64,
     held: Annotated[Literal["bank", "spectrum"], typer.Option("--held", help=_HELD_HELP)] = "bank",
+    hold_notes: Annotated[bool, typer.Option("--hold-notes", help=_HOLD_HELP)] = False,
     seed: Seed = 0,
     list_: Annotated[bool, typer.Option("--list", help=_LIST_HELP)] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help=_QUIET_HELP)] = False,
@@ -76,6 +78,7 @@ def play(
     from timbrespace.live.engine import Engine
 
     options = {"humanise": humanise, "seed": seed, "voices": voices, "velocity_control": velocity_control, "held": held}
+    options["hold_notes"] = hold_notes
     if sources.offline and record is not None:
         with Engine(*instruments, sample_rate=RATE if rate is None else rate, **options) as engine:  # type: ignore[arg-type]
             _render(engine, inputs, sources, record, seconds=seconds, seed=seed, quiet=quiet, force=force)

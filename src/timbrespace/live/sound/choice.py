@@ -90,9 +90,12 @@ class Sounds:
             self._recent.popitem(last=False)
         return key
 
-    def held_key(self, program: int) -> SoundKey:
-        """Returns the sound that the held notes of an instrument have now."""
-        return self._key(_Struck(program, self.chosen(program), None, None, -1))
+    def held_key(
+        self, program: int, *, pitch: float | None = None, velocity: float | None = None, channel: int = -1
+    ) -> SoundKey:  # fmt: skip
+        """Returns the sound that the held notes of an instrument have now, or one of them with a pitch of its own."""
+        layer = None if velocity is None else self._layer(program, velocity)
+        return self._key(_Struck(program, self.chosen(program), pitch, layer, channel))
 
     def next_keys(self) -> Iterator[tuple[bool, SoundKey]]:
         """Yields sounds that the next events may need, and whether soon, the likeliest first."""

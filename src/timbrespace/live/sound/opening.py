@@ -13,16 +13,33 @@ from timbrespace.native.opening import open_player
 _MOST = 128  # programs of MIDI
 
 
-def open_sources(paths: Sequence[Path | str], *, seed: int, humanise: float, held: str = "bank") -> list[SoundSource]:
-    """Returns the sounds of instrument files, in order. held: see `Timbres`. Raises ConfigError, InstrumentFileError."""
+def open_sources(
+    paths: Sequence[Path | str], *, seed: int, humanise: float, held: str = "bank", hold_notes: bool = False
+) -> list[SoundSource]:
+    """Returns the sounds of instrument files, in order. held: see `Timbres`. hold_notes: those of notes are held.
+
+    Raises ConfigError, InstrumentFileError.
+    """
     if len(paths) > _MOST:
         raise ConfigError(f"{len(paths)} instruments, allowed are at most {_MOST}, as MIDI has programs")
-    return [_open(Path(path), seed, humanise, held) for path in paths]
+    refused: list[str] = []
+    sources = [_open(Path(path), seed, humanise, held, refused if hold_notes else None) for path in paths]
+    if hold_notes and not any(source.held for source in sources):
+        raise ConfigError(f"no instrument here can be held: {'; '.join(refused)}")
+    return sources
 
 
-def _open(path: Path, seed: int, humanise: float, held: str) -> SoundSource:
+def _open(path: Path, seed: int, humanise: float, held: str, refused: list[str] | None) -> SoundSource:
+    """refused: None: notes are one-shots; else they are held, or it gets why not."""
     player = open_player(path)
     if isinstance(player, Player):
+        if refused is not None:
+            from timbrespace.live.held.notes import HeldNotes, why_not
+
+            reason = why_not(player)
+            if reason is None:
+                return HeldNotes(player, title=path.stem, seed=seed, humanise=humanise)
+            refused.append(f"{path.stem} {reason}")
         return CoreSource(player, title=path.stem, seed=seed, humanise=humanise)
     from timbrespace.instrument import Instrument
 
@@ -33,5 +50,7 @@ def _open(path: Path, seed: int, humanise: float, held: str) -> SoundSource:
         return HeldSource(contents, title=path.stem, seed=seed, kind=held)
     from timbrespace.live.sound.torch_source import TorchSource
 
+    if refused is not None:
+        refused.append(f"{path.stem} is not played by the native core")
     player.say_slower()
     return TorchSource(contents, title=path.stem, seed=seed, humanise=humanise)
