@@ -25,37 +25,39 @@ VERBS: dict[str, tuple[str, str]] = {
     "demo": ("timbrespace.cli.sounds.demo:demo", "make a drum corpus, train on it, generate, and write a page to listen to"),
     "doctor": ("timbrespace.cli.corpus.doctor:doctor", "examine a folder of sounds: counts, lengths, damage, what to do about it"),
     "prepare": ("timbrespace.cli.corpus.prepare:prepare", "turn a folder of sounds into a corpus that training reads"),
+    "train": ("timbrespace.cli.learn.train:train", "train an instrument on a folder or a corpus"),
+    "presets": ("timbrespace.cli.learn.presets:presets", "list the presets of `train`, or show all settings of one"),
+    "generate": ("timbrespace.cli.sounds.generate:generate", "make new sounds with an instrument"),
+    "vary": ("timbrespace.cli.sounds.vary:vary", "make variations of one sound"),
+    "morph": ("timbrespace.cli.sounds.morph:morph", "go from one sound to another in steps"),
+    "steer": ("timbrespace.cli.sounds.steer:steer", "make your sounds brighter, darker, longer, shorter, noisier … by named controls"),
+    "explore": ("timbrespace.cli.sounds.explore:explore", "move through the sounds: along axes, meshes, walks, mixes, curves"),
+    "reconstruct": ("timbrespace.cli.sounds.reconstruct:reconstruct", "encode and decode your own sounds with an instrument"),
+    "convert": ("timbrespace.cli.sounds.convert:convert", "play a piece with the timbre of other instruments, also blended"),
+    "modulate": ("timbrespace.cli.sounds.modulate:modulate", "measure and change vibrato and tremolo of sounds, or move them to others"),
+    "play": ("timbrespace.cli.play.play:play", "play instruments live: MIDI, OSC, audio devices, or into a file"),
+    "serve": ("timbrespace.cli.play.serve:serve", "play instruments in a browser: the page, words, your own sounds, files"),
+    "export": ("timbrespace.cli.report.export:export", "write an instrument as a page that plays offline in a browser"),
+    "map": ("timbrespace.cli.report.map:map", "draw the map of an instrument: a page to listen to, a picture, a table"),
+    "find": ("timbrespace.cli.report.find:find", "find similar sounds, duplicates, outliers, groups, categories of unlabelled sounds"),
+    "info": ("timbrespace.cli.report.info:info", "show an instrument: its card, its training sounds, its settings"),
+    "evaluate": ("timbrespace.cli.report.evaluate:evaluate", "measure instruments on a folder of sounds, in words and in figures"),
     "represent": (
         "timbrespace.cli.corpus.represent:represent",
         "write the features of sounds: arrays, pictures, images, and audio decoded again",
     ),
-    "train": ("timbrespace.cli.learn.train:train", "train an instrument on a folder or a corpus"),
     "tune": ("timbrespace.cli.learn.tune:tune", "search for the best training settings for a corpus, by many short trainings"),
-    "generate": ("timbrespace.cli.sounds.generate:generate", "make new sounds with an instrument"),
-    "reconstruct": ("timbrespace.cli.sounds.reconstruct:reconstruct", "encode and decode your own sounds with an instrument"),
-    "morph": ("timbrespace.cli.sounds.morph:morph", "go from one sound to another in steps"),
-    "explore": ("timbrespace.cli.sounds.explore:explore", "move through the sounds: along axes, meshes, walks, mixes, curves"),
-    "steer": ("timbrespace.cli.sounds.steer:steer", "make your sounds brighter, darker, longer, shorter, noisier … by named controls"),
-    "vary": ("timbrespace.cli.sounds.vary:vary", "make variations of one sound"),
-    "convert": ("timbrespace.cli.sounds.convert:convert", "play a piece with the timbre of other instruments, also blended"),
-    "modulate": ("timbrespace.cli.sounds.modulate:modulate", "measure and change vibrato and tremolo of sounds, or move them to others"),
-    "map": ("timbrespace.cli.report.map:map", "draw the map of an instrument: a page to listen to, a picture, a table"),
-    "play": ("timbrespace.cli.play.play:play", "play instruments live: MIDI, OSC, audio devices, or into a file"),
-    "export": ("timbrespace.cli.report.export:export", "write an instrument as a page that plays offline in a browser"),
-    "serve": ("timbrespace.cli.play.serve:serve", "play instruments in a browser: the page, words, your own sounds, files"),
-    "find": ("timbrespace.cli.report.find:find", "find similar sounds, duplicates, outliers, groups, categories of unlabelled sounds"),
-    "evaluate": (
-        "timbrespace.cli.report.evaluate:evaluate",
-        "measure instruments on a folder of sounds, in words and in figures",
-    ),
-    "presets": ("timbrespace.cli.learn.presets:presets", "list the presets that are part of timbrespace"),
-    "info": ("timbrespace.cli.report.info:info", "show an instrument: its card, its training sounds, its settings"),
     "survey make": ("timbrespace.cli.report.survey_make:survey_make", "make a blind listening test of instruments and real sounds"),
-    "survey serve": (
-        "timbrespace.cli.report.survey_serve:survey_serve",
-        "let listeners answer it in their browsers; stores every answer",
-    ),
-    "survey analyse": ("timbrespace.cli.report.survey_analyse:survey_analyse", "analyse the answers of its listeners"),
+    "survey serve": ("timbrespace.cli.report.survey_serve:survey_serve", "let listeners answer the test in their browsers"),
+    "survey analyse": ("timbrespace.cli.report.survey_analyse:survey_analyse", "analyse the answers of the listeners"),
+}
+# first verb of a section of `timbrespace --help` -> its title
+_SECTIONS = {
+    "demo": "From a folder of sounds to an instrument",
+    "generate": "Make and change sounds",
+    "play": "Play",
+    "map": "Look at an instrument and its sounds",
+    "represent": "Research",
 }
 
 DEBUG_VARIABLE = "TIMBRESPACE_DEBUG"
@@ -108,19 +110,24 @@ def _lines(verbs: Sequence[str]) -> list[str]:
 
 
 def _overview() -> str:
-    lines = [f"  {line}" for line in _lines(list(VERBS))]
+    lines = []
+    for verb, line in zip(VERBS, _lines(list(VERBS)), strict=True):
+        lines += ["", f"{_SECTIONS[verb]}:"] if verb in _SECTIONS else []
+        lines.append(f"  {line}")
     return "\n".join(
         [
             "timbrespace: a folder of sounds in, an instrument that makes new ones out.",
             "",
             "Usage: timbrespace VERB [ARGUMENTS]",
-            "",
-            "Verbs:",
             *lines,
             "",
             "Options:",
             "  --version, -V   show the version",
             "  --help, -h      show this; `timbrespace VERB --help` shows the options of a verb",
+            "",
+            "First steps:",
+            '  timbrespace train "My Snares" --out snares.safetensors',
+            "  timbrespace generate snares.safetensors --out new --page       then open new/index.html",
         ]
     )
 
@@ -136,8 +143,11 @@ def _run_verb(verb: str, words: list[str]) -> int:
     import typer
     from typer.main import get_command
 
-    app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings={"help_option_names": ["-h", "--help"]})
-    app.command(name=verb)(function)
+    from timbrespace.cli.common.help import WIDEST, VerbCommand
+
+    settings = {"help_option_names": ["-h", "--help"], "max_content_width": WIDEST}
+    app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=settings)
+    app.command(name=verb, cls=VerbCommand)(function)
     result = get_command(app).main(words, prog_name=f"timbrespace {verb}", standalone_mode=False)
     if result == 130:  # Typer returns this for Ctrl-C
         raise KeyboardInterrupt

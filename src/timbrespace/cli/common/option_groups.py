@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable
 from dataclasses import MISSING, fields, is_dataclass
-from typing import Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 
 def expand_option_groups(verb: Callable[..., None]) -> Callable[..., None]:
     """Decorator: every parameter of `verb` whose type is a dataclass becomes one command-line option for each field of it.
 
-    Typer sees the fields with their `Annotated` types and defaults; `verb` is called with the dataclass filled in.
+    Typer sees the fields with their `Annotated` types and defaults; `verb` is called with the dataclass filled in. A class variable
+    `section` of the dataclass is the title of its options in `--help`.
     """
     hints = get_type_hints(verb, include_extras=True)
     groups: dict[str, type] = {name: hint for name, hint in hints.items() if isinstance(hint, type) and is_dataclass(hint)}
@@ -37,7 +39,20 @@ def _options_of(group: type) -> list[inspect.Parameter]:
     """The fields of a dataclass as parameters."""
     hints = get_type_hints(group, include_extras=True)
     kind, empty = inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.empty
+    section = getattr(group, "section", None)
     return [
-        inspect.Parameter(field.name, kind, default=empty if field.default is MISSING else field.default, annotation=hints[field.name])
+        inspect.Parameter(
+            field.name,
+            kind,
+            default=empty if field.default is MISSING else field.default,
+            annotation=hints[field.name] if section is None else _in_section(hints[field.name], section),
+        )
         for field in fields(group)
     ]
+
+
+def _in_section(hint: Any, section: str) -> Any:
+    """An `Annotated` type whose option is listed in a section of `--help`, unless the option names one itself."""
+    option = copy.copy(hint.__metadata__[0])
+    option.rich_help_panel = option.rich_help_panel or section
+    return Annotated[hint.__origin__, option]

@@ -23,7 +23,7 @@ def prepare(
             show_default=False,
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", help="Corpus folder to write.", show_default=False)],
+    out: Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Corpus folder to write.", show_default=False)],
     channels: Annotated[int, typer.Option("--channels", help="1 mixes to mono, 2 keeps stereo.")] = 1,
     rate: Annotated[int, typer.Option("--rate", help="Sample rate of the corpus in Hz.")] = 44_100,
     cut: Annotated[

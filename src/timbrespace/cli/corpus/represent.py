@@ -19,7 +19,7 @@ def represent(
     sources: Annotated[
         list[str],
         typer.Argument(
-            metavar="FILES|FOLDER|CORPUS|synthetic:NAME",
+            metavar="FILE|FOLDER|CORPUS|synthetic:NAME",
             help="Sound files and folders, one prepared corpus, or one synthetic corpus; with --back, files and folders of features.",
             show_default=False,
         ),

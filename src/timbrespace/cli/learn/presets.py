@@ -12,7 +12,7 @@ TYPICAL_SECONDS, TYPICAL_RATE = 2.0, 44_100  # of the sounds for which parameter
 
 
 def presets(
-    name: Annotated[str | None, typer.Argument(metavar="[PRESET]", help="Show all settings of this preset, with defaults.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="PRESET", help="Show all settings of this preset, with defaults.")] = None,
     json: Json = False,
 ) -> None:
     """List the presets that come with timbrespace, or show all settings of one."""

@@ -24,7 +24,7 @@ _SOURCES_HELP = "Folder of sounds, or a prepared corpus; for the presets voicesâ
 @expand_option_groups
 def train(
     sources: Annotated[
-        list[str], typer.Argument(metavar="FOLDER|CORPUS|synthetic:NAME|NAME=FOLDER â€¦", help=_SOURCES_HELP, show_default=False)
+        list[str], typer.Argument(metavar="FOLDER|CORPUS|synthetic:NAME|NAME=FOLDER", help=_SOURCES_HELP, show_default=False)
     ],
     out: Annotated[Path | None, typer.Option("--out", help="Instrument file to write (.safetensors).", show_default=False)] = None,
     flags: TrainingFlags = TrainingFlags(),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
@@ -34,6 +34,8 @@ _LEARN_HELP = "What the next controller that is moved shall move, such as bright
 @dataclass(frozen=True)
 class InputOptions:
     """Options of what plays."""
+
+    section: ClassVar[str] = "Input and control"
 
     midi: Annotated[str | None, typer.Option("--midi", help=_MIDI_HELP, show_default=False)] = None
     clock: Annotated[str | None, typer.Option("--clock", metavar="PORT", help=_CLOCK_HELP, show_default=False)] = None

@@ -34,9 +34,9 @@ _QUIET_HELP = "Show messages only, no level and figures."
 
 @expand_option_groups
 def play(
-    instruments: Annotated[list[Path] | None, typer.Argument(metavar="INSTRUMENT...", help=_INSTRUMENTS_HELP, show_default=False)] = None,
+    instruments: Annotated[list[Path] | None, typer.Argument(metavar="INSTRUMENT", help=_INSTRUMENTS_HELP, show_default=False)] = None,
     device: Annotated[str | None, typer.Option("--device", help=_DEVICE_HELP, show_default=False)] = None,
-    rate: Annotated[int | None, typer.Option("--rate", help=_RATE_HELP, show_default=False)] = None,
+    rate: Annotated[int | None, typer.Option("--rate", rich_help_panel="Options", help=_RATE_HELP, show_default=False)] = None,
     block: Annotated[int, typer.Option("--block", help=_BLOCK_HELP)] = 64,
     record: Annotated[Path | None, typer.Option("--record", help=_RECORD_HELP, show_default=False)] = None,
     seconds: Annotated[float | None, typer.Option("--seconds", help=_SECONDS_HELP, show_default=False)] = None,

@@ -16,12 +16,12 @@ _FOLDER_HELP = "Folder that the page may write new sounds into, each batch in a 
 
 
 def serve(
-    instruments: Annotated[list[Path], typer.Argument(metavar="INSTRUMENT …", help=_INSTRUMENTS_HELP, show_default=False)],
+    instruments: Annotated[list[Path], typer.Argument(metavar="INSTRUMENT", help=_INSTRUMENTS_HELP, show_default=False)],
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help=_PORT_HELP)] = 8765,
     host: Annotated[str, typer.Option("--host", help=_HOST_HELP)] = "127.0.0.1",
     token: Annotated[str | None, typer.Option("--token", help=_TOKEN_HELP, show_default=False)] = None,
     open_browser: Annotated[bool, typer.Option("--open", help=_OPEN_HELP)] = False,
-    folder: Annotated[Path | None, typer.Option("--folder", help=_FOLDER_HELP, show_default=False)] = None,
+    folder: Annotated[Path | None, typer.Option("--folder", metavar="FOLDER", help=_FOLDER_HELP, show_default=False)] = None,
 ) -> None:
     """Play instruments in a browser: the page of `export --format page`, and sounds asked for in words, your own sounds, files.
 

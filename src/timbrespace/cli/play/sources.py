@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
 
 import typer
 
@@ -29,6 +29,8 @@ _BLOCK, _LONGEST_TAIL = 4096, 10.0  # frames; s
 @dataclass(frozen=True)
 class SourceOptions:
     """Options of what plays by itself."""
+
+    section: ClassVar[str] = "Play by itself"
 
     walk: Annotated[str | None, typer.Option("--walk", metavar="kits|notes", help=_WALK_HELP, show_default=False)] = None
     bounds: Annotated[str | None, typer.Option("--bounds", help=_BOUNDS_HELP, show_default=False)] = None

@@ -30,7 +30,7 @@ _SOUNDS_HELP = "Folder or corpus of the training sounds, for paths and for the p
 def find(
     instrument: InstrumentPath,
     sources: Annotated[
-        list[Path] | None, typer.Argument(metavar="[FILES|FOLDER]", help="Sound files, or folders of them.", show_default=False)
+        list[Path] | None, typer.Argument(metavar="FILE|FOLDER", help="Sound files, or folders of them.", show_default=False)
     ] = None,
     count: Annotated[
         int | None,

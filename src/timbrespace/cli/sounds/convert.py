@@ -23,7 +23,7 @@ def convert(
     voices: Annotated[Path, typer.Argument(metavar="VOICES", help="File of voices (.safetensors).", show_default=False)],
     out: OutFolder,
     sources: Annotated[
-        list[Path] | None, typer.Argument(metavar="PIECES", help="Sound files, or folders of them.", show_default=False)
+        list[Path] | None, typer.Argument(metavar="FILE|FOLDER", help="Sound files, or folders of them.", show_default=False)
     ] = None,
     to: Annotated[str | None, typer.Option("--to", metavar="WEIGHTS", help=_TO_HELP, show_default=False)] = None,
     curve: Annotated[str | None, typer.Option("--curve", metavar="CURVE", help=_CURVE_HELP, show_default=False)] = None,

@@ -15,8 +15,10 @@ _MORPHS, _MORPH_STEPS = 8, 6
 
 
 def demo(
-    source: Annotated[str, typer.Argument(metavar="[FOLDER|synthetic:NAME]", help="Sounds to train on.")] = "synthetic:drums",
-    out: Annotated[Path, typer.Option("--out", help="Folder for the results; the folder of an earlier demo is replaced.")] = Path("demo"),
+    source: Annotated[str, typer.Argument(metavar="FOLDER|synthetic:NAME", help="Sounds to train on.")] = "synthetic:drums",
+    out: Annotated[
+        Path, typer.Option("--out", metavar="FOLDER", help="Folder for the results; that of an earlier demo is replaced.")
+    ] = Path("demo"),
     minutes: Annotated[float, typer.Option("--minutes", help="Duration of the training.")] = 1.5,
     count: Annotated[int, typer.Option("-n", "--count", min=1, max=1000, help="Number of new sounds.")] = 32,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed; the same seed gives the same sounds.")] = 0,

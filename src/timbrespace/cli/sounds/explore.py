@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
@@ -25,6 +25,8 @@ _COUNTS = {"around": 8, "draws": 8, "random": 8, "walk": 16, "axis": 9, "mesh": 
 @dataclass(frozen=True)
 class Choice:
     """The move: exactly one of them."""
+
+    section: ClassVar[str] = "The move, exactly one"
 
     random: Annotated[bool, typer.Option("--random", help="New sounds, as generate draws them; --as-one goes from each to the next.")] = (
         False
@@ -52,7 +54,9 @@ class Choice:
     curve: Annotated[
         str | None,
         typer.Option(
-            "--curve", metavar="VALUES", help="Positions among FILES over time, such as 0,1.3,-0.3,1; 0 is the first, 1 the second."
+            "--curve",
+            metavar="VALUES",
+            help="Positions among the given files over time, such as 0,1.3,-0.3,1; 0 is the first, 1 the second.",
         ),
     ] = None
     attack: Annotated[Path | None, typer.Option("--attack", help="One sound with the attack of this one …")] = None
@@ -77,6 +81,8 @@ class Choice:
 @dataclass(frozen=True)
 class Settings:
     """Settings of the moves; each belongs to some of them."""
+
+    section: ClassVar[str] = "Settings of the move"
 
     count: Annotated[
         int | None, typer.Option("-n", "--count", help="Number of sounds; of a mesh, along both axes.", show_default=False)
@@ -115,7 +121,7 @@ _BELONGS = {
 @expand_option_groups
 def explore(
     instrument: InstrumentPath,
-    files: Annotated[list[Path] | None, typer.Argument(metavar="[FILE …]", help="Sounds of a curve.", show_default=False)] = None,
+    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="Sounds of a --curve.", show_default=False)] = None,
     *,
     choice: Choice,
     settings: Settings,

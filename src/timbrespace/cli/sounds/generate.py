@@ -74,7 +74,10 @@ def generate(
     control: ControlOptions = None,
     recipe: Annotated[Path | None, typer.Option("--recipe", help="Make the one sound of this recipe (a JSON file) again.")] = None,
     source: Annotated[
-        Path | None, typer.Option("--source", help="With --recipe: folder of the sounds it was made from; by default the recipe's own.")
+        Path | None,
+        typer.Option(
+            "--source", metavar="FOLDER", help="With --recipe: folder of the sounds it was made from; by default the recipe's own."
+        ),
     ] = None,
     seed: Seed = 0,
     *,

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 
 
 def modulate(
-    sources: Annotated[list[Path], typer.Argument(metavar="FILES", help="Sound files, or folders of them.", show_default=False)],
-    out: Annotated[Path | None, typer.Option("--out", help="Folder to write to; not needed with --measure.", show_default=False)] = None,
+    sources: Annotated[list[Path], typer.Argument(metavar="FILE|FOLDER", help="Sound files, or folders of them.", show_default=False)],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FOLDER", help="Folder to write to; not needed with --measure.", show_default=False)
+    ] = None,
     measure: Annotated[bool, typer.Option("--measure", help="Only print what each sound has: rate, depth, delay, regularity.")] = False,
     vibrato: Vibrato = None,
     tremolo: Tremolo = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
@@ -19,9 +19,14 @@ if TYPE_CHECKING:
 _SHEET = "sheet.png"
 
 
+_SHEET_HELP = "Also write a contact sheet: reel.wav, and sheet.png with all spectrograms."
+
+
 @dataclass(frozen=True)
 class MovingOptions:
     """How a move is rendered; see `option_groups.expand_option_groups`."""
+
+    section: ClassVar[str] = "One moving sound"
 
     as_one: Annotated[bool, typer.Option("--as-one", help="Make one sound whose latent moves while it sounds.")] = False
     seconds: Annotated[
@@ -35,9 +40,7 @@ class MovingOptions:
             show_default=False,
         ),
     ] = None
-    sheet: Annotated[bool, typer.Option("--sheet", help="Also write a contact sheet: reel.wav, and sheet.png with all spectrograms.")] = (
-        False
-    )
+    sheet: Annotated[bool, typer.Option("--sheet", help=_SHEET_HELP, rich_help_panel="Output")] = False
 
     def check(self) -> None:
         """Raises ConfigError for options that do not go together."""

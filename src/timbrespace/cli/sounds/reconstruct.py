@@ -31,7 +31,7 @@ _ORIGINALS = "index_files/originals"
 
 def reconstruct(
     instrument: InstrumentPath,
-    sources: Annotated[list[Path], typer.Argument(metavar="FILES|FOLDER", help="Sound files, or folders of them.", show_default=False)],
+    sources: Annotated[list[Path], typer.Argument(metavar="FILE|FOLDER", help="Sound files, or folders of them.", show_default=False)],
     out: OutFolder,
     kit: Kit = False,
     reel: Reel = False,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import typer
 
@@ -34,6 +34,8 @@ Whole = Annotated[
 @dataclass(frozen=True)
 class OverTimeOptions:
     """Options of a morph over time; see `option_groups.expand_option_groups`."""
+
+    section: ClassVar[str] = "Recordings, over time"
 
     over_time: Annotated[
         bool, typer.Option("--over-time", help="Morph recordings of any length while they sound: begin as the first, end as the last.")

@@ -29,7 +29,7 @@ expand_words = expand_short_forms
 @expand_option_groups
 def steer(
     instrument: InstrumentPath,
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="The sounds to change.", show_default=False)],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="The sounds to change.", show_default=False)],
     control: ControlOptions = None,
     seed: Seed = 0,
     *,
