@@ -63,7 +63,11 @@ def test_doctor_says_how_many_clips_a_long_file_would_be_and_prepare_agrees(tmp_
     assert report.clips == len(corpus)
     assert report.clips_by_file["rain.wav"] == sum(clip.file == "rain.wav" for clip in corpus.clips) == 15
     (finding,) = [one for one in report.findings if one.kind == "long files"]
-    assert (finding.count, finding.what, finding.files) == (1, f"would be 15 of {len(corpus)} clips", ["rain.wav: 15 clips"])
+    assert (finding.count, finding.what, finding.files) == (
+        1,
+        f"is long, and would be 15 of all {len(corpus)} clips",
+        ["rain.wav: 15 clips"],
+    )
     assert sum(weight for clip, weight in zip(corpus.clips, weights_of(corpus.clips), strict=True) if clip.file == "rain.wav") == (
         pytest.approx(1.2)
     )

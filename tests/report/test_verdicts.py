@@ -37,7 +37,7 @@ def text(about: str, given: dict[str, Any]) -> str:
     return next(line.text for line in verdicts(given) if line.about == about)
 
 
-IMITATIONS = "Imitations of sounds it never heard"
+IMITATIONS = "Imitations of sounds it did not learn"
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ def test_copies_are_counted_in_words() -> None:
     assert "1 of 32 is a copy" in text("New sounds", card(new_sounds={"copies": 1}))
     assert word("New sounds", card(new_sounds={"copies": 16})) == "copies"
     unknown = card(new_sounds={"novelty_median": None, "novelty_reason": "too few different sounds"})
-    assert word("New sounds", unknown) == "cannot be told"
+    assert word("New sounds", unknown) == "not known"
     assert "too few different sounds" in text("New sounds", unknown)
 
 

@@ -87,9 +87,9 @@ def _imitation(card: dict[str, Any]) -> Verdict | None:
     error, count = _number(_group(_group(reconstruction, "rows"), "instrument").get(_MEASURE)), reconstruction.get("sounds")
     if error is None or not isinstance(count, int):
         return None
-    about, limits = "Imitations of sounds it never heard", limits_of(card)
+    about, limits = "Imitations of sounds it did not learn", limits_of(card)
     if reconstruction.get("on") == "train":
-        text = f"all sounds were used to learn, so only imitations of these could be measured: {error:.1f} dB off"
+        text = f"all sounds were used to learn, so only imitations of these could be measured: error {error:.1f} dB"
         return Verdict(about, "not measured", text)
     if limits is None:
         why = (
@@ -97,7 +97,7 @@ def _imitation(card: dict[str, Any]) -> Verdict | None:
             if reconstruction.get("repeats")
             else "the card lacks what to compare with"
         )
-        return Verdict(about, "cannot be judged", f"{why}; {error:.1f} dB off")
+        return Verdict(about, "cannot be judged", f"{why}; error {error:.1f} dB")
     word = limits.word(error)
     if word == "close":
         meaning = "much nearer to the original than the most similar of your own sounds"
@@ -108,7 +108,8 @@ def _imitation(card: dict[str, Any]) -> Verdict | None:
     else:
         meaning = "no nearer to the original than the most similar of your own sounds: train longer, or add sounds"
     compare = (
-        f"{error:.1f} dB off; most similar own sound {limits.nearest:.1f}, silence {limits.silence:.1f}, without a model {limits.least:.1f}"
+        f"error {error:.1f} dB; of the most similar own sound {limits.nearest:.1f}, of silence {limits.silence:.1f}; "
+        f"the least possible is {limits.least:.1f}"
     )
     few = f"; on {counted(count, 'sound')} only" if count < FEW_TEST_SOUNDS else ""
     return Verdict(about, word, f"{meaning} ({compare}{few})", {"close": "good", "fair": "fair"}.get(word, "poor"))
@@ -126,7 +127,7 @@ def _new_sounds(group: dict[str, Any]) -> Verdict | None:
     )
     if novelty is None:
         reason = f" ({group['novelty_reason']})" if group.get("novelty_reason") else ""
-        return Verdict("New sounds", "cannot be told", f"{of}; how new they are cannot be measured{reason}")
+        return Verdict("New sounds", "not known", f"{of}; how new they are cannot be measured{reason}")
     if 2 * copies >= count:
         return Verdict("New sounds", "copies", f"{of}: add sounds that differ, or raise --temperature", "poor")
     word = novelty_word(novelty)
@@ -168,6 +169,10 @@ def _corpus(group: dict[str, Any]) -> Verdict | None:
         parts.append(f"{counted(len(most), 'kind')}: {shown}")
     if isinstance(skipped, int) and skipped:
         parts.append(f"{counted(skipped, 'file')} skipped")
+    long = _group(group, "long_files")
+    cut, count_as = long.get("clips"), _number(long.get("count_as"))
+    if isinstance(cut, int) and count_as is not None:
+        parts.append(f"{cut} clips of long files count like {counted(round(count_as), 'sound')}")
     return Verdict("Learned from", counted(clips, "sound"), "; ".join(parts))
 
 

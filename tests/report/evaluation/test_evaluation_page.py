@@ -56,7 +56,7 @@ def changed(found: Evaluation, **parts: Any) -> dict[str, Any]:
 def test_every_line_has_words(found: Evaluation) -> None:
     lines = words(found.values["instruments"][0])
     abouts = [one.about for one in lines]
-    assert abouts[:3] == ["These sounds", "Imitations of sounds it never heard", "New sounds"]
+    assert abouts[:3] == ["These sounds", "Imitations of sounds it did not learn", "New sounds"]
     assert {"New beside real ones", "Variety", "Highs and lows", "Morphs", "Latent space", "Speed"} <= set(abouts)
     assert len(abouts) == len(set(abouts))
     for one in lines:
@@ -66,10 +66,10 @@ def test_every_line_has_words(found: Evaluation) -> None:
 
 def test_words_follow_the_figures(found: Evaluation) -> None:
     likeness = "likeness__accuracy"
-    assert line(changed(found, **{likeness: 0.55}), "New beside real ones")[0] == "hardly told apart"
+    assert line(changed(found, **{likeness: 0.55}), "New beside real ones")[0] == "hardly separable"
     assert line(changed(found, **{likeness: 0.7}), "New beside real ones")[2] == "fair"
     word, text, tone = line(changed(found, **{likeness: 0.95}), "New beside real ones")
-    assert (word, tone) == ("told apart", "poor")
+    assert (word, tone) == ("separable", "poor")
     assert "95 of 100" in text
     narrow = changed(found, likeness__effective_number=2.0, likeness__real_effective_number=8.0)
     assert line(narrow, "Variety")[::2] == ("narrow", "poor")
@@ -82,7 +82,7 @@ def test_words_follow_the_figures(found: Evaluation) -> None:
     assert line(lost, "Highs and lows")[::2] == ("kept", "good")
     lost["imitation"]["bands"]["instrument"]["air"]["median_change_db"] = -14.0
     word, text, tone = line(lost, "Highs and lows")
-    assert (word, tone) == ("lost: air", "poor")
+    assert (word, tone) == ("air lost", "poor")
     assert "above 16 kHz is 14 dB weaker" in text
 
 
@@ -104,7 +104,7 @@ def test_learned_sounds_are_said_in_red(found: Evaluation) -> None:
     word, text, tone = line(one, "These sounds")
     assert (word, tone) == ("known to it", "poor")
     assert "better than they would be" in text
-    assert line(one, "Imitations of sounds it never heard")[0] == "not measured"
+    assert line(one, "Imitations of sounds it did not learn")[0] == "not measured"
 
 
 def test_what_was_not_measured_says_why(found: Evaluation) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
+import shutil
+import sys
+import textwrap
 import unicodedata
 from collections.abc import Mapping, Sequence
 
 _LISTED, _NAMED = 20, 8  # lines on screen, and names of files with the same reason
+_WIDEST, _NARROWEST = 110, 30  # columns of a wrapped text: with its head, and of the text itself
 _DIRECTIONS = frozenset("\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
@@ -17,6 +21,14 @@ def printable(text: object) -> str:
         letter.encode("unicode_escape").decode() if unicodedata.category(letter) == "Cc" or letter in _DIRECTIONS else letter
         for letter in str(text)
     )
+
+
+def hanging(head: str, text: str) -> list[str]:
+    """A text behind its head, wrapped to the width of the terminal with the further lines below the text; one line where stdout is none."""
+    if not sys.stdout.isatty():
+        return [head + text]
+    width = min(max(shutil.get_terminal_size().columns, len(head) + _NARROWEST), _WIDEST)
+    return textwrap.wrap(text, width, initial_indent=head, subsequent_indent=" " * len(head), break_on_hyphens=False) or [head.rstrip()]
 
 
 def command_line(*words: object) -> str:

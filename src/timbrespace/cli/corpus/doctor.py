@@ -57,7 +57,7 @@ def _print(report: Report, console: Console) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from timbrespace.cli.common.text import printable, remark_lines, skipped_lines
+    from timbrespace.cli.common.text import hanging, printable, remark_lines, skipped_lines
 
     lengths = report.lengths
     counts = f"{report.files} sound files, {report.usable} usable, {report.total_seconds:.0f} s in all"
@@ -86,14 +86,15 @@ def _print(report: Report, console: Console) -> None:
     for finding in report.findings:
         first = f" [dim]({escape(_shown(finding.files[0]))}{' …' if finding.count > 1 else ''})[/dim]" if finding.files else ""
         console.print(f"[{colours[finding.level]}]{finding.level:8}[/]{finding.count:6} {escape(finding.what)}{first}")
-        console.print(f"{'':15}→ {escape(finding.do)}")
+        for line in hanging(f"{'':15}→ ", finding.do):
+            console.print(escape(line))
     for line in skipped_lines([*report.unreadable, *report.tables], rest="--json lists all"):
         console.print(escape(line), style="red", soft_wrap=True)
     for line in remark_lines(report.remarks, rest="--json lists all"):
         console.print(escape(line), style="yellow", soft_wrap=True)
     console.print(
-        f"Examined in {report.took_seconds:.1f} s. prepare needs about {report.prepare_seconds:.0f} s on this machine, "
-        f"train {report.train_minutes:g} minutes by default (--minutes)."
+        f"Examined in {report.took_seconds:.1f} s. On this machine prepare needs about {report.prepare_seconds:.0f} s, and train "
+        f"{report.train_minutes:g} minutes, unless --minutes says otherwise."
     )
 
 

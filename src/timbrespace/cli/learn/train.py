@@ -122,7 +122,7 @@ def _print_result(
     """Prints the card, notes about the corpus, the files that were passed over, and the next command."""
     from timbrespace.cli.common.corpus import print_json
     from timbrespace.cli.common.text import command_line, printable
-    from timbrespace.cli.report.info import card_lines
+    from timbrespace.cli.report.info import card_lines, note_lines
     from timbrespace.report.advice import advice_lines
 
     advice = advice_lines(instrument.card, instrument.contents.settings)
@@ -140,10 +140,11 @@ def _print_result(
             }
         )
         return
-    print("\n".join(map(printable, [*card_lines(instrument.card), *advice, *notes])))
+    print("\n".join([*card_lines(instrument.card), *note_lines([*advice, *notes])]))
     print_skipped(skipped)
     print(f"{printable(out)} ({megabytes:.1f} MB) in {seconds:.0f} s")
-    print(f"Next: {command_line('timbrespace', 'generate', out, '-n', 32, '--out', 'new')}")
+    print(f"Next: {command_line('timbrespace', 'generate', out, '-n', 32, '--out', 'new', '--page')}")
+    print(f"Play it in a browser: {command_line('timbrespace', 'export', out, '--out', f'{out.stem}.html')}")
     print(f"The figures of the card: {command_line('timbrespace', 'info', out)}")
 
 

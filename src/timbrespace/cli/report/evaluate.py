@@ -80,6 +80,7 @@ def _checked(target: Path | None, suffixes: tuple[str, ...]) -> bool:
 def _print(values: dict[str, Any], out: Path | None, data: Path | None) -> None:
     """Prints every instrument in words, the figures side by side, and what was written."""
     from timbrespace.cli.common.text import printable, skipped_lines
+    from timbrespace.cli.report.info import verdict_lines
     from timbrespace.report.evaluation.tables import side_by_side
     from timbrespace.wording import counted
 
@@ -92,10 +93,9 @@ def _print(values: dict[str, Any], out: Path | None, data: Path | None) -> None:
         print()
         print(printable(one["name"]))
         for line in one["in_words"]:
-            word, text = line["word"], line["text"]
-            print(printable(f"  {line['about'] + ':':<38}{word}{': ' if word and text else ''}{text}"))
+            print("\n".join(verdict_lines(line["about"], line["word"], line["text"], indent="  ")))
         for name, reason in one["not_measured"].items():
-            print(printable(f"  not measured: {name}: {reason}"))
+            print("\n".join(verdict_lines(name, "not measured", reason, indent="  ")))
     print()
     _print_table(side_by_side(values))
     for label, path in (("page", out), ("figures", data)):

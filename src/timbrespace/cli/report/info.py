@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -75,22 +76,50 @@ def info(
         check_not_inputs([Path(strip)], [instrument])
         opened.save(strip, strip=True, force=force)
         summary["stripped"] = strip
+        if not json:
+            megabytes = Path(strip).stat().st_size / 1e6
+            print(f"{printable(strip)} ({megabytes:.1f} MB), without names, latents and features of the training sounds")
+            return
     view = card_view(opened.card, opened.contents.settings)
     if json:
         summary["in_words"] = [line._asdict() for line in view.words]
         summary["advice"] = view.advice
         print_json(summary | {"card": opened.card} | ({"sounds": list(clips.names)} if sounds and clips else {}))
         return
-    for line in [*card_lines(opened.card), *view.advice, "", "Parts"]:
-        print(printable(line))
-    for name, value in summary.items():
-        if name != "settings":
-            print(f"  {name.replace('_', ' '):<24}{printable(', '.join(map(str, value)) if isinstance(value, list) else value)}")
+    print("\n".join([*card_lines(opened.card), *note_lines(view.advice), ""]))
+    print("\n".join(part_lines(summary)))
     print()
     for line in figure_lines(view):
         print(printable(line))
     if sounds and clips:
         print("\n".join(map(printable, clips.names)))
+
+
+_PARTS = {
+    "file_mb": ("file", " MB"), "sample_rate": ("sample rate", " Hz"), "longest_seconds": ("longest sound", " s"),
+    "dims": ("numbers in the latent", ""), "engine": ("rendered by", ""),
+    "compression": ("compression", " feature values for each number of the latent"),
+}  # fmt: skip
+
+
+def part_lines(summary: Mapping[str, Any]) -> list[str]:
+    """Returns what an instrument consists of, a line or more for each part; a control has a line of its own."""
+    from timbrespace.cli.common.text import hanging, printable
+
+    lines = ["Parts"]
+    for name, value in summary.items():
+        label, unit = _PARTS.get(name, (name.replace("_", " "), ""))
+        if name == "controls":
+            lines += [f"  {label if one is value[0] else '':<24}{printable(one)}" for one in value]
+        elif name != "settings":
+            lines += hanging(f"  {label:<24}", printable(_value(value) + unit))
+    return lines
+
+
+def _value(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
 
 
 def print_space(opened: Instrument, path: Path, picture: Path | None, *, force: bool, json: bool) -> None:
@@ -146,10 +175,24 @@ def _controls(opened: Instrument) -> list[str]:
 
 
 def card_lines(card: dict[str, Any]) -> list[str]:
-    """Returns the card in words, a line each. Parts that it lacks are left out: a card may be of an earlier version."""
+    """Returns the card in words, wrapped. Parts that it lacks are left out: a card may be of an earlier version."""
     from timbrespace.report.verdicts import verdicts
 
-    return [f"{about + ':':<38}{word}{': ' if word and text else ''}{text}" for about, word, text, _ in verdicts(card)]
+    return [line for verdict in verdicts(card) for line in verdict_lines(*verdict[:3])]
+
+
+def verdict_lines(about: str, word: str, text: str, *, indent: str = "") -> list[str]:
+    """Returns one line of a card in words, "about: word: text", wrapped to the width of the terminal."""
+    from timbrespace.cli.common.text import hanging, printable
+
+    return hanging(f"{indent}{about + ':':<40}", printable(f"{word}{': ' if word and text else ''}{text}"))
+
+
+def note_lines(notes: Sequence[str]) -> list[str]:
+    """Returns notes and advice as lines that begin with "note ", wrapped."""
+    from timbrespace.cli.common.text import hanging, printable
+
+    return [line for note in notes for line in hanging("note  ", printable(note))]
 
 
 def figure_lines(view: CardView) -> list[str]:

@@ -123,10 +123,10 @@ def find_problems(report: Report, files: list[FileReport]) -> list[Finding]:
     others = [row["file"] for row in report.unreadable if row["reason"] in UNOPENED.values()]
     names = [row["file"] for row in report.unreadable if row["reason"] not in UNOPENED.values()]
     if names:
-        do = "nothing else stops; the reasons are listed"
-        out.append(Finding("problem", "unreadable", len(names), "are passed over", do, names[:_SHOWN]))
+        do = "they are skipped, and everything else works; the reasons are listed below"
+        out.append(Finding("problem", "unreadable", len(names), "cannot be read", do, names[:_SHOWN]))
     if others:
-        do = "nothing, unless you need the sounds in them; the reasons are listed"
+        do = "nothing, unless you need the sounds in them; the reasons are listed below"
         out.append(Finding("note", "unopened", len(others), "may hold sounds but are not opened", do, others[:_SHOWN]))
     if report.tables:
         names = [f"{row['file']}: {row['reason']}" for row in report.tables]
@@ -213,6 +213,6 @@ def _counts(report: Report) -> list[Finding]:
     if rare:
         do = f"merge them into others with --rule (of prepare and train), or add more: {', '.join(rare[:8])}"
         count = int(np.sum([report.categories[kind] for kind in rare]))
-        what = "is the only one of its category" if count == 1 else "are in categories of 1 or 2"
+        what = "is the only one of its category" if count == 1 else "are in categories of 1 or 2 sounds"
         out.append(Finding("note", "rare categories", count, what, do))
     return out

@@ -46,10 +46,10 @@ def long_file_findings(report: Report) -> list[Finding]:
     limited = {file: report.clips_by_file[file] for file, weight in zip(files, weights, strict=True) if weight < 1}
     names = [f"{file}: {count} clips" for file, count in sorted(limited.items(), key=lambda item: -item[1])]
     largest = f", {found.largest[0]} alone {found.largest[1]}" if found.files > 1 else ""
-    what = f"would be {found.clips} of {len(files)} clips{largest}"
+    what = f"are long, and would be {found.clips} of all {len(files)} clips{largest}"
     sounds = f"{max(1, round(found.counted))} sound{'s' if found.counted >= 1.5 else ''}"
     do = (
-        f"nothing: in training, new sounds and map they count like {sounds} together, at most {FILE_LIMIT:g} a file; "
-        "if their parts are separate sounds, export these as files, or train with --set training.file_limit=null"
+        f"nothing: in training, new sounds and map their clips count like {sounds} together, at most {FILE_LIMIT:g} a file; "
+        "if the parts are separate sounds, export these as files, or train with --set training.file_limit=null"
     )
     return [Finding("advice", "long files", found.files, what, do, names[:_SHOWN])]

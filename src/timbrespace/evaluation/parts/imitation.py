@@ -140,7 +140,9 @@ def _si_sdr_verdict(table: dict[str, dict[str, dict[str, float]]]) -> dict[str, 
     """Whether the signal-to-distortion ratio means something here: only where the view itself keeps the phase."""
     possible = table[TRUE]["si_sdr_db"]["median"]
     meaningful = bool(possible >= PHASE_DB)
-    reason = None if meaningful else f"the instrument's view keeps no phase: without a model, too, it is {possible:.1f} dB"
+    reason = (
+        None if meaningful else f"the instrument's view keeps no phase: even the true features, without a model, give {possible:.1f} dB"
+    )
     return {"meaningful": meaningful, "reason": reason}
 
 

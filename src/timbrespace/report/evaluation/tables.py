@@ -91,7 +91,7 @@ def band_table(instrument: dict[str, Any]) -> Table | None:
         cells = [_signed(one["median_change_db"]), _number(one["error_db"]), _number(least["error_db"]), str(one["sounds"])]
         rows.append(TableRow(name, f"{edges[k]:,.0f} to {edges[k + 1]:,.0f} Hz", cells))
     note = "Change: median over sounds, of imitations of the same energy; a lost band is far below 0. Error: of the band's level over time."
-    return Table(instrument["name"], ["change (dB)", "error (dB)", "without a model (dB)", "sounds"], rows, note, "band")
+    return Table(instrument["name"], ["change (dB)", "error (dB)", "true features (dB)", "sounds"], rows, note, "band")
 
 
 def likeness_table(instrument: dict[str, Any]) -> Table | None:
@@ -246,7 +246,7 @@ def _accuracy(one: dict[str, Any]) -> str:
 _FIGURES: list[tuple[str, str, str, Any]] = [
     ("log-mel error (dB)", "of imitations, over the first 1.5 s", "0", _error("instrument", "log_mel_db")),
     ("… plain PCA", "the same of as many principal components", "", _error("plain PCA", "log_mel_db")),
-    ("… without a model", "the least possible", "", _error("true features", "log_mel_db")),
+    ("… true features", "the least possible, without a model", "", _error("true features", "log_mel_db")),
     ("sound error (dB)", "while the original sounds", "0", _error("instrument", "sound_db")),
     ("log-spectral distance (dB)", "level not matched", "0", _error("instrument", "lsd_db")),
     ("multi-resolution STFT", "three windows at once", "0", _error("instrument", "mr_stft")),

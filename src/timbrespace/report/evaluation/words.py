@@ -7,7 +7,7 @@ from typing import Any
 from timbrespace.report.verdicts import Verdict, verdicts
 from timbrespace.wording import counted
 
-# Shares of a two-sample classifier: new drums of the default instrument are told apart in 75 of 100 cases, reconstructions in 77.
+# Shares of a two-sample classifier: it recognises 75 of 100 new drums of the default instrument, and 77 of 100 reconstructions.
 _HARDLY, _OFTEN = 0.6, 0.8
 _VARIED, _NARROW = 0.85, 0.6  # of the number of different sounds in as many real ones
 _KEPT_DB, _LOST_DB = 3.0, 8.0  # change of the level of a frequency band, median over sounds
@@ -33,7 +33,7 @@ _LESS_IS_A_FAULT = ("highs_db", "partials_percent")  # of the others, more
 
 def words(instrument: dict[str, Any]) -> list[Verdict]:
     """Returns one instrument of an evaluation's values in words; parts that were not measured are left out, see `unmeasured`."""
-    lines = [_sounds(instrument), *_as_card(instrument), _told_apart(instrument), _variety(instrument), _kinds(instrument)]
+    lines = [_sounds(instrument), *_as_card(instrument), _separable(instrument), _variety(instrument), _kinds(instrument)]
     lines += [_bands(instrument), _faults(instrument), _morphs(instrument), _own(instrument), _latent(instrument), _factors(instrument)]
     return [line for line in [*lines, _speed(instrument)] if line is not None]
 
@@ -95,13 +95,13 @@ def _as_card(instrument: dict[str, Any]) -> list[Verdict]:
     return verdicts(card)
 
 
-def _told_apart(instrument: dict[str, Any]) -> Verdict | None:
+def _separable(instrument: dict[str, Any]) -> Verdict | None:
     likeness = instrument["likeness"]
     if "accuracy" not in likeness:
         return None
     share, real = likeness["accuracy"], likeness["real_accuracy"]
-    word = "hardly told apart" if share <= _HARDLY else "often told apart" if share <= _OFTEN else "told apart"
-    text = f"a classifier finds which are new in {_of_100(share)} cases (50 is a guess; among real sounds {_of_100(real)})"
+    word = "hardly separable" if share <= _HARDLY else "often separable" if share <= _OFTEN else "separable"
+    text = f"a classifier recognises the new ones in {_of_100(share)} cases (50 is a guess; among real sounds {_of_100(real)})"
     ratio = likeness.get("frechet_ratio")
     far = f"; as a group they are {ratio:.1f} times as far from real sounds as real sounds are from each other" if ratio else ""
     tone = "good" if share <= _HARDLY else "fair" if share <= _OFTEN else "poor"
@@ -148,7 +148,7 @@ def _bands(instrument: dict[str, Any]) -> Verdict | None:
             "Highs and lows", "kept", f"no frequency band of an imitation changes by more than {_KEPT_DB:g} dB as a rule", "good"
         )
     gone = "weaker" if change < 0 else "stronger"
-    word = ("lost" if change < -_LOST_DB else gone) + f": {name}"
+    word = f"{name} {'lost' if change < -_LOST_DB else gone}"
     text = f"{_BANDS[name]} is {abs(change):.0f} dB {gone} in imitations than in the originals"
     others = [band for band, value in changes.items() if band != name and abs(value) > _KEPT_DB]
     return Verdict(
@@ -173,7 +173,9 @@ def _faults(instrument: dict[str, Any]) -> Verdict | None:
     tone = "" if not worse else "fair" if max(abs(metrics[key]) for key in worse) <= 2 * _OFF else "poor"
     first = (worse or far)[0]
     others = [f"{_FAULTS[key][metrics[key] > 0]} ({metrics[key]:+.1f})" for key in far if key != first]
-    text = f"than real sounds, by {abs(metrics[first]):.1f} of their deviation" + (f"; also {', '.join(others)}" if others else "")
+    text = f"compared with real sounds, by {abs(metrics[first]):.1f} of their standard deviation" + (
+        f"; also {', '.join(others)}" if others else ""
+    )
     return Verdict("Faults" if worse else "Different", _FAULTS[first][metrics[first] > 0], text, tone)
 
 
@@ -195,7 +197,7 @@ def _own(instrument: dict[str, Any]) -> Verdict | None:
         return None
     ours, theirs = own["errors"]["log_mel_db"]["mean"], other["rows"]["instrument"]["log_mel_db"]["mean"]
     word, tone = ("balanced", "good") if ours >= _LEANS * theirs else ("leans on its own sounds", "fair")
-    return Verdict("Own and other sounds", word, f"{ours:.1f} dB off on sounds that it learned, {theirs:.1f} on others", tone)
+    return Verdict("Own and other sounds", word, f"error {ours:.1f} dB on sounds that it learned, {theirs:.1f} dB on others", tone)
 
 
 def _latent(instrument: dict[str, Any]) -> Verdict | None:
