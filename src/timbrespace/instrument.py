@@ -188,7 +188,7 @@ class Instrument(OpenedInstrument, NeighbourSearch, Steerable, Recordings):
         """Returns how a prompt is understood: categories, wishes, comparisons, contradictions, and words without a meaning here.
 
         `print(*instrument.understand("short bright snare").lines(), sep="\\n")`. like: name of the sound that is given beside it.
-        encoder: see `prompt.TextEncoder`. Raises ConfigError for what is no prompt: no text, an empty or a very long one.
+        encoder: see `prompt.TextEncoder`. Raises ConfigError for an invalid prompt: no text, an empty or a very long one.
         """
         from timbrespace.prompt.ask import understand
 

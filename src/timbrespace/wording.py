@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 _SINGULAR = {"are": "is", "have": "has", "contain": "contains", "cancel": "cancels", "start": "starts", "peak": "peaks", "hold": "holds"}
 _PRONOUNS = {"they are": "it is", "they": "it", "them": "it", "their": "its"}
@@ -26,3 +27,16 @@ def pronouns(count: int, text: str) -> str:
     if count != 1:
         return text
     return re.sub(r"\b(they are|they|them|their)\b", lambda match: _PRONOUNS[match[1]], text)
+
+
+def similar_names(path: Path) -> str:
+    """Returns a hint on a file that does not exist: " (there are snare 003.wav and kick 003.wav)", no such folder, or ""."""
+    from difflib import get_close_matches
+
+    try:
+        names = [one.name for one in path.parent.iterdir() if one.suffix.lower() == path.suffix.lower() and one.is_file()]
+    except OSError:
+        return "" if path.parent.exists() else f" (there is no folder {path.parent})"
+    near = get_close_matches(path.name, names, n=3, cutoff=0.6)
+    *most, last = near or [""]
+    return f" (there {'are' if most else 'is'} {', '.join(most)}{' and ' if most else ''}{last})" if near else ""

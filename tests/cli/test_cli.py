@@ -19,7 +19,9 @@ import timbrespace
 from timbrespace.cli import entry
 from timbrespace.cli import main as front
 from timbrespace.cli.common import text
+from timbrespace.cli.learn.progress import progress_text
 from timbrespace.contracts import ConfigError, TimbrespaceError
+from timbrespace.wording import similar_names
 
 
 @pytest.fixture
@@ -251,3 +253,28 @@ def test_each_verb_explains_itself_without_torch(name: str) -> None:
     result = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert f"timbrespace {name}" in result.stdout
+
+
+def test_a_missing_file_is_answered_with_names_that_are_there(tmp_path: Path) -> None:
+    for name in ("snare 001.wav", "snare 002.wav", "kick.wav", "snare 007.json"):
+        (tmp_path / name).touch()
+    assert similar_names(tmp_path / "snare 007.wav") in (
+        " (there are snare 002.wav and snare 001.wav)",
+        " (there are snare 001.wav and snare 002.wav)",
+    )
+    assert similar_names(tmp_path / "kikc.wav") == " (there is kick.wav)"
+    assert similar_names(tmp_path / "flute.flac") == ""
+    assert similar_names(tmp_path / "none" / "a.wav") == f" (there is no folder {tmp_path / 'none'})"
+
+
+@pytest.mark.parametrize(
+    ("done", "total", "elapsed", "left", "text"),
+    [
+        (120, 6000, 41.9, 3.2, "120/6,000, 0:41, 3 s left"),
+        (1, 2, 600.0, 600.0, "1/2, 10:00, 10 min left"),
+        (2, 2, 61.0, 0.0, "2/2, 1:01"),
+        (0, None, 9.0, None, "0:09"),
+    ],
+)
+def test_progress_says_the_time_left(done: int, total: float | None, elapsed: float, left: float | None, text: str) -> None:
+    assert progress_text(done, total, elapsed, left) == text

@@ -18,7 +18,7 @@ from timbrespace.parallel import Pool
 
 LOW_END_HZ = 150.0
 LENGTH_DB = 60.0  # under the loudest block: a sound ends where it stays below
-FLATTEST_DB = -60.0  # of the mean power: what is weaker is inaudible beside the rest, and instruments render it as silence
+FLATTEST_DB = -60.0  # of the mean power: weaker bands are inaudible beside the rest, and instruments render them as silence
 _BLOCK_SECONDS = 0.002
 _LONGEST_SECONDS = 10.0  # analysed of a sound
 _HIGHEST_PITCH = 2500.0  # Hz

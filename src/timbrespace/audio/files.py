@@ -22,6 +22,7 @@ from timbrespace.audio.decoding.open import AudioInfo, describe, open_sound
 from timbrespace.audio.decoding.speakers import ChannelEnergies, mix_weights
 from timbrespace.audio.resampling import HIGHEST_RATE, LOWEST_RATE, mix, mix_weighted, resample, resample_array
 from timbrespace.contracts import AudioFileError, ConfigError, ShapeError
+from timbrespace.wording import similar_names
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -86,7 +87,7 @@ def find_audio(folder: Path | str, *, problems: list[tuple[Path, str]] | None = 
     """All sound files below `folder`, sorted by relative path, without hidden files and folders.
 
     Files are found by suffix. Links to folders are followed after all other folders, and each real folder is visited once, so that
-    loops end. What is passed over is appended to `problems` as (path, reason): folders that cannot be opened, links that lead to a
+    loops end. Skipped entries are appended to `problems` as (path, reason): folders that cannot be opened, links that lead to a
     folder that was visited already or nowhere, folders of the system such as `#recycle`, and files of UNOPENED.
     Raises AudioFileError if `folder` is missing, not a folder, or cannot be opened.
     """
@@ -111,7 +112,7 @@ def suffix_of(path: Path) -> str:
 
 
 def _walk(top: Path, files: list[Path], problems: list[tuple[Path, str]]) -> None:
-    """Appends the sound files below `top` to `files`, and what is passed over to `problems`. Not recursive: folders may be deep."""
+    """Appends the sound files below `top` to `files`, and the skipped entries to `problems`. Not recursive: folders may be deep."""
     visited: dict[str, Path] = {}  # real path -> the path by which it was visited
     waiting, links = [top], list[Path]()
     while waiting or links:
@@ -157,14 +158,14 @@ def _walk(top: Path, files: list[Path], problems: list[tuple[Path, str]]) -> Non
 
 
 def probe(path: Path | str) -> AudioInfo:
-    """The header of a sound file, compared with what is in the file.
+    """The header of a sound file, compared with the content of the file.
 
     Raises AudioFileError if it is missing, empty, not audio, truncated, of a codec without a decoder, or has impossible values.
     """
     path = Path(path)
     try:
         if not path.is_file():
-            raise AudioFileError(f"{path}: {'is not a regular file' if path.exists() else 'does not exist'}")
+            raise AudioFileError(f"{path}: {'is not a regular file' if path.exists() else f'does not exist{similar_names(path)}'}")
         if path.stat().st_size == 0:
             raise AudioFileError(f"{path}: empty file (0 bytes)")
         header = inspect(path)

@@ -25,7 +25,7 @@ _LAST_BIT = 4e-5  # one 16-bit step
 _SMALLEST = 1e-5  # of the peak (-100 dB): a smaller offset moves no bound
 _SAME = 0.05  # a level is constant if it varies by less than this share
 _DRIFT = 2e-4  # of the peak: a smaller change of the level is no drift
-_FLOOR = 0.01  # of the peak (-40 dB): what is louder at the end of a file is sound, not noise floor
+_FLOOR = 0.01  # of the peak (-40 dB): louder ends of files are sound, not noise floor
 _FLOOR_SECONDS = 0.1
 _SHORTEST_SECONDS = 0.050  # the mean of a shorter file is part of its sound
 

@@ -1,4 +1,4 @@
-"""Settings of a model in two stages of which the outer model was trained before: its part of the settings is fixed."""
+"""Settings of a model in two stages whose outer model was trained before: its part of the settings is fixed."""
 
 from __future__ import annotations
 

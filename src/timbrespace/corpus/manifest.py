@@ -22,7 +22,7 @@ from timbrespace.corpus.splits import assign_splits
 
 @dataclass(frozen=True, slots=True)
 class DraftClip:
-    """What is known of a clip when its audio is written; see `ClipInfo`. fingerprint: of clips that are compared with others."""
+    """Known values of a clip when its audio is written; see `ClipInfo`. fingerprint: of clips that are compared with others."""
 
     file: str
     start_s: float
@@ -37,7 +37,7 @@ class DraftClip:
 
 @dataclass
 class Draft:
-    """What is collected while clips are written to disk; no audio.
+    """Values collected while clips are written to disk; no audio.
 
     labels: by file. names: of synthetic clips, by file. separate: every clip is a group by itself.
     """

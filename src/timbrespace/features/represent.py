@@ -28,7 +28,7 @@ _LONG_SECONDS = 60.0  # recordings over this length are encoded one at a time, t
 
 @dataclass(frozen=True)
 class Outputs:
-    """What is written for every clip, and how.
+    """The outputs for every clip, and their settings.
 
     subtype: of WAV files. seed: of random phases. samples: see `Clip.read`. pixels_per_second, limits: see `pictures.draw_features`.
     """

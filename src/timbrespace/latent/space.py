@@ -157,7 +157,7 @@ class LatentSpace:
             point = point + shared / shared[-1] * (value - point[-1])
             point[-1] = value
         if played and self.axes is None:
-            factor = factor if last is None else factor - shared[:, None] / shared[-1] * factor[-1]  # what is left of it, `last` given
+            factor = factor if last is None else factor - shared[:, None] / shared[-1] * factor[-1]  # the remaining factor, given `last`
             point = _moved(point, factor, played)
         point = self._to_latent(point)
         return point if self.centre is None else self.centre + point, self.labels[component]

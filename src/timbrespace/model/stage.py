@@ -32,7 +32,7 @@ class Stage(NamedTuple):
 
     name: in the card, in the checkpoint's name where there are two stages, and in progress reports, where the last stage is "train".
     model: the model, or the part of it, that learns. share: of the time or epochs. codes: makes the values that the stage learns, from
-    what the stage before has learned; None: encoded sounds. A model has one stage, or two of which the second has codes.
+    what the stage before has learned; None: encoded sounds. A model has one stage, or two; then the second has codes.
     trained: the model was trained before, and nothing of it is to change; of two stages the first one.
     """
 

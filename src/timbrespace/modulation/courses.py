@@ -14,7 +14,7 @@ from timbrespace.voices.analysis import analyse
 from timbrespace.voices.frames import HOP, RATE, Frames, Values, count_frames, moving_sum, windows
 
 SHORTEST = 0.3  # s, of a note whose modulation is measured
-_RANGE = 50.0  # dB under the loudest frame; below, nothing is changed
+_RANGE = 50.0  # dB under the loudest frame; weaker frames stay unchanged
 _LEAP = 60.0  # cents between notes
 _LEAP_SHARE = 0.6  # of how far the pitch swings anyway
 _LEAP_SECONDS = 0.035  # on either side of a leap

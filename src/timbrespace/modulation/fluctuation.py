@@ -1,4 +1,4 @@
-"""A curve of pitch or level as its slow course and the fluctuation around it, and what is regular in that: rate, depth, delay.
+"""A curve of pitch or level as its slow course and the fluctuation around it, and the regular part of that: rate, depth, delay.
 
 Around each frame a straight line and a sine of the rate are fitted to two periods of the curve, by least squares. The line is the slow
 course: it takes nothing from a modulation of that rate, also at the ends of a note, where a moving mean does.
@@ -20,7 +20,7 @@ _SHORTEST_PERIODS = 2.0
 _INSIDE = 1.04
 _NEAR_OCTAVES = 0.4
 _DETREND_SECONDS = 0.9
-_SMOOTH_PERIODS = 0.45  # of the rate: what is faster is roughness, and stays
+_SMOOTH_PERIODS = 0.45  # of the rate: faster changes are roughness, and stay
 _REFINEMENTS = 3
 
 

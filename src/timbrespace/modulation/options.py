@@ -1,4 +1,4 @@
-"""What is asked of a modulation: how deep, how fast; as numbers and as texts."""
+"""The requested modulation: depth and rate, as numbers and as texts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Wish:
 
     @property
     def keeps(self) -> bool:
-        """Whether nothing is to change."""
+        """Whether no change is requested."""
         return self.factor == 1 and self.depth is None and self.rate is None and self.speed in (None, 1.0)
 
     def scaled(self, own: float) -> float:
@@ -44,7 +44,7 @@ KEEP = Wish()
 def read_wish(kind: str, depth: str | float | None = None, rate: str | float | None = None) -> Wish:
     """Returns the wish of texts. kind: vibrato or tremolo. depth: `0.5`, a factor, or `30cents`, `3dB`. rate: `5.5`, in Hz, or `x1.2`.
 
-    Raises ConfigError for what is neither, and for values out of range.
+    Raises ConfigError for other texts, and for values out of range.
     """
     factor, cents = _depth(kind, depth)
     hertz, speed = _rate(kind, rate)

@@ -15,7 +15,7 @@ _GROWTH_SECONDS = 0.35  # of an added modulation
 
 @dataclass(frozen=True)
 class Pattern:
-    """A fluctuation `(frames,)` from the start of its note; `begin` to `end`, whole periods of it, are what is repeated. delay: s."""
+    """A fluctuation `(frames,)` from the start of its note; `begin` to `end` is the repeated part, whole periods long. delay: s."""
 
     values: Values
     begin: int
@@ -40,7 +40,7 @@ def _folded(places: Values, end: float, length: float) -> Values:
 def pattern_of(found: Fluctuation, *, like: Pattern | None = None) -> Pattern:
     """Returns the pattern of a note. like: one of the same note at nearly the same rate, whose repeated part this one shares.
 
-    The repeated part begins and ends where the fluctuation rises through 0, and its end is faded into what is before its start.
+    The repeated part begins and ends where the fluctuation rises through 0, and its end is faded into the part before its start.
     """
     values = found.values
     period = 1 / (found.rate * SECONDS)

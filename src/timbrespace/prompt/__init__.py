@@ -1,4 +1,4 @@
-"""Prompts: a wish in words becomes what is asked of an instrument (`Reading`), and sounds that fit it."""
+"""Prompts: a wish in words becomes a request to an instrument (`Reading`), and sounds that fit it."""
 
 from timbrespace.prompt.encoder import TextEncoder
 from timbrespace.prompt.reading import Reading

@@ -23,7 +23,7 @@ def understand(contents: InstrumentContents, prompt: str, *, given: str | None =
     """Returns how an instrument understands a prompt. given: name of a sound that is given beside it, to compare with.
 
     encoder: reads the whole prompt too, if it says anything about this instrument's sounds, see `encoded.EncodedWords`. Raises
-    ConfigError for what is no prompt.
+    ConfigError for an invalid prompt.
     """
     clips = contents.clips
     vocabulary = vocabulary_of(

@@ -62,7 +62,7 @@ class Reader:
         self.said, self._items, self._vocabulary = Said(), items, vocabulary
         self._pending = _Pending()
         self._noun: tuple[Item, Role] | None = None  # a property whose size or value has not come yet
-        self._apart = True  # whether the next category stands apart from the last one
+        self._apart = True  # whether the next category is separate from the last one
         self._after_like, self._like = False, True
         self._neither = False
         self._last_wish = -1  # number of the last wish of this clause
@@ -79,7 +79,7 @@ class Reader:
     # --- clauses ----------------------------------------------------------------------------------------------------------
 
     def _end_clause(self) -> None:
-        """Settles what is pending at a comma, "but", "like" or the end."""
+        """Settles the pending words at a comma, "but", "like" or the end."""
         pending = self._pending
         if pending.quantity is not None:
             self._quantity_alone(pending.quantity)
@@ -192,7 +192,7 @@ class Reader:
             pending.negated, pending.without = True, item.has("without")
 
     def _wants_noun(self) -> bool:
-        """Whether what is pending can only stand before a property: "more bass", "no bass", "a lot of bass"."""
+        """Whether the pending words can only come before a property: "more bass", "no bass", "a lot of bass"."""
         pending = self._pending
         return bool(pending.mod or pending.size or pending.without or pending.negated or pending.factor or pending.too)
 
@@ -229,7 +229,7 @@ class Reader:
             self.said.unknown.append(Unknown(item.text, "a size of nothing that follows; say long, fat, loud …"))
 
     def _named_property(self, item: Item, role: Role) -> None:
-        """A noun: with what is pending it is a wish; else it waits for a size or a value behind it."""
+        """A noun: with pending words it is a wish; else it waits for a size or a value behind it."""
         self._close_noun()
         pending = self._pending
         if pending.quantity is not None and self._target(item, role.name):
@@ -242,7 +242,7 @@ class Reader:
             self._noun = (item, role)
 
     def _wish(self, text: str, name: str, sign: int, *, comparative: bool = False, from_noun: bool = False) -> None:
-        """Adds a wish with what is pending. from_noun: the sign is that of the pending words themselves ("less hiss")."""
+        """Adds a wish with the pending words. from_noun: the sign is that of the pending words themselves ("less hiss")."""
         pending = self._pending
         degree = pending.degree or "plain"
         if not from_noun and pending.mod < 0:

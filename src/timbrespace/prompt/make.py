@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Words(NamedTuple):
-    """A prompt and what is given beside it. like: a sound to compare with. encoder: a text encoder of the user's."""
+    """A prompt and the values given beside it. like: a sound to compare with. encoder: a text encoder of the user's."""
 
     prompt: str
     like: Source | None = None

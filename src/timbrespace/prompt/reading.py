@@ -113,7 +113,7 @@ class Reading:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is asked for that a sound could follow."""
+        """Whether the prompt holds no wish that a sound could follow."""
         return not (self.categories or self.excluded or self.wishes or self.compared or self.named or self.velocity or self.encoded)
 
     def lines(self) -> list[str]:

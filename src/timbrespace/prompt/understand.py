@@ -17,7 +17,7 @@ EXAMPLE = '"short bright snare, a bit noisy"'
 
 
 def read_prompt(prompt: str, vocabulary: Vocabulary) -> Reading:
-    """Returns how a prompt is understood with the words of an instrument. Any text is read; only what is no prompt raises ConfigError.
+    """Returns how a prompt is understood with the words of an instrument. Any text is read; only an invalid prompt raises ConfigError.
 
     Words without a meaning, contradictions and wishes without a control are listed in the reading, not raised.
     """
@@ -47,7 +47,7 @@ def read_prompt(prompt: str, vocabulary: Vocabulary) -> Reading:
 
 
 def check_prompt(prompt: object) -> None:
-    """Raises ConfigError for what is no prompt: no text, an empty one, one that is too long."""
+    """Raises ConfigError for an invalid prompt: no text, an empty one, one that is too long."""
     if not isinstance(prompt, str):
         raise ConfigError(f"a prompt is a text, not {type(prompt).__name__}; for instance {EXAMPLE}")
     if not prompt.strip():

@@ -6,7 +6,7 @@ from typing import Any
 
 from timbrespace.training.history import OVERFIT_LIMIT
 
-FEW_TEST_SOUNDS = 5  # of which a mean says little
+FEW_TEST_SOUNDS = 5  # a mean over fewer says little
 
 
 def advice_lines(card: dict[str, Any], settings: dict[str, Any] | None = None) -> list[str]:
@@ -81,6 +81,6 @@ def few_test_sounds(reconstruction: dict[str, Any]) -> str:
         return ""
     sounds = f"{count} {split} sound{'' if count == 1 else 's'}"
     return (
-        f"the card rests on {sounds}: its errors depend on the chance of which; judge by ear with `timbrespace reconstruct`. "
+        f"the card rests on {sounds}: another choice of sounds would give other errors; listen to `timbrespace reconstruct` instead. "
         f"A tenth of the sounds is kept for the test, so from {10 * FEW_TEST_SOUNDS} sounds on it rests on {FEW_TEST_SOUNDS} or more"
     )

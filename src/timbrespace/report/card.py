@@ -76,7 +76,7 @@ def card_view(card: dict[str, Any], settings: dict[str, Any] | None = None) -> C
     table = [ErrorRow(name, ROWS.get(name, ""), [_text(_group(rows, name).get(column.key)) for column in columns]) for name in rows]
     table_of = f"mean over {reconstruction.get('sounds')} sounds of the {reconstruction.get('on')} split" if rows else ""
     if rows and reconstruction.get("repeats"):
-        table_of += f", of which {reconstruction['repeats']} repeat a training sound"
+        table_of += f"; {reconstruction['repeats']} of them repeat a training sound"
     return CardView(verdicts(card), card_rows(card), columns, table, table_of, advice_lines(card, settings))
 
 

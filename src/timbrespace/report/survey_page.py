@@ -39,7 +39,7 @@ def render_survey_page(survey: Survey) -> str:
 
 
 def render_served_survey(survey: Survey) -> str:
-    """Returns the page that `survey serve` gives to listeners: the same, without the plans, of which the server tells each its own."""
+    """Returns the page that `survey serve` gives to listeners: the same, without the plans; the server sends each listener one of them."""
     about = (
         f"{_about(survey)} Each answer is sent at once to the computer that runs this test. Nothing else about you is stored: no name and "
         "no address."

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
 
-COLOURS = 12  # of static/page.css that can be told apart, also by people with colour-blindness; tests/report/test_colours.py
+COLOURS = 12  # of static/page.css that are distinguishable, also by people with colour-blindness; tests/report/test_colours.py
 GREY = COLOURS  # the number of the colour after them
 
 _POLICY_MARK = "content-security-policy-of-this-page"

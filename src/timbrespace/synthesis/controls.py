@@ -108,6 +108,6 @@ class Controls:
 
     @property
     def unit(self) -> Tensor:
-        """Spreads of decoded points `(D,)`: what a change of one spread of the sounds is there; 1 where nothing is measured."""
+        """Spreads of decoded points `(D,)`: the change there for one spread of the sounds; 1 where it was not measured."""
         unit = self.spreads / self.calibration[0]
         return torch.where(unit > 0, unit, 1.0)

@@ -42,7 +42,7 @@ def finish(
 
     level: "peak" (target_db in dBFS, default -1), "loudness" (LKFS of the loudest 0.4 s, default -16; less where it would clip) or
     "keep" (less only where it would clip). trim: False leaves start and end where they are: no tail is cut, no ramp is put before, and
-    only 3 ms are faded. subsonics: True keeps the offset and what is under 10 Hz, of a sound whose offset was removed already.
+    only 3 ms are faded. subsonics: True keeps the offset and frequencies under 10 Hz, of a sound whose offset was removed already.
     Raises ShapeError, ConfigError.
     """
     import torch
@@ -95,7 +95,7 @@ def set_level(
 
 
 def _check(audio: Tensor) -> None:
-    """Raises ShapeError for what is no sound."""
+    """Raises ShapeError for anything but a sound."""
     import torch
 
     if not isinstance(audio, torch.Tensor) or audio.ndim != 2 or not audio.is_floating_point() or 0 in audio.shape:

@@ -51,7 +51,7 @@ class DrawOptions:
 
     @property
     def is_centre(self) -> bool:
-        """Whether nothing is asked for that differs from the sound to draw around: the result is that sound."""
+        """Whether no request differs from the sound to draw around: the result is that sound."""
         asked = self.length is not None or self.pitch is not None or self.velocity is not None or bool(self.conditions)
         return self.centre is not None and not self.temperature and not asked
 
@@ -105,7 +105,7 @@ def draw(contents: InstrumentContents, count: int, options: DrawOptions, *, seed
 def draft(contents: InstrumentContents, options: DrawOptions, *, seed: int) -> RenderRequest:
     """Returns a request for one sound, drawn as `draw` does, but not drawn again where its sound would be unlike real ones: it is quick.
 
-    For many candidates, of which one is chosen. Raises ConfigError.
+    For many candidates; one of them is chosen later. Raises ConfigError.
     """
     fixed = contents.model.conditioning.request(
         options.conditions, category=options.category, pitch=options.pitch, velocity=options.velocity

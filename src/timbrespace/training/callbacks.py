@@ -48,8 +48,8 @@ class StopTraining(Exception):  # noqa: N818 - a request, not an error
 class TrainingContext(NamedTuple):
     """A training before its first step: the model, the sounds it learns from, the sounds it is checked on, the settings, the devices.
 
-    skipped: files that the corpus does not contain, see `Corpus.skipped`. learner: with an outer model that was trained before, what is
-    trained: the inner model and the codes that it learns from. Else None, and the model itself learns from the sounds.
+    skipped: files that the corpus does not contain, see `Corpus.skipped`. learner: with an outer model that was trained before, the
+    trained part: the inner model and the codes that it learns from. Else None, and the model itself learns from the sounds.
     """
 
     model: Model

@@ -39,7 +39,7 @@ class TensorBoard:
     def __init__(self, folder: Path):
         """Raises ConfigError if the package is not installed, TimbrespaceError if the folder cannot be created.
 
-        Nothing is created before the first check: a training that fails earlier leaves nothing behind.
+        The file is created at the first check: a training that fails earlier leaves no file behind.
         """
         try:
             import torch.utils.tensorboard  # noqa: F401 - only whether it is installed

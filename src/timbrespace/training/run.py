@@ -280,7 +280,7 @@ class TrainingRun:
                 )
 
         rank_zero_only(self.fabric, write)
-        return Instrument.load(self.out)  # what is played is what the file holds, by the same engine
+        return Instrument.load(self.out)  # so that sounds come from the file, by the same engine
 
     def _open_corpus(self) -> Corpus:
         """The corpus that the source is, or the one made from it in the working folder."""

@@ -72,13 +72,13 @@ def stages_of(model: Model, settings: Training, plan: Plan) -> list[StageRun]:
 
 
 def _checked_stages(model: Model) -> list[Stage]:
-    """The stages in which a model learns: one, or two of which the second learns codes of the first. Raises ConfigError."""
+    """The stages in which a model learns: one, or two; the second learns codes of the first. Raises ConfigError."""
     stages = model.stages()
     with_codes = [stage.codes is not None for stage in stages]
     if with_codes not in ([False], [False, True]):
         names = ", ".join(stage.name + " (codes)" * (stage.codes is not None) for stage in stages) or "none"
         raise ConfigError(
-            f"the model {type(model).__name__} has {len(stages)} stages: {names}; allowed are one, or two of which the second learns codes"
+            f"the model {type(model).__name__} has {len(stages)} stages: {names}; allowed are one, or two; then the second learns codes"
         )
     if len({stage.name for stage in stages}) < len(stages):
         raise ConfigError(f"both stages of the model {type(model).__name__} are named {stages[0].name!r}; give them two names")

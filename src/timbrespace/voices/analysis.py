@@ -34,7 +34,7 @@ def analyse(wave: Samples) -> Frames:
 
 
 class Course(NamedTuple):
-    """What is known of every frame before its levels. pitch, periodicity: as in `Frames`. sharper: factors of the amplitudes of partials
+    """Values of every frame, before its levels. pitch, periodicity: as in `Frames`. sharper: factors of the amplitudes of partials
     and of noise, which undo that windows smear attacks `(frames,)` each."""
 
     pitch: Values
@@ -163,8 +163,8 @@ def _blackman_harris(size: int) -> Values:
 def _noise(power: Values, pitch: Values, size: int) -> tuple[Values, Values]:
     """The noise of frames `(rows, BANDS)`, and the share of the power that is not of other tones `(rows,)`.
 
-    Noise is read between the partials; a band without bins there is between its neighbours. What is far over the noise there, is of other
-    tones, as many more of which are hidden by partials.
+    Noise is read between the partials; a band without bins there is between its neighbours. Power far over the noise there belongs to other
+    tones; as many more of them are hidden by partials.
     """
     bins = np.fft.rfftfreq(size, 1 / RATE)
     places = bins / np.maximum(pitch[:, None], 1e-9)

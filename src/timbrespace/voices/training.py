@@ -65,7 +65,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class VoiceFacts:
-    """What is known of an instrument from its recordings: files, seconds, its range as MIDI numbers, the spread of its loudness in dB."""
+    """Values of an instrument, from its recordings: files, seconds, its range as MIDI numbers, the spread of its loudness in dB."""
 
     files: int
     seconds: float
@@ -215,7 +215,7 @@ def fit_voices(
 
 
 class _Data:
-    """Frames of one instrument that can be heard: levels, cells that hold one, conditions, how much each cell counts."""
+    """Audible frames of one instrument: levels, cells that hold one, conditions, how much each cell counts."""
 
     def __init__(self, parts: tuple[Tensor, Tensor, Tensor]):
         levels, there, conditions = parts

@@ -48,7 +48,7 @@ def _exact(number: float) -> str:
 def read_weights(text: str, names: Sequence[str]) -> dict[str, float]:
     """Returns the weights of `violin=0.5,flute=0.5`, scaled so that their sum is 1; a name alone has the weight 1.
 
-    Raises ConfigError for unknown names, what is no number or beyond LARGEST, and a sum of 0 or less.
+    Raises ConfigError for unknown names, for texts that are no numbers or beyond LARGEST, and for a sum of 0 or less.
     """
     weights: dict[str, float] = {}
     for part in filter(None, (one.strip() for one in text.split(","))):

@@ -69,7 +69,7 @@ def top_names(text: str) -> list[str]:
 
 
 def _variables(declaration: str) -> list[str]:
-    """The names of `a = 1, b = [2, 3], { c, d } = x;`: what is before an equals sign or a comma outside brackets."""
+    """The names of `a = 1, b = [2, 3], { c, d } = x;`: the words before an equals sign or a comma outside brackets."""
     names, depth, expecting, word = list[str](), 0, True, ""
     for sign in declaration:
         if expecting and depth == 0 and sign == "{":

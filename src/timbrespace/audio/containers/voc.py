@@ -1,4 +1,4 @@
-"""VOC, the format of Creative's sound cards: a chain of blocks, of which several may hold sound or silence."""
+"""VOC, the format of Creative's sound cards: a chain of blocks; several of them may hold sound or silence."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ FROM_HELP = "Sound file whose vibrato and tremolo the sounds take on, cut or rep
 
 
 def read_wishes(vibrato: str | None, tremolo: str | None, vibrato_rate: str | None, tremolo_rate: str | None) -> tuple[Wish, Wish]:
-    """Returns what is asked of vibrato and tremolo. Raises ConfigError."""
+    """Returns the requested vibrato and tremolo. Raises ConfigError."""
     from timbrespace.modulation.options import read_wish
 
     return read_wish("vibrato", vibrato, vibrato_rate), read_wish("tremolo", tremolo, tremolo_rate)

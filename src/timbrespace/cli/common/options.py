@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 InstrumentPath = Annotated[Path, typer.Argument(metavar="INSTRUMENT", help="Instrument file (.safetensors).", show_default=False)]
 OutFolder = Annotated[Path, typer.Option("--out", metavar="FOLDER", help="Folder to write to.", show_default=False)]
 Seed = Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Random seed; the same seed gives the same sounds.")]
-_LEVEL_HELP = "Level: peak (-1 dBFS) | loudness (-16 LKFS) | keep. Default: peak; for what is made from your sounds, their own."
+_LEVEL_HELP = "Level: peak (-1 dBFS) | loudness (-16 LKFS) | keep. Default: peak; sounds made from yours keep the level of yours."
 Level = Annotated[str | None, typer.Option("--level", help=_LEVEL_HELP, show_default=False)]
 Subtype = Annotated[str, typer.Option("--format", help="Sample format of the WAV files: PCM_16 | PCM_24 | FLOAT.")]
 Rules = Annotated[

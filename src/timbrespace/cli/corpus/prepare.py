@@ -53,9 +53,7 @@ def prepare(
     ] = "nearest",
     store_stft: Annotated[bool, typer.Option("--store-stft", help="Also store the complex STFT (1024 points, hop 256).")] = False,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the train / validation / test split.")] = 0,
-    update: Annotated[
-        bool, typer.Option("--update", help="Bring an existing corpus up to date: read only what is new or has changed.")
-    ] = False,
+    update: Annotated[bool, typer.Option("--update", help="Bring an existing corpus up to date: read only new and changed files.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace an existing corpus.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the content of corpus.json as JSON and nothing else.")] = False,
     *,

@@ -57,15 +57,28 @@ def _line_per_stage() -> Callable[[Progress], None]:
     return show
 
 
+def progress_text(done: int, total: float | None, elapsed: float | None, left: float | None) -> str:
+    """Returns how far a stage is: "120/6,000, 0:40, 3 s left"; of a stage whose work is not known the time alone."""
+    parts = [] if not total else [f"{done:,}/{total:,.0f}"]
+    parts += [] if elapsed is None else [f"{int(elapsed) // 60}:{int(elapsed) % 60:02}"]
+    if total and left and done < total:
+        parts.append(f"{left:.0f} s left" if left < 100 else f"{left / 60:.0f} min left")
+    return ", ".join(parts)
+
+
 @contextmanager
 def _progress_bar() -> Iterator[Callable[[Progress], None]]:
-    """A callback that draws a bar a stage, with the newest errors, and prints warnings above it."""
+    """A callback that draws a bar a stage, with the time left and the newest errors, and prints warnings above it."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, ProgressColumn, Task, TaskID, TextColumn
     from rich.progress import Progress as Bars
+    from rich.text import Text
 
-    columns = (TextColumn("{task.description:<40}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
-    with Bars(*columns, console=Console(stderr=True)) as bars:
+    class _Amount(ProgressColumn):
+        def render(self, task: Task) -> Text:
+            return Text(progress_text(int(task.completed), task.total, task.finished_time or task.elapsed, task.time_remaining))
+
+    with Bars(TextColumn("{task.description:<40}"), BarColumn(24), _Amount(), console=Console(stderr=True)) as bars:
         tasks: dict[str, TaskID] = {}
 
         def show(progress: Progress) -> None:
@@ -78,7 +91,7 @@ def _progress_bar() -> Iterator[Callable[[Progress], None]]:
                 bars.console.print(progress.note, markup=False, highlight=False)
             if progress.advice:
                 bars.console.print(f"Warning: {progress.advice}", markup=False, highlight=False)
-            errors = "".join(f"  {name} {value:.2f} {progress.unit}" for name, value in progress.metrics.items())
+            errors = "".join(f"  {name} {value:.2f} {progress.unit}" for name, value in progress.metrics.items() if stage != "finish")
             bars.update(tasks[stage], completed=progress.done, total=progress.total or None, description=_label(stage) + errors)
 
         yield show

@@ -102,7 +102,10 @@ def _train(source: str, out: Path, options: TrainOptions, *, page: Path | None, 
     skipped: list[dict[str, str]] = []
     notes: list[str] = []
     start = time.perf_counter()
-    with showing_progress(quiet=json or not is_first()) as show:
+    quiet = json or not is_first()
+    if not quiet:
+        _print_plan(options)
+    with showing_progress(quiet=quiet) as show:
         callbacks = TrainingCallbacks(on_progress=show) if page_writer is None else page_writer.callbacks(show)
         write_page = callbacks.on_finish
 
@@ -114,6 +117,18 @@ def _train(source: str, out: Path, options: TrainOptions, *, page: Path | None, 
         instrument = train_instrument(source, out, options, callbacks=replace(callbacks, on_finish=on_finish))
     if is_first():
         _print_result(instrument, out, skipped, notes, seconds=time.perf_counter() - start, json=json)
+
+
+def _print_plan(options: TrainOptions) -> None:
+    """Prints how long the training takes, on the error stream like its progress."""
+    import sys
+
+    minutes = options.minutes
+    if minutes is None and options.epochs is None and options.continue_from is None and options.outer is None:
+        settings = options.config().training
+        minutes = settings.minutes if settings.epochs is None else None
+    if minutes is not None:
+        print(f"about {minutes:g} min in all; Ctrl-C stops it, and the same command with --resume continues", file=sys.stderr, flush=True)
 
 
 def _print_result(

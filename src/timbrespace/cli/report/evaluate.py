@@ -26,7 +26,9 @@ def evaluate(
     new: Annotated[int | None, typer.Option("-n", "--new", min=0, max=5_000, help=_NEW_HELP, show_default=False)] = None,
     quick: Annotated[bool, typer.Option("--quick", help="Measure fewer sounds: rough figures in about a third of the time.")] = False,
     training: Annotated[Path | None, typer.Option("--training", metavar="FOLDER", help=_TRAINING_HELP, show_default=False)] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, max=2**32 - 1, help="Random seed, of new sounds and of what is chosen.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=2**32 - 1, help="Random seed of the new sounds and of the choice of sounds.")
+    ] = 0,
     force: Force = False,
     json: Json = False,
 ) -> None:

@@ -11,7 +11,7 @@ from timbrespace.cli.common.options import Force, InstrumentPath, Json
 
 _OUT_HELP = "The file to write: x.html."
 _TITLE_HELP = "Name on the page. By default that of the instrument's file."
-_BITS_HELP = "Bits of the weights in the page: 8 | 16 | 32. 8 are hardly heard and make the smallest page."
+_BITS_HELP = "Bits of the weights in the page: 8 | 16 | 32. 8 make the smallest page; the difference is hardly audible."
 _ANONYMOUS_HELP = "For sharing: the page numbers the training sounds on its map instead of naming them."
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from timbrespace.space.neighbours.measure import Named
     from timbrespace.space.neighbours.sounds import SoundSet
 
-_ALL_DESCRIPTORS = 500  # sounds of which the pitch is estimated, too, which takes as long as all else
+_ALL_DESCRIPTORS = 500  # up to so many sounds the pitch is estimated too, which doubles the time
 _ONE, _SEVERAL, _OUTLIERS = 10, 3, 20  # sounds listed where --count is not given
 _DUPLICATES_HELP = "List sets of sounds that are the same or nearly so: of those given, else of the training sounds."
 _OUTLIERS_HELP = "List sounds that are unlike all others, and why: those given against the training sounds, else of these."

@@ -156,7 +156,7 @@ def _values_per_number(instrument: Instrument) -> float:
 
 
 def _detail(opened: Instrument) -> str:
-    """What new sounds get beside what is decoded."""
+    """Where the detail of new sounds comes from."""
     if opened.contents.notes is not None:
         return "partials and noise, as steady as the notes of the corpus"
     if not opened.model.noise_texture:

@@ -18,8 +18,8 @@ _METHOD_HELP = "Lay the sounds out anew: tsne | pca | umap. By default the map i
 _GENERATED_HELP = "New sounds to draw and put on the map. A stripped instrument has these only, 200 by default."
 _COLOR_HELP = "Colour at first: category | cluster | brightness | decay | attack | noisiness | pitch | loudness | …"
 _PLACE_HELP = "Also put your own files on the map: a file or a folder; repeatable. The map is not laid out anew."
-_SOUNDS_HELP = "Training sounds that can be heard; each of the others plays the nearest of these. More make a larger page."
-_SPOTS_HELP = "Places between the sounds that can be heard, on an even grid."
+_SOUNDS_HELP = "Training sounds that are rendered; a click on another plays the nearest of these. More make a larger page."
+_SPOTS_HELP = "Places between the sounds that are rendered, on an even grid."
 _ANONYMOUS_HELP = "For sharing: the page numbers the training sounds instead of naming them."
 
 

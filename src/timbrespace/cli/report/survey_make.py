@@ -12,7 +12,7 @@ from timbrespace.cli.common.options import Force, Json, OutFolder, Seed
 
 def survey_make(
     conditions: Annotated[
-        list[str], typer.Argument(metavar="NAME=FOLDER|INSTRUMENT …", help="What is compared: two or more.", show_default=False)
+        list[str], typer.Argument(metavar="NAME=FOLDER|INSTRUMENT …", help="Conditions to compare: two or more.", show_default=False)
     ],
     out: OutFolder,
     title: Annotated[str, typer.Option("--title", help="Title that listeners see.")] = "A listening test",

@@ -26,7 +26,7 @@ Page = Annotated[bool, typer.Option("--page", help=_PAGE_HELP)]
 
 @dataclass(frozen=True)
 class Extras:
-    """What is written beside the sounds in the folder `out`. instrument: path of its file, by which kit and page are named."""
+    """Files beside the sounds in the folder `out`. instrument: path of its file; kit and page are named after it."""
 
     kit: bool
     reel: bool

@@ -40,7 +40,7 @@ def print_no_detail(instrument: Instrument) -> None:
     import sys
 
     print(
-        f"this instrument's view ({type(instrument.representation).__name__}) keeps no detail of your sounds: what is made from them "
+        f"this instrument's view ({type(instrument.representation).__name__}) keeps no detail of your sounds: sounds made from them "
         "goes through the latent alone; unchanged sounds (amount or temperature 0, the ends of a morph) are your own",
         file=sys.stderr,
     )

@@ -45,7 +45,7 @@ def modulate(
     problems: list[tuple[Path, str]] = []
     if measure:
         if out is not None or any(one is not None for one in asked):
-            raise ConfigError("--measure changes nothing and writes nothing; leave out --out and what is to change, or --measure")
+            raise ConfigError("--measure changes nothing and writes nothing; leave out --out and the changes, or --measure")
         found = output_paths(sources, Path(), problems=problems)
         _each(
             [(path, None) for path, _ in found], lambda path, _: {"file": str(path), **measure_audio(*read_sound(path)).row()},
@@ -53,7 +53,7 @@ def modulate(
         )  # fmt: skip
         return
     if all(one is None for one in asked):
-        raise ConfigError("say what is to change: --vibrato 0.5, --tremolo 0, --vibrato-rate 6, --from FILE; or --measure")
+        raise ConfigError("no change is given; give one, such as --vibrato 0.5, --tremolo 0, --vibrato-rate 6, --from FILE; or --measure")
     if out is None:
         raise ConfigError("give a folder to write to: --out DIR; or --measure, which writes nothing")
     check_outputs(out, subtype=subtype)

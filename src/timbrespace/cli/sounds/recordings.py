@@ -117,7 +117,7 @@ def _write(
     options: BatchOptions, instrument: Instrument, job: Job, target: Path, sounds: list[Sound] | None, progress: Any, number: int,
     jobs: Sequence[Job],
 ) -> dict[str, Any]:  # fmt: skip
-    """Renders and writes one job; returns what is printed of it. sounds: to which the result is added, if it is needed further on."""
+    """Renders and writes one job; returns the line to print. sounds: list to which the result is added, if it is needed further on."""
     from timbrespace.atomic import write_json
     from timbrespace.audio.files import sha256_of
     from timbrespace.synthesis.transfer.face import finished

@@ -65,7 +65,7 @@ def counted_clips(indices: Sequence[int], files: Sequence[str], weights: Sequenc
 
 
 def long_files(files: Sequence[str], weights: Sequence[float]) -> LongFiles | None:
-    """What is limited by `clip_weights`; None if no clip is."""
+    """The long files that `clip_weights` limits; None if there are none."""
     limited = Counter(file for file, weight in zip(files, weights, strict=True) if weight < 1)
     if not limited:
         return None

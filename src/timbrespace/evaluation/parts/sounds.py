@@ -230,7 +230,7 @@ def _with_format(audio: Tensor, rate: int, sample_rate: int, channels: int) -> T
 
 
 def _any_order(names: Sequence[str], most: int, later: Callable[[str], bool] | None) -> list[int]:
-    """The numbers of all names in a seeded random order, the first of which are a fair sample; nine tenths of `most` are not `later`."""
+    """The numbers of all names in a seeded random order, whose first ones are a fair sample; nine tenths of `most` are not `later`."""
     order = np.random.default_rng(0).permutation(len(names)).tolist()
     if later is None:
         return order

@@ -38,7 +38,7 @@ class Listener:
 
 
 def read_answers(survey: Survey, source: Path | str) -> tuple[list[Listener], list[tuple[str, str]]]:
-    """Returns the listeners of a file or a folder of answers, and (place, reason) of what is left out.
+    """Returns the listeners of a file or a folder of answers, and (place, reason) of the entries left out.
 
     source: the file that `survey serve` writes (.jsonl), a file that a listener saved (.json), or a folder of both. A session that was
     handed in twice counts once, in its longest form. Raises ConfigError when there are no files.

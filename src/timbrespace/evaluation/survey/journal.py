@@ -129,7 +129,7 @@ class Journal:
         self.close()
 
     def _check_in_place(self) -> None:
-        """Raises TimbrespaceError when the file was moved or removed meanwhile: what is appended to it would be lost."""
+        """Raises TimbrespaceError when the file was moved or removed meanwhile: appended lines would be lost."""
         try:
             is_same = os.path.samestat(self.path.stat(), os.fstat(self._file))
         except FileNotFoundError:

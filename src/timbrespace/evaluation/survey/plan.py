@@ -18,7 +18,7 @@ def make_plans(
     """Returns a list of item names for each listener, in the order in which they are played.
 
     groups: the items of each condition. Every listener hears as many items of each condition as of any other (within one), and every
-    item of a condition is heard as often as any other of it (within one) over all listeners. At most two items of one condition follow
+    item of a condition is played as often as any other of it (within one) over all listeners. At most two items of one condition follow
     each other where that is possible. checks: attention checks; each listener gets all of them, spread over the list. repeats: items that
     are played a second time in the second half, to see how steady the answers are. Raises ConfigError.
     """

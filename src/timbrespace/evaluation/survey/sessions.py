@@ -65,7 +65,7 @@ class Sessions:
     """All listeners of a survey; its methods may be called from several threads."""
 
     def __init__(self, survey: Survey, journal: Journal, *, clock: Callable[[], float] = time.monotonic) -> None:
-        """Reads what is in the journal already. remarks: (place, reason) of the lines of it that cannot be used. Raises ConfigError."""
+        """Reads the journal as it is. remarks: (place, reason) of the lines of it that cannot be used. Raises ConfigError."""
         self.survey = survey
         self._journal, self._clock = journal, clock
         self._stored, self.remarks = read_journal(survey, journal.path)
@@ -108,8 +108,8 @@ class Sessions:
     def answer(self, name: object, index: object, row: Mapping[str, Any]) -> Status:
         """Stores the answers to the sound at `index` of the listener's plan, and returns the status when they are on the disk.
 
-        The first answer counts: another one at the same place changes nothing. row: item, values, seconds. Raises RefusedError for what is
-        not possible, TimbrespaceError when it cannot be stored.
+        The first answer counts: another one at the same place changes nothing. row: item, values, seconds. Raises RefusedError for
+        impossible values, TimbrespaceError when it cannot be stored.
         """
         if not isinstance(index, int) or isinstance(index, bool) or index < 0:
             raise RefusedError(f"index is {index!r:.20}, it must be the place of a sound in the plan, from 0")

@@ -53,7 +53,7 @@ class Survey:
 
     @property
     def conditions(self) -> list[str]:
-        """Names of what is compared, sorted."""
+        """Names of the conditions, sorted."""
         return sorted({item.condition for item in self.items.values() if item.kind != CHECK})
 
     def as_dict(self) -> dict[str, Any]:

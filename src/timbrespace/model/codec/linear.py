@@ -148,7 +148,7 @@ class LinearCodecVAE(Model):
         return self.velocities.held(known[:, :1]) * self.velocity_effect
 
     def posterior(self, batch: Batch) -> Posterior:
-        """Returns the Posterior `(batch, dims)` of a batch of coefficients; what is known has a log variance of -inf."""
+        """Returns the Posterior `(batch, dims)` of a batch of coefficients; known values have a log variance of -inf."""
         coefficients, length = batch.values[:, : self.coefficients], self.standard_lengths(batch.lengths)
         known = torch.cat([self.standard_velocities(batch.conditions, length), self.standard_pitches(batch.conditions, length)], 1)
         if self.velocities is not None:

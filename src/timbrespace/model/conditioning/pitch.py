@@ -37,7 +37,7 @@ class PitchConditioning(Conditioning):
 
     def request(self, wanted: ConditionValues | None, *, category: str | None, pitch: float | None, velocity: float | None = None) -> Fixed:
         """Returns the pitch as the last entry; without one, the nearest tempered note to the drawn pitch. Raises ConfigError."""
-        super().request(wanted, category=category, pitch=None, velocity=velocity)  # refuses what is no condition here
+        super().request(wanted, category=category, pitch=None, velocity=velocity)  # refuses unknown conditions
         if pitch is None:
             return Fixed(last=self.tempered)
         low, high = max(0.0, self.axis.lowest - _BEYOND), min(127.0, self.axis.highest + _BEYOND)

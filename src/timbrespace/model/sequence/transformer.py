@@ -120,7 +120,7 @@ def attend(queries: Tensor, keys: Tensor, values: Tensor, *, window: int) -> Ten
     heads, blocks = queries.shape[1:3]
     slopes = 2.0 ** (-8 * torch.arange(1, heads + 1, device=queries.device) / heads)
     seen = ((distance >= 0) & (distance < window)).expand(blocks, -1, -1).clone()
-    seen[0] &= there >= 0  # nothing is before the first block
+    seen[0] &= there >= 0  # the first block has no predecessor
     bias = (-slopes[:, None, None, None] * distance).masked_fill(~seen, -torch.inf)
     found = functional.scaled_dot_product_attention(queries, keys, values, attn_mask=bias.to(queries))
     return found.flatten(2, 3)[:, :, :frames]

@@ -59,9 +59,9 @@ def choose(
 ) -> list[RenderRequest]:  # fmt: skip
     """Returns requests of `count` sounds that fit a prompt. Sound i does not depend on `count`.
 
-    options: what is asked for beside the prompt; a pitch or velocity there wins over the prompt's. given: the sound that the prompt
-    compares with, if it is no training sound. effort: what is tried for each sound. progress: called with the number of sounds chosen.
-    Raises ConfigError.
+    options: further requests beside the prompt; a pitch or velocity there wins over the prompt's. given: the sound that the prompt
+    compares with, if it is no training sound. effort: candidates tried for each sound. progress: called with the number of
+    sounds chosen. Raises ConfigError.
     """
     pools = _pools(contents, reading, options, given, encoder)
     names = sorted({wish.descriptor for wish in reading.wishes})

@@ -37,7 +37,7 @@ class Table:
 
 
 def side_by_side(values: dict[str, Any]) -> Table:
-    """Returns the main figures of all instruments, one column each, with what is best and what real sounds have."""
+    """Returns the main figures of all instruments, one column each, with the best possible values and those of real sounds."""
     instruments = values["instruments"]
     rows = []
     for name, meaning, best, cell in _FIGURES:

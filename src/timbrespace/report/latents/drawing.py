@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MOST_DIMS = 32  # drawn, the most informative ones
-PAIRED = 5  # dimensions of which all pairs are drawn
+PAIRED = 5  # dimensions; all pairs of them are drawn
 _STEP = 0.8  # height of a histogram, of the distance of two rows, is up to twice that
 
 

@@ -11,7 +11,7 @@ _SKETCH = 20  # characters of a histogram
 
 
 def sentences(statistics: LatentStatistics) -> list[str]:
-    """Returns what the figures say, a sentence each; the notes on what is not defined are the last."""
+    """Returns what the figures say, a sentence each; the notes on undefined figures come last."""
     used, inferred = int(statistics.used.sum()), statistics.inferred
     of = "training sounds" if statistics.measured else "points drawn from the density"
     lines = [f"{statistics.dims} dimensions, {len(statistics.points):,} {of}."]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MOST_SOUNDS = 24  # shown of a list
 MOST_BYTES = 6_000_000  # of the audio of one output: a notebook keeps them
-LONGEST_SECONDS = 20.0  # heard of a sound; the player has its beginning
+LONGEST_SECONDS = 20.0  # of a sound in a player: its beginning
 _WIDTH, _HEIGHT = 240, 96  # pixels of a spectrogram
 _EXAMPLES = 4  # new sounds beside an instrument
 
@@ -79,7 +79,7 @@ def tile_of(sound: Sound, lines: Sequence[str], *, span: float, room: int) -> tu
 
 
 def _lines(sound: Sound) -> list[str]:
-    """What is known of a sound: length, category, novelty."""
+    """The values of a sound: length, category, novelty."""
     first = f"{sound.seconds:.2f} s" + (f", {sound.category}" if sound.category else "")
     if sound.is_own:
         return [first, "your own sound"]

@@ -123,7 +123,7 @@ def _keep_known(phase: np.ndarray, known: np.ndarray, start: PartStart) -> np.nd
 
     own, angle = start.known.T.cpu().numpy(), start.phase.T.cpu().numpy()
     np.copyto(phase, angle, where=own)
-    own = own & ~known  # cells under the tolerance have a phase, and nothing is integrated from them
+    own = own & ~known  # cells under the tolerance have a phase, and the integration does not start from them
     known |= own
     unknown = ~known
     beside = np.zeros_like(own)

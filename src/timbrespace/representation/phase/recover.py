@@ -72,7 +72,7 @@ def recover_phase(
         method: see the top of this file.
         iterations, momentum: default: those of the method (METHODS).
         seed: of the random phases.
-        projection: for one sound `(bins, frames)` whose magnitudes are an estimate: the projection to what is known of it
+        projection: for one sound `(bins, frames)` whose magnitudes are an estimate: the projection to its known values
             (`projection.project_to_bands`).
         start: for one sound `(bins, frames)`: its own magnitudes and phases near a given sound, see `phase.start`.
         past: for one sound: its first samples, which are kept as they are, `(any,)`; the search continues them.

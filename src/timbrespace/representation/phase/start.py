@@ -16,7 +16,7 @@ from torch import Tensor
 
 
 class Start(NamedTuple):
-    """A start near a given sound, frame for frame on the time axis of what is wanted.
+    """A start near a given sound, frame for frame on the time axis of the result.
 
     spectra: STFT of the given sound, complex `(parts, frames, bins)`. gain: from its level to the wanted one, dB, `(parts, bands, frames)`.
     known: which cells are near enough, bool `(parts, bands, frames)`.

@@ -75,7 +75,7 @@ class Mdct(Representation):
         """See `Representation.magnitudes`: `(channels, bands, frames) -> (2 bands, frames)`.
 
         The pseudo-spectrum of Daudet and Sandler (2004). Coefficients depend on the phase: the difference of their
-        neighbours stands for the missing quadrature component.
+        neighbours replaces the missing quadrature component.
         """
         values = functional.pad(features.mean(0), (0, 0, 1, 1))
         pseudo = (values[1:-1].square() + (values[2:] - values[:-2]).square()).sqrt()

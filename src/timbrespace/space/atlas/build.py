@@ -19,7 +19,7 @@ from timbrespace.synthesis.request import DrawOptions, RenderRequest, draw
 
 STRIPPED_SOUNDS = 200  # new sounds on the map of a stripped instrument, unless a number is given
 MOST_GENERATED = 10_000
-_TSNE_LIMITS = (8, 4_000)  # fewest and most training sounds of which `positions.fit_positions` makes a t-SNE; else a PCA
+_TSNE_LIMITS = (8, 4_000)  # fewest and most training sounds for which `positions.fit_positions` makes a t-SNE; else a PCA
 _GIVEN_SEEDS = 1 << 33
 
 

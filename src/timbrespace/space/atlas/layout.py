@@ -22,7 +22,7 @@ METHODS = ("tsne", "pca", "umap")
 _FEWEST = 8  # with fewer points neighbourhoods mean nothing, and every method shows the plane of PCA
 _MOST = 5_000  # points that t-SNE and UMAP are fitted to; the others are placed between their neighbours
 _PERPLEXITY, _NEIGHBOURS = 30.0, 15  # of t-SNE and UMAP, for maps of enough points
-_NEAREST = 5  # neighbours on the map, of which a position's latent is the mean
+_NEAREST = 5  # neighbours on the map; their mean is the latent of a position
 _MOST_AXES = 64  # longer latents are laid out along their principal axes
 
 

@@ -1,4 +1,4 @@
-"""From a point of the map to what is decoded: of a time-varying latent the likeliest path whose mean over its steps is that point."""
+"""From a point of the map to a latent: for a time-varying latent, the likeliest path whose mean over its steps is that point."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ from timbrespace.synthesis.request import RenderRequest
 _LESS = 0.4  # the other properties of a steered sound, and so its detail, stay nearer to the source than those of a variation
 _MOST_KEPT = 16  # sounds that stay in memory as they were measured; further ones are rendered again
 _QUICKLY = {*NAMES} - {"pitch", "inharmonicity"}  # properties that are measured in a few ms
-_ALMOST = 1 - 1e-6  # of the detail: what is asked for changes the sound, even if its point does not move
+_ALMOST = 1 - 1e-6  # of the detail: a request changes the sound, even if its point does not move
 
 
 def steer_sources(
@@ -126,7 +126,7 @@ def _moved(request: RenderRequest, point: Point, distance: float, length: int | 
 
 
 def _cut(length: int, natural: int) -> int | None:
-    """The length in samples at which a sound ends earlier than by itself; None where it ends before: what is after it is no sound."""
+    """The length in samples at which a sound ends earlier than by itself; None where it ends before that length."""
     return length if length < natural else None
 
 
@@ -175,7 +175,7 @@ def _levels(steering: Steering, source: Source, made: Callable[[Point, Tensor], 
 
 
 class _Finished:
-    """Measures what is asked for and what is held on the finished sound of a point, from its onset.
+    """Measures the requested and the held descriptors on the finished sound of a point, from its onset.
 
     made: the request of a point and the step to it.
     """

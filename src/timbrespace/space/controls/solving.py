@@ -135,7 +135,7 @@ def missed_by(changes: Tensor, wish: Wish) -> float:
 
 
 def misfit(change: Tensor, step: Tensor, wish: Wish) -> Tensor:
-    """Returns what is to be least, `(batch,)`: errors of the asked descriptors, changes of the held ones, the length of the step."""
+    """Returns the objective to minimise, `(batch,)`: errors of the asked descriptors, changes of the held ones, the length of the step."""
     missed = (wish.changes - change).square()
     return _ASKED * missed[:, wish.asked].sum(1) + _LEAK * missed[:, wish.held].sum(1) + _SIZE * step.square().sum(1)
 

@@ -186,7 +186,7 @@ class Steering:
         return solving.follow(changes_of, slopes, metric, wish, corrections=corrections, farthest=far, start=start, held=True)
 
     def _wished(self, wishes: Sequence[Wish], places: Tensor) -> Tensor:
-        """Changes `(D,)` in spreads, NaN where nothing is asked. Raises ConfigError where the sound has no such descriptor."""
+        """Changes `(D,)` in spreads, NaN where no change is requested. Raises ConfigError where the sound has no such descriptor."""
         wished = torch.full((len(NAMES),), math.nan)
         for wish in wishes:
             place = NAMES.index(wish.control.name)

@@ -1,4 +1,4 @@
-"""What is asked of the controls: amounts in spreads, factors, and targets in units, read from text and checked against an instrument."""
+"""Requests to the controls: amounts in spreads, factors, and targets in units, read from text and checked against an instrument."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Point(NamedTuple):
     """A point of a move.
 
     z: `(dims,)` or `(dims, steps)`. length: in samples; None where z holds it. mix: the given sounds near it; None for a new sound.
-    label: what is special about it, for pictures. asked: the same as plain JSON values, for its recipe.
+    label: a few words for pictures. asked: the same as plain JSON values, for its recipe.
     """
 
     z: Tensor
@@ -77,7 +77,7 @@ class Move:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """What is special about each point, "" for nothing."""
+        """A label of each point, "" for none."""
         return tuple(point.label for point in self.points)
 
     def requests(self) -> list[RenderRequest]:

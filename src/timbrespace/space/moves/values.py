@@ -1,4 +1,4 @@
-"""What moves of every engine share: values along axes, walks, and the checks of what is asked for. Without PyTorch."""
+"""Parts of moves that all engines share: values along axes, walks, and the checks of requests. Without PyTorch."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Duplicates:
 
 
 def duplicates(sounds: SoundSet, *, within: float = COPY_DB) -> list[Duplicates]:
-    """Returns sets of sounds each of which is within `within` dB of another one of its set, the nearest sets first. Raises ConfigError.
+    """Returns sets of sounds; each sound is within `within` dB of another one of its set, the nearest sets first. Raises ConfigError.
 
     Distances are those of the embedding, which does not depend on the level or on silence around a sound.
     """

@@ -30,7 +30,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Measuring:
-    """What is measured besides embedding and latent. descriptors: names of `audio.describe`. cepstra: those of the baseline, too."""
+    """Measurements besides embedding and latent. descriptors: names of `audio.describe`. cepstra: those of the baseline, too."""
 
     descriptors: Collection[str] = ()
     cepstra: bool = False

@@ -32,7 +32,7 @@ Among = SoundSet | Path | str | Sequence[Given]  # a folder, or several sounds
 class Neighbours:
     """Searches the training sounds of an instrument, or any other sounds, with the instrument's ear.
 
-    What is measured of the training sounds, and the distance fitted to them, is kept for further calls. With a stripped instrument only
+    The measurements of the training sounds, and the distance fitted to them, are kept for further calls. With a stripped instrument only
     other sounds can be searched; the distance then has no directions of categories, and its unit is that of these sounds.
     """
 
@@ -100,7 +100,7 @@ class Neighbours:
     def find_new(self, z: Tensor, sound: Tensor, count: int = 10) -> list[Match]:
         """Returns the `count` training sounds most like a new one: its latent `(dims,)` and its audio `(channels, time)`.
 
-        The latent counts as it is, so that nothing is encoded. Raises ConfigError for a stripped instrument.
+        The latent counts as it is, so that no sound is encoded. Raises ConfigError for a stripped instrument.
         """
         point = embedding([sound], sample_rate=self.contents.sample_rate).half().float()  # as an instrument stores them
         unknown = torch.full((1, len(NAMES)), torch.nan)

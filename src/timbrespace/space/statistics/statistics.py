@@ -32,10 +32,10 @@ class LatentStatistics:
     mean, deviation: over `points`. variance `(inferred,)`: of the posterior mean, over time too. noise `(inferred,)`: mean variance of
     the posterior; None where the file does not hold it. kl `(inferred,)`: KL divergence of the posterior from the prior in nats a sound,
     mean over sounds; None without a posterior. used `(inferred,)`: active units.
-    share: of a dimension's variance that lies between the categories (correlation ratio η²), NaN with fewer than two categories.
-    edges `(bins + 1,)`, counts `(dims, bins)`: histograms; what is beyond the edges is in the outer bins.
+    share: of a dimension's variance between the categories (correlation ratio η²), NaN with fewer than two categories.
+    edges `(bins + 1,)`, counts `(dims, bins)`: histograms; values beyond the edges are in the outer bins.
     correlated: the dimensions that vary most, at most 64; correlations `(len, len)` between them.
-    notes: what is not defined for this instrument and why, in words.
+    notes: undefined figures of this instrument and why, in words.
     """
 
     points: Tensor
@@ -94,7 +94,7 @@ class LatentStatistics:
         return sorted(found, key=lambda pair: -abs(pair[2]))[:count]
 
     def to_json(self) -> dict[str, Any]:
-        """Returns all but the points as plain JSON values; None for what is not defined."""
+        """Returns all but the points as plain JSON values; None for undefined figures."""
 
         def numbers(values: Tensor | None) -> list[Any] | None:
             if values is None:
@@ -201,7 +201,7 @@ def used_dimensions(variance: Tensor, *, has_prior: bool) -> Tensor:
 
 
 def between_categories(points: Tensor, categories: tuple[str | None, ...]) -> Tensor:
-    """Returns the share of each dimension's variance that lies between categories `(dims,)`: η² (Pearson 1903), 0 to 1.
+    """Returns the share of each dimension's variance between categories `(dims,)`: η² (Pearson 1903), 0 to 1.
 
     Points `(n, dims)` without a category are left out. NaN for a dimension without variance, or with fewer than two categories.
     """
@@ -228,7 +228,7 @@ def correlations(points: Tensor) -> Tensor:
 
 
 def histograms(points: Tensor, edges: Tensor) -> Tensor:
-    """Returns counts `(dims, bins)` of points `(n, dims)` between edges `(bins + 1,)`; what is beyond is in the outer bins."""
+    """Returns counts `(dims, bins)` of points `(n, dims)` between edges `(bins + 1,)`; values beyond are in the outer bins."""
     bins = torch.bucketize(points.contiguous(), edges[1:-1].contiguous(), right=True)
     counts = torch.zeros(points.shape[1], len(edges) - 1)
     return counts.scatter_add_(1, bins.T, torch.ones_like(bins.T, dtype=torch.float32))

@@ -35,7 +35,7 @@ def fluctuation(levels: Tensor) -> Tensor:
 
 
 def over_bands(values: Tensor) -> Tensor:
-    """Returns the mean over 9 bands of `(parts, bands, frames)`, same shape: what is left of it when partials are levelled."""
+    """Returns the mean over 9 bands of `(parts, bands, frames)`, same shape: its remainder when partials are levelled."""
     return functional.avg_pool2d(values[None], (_BANDS, 1), stride=1, padding=(_BANDS // 2, 0), count_include_pad=False)[0]
 
 

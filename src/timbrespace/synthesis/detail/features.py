@@ -3,7 +3,7 @@
     decoded features of the new latent  +  detail, aligned and blended  =  features of the new sound
 
 Of one given sound, the detail that fades is drawn anew: its slow part from the detail model, its fluctuation as strong as that of the
-sound itself, so that what is steady in it (partials, whatever the width of the bands) stays steady.
+sound itself, so that its steady parts (partials, whatever the width of the bands) stay steady.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class _Aligned(NamedTuple):
 
 
 class _New(NamedTuple):
-    """Detail in place of what is let go of, `(parts, bands, frames)`: slow and fast part, and how much of that changes `(frames,)`."""
+    """Detail in place of the discarded one, `(parts, bands, frames)`: slow and fast part, and how much of that changes `(frames,)`."""
 
     slow: Tensor
     fast: Tensor
@@ -102,7 +102,7 @@ def _finished(
 class NearFeatures:
     """Features of mixes of one given sound at many latents: nearly those of `mixed_features`, for a fraction of the time.
 
-    In place of what is let go of, another stretch of the same detail is taken, as of notes.
+    In place of the discarded detail, another stretch of the same detail is taken, as of notes.
     """
 
     def __init__(self, contents: InstrumentContents, source: Source, *, seed: int):

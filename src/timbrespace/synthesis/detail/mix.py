@@ -1,4 +1,4 @@
-"""One or two given sounds behind a new one: how much of each it takes over, its length and what is before its onset."""
+"""One or two given sounds behind a new one: how much of each it takes over, its length and the part before its onset."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Mix(NamedTuple):
 
     @property
     def lead(self) -> Tensor:
-        """What is before the onset, `(channels, time)`: as long as before the given sounds, on the way between them."""
+        """The part before the onset, `(channels, time)`: as long as before the given sounds, on the way between them."""
         leads = [source.lead for source in self.sources]
         size = round(sum(weight * lead.shape[1] for weight, lead in zip(self.weights, leads, strict=True)))
         result = leads[0].new_zeros(leads[0].shape[0], size)

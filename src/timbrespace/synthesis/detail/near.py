@@ -47,7 +47,7 @@ _CORES: WeakKeyDictionary[Model, Core] = WeakKeyDictionary()
 
 
 def use_core(contents: InstrumentContents, core: Core) -> None:
-    """Lets a core make what is measured of an instrument, which it has opened."""
+    """Lets a core make the measurements of an instrument that it has opened."""
     _CORES[contents.model] = core
 
 

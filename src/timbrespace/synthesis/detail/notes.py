@@ -34,7 +34,7 @@ class GivenNote(NamedTuple):
 
 
 def given_note(contents: InstrumentContents, sound: Tensor, z: Tensor, *, frames: int) -> GivenNote | None:
-    """Returns what is measured of a sound `(channels, time)` with a clear pitch, that of its latent `z (dims,)`; None for any other.
+    """Returns the measurements of a sound `(channels, time)` with a clear pitch, that of its latent `z (dims,)`; None for any other.
 
     None also for an instrument that is not of notes. frames: of the sound's features.
     """

@@ -16,7 +16,7 @@ from timbrespace.synthesis.detail.source import Source
 from timbrespace.synthesis.detail.spacing import even_positions, step_sizes, steps_by_segment
 from timbrespace.synthesis.file.contents import InstrumentContents
 
-_EARLY_SECONDS = 1.0  # a step is measured on the whole sound; what is at this time counts half
+_EARLY_SECONDS = 1.0  # a step is measured on the whole sound; the part at this time counts half
 
 
 class SoundPath:

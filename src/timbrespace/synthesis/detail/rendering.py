@@ -1,4 +1,4 @@
-"""Renders sounds that are made from given ones: the given sound itself where nothing is asked for, else with its detail."""
+"""Renders sounds that are made from given ones: the given sound itself where no change is requested, else with its detail."""
 
 from __future__ import annotations
 

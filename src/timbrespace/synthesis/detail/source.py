@@ -1,4 +1,4 @@
-"""What is measured of a given sound before it is varied or morphed: latent, detail, timing, and what the model does not see of it."""
+"""Measurements of a given sound before it is varied or morphed: latent, detail, timing, and the parts that the model does not see."""
 
 from __future__ import annotations
 

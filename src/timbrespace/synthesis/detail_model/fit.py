@@ -187,7 +187,7 @@ def _log_normal_skew(moment: Tensor) -> Tensor:
 
 
 def _with_levels(model: DetailModel, pairs: Pairs, standard: Tensor, gains: Tensor, floor: float) -> DetailModel:
-    """The model with bias and scale by level, from quantiles over the floor: what is on the floor is known to be there, but not where."""
+    """The model with bias and scale by level, from quantiles over the floor: values on the floor are known to be there, but not where."""
     chosen = torch.Generator().manual_seed(1)
     cells = []
     for (true, decoded), latent, gain in zip(pairs, standard, gains.tolist(), strict=True):
@@ -225,7 +225,7 @@ def _with_levels(model: DetailModel, pairs: Pairs, standard: Tensor, gains: Tens
 
 
 def _line(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Offset and slope of the line of least squares through points `(n,)`. LAPACK's result depends on where its input lies in memory."""
+    """Offset and slope of the line of least squares through points `(n,)`. LAPACK's result depends on the memory address of its input."""
     x, y = x.double(), y.double()
     away = x - x.mean()
     slope = (away * (y - y.mean())).sum() / away.square().sum()

@@ -1,4 +1,4 @@
-"""The detail model: what is known of the detail of a corpus, as a few tensors in the instrument file."""
+"""The detail model: statistics of the detail of a corpus, as a few tensors in the instrument file."""
 
 from __future__ import annotations
 

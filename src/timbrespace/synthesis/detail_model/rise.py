@@ -33,7 +33,7 @@ def rise(audio: Tensor, sample_rate: int) -> float:
 def sharpened(audio: Tensor, sample_rate: int, rises: Tensor) -> Tensor:
     """Returns `audio (channels, time)` whose envelope rises as fast as that of real sounds of its rank, see `rise_map`; never slower.
 
-    The envelope before 90 % of the peak is compressed in time by a gain of at most 1; what comes after is unchanged, and what is silenced
+    The envelope before 90 % of the peak is compressed in time by a gain of at most 1; the rest is unchanged, and the silenced part
     before is cut, with as many zeros at the end. Sounds that rise for more than 40 ms, or whose peak is late, are left as they are.
     """
     step, length = envelope_step(sample_rate), audio.shape[1]

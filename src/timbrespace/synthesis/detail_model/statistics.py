@@ -54,7 +54,7 @@ def mean_of(values: Tensor, weights: Tensor, *, prior: float = 200.0) -> Tensor:
 def regression(latents: Tensor, values: Tensor, weights: Tensor, *, penalty: float) -> tuple[Tensor, Tensor]:
     """Returns the ridge regression of `values (sounds, …)` on standardised latents `(sounds, dims)`, each value by itself.
 
-    Returns the constant and the slopes `(dims + 1, …)`, and the deviation of what is left `(…)`. weights: of `values`.
+    Returns the constant and the slopes `(dims + 1, …)`, and the deviation of the residual `(…)`. weights: of `values`.
     """
     shape = values.shape[1:]
     inputs = torch.cat([torch.ones(len(latents), 1), latents], 1).double()
@@ -68,7 +68,7 @@ def regression(latents: Tensor, values: Tensor, weights: Tensor, *, penalty: flo
 
 
 def log_deviation(variance: Tensor, counts: Tensor, latents: Tensor, *, penalty: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Returns the regression of the log of deviations, their range, and the deviation of what is left; see `DetailModel.fast`.
+    """Returns the regression of the log of deviations, their range, and the deviation of the residual; see `DetailModel.fast`.
 
     variance, counts: `(sounds, B, F)`. latents: standardised.
     """

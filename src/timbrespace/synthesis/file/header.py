@@ -11,6 +11,7 @@ from typing import Any
 
 from timbrespace.contracts import InstrumentFileError
 from timbrespace.synthesis.file.layout import CHECKSUM, DESIGN_FORMAT, FORMAT, KEY, LARGEST_FILE, VERSION, VOICES_FORMAT
+from timbrespace.wording import similar_names
 
 
 def read_header(path: Path) -> dict[str, Any]:
@@ -28,7 +29,8 @@ def read_bytes(path: Path) -> bytes:
             raise InstrumentFileError(f"{path} has {size} bytes, it is not an instrument file; give one made by `timbrespace train`")
         return path.read_bytes()
     except FileNotFoundError:
-        raise InstrumentFileError(f"{path} does not exist; make an instrument with `timbrespace train FOLDER --out {path.name}`") from None
+        advice = f"make an instrument with `timbrespace train FOLDER --out {path.name}`"
+        raise InstrumentFileError(f"{path} does not exist{similar_names(path)}; {advice}") from None
     except OSError as error:
         raise InstrumentFileError(f"{path} cannot be read: {error.strerror or error}") from None
 

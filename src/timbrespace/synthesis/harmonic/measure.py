@@ -143,7 +143,7 @@ def _flutter(levels: Values) -> float:
 
 
 def _noise_shares(wave: Values, rate: int, hertz: float) -> Values:
-    """Logarithms of the share of the power that is noise, what is between the partials: `(2, zones)`, after the attack and in it.
+    """Logarithms of the share of the power that is noise, that is, between the partials: `(2, zones)`, after the attack and in it.
 
     A hammer or a bow is noise for a moment; its share would be a haze between the partials of what follows.
     """

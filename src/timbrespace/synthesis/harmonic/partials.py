@@ -15,9 +15,9 @@ _TOP = 0.98  # of half the sample rate
 _REACH = 5  # bins on either side of a partial that a Hann window spreads it over: the main lobe has 2, side lobes are 31 dB under it
 _STEPS = 4  # of the multiplicative update
 _BELOW = 0.5  # of the fundamental: there is no partial under it
-_STROKE_S = 0.04  # s, in which what is neither partials nor their noise, such as the stroke of a hammer, is kept
+_STROKE_S = 0.04  # s, in which other sound than partials and their noise, such as the stroke of a hammer, is kept
 _AROUND, _LINE_OVER, _LEAST_LINE, _MOST_LINES = 6, 10.0, 1e-3, 24  # bands; in power; share of the power; weaker ones confuse the pitch
-_BESIDE = 2.5  # bins from a partial, where what is left of it is no line
+_BESIDE = 2.5  # bins from a partial, beyond which its remainder is no line
 
 
 class BinLayout(NamedTuple):
@@ -87,9 +87,9 @@ def separate(levels: Tensor, layout: BinLayout, *, hertz: float, traits: NoteTra
 
 
 def _lines(power: Tensor, rest: Tensor, layout: BinLayout, *, hertz: float) -> tuple[Tensor, Tensor, Tensor]:
-    """Powers `(lines, frames)` and frequencies `(lines,)` of the lines in what the partials leave of the power, and what is left then.
+    """Powers `(lines, frames)` and frequencies `(lines,)` of the lines in the power without the partials, and the remaining power.
 
-    power, rest: `(bands, frames)`. A line is a peak of the rest over the whole note, among bands of one bin, that stands out of its
+    power, rest: `(bands, frames)`. A line is a peak of the rest over the whole note, among bands of one bin, that exceeds its
     surroundings and is not beside a partial. With the larger neighbour's share r of its amplitude its frequency is (2 r - 1) / (r + 1)
     bins from the peak.
     """

@@ -22,7 +22,7 @@ TRAITS = 2 * _COUNT + 3  # logarithms of all of these
 EARLIER_TRAITS = _COUNT + 3  # of files of earlier versions, without shares in the attack
 ATTACK_S, SUSTAINED_S = 0.05, 0.15  # s: the attack is over at the first, its noise at the second
 LEAST_FLUTTER, LEAST_WANDER = 0.05, 0.05  # dB, cents; added before the logarithm, so that a steady note has one
-FEWEST_NOTES = 12  # with fewer measured notes nothing is predicted
+FEWEST_NOTES = 12  # with fewer measured notes there is no prediction
 _RIDGE = 3.0  # in notes; latents have a deviation of about 1
 _MOST_FLUTTER, _MOST_WANDER, _RATES = 5.0, 25.0, (0.5, 12.0)  # dB, cents, Hz: beyond the measured range predictions are held
 

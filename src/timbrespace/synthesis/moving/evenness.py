@@ -1,4 +1,4 @@
-"""Speeds on the way from one given sound to another for which what is heard moves evenly: measured, and corrected by what is measured.
+"""Speeds on the way from one given sound to another for an even audible change: measured, and corrected by the measurement.
 
 once   In every sixteenth of the time the place of a key between the two sounds is that of its projection on their difference. The sound
        is at the key whose place, times how far the two are apart there, makes the same step from block to block.

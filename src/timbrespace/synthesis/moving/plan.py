@@ -34,7 +34,7 @@ class Moving(NamedTuple):
     keys: two or more. length: samples from the onset. hold: whether the sound is held after its attack, see `moving.levels`; else it
     takes its course once. even: whether the keys are passed so that the sound changes evenly; else at even times. window: samples
     between which it moves from the first key to the last; None: all the time, but for the ends that are given sounds. measured: whether
-    even speed is by what is measured of a way between two given sounds, see `evenness`; older recipes are not.
+    even speed is by measurements of the way between two given sounds, see `evenness`; older recipes are not.
     """
 
     keys: tuple[Key, ...]

@@ -58,8 +58,8 @@ class Recordings:
     ) -> Tensor:  # fmt: skip
         """Returns a sound `(channels, time)` encoded and decoded, with the same length, time grid and peak, at the instrument's rate.
 
-        audio: samples `(channels, time)`, or a file. sample_rate: Hz of samples, if not the instrument's. What is longer than the model
-        encodes, and for a time-varying latent what is longer than 30 s, is encoded in windows that fade into each other, each with the
+        audio: samples `(channels, time)`, or a file. sample_rate: Hz of samples, if not the instrument's. Audio longer than the model
+        encodes, and for a time-varying latent audio longer than 30 s, is encoded in windows that fade into each other, each with the
         power that it has in the recording. stretch: factor of the duration, 0.25 to 4. progress: of long recordings, called with seconds
         done and of all. Raises ShapeError, ConfigError, AudioFileError.
         """

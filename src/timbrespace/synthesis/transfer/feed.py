@@ -23,7 +23,7 @@ SILENT = 1e-5  # peak of a recording that is silence
 
 
 class Feed(ABC):
-    """Audio that is read forward: what is before the start of the last piece is forgotten.
+    """Audio that is read forward: the part before the start of the last piece is dropped.
 
     channels. samples: of all of it.
     """

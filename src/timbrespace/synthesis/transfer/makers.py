@@ -1,4 +1,4 @@
-"""What is made of the windows of a recording: its reconstruction, or a variation of it."""
+"""Makes a reconstruction or a variation from the windows of a recording."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Take:
             self._file.close()
 
     def add(self, audio: Wave) -> None:
-        """Appends samples `(channels, any)`. Raises ShapeError for what is not finite, TimbrespaceError for a full disk."""
+        """Appends samples `(channels, any)`. Raises ShapeError for values that are not finite, TimbrespaceError for a full disk."""
         if not np.isfinite(audio).all():
             raise ShapeError("the instrument decodes the recording to infinite samples; its file is damaged, train it again")
         self.peak = max(self.peak, float(np.abs(audio).max(initial=0.0)))

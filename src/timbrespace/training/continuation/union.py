@@ -205,7 +205,7 @@ def _found(
 def _decoded(start: Start, row: int, new: Corpus) -> MergedClip | None:
     """A training clip of the instrument, decoded from its latent; None if nothing audible results.
 
-    Raises ConfigError for a latent that varies in time, of which the file keeps the mean alone.
+    Raises ConfigError for a time-varying latent, because the file keeps only its mean.
     """
     instrument, clips = start.instrument, start.clips
     if instrument.model.time_varying:

@@ -51,8 +51,8 @@ def encode_codes(
 ) -> CodeSets:  # fmt: skip
     """The codes of sounds and of validation clips; fixes the statistics that standardise them first.
 
-    folder: where the codes of sounds are kept, with `keep` also those of validation clips; what is there is used. progress: called with
-    the number of sounds done and in all. weights: of the sounds, see `spread_rows`.
+    folder: where the codes of sounds are kept, with `keep` also those of validation clips; codes found there are used. progress: called
+    with the number of sounds done and in all. weights: of the sounds, see `spread_rows`.
     """
     encoder = _Encoder(source, fabric, folder)
     store = rank_zero_first(fabric, lambda: encoder.stored(sounds, progress, weights))

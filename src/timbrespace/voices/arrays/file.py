@@ -27,7 +27,7 @@ _PROFILES = "profiles"
 
 @dataclass(frozen=True)
 class ArrayFacts:
-    """What is known of an instrument from its recordings: files, and their seconds."""
+    """The recordings of an instrument: files, and their seconds."""
 
     files: int
     seconds: float

@@ -1,4 +1,4 @@
-"""What differs between the kinds of voices when a piece is converted: options, the conversion itself, what is said of it."""
+"""What differs between the kinds of voices when a piece is converted: options, the conversion itself, messages."""
 
 from __future__ import annotations
 

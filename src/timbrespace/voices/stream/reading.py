@@ -64,7 +64,7 @@ class Resampler:
         self._add(part if self._stream is None else self._stream.resample_chunk(np.ascontiguousarray(part, np.float32)))
 
     def close(self) -> None:
-        """Adds what is still to come."""
+        """Adds the remaining part."""
         if self._stream is not None:
             if 0 < self._taken < self._least:  # fewer samples would give nothing
                 self._add(self._stream.resample_chunk(np.zeros((self._least - self._taken, self._rows.width), np.float32)))

@@ -109,7 +109,7 @@ class Guard:
         if passage.refusal is not None and not passage.begun:
             await _answer(send, passage.refusal)
 
-    # --- what is checked ------------------------------------------------------------------------------------------------
+    # --- the checks ------------------------------------------------------------------------------------------------
 
     def _check(self, scope: MutableMapping[str, Any]) -> int:
         """Returns the most bytes that the body may have: those it says, else the limit. Raises RefusedError."""
@@ -241,7 +241,7 @@ def _headers_of(scope: Mapping[str, Any]) -> dict[str, list[str]]:
 
 
 def _name_of(host: str) -> str | None:
-    """The name or address in a header Host, without port; None for what is none."""
+    """The name or address in a header Host, without port; None for any other text."""
     host = host.lower()
     if host.startswith("["):
         name, bracket, port = host[1:].partition("]")

@@ -164,7 +164,7 @@ def _own_names() -> tuple[str, ...]:
 
 
 def _outer_address(family: int) -> str | None:
-    """The address by which a local network reaches this computer; nothing is sent to find it."""
+    """The address by which a local network reaches this computer; it is found without sending anything."""
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect(("192.0.2.1", 9) if family == socket.AF_INET else ("2001:db8::1", 9))  # of documentation, RFC 5737 and 3849

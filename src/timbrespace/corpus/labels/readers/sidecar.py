@@ -74,7 +74,7 @@ def _same_names(files: frozenset[str]) -> dict[str, str]:
 
 
 def _decimal_commas(table: Iterable[Row]) -> tuple[frozenset[str], list[str]]:
-    """The columns whose numbers have decimal commas, and what is doubtful about others.
+    """The columns whose numbers have decimal commas, and doubts about others.
 
     These are columns in which every value is a number, some with a comma, unless all of these may have a comma between thousands.
     """

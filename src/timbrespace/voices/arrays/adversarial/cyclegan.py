@@ -19,11 +19,11 @@ Weight = Annotated[float, Field(ge=0, le=1_000)]
 
 
 class CycleGAN(Design):
-    """Zhu et al. 2017, with two instruments a and b: G makes b of a, F makes a of b, and a critic of each judges what is made.
+    """Zhu et al. 2017, with two instruments a and b: G makes b of a, F makes a of b, and a critic of each judges the results.
 
         adversarial    the critic of b takes G(a) for a recording of b (least squares), and so on
         cycle          F(G(a)) is a
-        identity       G(b) is b: what is b already stays
+        identity       G(b) is b: sounds of b stay as they are
 
     A voice between the two is the mean of both arrays by weight, which is one of levels in dB: the own array at weight 1 of its own
     instrument, the translated one at weight 1 of the other; beyond, the difference is prolonged.

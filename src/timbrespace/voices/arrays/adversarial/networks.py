@@ -106,7 +106,7 @@ class History:
         self._kept: list[Tensor] = []
 
     def swap(self, images: Tensor, generator: torch.Generator) -> Tensor:
-        """Returns images `(batch, …)`: these and earlier ones, of which they take the places."""
+        """Returns images `(batch, …)`: these or earlier ones; the new ones replace them in the store."""
         chosen = []
         for image in images:
             if len(self._kept) < self.size:
