@@ -70,7 +70,7 @@ def test_python_does_the_same(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["sung.wav", "--out", "o"], "say what is to change"),
+        (["sung.wav", "--out", "o"], "no change is given"),
         (["sung.wav", "--vibrato", "0"], "--out DIR"),
         (["sung.wav", "--measure", "--out", "o"], "writes nothing"),
         (["sung.wav", "--vibrato", "lots", "--out", "o"], "give a factor"),
