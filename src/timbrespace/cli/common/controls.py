@@ -77,8 +77,13 @@ def print_reached(sounds: list[Sound]) -> None:
     rows = reached_rows(sounds)
     for name in dict.fromkeys(row["control"] for row in rows):
         own = [row for row in rows if row["control"] == name]
-        changes = [row["change"] for row in own]
-        text = f"{changes[0]:+.2f}" if len(changes) == 1 else f"{min(changes):+.2f} to {max(changes):+.2f}"
+        asked, wished, reached = own[0]["asked"], _range([row["wished"] for row in own]), _range([row["change"] for row in own])
+        unit = "spreads" if re.fullmatch(r"[+-]?[\d.]+", asked) else f"({wished} spreads)"
         short = sum(abs(row["wished"] - row["change"]) > _SHORT for row in own)
         some = "" if len(own) == 1 else f" for {short} of {len(own)} sounds"
-        print(f"{name}: asked {own[0]['asked']}, changed by {text} spreads" + (f"; as far as it goes{some}" if short else ""))
+        print(f"{name}: asked {asked} {unit}, changed by {reached}" + (f"; as far as it goes{some}" if short else ""))
+
+
+def _range(values: list[float]) -> str:
+    low, high = f"{min(values):+.2f}", f"{max(values):+.2f}"
+    return low if low == high else f"{low} to {high}"

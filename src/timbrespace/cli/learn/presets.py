@@ -21,6 +21,7 @@ def presets(
     from timbrespace.cli.learn.voices import PRESETS as VOICES
     from timbrespace.config.presets import load_preset
     from timbrespace.config.presets import presets as shipped
+    from timbrespace.training.options import DEFAULT_PRESET
 
     if name in DESIGNS:
         settings = design_settings(name)
@@ -52,7 +53,11 @@ def presets(
     elif json:
         print_json(shipped() | VOICES)
     else:
-        listed = shipped() | VOICES
+        from timbrespace.cli.common.text import hanging
+
+        everything = shipped()
+        listed = {DEFAULT_PRESET: f"(default) {everything.pop(DEFAULT_PRESET)}"} | everything | VOICES
         width = max(map(len, listed)) + 2
         for preset, description in listed.items():
-            print(f"{preset:<{width}}{description}")
+            print("\n".join(hanging(f"{preset:<{width}}", description)))
+        print("\ntrain --preset NAME uses one, `timbrespace presets NAME` shows its settings. Sources A to E: docs/sources.md")

@@ -128,7 +128,8 @@ def _print_plan(options: TrainOptions) -> None:
         settings = options.config().training
         minutes = settings.minutes if settings.epochs is None else None
     if minutes is not None:
-        print(f"about {minutes:g} min in all; Ctrl-C stops it, and the same command with --resume continues", file=sys.stderr, flush=True)
+        how = "Ctrl-C stops it, and the same command with --resume continues"
+        print(f"about {minutes:g} min, and some seconds more for map and card; {how}", file=sys.stderr, flush=True)
 
 
 def _print_result(
