@@ -5,7 +5,7 @@ import { session, nextSeed, remember } from "./state.js";
 import { changeSound, playPad } from "./kit.js";
 import { get, make, clamp, say, colourOf } from "./shapes.js";
 
-const REACH = 14, NEAR = 5, LARGEST = 40;
+const REACH = 14, NEAR = 5, LARGEST = 40, IN_LEGEND = 12;
 const view = { x: 0, y: 0, zoom: 1, width: 0, height: 0 };
 let colouring = null;  // values of the points from 0 to 1 by which they are coloured; null: by category or cluster
 let clusters = [], clusterTitles = [], byCluster = false;
@@ -114,8 +114,24 @@ function initColours(instrument) {
   const { scales } = instrument, select = get("map-colour"), ways = ["category", ...(instrument.clusterTitles.length > 1 ? ["cluster"] : []), ...Object.keys(scales)];
   ({ clusters, clusterTitles } = instrument);
   select.append(...ways.map((name) => make("option", { value: name, textContent: name.replace("_", " ") })));
-  select.addEventListener("change", () => { colouring = scales[select.value] ?? null; byCluster = select.value === "cluster"; drawSoon(); });
+  select.addEventListener("change", () => { colouring = scales[select.value] ?? null; byCluster = select.value === "cluster"; showLegend(); drawSoon(); });
   select.parentElement.hidden = ways.length === 1;
+  showLegend();
+}
+
+/** Under the map: the groups with the most sounds in their colours, or both ends of a descriptor. */
+function showLegend() {
+  const place = get("map-legend");
+  if (colouring !== null) return place.replaceChildren("least", make("i", { className: "ramp" }), "most");
+  const counts = new Map();
+  trainedPoints.forEach((point, index) => { const group = byCluster ? clusters[index] ?? -1 : point.category; counts.set(group, (counts.get(group) ?? 0) + 1); });
+  const groups = [...counts].sort((a, b) => b[1] - a[1] || a[0] - b[0]), titles = byCluster ? clusterTitles : mapNames;
+  const entries = groups.slice(0, IN_LEGEND).map(([group, count]) => {
+    const dot = make("i");
+    dot.style.setProperty("--own", colourOf(group));
+    return make("span", {}, dot, `${(titles[group] ?? "no category").slice(0, LARGEST)} ${count}`);
+  });
+  place.replaceChildren(...entries, ...(groups.length > IN_LEGEND ? [`and ${groups.length - IN_LEGEND} more`] : []));
 }
 
 function label(index, ink, paper) {
