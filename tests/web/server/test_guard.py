@@ -277,3 +277,17 @@ def test_the_token_is_in_no_answer() -> None:
     for check in checks:
         answer = check()
         assert TOKEN not in answer.text + str(answer.headers)
+
+
+def test_a_request_that_the_end_of_the_server_cancels_gets_an_answer() -> None:
+    """uvicorn cancels requests that do not end soon after Ctrl-C; an unanswered one would be a traceback."""
+
+    async def cancelled() -> httpx.Response:
+        guard = Guard(Application(wait=5.0), limits=replace(LIMITS, answering=5.0))
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(guard), base_url=HOME) as client:  # type: ignore[arg-type]
+            request = asyncio.create_task(client.get("/"))
+            await asyncio.sleep(0.05)
+            request.cancel()
+            return await request
+
+    refused(asyncio.run(cancelled()), 503)

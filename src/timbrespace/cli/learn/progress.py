@@ -26,17 +26,34 @@ def _label(stage: str) -> str:
 
 
 @contextmanager
-def showing_progress(*, quiet: bool) -> Iterator[Callable[[Progress], None]]:
-    """An `on_progress` callback: on a terminal a progress bar with the time left, elsewhere a line a stage, both on stderr."""
+def showing_progress(*, quiet: bool, plan: Callable[[], str] = str) -> Iterator[Callable[[Progress], None]]:
+    """An `on_progress` callback: on a terminal a progress bar with the time left, elsewhere a line a stage, both on stderr.
+
+    plan: gives a line that is printed before the first of them, when the sounds are found and the settings are right.
+    """
     import sys
 
     if quiet:
         yield lambda progress: None
     elif not sys.stderr.isatty():
-        yield _line_per_stage()
+        yield _after(plan, _line_per_stage(), lambda line: print(line, file=sys.stderr, flush=True))
     else:
-        with _progress_bar() as show:
-            yield show
+        with _progress_bar() as (show, say):
+            yield _after(plan, show, say)
+
+
+def _after(plan: Callable[[], str], show: Callable[[Progress], None], say: Callable[[str], None]) -> Callable[[Progress], None]:
+    """Returns `show`, with the plan said before its first call."""
+    said = False
+
+    def both(progress: Progress) -> None:
+        nonlocal said
+        if not said and (line := plan()):
+            say(line)
+        said = True
+        show(progress)
+
+    return both
 
 
 def _line_per_stage() -> Callable[[Progress], None]:
@@ -67,7 +84,7 @@ def progress_text(done: int, total: float | None, elapsed: float | None, left: f
 
 
 @contextmanager
-def _progress_bar() -> Iterator[Callable[[Progress], None]]:
+def _progress_bar() -> Iterator[tuple[Callable[[Progress], None], Callable[[str], None]]]:
     """A callback that draws a bar a stage, with the time left and the newest errors, and prints warnings above it."""
     from rich.console import Console
     from rich.progress import BarColumn, ProgressColumn, Task, TaskID, TextColumn
@@ -94,4 +111,4 @@ def _progress_bar() -> Iterator[Callable[[Progress], None]]:
             errors = "".join(f"  {name} {value:.2f} {progress.unit}" for name, value in progress.metrics.items() if stage != "finish")
             bars.update(tasks[stage], completed=progress.done, total=progress.total or None, description=_label(stage) + errors)
 
-        yield show
+        yield show, lambda line: bars.console.print(line, markup=False, highlight=False)

@@ -103,9 +103,7 @@ def _train(source: str, out: Path, options: TrainOptions, *, page: Path | None, 
     notes: list[str] = []
     start = time.perf_counter()
     quiet = json or not is_first()
-    if not quiet:
-        _print_plan(options)
-    with showing_progress(quiet=quiet) as show:
+    with showing_progress(quiet=quiet, plan=lambda: _plan(options)) as show:
         callbacks = TrainingCallbacks(on_progress=show) if page_writer is None else page_writer.callbacks(show)
         write_page = callbacks.on_finish
 
@@ -119,17 +117,16 @@ def _train(source: str, out: Path, options: TrainOptions, *, page: Path | None, 
         _print_result(instrument, out, skipped, notes, seconds=time.perf_counter() - start, json=json)
 
 
-def _print_plan(options: TrainOptions) -> None:
-    """Prints how long the training takes, on the error stream like its progress."""
-    import sys
-
+def _plan(options: TrainOptions) -> str:
+    """Returns how long the training takes; "" where it is not known."""
     minutes = options.minutes
     if minutes is None and options.epochs is None and options.continue_from is None and options.outer is None:
         settings = options.config().training
         minutes = settings.minutes if settings.epochs is None else None
-    if minutes is not None:
-        how = "Ctrl-C stops it, and the same command with --resume continues"
-        print(f"about {minutes:g} min, and some seconds more for map and card; {how}", file=sys.stderr, flush=True)
+    if minutes is None:
+        return ""
+    how = "Ctrl-C stops it, and the same command with --resume continues"
+    return f"about {minutes:g} min, and some seconds more for map and card; {how}"
 
 
 def _print_result(

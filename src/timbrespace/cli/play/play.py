@@ -130,7 +130,7 @@ def _play(
                     status = playing.clocked.status
             play_live(engine, opened, view=view, recorder=recorder, seconds=seconds, keys=keys, step=step, status=status)
         played, state = opened.state(), engine.state()
-    counts = f"{state.late} late, {state.dropped} dropped; the device ran dry {counted(played.dry, 'time')}"
+    counts = f"{counted(state.late, 'hit')} late, {state.dropped} dropped; the device ran dry {counted(played.dry, 'time')}"
     print(f"played {played.frames / engine.sample_rate:.1f} s; {counts}")
     if recorder is not None:
         lost = f", and {recorder.lost / engine.sample_rate:.2f} s that the disk was too slow for" if recorder.lost else ""
@@ -147,6 +147,7 @@ def _render(
     from timbrespace.cli.play.inputs import opened_inputs
     from timbrespace.cli.play.sources import opened_sources, render_sources
     from timbrespace.live.device.record import Recorder
+    from timbrespace.wording import counted
 
     def say(line: str) -> None:
         print(printable(line), flush=True)
@@ -161,7 +162,8 @@ def _render(
             render_sources(playing.performance, recorder, seconds=seconds, length=playing.length, progress=progress)
         if recorder.full:
             say(f"{recorder.path} is full: a WAV file holds 4 GB; .w64 and .flac hold more")
-    print(f"{printable(recorder.path)}  {recorder.seconds:.1f} s; {engine.state().dropped} dropped")
+    dropped = engine.state().dropped
+    print(f"{printable(recorder.path)}  {recorder.seconds:.1f} s" + (f"; {counted(dropped, 'hit')} dropped" if dropped else ""))
 
 
 def _list() -> None:

@@ -101,6 +101,8 @@ class Guard:
             await asyncio.wait_for(self._app(scope, passage.receive, passage.send), self._limits.answering)
         except TimeoutError:
             passage.refusal = RefusedError(408, f"the request took longer than {self._limits.answering:g} s and was ended")
+        except asyncio.CancelledError:  # Ctrl-C meanwhile: the server cancels requests that do not end soon
+            passage.refusal = RefusedError(503, "the server has been stopped")
         except RefusedError as error:
             passage.refusal = error
         finally:
