@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """How exact, how clean and how quick is live playing?
 
-    python benchmarks/live.py [--part pitch,faults,load,engine] [--instrument FILE] [--out FILE]
+    python benchmarks/live.py [--part pitch,faults,load,clock,engine] [--instrument FILE] [--out FILE]
     python benchmarks/live.py --part notes --instrument NOTES
     python benchmarks/live.py --part hours --hours 8 --instrument DRUMS --instrument NOTES --instrument HELD
 
 Tables (docs/benchmarks/live.md). pitch: how far held voices are from the note that is played. faults: evenness, lines, clicks and what
 the lengths of blocks change, of held voices of the core and of a plain implementation of the same (lib/live/plain.py). load: processor
-time of a block of 64 samples at 48 kHz, of one-shots and held voices, in the callback that an audio device calls. engine: from notes
-and controls to sound, clicks of random playing. notes: an instrument of notes, held, beside its one-shots. hours: memory, and what becomes
-of events and decodes, over hours of random playing by MIDI and OSC of several instruments at once.
+time of a block of 64 samples at 48 kHz, of one-shots and held voices, in the callback that an audio device calls. clock: how exactly
+the beat of a MIDI clock with jitter is found. engine: from notes and controls to sound, clicks of random playing. notes: an instrument of
+notes, held, beside its one-shots. hours: memory, and what becomes of events and decodes, over hours of random playing by MIDI and OSC of
+several instruments at once.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from lib.live.clock import clock_part
 from lib.live.engine import engine_part, trained
 from lib.live.held import faults_part, pitch_part
 from lib.live.hours import hours_part
@@ -31,7 +33,7 @@ from lib.options import add_out, make_parser, publish
 from lib.page import stamp
 from lib.process import say
 
-PARTS: dict[str, Callable[[], str]] = {"pitch": pitch_part, "faults": faults_part, "load": load_part}
+PARTS: dict[str, Callable[[], str]] = {"pitch": pitch_part, "faults": faults_part, "load": load_part, "clock": clock_part}
 
 
 def with_instruments(files: list[Path] | None, part: Callable[[list[Path]], str]) -> str:

@@ -9,10 +9,22 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from timbrespace.contracts import ConfigError
+from timbrespace.live.midi.ports import load_rtmidi
+
 
 def missing() -> str:
     """Why there can be no server here, "" if there can."""
     return "" if shutil.which("jackd") else "jackd is not installed (Debian: apt install jackd2)"
+
+
+def missing_midi() -> str:
+    """Why there can be no MIDI ports of a server here, "" if there can. Loads the package: after the system's JACK library, not before."""
+    try:
+        load_rtmidi()
+    except ConfigError as error:
+        return str(error)
+    return missing()
 
 
 @contextmanager

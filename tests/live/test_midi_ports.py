@@ -46,7 +46,7 @@ def test_a_lacking_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_system_without_midi_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("rtmidi2", reason="rtmidi2 is not installed")
     monkeypatch.setattr(ports, "_LINUX", True)
-    monkeypatch.setattr(ports, "_try", lambda interface, virtual: (None, f"no {interface or 'sequencer'}"))
+    monkeypatch.setattr(ports, "_try", lambda interface, virtual, direction: (None, f"no {interface or 'sequencer'}"))
     found = midi_ports()
     assert found.names == ()
     assert "neither an ALSA sequencer (no sequencer) nor a JACK server (no jack)" in found.problem
@@ -65,9 +65,8 @@ def test_an_interface_that_ends_its_process_is_a_problem_of_that_process(monkeyp
 
 
 def test_messages_through_a_virtual_port_of_a_jack_server() -> None:
-    pytest.importorskip("rtmidi2", reason="rtmidi2 is not installed")
-    if jack.missing():
-        pytest.skip(jack.missing())
+    if jack.missing_midi():
+        pytest.skip(jack.missing_midi())
     received: list[bytes] = []
     arrived = threading.Event()
 

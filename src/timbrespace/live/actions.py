@@ -14,6 +14,8 @@ _SETTERS = {
     "bend": 0, "pressure": 0, "timbre": 0,
 }  # fmt: skip
 _STARTS = ("note_on", "pad")  # may be dropped where the queue is full: a note that does not sound does no harm, one that never ends does
+CLOCK_OUT = "clock_out"  # sends a message of a MIDI clock to another machine
+TRANSPORT = ("start", "stop", "continue")  # of a walk: "walk_start" …
 ROOM = 16_384  # actions that wait at most
 
 
@@ -34,6 +36,8 @@ class Action:
     @property
     def key(self) -> tuple[Any, ...] | None:
         """What a setter sets; None for an event: each one counts."""
+        if self.name.removeprefix("walk_") in TRANSPORT:
+            return None
         if self.name.startswith("walk_"):
             return (self.name,)
         own = _SETTERS.get(self.name)

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from timbrespace.contracts import TimbrespaceError
-from timbrespace.live.actions import Action, Inbox
-from timbrespace.live.clock.follower import Follower
+from timbrespace.live.actions import CLOCK_OUT, TRANSPORT, Action, Inbox
+from timbrespace.live.clock.follower import MESSAGES, Follower
+from timbrespace.live.clock.sender import ClockSender
 from timbrespace.live.mapping.mapping import Mapping
 from timbrespace.live.mapping.targets import Numbered, counted_from_one
 from timbrespace.live.midi.receiver import MidiReceiver
@@ -22,6 +23,9 @@ class Steered(Protocol):
     def steer(self, name: str, value: float) -> None:
         """Sets one of its settings. Raises ConfigError."""
 
+    def transport(self, what: str) -> None:
+        """Carries out "start", "stop" or "continue"."""
+
     def takes(self, action: Action) -> bool:
         """Whether a user's action sets what the walk moves."""
 
@@ -31,7 +35,7 @@ class Conductor:
 
     engine: of the shape of `live.engine.Engine`. say: prints one line; each kind of fault is said once. members: of a lower MPE zone from
     the start. done: called with each action after it was carried out. follower: of a MIDI clock,
-    if one is followed.
+    if one is followed. sender: of one that is sent.
     """
 
     def __init__(
@@ -40,6 +44,7 @@ class Conductor:
     ):  # fmt: skip
         self.engine, self.mapping, self.walk = engine, mapping or Mapping(), walk
         self.follower: Follower | None = None
+        self.sender: ClockSender | None = None
         self.inbox, self.reports = Inbox(), Reports(say)
         self.listeners = list(done)
         self._receiver, self._lock = MidiReceiver(members=members), threading.Lock()
@@ -56,8 +61,11 @@ class Conductor:
 
     def clock(self, message: bytes) -> None:
         """Takes a MIDI message of the port of a clock, on any thread; only those of the clock count."""
+        now = time.monotonic()
         if self.follower is not None:
-            self.follower.receive(message, time.monotonic())
+            self.follower.receive(message, now)
+        if self.sender is not None and message[:1] and message[0] in MESSAGES:
+            self.sender.put(message)
 
     def midi_actions(self, message: bytes) -> list[Action]:
         """Returns what a MIDI message does: by the mapping where that names it, else as MIDI has it."""
@@ -101,7 +109,14 @@ class Conductor:
             if action.name.startswith("walk_"):
                 if self.walk is None:
                     return "no walk plays; start one with --walk kits or --walk notes"
-                self.walk.steer(action.name.removeprefix("walk_"), action.values[0])
+                what = action.name.removeprefix("walk_")
+                if what in TRANSPORT:
+                    self.walk.transport(what)
+                else:
+                    self.walk.steer(what, action.values[0])
+            elif action.name == CLOCK_OUT:
+                if self.sender is not None:
+                    self.sender.put(action.values[0], at)
             else:
                 action.carry_out(self.engine, at=at)
                 if by_user and self.walk is not None:

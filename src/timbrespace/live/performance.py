@@ -10,7 +10,8 @@ from typing import Protocol
 
 import numpy as np
 
-from timbrespace.live.actions import Action
+from timbrespace.live.actions import CLOCK_OUT, Action
+from timbrespace.live.clock.sending import SentPulses
 from timbrespace.live.conductor import Conductor
 from timbrespace.live.midi.file import MidiFile
 
@@ -18,7 +19,7 @@ _AHEAD = 0.03  # s from the first step to the first event, while a device plays
 EARLY = 2 * _AHEAD  # s that events are handed to the engine before their time
 _PIECE = 16_384  # samples that are rendered at once at most
 # Methods of the engine that take a time; values are set when the events before them have been handed over.
-_TIMED = ("note_on", "note_off", "pad", "sustain", "bend", "all_notes_off", "all_sound_off")
+_TIMED = ("note_on", "note_off", "pad", "sustain", "bend", "all_notes_off", "all_sound_off", CLOCK_OUT)
 
 
 class Source(Protocol):
@@ -40,7 +41,9 @@ class MidiFileSource:
 
     ahead = EARLY
 
-    def __init__(self, file: MidiFile, conductor: Conductor, *, sample_rate: int):
+    def __init__(self, file: MidiFile, conductor: Conductor, *, sample_rate: int, sends_clock: bool = False):
+        """sends_clock: also the messages of a MIDI clock."""
+        self._sent = SentPulses(lambda beat: file.seconds_of(beat) * sample_rate, file.beats if sends_clock else 0.0)
         self._file, self._conductor, self._rate = file, conductor, sample_rate
         self._next = 0
         self.samples = math.ceil(file.seconds * sample_rate)
@@ -55,7 +58,7 @@ class MidiFileSource:
         while self._next < len(messages) and (sample := round(messages[self._next].seconds * self._rate)) < until:
             out += [(sample, action) for action in self._conductor.midi_actions(messages[self._next].message)]
             self._next += 1
-        return out
+        return list(heapq.merge(out, self._sent.advance(until), key=lambda timed: timed[0]))
 
 
 class Performance:
@@ -95,6 +98,8 @@ class Performance:
             self._begin = now + round(_AHEAD * self._rate)
         played, seconds = now - self._begin, time.monotonic()
         events = []
+        if self._conductor.sender is not None:
+            self._conductor.sender.time.observe(now, seconds)
         for source in self._sources:
             source.observe(played, seconds)
             events.append(source.advance(played + round(source.ahead * self._rate)))

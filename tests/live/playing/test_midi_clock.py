@@ -350,7 +350,7 @@ def test_a_flood_of_all_messages_has_limited_memory() -> None:
     [
         ({"clock": "keystep"}, {}, "--clock is for what plays by itself: give --walk kits, --walk notes, or --midi FILE.mid too"),
         ({"clock": "keystep"}, {"walk": "kits", "tempo": 90.0}, "--tempo and --clock: the tempo is that of the clock"),
-        ({"clock": "keystep"}, {"walk": "kits", "offline": True}, "--offline has no clock to follow"),
+        ({"clock": "keystep"}, {"walk": "kits", "offline": True}, "--offline renders as fast as it can, and a MIDI clock takes its time"),
         ({"clock": "song.mid"}, {"walk": "kits"}, "--clock is 'song.mid', a file; give a MIDI port, see --list"),
         ({"clock_offset": 5.0}, {"walk": "kits"}, "--clock-offset needs --clock PORT"),
         ({"clock": "keystep", "clock_offset": 400.0}, {"walk": "kits"}, "--clock-offset is 400.0, allowed is a number from -250 to 250"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -23,6 +24,7 @@ _CLOCK_HELP = (
     "Play a walk or a MIDI file by the MIDI clock of this port, named as for --midi: its tempo, start, stop, continue and position."
 )
 _CLOCK_OFFSET_HELP = "Play so many ms after the clock, -250 to 250; negative: before it. The latency of the device is taken care of."
+_CLOCK_TO_HELP = "Send MIDI clock, start and stop of a walk or a MIDI file to this MIDI output, see --list; virtual: a port of our own."
 _MPE_HELP = "Channels of an MPE controller's lower zone from the start, 1 to 15; it may also ask for them itself."
 _OSC_HELP = "Receive OSC on this UDP port, or HOST:PORT."
 _OSC_TO_HELP = "Send values that change to HOST:PORT, for controllers that show them."
@@ -40,6 +42,7 @@ class InputOptions:
     midi: Annotated[str | None, typer.Option("--midi", help=_MIDI_HELP, show_default=False)] = None
     clock: Annotated[str | None, typer.Option("--clock", metavar="PORT", help=_CLOCK_HELP, show_default=False)] = None
     clock_offset: Annotated[float, typer.Option("--clock-offset", metavar="MS", help=_CLOCK_OFFSET_HELP)] = 0.0
+    clock_to: Annotated[str | None, typer.Option("--clock-to", metavar="PORT", help=_CLOCK_TO_HELP, show_default=False)] = None
     mpe: Annotated[int, typer.Option("--mpe", help=_MPE_HELP)] = 0
     osc: Annotated[str | None, typer.Option("--osc", help=_OSC_HELP, show_default=False)] = None
     osc_to: Annotated[str | None, typer.Option("--osc-to", help=_OSC_TO_HELP, show_default=False)] = None
@@ -56,8 +59,9 @@ class InputOptions:
         checks.number("--clock-offset", self.clock_offset, -250, 250)
         if self.clock_offset and self.clock is None:
             raise ConfigError("--clock-offset needs --clock PORT, whose clock is followed")
-        if is_midi_file(self.clock):
-            raise ConfigError(f"--clock is {self.clock!r}, a file; give a MIDI port, see --list")
+        for name, port in (("clock", self.clock), ("clock-to", self.clock_to)):
+            if is_midi_file(port):
+                raise ConfigError(f"--{name} is {port!r}, a file; give a MIDI port, see --list")
         if self.learn is not None and self.mapping is None:
             raise ConfigError("--learn needs --mapping FILE.yaml, to which it is written")
         if self.learn is not None and self.midi is None and self.osc is None and self.page is None:
@@ -139,6 +143,14 @@ def _open_ports(conductor: Conductor, options: InputOptions, stack: ExitStack, s
     if options.clock is not None:
         name = port.name if same else stack.enter_context(open_midi(options.clock, conductor.clock)).name
         say(f"MIDI clock from {name}")
+    if options.clock_to is not None:
+        from timbrespace.live.clock.sender import ClockSender
+        from timbrespace.live.midi.ports import open_midi_out
+
+        out = stack.enter_context(open_midi_out(options.clock_to))
+        failed = partial(conductor.reports.add, "MIDI clock that was not sent")
+        conductor.sender = stack.enter_context(ClockSender(out.send, sample_rate=conductor.engine.sample_rate, failed=failed))
+        say(f"MIDI clock to {out.name}")
 
 
 def _mapping(options: InputOptions, learned: Callable[[Entry], None]) -> Mapping:

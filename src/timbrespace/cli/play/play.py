@@ -73,7 +73,7 @@ def play(
     if rate is not None:
         checks.integer("--rate", rate, 8_000, 192_000)
     inputs.check()
-    sources.check(inputs.midi, record=record, seconds=seconds, device=device, clock=inputs.clock)
+    sources.check(inputs.midi, record=record, seconds=seconds, device=device, clock=inputs.clock, clock_to=inputs.clock_to)
     _check_record(record, instruments, force=force)
     from timbrespace.live.engine import Engine
 
@@ -122,6 +122,8 @@ def _play(
             conductor.listeners.append(view.happened)
             keys = Keys(Typed(conductor.carry_out), notes=first.notes, pads=len(first.pads))
             step, status = conductor.step, None
+            if conductor.sender is not None:
+                conductor.sender.time.latency = opened.state().latency
             if playing is not None:
                 step = playing.performance.step
                 seconds = playing.length + _TAIL if seconds is None and playing.length is not None else seconds
@@ -180,6 +182,8 @@ def _list() -> None:
     print("MIDI ports:" if ports.names else f"MIDI ports: none{f' ({ports.problem})' if ports.problem else ''}")
     for number, name in enumerate(ports.names, 1):
         print(f"  {number}  {printable(name)}")
+    for number, name in enumerate(midi_ports("out").names, 1):
+        print(f"MIDI outputs, for --clock-to:\n  {number}  {printable(name)}" if number == 1 else f"  {number}  {printable(name)}")
 
 
 def _check_record(record: Path | None, instruments: list[Path], *, force: bool) -> None:

@@ -38,9 +38,10 @@ class SourceOptions:
     offline: Annotated[bool, typer.Option("--offline", help=_OFFLINE_HELP)] = False
 
     def check(
-        self, midi: str | None, *, record: Path | None, seconds: float | None, device: str | None, clock: str | None = None
+        self, midi: str | None, *, record: Path | None, seconds: float | None, device: str | None, clock: str | None = None,
+        clock_to: str | None = None,
     ) -> None:  # fmt: skip
-        """Raises ConfigError for options that do not fit together. midi, clock: of --midi and --clock."""
+        """Raises ConfigError for options that do not fit together. midi, clock, clock_to: of --midi, --clock and --clock-to."""
         from timbrespace.contracts import ConfigError
         from timbrespace.live import checks
         from timbrespace.live.walk.walk import KINDS
@@ -52,8 +53,13 @@ class SourceOptions:
             raise ConfigError(f"--walk is {self.walk[:40]!r}, allowed are kits and notes")
         if self.tempo is not None:
             checks.number("--tempo", self.tempo, 10, 400)
-        if clock is not None:
-            self._check_clock(midi)
+        for name, port in (("clock", clock), ("clock-to", clock_to)):
+            if port is not None and self.walk is None and not is_midi_file(midi):
+                raise ConfigError(f"--{name} is for what plays by itself: give --walk kits, --walk notes, or --midi FILE.mid too")
+            if port is not None and self.offline:
+                raise ConfigError(f"--offline renders as fast as it can, and a MIDI clock takes its time; leave out --{name}, or --offline")
+        if clock is not None and self.tempo is not None:
+            raise ConfigError("--tempo and --clock: the tempo is that of the clock; leave out one of them")
         if not self.offline:
             return
         if record is None:
@@ -64,16 +70,6 @@ class SourceOptions:
             raise ConfigError("--offline needs something that plays: --walk kits, --walk notes, or --midi FILE.mid")
         if self.walk is not None and seconds is None:
             raise ConfigError("a walk never ends; --offline needs --seconds")
-
-    def _check_clock(self, midi: str | None) -> None:
-        from timbrespace.contracts import ConfigError
-
-        if self.walk is None and not is_midi_file(midi):
-            raise ConfigError("--clock is for what plays by itself: give --walk kits, --walk notes, or --midi FILE.mid too")
-        if self.tempo is not None:
-            raise ConfigError("--tempo and --clock: the tempo is that of the clock; leave out one of them")
-        if self.offline:
-            raise ConfigError("--offline has no clock to follow, which takes its time; leave out --clock, or --offline")
 
 
 def is_midi_file(midi: str | None) -> bool:
@@ -103,10 +99,17 @@ def opened_sources(
     file = read_midi_file(midi) if midi is not None and is_midi_file(midi) else None
     for line in file.warnings if file is not None else ():
         say(line)
-    engine = conductor.engine
+    engine, sends = conductor.engine, conductor.sender is not None and conductor.follower is None
     if options.walk is not None:
         walk = Walk(
-            playable(engine), options.walk, sample_rate=engine.sample_rate, bounds=options.bounds, seed=seed, tempo=options.tempo, file=file
+            playable(engine),
+            options.walk,
+            sample_rate=engine.sample_rate,
+            bounds=options.bounds,
+            seed=seed,
+            tempo=options.tempo,
+            file=file,
+            sends_clock=sends,
         )
         names = ", ".join(f"{bound.target} {bound.low:g} to {bound.high:g}" for bound in walk.wander.bounds)
         say(f"walk of {options.walk} {'by a MIDI clock' if conductor.follower else f'at {walk.tempo:.4g} beats a minute'}; {names}")
@@ -119,7 +122,7 @@ def opened_sources(
     say(f"{midi}: {counted(file.notes, 'note')}, {file.seconds:.1f} s")
     if conductor.follower is not None:
         return _clocked(conductor, FileBeats(file, conductor.midi_actions), say)
-    source = MidiFileSource(file, conductor, sample_rate=engine.sample_rate)
+    source = MidiFileSource(file, conductor, sample_rate=engine.sample_rate, sends_clock=sends)
     return Playing(Performance(conductor, source), source.samples / engine.sample_rate)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 
 from timbrespace.contracts import ConfigError
@@ -68,6 +69,11 @@ class ClockedSource:
         if name == "tempo" or self._walk is None:
             raise ConfigError(f"the tempo is that of {self._name}; change it there, or leave out --clock")
         self._walk.steer(name, value)
+
+    def transport(self, what: str) -> None:
+        """As if the clock had sent "start", "stop" or "continue"."""
+        kind = {"start": START, "stop": STOP, "continue": CONTINUE}[what]
+        self.follower.receive(bytes((kind,)), time.monotonic())
 
     def takes(self, action: Action) -> bool:
         """See `Walk.takes`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,12 +35,21 @@ class Timed(NamedTuple):
 
 @dataclass(frozen=True)
 class MidiFile:
-    """The messages of a file in order of time. seconds, beats: of its end. warnings: what was damaged and was left out."""
+    """The messages of a file in order of time. seconds, beats: of its end. warnings: what was damaged and was left out.
+
+    tempos: where each begins, in beats and in s, and s of its beats.
+    """
 
     messages: tuple[Timed, ...]
     seconds: float
     beats: float
     warnings: tuple[str, ...] = ()
+    tempos: tuple[tuple[float, float, float], ...] = ((0.0, 0.0, _TEMPO / 1e6),)
+
+    def seconds_of(self, beat: float) -> float:
+        """Returns when a beat is, in s, by the tempo map."""
+        begin, seconds, each = self.tempos[max(bisect_right(self.tempos, beat, key=lambda one: one[0]) - 1, 0)]
+        return seconds + (beat - begin) * each
 
     @property
     def notes(self) -> int:
@@ -171,6 +181,7 @@ def _timed(tracks: list[list[tuple[int, bytes]]], division: bytes, name: str, wa
     messages: list[Timed] = []
     sounding: dict[tuple[int, int], int] = {}
     tempo, last, seconds = _TEMPO, 0, 0.0
+    tempos = [(0.0, 0.0, quarter / frames if frames else tempo / 1e6)]
     for ticks, message in heapq.merge(*tracks, key=lambda pair: pair[0]):
         seconds += (ticks - last) * (1 / frames if frames else tempo / 1e6 / quarter)
         last = ticks
@@ -181,6 +192,8 @@ def _timed(tracks: list[list[tuple[int, bytes]]], division: bytes, name: str, wa
         if message[0] == 0xFF:
             if message[1] == _SET_TEMPO and len(message) == 5:
                 tempo = max(int.from_bytes(message[2:]), 1)
+                if not frames:
+                    tempos.append((ticks / quarter, seconds, tempo / 1e6))
             continue
         kind, channel = message[0] & 0xF0, message[0] & 0x0F
         if kind in (0x80, 0x90):
@@ -191,7 +204,7 @@ def _timed(tracks: list[list[tuple[int, bytes]]], division: bytes, name: str, wa
     beats = last / quarter
     hanging = [(key, count) for key, count in sorted(sounding.items()) if count]
     messages += [Timed(seconds, beats, bytes((0x80 | channel, note, 0))) for (channel, note), count in hanging for _ in range(count)]
-    return MidiFile(tuple(messages), seconds, beats, tuple(warnings))
+    return MidiFile(tuple(messages), seconds, beats, tuple(warnings), tuple(tempos))
 
 
 def _division(division: bytes, name: str) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""MIDI ports of the system, through rtmidi2: their names, and messages as they arrive.
+"""MIDI ports of the system, through rtmidi2: their names, messages as they arrive, and messages that are sent.
 
 What a system can do is first tried in a process of its own. RtMidi ends the whole process where a JACK server refuses it, and the
 libraries below it print lines of their own.
@@ -26,15 +26,14 @@ _ANSWER_SECONDS = 10.0
 _LINUX = sys.platform.startswith("linux")
 _JACK = "jack"  # the word for the ports of a JACK server
 
-# Run by a Python of its own with the name of an interface and of a virtual port ("" for none): prints {"ports": […], "made": true}.
+# Run by a Python of its own with the name of an interface, of a virtual port ("" for none), and "in" or "out": prints {"ports": […]}.
 _TRY = """
 import json, sys
 from timbrespace.live.midi.ports import load_rtmidi, open_client
-made, client = False, open_client(load_rtmidi(), sys.argv[1])
+client = open_client(load_rtmidi(), sys.argv[1], sys.argv[3])
 if sys.argv[2]:
     client.open_virtual_port(sys.argv[2])
-    made = True
-print(json.dumps({"ports": list(client.ports), "made": made}))
+print(json.dumps({"ports": list(client.ports)}))
 """
 
 
@@ -44,7 +43,7 @@ class MidiError(TimbrespaceError):
 
 @dataclass(frozen=True)
 class MidiPorts:
-    """Input ports of a system. interface: "" for its usual one, "jack". problem: why there are none, "" if they could be listed."""
+    """Ports of one direction. interface: "" for its usual one, "jack". problem: why there are none, "" if they could be listed."""
 
     names: tuple[str, ...]
     interface: str = ""
@@ -72,6 +71,31 @@ class MidiIn:
         self.close()
 
 
+class MidiOut:
+    """An open output port. Use it as a context manager, or call `close`."""
+
+    def __init__(self, client: Any, name: str):
+        self._client, self.name = client, name
+
+    def send(self, message: bytes) -> None:
+        """Sends a message. Raises MidiError where the port is gone."""
+        try:
+            self._client.send_raw(*message)
+        except Exception as error:
+            raise MidiError(f"MIDI cannot be sent to {self.name} ({str(error).strip() or type(error).__name__})") from None
+
+    def close(self) -> None:
+        """Closes the port."""
+        with suppress(Exception):  # of a device that was pulled out
+            self._client.close_port()
+
+    def __enter__(self) -> MidiOut:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
 def load_rtmidi() -> ModuleType:
     """Returns the package rtmidi2. Raises ConfigError where it is not installed."""
     if _LINUX:
@@ -87,15 +111,18 @@ def load_rtmidi() -> ModuleType:
     return rtmidi2
 
 
-def open_client(rtmidi: ModuleType, interface: str) -> Any:
-    """Returns a client for input. interface: see MidiPorts."""
+def open_client(rtmidi: ModuleType, interface: str, direction: str = "in") -> Any:
+    """Returns a client for input ("in") or output ("out"). interface: see MidiPorts."""
+    api = rtmidi.API_UNIX_JACK if interface == _JACK else rtmidi.API_UNSPECIFIED
+    if direction == "out":
+        return rtmidi.MidiOut(f"{CLIENT} clock", api=api)
     # A long queue: RtMidi drops what does not fit, and the control thread may wait for Python's lock.
-    return rtmidi.MidiIn(CLIENT, 4096, api=rtmidi.API_UNIX_JACK if interface == _JACK else rtmidi.API_UNSPECIFIED)
+    return rtmidi.MidiIn(CLIENT, 4096, api=api)
 
 
-def midi_ports() -> MidiPorts:
-    """Returns the input ports of the system, of a JACK server where there is no other interface."""
-    return _ports("")
+def midi_ports(direction: str = "in") -> MidiPorts:
+    """Returns the input ports ("in") or output ports ("out") of the system, of a JACK server where there is no other interface."""
+    return _ports("", direction=direction)
 
 
 def open_midi(wanted: str, receive: Callable[[bytes], None]) -> MidiIn:
@@ -104,33 +131,48 @@ def open_midi(wanted: str, receive: Callable[[bytes], None]) -> MidiIn:
     wanted: part of its name or its number as listed, from 1; "virtual": a port of our own; "jack:…": either of them on a JACK server.
     receive must be quick; it is called with whole messages. Raises ConfigError for a port that does not exist, MidiError.
     """
+
+    def prepare(client: Any) -> None:
+        # Clock and other one-byte messages are received; active sensing, three a second, is not.
+        client.ignore_types(midi_sysex=False, midi_time=False, midi_sense=True)
+        client.callback = lambda message, seconds: receive(bytes(message))
+
+    return MidiIn(*_open(wanted, "in", prepare))
+
+
+def open_midi_out(wanted: str) -> MidiOut:
+    """Returns an open output port. wanted: as for `open_midi`. Raises ConfigError for a port that does not exist, MidiError."""
+    return MidiOut(*_open(wanted, "out", lambda client: None))
+
+
+def _open(wanted: str, direction: str, prepare: Callable[[Any], None]) -> tuple[Any, str]:
+    """An open client and the name of its port. prepare: called before it is opened."""
     rtmidi = load_rtmidi()
     interface, _, name = wanted.rpartition(":") if wanted.casefold().startswith(f"{_JACK}:") else ("", "", wanted)
     virtual = name.strip().casefold() == VIRTUAL
     if virtual and os.name == "nt":
         raise ConfigError("Windows has no virtual MIDI ports; install loopMIDI, make a port there, and give its name")
-    ports = _ports(interface.casefold(), VIRTUAL if virtual else "")
+    ports = _ports(interface.casefold(), VIRTUAL if virtual else "", direction)
     if ports.problem:
         raise MidiError(ports.problem)
     number = -1 if virtual else choose_port(name, ports.names)
     client = None
     try:
-        client = open_client(rtmidi, ports.interface)
-        # Clock and other one-byte messages are received; active sensing, three a second, is not.
-        client.ignore_types(midi_sysex=False, midi_time=False, midi_sense=True)
-        client.callback = lambda message, seconds: receive(bytes(message))
+        client = open_client(rtmidi, ports.interface, direction)
+        prepare(client)
         if virtual:
-            client.open_virtual_port("in")
+            client.open_virtual_port(direction)
         else:
             client.open_port(number)
     except Exception as error:
-        if client is not None:
+        if client is not None and direction == "in":
             client.callback = None
         what = f"the virtual MIDI port {CLIENT}" if virtual else f"the MIDI port {ports.names[number]!r}"
         raise MidiError(
             f"{what} cannot be opened ({str(error).strip() or type(error).__name__}); close other programs that use it"
         ) from None
-    return MidiIn(client, f"{CLIENT}:in (virtual)" if virtual else ports.names[number])
+    ours = CLIENT if direction == "in" else f"{CLIENT} clock"
+    return client, f"{ours}:{direction} (virtual)" if virtual else ports.names[number]
 
 
 def choose_port(wanted: str, names: Sequence[str]) -> int:
@@ -150,22 +192,23 @@ def choose_port(wanted: str, names: Sequence[str]) -> int:
     return found[0]
 
 
-def _ports(interface: str, virtual: str = "") -> MidiPorts:
+def _ports(interface: str, virtual: str = "", direction: str = "in") -> MidiPorts:
     """What a process of its own finds. virtual: the name of a port that it shall make, to see whether that works."""
     problems = []
     for one in [interface] if interface else ["", _JACK] if _LINUX else [""]:
-        found, problem = _try(one, virtual)
+        found, problem = _try(one, virtual, direction)
         if found is not None:
             return MidiPorts(tuple(found), one)
         problems.append(problem)
     return MidiPorts((), interface, _advice(problems))
 
 
-def _try(interface: str, virtual: str) -> tuple[list[str] | None, str]:
+def _try(interface: str, virtual: str, direction: str = "in") -> tuple[list[str] | None, str]:
     """The ports of one interface, or None and the last line that its library printed."""
     try:
         answer = subprocess.run(
-            [sys.executable, "-c", _TRY, interface, virtual], capture_output=True, text=True, errors="replace", timeout=_ANSWER_SECONDS,
+            [sys.executable, "-c", _TRY, interface, virtual, direction],
+            capture_output=True, text=True, errors="replace", timeout=_ANSWER_SECONDS,
             stdin=subprocess.DEVNULL, check=False, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         )  # fmt: skip
     except subprocess.TimeoutExpired:
@@ -176,7 +219,11 @@ def _try(interface: str, virtual: str) -> tuple[list[str] | None, str]:
     if answer.returncode == 0 and "server not running" not in answer.stderr:
         with suppress(ValueError, KeyError, TypeError, IndexError):
             return [str(name) for name in json.loads(answer.stdout.splitlines()[-1])["ports"]], ""
-    lines = [line.strip() for line in answer.stderr.splitlines() if "MidiIn" in line or "Error" in line or "mismatch" in line]
+    lines = [
+        line.strip()
+        for line in answer.stderr.splitlines()
+        if "MidiIn" in line or "MidiOut" in line or "Error" in line or "mismatch" in line
+    ]
     return None, lines[-1][:200] if lines else f"it ended with {answer.returncode}"
 
 

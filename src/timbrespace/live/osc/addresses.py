@@ -6,7 +6,8 @@
     /pbend channel x    /cc channel number value    /chan_at channel value    /poly_at channel note value         -1 to 1; 0 to 127
     /allnotesoff    /allsoundoff    /sustain on
     /latent/N value    /latent values …    /axis/N value    /control/NAME value    /map [x y]    /morph a b t    /pad/N [velocity]
-    /program n    /gain factor    /walk/speed|spread|density|tempo value    /learn target    /learn/stop
+    /program n    /gain factor    /walk/speed|spread|density|tempo value    /walk/start|stop|continue
+    /learn target    /learn/stop
 
 Patterns (`/latent/*`): see `patterns`. Channels are 0 to 15, as Surge XT counts; N and the pads of /morph are counted from 1.
 """
@@ -19,7 +20,7 @@ from typing import Any
 
 from timbrespace.contracts import ConfigError
 from timbrespace.live import checks
-from timbrespace.live.actions import Action
+from timbrespace.live.actions import TRANSPORT, Action
 from timbrespace.live.mapping.targets import WALK_TARGETS, Targets, parse_target
 from timbrespace.live.osc.packets import OscError
 
@@ -87,6 +88,8 @@ class Addresses:
                 return [Action("program", (take.whole("program", 0, 127),))]
             case ["gain"]:
                 return [Action("set_gain", (take.number("gain", 0, 4),))]
+            case ["walk", name] if name in TRANSPORT:
+                return [Action(f"walk_{name}")] if take.number("value", 0, 127, default=1.0) else []  # a button that is let go sends 0
             case ["walk", name] if name in WALK_TARGETS:
                 return [Action(f"walk_{name}", (take.number(name, *WALK_TARGETS[name]),))]
         raise OscError(f"there is no OSC address {address[:60]}; docs/live_protocols.md lists them")

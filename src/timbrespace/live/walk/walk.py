@@ -7,7 +7,9 @@ import math
 from typing import Any
 
 from timbrespace.contracts import ConfigError
-from timbrespace.live.actions import Action
+from timbrespace.live.actions import CLOCK_OUT, Action
+from timbrespace.live.clock.follower import CONTINUE, PULSE, START, STOP
+from timbrespace.live.clock.sending import position, pulses, sends
 from timbrespace.live.mapping.targets import WALK_TARGETS
 from timbrespace.live.midi.file import MidiFile
 from timbrespace.live.walk.bounds import Playable, parse_bounds
@@ -33,11 +35,11 @@ class Walk:
 
     def __init__(
         self, instrument: Playable, kind: str, *, sample_rate: int, bounds: str | None = None, seed: int = 0, tempo: float | None = None,
-        file: MidiFile | None = None,
+        file: MidiFile | None = None, sends_clock: bool = False,
     ):  # fmt: skip
         """kind: "kits" strikes pads, "notes" plays pitches. bounds: see `parse_bounds`. tempo: beats a minute; None: of the file, else 110.
 
-        file: what a Markov chain plays; None: patterns. Raises ConfigError.
+        file: what a Markov chain plays; None: patterns. sends_clock: also the messages of a MIDI clock. Raises ConfigError.
         """
         if kind not in KINDS:
             raise ConfigError(f"--walk is {kind[:40]!r}, allowed are kits and notes")
@@ -54,6 +56,11 @@ class Walk:
         self._sample = 0.0  # where the next step begins
         self._waiting: list[tuple[int, int, Action]] = []
         self._number = 0
+        self._beat = 0.0  # where the next step begins
+        self._until = 0  # samples before which all is handed over
+        self._playing, self._sends = True, sends_clock
+        self._orders = ["start"] if sends_clock else []
+        self._begin = self.state()
 
     def steer(self, name: str, value: float) -> None:
         """Sets the speed or spread of the latents, the density of the rhythm, or the tempo, from the next step on. Raises ConfigError."""
@@ -77,13 +84,37 @@ class Walk:
 
     def advance(self, until: int) -> list[Timed]:
         """Returns what happens before a sample, counted from the start, in order of time."""
-        while self._sample < until:
+        out = [timed for order in self._orders for timed in self._ordered(order)]
+        self._orders.clear()
+        while self._playing and self._sample < until:
             self._step()
-        out = []
         while self._waiting and self._waiting[0][0] < until:
             sample, _, action = heapq.heappop(self._waiting)
             out.append((sample, action))
+        self._until = max(self._until, until)
         return out
+
+    def transport(self, what: str) -> None:
+        """Carries out "start" (from the first step), "stop" (also what sounds) or "continue", after what is handed over already."""
+        self._orders.append(what)
+
+    def _ordered(self, what: str) -> list[Timed]:
+        """Starts or stops, and tells so to those that follow its clock."""
+        out: list[Timed] = []
+        if what == "continue" and self._playing:
+            return out
+        if self._playing and self._until:
+            self._waiting.clear()
+            out += [(self._until, Action("all_sound_off")), (self._until, sends(STOP))]
+        self._playing = what != "stop"
+        if what == "start":
+            self.restore(self._begin)
+            self._beat = 0.0
+            out.append((self._until, sends(START)))
+        elif what == "continue":
+            out += [(self._until, position(self._beat)), (self._until, sends(CONTINUE))]
+        self._sample = float(self._until)
+        return out if self._sends else [one for one in out if one[1].name != CLOCK_OUT]
 
     def step(self) -> Step:
         """Returns the next step in beats: its sounds, and then the values of the latents."""
@@ -105,7 +136,10 @@ class Walk:
         beats = 60 / self.tempo * self._rate  # samples of a beat
         for offset, action in actions:
             self._put(self._sample + offset * beats, action)
+        for beat in pulses(self._beat, self._beat + length) if self._sends else ():
+            self._put(self._sample + (beat - self._beat) * beats, sends(PULSE))
         self._sample += length * beats
+        self._beat += length
 
     def _put(self, sample: float, action: Action) -> None:
         self._number += 1
