@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 from timbrespace.contracts import ConfigError
@@ -32,10 +33,14 @@ def number(name: str, value: Any, low: float, high: float) -> float:
 
 
 def integer(name: str, value: Any, low: int, high: int) -> int:
-    """Returns a whole number from low to high. Raises ConfigError for anything else."""
-    if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+    """Returns a whole number from low to high, of Python or NumPy. Raises ConfigError for anything else."""
+    try:
+        found = low - 1 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        found = low - 1
+    if not low <= found <= high:
         raise ConfigError(f"{name} is {value!r:.60}, allowed is a whole number from {low} to {high}")
-    return value
+    return found
 
 
 def channel(value: Any) -> int:
@@ -43,9 +48,20 @@ def channel(value: Any) -> int:
     return integer("channel", value, 0, CHANNELS - 1)
 
 
+def identity(value: int | None) -> int | None:
+    """Returns the id of a note, None where it has none. Raises ConfigError."""
+    return None if value is None else integer("id", value, -(2**62), 2**62)
+
+
 def time_of(at: int | None) -> int:
     """Returns when an event is to take effect, in samples; AT_ONCE: with the next block. Raises ConfigError."""
     return AT_ONCE if at is None else integer("at", at, 0, 2**62)
+
+
+def is_open(there: bool) -> None:
+    """Raises ConfigError for an engine that was closed."""
+    if not there:
+        raise ConfigError("the engine is closed, and plays no more; make another one")
 
 
 def folded(note: float, lowest: float, highest: float) -> float:

@@ -51,9 +51,8 @@ class Engine:
         held: how held sounds are made, see `Timbres`. hold_notes: instruments of notes are held too, as long as a key is down.
         Raises ConfigError, InstrumentFileError.
         """
-        checks.integer("sample_rate", sample_rate, 8_000, 192_000)
-        checks.integer("voices", voices, 1, 256)
-        checks.integer("seed", seed, 0, 2**63 - 1)
+        sample_rate = checks.integer("sample_rate", sample_rate, 8_000, 192_000)
+        voices, seed = checks.integer("voices", voices, 1, 256), checks.integer("seed", seed, 0, 2**63 - 1)
         humanise = checks.number("humanise", humanise, 0.0, 4.0)
         self.sample_rate = sample_rate
         self._lock = threading.RLock()
@@ -72,7 +71,7 @@ class Engine:
         self._keys = HeldKeys()
         self._bends: dict[tuple[int, Any], float] = {}
         self._last: deque[str] = deque(maxlen=_LINES)
-        self._live = False
+        self._live = self._closed = False
         self._time = self._dropped = self._late = self._number = 0
         self._busy = self._spent = 0.0  # s of work, of blocks
         self._peak = 0.0
@@ -81,7 +80,8 @@ class Engine:
 
     def render(self, frames: int) -> np.ndarray:
         """Returns the next samples `(frames, 2)`, float32, full scale 1."""
-        checks.integer("frames", frames, 0, 2**26)
+        frames = checks.integer("frames", frames, 0, 2**26)
+        checks.is_open(not self._closed)
         with self._lock:
             self._pump()
         start = time.perf_counter()
@@ -115,7 +115,8 @@ class Engine:
         An instrument of notes plays the pitch itself, in the octave nearest to its range. Raises ConfigError.
         """
         note, velocity = checks.number("note", note, 0, 127), checks.number("velocity", velocity, 0, 127)
-        channel, when = checks.channel(channel), checks.time_of(at)
+        channel, when, id = checks.channel(channel), checks.time_of(at), checks.identity(id)  # noqa: A001
+        checks.is_open(not self._closed)
         if velocity == 0:
             self.note_off(note, channel=channel, id=id, at=at)
             return
@@ -148,16 +149,18 @@ class Engine:
         """Lets a note go; while the pedal is down it sounds on. Pads sound to their end. velocity: not used. Raises ConfigError."""
         note, channel, when = checks.number("note", note, 0, 127), checks.channel(channel), checks.time_of(at)
         checks.number("velocity", velocity, 0, 127)
+        id = checks.identity(id)  # noqa: A001
         with self._lock:
             self._let_go(self._keys.let_go((channel, note if id is None else ("id", id))), when)
 
     def pad(self, number: int, velocity: float = 100.0, *, channel: int = 0, at: int | None = None) -> None:
         """Plays pad `number`, from 0. Of an instrument of notes it chooses the sound that notes play, and plays it. Raises ConfigError."""
         channel, when, velocity = checks.channel(channel), checks.time_of(at), checks.number("velocity", velocity, 1, 127)
+        checks.is_open(not self._closed)
         with self._lock:
             program = self.sounds.program(channel)
             source = self.sounds.sources[program]
-            checks.integer("pad", number, 0, len(source.pads) - 1)
+            number = checks.integer("pad", number, 0, len(source.pads) - 1)
             if source.held:
                 self.sounds.choose(program, number)
                 self._say(f"sound {number}: {source.pads[number].name}")
@@ -180,7 +183,7 @@ class Engine:
     def bend(self, semitones: float, *, channel: int = 0, id: int | None = None, at: int | None = None) -> None:  # noqa: A002
         """Bends the notes of a channel, or one note, and those that follow: -24 to 24 semitones in all. Raises ConfigError."""
         semitones = checks.number("bend", semitones, -120, 120)
-        channel, when = checks.channel(channel), checks.time_of(at)
+        channel, when, id = checks.channel(channel), checks.time_of(at), checks.identity(id)  # noqa: A001
         with self._lock:
             self._bends[channel, id] = semitones
             while len(self._bends) > _MOST_BENDS:  # of ids that are played no more
@@ -192,7 +195,7 @@ class Engine:
 
     def pressure(self, x: float, *, channel: int = 0, id: int | None = None) -> None:  # noqa: A002
         """Makes held sounds of a channel, or of one note, louder: 0 as struck, 1 by 6 dB; one-shots stay. Raises ConfigError."""
-        x, channel = checks.number("pressure", x, 0, 1), checks.channel(channel)
+        x, channel, id = checks.number("pressure", x, 0, 1), checks.channel(channel), checks.identity(id)  # noqa: A001
         with self._lock:
             for number, _ in self._keys.sounding(channel, id):
                 self._calls.put("move", number, "gain", 1.0 + x, time=self._when(checks.AT_ONCE))
@@ -207,7 +210,7 @@ class Engine:
     def program(self, number: int, *, channel: int = 0) -> None:
         """Chooses the instrument that a channel plays, from 0. Raises ConfigError."""
         channel = checks.channel(channel)
-        checks.integer("program", number, 0, len(self.sounds.sources) - 1)
+        number = checks.integer("program", number, 0, len(self.sounds.sources) - 1)
         with self._lock:
             self.sounds.set_program(channel, number)
             self._say(f"program {number}: {self.sounds.sources[number].title}")
@@ -277,7 +280,8 @@ class Engine:
             )
 
     def close(self) -> None:
-        """Ends the workers. The engine plays no more."""
+        """Ends the workers. The engine plays no more: `render` and what strikes notes raise ConfigError from then on."""
+        self._closed = True
         self._timbres.close()
         self._bank.close()
 

@@ -25,7 +25,10 @@ from timbrespace.live.device.keyboard import Typed
 from timbrespace.live.device.record import Recorder
 from timbrespace.live.device.view import View
 from timbrespace.live.mapping.targets import lacking, parse_target
+from timbrespace.live.midi.receiver import MidiReceiver
+from timbrespace.live.osc.addresses import Addresses
 from timbrespace.live.osc.carrying import Carrier
+from timbrespace.live.osc.feedback import message_of
 from timbrespace.live.sound.places import Places
 from timbrespace.live.state import EngineState
 
@@ -179,3 +182,55 @@ def test_nothing_jumps_on_the_way_over_the_map() -> None:
         assert steps.max() < 0.05  # a neighbour that comes or goes made one of 0.3
     exact = places.at((float(places.points[3, 0]), float(places.points[3, 1])))
     np.testing.assert_allclose(exact, latents[3], atol=1e-3)
+
+
+def test_whole_numbers_may_be_those_of_numpy(drums_file: Path) -> None:
+    def played(whole: Any) -> np.ndarray:
+        with Engine(drums_file, sample_rate=whole(44_100), voices=whole(8), seed=whole(3)) as engine:
+            engine.set_latent(whole(1), 0.5)
+            engine.pad(whole(2), 90, channel=whole(1), at=whole(100))
+            engine.note_on(whole(36), whole(100), id=whole(5))
+            return engine.render(whole(2_000))
+
+    np.testing.assert_array_equal(played(np.int64), played(int))
+    with Engine(drums_file) as engine:
+        for bad in (True, 1.5, np.float32(1), "1", None, [1], np.array([1, 2])):
+            with pytest.raises(TimbrespaceError, match="pad is"):
+                engine.pad(bad)  # type: ignore[arg-type]
+        with pytest.raises(TimbrespaceError, match="id is"):
+            engine.note_on(60, 100, id=[1])  # type: ignore[arg-type]
+
+
+def test_a_closed_engine_says_so(drums_file: Path) -> None:
+    engine = Engine(drums_file)
+    engine.close()
+    engine.close()
+    for use in (lambda: engine.render(10), lambda: engine.note_on(36, 100), lambda: engine.pad(0)):
+        with pytest.raises(TimbrespaceError, match="closed"):
+            use()
+    engine.all_notes_off()  # ends what is over
+    assert not engine.state().voices
+
+
+def test_a_program_change_of_a_manager_is_for_its_zone() -> None:
+    mpe, plain = MidiReceiver(members=3), MidiReceiver()
+    assert mpe.receive(b"\xc0\x01") == [Action("program", (1,), channel) for channel in range(4)]
+    assert mpe.receive(b"\xc2\x01") == [Action("program", (1,), 2)]
+    assert plain.receive(b"\xc0\x01") == [Action("program", (1,), 0)]
+
+
+def test_a_program_by_osc_may_name_its_channel() -> None:
+    addresses = Addresses(lambda message: [])
+    assert addresses.actions("/program", [1.0]) == [Action("program", (1,))]
+    assert addresses.actions("/program", [1, 9]) == [Action("program", (1,), 9)]
+    assert message_of(Action("program", (1,), 0)) == ("/program", (1,))
+    assert message_of(Action("program", (1,), 9)) is None  # /q/program is that of the notes of OSC
+
+
+def test_ids_of_osc_are_those_of_32_bits() -> None:
+    addresses = Addresses(lambda message: [])
+    assert addresses.actions("/mnote", [60, 100, 2**31 - 1])[0].id == 2**31 - 1
+    frequency = addresses.actions("/fnote", [12_600.0, 100])[0].id
+    assert frequency is not None
+    assert frequency > 2**31 - 1
+    assert addresses.actions("/ne/pitch", [3, 120.0]) == [Action("bend", (120.0,), id=3)]

@@ -34,5 +34,5 @@ def described(action: Action) -> str:
         case "bend" | "pressure" | "timbre":
             return f"{name} {values[0]:+.2f}"
     if name.startswith("walk_"):
-        return f"{name.replace('_', ' ')} {values[0]:g}"
+        return " ".join([name.replace("_", " "), *(f"{value:g}" for value in values)])
     return _PLAIN.get(name, "")

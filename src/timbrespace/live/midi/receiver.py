@@ -74,7 +74,8 @@ class MidiReceiver:
         elif kind == KEY_PRESSURE:
             yield Action("pressure", (second / 127,), channel, note_id(channel, first))
         elif kind == PROGRAM:
-            yield Action("program", (first,), channel)
+            for one in (channel, *self._members(channel)):  # of a manager, for its zone
+                yield Action("program", (first,), one)
         elif kind == PRESSURE:
             state.pressure = first / 127
             yield from self._expression("pressure", channel)

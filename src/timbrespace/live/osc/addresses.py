@@ -6,7 +6,7 @@
     /pbend channel x    /cc channel number value    /chan_at channel value    /poly_at channel note value         -1 to 1; 0 to 127
     /allnotesoff    /allsoundoff    /sustain on
     /latent/N value    /latent values …    /axis/N value    /control/NAME value    /map [x y]    /morph a b t    /pad/N [velocity]
-    /program n    /gain factor    /walk/speed|spread|density|tempo value    /walk/start|stop|continue
+    /program n [channel]    /gain factor    /walk/speed|spread|density|tempo value    /walk/start|stop|continue
     /learn target    /learn/stop
 
 Patterns (`/latent/*`): see `patterns`. Channels are 0 to 15, as Surge XT counts; N and the pads of /morph are counted from 1.
@@ -85,7 +85,7 @@ class Addresses:
                 velocity = take.number("velocity", 0, 127, default=100.0)
                 return [Action("pad", (pad - 1, velocity))] if velocity > 0 else []  # a button that is let go sends 0
             case ["program"]:
-                return [Action("program", (take.whole("program", 0, 127),))]
+                return [Action("program", (take.whole("program", 0, 127),), take.whole("channel", 0, 15) if len(values) > 1 else None)]
             case ["gain"]:
                 return [Action("set_gain", (take.number("gain", 0, 4),))]
             case ["walk", name] if name in TRANSPORT:

@@ -21,7 +21,7 @@ def message_of(action: Action) -> tuple[str, tuple[Any, ...]] | None:
         return f"/control/{values[0].replace(' ', '/')}", (float(values[1]),)
     if name == "set_morph":
         return "/morph", (values[0] + 1, values[1] + 1, float(values[2]))
-    if name in ("set_map", "set_gain", "program"):
+    if name in ("set_map", "set_gain") or (name == "program" and not action.channel):
         return f"/{name.removeprefix('set_')}", tuple(values)
     if name == "set_latents":
         return "/latent", tuple(map(float, values[0]))

@@ -126,7 +126,7 @@ class Sounds:
 
     def set_latent(self, index: int, value: float) -> None:
         """Sets what is added to a number of the latents. Raises ConfigError."""
-        checks.integer("latent", index, 0, max(source.dims for source in self.sources) - 1)
+        index = checks.integer("latent", index, 0, max(source.dims for source in self.sources) - 1)
         self._latents[index] = _rounded(checks.number(f"latent {index}", value, -_LATENT, _LATENT))
 
     def set_latents(self, values: Sequence[float]) -> None:
@@ -142,7 +142,7 @@ class Sounds:
         most = max(source.axes for source in self.sources)
         if not most:
             raise ConfigError("no instrument here has principal axes")
-        checks.integer("axis", index, 0, most - 1)
+        index = checks.integer("axis", index, 0, most - 1)
         self._axes[index] = _rounded(checks.number(f"axis {index}", value, -_AXIS, _AXIS))
 
     def set_map(self, x: float | None = None, y: float | None = None) -> None:
@@ -159,8 +159,7 @@ class Sounds:
     def set_morph(self, a: int, b: int, share: float) -> None:
         """Sets how far a pad is on the way to another. Raises ConfigError."""
         most = max(len(source.pads) for source in self.sources) - 1
-        checks.integer("pad", a, 0, most)
-        checks.integer("pad", b, 0, most)
+        a, b = checks.integer("pad", a, 0, most), checks.integer("pad", b, 0, most)
         share = _rounded(checks.number("t", share, 0, 1))
         if share:
             self._morphs[a] = (b, share)
