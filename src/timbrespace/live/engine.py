@@ -20,7 +20,7 @@ from timbrespace.live.held.timbres import KINDS, RELEASE, Timbres, timbres_of
 from timbrespace.live.keys import HeldKeys, KeyName
 from timbrespace.live.sound.bank import Bank
 from timbrespace.live.sound.choice import Sounds
-from timbrespace.live.sound.opening import open_sources
+from timbrespace.live.sound.opening import open_sources, rendered
 from timbrespace.live.sound.pads import pad_at
 from timbrespace.live.sound.source import SoundSource
 from timbrespace.live.state import EngineState, SoundKey
@@ -374,13 +374,7 @@ class Engine:
 
     def _make(self, key: SoundKey) -> np.ndarray:
         """The samples of a sound at the engine's rate."""
-        source = self.sounds.sources[key.program]
-        samples = source.render(key)
-        if source.sample_rate != self.sample_rate:
-            import soxr
-
-            samples = soxr.resample(samples.T, source.sample_rate, self.sample_rate, quality="HQ").T
-        return np.ascontiguousarray(samples[:2], np.float32)
+        return rendered(self.sounds.sources[key.program], key, self.sample_rate)
 
     def _worth_making(self) -> SoundKey | None:
         """The first sound that the next events may need and that is not there yet."""

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from timbrespace.contracts import ConfigError
 from timbrespace.live.sound.source import CoreSource, SoundSource
+from timbrespace.live.state import SoundKey
 from timbrespace.native.engine import Player
 from timbrespace.native.opening import open_player
 
@@ -27,6 +30,16 @@ def open_sources(
     if hold_notes and not any(source.held for source in sources):
         raise ConfigError(f"no instrument here can be held: {'; '.join(refused)}")
     return sources
+
+
+def rendered(source: SoundSource, key: SoundKey, sample_rate: int) -> np.ndarray:
+    """Returns the samples `(channels, time)` of a sound at a rate in Hz, of at most two channels."""
+    samples = source.render(key)
+    if source.sample_rate != sample_rate:
+        import soxr
+
+        samples = soxr.resample(samples.T, source.sample_rate, sample_rate, quality="HQ").T
+    return np.ascontiguousarray(samples[:2], np.float32)
 
 
 def _open(path: Path, seed: int, humanise: float, held: str, refused: list[str] | None) -> SoundSource:
