@@ -22,7 +22,7 @@ from timbrespace.contracts import ConfigError
 from timbrespace.live import Engine
 from timbrespace.live.device import audio
 from timbrespace.live.device.audio import AudioError, DeviceInfo, choose_device
-from timbrespace.live.device.keyboard import Keys
+from timbrespace.live.device.keyboard import Keys, Kind
 from timbrespace.live.device.loop import render_offline
 from timbrespace.live.device.record import Recorder
 from timbrespace.live.device.view import View, figures, meter
@@ -234,15 +234,18 @@ def test_keys_of_the_terminal() -> None:
         def pad(self, number: int, velocity: float) -> None:
             self.events.append(("pad", number))
 
+        def program(self, number: int) -> None:
+            self.events.append(("program", number))
+
     player = Player()
-    keys = Keys(player, notes=True, pads=16)
+    keys = Keys(player, [Kind(True, 16)])
     assert [keys.press(key, 1.0) for key in ("a", "w", "x", "a", "z", "!", "")] == [True, True, True, True, True, False, False]
     keys.advance(1.1)
     assert player.events == [("on", 60), ("on", 61), ("on", 72)]
     keys.advance(2.0)
     assert player.events[3:] == [("off", 60), ("off", 61), ("off", 72)]
     player = Player()
-    keys = Keys(player, notes=False, pads=3)
+    keys = Keys(player, [Kind(False, 3)])
     assert [keys.press(key, 1.0) for key in "134a"] == [True, True, False, False]
     assert player.events == [("pad", 0), ("pad", 2)]
 

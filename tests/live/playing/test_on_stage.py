@@ -21,7 +21,7 @@ from timbrespace.live.actions import Action
 from timbrespace.live.conductor import Conductor
 from timbrespace.live.device import loop
 from timbrespace.live.device.events import described
-from timbrespace.live.device.keyboard import Typed
+from timbrespace.live.device.keyboard import Keys, Kind, Typed
 from timbrespace.live.device.record import Recorder
 from timbrespace.live.device.view import View
 from timbrespace.live.mapping.targets import lacking, parse_target
@@ -234,3 +234,16 @@ def test_ids_of_osc_are_those_of_32_bits() -> None:
     assert frequency is not None
     assert frequency > 2**31 - 1
     assert addresses.actions("/ne/pitch", [3, 120.0]) == [Action("bend", (120.0,), id=3)]
+
+
+def test_keys_of_a_terminal_reach_every_instrument_and_sound(drums_file: Path, notes_file: Path) -> None:
+    with Engine(drums_file, notes_file) as engine:
+        conductor = Conductor(engine, say=print)
+        seen: list[str] = []
+        conductor.listeners.append(lambda action: seen.append(described(action)))
+        kinds = [Kind(source.notes, len(source.pads)) for source in engine.sounds.sources]
+        keys = Keys(Typed(conductor.carry_out), kinds, program=lambda: engine.sounds.program(0))
+        assert "Tab" in keys.help()
+        assert [keys.press(key, 0.0) for key in "2\t2a\tz"] == [True, True, True, True, True, False]
+        assert seen == ["pad 2 (100)", "program 1", "pad 2 (100)", "note 60 (100)", "program 0"]
+        assert engine.sounds.chosen(1) == 1

@@ -100,13 +100,12 @@ def _play(
     from timbrespace.cli.play.inputs import opened_inputs
     from timbrespace.cli.play.sources import opened_sources
     from timbrespace.live.device.audio import Device
-    from timbrespace.live.device.keyboard import Keys, Typed
+    from timbrespace.live.device.keyboard import Keys, Kind, Typed
     from timbrespace.live.device.loop import RECORD_ROOM, play_live
     from timbrespace.live.device.record import Recorder
     from timbrespace.live.device.view import View
     from timbrespace.wording import counted
 
-    first = engine.sounds.sources[0]
     title = f"{', '.join(printable(source.title) for source in engine.sounds.sources)} on {printable(info.name)}, {engine.sample_rate} Hz"
     with ExitStack() as stack:
         opened = stack.enter_context(Device(engine, info, block=block, room=RECORD_ROOM if record else 0))
@@ -120,7 +119,8 @@ def _play(
             conductor = stack.enter_context(opened_inputs(engine, inputs, view.say))
             playing = opened_sources(conductor, sources, inputs.midi, seed=seed, say=view.say)
             conductor.listeners.append(view.happened)
-            keys = Keys(Typed(conductor.carry_out), notes=first.notes, pads=len(first.pads))
+            kinds = [Kind(source.notes, len(source.pads)) for source in engine.sounds.sources]
+            keys = Keys(Typed(conductor.carry_out), kinds, program=lambda: engine.sounds.program(0))
             step, status = conductor.step, None
             if conductor.sender is not None:
                 conductor.sender.time.latency = opened.state().latency

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from timbrespace.live.actions import Action
 
-PADS = "1234567890qwertyuiop"
+DIGITS = "1234567890"
+PADS = f"{DIGITS}qwertyuiop"
 NOTES = "awsedftgyhujkolp"  # as on a piano, from C
 _OCTAVE, _LOWEST, _HIGHEST = 12, 0, 108
 LENGTH = 0.35  # s of a note: a terminal does not say when a key goes up
@@ -27,6 +28,9 @@ class Playable(Protocol):
 
     def pad(self, number: int, velocity: float) -> None:
         """Plays a pad."""
+
+    def program(self, number: int) -> None:
+        """Chooses an instrument."""
 
 
 class Typed:
@@ -47,29 +51,48 @@ class Typed:
         """Plays a pad."""
         self._carry_out([Action("pad", (number, velocity))])
 
+    def program(self, number: int) -> None:
+        """Chooses an instrument."""
+        self._carry_out([Action("program", (number,))])
+
+
+class Kind(NamedTuple):
+    """What keys do for an instrument. notes: whether they are a piano, else pads. pads: how many there are."""
+
+    notes: bool
+    pads: int
+
 
 class Keys:
-    """What keys do. notes: whether they are a piano, else pads. pads: how many there are. z and x move by octaves."""
+    """What keys do: pads, or a piano with sounds that digits choose. z and x move by octaves, Tab goes to the next instrument."""
 
-    def __init__(self, engine: Playable, *, notes: bool, pads: int):
-        self._engine, self._notes, self._pads = engine, notes, pads
+    def __init__(self, engine: Playable, kinds: Sequence[Kind], *, program: Callable[[], int] = lambda: 0):
+        """kinds: of the instruments. program: the number of the one that plays."""
+        self._engine, self._kinds, self._program = engine, kinds, program
         self._lowest = 60
         self._ends: dict[int, float] = {}
 
     def help(self) -> str:
         """Which keys play, in a line."""
-        if self._notes:
-            return f"keys {NOTES[0]} to {NOTES[-1]} play notes, z and x change the octave, Ctrl-C ends"
-        return f"keys {PADS[: self._pads]} play the pads, Ctrl-C ends"
+        notes, pads = self._kinds[self._program()]
+        more = ", Tab plays the next instrument" if len(self._kinds) > 1 else ""
+        if notes:
+            sounds = f"{DIGITS[:pads]} choose the sound, " if pads > 1 else ""
+            return f"keys {NOTES[0]} to {NOTES[-1]} play notes, z and x change the octave, {sounds}Ctrl-C ends{more}"
+        return f"keys {PADS[:pads]} play the pads, Ctrl-C ends{more}"
 
     def press(self, key: str, now: float) -> bool:
         """Plays a key. now: in s. Returns whether it means something."""
-        if not self._notes:
-            number = PADS.find(key) if key else -1
-            if not 0 <= number < self._pads:
-                return False
+        notes, pads = self._kinds[self._program()]
+        if key == "\t" and len(self._kinds) > 1:
+            self._engine.program((self._program() + 1) % len(self._kinds))
+            return True
+        number = (DIGITS if notes else PADS).find(key) if key else -1
+        if 0 <= number < pads:
             self._engine.pad(number, VELOCITY)
             return True
+        if not notes:
+            return False
         if key in ("z", "x"):
             self._lowest = min(_HIGHEST, max(_LOWEST, self._lowest + (_OCTAVE if key == "x" else -_OCTAVE)))
             return True
