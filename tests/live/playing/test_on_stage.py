@@ -96,8 +96,9 @@ def test_what_happened_in_words() -> None:
     actions = [
         Action("note_on", (60, 0)), Action("note_on", (60.5, 99.6)), Action("set_latent", (0, -1.0)), Action("set_map", ()),
         Action("set_morph", (0, 3, 0.25)), Action("walk_tempo", (90.0,)), Action("sustain", (True,)), Action("all_sound_off"),
+        Action("walk_start"),
     ]  # fmt: skip
-    words = ["", "note 60.5 (100)", "z1 -1.00", "map left", "morph 1 4 0.25", "walk tempo 90", "pedal down", "all sound off"]
+    words = ["", "note 60.5 (100)", "z1 -1.00", "map left", "morph 1 4 0.25", "walk tempo 90", "pedal down", "all sound off", "walk start"]
     assert [described(action) for action in actions] == words
 
 
