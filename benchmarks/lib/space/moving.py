@@ -15,6 +15,7 @@ from lib.space.setting import Setting
 if TYPE_CHECKING:
     from timbrespace.instrument import Instrument
     from timbrespace.synthesis.detail.given import GivenSound
+    from timbrespace.synthesis.moving.plan import Moving
 
 MODES = {"as long as the longer sound": None, "held, 4 s": 4.0}
 _BLOCKS = 16  # of the path, between which the spectrum is compared
@@ -25,7 +26,8 @@ _OWN_MS = 5.0  # samples as read that count as "begins" and "ends with the sound
 
 class Row(NamedTuple):
     """Figures of one moving sound. jump: largest sample step over that of the given sounds; along, whole, own, faded: largest over
-    mean flux along the path, of the moving sound as a whole, of the given sounds, and of a cross-fade of them."""
+    mean flux along the path, of the moving sound as a whole, of the given sounds, and of a cross-fade of them; pitch: largest step of
+    the pitch over that of an even glide, NaN without one."""
 
     jump: float
     along: float
@@ -34,6 +36,7 @@ class Row(NamedTuple):
     faded: float
     begins: bool
     ends: bool
+    pitch: float = float("nan")
 
 
 def section(setting: Setting) -> str:
@@ -54,7 +57,8 @@ def section(setting: Setting) -> str:
         "flux along the path, largest over mean: median, worst",
     ]
     head += [
-        "at most 2",
+        "the same of the pitch of notes",
+        "all at most 2",
         "flux of the whole sound: median",
         "the sounds' own flux: median",
         "a cross-fade's: median",
@@ -66,10 +70,12 @@ def section(setting: Setting) -> str:
 def cells(found: list[Row]) -> list[str]:
     """Medians and extremes over pairs."""
     jump, even, whole, own, faded = (np.array([row[k] for row in found]) for k in range(5))
-    share = f"{100 * np.mean(even <= 2):.0f} %"
+    pitch = np.array([row.pitch for row in found])
+    share = f"{100 * np.mean((even <= 2) & ~(pitch > 2)):.0f} %"
+    glides = f"{np.nanmedian(pitch):.2f}, {np.nanmax(pitch):.2f}" if np.isfinite(pitch).any() else "-"
     ends = f"{100 * np.mean([row.begins for row in found]):.0f} % / {100 * np.mean([row.ends for row in found]):.0f} %"
     return [
-        f"{np.median(jump):.2f}, {jump.max():.2f}", f"{np.median(even):.2f}, {even.max():.2f}", share,
+        f"{np.median(jump):.2f}, {jump.max():.2f}", f"{np.median(even):.2f}, {even.max():.2f}", glides, share,
         f"{np.nanmedian(whole):.2f}", f"{np.nanmedian(own):.2f}",
         f"{np.nanmedian(faded):.2f}", ends,
     ]  # fmt: skip
@@ -78,7 +84,7 @@ def cells(found: list[Row]) -> list[str]:
 def measure(instrument: Instrument, a: GivenSound, b: GivenSound, seconds: float | None) -> Row | None:
     """Renders the moving sound from `a` to `b` and measures it."""
     from timbrespace.synthesis.moving.levels import course_of, key_levels, stretched
-    from timbrespace.synthesis.moving.notes import at_one_pitch, glides
+    from timbrespace.synthesis.moving.notes import glides
 
     move = instrument.moves.line([a, b])
     request = move.one_request(seconds)
@@ -86,10 +92,12 @@ def measure(instrument: Instrument, a: GivenSound, b: GivenSound, seconds: float
     one, rate = move.as_one(seconds).audio, instrument.sample_rate
     first, last = request.moving.sources[0], request.moving.sources[-1]
     lead = first.lead.shape[1]
-    played = at_one_pitch(instrument.contents, request.moving) if glides(instrument.contents, request.moving) else request.moving
-    places = course_of(instrument.contents, played, seed=request.seed).places
+    is_note = glides(instrument.contents, request.moving)
+    course = course_of(instrument.contents, request.moving, seed=request.seed, by_partials=is_note)
     hop = instrument.representation.hop
-    moves = torch.nonzero((places > 0) & (places < len(request.moving.keys) - 1)).flatten()
+    moves = torch.nonzero((course.places > 0) & (course.places < len(request.moving.keys) - 1)).flatten()
+    if is_note:
+        moves = torch.arange(course.start, course.end)
     start, end = int(moves[0]) * hop + lead, int(moves[-1]) * hop + lead
     given = [sound.audio[:, source.lead.shape[1] :] for sound, source in ((a, first), (b, last))]
     faded = _cross_fade(given[0], given[1], one.shape[1] - lead, start - lead, end - lead)
@@ -98,10 +106,12 @@ def measure(instrument: Instrument, a: GivenSound, b: GivenSound, seconds: float
     from_onset = one[:, lead:]
     tail = given[1][:, : last.total]
     whole = _evenness(flux(one[:, start:end].mean(0), rate))
-    along = whole
-    if not request.moving.hold:
+    along, pitch = whole, float("nan")
+    if is_note and (found := _note(instrument, request.moving, one[:, lead:], given, moves)) is not None:
+        along, pitch = found
+    elif not request.moving.hold:
         ends = [key_levels(instrument.contents, key, seed=request.seed) for key in (request.moving.keys[0], request.moving.keys[-1])]
-        a_levels, b_levels = (stretched(one_end, len(places)) for one_end in ends)
+        a_levels, b_levels = (stretched(one_end, len(course.places)) for one_end in ends)
         seen = instrument.representation.encode(one[None, :, lead:][..., : request.moving.length])[0]
         along = _evenness(path_flux(seen[..., moves], a_levels[..., moves], b_levels[..., moves]))
     return Row(
@@ -112,7 +122,36 @@ def measure(instrument: Instrument, a: GivenSound, b: GivenSound, seconds: float
         _evenness(flux(faded[:, start - lead : end - lead].mean(0), rate)),
         bool(torch.equal(from_onset[:, :count], given[0][:, :count])),
         bool(torch.equal(one[:, -count:], tail[:, -count:])),
+        pitch,
     )
+
+
+def _note(instrument: Instrument, moving: Moving, one: Tensor, given: list[Tensor], moves: Tensor) -> tuple[float, float] | None:
+    """Largest over mean flux of a moving note `(channels, time)` by partial, and largest over even step of its pitch.
+
+    given: both notes. moves: the frames in which it moves. None where a pitch is not clear.
+    """
+    from lib.space.moving_notes import follow, glide, level_flux
+    from timbrespace.synthesis.moving.levels import KeyLevels, stretched
+
+    hop, pitches = instrument.representation.hop, [instrument.model.conditioning.pitch_of(moving.keys[k].z) for k in (0, -1)]
+    known = [pitch for pitch in pitches if pitch is not None]
+    between = (min(known), max(known))
+    sources = (moving.sources[0], moving.sources[-1])
+    sounds = [one, *(sound[:, : source.encoded.length] for sound, source in zip(given, sources, strict=True))]
+    notes = [follow(sound.mean(0), instrument.sample_rate, between, hop=hop) for sound in sounds]
+    moved, *ends = [note for note in notes if note is not None]
+    if len(ends) < 2:
+        return None
+    pitch = glide(moved.pitch[moves.numpy()], blocks=_BLOCKS)
+    if moving.hold:
+        return _evenness(level_flux(moved.levels[..., moves], blocks=_BLOCKS, floor_db=_FLOOR_DB)), pitch
+    on_axis = []
+    for note, source in zip(ends, sources, strict=True):
+        assert source.detail is not None
+        timing = source.detail.timing._replace(frames=note.levels.shape[-1])
+        on_axis.append(stretched(KeyLevels(note.levels, timing), moved.levels.shape[-1])[..., moves])
+    return _evenness(path_flux(moved.levels[..., moves], *on_axis)), pitch
 
 
 def flux(audio: Tensor, rate: int) -> Tensor:

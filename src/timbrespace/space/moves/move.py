@@ -140,7 +140,7 @@ class Move:
         points = [self.at(k / (count - 1)) for k in range(count)]
         keys = tuple(Key(point.z, point.length, point.mix) for point in points)
         window = None if self.window is None else (min(self.window[0], length - 1), min(self.window[1], length))
-        moving = Moving(keys, length, hold, self.even, window)
+        moving = Moving(keys, length, hold, self.even, window, by_partials=True)
         moving = moving._replace(measured=self.even and len(moving.sources) == 2)
         middle = points[count // 2]
         asked = {**self.asked, "as_one": True, "seconds": length / rate, "hold": hold}

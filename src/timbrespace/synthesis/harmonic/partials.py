@@ -59,10 +59,13 @@ def partial_frequencies(hertz: float, sample_rate: int) -> Tensor:
     return hertz * torch.arange(1, count + 1, dtype=torch.float64)
 
 
-def separate(levels: Tensor, layout: BinLayout, *, hertz: float, traits: NoteTraits) -> Parts:
+def separate(
+    levels: Tensor, layout: BinLayout, *, hertz: float, traits: NoteTraits, places: Tensor | None = None, at: Tensor | None = None
+) -> Parts:
     """Returns the parts of levels in dB `(bands, frames)` with the loudest cell of the sound at 0 dB.
 
-    The power of a band is shared by the partials that reach it (a non-negative factorisation with known spectra, by the
+    places: of the lines in Hz `(lines,)`; None: they are searched for. at: the times of the frames in hops `(frames,)`; None: one after
+    the other. The power of a band is shared by the partials that reach it (a non-negative factorisation with known spectra, by the
     multiplicative update of Lee and Seung 2001 for the Kullback-Leibler divergence). `traits.noise` of the mean power around is noise.
     In the attack, what the partials do not explain is noise too.
     """
@@ -75,13 +78,16 @@ def separate(levels: Tensor, layout: BinLayout, *, hertz: float, traits: NoteTra
     for _ in range(_STEPS):
         partials = partials * (spectra.T @ (power / (spectra @ partials).clamp_min(1e-20))) / total
     bins = layout.hertz
-    seconds = torch.arange(levels.shape[1]) * (layout.hop / layout.sample_rate)
+    seconds = (torch.arange(levels.shape[1]) if at is None else at.float()) * (layout.hop / layout.sample_rate)
     share = _at(traits, bins, seconds)
     by_bin = (power / widths[:, None])[layout.band_of_bin]
     noise = _mean_around(by_bin, width=round(hertz * layout.n_fft / layout.sample_rate)) * share
     noise = torch.where((bins < _BELOW * hertz)[:, None], by_bin * share, noise)
     rest = (power - spectra @ partials).clamp_min(0)
-    lines, places, rest = _lines(power, rest, layout, hertz=hertz)
+    if places is None:
+        lines, places, rest = _lines(power, rest, layout, hertz=hertz)
+    else:
+        lines, rest = _lines_at(places, rest, layout)
     noise = noise + (rest / widths[:, None])[layout.band_of_bin] * (1 - seconds / _STROKE_S).clamp_min(0)
     return Parts(partials * (1 - _at(traits, frequencies, seconds)), noise, lines, places)
 
@@ -114,6 +120,17 @@ def _lines(power: Tensor, rest: Tensor, layout: BinLayout, *, hertz: float) -> t
             left[inside] = 0.0
     lines = torch.stack(tracks) if tracks else rest.new_zeros(0, rest.shape[1])
     return lines, torch.tensor(places, dtype=torch.float64), left
+
+
+def _lines_at(places: Tensor, rest: Tensor, layout: BinLayout) -> tuple[Tensor, Tensor]:
+    """Powers `(lines, frames)` of lines at `places` in Hz `(lines,)` in what the partials leave, and what is left then."""
+    tracks, left = [], rest.clone()
+    bins = (places * (layout.n_fft / layout.sample_rate)).round().long().clamp(0, len(layout.band_of_bin) - 1)
+    for band in layout.band_of_bin[bins].tolist():
+        inside = slice(max(0, band - 2), band + 3)
+        tracks.append(left[inside].sum(0))
+        left[inside] = 0.0
+    return (torch.stack(tracks) if tracks else rest.new_zeros(0, rest.shape[1])), left
 
 
 def _spectra(layout: BinLayout, frequencies: Tensor) -> Tensor:

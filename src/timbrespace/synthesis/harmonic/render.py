@@ -9,6 +9,9 @@ are smooth, and what real notes do beside that is drawn with the strength that `
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -24,7 +27,15 @@ _LEAST_DB = -90.0  # under the loudest partial: left out
 _FLUTTER_HZ = (1.0, 5.0)  # the band of drawn flutter
 _DRAWN_FLUTTER = 0.7  # of the flutter of a note; its noise adds the rest
 _WANDER_BAND = 0.35  # of the rate: deviation of the frequencies of the wander
+_PERIODS = 2  # of the fundamental on either side, in which phases are read: partials do not reach each other
 _MOST_WANDER = 3.0  # standard deviations
+
+
+class Near(NamedTuple):
+    """A sound, `(parts, time)`: itself, or middle and side; and the sample at which a note is to have the phases of its partials."""
+
+    audio: Values
+    at: int
 
 
 def render_note(
@@ -36,12 +47,26 @@ def render_note(
     the pitch, `(frames,)`; None: drawn.
     """
     cents = drawn_cents(traits, layout, frames=features.shape[2], seed=seed) if cents is None else cents
-    turns = _turns(hertz, cents, layout, length=length)
     parts = [separate(levels, layout, hertz=hertz, traits=traits) for levels in features]
+    flutter = np.full(features.shape[2], traits.flutter)
+    return render_parts(parts, layout, hertz=hertz, cents=cents, flutter=flutter, length=length, seed=seed)
+
+
+def render_parts(
+    parts: Sequence[Parts], layout: BinLayout, *, hertz: float, cents: Values, flutter: Values, length: int, seed: int,
+    near: Near | None = None,
+) -> Tensor:  # fmt: skip
+    """Returns audio `(channels, length)` of the parts of a note: the sound, or middle and side.
+
+    hertz: of which the places of lines are multiples. cents: the course of the pitch from it; flutter: strength of what is drawn, dB; both
+    `(frames,)`. seed: of initial phases, flutter and noise. near: whose partials the phases are at one time; None: they are drawn.
+    """
+    turns = _turns(hertz, cents, layout, length=length)
     white = Noise(seed, Purpose.NOTE, 3).normal(len(parts), length)
     audio = [
-        _partials(part, turns, layout, traits, hertz=hertz, seed=seed) + _noise(part, noise, layout)
-        for part, noise in zip(parts, white, strict=True)
+        _partials(part, turns, layout, flutter, hertz=hertz, seed=seed, near=None if near is None else (near.audio[number], near.at))
+        + _noise(part, noise, layout)
+        for number, (part, noise) in enumerate(zip(parts, white, strict=True))
     ]
     return from_mid_side(torch.stack(audio))
 
@@ -59,8 +84,10 @@ def _turns(hertz: float, cents: Values, layout: BinLayout, *, length: int) -> Va
     return np.asarray(np.cumsum(hertz / layout.sample_rate * 2 ** (course / 1200)))
 
 
-def _partials(part: Parts, turns: Values, layout: BinLayout, traits: NoteTraits, *, hertz: float, seed: int) -> Tensor:
-    """Partials and lines `(length,)`."""
+def _partials(
+    part: Parts, turns: Values, layout: BinLayout, flutter: Values, *, hertz: float, seed: int, near: tuple[Values, int] | None
+) -> Tensor:
+    """Partials and lines `(length,)`. near: a sound `(time,)` and the sample at which their phases are its own."""
     from timbrespace.synthesis.harmonic.oscillators import sum_partials
 
     power = torch.cat([part.partials, part.lines])
@@ -72,10 +99,13 @@ def _partials(part: Parts, turns: Values, layout: BinLayout, traits: NoteTraits,
         return torch.zeros(length)
     least = loudest * 10 ** (_LEAST_DB / 20)
     rate, (centre, spread) = layout.sample_rate / layout.hop, _FLUTTER_HZ
-    flutter = _band_noise(Noise(seed, Purpose.NOTE, 1), count, frames, rate=rate, centre=centre, spread=spread)
-    levels = np.asarray(20 * np.log10(np.maximum(amplitudes, least)) + _DRAWN_FLUTTER * traits.flutter * flutter, np.float64)
+    drawn = _band_noise(Noise(seed, Purpose.NOTE, 1), count, frames, rate=rate, centre=centre, spread=spread)
+    levels = np.asarray(20 * np.log10(np.maximum(amplitudes, least)) + _DRAWN_FLUTTER * flutter * drawn, np.float64)
     points = np.asarray(np.arange(-(-length // _BLOCK) + 1) * (_BLOCK / layout.hop), np.float64)
     angle = 2 * np.pi * Noise(seed, Purpose.NOTE, 0).uniform(count)
+    if near is not None:
+        numbers = np.concatenate([np.arange(1, len(part.partials) + 1), part.places.numpy() / hertz])
+        angle = _phases(near[0], turns, numbers, at=near[1], reach=round(_PERIODS * layout.sample_rate / hertz))
     wave, course = np.zeros(length), 10 ** (_cubic(levels, points).T / 20)
     cosines, sines, harmonics = np.cos(angle), np.sin(angle), len(part.partials)
     sum_partials(turns, np.ascontiguousarray(course[:, :harmonics]), cosines[:harmonics], sines[:harmonics], _BLOCK, 2 * least, wave)
@@ -83,6 +113,13 @@ def _partials(part: Parts, turns: Values, layout: BinLayout, traits: NoteTraits,
         single = np.ascontiguousarray(course[:, k : k + 1])
         sum_partials(turns * (place / hertz), single, cosines[k : k + 1].copy(), sines[k : k + 1].copy(), _BLOCK, 2 * least, wave)
     return torch.from_numpy(wave).float()
+
+
+def _phases(sound: Values, turns: Values, numbers: Values, *, at: int, reach: int) -> Values:
+    """Phases of partials `(numbers,)`, with which they are at sample `at` as in a sound `(time,)`. turns: of the fundamental."""
+    inside = np.arange(max(0, at - reach), min(at + reach, len(sound), len(turns)))
+    window = 0.5 + 0.5 * np.cos(np.pi * (inside - at) / reach)
+    return np.asarray(np.angle((window * sound[inside]) @ np.exp(-2j * np.pi * turns[inside, None] * numbers)))
 
 
 def _noise(part: Parts, white: Values, layout: BinLayout) -> Tensor:

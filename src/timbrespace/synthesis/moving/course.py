@@ -17,6 +17,7 @@ from torch import Tensor
 _AUDIBLE_DB = 60.0  # under the loudest cell: softer changes do not count
 _LOUD_DB, _LEAST_WEIGHT = 40.0, 0.1  # under the loudest cell of a frame: cells of less weight, down to a tenth
 _FASTEST = 8.0  # times the mean speed
+_GLIDE = 0.01  # semitones from key to key; under it the pitch stays
 _LEAST_CHANGE = 0.25  # of the mean change, that counts at places where nothing changes
 
 
@@ -26,11 +27,11 @@ def steady(frames: int, keys: int, *, start: int, end: int) -> Tensor:
     return ((time - start) / max(end - start, 1)).clamp(0, 1) * (keys - 1)
 
 
-def evened(levels: Tensor, *, start: int, end: int) -> Tensor:
+def evened(levels: Tensor, *, start: int, end: int, pitches: Tensor | None = None) -> Tensor:
     """Returns places among the keys `(frames,)` as `steady`, at speeds for which the features change equally from frame to frame.
 
     levels: of the keys on the time axis of the result, dB, `(keys, parts, bands, frames)`. At no frame is it more than eight times
-    as fast as at even speed.
+    as fast as at even speed. pitches: of the keys in semitones, `(keys,)`, whose change counts as much as that of the features.
     """
     keys, frames = levels.shape[0], levels.shape[-1]
     if end - start < 2 or keys < 2:
@@ -42,6 +43,8 @@ def evened(levels: Tensor, *, start: int, end: int) -> Tensor:
     change = np.stack([_smooth(row, max(1, (end - start) // 16)) for row in change])
     if not change.mean() > 0:
         return steady(frames, keys, start=start, end=end)
+    if pitches is not None and (glide := np.abs(np.diff(pitches.numpy()))).mean() > _GLIDE:
+        change = change / change.mean() + (glide / glide.mean())[:, None]
     change = np.maximum(change, _LEAST_CHANGE * change.mean())
     most = _FASTEST * (keys - 1) / (end - start)
     low, high = 0.0, 2 * float(change.max()) * (keys - 1)

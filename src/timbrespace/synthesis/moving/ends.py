@@ -15,7 +15,7 @@ from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.finish import SUBSONIC, Level, finish, high_pass, set_level
 from timbrespace.synthesis.moving.plan import Moving
 
-_FADE_SECONDS = 0.010
+FADE_SECONDS = 0.010
 _START_SECONDS, _END_SECONDS = 0.025, 0.045  # after the attack and before the end: samples of the given sounds, with the fade
 _LIMIT_SECONDS = 0.02
 _MOST_START, _MOST_END = 0.22, 0.15  # of the length
@@ -34,9 +34,8 @@ def join_ends(contents: InstrumentContents, moving: Moving, audio: Tensor, *, le
     length = audio.shape[1]
     if first is not None and first.detail is not None:
         own = first.given.audio[:, first.lead.shape[1] :]
-        attack = first.detail.timing.attack * contents.representation.hop
-        count = min(attack + round(_START_SECONDS * rate), round(_MOST_START * length), own.shape[1])
-        weight = _ramp(count, round(_FADE_SECONDS * rate)).flip(0)
+        count = own_start(contents, first, length)
+        weight = _ramp(count, round(FADE_SECONDS * rate)).flip(0)
         audio[:, :count] = own[:, :count] * weight + audio[:, :count] * (1 - weight)
         audio = torch.cat([first.given.audio[:, : first.lead.shape[1]], audio], 1)
     if last is not None and last.detail is not None:
@@ -44,6 +43,15 @@ def join_ends(contents: InstrumentContents, moving: Moving, audio: Tensor, *, le
     else:
         audio = finish(audio, rate, level="keep", trim=False)
     return set_level(audio, rate, level=level, out_rate=out_rate)
+
+
+def own_start(contents: InstrumentContents, first: Source, length: int) -> int:
+    """Returns how many samples of a moving sound of `length` samples are those of its first sound, with the fade; 0 without detail."""
+    if first.detail is None:
+        return 0
+    attack = first.detail.timing.attack * contents.representation.hop
+    own = first.given.audio.shape[1] - first.lead.shape[1]
+    return min(attack + round(_START_SECONDS * contents.sample_rate), round(_MOST_START * length), own)
 
 
 def _no_louder(audio: Tensor, limit: float, reach: int) -> Tensor:
@@ -65,7 +73,7 @@ def _with_end(contents: InstrumentContents, last: Source, audio: Tensor, length:
     if not count:
         return audio
     tail = own[:, seen - count : last.total]
-    weight = _ramp(count, round(_FADE_SECONDS * rate))
+    weight = _ramp(count, round(FADE_SECONDS * rate))
     start = audio.shape[1] - count
     joined = tail[:, :count] * weight + audio[:, start:] * (1 - weight)
     return torch.cat([audio[:, :start], joined, tail[:, count:]], 1)

@@ -23,17 +23,20 @@ _FLOOR_DB = 60.0  # under the loudest cell: softer changes do not count
 _LEAST_APART = 0.1  # of the mean distance of the sounds: where both are nearly silent, the place would jump
 _FASTEST = 4.0  # times the mean step of the place
 _PASSES, _STEP = 6, 0.7  # corrections of the places; the share of the error that each takes away
+_NOTE_PASSES = 30  # of a note by its partials
 _ROUNDS, _EVEN = 4, 1.4  # renderings of a held sound at most; largest change over the mean, under which it is even enough
+_NOTE_ROUNDS, _NOTE_EVEN = 12, 1.15  # the same for a held note, which is measured before it is rendered
 _POWER = 0.7  # of the change, by which a block gets more time
 _MOST_LOG = 1.2  # of the change over the mean, that counts
 _SHORTEST, _LONGEST = 1 / 8, 4.0  # times the mean, of the way within a block
 _N_FFT, _HOP, _BANDS, _LOW_HZ = 1024, 128, 40, 60.0
 
 
-def projected(levels: Tensor, *, start: int, end: int) -> Tensor:
+def projected(levels: Tensor, *, start: int, end: int, weights: Tensor | None = None) -> Tensor:
     """Returns places among the keys `(frames,)`: 0 until frame `start`, at the last from frame `end` on; between, not always rising.
 
     levels: of the keys on the time axis of the result, dB, `(keys, parts, bands, frames)`; the first and the last are the two sounds.
+    weights: of the bands `(bands,)`.
     """
     keys, frames = levels.shape[0], levels.shape[-1]
     blocks = min(BLOCKS, end - start)
@@ -41,6 +44,10 @@ def projected(levels: Tensor, *, start: int, end: int) -> Tensor:
         return steady(frames, keys, start=start, end=end)
     cells = levels[..., start:end].flatten(1, 2)
     cells = cells.clamp_min(float(torch.maximum(cells[0], cells[-1]).max()) - _FLOOR_DB).double()
+    bottom = float(cells.min())
+    if weights is not None:
+        weights = weights.double().sqrt().repeat(levels.shape[1])
+        cells = cells * weights[:, None]
     difference = cells[-1] - cells[0]
     parts = torch.arange(end - start).tensor_split(blocks)
     size = np.array([float(difference[:, part].square().sum()) for part in parts]) + 1e-9
@@ -60,15 +67,18 @@ def projected(levels: Tensor, *, start: int, end: int) -> Tensor:
     steps = np.minimum(steps, _FASTEST / blocks * steps.sum() * weight)
     goal = np.cumsum(steps / steps.sum())[:-1]
     aim, best, least = goal, steady(frames, keys, start=start, end=end), np.inf
-    time = torch.arange(end - start)
-    for _ in range(_PASSES):
-        at = [float(np.interp(aim[block], reached[block], np.arange(keys))) for block in range(blocks)]
+    time, at = torch.arange(end - start), np.zeros(blocks)
+    gain, before = np.full(blocks, _STEP * (keys - 1)), np.zeros(blocks)
+    for number in range(_PASSES if weights is None else _NOTE_PASSES):
+        if number < _PASSES:
+            at = np.array([float(np.interp(aim[block], reached[block], np.arange(keys))) for block in range(blocks)])
         found = _between_blocks(at, keys, end - start)
         first = torch.from_numpy(found).long().clamp_max(keys - 2)
         share = torch.from_numpy(found) - first
         raw = levels[..., start:end].flatten(1, 2)
         mixed = torch.lerp(raw[first, :, time].double(), raw[first + 1, :, time].double(), share[:, None]).T
-        got = place(mixed.clamp_min(float(cells.min())))
+        mixed = mixed.clamp_min(bottom)
+        got = place(mixed if weights is None else mixed * weights[:, None])
         change = np.abs(np.diff(got)) * between[1:-1]
         uneven = float(change.max() / max(change.mean(), 1e-12))
         if uneven < least:
@@ -77,10 +87,13 @@ def projected(levels: Tensor, *, start: int, end: int) -> Tensor:
             best[:start] = 0.0
             best[start:end] = torch.from_numpy(found)
         aim = np.clip(aim + _STEP * (goal - got), 0.0, 1.0)
+        if number + 1 >= _PASSES:  # where the place hardly depends on the key, or not always rises with it: smaller and smaller steps
+            gain = np.where(before * (goal - got) < 0, gain / 2, gain)
+            at, before = np.clip(at + gain * (goal - got), 0.0, keys - 1), goal - got
     return best
 
 
-def _between_blocks(at: list[float], keys: int, frames: int) -> Values:
+def _between_blocks(at: Values, keys: int, frames: int) -> Values:
     """Places `(frames,)` that go from 0 to the last key through those of the blocks, linear between their middles."""
     middles = [float(part.mean()) for part in np.array_split(np.arange(frames), len(at))]
     return np.interp(np.arange(frames), [0.0, *middles, float(frames)], [0.0, *at, keys - 1.0])
@@ -97,23 +110,57 @@ def paced(places: Tensor, pace: Values, *, start: int, end: int) -> Tensor:
     return found
 
 
+def settled_places(levels: Tensor, places: Tensor, *, start: int, end: int, weights: Tensor) -> Tensor:
+    """Returns the most even of a few ways to pass the places `(frames,)` of a held note from frame `start` to `end`.
+
+    levels: of the keys, dB `(keys, parts, cells, frames)`. weights: of the cells `(cells,)`.
+    """
+    if end - start < BLOCKS:
+        return places
+    floor, time, keys = float(levels[..., start:end].max()) - _FLOOR_DB, torch.arange(start, end), len(levels)
+    root = (weights / weights.mean()).sqrt()[:, None]
+
+    def make(pace: Values | None) -> tuple[Tensor, Tensor]:
+        found = places if pace is None else paced(places, pace, start=start, end=end)
+        first = found[start:end].floor().long().clamp_max(keys - 2)
+        share = (found[start:end] - first).to(levels)[:, None, None]
+        return torch.lerp(levels[first, :, :, time], levels[first + 1, :, :, time], share).movedim(0, -1), found
+
+    def change(cells: Tensor, _: Tensor) -> Values:
+        blocks = torch.stack([part.clamp_min(floor).mean(-1) for part in cells.tensor_split(BLOCKS, -1)], -1)
+        return np.asarray((root * blocks.diff(dim=-1)).square().mean((0, 1)).sqrt().double().numpy())
+
+    return _settled(make, change, rounds=_NOTE_ROUNDS, even=_NOTE_EVEN)[1]
+
+
 def settled(render: Callable[[Values | None], tuple[Tensor, Tensor]], *, hop: int, rate: int) -> Tensor:
     """Returns the most even audio `(channels, time)` of a few renderings.
 
     render: audio and places `(frames,)` for a pace, None: that of its own. hop: samples between the places. rate: Hz.
     """
+
+    def change(audio: Tensor, places: Tensor) -> Values:
+        moves = _moves(places)
+        return changes(audio[:, int(moves[0]) * hop : int(moves[-1]) * hop].mean(0), rate) if len(moves) else np.zeros(0)
+
+    return _settled(render, change, rounds=_ROUNDS, even=_EVEN)[0]
+
+
+def _settled(
+    make: Callable[[Values | None], tuple[Tensor, Tensor]], change_of: Callable[[Tensor, Tensor], Values], *, rounds: int, even: float
+) -> tuple[Tensor, Tensor]:
+    """The most even result and its places `(frames,)` among those made for a few paces. change_of: of both, from block to block."""
     pace: Values | None = None
     best, least = None, np.inf
-    for _ in range(_ROUNDS):
-        audio, places = render(pace)
-        moves = torch.nonzero((places > 0) & (places < float(places.max()))).flatten()
-        change = changes(audio[:, int(moves[0]) * hop : int(moves[-1]) * hop].mean(0), rate) if len(moves) else np.zeros(0)
+    for _ in range(rounds):
+        made, places = make(pace)
+        change, moves = change_of(made, places), _moves(places)
         if len(change) < BLOCKS - 1 or not change.mean() > 0:
-            return audio if best is None else best
+            return (made, places) if best is None else best
         uneven = float(change.max() / change.mean())
         if uneven < least:
-            best, least = audio, uneven
-        if uneven < _EVEN:
+            best, least = (made, places), uneven
+        if uneven < even:
             break
         if pace is None:
             edges = np.interp(np.linspace(int(moves[0]), int(moves[-1]) + 1, BLOCKS + 1), np.arange(len(places)), places.numpy())
@@ -124,6 +171,11 @@ def settled(render: Callable[[Values | None], tuple[Tensor, Tensor]], *, hop: in
         pace = np.clip(pace / pace.mean(), _SHORTEST, _LONGEST)
     assert best is not None
     return best
+
+
+def _moves(places: Tensor) -> Tensor:
+    """The frames in which places `(frames,)` are on the way."""
+    return torch.nonzero((places > 0) & (places < float(places.max()))).flatten()
 
 
 def changes(audio: Tensor, rate: int) -> Values:

@@ -33,9 +33,10 @@ from timbrespace.synthesis.detail.source import Source, decoded, decoded_length
 from timbrespace.synthesis.detail.timing import Timing, positions, read_grain, read_smooth, timing_of
 from timbrespace.synthesis.detail_model.draw import add_detail
 from timbrespace.synthesis.file.contents import InstrumentContents
+from timbrespace.synthesis.moving.cells import NoteCells
 from timbrespace.synthesis.moving.course import evened, steady
-from timbrespace.synthesis.moving.evenness import Values, paced, projected
-from timbrespace.synthesis.moving.plan import Key, Moving, weight_of
+from timbrespace.synthesis.moving.evenness import Values, paced, projected, settled_places
+from timbrespace.synthesis.moving.plan import Key, Moving, own_source, weight_of
 from timbrespace.synthesis.texture import KNEE_DB, RATIO, add_noise_texture, floor_of, grain, noisiness
 
 _START_SECONDS, _END_SECONDS = 0.03, 0.05  # after the attack, and before the end, in which a given sound is itself
@@ -45,15 +46,23 @@ _SILENT_DB, _DEEPER_DB = 0.5, 20.0  # above the floor: cells that are silent; ho
 _BODY_SECONDS = 0.08  # after the attack: where the body begins
 _BODY_DB = 6.0  # the level falls by at most that in the body
 _SMOOTH = 17  # frames of the body's levels
+_LEVEL_REACH = 4  # frames on either side, over which the level of a note is smooth
 _RAMP = 8  # frames between attack or release and body
 _PER_DB = math.log(10) / 10
 
 
 class Course(NamedTuple):
-    """Features of a moving sound, dB `(parts, bands, frames)`, and the place among the keys at each frame `(frames,)`."""
+    """Features of a moving sound, dB `(parts, bands, frames)`, and the place among the keys at each frame `(frames,)`.
+
+    start, end: frames between which it goes from the first key to the last. notes: of a note by the number of its partials, whose levels
+    are cells of `cells.NoteCells`.
+    """
 
     levels: Tensor
     places: Tensor
+    start: int
+    end: int
+    notes: NoteCells | None = None
 
 
 class KeyLevels(NamedTuple):
@@ -64,24 +73,66 @@ class KeyLevels(NamedTuple):
 
 
 @torch.no_grad()
-def course_of(contents: InstrumentContents, moving: Moving, *, seed: int, pace: Values | None = None) -> Course:
-    """Returns the features of a moving sound. seed: of drawn detail and texture. pace: of a held one, see `evenness`. Raises ShapeError."""
-    course = _held(contents, moving, seed=seed, pace=pace) if moving.hold else _once(contents, moving, seed=seed)
+def course_of(contents: InstrumentContents, moving: Moving, *, seed: int, pace: Values | None = None, by_partials: bool = False) -> Course:
+    """Returns the features of a moving sound.
+
+    seed: of drawn detail and texture. pace: of a held one, see `evenness`. by_partials: of a note by the number of its partials. Raises
+    ShapeError.
+    """
+    keys = [key_levels(contents, key, seed=seed) for key in moving.keys]
+    notes = NoteCells(contents, moving, [key.levels for key in keys]) if by_partials else None
+    if moving.hold:
+        course = _held(contents, moving, keys, notes, seed=seed, pace=pace)
+    else:
+        course = _once(contents, moving, keys, notes)
     if not torch.isfinite(course.levels).all():
         raise ShapeError("this instrument decodes the path to infinite levels; its file is damaged, train it again")
     loudest, floor = float(course.levels.max()), -floor_of(contents.representation)
     between = torch.minimum(course.places, len(moving.keys) - 1 - course.places).clamp(0, 1).float()
     haze = (loudest + KNEE_DB - course.levels).clamp_min(0) * between  # noise of one sound and silence of the other, half-way in dB
-    return Course((course.levels - (RATIO - 1) * haze).clamp_min(loudest + floor), course.places)
+    return course._replace(levels=(course.levels - (RATIO - 1) * haze).clamp_min(loudest + floor))
 
 
-def _once(contents: InstrumentContents, moving: Moving, *, seed: int) -> Course:
+def _once(contents: InstrumentContents, moving: Moving, keys: list[KeyLevels], notes: NoteCells | None) -> Course:
     frames, floor = contents.representation.frames(moving.length), -floor_of(contents.representation)
-    keys = [key_levels(contents, key, seed=seed) for key in moving.keys]
     bottom = min(float(key.levels.max()) for key in keys) + floor - _DEEPER_DB
-    levels = torch.stack([stretched(key, frames).clamp_min(bottom) for key in keys])
-    places = _places(contents, moving, levels, keys[0].timing)
-    return Course(_along(levels, places), places)
+    on_axis = [stretched(key, frames) for key in keys]
+    if notes is not None:
+        on_axis = _levelled(moving, on_axis)
+    levels = torch.stack(on_axis).clamp_min(bottom) if notes is None else notes(on_axis, bottom)
+    start, end = _times(contents, moving, frames, keys[0].timing)
+    if moving.between_two:
+        places = projected(levels, start=start, end=end, weights=None if notes is None else notes.weights)
+    elif moving.even:
+        places = evened(levels, start=start, end=end, pitches=None if notes is None else notes.pitches)
+    else:
+        places = steady(frames, len(levels), start=start, end=end)
+    return Course(_along(levels, places), places, start, end, notes)
+
+
+def _levelled(moving: Moving, levels: list[Tensor]) -> list[Tensor]:
+    """Levels of notes `(parts, bands, frames)` between two given ones, at every frame as loud as between theirs: it is let go as they are.
+
+    The decoder's note between one that is held and one that decays would end in full swing.
+    """
+    own = {id(source): level for key, level in zip(moving.keys, levels, strict=True) if (source := own_source(key)) is not None}
+    courses = {number: _loudness(level) for number, level in own.items()}
+    found = []
+    for key, level in zip(moving.keys, levels, strict=True):
+        ends = [] if key.mix is None or key.mix.kept < 1 else [courses.get(id(source)) for source in key.mix.sources]
+        if len(ends) != 2 or ends[0] is None or ends[1] is None or key.mix is None:
+            found.append(level)
+            continue
+        found.append(level + torch.lerp(ends[0], ends[1], key.mix.share) - _loudness(level))
+    return found
+
+
+def _loudness(levels: Tensor) -> Tensor:
+    """The level of all cells of `(parts, bands, frames)` together, dB `(frames,)`, smooth over a few frames."""
+    course = torch.logsumexp(levels.flatten(0, 1) * _PER_DB, 0) / _PER_DB
+    reach = min(_LEVEL_REACH, levels.shape[-1] - 1)
+    course = functional.pad(course[None, None], (reach, reach), mode="replicate")
+    return functional.avg_pool1d(course, 2 * reach + 1, stride=1)[0, 0]
 
 
 def stretched(key: KeyLevels, frames: int) -> Tensor:
@@ -94,15 +145,14 @@ def stretched(key: KeyLevels, frames: int) -> Tensor:
     return read_smooth(slow, positions(timing, target)) + read_grain(key.levels - slow, timing, target)
 
 
-def _places(contents: InstrumentContents, moving: Moving, levels: Tensor, timing: Timing) -> Tensor:
-    frames, rate = levels.shape[-1], contents.sample_rate / contents.representation.hop
-    start = min(timing.attack + round(_START_SECONDS * rate), round(_MOST_START * frames)) if moving.first else 0
-    end = frames - (max(1, min(round(_END_SECONDS * rate), round(_MOST_END * frames))) if moving.last else 0)
+def _times(contents: InstrumentContents, moving: Moving, frames: int, timing: Timing) -> tuple[int, int]:
+    """The frames between which a sound that is not held moves."""
+    rate = contents.sample_rate / contents.representation.hop
     if moving.window is not None:
-        start, end = (round(sample / contents.representation.hop) for sample in moving.window)
-    if moving.between_two:
-        return projected(levels, start=start, end=end)
-    return evened(levels, start=start, end=end) if moving.even else steady(frames, len(levels), start=start, end=end)
+        first, last = moving.window
+        return round(first / contents.representation.hop), round(last / contents.representation.hop)
+    start = min(timing.attack + round(_START_SECONDS * rate), round(_MOST_START * frames)) if moving.first else 0
+    return start, frames - (max(1, min(round(_END_SECONDS * rate), round(_MOST_END * frames))) if moving.last else 0)
 
 
 def _along(levels: Tensor, places: Tensor) -> Tensor:
@@ -146,13 +196,15 @@ class _Body(NamedTuple):
     gain: Tensor
 
 
-def _held(contents: InstrumentContents, moving: Moving, *, seed: int, pace: Values | None) -> Course:
+def _held(
+    contents: InstrumentContents, moving: Moving, keys: list[KeyLevels], notes: NoteCells | None, *, seed: int, pace: Values | None
+) -> Course:  # fmt: skip
     view = contents.representation
     frames, rate = view.frames(moving.length), contents.sample_rate / view.hop
-    keys = [key_levels(contents, key, seed=seed) for key in moving.keys]
     bodies = [_body(key, rate=rate) for key in keys]
     start = min(bodies[0].start, frames // 3)
     release = max(start + 1, frames - (keys[-1].levels.shape[-1] - bodies[-1].end))
+    ramp = max(1, min(_RAMP, (release - start) // 4))
     time = torch.arange(frames, dtype=torch.float64)
     spread = ((time - start) / (release - start)).clamp(0, 1)
     real, smooth = [], []
@@ -165,20 +217,26 @@ def _held(contents: InstrumentContents, moving: Moving, *, seed: int, pace: Valu
         smooth.append(_read(slow, at) + gain)
     floor = -floor_of(view)
     bottom = min(float(key.levels.max()) for key in keys) + floor - _DEEPER_DB
-    levels = torch.stack(real).clamp_min(bottom)
-    body_levels = torch.stack(smooth).clamp_min(bottom)
+    if notes is None:
+        levels, body_levels = torch.stack(real).clamp_min(bottom), torch.stack(smooth).clamp_min(bottom)
+    else:
+        levels, body_levels = notes.held(real, smooth, bottom, start=start + ramp, end=release - ramp)
+    first, last = start if moving.first else 0, release if moving.last else frames
     if moving.even:
-        places = evened(body_levels, start=start, end=release)
+        first, last = start, release
+        places = evened(body_levels, start=start, end=release, pitches=None if notes is None else notes.pitches)
+        if notes is not None and moving.between_two:
+            places = settled_places(body_levels, places, start=start, end=release, weights=notes.weights)
         places = places if pace is None else paced(places, pace, start=start, end=release)
     else:
-        places = steady(frames, len(keys), start=start if moving.first else 0, end=release if moving.last else frames)
+        places = steady(frames, len(keys), start=first, end=last)
     held = _along(body_levels, places)
-    texture = grain(view, length=moving.length, seed=seed)[0]
-    texture = texture - texture.mean(-1, keepdim=True)
-    held = torch.where(held > bottom + 1, held + noisiness((held - held.max())[None])[0] * texture, held)
-    ramp = max(1, min(_RAMP, (release - start) // 4))
+    if notes is None:
+        texture = grain(view, length=moving.length, seed=seed)[0]
+        texture = texture - texture.mean(-1, keepdim=True)
+        held = torch.where(held > bottom + 1, held + noisiness((held - held.max())[None])[0] * texture, held)
     share = (((time - start) / ramp).clamp(0, 1) * ((release - time) / ramp).clamp(0, 1)).float()
-    return Course(torch.lerp(_along(levels, places), held, share), places)
+    return Course(torch.lerp(_along(levels, places), held, share), places, first, last, notes)
 
 
 def _body(key: KeyLevels, *, rate: float) -> _Body:

@@ -15,6 +15,7 @@ from timbrespace.synthesis.file.contents import InstrumentContents
 
 SECONDS = Parameter("seconds", 0.02, 120.0, 4.0, "s", help="length of a moving sound")
 MOST_KEYS = 257
+_FLAGS = ("hold", "even", "measured", "by_partials")  # of a recipe; earlier ones lack the last two
 
 
 class Key(NamedTuple):
@@ -34,7 +35,8 @@ class Moving(NamedTuple):
     keys: two or more. length: samples from the onset. hold: whether the sound is held after its attack, see `moving.levels`; else it
     takes its course once. even: whether the keys are passed so that the sound changes evenly; else at even times. window: samples
     between which it moves from the first key to the last; None: all the time, but for the ends that are given sounds. measured: whether
-    even speed is by measurements of the way between two given sounds, see `evenness`; older recipes are not.
+    even speed is by measurements of the way between two given sounds, see `evenness`; older recipes are not. by_partials: whether notes
+    that glide or are held are blended by the number of their partials, and glide evenly, see `notes`; older recipes are not.
     """
 
     keys: tuple[Key, ...]
@@ -43,6 +45,7 @@ class Moving(NamedTuple):
     even: bool = True
     window: tuple[int, int] | None = None
     measured: bool = False
+    by_partials: bool = False
 
     @property
     def between_two(self) -> bool:
@@ -94,7 +97,8 @@ def to_text(contents: InstrumentContents, moving: Moving) -> dict[str, Any]:
             one |= {"sources": [numbers[id(source)] for source in key.mix.sources], "share": key.mix.share, "kept": key.mix.kept}
         keys.append(one)
     window = None if moving.window is None else list(moving.window)
-    return {"length": moving.length, "hold": moving.hold, "even": moving.even, "measured": moving.measured, "window": window, "keys": keys}
+    flags = {name: getattr(moving, name) for name in _FLAGS}
+    return {"length": moving.length, **flags, "window": window, "keys": keys}
 
 
 def from_text(contents: InstrumentContents, values: Any, given: list[GivenSound]) -> Moving:
@@ -113,9 +117,8 @@ def from_text(contents: InstrumentContents, values: Any, given: list[GivenSound]
             length = None if one["length"] is None else int(one["length"])
             keys.append(Key(latent_from(contents, one["latent"]), length, mix))
         window = None if values["window"] is None else (int(values["window"][0]), int(values["window"][1]))
-        moving = Moving(
-            tuple(keys), int(values["length"]), bool(values["hold"]), bool(values["even"]), window, bool(values.get("measured", False))
-        )
+        flags = {name: bool(values[name]) if name in ("hold", "even") else bool(values.get(name, False)) for name in _FLAGS}
+        moving = Moving(tuple(keys), int(values["length"]), window=window, **flags)
         if not 2 <= len(keys) <= MOST_KEYS or any((a.length is None) != (b.length is None) for a, b in pairwise(keys)):
             raise ValueError("number or lengths of the keys")
         longest = round(SECONDS.high * contents.sample_rate)

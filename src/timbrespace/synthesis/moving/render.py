@@ -14,7 +14,7 @@ from timbrespace.synthesis.moving.course import steady
 from timbrespace.synthesis.moving.ends import join_ends
 from timbrespace.synthesis.moving.evenness import Values, settled
 from timbrespace.synthesis.moving.levels import course_of, levels_to_audio
-from timbrespace.synthesis.moving.notes import glides, note_to_audio
+from timbrespace.synthesis.moving.notes import earlier_note_to_audio, glides, note_to_audio
 from timbrespace.synthesis.moving.plan import Moving
 
 
@@ -44,9 +44,13 @@ def render_moving(contents: InstrumentContents, moving: Moving, *, seed: int, le
 def _evenly(contents: InstrumentContents, moving: Moving, *, seed: int) -> Tensor:
     """Audio `(channels, length)` of frames in dB; of a held sound between two given ones the most even of some renderings."""
 
+    by_oscillators = glides(contents, moving)
+    if by_oscillators and moving.by_partials:
+        return note_to_audio(contents, moving, seed=seed)
+
     def once(pace: Values | None) -> tuple[Tensor, Tensor]:
-        if glides(contents, moving):
-            return note_to_audio(contents, moving, seed=seed, pace=pace)
+        if by_oscillators:
+            return earlier_note_to_audio(contents, moving, seed=seed, pace=pace)
         course = course_of(contents, moving, seed=seed, pace=pace)
         return levels_to_audio(contents, moving, course, seed=seed), course.places
 
