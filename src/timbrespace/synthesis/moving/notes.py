@@ -84,8 +84,8 @@ def _modulation(contents: InstrumentContents, moving: Moving, course: Course, sh
             if detail is None or detail.note is None:
                 break
             timing = detail.timing
-            at = positions(timing, Timing(frames, min(timing.attack, frames - 1), timing.held)).numpy()
-            courses.append(np.interp(at, np.arange(len(detail.note.cents)), detail.note.cents))
+            read = positions(timing, Timing(frames, min(timing.attack, frames - 1), timing.held)).numpy()
+            courses.append(np.interp(read, np.arange(len(detail.note.cents)), detail.note.cents))
         if len(courses) == len(details):
             return np.asarray(courses[0] + (courses[1] - courses[0]) * share.numpy()), np.zeros(frames)
     traits = [note.traits for note in course.notes.notes]
