@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 _ARGUMENTS = ["--no-sandbox", "--mute-audio", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+Value = TypeVar("Value")
 _open: list[Any] = []  # Playwright and its browser: started by the first page of a file of tests, closed after its last
 
 
@@ -33,6 +35,14 @@ def close() -> None:
         browser.close()
         playwright.stop()
         _open.clear()
+
+
+def until(tab: Any, read: Callable[[], Value], right: Callable[[Value], bool], *, seconds: float = 30.0) -> Value:
+    """Reads again and again until what is read is right, and returns it; what was read last if it never is, for an assertion to show."""
+    end = time.monotonic() + seconds
+    while not right(value := read()) and time.monotonic() < end:
+        tab.wait_for_timeout(20)
+    return value
 
 
 @contextmanager

@@ -8,6 +8,9 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUM
     os.environ.setdefault(_name, "1")  # before NumPy and PyTorch are imported; also for the processes that tests start
 
 import gc
+
+gc.disable()  # until all tests are collected: a third of that time would go into looking through what is there to stay
+
 import math
 import signal
 import socket
@@ -37,6 +40,7 @@ def pytest_collection_finish() -> None:
     """Garbage collection no longer looks through thousands of tests and all imported modules, which it did hundreds of times."""
     gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(20_000, 20, 20)
 
 

@@ -16,6 +16,7 @@ READY = 'body[data-ready="true"]'
 WIDTHS = (390, 820, 1440)
 # Every rule, those of best practice too, but those that are still experiments.
 _RUN = """async () => {
+  await Promise.all(document.getAnimations().filter((one) => one instanceof CSSTransition).map((one) => one.finished));
   const { violations } = await axe.run(document, { resultTypes: ["violations"] });
   const place = ({ html, failureSummary }) => html.slice(0, 120) + failureSummary;
   return violations.map(({ id, help, nodes }) => `${id}: ${help}: ` + nodes.slice(0, 3).map(place).join(" | "));
@@ -38,7 +39,6 @@ def violations(tab: Any, axe: str) -> list[str]:
         for _ in range(2):
             tab.click("#theme")
             theme = tab.locator("html").get_attribute("data-theme")
-            tab.wait_for_timeout(300)  # for transitions of colours
             found += [f"{width} {theme} {one}" for one in tab.evaluate(_RUN)]
     return found
 

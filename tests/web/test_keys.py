@@ -45,7 +45,7 @@ def page(page_file: Path) -> Iterator[Any]:
         tab.wait_for_selector(READY, timeout=30_000)
         tab.locator(".pad").first.click()  # allows sound
         tab.click("#midi")
-        tab.wait_for_timeout(300)
+        tab.wait_for_function("keyboard.onmidimessage && sent.some(({ verb }) => verb === 'play')")  # the pad's sound
         tab.evaluate("sent.length = 0")
         yield tab
 
@@ -102,8 +102,8 @@ def test_the_wheel_bends_by_two_semitones(page: Any) -> None:
     assert sent(page, "bend")[-1] == {"verb": "bend", "id": first, "semitones": 2}
     midi(page, (0x90, 62, 90))
     second = played(page, 2)[1]["id"]
-    page.wait_for_timeout(50)
-    assert {"verb": "bend", "id": second, "semitones": 2} in sent(page, "bend")  # a note after it, too
+    wanted = {"verb": "bend", "id": second, "semitones": 2}
+    assert wanted in browser.until(page, lambda: sent(page, "bend"), lambda found: wanted in found)  # a note after it, too
     midi(page, (0xE0, 0, 0))
     assert {(one["id"], one["semitones"]) for one in sent(page, "bend")[-2:]} == {(first, -2), (second, -2)}
     assert page.locator("#bend").input_value() == "-1"

@@ -43,6 +43,12 @@ def taken(page: Any, button: str) -> bytes:
     return Path(download.value.path()).read_bytes()
 
 
+def pads_of(page: Any) -> list[Any]:
+    """The pads of the session that the page would save."""
+    found: list[Any] = json.loads(taken(page, "#take-session"))["session"]["pads"]
+    return found
+
+
 def samples(data: bytes) -> tuple[NDArray[np.float64], int]:
     audio, rate = soundfile.read(io.BytesIO(data), always_2d=True)
     return audio, rate
@@ -88,7 +94,7 @@ def test_pads_sound_and_are_recorded(page: Any) -> None:
 
 def test_new_vary_lock_and_undo(page: Any) -> None:
     def latents() -> list[Any]:
-        return [pad["sound"]["z"] for pad in json.loads(taken(page, "#take-session"))["session"]["pads"]]
+        return [pad["sound"]["z"] for pad in pads_of(page)]
 
     first = latents()
     page.click("#pad-locked")
@@ -98,8 +104,7 @@ def test_new_vary_lock_and_undo(page: Any) -> None:
     assert second[0] == first[0]
     assert all(a != b for a, b in zip(first[1:], second[1:], strict=True))
     page.click("#undo")
-    page.wait_for_timeout(200)
-    assert latents() == first
+    assert browser.until(page, latents, first.__eq__) == first
 
 
 def test_a_beat_is_exact_to_the_sample(page: Any) -> None:
@@ -159,8 +164,7 @@ def test_favourites_are_kept_put_back_and_taken_out(page: Any) -> None:
     page.click("#pad-keep")
     assert page.locator("#favourites li").count() == 2
     page.locator("#favourites li").nth(0).locator("button").nth(1).click()
-    page.wait_for_timeout(200)
-    pads = json.loads(taken(page, "#take-session"))["session"]["pads"]
+    pads = browser.until(page, lambda: pads_of(page), lambda found: found[3]["sound"] == found[0]["sound"])
     assert pads[3]["sound"] == pads[0]["sound"]
     archive = zipfile.ZipFile(io.BytesIO(taken(page, "#take-favourites")))
     assert archive.testzip() is None
@@ -173,31 +177,35 @@ def test_the_square_mixes_the_corner_pads(page: Any) -> None:
     page.locator(".pad").nth(5).click()
     box = page.locator("#corners").bounding_box()
     page.locator("#corners").click(position={"x": box["width"] - 8, "y": 8})
-    page.wait_for_timeout(400)
-    pads = json.loads(taken(page, "#take-session"))["session"]["pads"]
-    near, far = (np.linalg.norm(np.subtract(pads[5]["sound"]["z"], pads[k]["sound"]["z"])) for k in (3, 12))
+
+    def distances() -> list[float]:
+        pads = pads_of(page)
+        return [float(np.linalg.norm(np.subtract(pads[5]["sound"]["z"], pads[k]["sound"]["z"]))) for k in (3, 12)]
+
+    near, far = browser.until(page, distances, lambda found: found[0] < 0.3 * found[1])
     assert near < 0.3 * far
 
 
 def test_controls_move_the_latent_and_go_back(page: Any) -> None:
     if not page.locator("#controls input").count():
         pytest.skip("the tiny instrument has no controls")
-    before = json.loads(taken(page, "#take-session"))["session"]["pads"][0]["sound"]["z"]
+
+    def latent() -> Any:
+        return pads_of(page)[0]["sound"]["z"]
+
+    before = latent()
     slider = page.locator("#controls input").first
     slider.focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(300)
-    moved = json.loads(taken(page, "#take-session"))["session"]["pads"][0]["sound"]["z"]
-    assert moved != before
+    assert browser.until(page, latent, before.__ne__) != before
     slider.focus()
     page.keyboard.press("ArrowLeft")
-    page.wait_for_timeout(300)
-    assert np.allclose(json.loads(taken(page, "#take-session"))["session"]["pads"][0]["sound"]["z"], before, atol=1e-5)
+    assert np.allclose(browser.until(page, latent, lambda now: np.allclose(now, before, atol=1e-5)), before, atol=1e-5)
 
 
 def test_the_raw_latent_moves_number_by_number(page: Any, instrument: Instrument) -> None:
     def latent() -> list[float]:
-        found: list[float] = json.loads(taken(page, "#take-session"))["session"]["pads"][0]["sound"]["z"]
+        found: list[float] = pads_of(page)[0]["sound"]["z"]
         return found
 
     before = latent()
@@ -207,8 +215,7 @@ def test_the_raw_latent_moves_number_by_number(page: Any, instrument: Instrument
     page.locator("#raw-1").evaluate(
         "(input) => { input.value = 1.5; for (const name of ['input', 'change']) input.dispatchEvent(new Event(name)) }"
     )
-    page.wait_for_timeout(400)
-    assert latent() == pytest.approx([1.5, *before[1:]])
+    assert browser.until(page, latent, lambda now: now[0] == pytest.approx(1.5)) == pytest.approx([1.5, *before[1:]])
     page.click("#undo")
     assert latent() == pytest.approx(before)
     assert float(page.locator("#raw-1").input_value()) == pytest.approx(before[0], abs=0.006)
@@ -245,8 +252,7 @@ def test_the_map_is_coloured_by_descriptors_and_clusters(page: Any) -> None:
     seen = {page.locator("#map").screenshot()}
     for name in ("cluster", "brightness"):
         page.select_option("#map-colour", name)
-        page.wait_for_timeout(200)
-        seen.add(page.locator("#map").screenshot())
+        seen.add(browser.until(page, page.locator("#map").screenshot, lambda picture: picture not in seen))
     assert len(seen) == 3
 
 

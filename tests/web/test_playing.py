@@ -59,8 +59,7 @@ def test_what_was_undone_does_not_come_late(page: Any, button: str) -> None:
     page.wait_for_timeout(300)
     assert latents(page) == first
     at_once(page, button)
-    page.wait_for_timeout(300)
-    assert latents(page) != first
+    assert browser.until(page, lambda: latents(page), first.__ne__) != first
 
 
 def test_a_draw_after_an_undo_is_another_sound(page: Any) -> None:
@@ -68,9 +67,10 @@ def test_a_draw_after_an_undo_is_another_sound(page: Any) -> None:
     page.wait_for_selector("#say:has-text('new sound')")
     disliked = latents(page)[0]
     page.click("#undo")
+    liked = browser.until(page, lambda: latents(page)[0], disliked.__ne__)
     page.click("#pad-new")
-    page.wait_for_timeout(300)
-    assert latents(page)[0] != disliked
+    drawn = browser.until(page, lambda: latents(page)[0], liked.__ne__)
+    assert drawn not in (liked, disliked)
 
 
 def test_controls_of_several_pads_moved_at_once(page: Any) -> None:
@@ -82,8 +82,7 @@ def test_controls_of_several_pads_moved_at_once(page: Any) -> None:
             for (const name of ["input", "change"]) input.dispatchEvent(new Event(name));
         }
     }""")
-    page.wait_for_timeout(500)
-    for pad in pads(page)[4:7]:
+    for pad in browser.until(page, lambda: pads(page)[4:7], lambda found: all(one["sound"]["z"] != one["plain"] for one in found)):
         assert len(pad["amounts"]) == 1
         assert not np.allclose(pad["sound"]["z"], pad["plain"])
 

@@ -53,6 +53,12 @@ def session(page: Any) -> dict[str, Any]:
     return found
 
 
+def pads_again(page: Any, before: list[Any]) -> list[Any]:
+    """The pads, when they are what they were; else those at the end of the time."""
+    found: list[Any] = browser.until(page, lambda: session(page)["pads"], before.__eq__)
+    return found
+
+
 def drawn(page: Any) -> str:
     """The map as it is drawn after a moment."""
     page.wait_for_timeout(100)
@@ -100,13 +106,12 @@ def test_words_put_a_sound_on_the_selected_pad(page: Any, answers: Answers, late
     page.check("#words-like")
     page.fill("#words", "like this but darker")
     page.click("#words-pad")
-    page.wait_for_selector("#undo:not([disabled])")
-    page.wait_for_timeout(300)
+    browser.until(page, lambda: answers.of("prompt"), lambda asked: len(asked) == 2)
     assert answers.of("prompt")[1]["like"] == latents[3].tolist()
+    page.wait_for_selector("#work-panel", state="hidden")
     page.click("#undo")
     page.click("#undo")
-    page.wait_for_timeout(200)
-    assert session(page)["pads"] == before
+    assert pads_again(page, before) == before
 
 
 def test_words_on_all_unlocked_pads_are_one_step(page: Any, answers: Answers, latents: Any) -> None:
@@ -122,8 +127,7 @@ def test_words_on_all_unlocked_pads_are_one_step(page: Any, answers: Answers, la
     assert after[1] == before[1]
     assert [pad["sound"]["z"] for k, pad in enumerate(after) if k != 1] == latents[:15].tolist()
     page.click("#undo")
-    page.wait_for_timeout(300)
-    assert session(page)["pads"] == before
+    assert pads_again(page, before) == before
 
 
 @pytest.mark.parametrize(
@@ -222,8 +226,7 @@ def test_a_dropped_file_is_encoded_onto_the_pad_and_the_map(page: Any, answers: 
     page.wait_for_selector("#say:has-text('on pad 1')")
     page.click("#undo")
     page.click("#undo")
-    page.wait_for_timeout(300)
-    assert session(page)["pads"] == before["pads"]
+    assert pads_again(page, before["pads"]) == before["pads"]
     assert session(page)["own"] == []
     assert not page.locator("#own-card").is_visible()
 
@@ -250,8 +253,8 @@ def test_encoding_is_cancelled_and_refused(page: Any, answers: Answers, latents:
     page.wait_for_selector("#work progress[value='1']")
     page.click("#work button:has-text('Cancel')")
     page.wait_for_selector("#work-panel", state="hidden")
-    page.wait_for_timeout(100)
-    assert ("DELETE", "/api/jobs/e1") in [one[:2] for one in answers.asked]
+    asked = browser.until(page, lambda: [one[:2] for one in answers.asked], lambda found: ("DELETE", "/api/jobs/e1") in found)
+    assert ("DELETE", "/api/jobs/e1") in asked
     page.set_input_files("#own-files", [{"name": f"{k}.wav", "mimeType": "audio/wav", "buffer": b"RIFF"} for k in range(2)])
     page.wait_for_selector("#work progress[value='1']")
     page.click("#work li:has-text('1.wav') button")  # it waits for the first
