@@ -51,6 +51,7 @@ def main(words: Sequence[str]) -> int:
         return run([timbrespace(), "demo", *words[1:]])
     if task == "test":
         set_up("test")
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else every process that a test starts compiles the sources again
         return run([str(python()), "-m", "pytest", *(words[1:] or ALL_TESTS)])
     if task == "setup":
         set_up("test" if "--dev" in words[1:] else "demo")

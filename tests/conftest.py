@@ -12,6 +12,7 @@ import gc
 gc.disable()  # until all tests are collected: a third of that time would go into looking through what is there to stay
 
 import math
+import shutil
 import signal
 import socket
 import sys
@@ -21,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,6 +35,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # A shell starts background work with Ctrl-C ignored, and so would be every process that a test interrupts.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+Shared = Callable[[str, Callable[[Path], object]], Path]
 _LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
@@ -96,29 +99,39 @@ def tone() -> Callable[..., Tensor]:
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
-    """Twenty-four synthetic drums, their corpus, and a small instrument trained on it. Made once; tests must not change its files."""
-    from tiny import make_tiny
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Shared:
+    """shared(name, make): a folder that make(folder) has filled, once for all processes of a run. Tests must not change its files."""
+    base = tmp_path_factory.getbasetemp()
+    place = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
 
-    return make_tiny(tmp_path_factory.mktemp("tiny"))
+    def get(name: str, make: Callable[[Path], object]) -> Path:
+        folder, made = place / f"shared-{name}", place / f"shared-{name}.made"
+        with FileLock(f"{folder}.lock"):
+            if not made.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a process that failed
+                folder.mkdir()
+                make(folder)
+                made.touch()
+        return folder
+
+    return get
 
 
 @pytest.fixture(scope="session")
-def notes(tmp_path_factory: pytest.TempPathFactory) -> Instrument:
-    """An instrument of forty synthetic notes."""
-    from timbrespace.audio.files import write
-    from timbrespace.corpus.synthetic.registry import synthetic_clips
-    from timbrespace.training.train import train
-    from tiny import RATE, quick_finish
+def tiny(shared: Shared) -> Tiny:
+    """Twenty-four synthetic drums, their corpus, and a small instrument trained on it."""
+    from tiny import make_tiny, tiny_in
 
-    folder = tmp_path_factory.mktemp("notes")
-    for clip in synthetic_clips("synthetic:notes", count=40):
-        write(folder / "sounds" / f"{clip.name}.wav", clip.audio, RATE)
-    changes = ("synthesised=1", "examples=64", "variations=1", "batch=16")
-    changes = (*(f"training.{change}" for change in changes), "model.dims=6", "model.coefficients=24")
-    with pytest.MonkeyPatch.context() as patch:
-        quick_finish(patch)
-        return train(folder / "sounds", folder / "notes.safetensors", epochs=2, changes=changes, seed=1, device="cpu")
+    return tiny_in(shared("tiny", make_tiny))
+
+
+@pytest.fixture(scope="session")
+def notes(shared: Shared) -> Instrument:
+    """An instrument of forty synthetic notes."""
+    from timbrespace.instrument import Instrument
+    from tiny import make_notes
+
+    return Instrument.load(shared("notes", make_notes) / "notes.safetensors")
 
 
 @pytest.fixture(scope="session")
@@ -130,16 +143,17 @@ def instrument(tiny: Tiny) -> Instrument:
 
 
 @pytest.fixture(scope="session")
-def quick_file(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def quick_file(tiny: Tiny, shared: Shared) -> Path:
     """The tiny instrument as `fixed` trains it, with a quick finish: what other trainings are compared with."""
     from timbrespace.corpus.corpus import Corpus
     from tiny import fix_plan, quick_train
 
-    path = tmp_path_factory.mktemp("quick") / "quick.safetensors"
-    with pytest.MonkeyPatch.context() as patch:
-        fix_plan(patch)
-        quick_train(Corpus.open(tiny.corpus), path)
-    return path
+    def make(folder: Path) -> None:
+        with pytest.MonkeyPatch.context() as patch:
+            fix_plan(patch)
+            quick_train(Corpus.open(tiny.corpus), folder / "quick.safetensors")
+
+    return shared("quick", make) / "quick.safetensors"
 
 
 @pytest.fixture

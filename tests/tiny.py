@@ -15,9 +15,11 @@ import soundfile
 import torch
 from safetensors import safe_open
 
+from timbrespace.audio.files import write
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.corpus.prepare import prepare
 from timbrespace.corpus.synthetic.drum_kit import synthetic_drum
+from timbrespace.corpus.synthetic.registry import synthetic_clips
 from timbrespace.evaluation import card
 from timbrespace.instrument import Instrument
 from timbrespace.space.controls import axes, fit
@@ -122,7 +124,23 @@ def make_tiny(folder: Path, *, count: int = 24, channels: int = 1) -> Tiny:
     with pytest.MonkeyPatch.context() as patch:
         fix_plan(patch, thorough=True)
         quick_train(Corpus.open(folder / "corpus"), folder / "tiny.safetensors")
-    return Tiny(sounds, folder / "corpus", folder / "tiny.safetensors")
+    return tiny_in(folder)
+
+
+def tiny_in(folder: Path) -> Tiny:
+    """What `make_tiny` has made in a folder."""
+    return Tiny(folder / "sounds", folder / "corpus", folder / "tiny.safetensors")
+
+
+def make_notes(folder: Path) -> Instrument:
+    """Writes forty synthetic notes to `folder / "sounds"` and trains `folder / "notes.safetensors"` on them."""
+    for clip in synthetic_clips("synthetic:notes", count=40):
+        write(folder / "sounds" / f"{clip.name}.wav", clip.audio, RATE)
+    changes = ("synthesised=1", "examples=64", "variations=1", "batch=16")
+    changes = (*(f"training.{change}" for change in changes), "model.dims=6", "model.coefficients=24")
+    with pytest.MonkeyPatch.context() as patch:
+        quick_finish(patch)
+        return training.train(folder / "sounds", folder / "notes.safetensors", epochs=2, changes=changes, seed=1, device="cpu")
 
 
 def tensors_of(path: Path) -> dict[str, torch.Tensor]:
