@@ -121,10 +121,10 @@ class Conductor:
                 action.carry_out(self.engine, at=at)
                 if by_user and self.walk is not None:
                     self.walk.takes(action)
+            for listener in self.listeners:
+                listener(action)
         except TimbrespaceError as error:
             return counted_from_one(action, str(error), self.sources)
         except Exception as error:  # the sound goes on, whatever an event does
             return f"{action.name} failed ({type(error).__name__}: {error}); this is a bug in timbrespace"
-        for listener in self.listeners:
-            listener(action)
         return None

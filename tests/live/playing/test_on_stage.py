@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 from collections import namedtuple
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,9 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from pythonosc.osc_message_builder import build_msg
+from tests.live import instruments
+from tests.live.fake_engine import FakeEngine
 
 from timbrespace.cli.main import _terminate_like_interrupt
 from timbrespace.contracts import TimbrespaceError
@@ -24,11 +28,14 @@ from timbrespace.live.device.events import described
 from timbrespace.live.device.keyboard import Keys, Kind, Typed
 from timbrespace.live.device.record import Recorder
 from timbrespace.live.device.view import View
+from timbrespace.live.held.pitch import Spectrum
+from timbrespace.live.held.source import Frame
 from timbrespace.live.mapping.targets import lacking, parse_target
 from timbrespace.live.midi.receiver import MidiReceiver
 from timbrespace.live.osc.addresses import Addresses
 from timbrespace.live.osc.carrying import Carrier
-from timbrespace.live.osc.feedback import message_of
+from timbrespace.live.osc.feedback import Feedback, message_of
+from timbrespace.live.osc.server import OscServer
 from timbrespace.live.sound.places import Places
 from timbrespace.live.state import EngineState
 
@@ -248,3 +255,50 @@ def test_keys_of_a_terminal_reach_every_instrument_and_sound(drums_file: Path, n
         assert [keys.press(key, 0.0) for key in "2\t2a\tz"] == [True, True, True, True, True, False]
         assert seen == ["pad 2 (100)", "program 1", "pad 2 (100)", "note 60 (100)", "program 0"]
         assert engine.sounds.chosen(1) == 1
+
+
+def test_a_value_that_stays_is_not_sent_again() -> None:
+    feedback = Feedback()
+    feedback.done(Action("set_latent", (0, 0.5)))
+    assert feedback.changed() == [("/latent/1", (0.5,))]
+    feedback.done(Action("set_latent", (0, 0.5)))  # as it comes back from a program that shows values and sends them
+    assert feedback.changed() == []
+    feedback.done(Action("set_latent", (0, 0.25)))
+    assert feedback.changed() == [("/latent/1", (0.25,))]
+
+
+def test_answers_of_other_programs_are_not_answered() -> None:
+    said: list[str] = []
+    conductor = Conductor(FakeEngine(), say=said.append)
+    with OscServer(conductor) as server, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.settimeout(5)
+        for address in ("/error", "/pong", "/state", "/ping"):
+            other.sendto(build_msg(address, ["there is no OSC address /x"]).dgram, (server.host, server.port))
+        assert other.recv(9999).startswith(b"/pong")  # of the last one alone
+        other.settimeout(0.05)
+        with pytest.raises(TimeoutError):
+            other.recv(9999)
+    assert len(said) == 1
+
+
+def test_a_listener_that_fails_does_not_stop_the_rest() -> None:
+    engine, said = FakeEngine(), list[str]()
+    conductor = Conductor(engine, say=said.append)
+    conductor.listeners.append(lambda action: 1 / 0)  # type: ignore[arg-type, return-value]
+    assert conductor.carry_out([Action("set_gain", (1.0,)), Action("pad", (1, 100))]) == 2
+    assert [call[0] for call in engine.calls] == ["set_gain", "pad"]
+    assert "ZeroDivisionError" in said[0]
+
+
+def test_a_sound_that_oscillators_leave_out_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flat = Spectrum(np.full(600, 1e-3, np.float32), 10.0, 1.5)
+    path = instruments.held(tmp_path / "held.safetensors")
+    for kind, said in (("bank", True), ("spectrum", False)):
+        with Engine(path, held=kind) as engine:
+            engine.note_on(60, 100)
+            assert not any("noise" in line for line in engine.state().last)
+            monkeypatch.setattr(engine.sounds.sources[0], "frame", lambda key, before: Frame(flat, 220.0))
+            for value in (0.5, 0.6):
+                engine.set_latent(0, value)
+                engine.render(960)
+            assert sum("nearly all noise" in line for line in engine.state().last) == said

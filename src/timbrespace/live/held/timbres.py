@@ -9,7 +9,7 @@ import numpy as np
 
 from timbrespace.contracts import TimbrespaceError
 from timbrespace.live.held.notes import HeldNotes
-from timbrespace.live.held.pitch import refined
+from timbrespace.live.held.pitch import Spectrum, loudness, refined
 from timbrespace.live.held.source import HeldSource
 from timbrespace.live.held.voices import MOST, HeldVoices, Put
 from timbrespace.live.sound.choice import Sounds
@@ -18,6 +18,7 @@ from timbrespace.native.live import PARTIALS, Live
 
 RATE = 100  # spectra a second at most
 KINDS = ("bank", "spectrum")
+_TONAL = 0.1  # of the energy of a sound: less in its partials is next to nothing
 ATTACK, RELEASE = 0.01, 0.12  # s, of voices of a timbre that they share; of all after their key is let go
 
 
@@ -46,6 +47,7 @@ class Timbres:
         self._turn = threading.Lock()  # of decoding and handing over
         self._worker: threading.Thread | None = None
         self._closed = threading.Event()
+        self._noisy: set[int] = set()
         self.step = mixer.sample_rate // RATE
         notes = {number: source for number, source in enumerate(sources) if isinstance(source, HeldNotes)}
         first = len(self._sources)
@@ -128,6 +130,12 @@ class Timbres:
         except TimbrespaceError as error:  # as in `send`
             self._say(f"held notes: {error}")
 
+    def _tell_noise(self, program: int, title: str, spectrum: Spectrum, amplitudes: np.ndarray) -> None:
+        """Says once of an instrument that oscillators leave out nearly all of a sound."""
+        if program not in self._noisy and np.square(amplitudes, dtype=np.float64).sum() / 2 < _TONAL * loudness(spectrum) ** 2:
+            self._noisy.add(program)
+            self._say(f"{title}: this sound is nearly all noise, which oscillators leave out; --held spectrum plays it")
+
     def _hand_over(self, program: int, source: HeldSource, key: SoundKey, time: int) -> None:
         seconds = self.step / self._mixer.sample_rate if program in self._sent else 0.0
         frame = source.frame(key, self._pitches.get(program))
@@ -138,6 +146,7 @@ class Timbres:
         )
         pitch = refined(frame.pitch, ratios, amplitudes)
         if self.kind == "bank":
+            self._tell_noise(program, source.title, spectrum, amplitudes)
             self._mixer.partials(slot, ratios * (frame.pitch / pitch), amplitudes, seconds=seconds, time=time)
         else:
             self._mixer.spectrum(slot, spectrum.magnitudes, spacing=spacing, hertz=pitch, bandwidth=width, seconds=seconds, time=time)

@@ -27,6 +27,7 @@ _LOOPBACK = "127.0.0.1"
 _FARTHEST = 60.0  # s ahead that a time tag may be
 _MOST_WAITING = 4_096  # messages with a time to come
 _ANSWERS = 100  # a second at most: a flood of faults is not answered by a flood
+_ANSWERS_OF_OTHERS = ("/error", "/pong", "/state")  # which two servers would answer for ever
 _BETWEEN = 1 / 30  # s between two packets of changes
 _BUFFER = 2**20  # bytes of packets that wait in the system
 _BURST = 256  # packets that are read before messages that have become due
@@ -147,6 +148,10 @@ class OscServer:
             self._carry_out(message, sender)
 
     def _carry_out(self, message: OscMessage, sender: Sender) -> None:
+        if message.address in _ANSWERS_OF_OTHERS:
+            self._conductor.reports.add("answer of another program", f"OSC from {sender[0]}: {message.address} {message.values}")
+            return
+
         def refused(problem: str) -> None:
             self._answer(sender, "/error", f"{message.address[:60]}: {problem}")
 
