@@ -92,6 +92,12 @@ def set_up(level: str) -> None:
     pip("install", "--no-deps", "--no-build-isolation", "-e", str(ROOT))
     (VENV / STATE).write_text(json.dumps(wanted, indent=1), encoding="utf-8")
     say(f"ready in {time.monotonic() - started:.0f} s ({shown(VENV)})")
+    say(f"for the commands: {activation()}")
+
+
+def activation() -> str:
+    """Returns the command that puts `timbrespace` on the path of a shell."""
+    return rf"{shown(VENV)}\Scripts\activate" if os.name == "nt" else f"source {shown(VENV)}/bin/activate"
 
 
 def make_venv() -> None:

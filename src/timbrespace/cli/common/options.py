@@ -28,6 +28,7 @@ PitchNames = Annotated[
     typer.Option("--pitch-names", help="auto | c4 | c3 | c5 | off: compare notes in names with the sound, or read them by this middle C."),
 ]
 Rate = Annotated[int | None, typer.Option("--rate", help="Sample rate in Hz; by default that of the instrument.")]
+FileRate = Annotated[int | None, typer.Option("--rate", help="Sample rate in Hz; by default that of each file.")]
 _ENGINE_HELP = (
     "What renders new sounds: auto | native | pytorch. native is the core, which starts at once; auto: where it plays the instrument. "
     "The samples differ in their last bits."

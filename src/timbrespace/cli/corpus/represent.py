@@ -41,11 +41,11 @@ def represent(
         str | None, typer.Option("--normalise", metavar="KIND", help="none | range | standard | band: fitted to all given sounds.")
     ] = None,
     seconds: Annotated[float | None, typer.Option("--seconds", help="Cut or pad every sound to this length in s.")] = None,
-    channels: Annotated[int | None, typer.Option("--channels", help="1: mono, 2: stereo; default: 1, or that of the corpus.")] = None,
-    rate: Annotated[int | None, typer.Option("--rate", help="Sample rate in Hz; default: 44100, or that of the corpus.")] = None,
+    channels: Annotated[int | None, typer.Option("--channels", help="1: mono, 2: stereo; by default 1, or that of the corpus.")] = None,
+    rate: Annotated[int | None, typer.Option("--rate", help="Sample rate in Hz; by default 44100, or that of the corpus.")] = None,
     count: Annotated[int | None, typer.Option("-n", "--count", help="Number of sounds of a synthetic corpus.")] = None,
     pixels_per_second: Annotated[
-        float | None, typer.Option("--pixels-per-second", help="Time scale of pictures; default: 400, fewer for long sounds.")
+        float | None, typer.Option("--pixels-per-second", help="Time scale of pictures; by default 400, fewer for long sounds.")
     ] = None,
     limits: Annotated[
         tuple[float, float] | None, typer.Option("--range", help="Lowest and highest value of the colours, for all pictures.")

@@ -126,7 +126,8 @@ def _plan(options: TrainOptions) -> str:
     if minutes is None:
         return ""
     how = "Ctrl-C stops it, and the same command with --resume continues"
-    return f"about {minutes:g} min, and some seconds more for map and card; {how}"
+    more = " and half a minute for map and card" if minutes < 2 else ""  # longer trainings leave time for them
+    return f"about {minutes:g} min{more}; {how}"
 
 
 def _print_result(

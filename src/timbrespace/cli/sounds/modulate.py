@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from timbrespace.cli.common.modulation import FROM_HELP, Tremolo, TremoloRate, Vibrato, VibratoRate
-from timbrespace.cli.common.options import Force, Json, Rate, Subtype
+from timbrespace.cli.common.options import FileRate, Force, Json, Subtype
 
 if TYPE_CHECKING:
     from timbrespace.modulation.change import Changed, Donor
@@ -26,7 +26,7 @@ def modulate(
     vibrato_rate: VibratoRate = None,
     tremolo_rate: TremoloRate = None,
     source: Annotated[Path | None, typer.Option("--from", metavar="FILE", help=FROM_HELP, show_default=False)] = None,
-    rate: Rate = None,
+    rate: FileRate = None,
     subtype: Subtype = "PCM_24",
     force: Force = False,
     json: Json = False,
