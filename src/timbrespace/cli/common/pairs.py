@@ -1,4 +1,4 @@
-"""Values given as NAME=VALUE."""
+"""Values given as NAME=VALUE, and notes given as names or numbers."""
 
 from __future__ import annotations
 
@@ -24,3 +24,18 @@ def read_pairs(pairs: Sequence[str] | None, option: str, *, example: str, advice
             raise ConfigError(f"{option} {name} is given twice; give it once")
         values[name] = value
     return values
+
+
+def read_note(text: str) -> float:
+    """Returns the MIDI number of a note that is given as a number or a name: 60, 60.5, C4, F#3. Raises typer.BadParameter."""
+    import typer
+
+    from timbrespace.corpus.labels.names import midi_note
+
+    try:
+        return float(text)
+    except ValueError:
+        note = midi_note(text)
+    if note is None:
+        raise typer.BadParameter(f"{text[:40]!r} is no note; allowed are MIDI numbers such as 60 or 60.5, and names such as C4, F#3 or Bb2")
+    return note

@@ -119,7 +119,9 @@ def part_lines(summary: Mapping[str, Any]) -> list[str]:
 def _value(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return str(value)
+    return f"{value:,.0f}" if isinstance(value, int) or value >= 1000 else str(value)
 
 
 def print_space(opened: Instrument, path: Path, picture: Path | None, *, force: bool, json: bool) -> None:

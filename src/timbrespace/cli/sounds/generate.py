@@ -17,7 +17,7 @@ from timbrespace.cli.common.controls import (
 )
 from timbrespace.cli.common.option_groups import expand_option_groups
 from timbrespace.cli.common.options import InstrumentPath, Seed
-from timbrespace.cli.common.pairs import read_pairs
+from timbrespace.cli.common.pairs import read_note, read_pairs
 from timbrespace.cli.common.text import printable
 from timbrespace.cli.sounds.batch import BatchOptions, write_batch
 
@@ -52,7 +52,10 @@ def generate(
         float | None, typer.Option("--seconds", help="Length of each sound, for instruments with a time-varying latent; else the corpus's.")
     ] = None,
     pitch: Annotated[
-        float | None, typer.Option("--pitch", help="Only this note, a MIDI number (60 = C4), for instruments trained on notes.")
+        float | None,
+        typer.Option(
+            "--pitch", parser=read_note, metavar="NOTE", help="Only this note, C4 or its MIDI number 60, for instruments trained on notes."
+        ),
     ] = None,
     velocity: Annotated[
         float | None,

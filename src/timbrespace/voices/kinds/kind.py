@@ -113,7 +113,7 @@ def _remarks(result: Findings, names: tuple[str, ...]) -> list[str]:
 
 
 def _source_remark(result: Findings | ArrayConverted, names: tuple[str, ...]) -> list[str]:
-    return [f"sounds most like {result.source}, of {', '.join(names)}"]
+    return [f"sounds most like {result.source} (of {', '.join(names)}) and is treated as played by it; --from chooses another"]
 
 
 def _array_options(**given: Any) -> ArrayConversionOptions:
