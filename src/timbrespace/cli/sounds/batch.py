@@ -16,6 +16,7 @@ from timbrespace.cli.sounds.given import print_no_detail, print_unlike, unlike_s
 if TYPE_CHECKING:
     from timbrespace.synthesis.sound import Sound
 
+_LISTED = 40  # lines on screen
 _ANONYMOUS_HELP = "For sharing: recipes, page, kit and printed lines number the training sounds instead of naming them."
 
 
@@ -134,11 +135,16 @@ def _print_sounds(
         ]
         print_json({"sounds": rows, "unlike": unlike, **facts, **extras})
         return
-    for sound, path in zip(sounds, paths, strict=True):
+    shown = len(sounds) if len(sounds) <= _LISTED else _LISTED - 4
+    for index, (sound, path) in enumerate(zip(sounds, paths, strict=True)):
+        if index >= shown and not sound.is_copy:
+            continue
         number = "–" if sound.novelty is None else f"{sound.novelty:.2f}"
         novelty = "" if sound.nearest is None else f"  novelty {number}  nearest {printable(sound.nearest)}"
         mark = "  your own sound" if sound.is_own else "  COPY" if sound.is_copy else ""
         print(f"{printable(path)}  {sound.seconds:.2f} s{novelty}{mark}")
+    if shown < len(sounds):
+        print(f"… and {len(sounds) - shown} more in {printable(paths[0].parent)}; --page shows them all, --json lists them")
     copies = sum(sound.is_copy for sound in sounds)
     own = sum(sound.is_own for sound in sounds)
     print(
