@@ -95,6 +95,7 @@ def line_chart(
             axes.axvline(mark[0], color=SOFT, linewidth=1, label=printable(mark[1]))
         _scale(axes, "y", [value for line in lines for value in line.y] + ([] if level is None else [level[0]]))
         axes.set_xlim(0, max((x for line in lines for x in line.x), default=1.0) or 1.0)
+        axes.locator_params(axis="x", integer=True)
         axes.xaxis.set_major_formatter("{x:,.0f}")
         axes.set_xlabel("step")
         axes.set_ylabel(printable(unit))

@@ -162,7 +162,7 @@ def _corpus(group: dict[str, Any]) -> Verdict | None:
     clips, minutes, kinds, skipped = (group.get(name) for name in ("clips", "minutes", "categories", "skipped"))
     if not isinstance(clips, int):
         return None
-    parts = [f"{minutes:g} minutes"] if isinstance(minutes, int | float) else []
+    parts = [f"{minutes:g} minutes" if minutes >= 1 else f"{60 * minutes:.0f} s"] if isinstance(minutes, int | float) else []
     if isinstance(kinds, dict) and kinds:
         most = sorted(kinds, key=lambda kind: (-int(_number(kinds[kind]) or 0), kind))
         shown = ", ".join(most[:6]) + (" …" if len(most) > 6 else "")
