@@ -109,7 +109,7 @@ def test_held_out_sounds_that_repeat_training_sounds_are_counted(tmp_path: Path,
     (folder / "timbrespace.csv").write_text("file,split\n" + "\n".join(rows) + "\n")
     trained = quick_train(folder, tmp_path / "x.safetensors")
     assert trained.card["reconstruction"]["repeats"] == trained.card["reconstruction"]["sounds"] == 2
-    assert "of which 2 repeat a training sound" in "\n".join(figure_lines(card_view(trained.card)))
+    assert "; 2 of them repeat a training sound" in "\n".join(figure_lines(card_view(trained.card)))
     assert trained.card["new_sounds"]["novelty_median"] is None
     assert trained.card["expect"].startswith("6 different sounds among 8; ")
 
