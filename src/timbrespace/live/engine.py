@@ -58,7 +58,7 @@ class Engine:
         self._lock = threading.RLock()
         if held not in KINDS:
             raise ConfigError(f"held is {held!r:.40}, allowed are {' and '.join(KINDS)}")
-        sources: list[SoundSource] = open_sources([path, *more], seed=seed, humanise=humanise, held=held, hold_notes=hold_notes)
+        sources: list[SoundSource] = open_sources([path, *more], seed=seed, humanise=humanise, hold_notes=hold_notes)
         bins = max([8, *(getattr(source, "bins", 0) for source in sources)])
         self.mixer = Live(
             sample_rate=sample_rate, voices=voices, sounds=SLOTS, commands=16_384, held=min(64, voices),
@@ -126,6 +126,7 @@ class Engine:
             name: KeyName = (channel, note if id is None else ("id", id))
             if id is not None:
                 self._bends.pop((channel, id), None)  # of an earlier note
+                self.sounds.forget_timbre(channel, id)
             bend = self._bend_of(channel, id)
             if source.held:
                 self._let_go(self._keys.pressed_again(name), when)
@@ -201,10 +202,13 @@ class Engine:
                 self._calls.put("move", number, "gain", 1.0 + x, time=self._when(checks.AT_ONCE))
 
     def timbre(self, x: float, *, channel: int = 0, id: int | None = None) -> None:  # noqa: A002
-        """Moves the brightness of the next notes of a channel: 0 two spreads darker, 1 brighter, 0.5 as it is. Raises ConfigError."""
+        """Moves the brightness of held notes and the next ones of a channel: 0 two spreads darker, 1 brighter. Raises ConfigError.
+
+        id: of a single held note of an instrument of spectra; others go by their channel.
+        """
         x, channel = checks.number("timbre", x, 0, 1), checks.channel(channel)
         with self._lock:
-            self.sounds.set_timbre(channel, x)
+            self.sounds.set_timbre(channel, x, id if self._timbres.own(self.sounds.program(channel)) else None)
             self._bank.nudge()
 
     def program(self, number: int, *, channel: int = 0) -> None:
@@ -302,8 +306,8 @@ class Engine:
         """Starts a held voice."""
         number, start = self._next_number(), self._when(when)
         self._let_go(self._keys.press(name, number), start)
-        now, put = self.mixer.state().time, self._calls.put
-        self._timbres.start(program, number, note, max(1.0, velocity), channel=channel, start=start, now=now, bend=bend, put=put)
+        options = {"channel": channel, "id": checks.id_of(name), "start": start, "now": self.mixer.state().time, "bend": bend}
+        self._timbres.start(program, number, note, max(1.0, velocity), put=self._calls.put, **options)
 
     def _next_number(self) -> int:
         self._number = self._number % (2**31 - 1) + 1

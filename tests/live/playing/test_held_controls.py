@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.live import instruments
 
-from timbrespace.audio.arrays.tones import BRIGHTNESS, HOLLOWNESS, NOISINESS, describe_tones, harmonics, shaped
+from timbrespace.audio.arrays.tones import BRIGHTNESS, HOLLOWNESS, NOISINESS, amounts_for, describe_tones, harmonics, with_gains
 from timbrespace.contracts import ConfigError
 from timbrespace.live import Engine
 
@@ -48,20 +48,29 @@ def test_descriptors_do_not_depend_on_level_and_note() -> None:
 
 @pytest.mark.parametrize("octaves", [-0.6, -0.1, 0.0, 0.3, 1.0])
 @pytest.mark.parametrize("decibels", [-6.0, 0.0, 6.0])
-def test_gains_change_brightness_and_hollowness_by_what_is_wanted_and_keep_the_energy(octaves: float, decibels: float) -> None:
+def test_gains_change_brightness_and_hollowness_by_what_is_wanted(octaves: float, decibels: float) -> None:
     power = power_of({number: 1 / number for number in range(1, 20)})
     wanted = described(power) + np.array([octaves, 0.0, decibels])
-    found = shaped(power, harmonics(BINS, SPACING, PITCH), wanted)
+    where = harmonics(BINS, SPACING, PITCH)
+    found = with_gains(power, where, amounts_for(power, where, wanted, ways=(BRIGHTNESS, HOLLOWNESS)))
     np.testing.assert_allclose(described(found)[[BRIGHTNESS, HOLLOWNESS]], wanted[[BRIGHTNESS, HOLLOWNESS]], atol=0.1)
-    assert found.sum() == pytest.approx(power.sum())
 
 
 def test_gains_end_at_their_limits() -> None:
     power = power_of({1: 1.0, 2: 1e-6})
-    found = shaped(power, harmonics(BINS, SPACING, PITCH), np.array([9.0, 0.0, 0.0]), balance=False)
+    where = harmonics(BINS, SPACING, PITCH)
+    found = with_gains(power, where, amounts_for(power, where, np.array([9.0, 0.0, 0.0]), ways=[BRIGHTNESS]))
     at = round(PITCH / SPACING)
     assert 10 * np.log10(found[2 * at] / found[at] / (power[2 * at] / power[at])) == pytest.approx(12, abs=0.5)
-    assert np.isfinite(shaped(np.zeros(BINS), harmonics(BINS, SPACING, PITCH), np.ones(3))).all()
+    assert np.isfinite(amounts_for(np.zeros(BINS), where, np.ones(3), ways=range(3))).all()
+
+
+def test_gains_between_harmonics_make_a_tone_noisier_or_purer() -> None:
+    power, where = power_of({number: 1 / number for number in range(1, 20)}, noise=1e-5), harmonics(BINS, SPACING, PITCH)
+    for octaves in (-0.5, 1.0):
+        wanted = described(power) + np.array([0.0, octaves, 0.0])
+        found = with_gains(power, where, amounts_for(power, where, wanted, ways=[NOISINESS]))
+        assert described(found)[NOISINESS] == pytest.approx(wanted[NOISINESS], abs=0.05)
 
 
 @pytest.fixture(scope="module")
@@ -122,3 +131,55 @@ def test_a_sweep_has_no_clicks_and_the_same_samples_for_every_length_of_blocks(h
     np.testing.assert_array_equal(one, render(65))
     ends = one[-2_400:, 0]  # the brightest part, steady
     assert np.abs(np.diff(one[2_400:, 0])).max() < 1.5 * np.abs(np.diff(ends)).max()
+
+
+def brightness_of(engine: Engine) -> float:
+    return float(np.log2(centroid(played(engine))))
+
+
+def test_channels_and_notes_with_ids_have_their_own_brightness(tone: Path) -> None:
+    with Engine(tone, held="bank") as engine:
+        spread = engine.sounds.sources[0].tones.spreads[BRIGHTNESS]  # type: ignore[attr-defined]
+        engine.note_on(57, 100, channel=1)
+        plain = brightness_of(engine)
+        engine.timbre(0.75, channel=2)
+        assert brightness_of(engine) == pytest.approx(plain, abs=0.01)
+        engine.timbre(0.75, channel=1)
+        assert (brightness_of(engine) - plain) / spread == pytest.approx(1, abs=0.15)
+        engine.note_off(57, channel=1)
+        engine.render(RATE // 2)
+        engine.note_on(57, 100, id=7)
+        assert brightness_of(engine) == pytest.approx(plain, abs=0.01)
+        engine.timbre(0.25, id=8)
+        assert brightness_of(engine) == pytest.approx(plain, abs=0.01)
+        engine.timbre(0.25, id=7)
+        assert (brightness_of(engine) - plain) / spread == pytest.approx(-1, abs=0.15)
+        engine.note_on(57, 100, id=7)  # a new note
+        engine.render(RATE // 2)
+        assert brightness_of(engine) == pytest.approx(plain, abs=0.01)
+
+
+def test_velocity_chooses_the_brightness_of_a_held_note(tone: Path) -> None:
+    with Engine(tone, velocity_control="brightness") as engine:
+        spread = engine.sounds.sources[0].tones.spreads[BRIGHTNESS]  # type: ignore[attr-defined]
+        found = []
+        for velocity in (8, 120):
+            engine.note_on(57, velocity)
+            found.append(brightness_of(engine))
+            engine.note_off(57)
+            engine.render(RATE // 2)
+        assert (found[1] - found[0]) / spread == pytest.approx(112 / 64, abs=0.25)  # layers of 16 velocities
+
+
+def test_more_groups_of_voices_than_timbres_share_them(tone: Path) -> None:
+    with Engine(tone) as engine:
+        for number in range(80):
+            engine.note_on(40 + number % 40, 60, channel=number % 16, id=number)
+            engine.render(480)
+        assert np.isfinite(engine.render(4_800)).all()
+        engine.all_notes_off()
+        engine.render(RATE // 2)
+        assert engine.state().voices == 0
+        engine.note_on(57, 100)
+        assert played(engine).any()
+        assert not any("error" in line or "full" in line for line in engine.state().last)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -18,20 +19,22 @@ _SHARE = 1e-3  # of the whole energy: harmonics that are weaker count as this
 _QUIET_DB = -40.0  # of its surroundings: noise that is weaker is hardly audible beside a tone
 _SPAN, _LEAST_SPAN = 2.0, 8  # harmonics, and bins at least, over which the flatness is measured, so that brightness is not in it
 _COUNTED, _TILTED = 32.0, 128.0  # harmonics up to which odd and even are told apart, as exact as a pitch is; up to which a tilt goes on
-_TILT, _BALANCE = 2.0, 1.4  # exponents at most: 12 dB an octave; 12 dB more or less of odd harmonics
+# Exponents at most: 12 dB an octave; 12 dB more or less between harmonics; 12 dB more or less of odd harmonics.
+_MOST = (2.0, 1.4, 1.4)  # in the order of the descriptors
 _ROUNDS, _ITERATIONS, _EXACT = 2, 12, 1e-3
 
 
 class Harmonics(NamedTuple):
     """The bins of spectra against a pitch. number `(bins,)`: of the harmonic that each is at, 1 the fundamental, with fractions.
 
-    tilt, odd `(bins,)`: log gains, a unit each of the two ways in which a spectrum is shaped. counted `(bins,)`: 0 to 1, where odd
+    tilt, odd, between `(bins,)`: log gains, a unit each of the ways in which a spectrum is shaped. counted `(bins,)`: 0 to 1, where odd
     and even count. span: bins over which the flatness is measured.
     """
 
     number: Values
     tilt: Values
     odd: Values
+    between: Values
     counted: Values
     span: int
 
@@ -43,7 +46,8 @@ def harmonics(bins: int, spacing: float, pitch: float) -> Harmonics:
     counted = np.clip(2 * (number - 1), 0, 1) * np.clip((_COUNTED - number) / 8, 0, 1)
     span = min(max(_LEAST_SPAN, round(_SPAN * pitch / spacing)), max(1, bins // 2))
     tilt: Values = np.log(np.clip(number, 0.5, _TILTED))
-    return Harmonics(number, tilt, -np.cos(np.pi * number) * counted, counted, span)
+    between = np.clip(2 * number, 0, 1) * np.clip((1 - np.cos(2 * np.pi * number)) / 2, 0, 1)
+    return Harmonics(number, tilt, -np.cos(np.pi * number) * counted, between, counted, span)
 
 
 def describe_tones(power: Values, where: Harmonics) -> Values:
@@ -79,20 +83,24 @@ def _running(values: Values, span: int) -> Values:
     return np.asarray((summed[:, span:] - summed[:, :-span]) / span)
 
 
-def shaped(power: Values, where: Harmonics, wanted: Values, *, balance: bool = True) -> Values:
-    """Returns a power spectrum `(bins,)` with gains after which its brightness and hollowness are `wanted (3,)`, on the scales.
+def amounts_for(power: Values, where: Harmonics, wanted: Values, *, ways: Sequence[int]) -> Values:
+    """Returns amounts `(3,)` of the gains after which a power spectrum `(bins,)` has the descriptors `wanted (3,)`, on their scales.
 
-    By a tilt of at most 12 dB an octave, and by odd harmonics against even ones, at most 12 dB more or less; as far as that goes.
-    Continuous in all that is given. The energy stays. balance: whether odd and even harmonics change too.
+    As far as the gains go, and continuous in all that is given. ways: the descriptors that have a gain.
     """
-    gains, amounts = (where.tilt, where.odd), [0.0, 0.0]
-    ways = ((1, HOLLOWNESS, _BALANCE), (0, BRIGHTNESS, _TILT)) if balance else ((0, BRIGHTNESS, _TILT),)
-    for _ in range(_ROUNDS if balance else 1):
-        for way, descriptor, most in ways:
-            rest = power * np.exp(2 * amounts[1 - way] * gains[1 - way])
-            amounts[way] = _solved(rest, gains[way], where, descriptor, float(wanted[descriptor]), most)
-    found = power * np.exp(2 * (amounts[0] * gains[0] + amounts[1] * gains[1]))
-    return np.asarray(found * (power.sum() / max(float(found.sum()), _TINY)))
+    gains, amounts = np.stack([where.tilt, where.between, where.odd]), np.zeros(3)
+    order = sorted(ways, reverse=True)  # the tilt last: it changes the others little
+    for _ in range(_ROUNDS if len(order) > 1 else 1):
+        for way in order:
+            amounts[way] = 0.0
+            rest = power * np.exp(2 * (amounts @ gains))
+            amounts[way] = _solved(rest, gains[way], where, way, float(wanted[way]), _MOST[way])
+    return amounts
+
+
+def with_gains(power: Values, where: Harmonics, amounts: Values) -> Values:
+    """Returns a power spectrum `(bins,)` with gains of these amounts `(3,)`."""
+    return np.asarray(power * np.exp(2 * (amounts[0] * where.tilt + amounts[1] * where.between + amounts[2] * where.odd)))
 
 
 def _solved(power: Values, gain: Values, where: Harmonics, descriptor: int, wanted: float, most: float) -> float:
@@ -120,6 +128,8 @@ def _solved(power: Values, gain: Values, where: Harmonics, descriptor: int, want
 
 def _one(power: Values, where: Harmonics, descriptor: int) -> float:
     """One descriptor of a spectrum `(bins,)`, as `describe_tones` has it."""
+    if descriptor == NOISINESS:
+        return float(_flatness(power[None], where.span)[0])
     whole = float(power.sum()) + _TINY
     if descriptor == BRIGHTNESS:
         return math.log2(max(float(power @ where.number) / whole, 1e-3))

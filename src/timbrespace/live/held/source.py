@@ -9,7 +9,7 @@ import numpy as np
 
 from timbrespace.contracts import ConfigError
 from timbrespace.live.held.pitch import Spectrum, clarity, find_pitch, loudness
-from timbrespace.live.held.steering import ToneControls
+from timbrespace.live.held.steering import Partials, ToneControls
 from timbrespace.live.sound.pads import PADS, Pad
 from timbrespace.live.sound.places import Places
 from timbrespace.live.state import SoundKey
@@ -25,15 +25,17 @@ _STEPS = 5  # latent steps that are decoded around the one that is played, for d
 _MIDDLE = (0.2, 0.6)  # part of a drawn path whose mean is the point that is held
 _TRIES = 6  # drawn sounds of which a pad is chosen
 _LEVEL = 0.12  # root mean square of the middle one of the pads' sounds
+_MOST = 3.0  # spreads of a control
 _FEWEST, _MEASURED = 16, 200  # points of the corpus that controls are fitted to
 LOWEST, HIGHEST = 0.0, 127.0
 
 
 class Frame(NamedTuple):
-    """What a held voice is made from. pitch: of the spectrum as it is, in Hz."""
+    """What a held voice is made from. pitch: of the spectrum as it is, in Hz. gains: of its partials, see `Tone`."""
 
     spectrum: Spectrum
     pitch: float
+    gains: np.ndarray | None = None
 
 
 class HeldSource:
@@ -41,8 +43,8 @@ class HeldSource:
 
     notes, velocities, held = True, False, True
 
-    def __init__(self, contents: InstrumentContents, *, title: str, seed: int = 0, kind: str = "bank"):
-        """contents: of an instrument with a time-varying latent. kind: see `Timbres`. Raises ConfigError where it holds no spectra."""
+    def __init__(self, contents: InstrumentContents, *, title: str, seed: int = 0):
+        """contents: of an instrument with a time-varying latent. Raises ConfigError where its features hold no spectra."""
         self.title, self._contents, self._lock = title, contents, threading.RLock()
         self.sample_rate, self.dims, self.lowest, self.highest = contents.sample_rate, contents.model.dims, LOWEST, HIGHEST
         self.places = Places.of_contents(contents)
@@ -62,7 +64,7 @@ class HeldSource:
         levels = [loudness(one) for one in spectra]
         self._gain = _LEVEL / max(float(np.median(levels)), 1e-9)
         self._fitted: ToneControls | None = None
-        self._noisy = kind != "bank"
+        self.partials: Partials | None = None  # what sounds of a spectrum, where that is oscillators; see `Timbres`
 
     @property
     def tones(self) -> ToneControls:
@@ -70,7 +72,7 @@ class HeldSource:
         with self._lock:
             if self._fitted is None:
                 free = self.dims - self._contents.model.conditioning.size
-                self._fitted = ToneControls(self._spectra, self._corpus(), free=free, noisy=self._noisy)
+                self._fitted = ToneControls(self._spectra, self._corpus(), free=free, partials=self.partials)
             return self._fitted
 
     @property
@@ -87,12 +89,14 @@ class HeldSource:
         with self._lock:
             if key.wanted.controls:
                 names = list(self.controls)
-                spectrum, pitch = self.tones.tone(self.latent(key), {names[number]: value for number, value in key.wanted.controls})
+                spectrum, pitch, gains = self.tones.tone(
+                    self.latent(key), {names[number]: min(_MOST, max(-_MOST, value)) for number, value in key.wanted.controls}
+                )
             else:
-                spectrum = self._spectrum(self.latent(key))
+                spectrum, gains = self._spectrum(self.latent(key)), None
                 pitch = find_pitch(spectrum, before)
         magnitudes = (spectrum.magnitudes * np.float32(self._gain)).astype(np.float32)
-        return Frame(spectrum._replace(magnitudes=magnitudes), pitch)
+        return Frame(spectrum._replace(magnitudes=magnitudes), pitch, gains)
 
     def latent(self, key: SoundKey) -> np.ndarray:
         """Returns the point `(dims,)` of a sound, before its controls."""

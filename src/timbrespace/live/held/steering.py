@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from timbrespace.audio.arrays.tones import HOLLOWNESS, NOISINESS, Values, describe_tones, harmonics, shaped, unclear
+from timbrespace.audio.arrays.tones import NOISINESS, Harmonics, Values, amounts_for, describe_tones, harmonics, unclear, with_gains
 from timbrespace.audio.describe import TONES
 from timbrespace.live.held.pitch import Spectrum, clarity, find_pitch
 
+Partials = Callable[[Spectrum, float], np.ndarray]  # a spectrum and its pitch -> amplitudes of the harmonics from the first on
 Decode = Callable[[np.ndarray], list[Spectrum]]  # points (n, dims) -> a spectrum each
 
 NAMES = tuple(TONES)
@@ -29,10 +30,11 @@ _LOBE_BINS, _NONE = 2.5, 1e-6  # on both sides of a harmonic that belong to it; 
 
 
 class Tone(NamedTuple):
-    """A spectrum and its pitch in Hz."""
+    """A spectrum and its pitch in Hz. gains `(count,)`: of its partials, where these alone sound; None: they are in the spectrum."""
 
     spectrum: Spectrum
     pitch: float
+    gains: np.ndarray | None = None
 
 
 class _Anchor(NamedTuple):
@@ -53,15 +55,18 @@ class ToneControls:
 
     ranges: name -> how far tones can typically be moved down and up, in spreads; of those that the instrument offers.
     A step goes along the direction in which the descriptor changes most for its length while the others stay, of the point itself, at most
-    as far as the tone stays clear at its pitch. What is missing of brightness and hollowness, and what the step changes of them unasked, is
-    made up for by gains over the spectrum (`audio.arrays.tones.shaped`). The energy stays as it was.
+    as far as the tone stays clear at its pitch; what is missing of brightness and hollowness, and what the step changes of them unasked, is
+    made up for by gains over the spectrum (`audio.arrays.tones`). The energy stays as it was.
     """
 
-    def __init__(self, decode: Decode, points: np.ndarray, *, free: int, noisy: bool):
-        """points `(n, dims)`: of the corpus. free: numbers of a latent that move, the first ones. noisy: whether noise sounds at all."""
-        self._decode, self._anchors = decode, OrderedDict[bytes, _Anchor]()
-        self._offered = [place for place in range(len(NAMES)) if noisy or place != NOISINESS]
-        described = [found for tone in decode(points) if (found := _described(tone)) is not None]
+    def __init__(self, decode: Decode, points: np.ndarray, *, free: int, partials: Partials | None = None):
+        """points `(n, dims)`: of the corpus. free: numbers of a latent that move, the first ones.
+
+        partials: those that sound, where nothing else does; None: the whole spectrum sounds.
+        """
+        self._decode, self._partials, self._anchors = decode, partials, OrderedDict[bytes, _Anchor]()
+        self._offered = [place for place in range(len(NAMES)) if partials is None or place != NOISINESS]
+        described = [found for tone in decode(points) if (found := self._described(tone)) is not None]
         values = np.array(described).reshape(-1, len(NAMES))
         self.spreads = values.std(0) if len(values) > 1 else np.zeros(len(NAMES))
         self._unit = np.where(self.spreads > 0, self.spreads, 1.0)
@@ -78,18 +83,29 @@ class ToneControls:
             most = up if amount > 0 else down
             step += direction * most * np.tanh(amount / most)
         [spectrum] = self._decode((z + step).astype(np.float32)[None])
-        power = np.square(spectrum.magnitudes.astype(np.float64))
         pitch = find_pitch(spectrum, anchor.pitch)
-        where = harmonics(len(power), spectrum.spacing, pitch)
-        goal = anchor.descriptors + wanted * self._unit
-        found = shaped(power, where, goal, balance=HOLLOWNESS in self._offered)
-        found *= anchor.energy / max(float(found.sum()), 1e-30)
-        return Tone(spectrum._replace(magnitudes=np.sqrt(found).astype(np.float32)), pitch)
+        power, where = self._sounding(spectrum, pitch)
+        shape = amounts_for(power, where, anchor.descriptors + wanted * self._unit, ways=self._offered)
+        level = (anchor.energy / max(float(with_gains(power, where, shape).sum()), 1e-30)) ** 0.5
+        if self._partials is not None:
+            return Tone(spectrum, pitch, (level * with_gains(np.ones(len(power)), where, shape) ** 0.5)[1:].astype(np.float32))
+        found = level * with_gains(power, where, shape) ** 0.5
+        return Tone(spectrum._replace(magnitudes=found.astype(np.float32)), pitch)
 
     def describe(self, tone: Tone) -> Values:
         """Returns the descriptors `(3,)` of a tone in spreads."""
-        power = np.square(tone.spectrum.magnitudes.astype(np.float64))
-        return describe_tones(power[None], harmonics(len(power), tone.spectrum.spacing, tone.pitch))[0] / self._unit
+        power, where = self._sounding(tone.spectrum, tone.pitch)
+        if tone.gains is not None:
+            power = power * np.square(np.concatenate([[0.0], tone.gains]))
+        return describe_tones(power[None], where)[0] / self._unit
+
+    def _sounding(self, spectrum: Spectrum, pitch: float) -> tuple[Values, Harmonics]:
+        """The power of what sounds of a spectrum, and where it is."""
+        if self._partials is None:
+            power = np.square(spectrum.magnitudes.astype(np.float64))
+            return power, harmonics(len(power), spectrum.spacing, pitch)
+        heard = np.square(self._partials(spectrum, pitch).astype(np.float64))
+        return np.concatenate([[0.0], heard]), harmonics(len(heard) + 1, 1.0, 1.0)
 
     def _anchor(self, z: np.ndarray) -> _Anchor:
         key = z.tobytes()
@@ -114,7 +130,7 @@ class ToneControls:
             way /= max(float(np.linalg.norm(way)), 1e-9)
             directions[place], rises[place] = way @ self._axes, max(float(slopes[place] @ way), _LEAST_RISE)
         reach = self._reaches(z, directions, values[0], pitch) * rises[:, None] + _NONE
-        energy = float(np.square(tones[0].magnitudes.astype(np.float64)).sum())
+        energy = float(self._sounding(tones[0], pitch)[0].sum())
         return _Anchor(pitch, values[0, : len(NAMES)] * self._unit, energy, directions / rises[:, None], reach)
 
     def _reaches(self, z: np.ndarray, directions: Values, start: Values, pitch: float) -> Values:
@@ -136,9 +152,22 @@ class ToneControls:
 
     def _values(self, tones: Sequence[Spectrum], pitch: float) -> Values:
         """Descriptors in spreads, and how unclear tones are at a pitch, `(n, 4)`."""
-        power = np.square(np.stack([tone.magnitudes for tone in tones]).astype(np.float64))
-        where = harmonics(power.shape[1], tones[0].spacing, pitch)
-        return np.concatenate([describe_tones(power, where) / self._unit, unclear(power, where, _LOBE_BINS)[:, None] / _UNCLEAR_DB], 1)
+        whole = np.square(np.stack([tone.magnitudes for tone in tones]).astype(np.float64))
+        bins = harmonics(whole.shape[1], tones[0].spacing, pitch)
+        power, where = (whole, bins) if self._partials is None else self._all_sounding(tones, pitch)
+        return np.concatenate([describe_tones(power, where) / self._unit, unclear(whole, bins, _LOBE_BINS)[:, None] / _UNCLEAR_DB], 1)
+
+    def _all_sounding(self, tones: Sequence[Spectrum], pitch: float) -> tuple[Values, Harmonics]:
+        heard = [self._sounding(tone, pitch) for tone in tones]
+        return np.stack([power for power, _ in heard]), heard[0][1]
+
+    def _described(self, spectrum: Spectrum) -> Values | None:
+        """The descriptors `(3,)` of a spectrum on their scales; None where it is silent or has no clear pitch."""
+        pitch = find_pitch(spectrum)
+        if not spectrum.magnitudes.any() or clarity(spectrum, pitch) < _CLEAR:
+            return None
+        power, where = self._sounding(spectrum, pitch)
+        return np.asarray(describe_tones(power[None], where)[0])
 
     def _fit_ranges(self, points: np.ndarray) -> None:
         """How far tones of the corpus can typically be moved: three of four reach less, as for the controls of whole sounds."""
@@ -155,15 +184,6 @@ class ToneControls:
                 ends.append(sign * np.trunc(10 * np.clip(np.quantile(got, _USUAL), 0, _FARTHEST)) / 10)
             if max(-ends[0], ends[1]) >= _LEAST_REACH:
                 self.ranges[NAMES[place]] = (float(ends[0]), float(ends[1]))
-
-
-def _described(spectrum: Spectrum) -> Values | None:
-    """The descriptors `(3,)` of a spectrum on their scales; None where it is silent or has no clear pitch."""
-    pitch = find_pitch(spectrum)
-    if not spectrum.magnitudes.any() or clarity(spectrum, pitch) < _CLEAR:
-        return None
-    power = np.square(spectrum.magnitudes.astype(np.float64))
-    return np.asarray(describe_tones(power[None], harmonics(len(power), spectrum.spacing, pitch))[0])
 
 
 def _axes(points: np.ndarray, free: int) -> Values:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from timbrespace.contracts import TimbrespaceError
+from timbrespace.live.held.groups import GROUPS, Group, Groups
 from timbrespace.live.held.notes import HeldNotes
 from timbrespace.live.held.pitch import Spectrum, loudness, refined
-from timbrespace.live.held.source import HeldSource
+from timbrespace.live.held.source import Frame, HeldSource
 from timbrespace.live.held.voices import MOST, HeldVoices, Put
 from timbrespace.live.sound.choice import Sounds
 from timbrespace.live.state import SoundKey
@@ -19,17 +21,27 @@ from timbrespace.native.live import PARTIALS, Live
 RATE = 100  # spectra a second at most
 KINDS = ("bank", "spectrum")
 _TONAL = 0.1  # of the energy of a sound: less in its partials is next to nothing
+_MARGIN = 0.05  # s after a release, until a timbre is another group's
 ATTACK, RELEASE = 0.01, 0.12  # s, of voices of a timbre that they share; of all after their key is let go
 
 
 def timbres_of(sources: Sequence[object]) -> int:
     """Returns how many timbres of a mixer instruments need, one at least: those of notes have one for each voice, also while it fades."""
-    shared = sum(isinstance(source, HeldSource) for source in sources)
-    return min(64, shared) + (2 * MOST if any(isinstance(source, HeldNotes) for source in sources) else 0) or 1
+    shared = any(isinstance(source, HeldSource) for source in sources)
+    return GROUPS * shared + (2 * MOST if any(isinstance(source, HeldNotes) for source in sources) else 0) or 1
+
+
+class _Made(NamedTuple):
+    """What is handed over of a sound. pitch: in Hz. ratios, amplitudes `(count,)`: of its partials."""
+
+    frame: Frame
+    pitch: float
+    ratios: np.ndarray
+    amplitudes: np.ndarray
 
 
 class Timbres:
-    """One timbre for each instrument of spectra that is held, its slot is the instrument's place among them; one for each voice of notes.
+    """One timbre for each group of voices of instruments of spectra, see `Groups`; one for each voice of notes.
 
     kind: "bank": an oscillator for each partial, which follow the note; "spectrum": an inverse transform, which keeps noise too.
     say: takes a line about a fault.
@@ -41,16 +53,18 @@ class Timbres:
     ):  # fmt: skip
         self._mixer, self._sounds, self.kind, self._say = mixer, sounds, kind, say
         self._sources = {number: source for number, source in enumerate(sources) if isinstance(source, HeldSource)}
-        self._slots = {program: slot for slot, program in enumerate(self._sources)}
-        self._sent: dict[int, SoundKey] = {}
-        self._pitches: dict[int, float] = {}
+        for source in self._sources.values():
+            source.partials = self._partials if kind == "bank" else None
+        self._groups = Groups(range(GROUPS if self._sources else 0), fade=round((RELEASE + _MARGIN) * mixer.sample_rate))
+        self._sent: dict[Group, SoundKey] = {}
+        self._made: dict[int, tuple[SoundKey, _Made]] = {}  # of each instrument the latest
         self._turn = threading.Lock()  # of decoding and handing over
         self._worker: threading.Thread | None = None
         self._closed = threading.Event()
         self._noisy: set[int] = set()
         self.step = mixer.sample_rate // RATE
         notes = {number: source for number, source in enumerate(sources) if isinstance(source, HeldNotes)}
-        first = len(self._sources)
+        first = GROUPS if self._sources else 0
         self._notes = HeldVoices(
             mixer, notes, sounds, kind=kind, timbres=range(first, first + 2 * MOST), step=self.step, release=RELEASE,
             humanise=humanise, seed=seed,
@@ -58,17 +72,19 @@ class Timbres:
         self._any = bool(self._sources or notes)
 
     def start(
-        self, program: int, number: int, note: float, velocity: float, *, channel: int, start: int, now: int, bend: float, put: Put
-    ) -> None:
-        """Starts a voice of an instrument. put: calls the mixer, see `Calls.put`. The rest: see `HeldVoices.start`."""
+        self, program: int, number: int, note: float, velocity: float, *, channel: int, id: Any, start: int, now: int, bend: float, put: Put  # noqa: A002
+    ) -> None:  # fmt: skip
+        """Starts a voice of an instrument. id: of its note, None: none. put: see `Calls.put`. The rest: see `HeldVoices.start`."""
         if program in self._notes:
             try:
                 self._notes.start(program, number, note, velocity, channel=channel, start=start, now=now, bend=bend, put=put)
             except TimbrespaceError as error:
                 self._say(f"note {note:g}: {error}")
             return
-        self.send(start, only=program)
-        options = {"kind": self.kind, "timbre": self._slots[program], "velocity": velocity, "seed": number}
+        with self._turn:
+            group = self._groups.join(Group(program, self._sounds.layer(program, velocity), channel, id), number, max(start, now))
+            self._send([group], start, max(start, now))
+        options = {"kind": self.kind, "timbre": self._groups.slot(group), "velocity": velocity, "seed": number}
         put("hold", number, note, time=start, attack=ATTACK, release=RELEASE, **options)
         if bend:
             put("move", number, "bend", bend, time=start, seconds=0.0)
@@ -76,10 +92,18 @@ class Timbres:
     def let_go(self, number: int, when: int) -> None:
         """Notes that a voice is let go at a sample."""
         self._notes.let_go(number, when)
+        with self._turn:
+            self._groups.leave(number, when)
 
     def silence(self, when: int) -> None:
         """Notes that all voices fade out at a sample."""
         self._notes.silence(when)
+        with self._turn:
+            self._groups.leave_all(when)
+
+    def own(self, program: int) -> bool:
+        """Returns whether notes of an instrument with ids have timbres of their own."""
+        return program in self._sources
 
     def render(self, time: int, frames: int) -> np.ndarray:
         """Returns the next samples `(frames, 2)` of the mixer from `time` on; timbres follow at times that do not depend on the blocks."""
@@ -88,7 +112,7 @@ class Timbres:
         pieces, place = [np.zeros((0, 2), np.float32)], time
         while place < time + frames:
             if place % self.step == 0:
-                self.send(place)
+                self.send(place, place)
                 self._advance(place, place)
             stop = min(time + frames, place - place % self.step + self.step)
             pieces.append(self._mixer.render(stop - place))
@@ -107,22 +131,28 @@ class Timbres:
         if self._worker is not None:
             self._worker.join()
 
-    def send(self, time: int, *, only: int | None = None) -> None:
-        """Hands over what has changed of timbres that were used. time: from when on. only: of one instrument, from its first use on."""
-        for program, source in self._sources.items():
-            if program == only or (only is None and program in self._sent):
-                with self._turn:
-                    key = self._sounds.held_key(program)
-                    if self._sent.get(program) != key:
-                        try:
-                            self._hand_over(program, source, key, time)
-                        except TimbrespaceError as error:  # such as a full queue: the next turn tries again
-                            self._say(f"{source.title}: {error}")
+    def send(self, time: int, now: int) -> None:
+        """Hands over what has changed of timbres that sound. time: from when on. now: the sample at which the mixer is."""
+        with self._turn:
+            self._send(self._groups.active(now), time, now)
+
+    def _send(self, groups: Sequence[Group], time: int, now: int) -> None:
+        for group in [one for one in self._sent if one not in self._groups]:  # their slots are free: the next ones begin anew
+            del self._sent[group]
+        for group in groups:
+            source = self._sources[group.program]
+            key = self._sounds.held_key(group.program, layer=group.velocity, channel=group.channel, id=group.id)
+            if self._sent.get(group) != key:
+                try:
+                    self._hand_over(group, source, key, time)
+                except TimbrespaceError as error:  # such as a full queue: the next turn tries again
+                    self._say(f"{source.title}: {error}")
 
     def _follow(self) -> None:
         while not self._closed.wait(self.step / self._mixer.sample_rate):
-            self.send(0)
-            self._advance(self._mixer.state().time, 0, ahead=True)
+            now = self._mixer.state().time
+            self.send(0, now)
+            self._advance(now, 0, ahead=True)
 
     def _advance(self, now: int, at: int, *, ahead: bool = False) -> None:
         try:
@@ -136,18 +166,33 @@ class Timbres:
             self._noisy.add(program)
             self._say(f"{title}: this sound is nearly all noise, which oscillators leave out; --held spectrum plays it")
 
-    def _hand_over(self, program: int, source: HeldSource, key: SoundKey, time: int) -> None:
-        seconds = self.step / self._mixer.sample_rate if program in self._sent else 0.0
-        frame = source.frame(key, self._pitches.get(program))
-        spectrum, slot = frame.spectrum, self._slots[program]
-        spacing, width = spectrum.spacing, spectrum.bandwidth
-        ratios, amplitudes = self._mixer.partials_of(
-            spectrum.magnitudes, spacing=spacing, hertz=frame.pitch, bandwidth=width, count=PARTIALS
+    def _hand_over(self, group: Group, source: HeldSource, key: SoundKey, time: int) -> None:
+        seconds = self.step / self._mixer.sample_rate if group in self._sent else 0.0
+        before = self._made.get(group.program)
+        made = (
+            before[1] if before is not None and before[0] == key else self._make(source, key, None if before is None else before[1].pitch)
         )
-        pitch = refined(frame.pitch, ratios, amplitudes)
+        self._made[group.program] = key, made
+        slot, spectrum = self._groups.slot(group), made.frame.spectrum
         if self.kind == "bank":
-            self._tell_noise(program, source.title, spectrum, amplitudes)
-            self._mixer.partials(slot, ratios * (frame.pitch / pitch), amplitudes, seconds=seconds, time=time)
+            self._tell_noise(group.program, source.title, spectrum, made.amplitudes)
+            self._mixer.partials(slot, made.ratios, made.amplitudes, seconds=seconds, time=time)
         else:
-            self._mixer.spectrum(slot, spectrum.magnitudes, spacing=spacing, hertz=pitch, bandwidth=width, seconds=seconds, time=time)
-        self._sent[program], self._pitches[program] = key, pitch
+            options = {"spacing": spectrum.spacing, "hertz": made.pitch, "bandwidth": spectrum.bandwidth}
+            self._mixer.spectrum(slot, spectrum.magnitudes, seconds=seconds, time=time, **options)
+        self._sent[group] = key
+
+    def _make(self, source: HeldSource, key: SoundKey, before: float | None) -> _Made:
+        """The frame of a sound and its partials. before: the pitch of the one that was made last, in Hz."""
+        frame = source.frame(key, before)
+        ratios, amplitudes = self._ratios(frame.spectrum, frame.pitch)
+        amplitudes = amplitudes if frame.gains is None else amplitudes * frame.gains
+        pitch = refined(frame.pitch, ratios, amplitudes)
+        return _Made(frame, pitch, ratios * (frame.pitch / pitch), amplitudes)
+
+    def _ratios(self, spectrum: Spectrum, pitch: float) -> tuple[np.ndarray, np.ndarray]:
+        spacing, width = spectrum.spacing, spectrum.bandwidth
+        return self._mixer.partials_of(spectrum.magnitudes, spacing=spacing, hertz=pitch, bandwidth=width, count=PARTIALS)
+
+    def _partials(self, spectrum: Spectrum, pitch: float) -> np.ndarray:
+        return self._ratios(spectrum, pitch)[1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from timbrespace.contracts import ConfigError
 from timbrespace.live import checks
@@ -22,13 +22,14 @@ _BRIGHTNESS = "brightness"
 
 
 class _Struck(NamedTuple):
-    """What was struck last: a pad or a note of a program, with a layer of velocity, on a channel."""
+    """What was struck last: a pad or a note of a program, with a layer of velocity, on a channel. id: of a note, see `set_timbre`."""
 
     program: int
     pad: int
     pitch: float | None
     layer: int | None
     channel: int
+    id: Any = None
 
 
 class Sounds:
@@ -42,7 +43,7 @@ class Sounds:
         self._programs: dict[int, int] = {}
         self._chosen: dict[int, int] = {}
         self._pitches: dict[int, float] = {}
-        self._timbres: dict[int, float] = {}
+        self._timbres: dict[tuple[int, Any], float] = {}  # of channels, and of notes with ids
         self._hits: dict[tuple[int, int, float | None], int] = {}
         self._controls: dict[str, float] = {}
         self._latents: dict[int, float] = {}
@@ -77,7 +78,7 @@ class Sounds:
     def key(self, program: int, pad: int, velocity: float, channel: int, *, pitch: float | None = None) -> SoundKey:
         """Returns the sound of a hit, and counts the hit."""
         pitch = None if pitch is None else round(pitch, 2)
-        struck = _Struck(program, pad, pitch, self._layer(program, velocity), channel)
+        struck = _Struck(program, pad, pitch, self.layer(program, velocity), channel)
         key = self._key(struck)
         self._hits[program, pad, pitch] = self._hits.pop((program, pad, pitch), 0) + 1
         if len(self._hits) > _COUNTED:
@@ -91,11 +92,12 @@ class Sounds:
         return key
 
     def held_key(
-        self, program: int, *, pitch: float | None = None, velocity: float | None = None, channel: int = -1
+        self, program: int, *, pitch: float | None = None, velocity: float | None = None, layer: int | None = None, channel: int = -1,
+        id: Any = None,  # noqa: A002
     ) -> SoundKey:  # fmt: skip
-        """Returns the sound that the held notes of an instrument have now, or one of them with a pitch of its own."""
-        layer = None if velocity is None else self._layer(program, velocity)
-        return self._key(_Struck(program, self.chosen(program), pitch, layer, channel))
+        """Returns the sound that held notes of an instrument have now, or one of them with a pitch of its own. layer: or a velocity."""
+        layer = layer if velocity is None else self.layer(program, velocity)
+        return self._key(_Struck(program, self.chosen(program), pitch, layer, channel, id))
 
     def next_keys(self) -> Iterator[tuple[bool, SoundKey]]:
         """Yields sounds that the next events may need, and whether soon, the likeliest first."""
@@ -105,7 +107,7 @@ class Sounds:
                 yield True, self._key(struck)
         for channel in sorted({0, *self._programs}):
             program = self.program(channel)
-            source, layer = self.sources[program], self._layer(program, 100.0)
+            source, layer = self.sources[program], self.layer(program, 100.0)
             if source.held:
                 continue
             if not source.notes:
@@ -115,6 +117,14 @@ class Sounds:
             for step in sorted(range(-_AROUND, _AROUND + 1), key=abs):
                 if source.lowest <= middle + step <= source.highest:
                     yield False, self._key(_Struck(program, self.chosen(program), middle + step, layer, channel))
+
+    def layer(self, program: int, velocity: float) -> int | None:
+        """Returns the velocity at which a sound is made, the middle of one of LAYERS; None where it changes nothing."""
+        source = self.sources[program]
+        if not source.velocities and (self._velocity_control is None or self._velocity_control not in source.controls):
+            return None
+        layer = min(LAYERS - 1, int(velocity * LAYERS / 128))
+        return round((layer + 0.5) * 128 / LAYERS)
 
     # --- what is asked for ----------------------------------------------------------------------------------------------
 
@@ -166,19 +176,17 @@ class Sounds:
         else:
             self._morphs.pop(a, None)
 
-    def set_timbre(self, channel: int, x: float) -> None:
-        """Sets the brightness of the next notes of a channel, 0 to 1."""
-        self._timbres[channel] = _rounded((x - 0.5) * 2 * _TIMBRE)
+    def set_timbre(self, channel: int, x: float, id: Any = None) -> None:  # noqa: A002
+        """Sets the brightness of the notes of a channel, 0 to 1. id: of a single note that is held."""
+        self._timbres[channel, id] = _rounded((x - 0.5) * 2 * _TIMBRE)
+        while len(self._timbres) > _COUNTED:
+            del self._timbres[next(iter(self._timbres))]
+
+    def forget_timbre(self, channel: int, id: Any) -> None:  # noqa: A002
+        """A new note has an id; that of an earlier one with it is over."""
+        self._timbres.pop((channel, id), None)
 
     # --- inside ---------------------------------------------------------------------------------------------------------
-
-    def _layer(self, program: int, velocity: float) -> int | None:
-        """The velocity at which the sound is made, where that changes it: the middle of one of LAYERS."""
-        source = self.sources[program]
-        if not source.velocities and (self._velocity_control is None or self._velocity_control not in source.controls):
-            return None
-        layer = min(LAYERS - 1, int(velocity * LAYERS / 128))
-        return round((layer + 0.5) * 128 / LAYERS)
 
     def _key(self, struck: _Struck) -> SoundKey:
         source = self.sources[struck.program]
@@ -196,8 +204,10 @@ class Sounds:
         if struck.layer is not None and self._velocity_control in names:
             assert self._velocity_control is not None
             amounts[self._velocity_control] = amounts.get(self._velocity_control, 0.0) + (struck.layer - 64) / 64
-        if _BRIGHTNESS in names and self._timbres.get(struck.channel):
-            amounts[_BRIGHTNESS] = amounts.get(_BRIGHTNESS, 0.0) + self._timbres[struck.channel]
+        ids = (None,) if struck.id is None else (None, struck.id)
+        timbre = sum(self._timbres.get((struck.channel, one), 0.0) for one in ids)
+        if _BRIGHTNESS in names and timbre:
+            amounts[_BRIGHTNESS] = amounts.get(_BRIGHTNESS, 0.0) + timbre
         return Wanted(
             self._place if source.mapped and struck.program not in self._unplaced else None,
             tuple(sorted((index, value) for index, value in self._latents.items() if value and index < source.dims)),

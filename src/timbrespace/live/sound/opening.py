@@ -16,17 +16,15 @@ from timbrespace.native.opening import open_player
 _MOST = 128  # programs of MIDI
 
 
-def open_sources(
-    paths: Sequence[Path | str], *, seed: int, humanise: float, held: str = "bank", hold_notes: bool = False
-) -> list[SoundSource]:
-    """Returns the sounds of instrument files, in order. held: see `Timbres`. hold_notes: those of notes are held.
+def open_sources(paths: Sequence[Path | str], *, seed: int, humanise: float, hold_notes: bool = False) -> list[SoundSource]:
+    """Returns the sounds of instrument files, in order. hold_notes: those of notes are held.
 
     Raises ConfigError, InstrumentFileError.
     """
     if len(paths) > _MOST:
         raise ConfigError(f"{len(paths)} instruments, allowed are at most {_MOST}, as MIDI has programs")
     refused: list[str] = []
-    sources = [_open(Path(path), seed, humanise, held, refused if hold_notes else None) for path in paths]
+    sources = [_open(Path(path), seed, humanise, refused if hold_notes else None) for path in paths]
     if hold_notes and not any(source.held for source in sources):
         raise ConfigError(f"no instrument here can be held: {'; '.join(refused)}")
     return sources
@@ -42,7 +40,7 @@ def rendered(source: SoundSource, key: SoundKey, sample_rate: int) -> np.ndarray
     return np.ascontiguousarray(samples[:2], np.float32)
 
 
-def _open(path: Path, seed: int, humanise: float, held: str, refused: list[str] | None) -> SoundSource:
+def _open(path: Path, seed: int, humanise: float, refused: list[str] | None) -> SoundSource:
     """refused: None: notes are one-shots; else they are held, or it gets why not."""
     player = open_player(path)
     if isinstance(player, Player):
@@ -60,7 +58,7 @@ def _open(path: Path, seed: int, humanise: float, held: str, refused: list[str] 
     if contents.model.time_varying:
         from timbrespace.live.held.source import HeldSource
 
-        return HeldSource(contents, title=path.stem, seed=seed, kind=held)
+        return HeldSource(contents, title=path.stem, seed=seed)
     from timbrespace.live.sound.torch_source import TorchSource
 
     if refused is not None:
