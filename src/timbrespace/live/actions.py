@@ -15,13 +15,13 @@ _SETTERS = {
 }  # fmt: skip
 _STARTS = ("note_on", "pad")  # may be dropped where the queue is full: a note that does not sound does no harm, one that never ends does
 CLOCK_OUT = "clock_out"  # sends a message of a MIDI clock to another machine
-TRANSPORT = ("start", "stop", "continue")  # of a walk: "walk_start" …
+TRANSPORT = ("start", "stop", "continue")  # values of "transport", of a walk
 ROOM = 16_384  # actions that wait at most
 
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A call of a method of the engine, or of the walk ("walk_speed" …).
+    """A call of a method of the engine, or of the walk ("walk_speed" …, "transport").
 
     values: its positional arguments. channel: of MIDI, 0 to 15. id: of one note. None: not given to the method. refused: called with the
     reason where it cannot be carried out.
@@ -36,8 +36,6 @@ class Action:
     @property
     def key(self) -> tuple[Any, ...] | None:
         """What a setter sets; None for an event: each one counts."""
-        if self.name.removeprefix("walk_") in TRANSPORT:
-            return None
         if self.name.startswith("walk_"):
             return (self.name,)
         own = _SETTERS.get(self.name)

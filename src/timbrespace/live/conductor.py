@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 from timbrespace.contracts import TimbrespaceError
-from timbrespace.live.actions import CLOCK_OUT, TRANSPORT, Action, Inbox
+from timbrespace.live.actions import CLOCK_OUT, Action, Inbox
 from timbrespace.live.clock.follower import MESSAGES, Follower
 from timbrespace.live.clock.sender import ClockSender
 from timbrespace.live.mapping.mapping import Mapping
@@ -106,14 +106,13 @@ class Conductor:
     def _attempt(self, action: Action, at: int | None, by_user: bool) -> str | None:
         """Carries out one action. Returns why it could not be, None if it was."""
         try:
-            if action.name.startswith("walk_"):
+            if action.name.startswith("walk_") or action.name == "transport":
                 if self.walk is None:
                     return "no walk plays; start one with --walk kits or --walk notes"
-                what = action.name.removeprefix("walk_")
-                if what in TRANSPORT:
-                    self.walk.transport(what)
+                if action.name == "transport":
+                    self.walk.transport(action.values[0])
                 else:
-                    self.walk.steer(what, action.values[0])
+                    self.walk.steer(action.name.removeprefix("walk_"), action.values[0])
             elif action.name == CLOCK_OUT:
                 if self.sender is not None:
                     self.sender.put(action.values[0], at)

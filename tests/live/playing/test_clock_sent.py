@@ -16,6 +16,7 @@ from timbrespace.live.clock.follower import Follower, Phase
 from timbrespace.live.clock.sender import ClockSender
 from timbrespace.live.clock.source import ClockedSource
 from timbrespace.live.conductor import Conductor
+from timbrespace.live.device.events import described
 from timbrespace.live.midi.file import parse_midi_file
 from timbrespace.live.osc.addresses import Addresses
 from timbrespace.live.osc.feedback import message_of
@@ -98,19 +99,20 @@ def test_a_midi_file_sends_the_clock_of_its_tempo_map() -> None:
 
 def test_osc_starts_and_stops_and_a_button_that_is_let_go_does_nothing() -> None:
     addresses = Addresses(lambda message: [])
-    assert addresses.actions("/walk/stop", []) == [Action("walk_stop")]
-    assert addresses.actions("/walk/start", [1.0]) == [Action("walk_start")]
+    assert addresses.actions("/walk/stop", []) == [Action("transport", ("stop",))]
+    assert addresses.actions("/walk/start", [1.0]) == [Action("transport", ("start",))]
     assert addresses.actions("/walk/continue", [0.0]) == []
-    assert message_of(Action("walk_stop")) is None
+    assert message_of(Action("transport", ("stop",))) is None
     said: list[str] = []
     follower = Follower()
     conductor = Conductor(object(), say=said.append)
-    conductor.carry_out([Action("walk_start")])
+    conductor.carry_out([Action("transport", ("start",))])
+    assert described(Action("transport", ("start",))) == "walk start"
     assert said == ["no walk plays; start one with --walk kits or --walk notes"]
     conductor.walk = ClockedSource(walk(), follower, sample_rate=RATE, say=print)
     inbox = Inbox()
-    for name in ("walk_start", "walk_stop", "walk_start"):  # each counts: they are no values that are set
-        inbox.put(Action(name))
+    for name in ("start", "stop", "start"):  # each counts: they are no values that are set
+        inbox.put(Action("transport", (name,)))
     conductor.carry_out(inbox.take())
     assert [follower.next(1e12)[1] for _ in range(3)] == [START, STOP, START]  # type: ignore[index]
 
@@ -120,12 +122,13 @@ def test_a_sender_keeps_order_and_stops_at_the_end() -> None:
     problems: list[str] = []
     with ClockSender(messages.append, sample_rate=1000, failed=problems.append) as sender:
         sender.time.observe(0, time.monotonic())
+        for message in (STOP, b"\xf2\x18\x00", START):
+            sender.put(message, 20)
         for number in range(5):
             sender.put(bytes((0xF8, number)), 100 - 10 * number)
-        sender.put(START, 20)
         sender.put(PULSE, 100_000)
         time.sleep(0.3)
-    assert [message[-1] for message in messages] == [0xFA, 4, 3, 2, 1, 0, 0xFC]
+    assert [message[-1] for message in messages] == [0xFC, 0, 0xFA, 4, 3, 2, 1, 0, 0xFC]
 
     def refuse(message: bytes) -> None:
         raise TimbrespaceError("the port is gone")

@@ -111,6 +111,8 @@ def opened_sources(
             file=file,
             sends_clock=sends,
         )
+        for line in walk.warnings:
+            say(line)
         names = ", ".join(f"{bound.target} {bound.low:g} to {bound.high:g}" for bound in walk.wander.bounds)
         say(f"walk of {options.walk} {'by a MIDI clock' if conductor.follower else f'at {walk.tempo:.4g} beats a minute'}; {names}")
         if conductor.follower is not None:

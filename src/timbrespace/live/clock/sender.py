@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 from timbrespace.contracts import TimbrespaceError
 from timbrespace.live.clock.audio_time import AudioTime
-from timbrespace.live.clock.follower import CONTINUE, START, STOP
+from timbrespace.live.clock.follower import CONTINUE, POSITION, START, STOP
 
-_BEFORE = 0.002  # s that start and continue come before their pulse, as MIDI 1.0 asks (1 ms at least)
+_BEFORE = {STOP: 0.004, POSITION: 0.003, START: 0.002, CONTINUE: 0.002}  # s before the pulse of their time; MIDI 1.0 asks for 1 ms
 _ROOM = 65_536  # messages that wait
 
 
@@ -33,7 +33,7 @@ class ClockSender:
 
     def put(self, message: bytes, sample: int | None = None) -> None:
         """Sends a message when a sample sounds; None: now."""
-        due = time.monotonic() if sample is None else self.time.seconds_at(sample) - (_BEFORE if message[0] in (START, CONTINUE) else 0.0)
+        due = time.monotonic() if sample is None else self.time.seconds_at(sample) - _BEFORE.get(message[0], 0.0)
         with self._changed:
             if message[0] == STOP:
                 self._waiting = [one for one in self._waiting if one[0] <= due]

@@ -33,6 +33,8 @@ def described(action: Action) -> str:
             return f"gain {values[0]:.2f}"
         case "bend" | "pressure" | "timbre":
             return f"{name} {values[0]:+.2f}"
+    if name == "transport":
+        return f"walk {values[0]}"
     if name.startswith("walk_"):
         return " ".join([name.replace("_", " "), *(f"{value:g}" for value in values)])
     return _PLAIN.get(name, "")

@@ -89,7 +89,9 @@ class Addresses:
             case ["gain"]:
                 return [Action("set_gain", (take.number("gain", 0, 4),))]
             case ["walk", name] if name in TRANSPORT:
-                return [Action(f"walk_{name}")] if take.number("value", 0, 127, default=1.0) else []  # a button that is let go sends 0
+                return (
+                    [Action("transport", (name,))] if take.number("value", 0, 127, default=1.0) else []
+                )  # a button that is let go sends 0
             case ["walk", name] if name in WALK_TARGETS:
                 return [Action(f"walk_{name}", (take.number(name, *WALK_TARGETS[name]),))]
         raise OscError(f"there is no OSC address {address[:60]}; docs/live_protocols.md lists them")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from timbrespace.live.actions import TRANSPORT, Action
+from timbrespace.live.actions import Action
 
 _MOST = 8_192  # values that are kept
 
@@ -25,8 +25,6 @@ def message_of(action: Action) -> tuple[str, tuple[Any, ...]] | None:
         return f"/{name.removeprefix('set_')}", tuple(values)
     if name == "set_latents":
         return "/latent", tuple(map(float, values[0]))
-    if name.removeprefix("walk_") in TRANSPORT:
-        return None
     return (f"/walk/{name.removeprefix('walk_')}", (float(values[0]),)) if name.startswith("walk_") else None
 
 

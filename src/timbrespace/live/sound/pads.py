@@ -67,7 +67,12 @@ def pads_of(categories: Sequence[str]) -> list[Pad]:
 
 def pad_at(pads: Sequence[Pad], note: int) -> int | None:
     """Returns the number of the pad that a note plays, in `pads`: its own, or one of the same family of drums. None: no pad."""
-    notes = {pad.note: number for number, pad in enumerate(pads)}
+    return note_at([pad.note for pad in pads], note)
+
+
+def note_at(pads: Sequence[int], note: int) -> int | None:
+    """Returns the number of the pad that a note plays, see `pad_at`, by the notes of pads."""
+    notes = {one: number for number, one in enumerate(pads)}
     if note in notes:
         return notes[note]
     for family in _ALIKE:

@@ -28,7 +28,7 @@ class Walk:
     """Endless music of one instrument. The same seed, settings and instrument give the same actions at the same samples.
 
     Latents move between two steps of the rhythm, right after its sounds, so that the next ones can be made before they are struck.
-    ahead: see `live.performance.Source`.
+    ahead: see `live.performance.Source`. warnings: what a user should know of the file.
     """
 
     ahead = 0.06
@@ -48,7 +48,9 @@ class Walk:
         if not 0 <= seed < 2**63:
             raise ConfigError(f"--seed is {seed}, allowed are whole numbers from 0 to 2**63 - 1")
         self.wander = Wander(parse_bounds(bounds, instrument), seed)
-        chain = Chain(file, drums=kind == "kits", seed=seed) if file is not None else None
+        pads = instrument.pads if kind == "kits" and not instrument.pitched else ()
+        chain = Chain(file, drums=kind == "kits", seed=seed, pads=pads) if file is not None else None
+        self.warnings = chain.warnings if chain is not None else []
         self._steps = ChainSteps(chain, seed) if chain else pattern_steps(instrument, kind, seed)
         self.density, self.tempo = 1.0, TEMPO
         self.steer("tempo", tempo if tempo is not None else min(max(chain.tempo, _SLOWEST), _FASTEST) if chain else TEMPO)
