@@ -51,7 +51,7 @@ def test_a_walk_is_rendered_again_bit_by_bit(shell: Shell, drums_file: Path, son
         (["--walk", "songs"], "allowed are kits and notes"),
         (["--bounds", "-1:1"], "give --walk kits or --walk notes too"),
         (["--tempo", "100"], "give --walk kits or --walk notes too"),
-        (["--walk", "kits", "--tempo", "5"], "--tempo is 5.0, allowed is a number from 10 to 400"),
+        (["--walk", "kits", "--tempo", "5"], "--tempo is 5, allowed is a number from 10 to 400"),
         (["--walk", "notes", "--offline", "--record", "x.wav", "--seconds", "1"], "needs an instrument of notes"),
         (["--walk", "kits", "--bounds", "pc1", "--offline", "--record", "x.wav", "--seconds", "1"], "is no range"),
         (["--midi", "nowhere.mid", "--offline", "--record", "x.wav"], "nowhere.mid does not exist"),
