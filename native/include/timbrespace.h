@@ -321,7 +321,7 @@ TS_API uint64_t ts_euclid(int32_t pulses, int32_t steps, int32_t rotation);
    mixed with what a player plays, before its master. A timbre is a slot for how they sound now: the thread that commands the player hands
    frames over as often as it likes, and all voices of the timbre follow them. ts_player_release and ts_player_silence hold for them too. */
 
-enum { TS_PARTIALS = 256, TS_BINS = 4097, TS_BANK = 0, TS_SPECTRUM = 1, TS_NOISE_BANK = 2 };
+enum { TS_PARTIALS = 256, TS_BINS = 4097, TS_BANK = 0, TS_SPECTRUM = 1, TS_NOISE_BANK = 2, TS_NOISE_SPECTRUM = 3 };
 
 typedef struct {
   int32_t voices;  /* held at once, 1 to 64; over it one that was let go, else the oldest, fades out in 5 ms */
@@ -335,7 +335,8 @@ TS_API size_t ts_held_size(const ts_held_options *options); /* 0: an option is o
 TS_API ts_status ts_held_open(ts_player *player, const ts_held_options *options, ts_memory *memory);
 
 typedef struct {
-  int32_t kind;    /* TS_BANK: the timbre's partials; TS_SPECTRUM: its spectrum; TS_NOISE_BANK: its partials, and its spectrum as noise alone */
+  int32_t kind;    /* TS_BANK: the timbre's partials; TS_SPECTRUM: its spectrum, by an inverse transform; TS_NOISE_BANK: its partials, and its
+                      spectrum as noise alone; TS_NOISE_SPECTRUM: the same, both by an inverse transform */
   int32_t timbre;  /* slot */
   uint32_t seed;   /* of the phases at the start, and of noise; 0: partials start together, at 0 */
   float note;      /* MIDI number, 0 to 140, with parts of a semitone */

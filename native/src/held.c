@@ -88,6 +88,8 @@ static void turn(const Held *voice, int64_t time, float *sides) {
   sides[0] = gain * (float)(1.4142135623730951 * ts_cos_turns(turns)), sides[1] = gain * (float)(1.4142135623730951 * ts_sin_turns(turns));
 }
 
+static int banked(const Held *voice) { return voice->kind == TS_BANK || voice->kind == TS_NOISE_BANK; }
+
 static void start(ts_player *player, const Command *command) {
   HeldVoices *held = player->held;
   const ts_held *settings = &command->held.voice;
@@ -100,7 +102,7 @@ static void start(ts_player *player, const Command *command) {
   const float values[TS_MOVES] = {settings->note, 0.0f, settings->gain, settings->pan};
   for (int i = 0; i < TS_MOVES; i++) voice->moves[i] = (Move){{values[i], values[i], player->now}, STEP};
   turn(voice, player->now, voice->to);
-  if (voice->kind != TS_SPECTRUM) bank_start(player, voice);
+  if (banked(voice)) bank_start(player, voice);
   if (voice->kind != TS_BANK) inverse_start(player, voice);
 }
 
@@ -169,7 +171,7 @@ static void fill_gate(const Held *voice, int64_t length, int32_t count, float *g
 
 static void next_step(ts_player *player, Held *voice, int64_t time) {
   for (int32_t i = 0; i < STEP; i++) voice->samples[i] = 0.0f;
-  if (voice->kind != TS_SPECTRUM) bank_step(player, voice, time);
+  if (banked(voice)) bank_step(player, voice, time);
   if (voice->kind != TS_BANK) inverse_step(player, voice, time);
   voice->from[0] = voice->to[0], voice->from[1] = voice->to[1], voice->gone = 0;
   turn(voice, time + STEP, voice->to);

@@ -4,6 +4,7 @@
 
 #include "player.h"
 
+_Static_assert(TS_PARTIALS <= 256, "an inverse transform has room for the phases of 256 sines");
 enum { STEP = 64, PEAKS = 256, WINDOW = 1024, HOP = 256, LOBE = 4, FINE = 256, OFFSETS = 17 }; /* LOBE: bins of half a main lobe, FINE: places in one */
 #define ROUND_BINS(n) (((size_t)(n) + 7) / 8 * 8)
 

@@ -81,7 +81,7 @@ ts_status ts_held_open(ts_player *player, const ts_held_options *options, ts_mem
 ts_status ts_held_play(ts_player *player, int64_t time, int32_t id, float velocity, const ts_held *held) {
   const HeldVoices *voices = player->held;
   if (!voices || !held || id < 0 || !in(velocity, 1, 127) || held->timbre < 0 || held->timbre >= voices->timbres) return TS_ARGUMENT;
-  if (held->kind < TS_BANK || held->kind > TS_NOISE_BANK || (held->kind != TS_BANK && !voices->bins)) return TS_ARGUMENT;
+  if (held->kind < TS_BANK || held->kind > TS_NOISE_SPECTRUM || (held->kind != TS_BANK && !voices->bins)) return TS_ARGUMENT;
   if (!in(held->note, 0, 140) || !in(held->gain, 0, 4) || !in(held->pan, -1, 1)) return TS_ARGUMENT;
   if (!in(held->attack, 0, 60) || !in(held->release, 0, 60)) return TS_ARGUMENT;
   return player_put(player, (Command){PUT_HELD, held->timbre, time, .held = {*held, id, velocity}});

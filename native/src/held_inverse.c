@@ -59,6 +59,22 @@ static void go_on(Held *voice, int32_t count, const float *places, const float *
   for (int32_t i = 0; i < count; i++) inverse->place[i] = places[i], inverse->cycles[i] = cycles[i], inverse->phase[i] = phase[i];
 }
 
+/* The sines of a timbre's partials, each with its own phase. */
+static int32_t tones(const ts_player *player, Held *voice, int64_t time, float *cycles, float *amplitudes) {
+  Inverse *inverse = voice->inverse;
+  const Glide *partials = &player->held->timbre[voice->timbre].partials;
+  const double note = held_hertz(voice, time) / player->rate;
+  glide_at(partials, time, 0, TS_PARTIALS, cycles);
+  glide_at(partials, time, TS_PARTIALS, TS_PARTIALS, amplitudes);
+  for (int32_t i = 0; i < TS_PARTIALS; i++) {
+    cycles[i] = (float)((double)cycles[i] * note);
+    double phase = (double)scattered(voice->seed, (uint32_t)i) * 0x1p-32;
+    if (inverse->frame > 1) phase = inverse->phase[i] + 0.5 * HOP * ((double)inverse->cycles[i] + (double)cycles[i]);
+    inverse->phase[i] = phase - ts_floor(phase), inverse->cycles[i] = cycles[i];
+  }
+  return TS_PARTIALS;
+}
+
 /* Noise of levels [bins] into the spectrum, times the window: each bin has a random phase. scale: bins of levels a bin of the frame. */
 static void add_noise(const HeldVoices *held, const Held *voice, const Timbre *timbre, float scale, float gain) {
   enum { BINS = WINDOW / 2 + 1, EDGE = 3 };
@@ -100,20 +116,22 @@ static void add_frame(ts_player *player, Held *voice, int64_t time, int32_t skip
   if (!timbre->bins) return;
   const float ratio = (float)(held_hertz(voice, time) / (double)timbre->hertz), rate = (float)player->rate;
   glide_at(&timbre->spectrum, time, 0, timbre->bins, held->magnitudes);
-  const float pitch = timbre->hertz / timbre->spacing;
   int32_t count = 0;
-  if (voice->kind == TS_SPECTRUM)
+  if (voice->kind == TS_SPECTRUM) {
+    const float pitch = timbre->hertz / timbre->spacing;
     count = find_peaks(held->magnitudes, timbre->bins, pitch, &timbre->lobe, places, amplitudes, held->levels);
-  else
+    for (int32_t i = 0; i < count; i++) cycles[i] = places[i] * timbre->spacing * ratio / rate;
+    go_on(voice, count, places, cycles);
+  } else {
     for (int32_t i = 0; i < timbre->bins; i++) held->levels[i] = held->magnitudes[i];
-  for (int32_t i = 0; i < count; i++) cycles[i] = places[i] * timbre->spacing * ratio / rate;
-  go_on(voice, count, places, cycles);
+    if (voice->kind == TS_NOISE_SPECTRUM) count = tones(player, voice, time, cycles, amplitudes);
+  }
   for (int32_t i = 0; i < WINDOW + 2; i++) held->spectrum[i] = 0.0f;
   /* The power of a bin of magnitude m is m^2 / (2 bandwidth spacing) a Hz; that of the moved noise is kept. */
   const float density = 1.0f / (2.0f * timbre->lobe.bandwidth * timbre->spacing * ratio);
   add_noise(held, voice, timbre, rate / WINDOW / (ratio * timbre->spacing), NOISES / SINES * ts_sqrtf(density * WINDOW * rate / 2.0f));
   for (int32_t i = 0; i < count; i++)
-    if (cycles[i] < 0.49f) add_sine(held, cycles[i], amplitudes[i] * below_nyquist(cycles[i]), voice->inverse->phase[i]);
+    if (cycles[i] < 0.49f && amplitudes[i] != 0.0f) add_sine(held, cycles[i], amplitudes[i] * below_nyquist(cycles[i]), voice->inverse->phase[i]);
   Arena work = held->work;
   if (fft_inverse(held->fft, held->spectrum, frame, 1, &work) != TS_OK) return;
   for (int32_t i = skipped; i < WINDOW; i++) voice->inverse->sum[i - skipped] += SINES * frame[i];

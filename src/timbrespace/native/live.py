@@ -17,7 +17,7 @@ from timbrespace.native.output import Output
 
 Audio = NDArray[np.float32]
 PARTIALS, BINS = 256, 4097  # at most, of a frame
-_KINDS = {"bank": 0, "spectrum": 1, "noise bank": 2}
+_KINDS = {"bank": 0, "spectrum": 1, "noise bank": 2, "noise spectrum": 3}
 _MOVES = {"note": 0, "bend": 1, "gain": 2, "pan": 3}
 _LARGEST = {"i": 2.0**31, "l": 2.0**63, "u": 2.0**64, "p": 2.0**64, "f": 3e38, "d": 1e300}  # of the kinds of `SIGNATURES`
 _VOICE = {
@@ -140,8 +140,8 @@ class Live:
     ) -> None:  # fmt: skip
         """Starts a held voice; `release` with the id lets it go. note: MIDI number, with parts of a semitone.
 
-        kind: "bank", "spectrum", or "noise bank": partials, and the spectrum as noise alone. timbre: slot that `partials` or `spectrum`
-        fills, before or while it sounds. seed: of phases and noise; 0: partials start together.
+        kind: "bank", "spectrum", or "noise bank" and "noise spectrum": partials, and the spectrum as noise alone. timbre: slot that
+        `partials` and `spectrum` fill, before or while it sounds. seed: of phases and noise; 0: the partials of a bank start together.
         Raises ConfigError, QueueFullError.
         """
         with self.lock:

@@ -13,7 +13,6 @@ from timbrespace.contracts import ConfigError
 from timbrespace.live import Engine
 from timbrespace.live.held.course import Course, frames_of
 from timbrespace.live.held.motion import Motion, Slots
-from timbrespace.live.held.tones import combined, noise_magnitudes
 from timbrespace.native.interface import NoteParts
 from timbrespace.native.live import Live
 from timbrespace.native.opening import open_player
@@ -198,31 +197,37 @@ def test_a_line_keeps_its_slot_while_it_moves_by_little() -> None:
     assert np.array_equal(slots.ratios[:160], np.arange(1, 161))
 
 
-def test_a_spectrum_of_tones_and_noise_sounds_as_the_bank_with_noise() -> None:
-    """Power of the tones, and of the noise in bands, of both ways."""
+@pytest.mark.parametrize("kind", ["noise bank", "noise spectrum"])
+def test_tones_and_noise_have_their_power(kind: str) -> None:
     hertz, amplitudes = np.array([440.0, 1_320.0, 5_000.0]), np.array([0.2, 0.1, 0.05], np.float32)
-    noise = np.full(513, 1e-9, np.float32)
+    noise = np.full(513, 1e-9, np.float32)  # a Hz
     noise[200:] = 1e-8
-    powers = []
-    for kind in ("noise bank", "spectrum"):
+    mixer = Live(sample_rate=RATE)
+    mixer.partials(0, hertz / 440, amplitudes)
+    mixer.spectrum(0, np.sqrt(2 * 1.5 * 43.0 * noise), spacing=43.0, hertz=440.0, bandwidth=1.5)
+    mixer.hold(1, 69.0, kind=kind, seed=3)
+    mixer.render(RATE // 2)
+    audio = mixer.render(4 * RATE)[:, 0].astype(np.float64)
+    spectrum = np.square(np.abs(np.fft.rfft(audio * np.hanning(len(audio))))) / (len(audio) ** 2 * 3 / 8) * 2
+    bins = np.fft.rfftfreq(len(audio), 1 / RATE)
+    sums = [spectrum[np.abs(bins - one) < 8].sum() for one in hertz]
+    assert 10 * np.log10(sums) == pytest.approx(20 * np.log10(amplitudes) - 3.01, abs=0.1)
+    bands = [spectrum[(bins > low) & (bins < low + 1_500)].sum() / 1_500 for low in (2_000, 6_000, 12_000, 16_000)]
+    assert 10 * np.log10(bands) == pytest.approx([-90, -90, -80, -80], abs=0.5)
+
+
+def test_a_frame_in_no_time_replaces_what_the_slot_had() -> None:
+    def render(frames: int) -> np.ndarray:
         mixer = Live(sample_rate=RATE)
-        if kind == "spectrum":
-            values, spacing = combined(hertz, amplitudes, noise, 43.0)
-            mixer.spectrum(0, values, spacing=spacing, hertz=440.0)
-        else:
-            mixer.partials(0, hertz / 440, amplitudes)
-            mixer.spectrum(0, noise_magnitudes(noise, 43.0, 1.5), spacing=43.0, hertz=440.0)
-        mixer.hold(1, 69.0, kind=kind, seed=3)
-        mixer.render(RATE // 2)
-        audio = mixer.render(4 * RATE)[:, 0].astype(np.float64)
-        spectrum = np.square(np.abs(np.fft.rfft(audio * np.hanning(len(audio))))) / (len(audio) ** 2 * 3 / 8) * 2
-        bins = np.arange(len(spectrum)) * RATE / len(audio)
-        sums = [spectrum[np.abs(bins - one) < 8].sum() for one in hertz]
-        bands = [spectrum[(bins > low) & (bins < low + 1_500)].sum() / 1_500 for low in (6_000, 12_000, 16_000)]
-        powers.append(10 * np.log10([*sums, *bands]))
-    assert powers[0][:3] == pytest.approx(20 * np.log10(amplitudes) - 3.01, abs=0.1)
-    assert powers[0][3:] == pytest.approx([-90, -80, -80], abs=0.5)
-    assert powers[1] == pytest.approx(powers[0], abs=1.0)
+        for frame in range(frames):
+            mixer.partials(0, [1.0, 2.0 + frame], [0.1 * (frames - frame), 0.2], seconds=0.0)
+            mixer.spectrum(0, np.full(100, 0.01 * (frames - frame)), spacing=100.0, hertz=440.0, seconds=0.0)
+        mixer.partials(0, [1.0, 3.0], [0.1, 0.3], seconds=0.0)
+        mixer.spectrum(0, np.full(64, 0.01), spacing=100.0, hertz=440.0, seconds=0.0)
+        mixer.hold(1, 69.0, kind="noise bank", seed=3)
+        return mixer.render(1_000)
+
+    assert np.array_equal(render(0), render(3))
 
 
 def test_the_parts_of_a_note_add_up_to_its_one_shot(path: Path) -> None:

@@ -14,7 +14,7 @@ _NEAR_DB = 6.0  # under the loudest moment: as long as a note is louder it is st
 _STEADY = (0.4, 0.7)  # part of that time whose mean is held
 _ATTACK_S = 0.15  # s, at least before what is held: until then a note has the noise of its attack
 _LEVEL = 0.13  # root mean square of what is held, K-weighted
-_LEAST = 1e-6  # amplitude that is silence
+_LEAST, _LEAST_NOISE = 1e-6, 1e-17  # amplitude, and power a Hz, that are silence
 
 
 def frames_of(hop: float, count: int) -> np.ndarray:
@@ -55,7 +55,7 @@ class Course:
         tones, noise = np.vstack([tones[before], mean_tones]), np.vstack([noise[before], mean_noise])
         gain = _gains(self._powers(tones, noise))
         self._tones = np.log(np.maximum(tones * gain[:, None], _LEAST)).astype(np.float32)
-        self._noise = np.log(np.maximum(noise * np.square(gain)[:, None], _LEAST**2)).astype(np.float32)
+        self._noise = np.log(np.maximum(noise * np.square(gain)[:, None], _LEAST_NOISE)).astype(np.float32)
 
     @property
     def steady_from(self) -> float:
@@ -70,7 +70,7 @@ class Course:
         tones = self._tones[upper - 1] + share * (self._tones[upper] - self._tones[upper - 1])
         noise = self._noise[upper - 1] + share * (self._noise[upper] - self._noise[upper - 1])
         amplitudes, power = np.exp(tones), np.exp(noise)
-        amplitudes[tones <= np.float32(np.log(_LEAST))] = 0.0
+        amplitudes[tones <= np.float32(np.log(_LEAST))], power[noise <= np.float32(np.log(_LEAST_NOISE))] = 0.0, 0.0
         return amplitudes, power
 
     def _powers(self, tones: np.ndarray, noise: np.ndarray) -> np.ndarray:

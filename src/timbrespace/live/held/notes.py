@@ -10,7 +10,6 @@ from timbrespace.live.sound.source import CoreSource
 from timbrespace.live.state import SoundKey
 from timbrespace.native.engine import Player
 
-BINS = 2049  # of the spectrum of tones and noise together
 _KEPT = 96  # notes whose course is kept
 
 
@@ -26,13 +25,14 @@ def why_not(player: Player) -> str | None:
 class HeldNotes(CoreSource):
     """Sounds of an instrument of notes that are held, see `SoundSource`. Any thread may call it."""
 
-    held, bins = True, BINS
+    held = True
 
     def __init__(self, player: Player, *, title: str, seed: int = 0, humanise: float = 0.0):
         """player: of an instrument that `why_not` has nothing against. The rest as of `CoreSource`."""
         super().__init__(player, title=title, seed=seed, humanise=humanise)
         self._courses: OrderedDict[SoundKey, Course] = OrderedDict()
         self._turn = threading.Lock()
+        self.bins = player.core.note_bins()
         view = player.file.header["settings"]["representation"]
         self._frames = frames_of(view.get("hop", 256) / player.file.sample_rate, player.core.info.frames)
 

@@ -6,10 +6,11 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from timbrespace.live.held.course import Course, Held
 from timbrespace.live.held.motion import Motion, Slots
 from timbrespace.live.held.notes import HeldNotes
-from timbrespace.live.held.tones import combined, noise_magnitudes
 from timbrespace.live.sound.choice import ROBIN, Sounds
 from timbrespace.live.state import SoundKey
 from timbrespace.native.live import Live
@@ -140,8 +141,7 @@ class HeldVoices:
             self._voices[voice.number] = voice
             self._last = voice
         self._send(voice, 0.0, 0.0, start, whole=True)
-        kind = "noise bank" if self._kind == "bank" else "spectrum"
-        options = {"kind": kind, "timbre": voice.timbre, "velocity": voice.velocity, "seed": voice.number}
+        options = {"kind": f"noise {self._kind}", "timbre": voice.timbre, "velocity": voice.velocity, "seed": voice.number}
         put("hold", voice.number, voice.note, time=start, attack=_ATTACK, release=self._release, **options)
         if voice.bend:
             put("move", voice.number, "bend", voice.bend, time=start, seconds=0.0)
@@ -174,21 +174,17 @@ class HeldVoices:
         voice.due = now + steps * self.step
 
     def _send(self, voice: _Voice, seconds: float, glide: float, at: int, *, whole: bool) -> None:
-        """whole: with the noise of the bank, which is steady once the note is."""
+        """whole: with the noise, which is steady once the note is."""
         course, motion = voice.course, voice.motion
         assert course is not None
         assert motion is not None
         tones, noise = course.at(seconds)
         tones = voice.slots.amplitudes(tones, motion.flutter(seconds))
-        if self._kind == "bank":
-            self._mixer.partials(voice.timbre, voice.slots.ratios, tones, seconds=glide, time=at)
-            if whole:
-                values = noise_magnitudes(noise, course.spacing, _HANN)
-                options = {"spacing": course.spacing, "hertz": course.hertz, "bandwidth": _HANN}
-                self._mixer.spectrum(voice.timbre, values, seconds=glide, time=at, **options)
-        else:
-            values, spacing = combined(voice.slots.ratios * course.hertz, tones, noise, course.spacing)
-            self._mixer.spectrum(voice.timbre, values, spacing=spacing, hertz=course.hertz, bandwidth=_HANN, seconds=glide, time=at)
+        self._mixer.partials(voice.timbre, voice.slots.ratios, tones, seconds=glide, time=at)
+        if whole:
+            values = np.sqrt(2 * _HANN * course.spacing * noise)  # see `Live.spectrum`
+            options = {"spacing": course.spacing, "hertz": course.hertz, "bandwidth": _HANN}
+            self._mixer.spectrum(voice.timbre, values, seconds=glide, time=at, **options)
         if motion.wanders and seconds:
             note = min(max(voice.note + motion.cents(seconds) / 100, 0.0), 140.0)
             self._mixer.move(voice.number, "note", note, seconds=glide, time=at)
