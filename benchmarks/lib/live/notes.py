@@ -15,12 +15,15 @@ from lib.page import table
 from timbrespace.audio.loudness import momentary_loudness
 from timbrespace.audio.stft import mel_filters, power_spectrogram
 from timbrespace.live import Engine
+from timbrespace.live.engine import LEVEL
 from timbrespace.live.state import SoundKey
 
 RATE, VELOCITY = 48_000, 100
 KINDS = {"bank": "oscillator bank", "spectrum": "inverse transform"}
 _FLOOR = 50.0  # dB under the loudest band: quieter ones are left out
-_EVERY = 4  # semitones between the notes whose pitch and spectrum are compared
+_STRUCK = LEVEL * (VELOCITY / 127) ** 1.5  # what the engine plays of a one-shot
+_BESIDE = 7  # semitones between pairs of neighbouring keys
+_EVERY = 6  # semitones between the notes whose pitch and spectrum are compared
 
 
 def notes_part(path: Path) -> str:
@@ -34,7 +37,7 @@ def notes_part(path: Path) -> str:
     return table(columns, rows) + "\n\n" + _NOTE
 
 
-_NOTE = """Every sound of the instrument, notes over its whole range. Level: the loudest 0.4 s, K-weighted, of every key beside the next.
+_NOTE = """Every sound of the instrument, notes over its whole range. Level: the loudest 0.4 s, K-weighted, of keys beside the next.
 Beside the one-shot: mean difference of 40 mel bands, levels aligned, between the held sound and the part of the decoded one-shot that is
 held; two one-shots: the same between two renderings of it that differ by their seed. Steps: second differences of samples. Pressed: the
 first 20 ms over those of the one-shot, both as loud afterwards, or over those of the steady tone, of which the larger counts. Moved: axis,
@@ -50,9 +53,9 @@ def _row(path: Path, kind: str) -> list[str]:
         low, high = round(source.lowest), round(source.highest)
         for pad in range(len(source.pads)):
             engine.pad(pad)
-            keys = [_loudness(_held(engine, note, 2.0)[-RATE // 2 :]) for note in range(low, high + 1, 3 if pad else 1)]
-            if pad == 0:
-                levels += list(np.abs(np.diff(keys)))
+            for note in range(low, high, _BESIDE):
+                one, two = (_loudness(_held(engine, key, 2.0)[-RATE // 2 :]) for key in (note, note + 1))
+                levels.append(abs(two - one))
             for note in range(low, high + 1, _EVERY):
                 start = _cpu()
                 engine.note_on(note, VELOCITY)
@@ -65,13 +68,13 @@ def _row(path: Path, kind: str) -> list[str]:
                 moving.append(_cpu() - start)
                 engine.note_off(note)
                 let_go.append(jump(_mono(engine.render(RATE // 4))) / jump(tone))
-                one, two, held = _one_shots(other, source, pad, note)
+                first, second, held = _one_shots(other, source, pad, note)
                 part = slice(int(held.start * RATE), max(int(held.stop * RATE), int(held.start * RATE) + RATE // 10))
-                apart.append(_apart(tone, one[part]))
-                floor.append(_apart(two[part], one[part]))
-                louder.append(_loudness(audio) - _loudness(one))
-                factor = 10 ** ((_loudness(tone) - _loudness(one[part])) / 20)
-                pressed.append(jump(audio[: RATE // 50]) / max(factor * jump(one[: RATE // 50]), jump(tone)))
+                apart.append(_apart(tone, first[part]))
+                floor.append(_apart(second[part], first[part]))
+                louder.append(_loudness(audio) - _loudness(_STRUCK * first))
+                factor = 10 ** ((_loudness(tone) - _loudness(first[part])) / 20)
+                pressed.append(jump(audio[: RATE // 50]) / max(factor * jump(first[: RATE // 50]), jump(tone)))
     return [
         KINDS[kind], f"{max(off):.3f}", f"{np.median(levels):.2f}", f"{max(levels):.2f}", f"{np.median(apart):.2f}",
         f"{np.median(floor):.2f}", f"{np.median(louder):+.1f}", _both(pressed), f"{max(let_go):.2f}", f"{max(moved):.2f}",

@@ -77,7 +77,7 @@ class Timbres:
         """Starts a voice of an instrument. id: of its note, None: none. put: see `Calls.put`. The rest: see `HeldVoices.start`."""
         if program in self._notes:
             try:
-                self._notes.start(program, number, note, velocity, channel=channel, start=start, now=now, bend=bend, put=put)
+                self._notes.start(program, number, note, velocity, channel=channel, id=id, start=start, now=now, bend=bend, put=put)
             except TimbrespaceError as error:
                 self._say(f"note {note:g}: {error}")
             return
@@ -103,7 +103,7 @@ class Timbres:
 
     def own(self, program: int) -> bool:
         """Returns whether notes of an instrument with ids have timbres of their own."""
-        return program in self._sources
+        return program in self._sources or program in self._notes
 
     def render(self, time: int, frames: int) -> np.ndarray:
         """Returns the next samples `(frames, 2)` of the mixer from `time` on; timbres follow at times that do not depend on the blocks."""
@@ -150,9 +150,12 @@ class Timbres:
 
     def _follow(self) -> None:
         while not self._closed.wait(self.step / self._mixer.sample_rate):
-            now = self._mixer.state().time
-            self.send(0, now)
-            self._advance(now, 0, ahead=True)
+            try:
+                now = self._mixer.state().time
+                self.send(0, now)
+                self._advance(now, 0, ahead=True)
+            except Exception as error:  # the sound goes on, whatever happens to one frame
+                self._say(f"held sounds failed ({type(error).__name__}: {error}); this is a bug in timbrespace")
 
     def _advance(self, now: int, at: int, *, ahead: bool = False) -> None:
         try:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
+from timbrespace.contracts import TimbrespaceError
 from timbrespace.live.held.course import Course, Held
 from timbrespace.live.held.motion import Motion, Slots
 from timbrespace.live.held.notes import HeldNotes
@@ -38,6 +40,7 @@ class _Voice:
     start: int
     bend: float
     variation: int | None
+    id: Any = None
     timbre: int = -1
     key: SoundKey | None = None
     course: Course | None = None
@@ -71,11 +74,11 @@ class HeldVoices:
         return program in self._sources
 
     def start(
-        self, program: int, number: int, note: float, velocity: float, *, channel: int, start: int, now: int, bend: float, put: Put
-    ) -> None:
-        """Starts a voice. start: in samples; now: of the mixer; a start before it is at once. Raises TimbrespaceError."""
+        self, program: int, number: int, note: float, velocity: float, *, channel: int, id: Any, start: int, now: int, bend: float, put: Put  # noqa: A002
+    ) -> None:  # fmt: skip
+        """Starts a voice. id: of its note, None: none. start: in samples; now: of the mixer; a start before it is at once. Raises TimbrespaceError."""
         variation = number % ROBIN if self._humanise > 0 else None
-        voice = _Voice(number, program, note, velocity, channel, max(start, now), bend, variation)
+        voice = _Voice(number, program, note, velocity, channel, max(start, now), bend, variation, id)
         if start - now > _AHEAD * self._rate:
             with self._lock:
                 self._later[number] = voice
@@ -107,7 +110,9 @@ class HeldVoices:
             soon = [voice for voice in self._later.values() if voice.start - now <= _AHEAD * self._rate]
         for voice in soon:
             self._begin(voice, voice.start, lambda name, *values, **more: getattr(self._mixer, name)(*values, **more))
-            self._later.pop(voice.number, None)
+            with self._lock:
+                if self._later.pop(voice.number, None) is None:  # let go in the meantime
+                    self._mixer.release(voice.number, time=voice.start)
         with self._lock:
             for number in [number for number, voice in self._voices.items() if voice.end is not None and voice.end <= now]:
                 self._free.append(self._voices.pop(number).timbre)
@@ -138,8 +143,16 @@ class HeldVoices:
         voice.motion = Motion(self._seed, voice.number, flutter=voice.course.flutter, wander=wander, rate=voice.course.rate)
         with self._lock:
             voice.timbre = self._timbre(voice.start)
-            self._voices[voice.number] = voice
-            self._last = voice
+        try:
+            self._strike(voice, start, put)
+        except TimbrespaceError:
+            with self._lock:
+                self._free.append(voice.timbre)
+            raise
+        with self._lock:
+            self._voices[voice.number] = self._last = voice
+
+    def _strike(self, voice: _Voice, start: int, put: Put) -> None:
         self._send(voice, 0.0, 0.0, start, whole=True)
         options = {"kind": f"noise {self._kind}", "timbre": voice.timbre, "velocity": voice.velocity, "seed": voice.number}
         put("hold", voice.number, voice.note, time=start, attack=_ATTACK, release=self._release, **options)
@@ -160,7 +173,7 @@ class HeldVoices:
         return self._free.pop(0)
 
     def _key(self, voice: _Voice) -> SoundKey:
-        key = self._sounds.held_key(voice.program, pitch=round(voice.note, 2), velocity=voice.velocity, channel=voice.channel)
+        key = self._sounds.held_key(voice.program, pitch=round(voice.note, 2), velocity=voice.velocity, channel=voice.channel, id=voice.id)
         return key._replace(variation=voice.variation)
 
     def _frame(self, voice: _Voice, now: int, at: int, turns: int, *, whole: bool = False) -> None:
@@ -191,9 +204,10 @@ class HeldVoices:
 
     def _decode_ahead(self) -> None:
         """Decodes one of the notes that may follow the last one."""
-        last = self._last
-        if last is None or self._humanise > 0:
+        if self._humanise > 0 or not self._sources:
             return
+        first = next(iter(self._sources))
+        last = self._last or _Voice(0, first, self._sounds.last_pitch(first), 100.0, 0, 0, 0.0, None)
         source = self._sources[last.program]
         for step in sorted(range(-_AROUND, _AROUND + 1), key=abs):
             key = self._key(_Voice(0, last.program, last.note + step, last.velocity, last.channel, 0, 0.0, None))

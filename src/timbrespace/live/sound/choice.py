@@ -45,7 +45,7 @@ class Sounds:
         self._pitches: dict[int, float] = {}
         self._timbres: dict[tuple[int, Any], float] = {}  # of channels, and of notes with ids
         self._hits: dict[tuple[int, int, float | None], int] = {}
-        self._controls: dict[str, float] = {}
+        self._controls: dict[str, float] = {}  # these three are replaced, not changed: other threads read them
         self._latents: dict[int, float] = {}
         self._axes: dict[int, float] = {}
         self._place: tuple[float, float] | None = None
@@ -132,12 +132,12 @@ class Sounds:
         """Sets a control in spreads. Raises ConfigError."""
         if not any(name in source.controls for source in self.sources):
             raise ConfigError(f"control is {name!r:.60}, {_known(self.sources)}")
-        self._controls[name] = _rounded(checks.number(f"control {name}", value, -_SPREADS, _SPREADS))
+        self._controls = {**self._controls, name: _rounded(checks.number(f"control {name}", value, -_SPREADS, _SPREADS))}
 
     def set_latent(self, index: int, value: float) -> None:
         """Sets what is added to a number of the latents. Raises ConfigError."""
         index = checks.integer("latent", index, 0, max(source.dims for source in self.sources) - 1)
-        self._latents[index] = _rounded(checks.number(f"latent {index}", value, -_LATENT, _LATENT))
+        self._latents = {**self._latents, index: _rounded(checks.number(f"latent {index}", value, -_LATENT, _LATENT))}
 
     def set_latents(self, values: Sequence[float]) -> None:
         """Sets what is added to the first numbers of the latents. Raises ConfigError."""
@@ -145,7 +145,7 @@ class Sounds:
         if len(values) > most:
             raise ConfigError(f"{len(values)} values for the latents, allowed are at most {most}")
         found = {index: _rounded(checks.number(f"latent {index}", value, -_LATENT, _LATENT)) for index, value in enumerate(values)}
-        self._latents.update(found)
+        self._latents = {**self._latents, **found}
 
     def set_axis(self, index: int, value: float) -> None:
         """Sets a principal axis, in standard deviations. Raises ConfigError."""
@@ -153,7 +153,7 @@ class Sounds:
         if not most:
             raise ConfigError("no instrument here has principal axes")
         index = checks.integer("axis", index, 0, most - 1)
-        self._axes[index] = _rounded(checks.number(f"axis {index}", value, -_AXIS, _AXIS))
+        self._axes = {**self._axes, index: _rounded(checks.number(f"axis {index}", value, -_AXIS, _AXIS))}
 
     def set_map(self, x: float | None = None, y: float | None = None) -> None:
         """Sets a place of the map; None: leaves it. Raises ConfigError."""

@@ -62,6 +62,6 @@ def _open(path: Path, seed: int, humanise: float, refused: list[str] | None) -> 
     from timbrespace.live.sound.torch_source import TorchSource
 
     if refused is not None:
-        refused.append(f"{path.stem} is not played by the native core")
+        refused.append(f"{path.stem} is not played by the native core: {player.reason}")
     player.say_slower()
     return TorchSource(contents, title=path.stem, seed=seed, humanise=humanise)
