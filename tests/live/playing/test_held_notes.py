@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.live import instruments
+from tests.native.instrument.untrained import untrained_notes
 
 from timbrespace.contracts import ConfigError
 from timbrespace.live import Engine
 from timbrespace.live.held.course import Course, frames_of
 from timbrespace.live.held.motion import Motion, Slots
+from timbrespace.native.calls import CoreError
 from timbrespace.native.interface import NoteParts
 from timbrespace.native.live import Live
 from timbrespace.native.opening import open_player
@@ -252,3 +254,27 @@ def test_the_parts_of_a_note_add_up_to_its_one_shot(path: Path) -> None:
         theirs += [spectrum[(bins >= low) & (bins < high)].sum() / np.square(one).sum() for low, high in bands]
     apart = 10 * np.log10(np.array(ours) / theirs)
     assert apart - apart[0] == pytest.approx(np.zeros(3), abs=1.5)  # renderings have a peak of 1: their level is their own
+
+
+def test_parts_are_those_of_the_middle_of_a_stereo_note_and_bad_frames_are_refused(tmp_path: Path) -> None:
+    untrained_notes(channels=2).save(tmp_path / "stereo.safetensors")
+    core = open_player(tmp_path / "stereo.safetensors").core
+    z = core.draw(0, 0, np.zeros((0, core.info.dims), np.float32)).z
+    some, every = core.note_parts(z, np.array([0, 3, 9, 9, 10_000])), core.note_parts(z, np.arange(core.info.frames))
+    assert np.array_equal(some.tones[:3, :160], every.tones[[0, 3, 9], :160])
+    assert np.array_equal(some.tones[2], some.tones[3])
+    assert some.seconds[-1] == every.seconds[-1]
+    with Engine(tmp_path / "stereo.safetensors", hold_notes=True) as engine:
+        engine.note_on(60, 100)
+        audio = engine.render(9_600)
+        assert audio.any()
+        assert np.array_equal(audio[:, 0], audio[:, 1])
+    for frames, category in (([], -1), ([3, 2], -1), ([-1], -1), ([0] * (core.info.frames + 1), -1), ([0], 99), ([0], -2)):
+        with pytest.raises(CoreError):
+            core.note_parts(z, np.array(frames, np.int32), category=category)
+    with pytest.raises(CoreError):
+        core.note_parts(z * np.nan, np.zeros(1, np.int32))
+    drums = open_player(instruments.drums(tmp_path / "kit.safetensors")).core
+    assert drums.note_bins() == 0
+    with pytest.raises(CoreError):
+        drums.note_parts(np.zeros(drums.info.dims, np.float32), np.zeros(1, np.int32))
