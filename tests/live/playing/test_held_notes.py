@@ -14,6 +14,7 @@ from timbrespace.contracts import ConfigError
 from timbrespace.live import Engine
 from timbrespace.live.held.course import Course, frames_of
 from timbrespace.live.held.motion import Motion, Slots
+from timbrespace.live.state import Wanted
 from timbrespace.native.calls import CoreError
 from timbrespace.native.interface import NoteParts
 from timbrespace.native.live import Live
@@ -278,3 +279,20 @@ def test_parts_are_those_of_the_middle_of_a_stereo_note_and_bad_frames_are_refus
     assert drums.note_bins() == 0
     with pytest.raises(CoreError):
         drums.note_parts(np.zeros(drums.info.dims, np.float32), np.zeros(1, np.int32))
+
+
+def test_a_timbre_of_one_note_with_an_id_moves_that_note_alone(path: Path) -> None:
+    with Engine(path, hold_notes=True) as engine:
+        source = engine.sounds.sources[0]
+        asked: list[tuple[float | None, tuple[tuple[int, float], ...]]] = []
+        own = source.course
+        source.controls["brightness"] = (-2.0, 2.0)  # the untrained instrument has none
+        source.course = lambda key, held=None: asked.append((key.pitch, key.wanted.controls)) or own(key._replace(wanted=Wanted()), held)
+        for note, id_ in ((55, 7), (60, 8)):
+            engine.note_on(note, 100, id=id_)
+        engine.render(4_800)
+        asked.clear()
+        engine.timbre(1.0, id=7)
+        engine.render(4_800)
+        assert {pitch for pitch, _ in asked} == {55.0}
+        assert asked[-1][1] == ((list(source.controls).index("brightness"), 2.0),)

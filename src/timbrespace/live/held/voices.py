@@ -76,7 +76,10 @@ class HeldVoices:
     def start(
         self, program: int, number: int, note: float, velocity: float, *, channel: int, id: Any, start: int, now: int, bend: float, put: Put  # noqa: A002
     ) -> None:  # fmt: skip
-        """Starts a voice. id: of its note, None: none. start: in samples; now: of the mixer; a start before it is at once. Raises TimbrespaceError."""
+        """Starts a voice. id: of its note, None: none. start: in samples; now: of the mixer; a start before it is at once.
+
+        Raises TimbrespaceError.
+        """
         variation = number % ROBIN if self._humanise > 0 else None
         voice = _Voice(number, program, note, velocity, channel, max(start, now), bend, variation, id)
         if start - now > _AHEAD * self._rate:
