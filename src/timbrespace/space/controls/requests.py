@@ -79,7 +79,7 @@ def steer_source(
 
 def _described(contents: InstrumentContents, source: Source, names: set[str]) -> Tensor:
     """Descriptors `names` of a given sound from its onset, `(len(DESCRIPTORS),)`, NaN for others; measured once, while a slider moves."""
-    known: dict[str, Any] = source.__dict__.setdefault("_described", {})
+    known = source.measured.descriptors
     if missing := names - known.keys():
         values = describe(from_onset(contents, source.given.audio)[0], contents.sample_rate, only=missing)
         known |= {name: float(values[NAMES.index(name)]) for name in missing}
@@ -154,8 +154,9 @@ def _levels(steering: Steering, source: Source, made: Callable[[Point, Tensor], 
     """Measures the levels of a point with the detail of its given sound: changes from the sound itself, in spreads; see `_Finished`."""
     contents, meter = steering.contents, steering.meter
     assert source.detail is not None
-    known = source.__dict__
-    own = known["_levels"] if "_levels" in known else known.setdefault("_levels", meter.of_features(source.detail.features))
+    own = source.measured.levels
+    if own is None:
+        own = source.measured.levels = meter.of_features(source.detail.features)
     spreads = steering.controls.spreads.clamp_min(1e-9)
     near: list[NearFeatures] = []
     core = core_of(contents)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -66,11 +66,9 @@ def core_makes(contents: InstrumentContents, mix: Mix, z: Tensor) -> bool:
 
 def given_arrays(contents: InstrumentContents, source: Source) -> GivenArrays:
     """Returns a given sound with detail as the core reads it, made once."""
-    known: dict[str, Any] = source.__dict__
-    if "_arrays" not in known:
-        known["_arrays"] = _arrays(contents, source)
-    found: GivenArrays = known["_arrays"]
-    return found
+    if source.measured.arrays is None:
+        source.measured.arrays = _arrays(contents, source)
+    return source.measured.arrays
 
 
 def _arrays(contents: InstrumentContents, source: Source) -> GivenArrays:

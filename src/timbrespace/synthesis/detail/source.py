@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import torch
@@ -17,6 +17,7 @@ from timbrespace.synthesis.detail.notes import GivenNote, given_note
 from timbrespace.synthesis.detail.timing import Timing, timing_of
 from timbrespace.synthesis.encoding import EncodedSound, encode, from_onset, trim_to_onset
 from timbrespace.synthesis.file.contents import InstrumentContents
+from timbrespace.synthesis.output.requested import GivenArrays
 
 _JOIN_SECONDS = 0.010  # over which the part that the model sees fades into the rest, as `trim.shorten` fades it
 _STEADY_DB, _NOISE_DB = 1.0, 3.0  # fluctuation of a cell that is steady, and of one that is not; white noise in one bin has 5.6
@@ -44,13 +45,26 @@ class Detail(NamedTuple):
     note: GivenNote | None
 
 
+@dataclass
+class Measured:
+    """What is measured of a given sound when it is first needed, and kept: steering asks for it at every move of a slider.
+
+    descriptors: of the sound from its onset, by name. levels: descriptors of its features `(len(DESCRIPTORS),)`. arrays: the sound as the
+    native core reads it.
+    """
+
+    descriptors: dict[str, float] = field(default_factory=dict)
+    levels: Tensor | None = None
+    arrays: GivenArrays | None = None
+
+
 @dataclass(frozen=True)
 class Source:
     """A given sound, measured.
 
     lead: samples `(channels, time)` before its onset, without its offset. rest: those after the part that the model sees, with `join`
     samples before them, over which it fades in. detail: None where the instrument's view keeps none. decoded: samples that its latent
-    decodes to; None for a latent that varies in time.
+    decodes to; None for a latent that varies in time. measured: what was needed of it since.
     """
 
     given: GivenSound
@@ -60,6 +74,7 @@ class Source:
     join: int
     detail: Detail | None
     decoded: int | None = None
+    measured: Measured = field(default_factory=Measured, compare=False, repr=False)
 
     @property
     def total(self) -> int:
