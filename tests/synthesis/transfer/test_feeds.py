@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from timbrespace.audio import time_stretch
 from timbrespace.audio.files import read
 from timbrespace.contracts import AudioFileError, ConfigError
+from timbrespace.instrument import Instrument
 from timbrespace.synthesis.transfer import feed as feeds
 from timbrespace.synthesis.transfer import take as takes
 from timbrespace.synthesis.transfer.feed import ArrayFeed, FileFeed, survey
@@ -22,7 +23,7 @@ from timbrespace.synthesis.transfer.onsets import onsets
 from timbrespace.synthesis.transfer.overlap import fades
 from timbrespace.synthesis.transfer.stretching import StretchedFeed, to_length
 from timbrespace.synthesis.transfer.take import Take
-from timbrespace.synthesis.transfer.windows import clip_windows, even_windows
+from timbrespace.synthesis.transfer.windows import clip_windows, even_windows, windows_of
 
 RATE = 44_100
 
@@ -118,6 +119,20 @@ def test_windows_at_onsets_add_up_to_one(samples: int, marks: list[int]) -> None
     windows = clip_windows(samples, [mark for mark in marks if mark < samples], unit=unit, longest=longest, attack=350, apart=2_600)
     check_sum(windows, samples, unit)
     assert all(window.stop - window.start <= longest for window in windows)
+    softer = dict.fromkeys(marks[::2], 2_200)
+    soft = clip_windows(
+        samples, [mark for mark in marks if mark < samples], unit=unit, longest=longest, attack=350, apart=2_600, fades=softer
+    )
+    check_sum(soft, samples, unit)
+    assert all(window.stop - window.start <= longest for window in soft)
+
+
+def test_windows_fade_softly_where_what_begins_weighs_little(instrument: Instrument) -> None:
+    weights = {20_000: 1.0, 40_000: 0.05, 60_000: 0.05, 60_700: 0.9, 80_000: 0.3}
+    windows = {window.start: window.fade_in for window in windows_of(instrument.contents, 100_000, weights)}
+    faded = [next(fade for start, fade in windows.items() if 0 < mark - start <= 1_024) for mark in (20_000, 40_000, 60_000, 80_000)]
+    assert faded[0] == faded[2] < 600  # a hard onset right after a soft one
+    assert faded[0] < faded[3] < faded[1] <= 2_646
 
 
 def test_a_window_begins_just_before_each_onset() -> None:

@@ -39,7 +39,7 @@ def is_recording(contents: InstrumentContents, samples: int) -> bool:
 class Job:
     """A transfer of recordings with their final durations.
 
-    stem: of its name. seed, amount, number: see `makers`; number: of the variation. course: of a morph.
+    stem: of its name. seed, amount, number: see `makers`; number: of the variation. course, soft: of a morph.
     """
 
     verb: Verb
@@ -49,6 +49,7 @@ class Job:
     amount: float = 0.0
     number: int = 0
     course: Course | None = None
+    soft: bool = False
 
     @property
     def samples(self) -> int:
@@ -76,7 +77,7 @@ class Job:
 
     def _maker(self, contents: InstrumentContents) -> Maker:
         if self.course is not None:
-            return OverTime(contents, self.recordings, self.course, seed=self.seed)
+            return OverTime(contents, self.recordings, self.course, seed=self.seed, soft=self.soft)
         one = self.recordings[0]
         if self.verb == "reconstruct":
             return Reconstruction(contents, one.open(), peak=one.peak, seed=self.seed)
@@ -93,7 +94,7 @@ class Job:
         values: dict[str, Any] = {"verb": self.verb, "seed": self.seed, "amount": self.amount, "number": self.number}
         values["lengths"] = [one.samples for one in self.recordings]
         if self.course is not None:
-            values |= {"curve": list(self.course.values), "end": self.course.end}
+            values |= {"curve": list(self.course.values), "end": self.course.end, "soft": self.soft}
         return {
             "timbrespace": "recipe", "name": name, "asked": {"verb": self.verb, "of": self.stem}, "engine": PYTORCH,
             "render_version": RENDER_VERSION, "instrument": fingerprint(contents), "category": None, "recording": values,
@@ -131,7 +132,7 @@ def morph(
     found = [_stretched(one, stretch) for one in found]
     lengths = [one.samples for one in found]
     stem = f"{found[0].stem} to {found[-1].stem} over time"
-    return Job("morph", tuple(found), stem, seed, course=Course(values, min(lengths) if curve is None else max(lengths)))
+    return Job("morph", tuple(found), stem, seed, course=Course(values, min(lengths) if curve is None else max(lengths)), soft=True)
 
 
 def from_recipe(contents: InstrumentContents, recipe: dict[str, Any], where: Path | str | Sequence[Any] | None) -> Job:
@@ -150,6 +151,7 @@ def from_recipe(contents: InstrumentContents, recipe: dict[str, Any], where: Pat
         if verb == "morph":
             course = Course(check_values([float(value) for value in values["curve"]], len(lengths)), int(values["end"]))
         options = {"seed": int(values["seed"]), "amount": float(values["amount"]), "number": int(values["number"])}
+        options["soft"] = bool(values.get("soft", False))
         if not (0 <= options["seed"] < 2**63 and 0 <= options["amount"] <= 16 and options["number"] >= 0 and min(lengths) > 0):
             raise ValueError("seed, amount, number or lengths")
         stem = str(recipe["asked"]["of"])

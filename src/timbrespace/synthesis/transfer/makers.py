@@ -30,6 +30,10 @@ class Maker(ABC):
         self.contents, self.model = contents, WindowModel(contents)
         self.view = self.model.view
 
+    def weight(self, number: int, sample: int) -> float:
+        """Returns how much of what is made at a sample is the recording of that number, 0 to 1."""
+        return 1.0
+
     @abstractmethod
     def start(self, windows: Sequence[Window]) -> None:
         """Sets the windows, before the first one is made."""

@@ -56,14 +56,25 @@ def check_values(values: Sequence[float], count: int) -> tuple[float, ...]:
 
 
 class OverTime(Maker):
-    """A morph of recordings whose place moves over time. Where the view keeps detail, it is blended as in a morph of sounds."""
+    """A morph of recordings whose place moves over time. Where the view keeps detail, it is blended as in a morph of sounds.
 
-    def __init__(self, contents: InstrumentContents, recordings: Sequence[Recording], course: Course, *, seed: int):
+    soft: whether the latent changes softly at the onsets of a recording that weighs little; older recipes are without it. Only where the
+    view keeps detail: attacks are in that.
+    """
+
+    def __init__(
+        self, contents: InstrumentContents, recordings: Sequence[Recording], course: Course, *, seed: int, soft: bool = False
+    ):  # fmt: skip
         super().__init__(contents)
+        self._soft = soft and contents.representation.starts_near
         self._feeds: list[Feed] = [one.open() for one in recordings]
         self._peaks = [one.peak for one in recordings]
         self._course, self._seed = course, seed
         self._encoded: list[Iterator[Encoded]] = []
+
+    def weight(self, number: int, sample: int) -> float:
+        """See `Maker`."""
+        return max(0.0, 1 - abs(float(self._course.at(torch.tensor([sample]))[0]) - number)) if self._soft else 1.0
 
     def start(self, windows: Sequence[Window]) -> None:
         """See `Maker`."""

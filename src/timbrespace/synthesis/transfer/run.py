@@ -30,7 +30,10 @@ def run(
     the system's. progress: called with seconds done and of all. Raises TimbrespaceError.
     """
     rate = contents.sample_rate
-    marks = [] if contents.model.time_varying else sorted({mark for one in recordings for mark in one.onsets()})
+    marks: dict[int, float] = {}
+    for number, one in enumerate(recordings if not contents.model.time_varying else ()):
+        for mark in one.onsets():
+            marks[mark] = max(marks.get(mark, 0.0), maker.weight(number, mark))
     windows = windows_of(contents, samples, marks)
     maker.start(windows)
     view, hop = maker.view, maker.model.hop

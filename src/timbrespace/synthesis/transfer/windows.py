@@ -10,7 +10,7 @@ sounds longer than a window is continued by further ones.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from timbrespace.synthesis.file.contents import InstrumentContents
@@ -22,6 +22,8 @@ _BEFORE_SECONDS, _AFTER_SECONDS = 0.5, 0.15  # beyond a window, which a sequence
 _CLIP_SECONDS = 0.4  # at most, of the windows of models of whole clips, which describe the start of a sound in finer steps than the rest
 _ATTACK_SECONDS = 0.008  # in which the window before an onset fades out
 _APART_SECONDS = 0.06  # between onsets, at least
+_SOFT_SECONDS = 0.05  # in which it fades out before the onset of a recording that weighs little
+_HARD, _SOFT = 0.5, 0.1  # weights from which on an onset is hard, and under which it is soft
 
 
 class Window(NamedTuple):
@@ -38,13 +40,22 @@ class Window(NamedTuple):
     after: int = 0
 
 
-def windows_of(contents: InstrumentContents, samples: int, onsets: Sequence[int]) -> list[Window]:
-    """Returns the windows of a recording of `samples` samples. onsets: in samples, used by models of whole clips."""
+def windows_of(contents: InstrumentContents, samples: int, onsets: Mapping[int, float]) -> list[Window]:
+    """Returns the windows of a recording of `samples` samples.
+
+    onsets: in samples, used by models of whole clips, with the weight of what begins there, 0 to 1.
+    """
     unit = hop_of(contents.representation) * contents.model.stride
     rate = contents.sample_rate
     if not contents.model.time_varying:
+        fades = {
+            onset: round((_ATTACK_SECONDS + (_SOFT_SECONDS - _ATTACK_SECONDS) * softness) * rate)
+            for onset, weight in onsets.items()
+            if (softness := min(max((_HARD - weight) / (_HARD - _SOFT), 0.0), 1.0)) > 0
+        }
         return clip_windows(
-            samples, onsets, unit=unit, longest=min(contents.samples, round(_CLIP_SECONDS * rate)), attack=round(_ATTACK_SECONDS * rate),
+            samples, list(onsets), fades=fades, unit=unit,
+            longest=min(contents.samples, round(_CLIP_SECONDS * rate)), attack=round(_ATTACK_SECONDS * rate),
             apart=round(_APART_SECONDS * rate),
         )  # fmt: skip
     size = _whole(min(max(contents.samples, round(_SHORTEST_SECONDS * rate)), round(_LONGEST_SECONDS * rate)), unit, least=4)
@@ -69,23 +80,33 @@ def even_windows(samples: int, *, size: int, overlap: int, before: int = 0, afte
         start = stop - overlap
 
 
-def clip_windows(samples: int, onsets: Sequence[int], *, unit: int, longest: int, attack: int, apart: int) -> list[Window]:
+def clip_windows(
+    samples: int, onsets: Sequence[int], *, unit: int, longest: int, attack: int, apart: int, fades: Mapping[int, int] | None = None
+) -> list[Window]:
     """Returns windows of at most `longest` samples that begin shortly before onsets. They begin at multiples of `unit`.
 
-    attack: samples before an onset in which the window before it fades out. apart: at least between two onsets.
+    attack: samples before an onset in which the window before it fades out. apart: at least between two onsets. fades: the samples in which
+    it fades out from there on, of onsets where they are more; at most as many as onsets are apart.
     """
+    fades = {} if fades is None else fades
     attack, longest = _whole(attack, unit), max(longest // unit, 6) * unit
     overlap = _whole(round(_OVERLAP * longest), unit)
     starts = [(0, 0)]  # of a window, and the samples over which it fades in
+    soft = False  # whether the last one is at an onset in `fades`
     for onset in [*sorted(onsets), samples]:
         place = max(0, (onset - attack) // unit * unit) if onset < samples else samples
         if onset < samples and place - starts[-1][0] < max(apart, 2 * attack):
+            if soft and onset not in fades:  # what begins there too is hard
+                starts[-1], soft = (starts[-1][0], attack), False
             continue
+        most = min(apart, overlap, samples - place) // unit * unit
+        fade = max(attack, min(_whole(fades[onset], unit), most)) if onset in fades else attack
         begin, gap = starts[-1][0], place - starts[-1][0]
-        pieces = 1 if gap + attack <= longest else -(-gap // (longest - overlap - unit))  # more than one: it sounds on
+        pieces = 1 if gap + fade <= longest else -(-gap // (longest - overlap - unit))  # more than one: it sounds on
         starts += [(begin + round(number * gap / pieces / unit) * unit, overlap) for number in range(1, pieces)]
         if onset < samples:
-            starts.append((place, attack))
+            starts.append((place, fade))
+            soft = onset in fades
     found = []
     for number, (start, fade_in) in enumerate(starts):
         later = starts[number + 1] if number + 1 < len(starts) else None
