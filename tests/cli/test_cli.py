@@ -19,7 +19,7 @@ import timbrespace
 from timbrespace.cli import entry
 from timbrespace.cli import main as front
 from timbrespace.cli.common import text
-from timbrespace.cli.learn.progress import progress_text
+from timbrespace.cli.common.amount import duration_text, progress_text
 from timbrespace.contracts import ConfigError, TimbrespaceError
 from timbrespace.wording import similar_names
 
@@ -278,3 +278,7 @@ def test_a_missing_file_is_answered_with_names_that_are_there(tmp_path: Path) ->
 )
 def test_progress_says_the_time_left(done: int, total: float | None, elapsed: float, left: float | None, text: str) -> None:
     assert progress_text(done, total, elapsed, left) == text
+
+
+def test_rough_times_are_in_one_unit() -> None:
+    assert [duration_text(seconds) for seconds in (0.0, 99.0, 120.0, 5990.0, 7300.0)] == ["0 s", "99 s", "2 min", "100 min", "2 h"]

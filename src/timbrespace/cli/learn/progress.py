@@ -74,28 +74,16 @@ def _line_per_stage() -> Callable[[Progress], None]:
     return show
 
 
-def progress_text(done: int, total: float | None, elapsed: float | None, left: float | None) -> str:
-    """Returns how far a stage is: "120/6,000, 0:40, 3 s left"; of a stage whose work is not known the time alone."""
-    parts = [] if not total else [f"{done:,}/{total:,.0f}"]
-    parts += [] if elapsed is None else [f"{int(elapsed) // 60}:{int(elapsed) % 60:02}"]
-    if total and left and done < total:
-        parts.append(f"{left:.0f} s left" if left < 100 else f"{left / 60:.0f} min left")
-    return ", ".join(parts)
-
-
 @contextmanager
 def _progress_bar() -> Iterator[tuple[Callable[[Progress], None], Callable[[str], None]]]:
     """A callback that draws a bar a stage, with the time left and the newest errors, and prints warnings above it."""
     from rich.console import Console
-    from rich.progress import BarColumn, ProgressColumn, Task, TaskID, TextColumn
+    from rich.progress import BarColumn, TaskID, TextColumn
     from rich.progress import Progress as Bars
-    from rich.text import Text
 
-    class _Amount(ProgressColumn):
-        def render(self, task: Task) -> Text:
-            return Text(progress_text(int(task.completed), task.total, task.finished_time or task.elapsed, task.time_remaining))
+    from timbrespace.cli.common.amount import Amount
 
-    with Bars(TextColumn("{task.description:<40}"), BarColumn(24), _Amount(), console=Console(stderr=True)) as bars:
+    with Bars(TextColumn("{task.description:<40}"), BarColumn(24), Amount(), console=Console(stderr=True)) as bars:
         tasks: dict[str, TaskID] = {}
 
         def show(progress: Progress) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -54,9 +55,11 @@ def tune(
         trials=trials, ranges=tuple(ranges or ()), space=space, sampler=sampler, prune=cut or prune, factor=factor, limit=limit,
         overfit=overfit, storage=storage, study=study,
     )  # fmt: skip
+    timed = _with_time_left(trials)
     result = run(
-        source, out, options, flags.options(force=force), on_trial=lambda line: None if json else print(line, file=sys.stderr, flush=True)
-    )
+        source, out, options, flags.options(force=force),
+        on_trial=lambda line: None if json else print(timed(line), file=sys.stderr, flush=True),
+    )  # fmt: skip
     skipped, notes = result.corpus.skipped(), corpus_notes(result.corpus)
     if json:
         files = [str(path) for path in result.files]
@@ -68,3 +71,24 @@ def tune(
     if result.best is not None:
         words = flags.words(preset=result.best)
         print(f"Next: {command_line('timbrespace', 'train', source, *words, '--out', 'X.safetensors')}")
+
+
+def _with_time_left(trials: int) -> Callable[[str], str]:
+    """Returns a function that adds to the line of a trial how long the others take, by those of this run. trials: in all."""
+    import re
+    import time
+
+    from timbrespace.cli.common.amount import duration_text
+
+    started, done = time.monotonic(), 0
+
+    def timed(line: str) -> str:
+        nonlocal done
+        trial = re.match(r"trial (\d+):", line)
+        left = 0 if trial is None else trials - 1 - int(trial[1])
+        if left <= 0:
+            return line
+        done += 1
+        return f"{line}; {left} more: about {duration_text(left * (time.monotonic() - started) / done)}"
+
+    return timed
