@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Does an instrument that continues on added sounds (`train --from`) beat one from nothing after the same number of steps?
+"""Does an instrument that continues on added sounds (`train --from`) beat one from scratch after the same number of steps?
 
     python benchmarks/adding.py [--old 96] [--new 32] [--epochs 100] [--more 25] [--set KEY=VALUE] [--out FILE]
 
@@ -68,7 +68,7 @@ def measure(work: Path, given: argparse.Namespace) -> list[list[str]]:
     first = work / "first.safetensors"
     rows = [row("the first one, without the added sounds", old, "first.safetensors", epochs=given.epochs, changes=changes)]
     more = {"epochs": given.more, "changes": changes}
-    rows.append(row("from nothing, on all sounds", both, "nothing.safetensors", **more))
+    rows.append(row("from scratch, on all sounds", both, "nothing.safetensors", **more))
     rows.append(row("`--from`, files", new, "files.safetensors", continue_from=first, **more))
     old.rename(work / "gone")
     rows.append(row("`--from`, decoded", new, "decoded.safetensors", continue_from=first, **more))

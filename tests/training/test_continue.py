@@ -184,7 +184,7 @@ def test_settings_are_those_of_the_instrument(alone: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"preset": "conv-vae"}, "--preset conv-vae contradicts .*; leave --preset out, or train from nothing"),
+        ({"preset": "conv-vae"}, "--preset conv-vae contradicts .*; leave --preset out, or train from scratch"),
         ({"preset": "oneshot"}, "model.dims is 32 in the preset and 6 in the instrument"),
         ({"changes": ("model.dims=16",)}, "--set model.dims=16 contradicts .*, whose model.dims is 6"),
         ({"changes": ("representation.hop=128",)}, "--set representation.hop=128 contradicts"),

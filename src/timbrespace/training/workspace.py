@@ -26,7 +26,7 @@ class Plan:
     samples: the longest clip; longer ones are cut. variations: of each clip. synthesised: sounds added to the corpus.
     steps: of the optimiser; check_every: steps between two checks; inner_: of the second of two stages. 0: not known yet.
     threads, precision, processes: the result depends on these, too. outer: checksum of an outer model that was trained before.
-    continues: digest of the instrument file that the training continues from, None for a training from nothing.
+    continues: digest of the instrument file that the training continues from, None for a training from scratch.
     """
 
     fingerprint: str

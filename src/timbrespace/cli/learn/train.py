@@ -76,7 +76,7 @@ def train(
     )  # fmt: skip
     if continue_from is not None:
         if find_lr:
-            raise ConfigError("--find-lr tests learning rates for a training from nothing; leave out --find-lr or --from")
+            raise ConfigError("--find-lr tests learning rates for a training from scratch; leave out --find-lr or --from")
         if getattr(context.get_parameter_source("preset"), "name", "DEFAULT") == "DEFAULT":
             options = replace(options, preset="")  # the instrument's own settings
     if find_lr:

@@ -43,10 +43,10 @@ class Start:
         if instrument.contents.clips is None:
             raise ConfigError(
                 f"{path} was stripped for sharing: it holds neither names nor latents of its training sounds, so that none of them "
-                "could be kept; give the unstripped file, or train from nothing without --from"
+                "could be kept; give the unstripped file, or train from scratch without --from"
             )
         if channels > instrument.channels:
-            raise ConfigError(f"--channels is {channels}, and {path} is mono; leave --channels out, or train from nothing without --from")
+            raise ConfigError(f"--channels is {channels}, and {path} is mono; leave --channels out, or train from scratch without --from")
         return cls(path, instrument, hashlib.sha256(path.read_bytes()).hexdigest()[:32])
 
     @property
@@ -79,7 +79,7 @@ class Start:
             for key, given, there in _differences(getattr(config, section), own[section], f"{section}."):
                 raise ConfigError(
                     f"--set {key}={shortened(given)} contradicts {self.path}, whose {key} is {shortened(there)}: an instrument continues "
-                    "with its own representation and model; leave this --set out, or train from nothing without --from"
+                    "with its own representation and model; leave this --set out, or train from scratch without --from"
                 )
         # A file from before such a key has none of it, read as "auto": the corpus must not decide anew.
         known = {key: None if own["model"].get(key) == "auto" else own["model"].get(key) for key in _BY_CORPUS}
@@ -103,7 +103,7 @@ class Start:
             for key, given, there in _differences(getattr(preset, section), self.instrument.contents.settings[section], f"{section}."):
                 raise ConfigError(
                     f"{name} contradicts {self.path}: {key} is {shortened(given)} in the preset and {shortened(there)} in the "
-                    "instrument, which continues with its own; leave --preset out, or train from nothing without --from"
+                    "instrument, which continues with its own; leave --preset out, or train from scratch without --from"
                 )
 
 

@@ -64,7 +64,7 @@ class Taken:
             return None
         return (
             f"{self.unlike} of {self.new} new sounds are of a kind that {start.path.name} never learned: it keeps its principal "
-            "components, which may not suit them; compare with a training from nothing (without --from)"
+            "components, which may not suit them; compare with a training from scratch (without --from)"
         )
 
 
@@ -87,7 +87,7 @@ def open_union(
     if not match.new:
         raise ConfigError(
             f"there is nothing new in {source}: {start.path} was trained on all {len(new)} clips; add sounds, "
-            "or train longer from nothing (more --minutes, without --from)"
+            "or train longer from scratch (more --minutes, without --from)"
         )
     _check_conditions(start, [new.clips[i] for i in match.new])
     clips = match.clips()
@@ -211,7 +211,7 @@ def _decoded(start: Start, row: int, new: Corpus) -> MergedClip | None:
     if instrument.model.time_varying:
         raise ConfigError(
             f"the old sounds of {start.path} were not found, and its latent varies in time, so that its file does not hold enough to "
-            "decode them; give a folder with old and new sounds, or train from nothing without --from"
+            "decode them; give a folder with old and new sounds, or train from scratch without --from"
         )
     name, category = clips.names[row], clips.categories[row]
 
@@ -251,5 +251,5 @@ def _check_conditions(start: Start, new: list[ClipInfo]) -> None:
             listed = ", ".join(f"{label} ({count} sounds)" for label, count in frequent.items())
             raise ConfigError(
                 f"new sounds have a {name} that {start.path} has no condition for: {listed}; it knows {', '.join(map(str, values))}. "
-                f"Give them one of these with --rule, or train from nothing on all sounds without --from"
+                f"Give them one of these with --rule, or train from scratch on all sounds without --from"
             )
