@@ -18,7 +18,7 @@ _TINY = 1e-30
 _SHARE = 1e-3  # of the whole energy: harmonics that are weaker count as this
 _QUIET_DB = -40.0  # of its surroundings: noise that is weaker is hardly audible beside a tone
 _SPAN, _LEAST_SPAN = 2.0, 8  # harmonics, and bins at least, over which the flatness is measured, so that brightness is not in it
-_COUNTED, _TILTED = 32.0, 128.0  # harmonics up to which odd and even are told apart, as exact as a pitch is; up to which a tilt goes on
+_COUNTED, _TILTED = 32.0, 128.0  # harmonics up to which odd and even ones are distinguished, as exact as a pitch is; up to which a tilt goes on
 # Exponents at most: 12 dB an octave; 12 dB more or less between harmonics; 12 dB more or less of odd harmonics.
 _MOST = (2.0, 1.4, 1.4)  # in the order of the descriptors
 _ROUNDS, _ITERATIONS, _EXACT = 2, 12, 1e-3
@@ -70,7 +70,7 @@ def unclear(power: Values, where: Harmonics, reach: float) -> Values:
 
 def _flatness(power: Values, span: int) -> Values:
     """log2 of geometric over arithmetic means within `span` bins; bins under _QUIET_DB of their surroundings count as that."""
-    mean = _running(power, span) + power.max(1, keepdims=True) * 1e-12 + _TINY  # what is empty has no say
+    mean = _running(power, span) + power.max(1, keepdims=True) * 1e-12 + _TINY  # empty bins have no weight
     around = mean[:, np.clip(np.arange(power.shape[1]) - span // 2, 0, power.shape[1] - span)]
     log = _running(np.log2(np.maximum(power, 10 ** (_QUIET_DB / 10) * around)), span)
     weights = np.sqrt(mean)

@@ -123,7 +123,7 @@ def _lines(power: Tensor, rest: Tensor, layout: BinLayout, *, hertz: float) -> t
 
 
 def _lines_at(places: Tensor, rest: Tensor, layout: BinLayout) -> tuple[Tensor, Tensor]:
-    """Powers `(lines, frames)` of lines at `places` in Hz `(lines,)` in what the partials leave, and what is left then."""
+    """Powers `(lines, frames)` of lines at `places` in Hz `(lines,)` in the power without the partials, and the remaining power."""
     tracks, left = [], rest.clone()
     bins = (places * (layout.n_fft / layout.sample_rate)).round().long().clamp(0, len(layout.band_of_bin) - 1)
     for band in layout.band_of_bin[bins].tolist():

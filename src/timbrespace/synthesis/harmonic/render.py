@@ -58,7 +58,7 @@ def render_parts(
 ) -> Tensor:  # fmt: skip
     """Returns audio `(channels, length)` of the parts of a note: the sound, or middle and side.
 
-    hertz: of which the places of lines are multiples. cents: the course of the pitch from it; flutter: strength of what is drawn, dB; both
+    hertz: the places of lines are multiples of it. cents: the course of the pitch from it; flutter: strength of the drawn flutter, dB; both
     `(frames,)`. seed: of initial phases, flutter and noise. near: whose partials the phases are at one time; None: they are drawn.
     """
     turns = _turns(hertz, cents, layout, length=length)
