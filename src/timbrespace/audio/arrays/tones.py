@@ -18,7 +18,7 @@ _TINY = 1e-30
 _SHARE = 1e-3  # of the whole energy: harmonics that are weaker count as this
 _QUIET_DB = -40.0  # of its surroundings: noise that is weaker is hardly audible beside a tone
 _SPAN, _LEAST_SPAN = 2.0, 8  # harmonics, and bins at least, over which the flatness is measured, so that brightness is not in it
-_COUNTED, _TILTED = 32.0, 128.0  # harmonics up to which odd and even ones are distinguished, as exact as a pitch is; up to which a tilt goes on
+_COUNTED, _TILTED = 32.0, 128.0  # harmonics: odd and even ones are compared up to here, as exact as a pitch is; the tilt goes on to here
 # Exponents at most: 12 dB an octave; 12 dB more or less between harmonics; 12 dB more or less of odd harmonics.
 _MOST = (2.0, 1.4, 1.4)  # in the order of the descriptors
 _ROUNDS, _ITERATIONS, _EXACT = 2, 12, 1e-3
