@@ -46,9 +46,9 @@ def strongest(audio: np.ndarray) -> float:
 def test_a_note_lasts_as_long_as_its_key_and_has_its_pitch_also_outside_the_range(held: str, within: float, path: Path) -> None:
     with Engine(path, held=held, hold_notes=True) as engine:
         assert engine.sounds.sources[0].held
-        for note in (31.0, 45.0, 60.37, 75.0, 88.0):
+        for note in (31.0, 60.37, 88.0):
             engine.note_on(note, 127)
-            engine.render(4 * RATE)  # far over the length of its one-shot
+            engine.render(3 * RATE)  # far over the length of its one-shot
             steady = mono(engine, RATE)
             hertz = 440 * 2 ** ((note - 69) / 12)
             number = max(1, round(strongest(steady) / hertz))
@@ -110,7 +110,7 @@ def test_what_is_asked_of_the_sound_moves_it_while_it_sounds(path: Path) -> None
 
 def test_the_end_of_a_voice_frees_its_timbre(path: Path) -> None:
     with Engine(path, hold_notes=True, voices=8) as engine:
-        for round_ in range(40):
+        for round_ in range(15):
             for note in range(50, 60):  # more than there are voices
                 engine.note_on(note, 100)
             engine.render(500)
