@@ -59,11 +59,10 @@ class Conductor:
         """Takes a MIDI message, on any thread."""
         self.put(self.midi_actions(message))
 
-    def clock(self, message: bytes) -> None:
-        """Takes a MIDI message of the port of a clock, on any thread; only those of the clock count."""
-        now = time.monotonic()
+    def clock(self, message: bytes, seconds: float) -> None:
+        """Takes a MIDI message of the port of a clock, on any thread; only those of the clock count. seconds: of `time.monotonic`."""
         if self.follower is not None:
-            self.follower.receive(message, now)
+            self.follower.receive(message, seconds)
         if self.sender is not None and message[:1] and message[0] in MESSAGES:
             self.sender.put(message)
 

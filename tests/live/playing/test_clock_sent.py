@@ -147,14 +147,15 @@ def test_a_clock_through_real_ports() -> None:
 
     follower, arrived, count = Follower(), threading.Event(), itertools.count()
 
-    def receive(message: bytes) -> None:
-        follower.receive(message, time.monotonic())
+    def receive(message: bytes, seconds: float) -> None:
+        follower.receive(message, seconds)
+        assert 0 <= time.monotonic() - seconds < 1
         next(count)
         if message == STOP:
             arrived.set()
 
     messages = sent(walk(tempo=150, sends_clock=True).advance(2 * RATE))
-    with jack.jack_server(name="clock"), open_midi("jack:virtual", receive):
+    with jack.jack_server(name="clock"), open_midi("jack:virtual", lambda message: None, clock=receive):
         with open_midi_out("jack:timbrespace") as port, ClockSender(port.send, sample_rate=RATE, failed=print) as sender:
             assert "timbrespace" in port.name
             sender.time.observe(0, time.monotonic())

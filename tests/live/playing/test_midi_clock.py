@@ -22,6 +22,7 @@ from timbrespace.live.clock.source import ClockedSource
 from timbrespace.live.conductor import Conductor
 from timbrespace.live.midi.file import MidiFile, Timed
 from timbrespace.live.midi.parser import MidiParser
+from timbrespace.live.midi.stamps import Stamps
 from timbrespace.live.performance import Performance
 from timbrespace.live.walk.beats import FileBeats
 from timbrespace.live.walk.bounds import Playable
@@ -172,6 +173,20 @@ def test_the_samples_of_blocks_are_those_of_the_time() -> None:
     now = 1e5 + 20.0
     assert abs(time.sample_at(now) - ((now - 1e5 - 0.03) * real - block)) / rate < 0.003
     assert time.seconds_at(time.sample_at(now)) == pytest.approx(now, abs=1e-9)
+
+
+def test_times_of_a_driver_do_not_wait_for_python() -> None:
+    """Python gets each message late, by up to 12 ms; the driver's own clock goes 50 ppm wrong, and once it is nonsense."""
+    times, rng, stamps = grid((120, 600)), np.random.default_rng(2), Stamps()
+    late = np.maximum.accumulate(100 + times + 0.0005 + rng.gamma(1.0, 0.003, len(times)).clip(max=0.012))
+    found = [stamps.at(0.0 if not at else (times[at] - times[at - 1]) * 1.00005, late[at]) for at in range(len(times))]
+    error = np.array(found) - 100 - times
+    assert np.abs(np.diff(error[50:])).max() < 0.001
+    assert 0 < error[50:].mean() < 0.002
+    for nonsense in (-1.0, float("nan"), float("inf"), 5.0):
+        stamps.at(nonsense, 200.0)
+        assert stamps.at(0.02, 200.025) <= 200.025
+        assert stamps.at(0.02, 200.045) == pytest.approx(200.04, abs=0.006)
 
 
 # --- a song ------------------------------------------------------------------------------------------------------

@@ -130,18 +130,14 @@ def _open_ports(conductor: Conductor, options: InputOptions, stack: ExitStack, s
 
     midi = None if is_midi_file(options.midi) else options.midi
 
-    def both(message: bytes) -> None:
-        conductor.clock(message)
-        conductor.midi(message)
-
     if options.clock is not None:
         conductor.follower = Follower()
     same = midi is not None and midi == options.clock
     if midi is not None:
-        port = stack.enter_context(open_midi(midi, both if same else conductor.midi))
+        port = stack.enter_context(open_midi(midi, conductor.midi, clock=conductor.clock if same else None))
         say(f"MIDI from {port.name}")
     if options.clock is not None:
-        name = port.name if same else stack.enter_context(open_midi(options.clock, conductor.clock)).name
+        name = port.name if same else stack.enter_context(open_midi(options.clock, lambda message: None, clock=conductor.clock)).name
         say(f"MIDI clock from {name}")
     if options.clock_to is not None:
         from timbrespace.live.clock.sender import ClockSender

@@ -12,6 +12,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from types import ModuleType
 from typing import Any
 
 from timbrespace.contracts import ConfigError, TimbrespaceError
+from timbrespace.live.midi.stamps import Stamps
 
 VIRTUAL = "virtual"  # the word for a port of our own, to which other programs connect
 CLIENT = "timbrespace"
@@ -125,17 +127,25 @@ def midi_ports(direction: str = "in") -> MidiPorts:
     return _ports("", direction=direction)
 
 
-def open_midi(wanted: str, receive: Callable[[bytes], None]) -> MidiIn:
+def open_midi(wanted: str, receive: Callable[[bytes], None], *, clock: Callable[[bytes, float], None] | None = None) -> MidiIn:
     """Returns an open port whose messages go to `receive`, on a thread of the system.
 
     wanted: part of its name or its number as listed, from 1; "virtual": a port of our own; "jack:…": either of them on a JACK server.
-    receive must be quick; it is called with whole messages. Raises ConfigError for a port that does not exist, MidiError.
+    receive must be quick; it is called with whole messages. clock: gets them first, and when they arrived, in s of `time.monotonic`.
+    Raises ConfigError for a port that does not exist, MidiError.
     """
+
+    stamps = Stamps()
+
+    def got(message: Any, seconds: float) -> None:
+        if clock is not None:
+            clock(bytes(message), stamps.at(seconds, time.monotonic()))
+        receive(bytes(message))
 
     def prepare(client: Any) -> None:
         # Clock and other one-byte messages are received; active sensing, three a second, is not.
         client.ignore_types(midi_sysex=False, midi_time=False, midi_sense=True)
-        client.callback = lambda message, seconds: receive(bytes(message))
+        client.callback = got
 
     return MidiIn(*_open(wanted, "in", prepare))
 
