@@ -16,7 +16,7 @@ import numpy as np
 from timbrespace.contracts import ConfigError
 from timbrespace.live import checks
 from timbrespace.live.calls import Calls
-from timbrespace.live.held.timbres import KINDS, RELEASE, Timbres, timbres_of
+from timbrespace.live.held.timbres import KINDS, RELEASE, Timbres, hear, timbres_of
 from timbrespace.live.keys import HeldKeys, KeyName
 from timbrespace.live.sound.bank import Bank
 from timbrespace.live.sound.choice import Sounds
@@ -64,6 +64,7 @@ class Engine:
             sample_rate=sample_rate, voices=voices, sounds=SLOTS, commands=16_384, held=min(64, voices),
             timbres=timbres_of(sources), bins=bins, frames=512,
         )  # fmt: skip
+        hear(sources, self.mixer, kind=held)
         self.sounds = Sounds(sources, humanise=humanise, velocity_control=velocity_control)
         self._calls = Calls(self.mixer)
         self._timbres = Timbres(self.mixer, sources, self.sounds, kind=held, say=self._say, humanise=humanise, seed=seed)

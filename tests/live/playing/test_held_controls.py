@@ -160,6 +160,8 @@ def test_channels_and_notes_with_ids_have_their_own_brightness(tone: Path) -> No
 
 
 def test_velocity_chooses_the_brightness_of_a_held_note(tone: Path) -> None:
+    with pytest.raises(ConfigError, match="'noisiness', allowed is one of brightness"):
+        Engine(tone, velocity_control="noisiness")  # oscillators have no noise
     with Engine(tone, velocity_control="brightness") as engine:
         spread = engine.sounds.sources[0].tones.spreads[BRIGHTNESS]  # type: ignore[attr-defined]
         found = []

@@ -64,7 +64,7 @@ class HeldSource:
         levels = [loudness(one) for one in spectra]
         self._gain = _LEVEL / max(float(np.median(levels)), 1e-9)
         self._fitted: ToneControls | None = None
-        self.partials: Partials | None = None  # what sounds of a spectrum, where that is oscillators; see `Timbres`
+        self.partials: Partials | None = None  # what sounds of a spectrum, where that is oscillators; see `hear`
 
     @property
     def tones(self) -> ToneControls:

@@ -31,6 +31,19 @@ def timbres_of(sources: Sequence[object]) -> int:
     return GROUPS * shared + (2 * MOST if any(isinstance(source, HeldNotes) for source in sources) else 0) or 1
 
 
+def partials_of(mixer: Live, spectrum: Spectrum, pitch: float) -> tuple[np.ndarray, np.ndarray]:
+    """Returns ratios and amplitudes `(PARTIALS,)` of the oscillators that play a spectrum with a pitch in Hz."""
+    spacing, width = spectrum.spacing, spectrum.bandwidth
+    return mixer.partials_of(spectrum.magnitudes, spacing=spacing, hertz=pitch, bandwidth=width, count=PARTIALS)
+
+
+def hear(sources: Sequence[object], mixer: Live, *, kind: str) -> None:
+    """Lets instruments of spectra measure what sounds of them, where that is oscillators. Before anything asks for their controls."""
+    for source in sources:
+        if isinstance(source, HeldSource) and kind == "bank":
+            source.partials = lambda spectrum, pitch: partials_of(mixer, spectrum, pitch)[1]
+
+
 class _Made(NamedTuple):
     """What is handed over of a sound. pitch: in Hz. ratios, amplitudes `(count,)`: of its partials."""
 
@@ -53,8 +66,6 @@ class Timbres:
     ):  # fmt: skip
         self._mixer, self._sounds, self.kind, self._say = mixer, sounds, kind, say
         self._sources = {number: source for number, source in enumerate(sources) if isinstance(source, HeldSource)}
-        for source in self._sources.values():
-            source.partials = self._partials if kind == "bank" else None
         self._groups = Groups(range(GROUPS if self._sources else 0), fade=round((RELEASE + _MARGIN) * mixer.sample_rate))
         self._sent: dict[Group, SoundKey] = {}
         self._made: dict[int, tuple[SoundKey, _Made]] = {}  # of each instrument the latest
@@ -188,14 +199,7 @@ class Timbres:
     def _make(self, source: HeldSource, key: SoundKey, before: float | None) -> _Made:
         """The frame of a sound and its partials. before: the pitch of the one that was made last, in Hz."""
         frame = source.frame(key, before)
-        ratios, amplitudes = self._ratios(frame.spectrum, frame.pitch)
+        ratios, amplitudes = partials_of(self._mixer, frame.spectrum, frame.pitch)
         amplitudes = amplitudes if frame.gains is None else amplitudes * frame.gains
         pitch = refined(frame.pitch, ratios, amplitudes)
         return _Made(frame, pitch, ratios * (frame.pitch / pitch), amplitudes)
-
-    def _ratios(self, spectrum: Spectrum, pitch: float) -> tuple[np.ndarray, np.ndarray]:
-        spacing, width = spectrum.spacing, spectrum.bandwidth
-        return self._mixer.partials_of(spectrum.magnitudes, spacing=spacing, hertz=pitch, bandwidth=width, count=PARTIALS)
-
-    def _partials(self, spectrum: Spectrum, pitch: float) -> np.ndarray:
-        return self._ratios(spectrum, pitch)[1]
