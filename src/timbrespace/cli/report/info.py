@@ -69,6 +69,7 @@ def info(
         **({"conditions": opened.conditions} if opened.conditions else {}),
         "detail_of_new_sounds": _detail(opened),
         "controls": _controls(opened),
+        **({"controls_while_held": held} if (held := _held_controls(opened)) else {}),
         "training_sounds_named": 0 if clips is None else len(clips.names),
         "settings": opened.contents.settings,
     }
@@ -174,6 +175,21 @@ def _controls(opened: Instrument) -> list[str]:
     return (
         ["of an earlier version: measured when `steer` needs them"] if stored is None else [control_text(one) for one in stored.offered()]
     )
+
+
+def _held_controls(opened: Instrument) -> list[str]:
+    """The named controls of an instrument that `play` holds, with ranges in spreads; none for others."""
+    if not opened.contents.model.time_varying:
+        return []
+    from timbrespace.contracts import TimbrespaceError
+    from timbrespace.live.held.source import HeldSource
+
+    try:
+        ranges = HeldSource(opened.contents, title="this instrument").controls
+    except TimbrespaceError:  # no spectra, so that it is not held
+        return []
+    noise = {"noisiness": " (with --held spectrum)"}
+    return [f"{name} {low:+g} to {high:+g}{noise.get(name, '')}" for name, (low, high) in ranges.items()]
 
 
 def card_lines(card: dict[str, Any]) -> list[str]:

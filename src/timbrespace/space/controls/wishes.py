@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from timbrespace.audio.describe import DESCRIPTORS, Descriptor
+from timbrespace.audio.describe import DESCRIPTORS, TONES, Descriptor
 from timbrespace.audio.pitch import midi_to_hz
 from timbrespace.contracts import ConfigError
 from timbrespace.synthesis.controls import Control
@@ -85,6 +85,10 @@ def _control(name: str, controls: Sequence[Control]) -> tuple[Control, int]:
         if key in (control.name, control.more, control.less):
             return control, -1 if key == control.less else 1
     known = next((one for one in DESCRIPTORS.values() if key in (one.name, one.more, one.less)), None)
+    if known is None and key in TONES:
+        raise ConfigError(
+            f"{key} is a control of tones that are held, see `timbrespace play`; of finished sounds there are {describe_controls(controls)}"
+        )
     what = f"there is no control {name!r}" if known is None else f"this instrument has no control {known.name}: {_why(known)}"
     raise ConfigError(f"{what}; it has {describe_controls(controls)}")
 
