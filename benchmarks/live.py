@@ -3,6 +3,7 @@
 
     python benchmarks/live.py [--part pitch,faults,load,clock,engine] [--instrument FILE] [--out FILE]
     python benchmarks/live.py --part notes --instrument NOTES
+    python benchmarks/live.py --part controls --instrument HELD --instrument HELD
     python benchmarks/live.py --part hours --hours 8 --instrument DRUMS --instrument NOTES --instrument HELD
 
 Tables (docs/benchmarks/live.md). pitch: how far held voices are from the note that is played. faults: evenness, lines, clicks and what
@@ -24,6 +25,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from lib.live.clock import clock_part
+from lib.live.controls import controls_part
 from lib.live.engine import engine_part, trained
 from lib.live.held import faults_part, pitch_part
 from lib.live.hours import hours_part
@@ -52,11 +54,21 @@ def notes_of(files: list[Path] | None, refuse: Callable[[str], object]) -> str:
     return notes_part(files[0])
 
 
+def controls_of(files: list[Path] | None, refuse: Callable[[str], object]) -> str:
+    """Measures the part controls, which needs instruments."""
+    if not files:
+        refuse("--part controls needs --instrument HELD, an instrument whose latent varies in time, one or more")
+        return ""
+    return controls_part(files)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Measures and prints the tables."""
     parser = make_parser(__doc__)
     parser.add_argument("--part", default=",".join([*PARTS, "engine"]), help="of %(default)s")
-    instruments = "of drums, for the parts engine and hours, else one is trained; of notes for the part notes; hours takes several"
+    instruments = (
+        "of drums, for the parts engine and hours, else one is trained; of notes for the part notes; hours and controls take several"
+    )
     parser.add_argument("--instrument", type=Path, metavar="FILE", action="append", help=instruments)
     parser.add_argument("--minutes", type=float, default=10.0, help="of random playing, listened to for clicks")
     parser.add_argument("--hours", type=float, default=8.0, help="of random playing, for the part hours")
@@ -66,6 +78,7 @@ def main(arguments: list[str] | None = None) -> None:
         **PARTS,
         "engine": lambda: with_instruments(given.instrument, lambda files: engine_part(files[0], minutes=given.minutes)),
         "notes": lambda: notes_of(given.instrument, parser.error),
+        "controls": lambda: controls_of(given.instrument, parser.error),
         "hours": lambda: with_instruments(given.instrument, lambda files: hours_part(files, hours=given.hours)),
     }
     wanted = given.part.split(",")
