@@ -6,6 +6,9 @@ import pytest
 import torch
 
 from timbrespace.instrument import Instrument
+from timbrespace.latent.space import LatentSpace
+from timbrespace.latent.trajectories import Trajectories
+from timbrespace.space.controls.coordinates import _apart
 from timbrespace.training.train import train
 from tiny import NARROW, fix_plan, write_drums
 
@@ -16,6 +19,15 @@ FAMILIES = {
     "spectra-mdct": NARROW["spectra-mdct"],  # no levels: measured on audio
     "conditional": ("training.batch=8", "model.inner.dims=4"),
 }
+
+
+@pytest.mark.parametrize(("labels", "apart"), [((None, None), 3.0), (("low", "high"), 1.0)])
+def test_paths_of_one_kind_may_be_farther_apart_than_a_component_is_wide(labels: tuple[str | None, ...], apart: float) -> None:
+    """Two components at ±√8 on the one coordinate that moves the mean, each of width 1: together of width 3."""
+    means, factors = torch.tensor([[8.0**0.5, 0.0], [-(8.0**0.5), 0.0]]), torch.eye(2).expand(2, 2, 2)
+    space = LatentSpace(torch.tensor([0.5, 0.5]), means, factors, torch.eye(2), labels)
+    basis = torch.ones(1, 3, 4)
+    assert _apart(Trajectories(torch.zeros(3, 4), basis, torch.ones(1), torch.ones(3), torch.eye(3)), space) == pytest.approx(apart)
 
 
 @pytest.mark.parametrize("name", FAMILIES)

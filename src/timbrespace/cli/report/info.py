@@ -169,9 +169,10 @@ def _detail(opened: Instrument) -> str:
 
 def _controls(opened: Instrument) -> list[str]:
     """The named controls with ranges; none are fitted for a file of an earlier version, because that takes seconds."""
+    from timbrespace.space.controls.fit import stored_controls
     from timbrespace.space.controls.wishes import control_text
 
-    stored = opened.contents.controls
+    stored = stored_controls(opened.contents)
     return (
         ["of an earlier version: measured when `steer` needs them"] if stored is None else [control_text(one) for one in stored.offered()]
     )

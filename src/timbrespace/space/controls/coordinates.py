@@ -9,6 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from timbrespace.latent.space import LatentSpace
+from timbrespace.latent.trajectories import Trajectories
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.sequences import SECONDS, fit_path, trajectories_of
 
@@ -26,12 +28,14 @@ class Coordinates:
 
     The length of a step is its Mahalanobis distance under the covariance of the corpus within components of its density, given the
     conditions. These do not move, apart from numbers that are measured from audio. octaves: of length a unit of the last coordinate, for
-    instruments with a time-varying latent, whose paths are stretched; 0 for whole clips.
+    instruments with a time-varying latent, whose paths are stretched; 0 for whole clips. apart: how far sounds of a kind are apart
+    against sounds of a component, at least 1: paths of a corpus without kinds fall into many small components.
     """
 
     contents: InstrumentContents
     directions: Tensor
     octaves: float
+    apart: float = 1.0
 
     @classmethod
     def of(cls, contents: InstrumentContents) -> Coordinates:
@@ -42,7 +46,8 @@ class Coordinates:
         shifts = trajectories.spread.T.clone()
         if known := contents.model.conditioning.size:
             shifts[:, -known:] = 0.0
-        return cls(contents, torch.cat([shifts, torch.zeros(1, shifts.shape[1])]), float(trajectories.lengths[1]))
+        apart = _apart(trajectories, contents.space)
+        return cls(contents, torch.cat([shifts, torch.zeros(1, shifts.shape[1])]), float(trajectories.lengths[1]), apart)
 
     @property
     def rank(self) -> int:
@@ -63,6 +68,21 @@ class Coordinates:
     def move_all(self, points: Sequence[Point], steps: Tensor) -> list[Point]:
         """Returns points moved by steps `(points, rank)`."""
         return [self.move(point, step) for point, step in zip(points, steps, strict=True)]
+
+
+def _apart(trajectories: Trajectories, space: LatentSpace) -> float:
+    """How much the means of paths vary within a category against within a component: a ratio of standard deviations, at least 1."""
+    weights = space.weights.double()
+    inside = torch.einsum("k,kij,klj->il", weights, space.factors.double(), space.factors.double())
+    between = torch.zeros_like(inside)
+    for label in set(space.labels):
+        rows = torch.tensor([one == label for one in space.labels])
+        share = weights[rows] / weights[rows].sum().clamp_min(1e-12)
+        away = space.means[rows].double() - share @ space.means[rows].double()
+        between += weights[rows].sum() * (away.T * share) @ away
+    to_means = (trajectories.basis * trajectories.scale[:, None, None]).mean(2).T.double()  # (dims, components)
+    within, whole = (to_means @ one[:-1, :-1] @ to_means.T for one in (inside, inside + between))
+    return max(1.0, float((whole.trace() / within.trace().clamp_min(1e-12)).sqrt()))
 
 
 def _directions(contents: InstrumentContents) -> Tensor:

@@ -12,7 +12,7 @@ from timbrespace.noise import Noise, Purpose
 from timbrespace.space.controls.axes import principal_axes
 from timbrespace.space.controls.coordinates import Coordinates, Point
 from timbrespace.space.controls.meter import Meter
-from timbrespace.space.controls.solving import Wish, follow
+from timbrespace.space.controls.solving import LONGEST_STEP, Wish, follow
 from timbrespace.synthesis.controls import Controls
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.sequences import path_at
@@ -28,6 +28,8 @@ _RIDGE = 0.5
 _HALF = 8.0  # points of a component whose own slopes count half
 _OUTER = 0.01  # share of the corpus beyond either end of a range
 _GAIN = (0.5, 2.0)
+# Spreads of the descriptors on their scales that are not audible: of single spectra the length is the same, and the noise is none.
+_INAUDIBLE = {"brightness": 0.05, "decay": 0.2, "attack": 0.2, "noisiness": 0.1, "loudness": 0.5, "length": 0.05, "low_end": 0.5}
 
 
 def fit_controls(contents: InstrumentContents, *, points: Sequence[Point] | None = None, seed: int = 0) -> Controls:
@@ -48,6 +50,16 @@ def fit_controls(contents: InstrumentContents, *, points: Sequence[Point] | None
     )  # fmt: skip
     reach = _reach(controls, meter, coordinates, points)
     return Controls(**(controls.tensors() | {"reach": reach}))
+
+
+def stored_controls(contents: InstrumentContents) -> Controls | None:
+    """Returns the controls in an instrument's file; None for an earlier version without, or held by what is inaudible."""
+    controls = contents.controls
+    if controls is not None and contents.model.time_varying:
+        least = torch.tensor([_INAUDIBLE.get(name, 0.0) for name in NAMES])
+        if bool(((controls.spreads > 0) & (controls.spreads < least)).any()):
+            return None
+    return controls
 
 
 def _points(contents: InstrumentContents, seed: int) -> list[Point]:
@@ -76,6 +88,8 @@ def _statistics(contents: InstrumentContents, decoded: Tensor, places: list[int]
         if len(values) < 2:
             values = measured[measured.isfinite()]
         spreads[place] = values.double().std() if len(values) > 1 else 0.0
+        if contents.model.time_varying and float(spreads[place]) < _INAUDIBLE.get(NAMES[place], 0.0):
+            spreads[place] = 0.0
         lowest[place], highest[place] = torch.quantile(values.double(), torch.tensor([_OUTER, 1 - _OUTER]).double()).float()
         if paired and described is not None:
             calibration[:, place] = _calibration(measured, described[places, place])
@@ -173,8 +187,9 @@ def _reach(controls: Controls, meter: Meter, coordinates: Coordinates, points: S
         for side, sign in enumerate((-1.0, 1.0)):
             wanted = torch.where(asked, sign * _FARTHEST_SPREADS, 0.0).expand(len(tried), -1)
             found = follow(
-                changes, slopes, controls.metric, Wish(wanted, asked, held), corrections=_CORRECTIONS, farthest=farthest_of(coordinates)
-            )
+                changes, slopes, controls.metric, Wish(wanted, asked, held), corrections=_CORRECTIONS, farthest=farthest_of(coordinates),
+                longest=LONGEST_STEP * coordinates.apart,
+            )  # fmt: skip
             far = (sign * found.changes[:, place]).clamp(0, _FARTHEST_SPREADS)
             reach[place, side] = sign * float(torch.quantile(far, 0.75))
     return (reach * 10).trunc() / 10
@@ -182,7 +197,7 @@ def _reach(controls: Controls, meter: Meter, coordinates: Coordinates, points: S
 
 def farthest_of(coordinates: Coordinates) -> float:
     """Returns the length of the longest step: as far as one sound of the corpus is from another of its kind."""
-    return float(coordinates.rank**0.5)
+    return float(coordinates.rank**0.5) * coordinates.apart
 
 
 def slopes_at(controls: Controls, contents: InstrumentContents, points: Sequence[Point]) -> Tensor:

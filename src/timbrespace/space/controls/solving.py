@@ -11,7 +11,7 @@ from torch import Tensor
 HOLD = 64.0  # weight of a change of another descriptor, in spreads², against the squared length of the step
 AUDIBLE = 1.0  # weight of the mean squared change in dB, against the same
 TOLERANCE, HELD = 0.03, 0.1  # spreads: errors of asked descriptors, and changes of held ones, that are good enough
-_LONGEST_STEP = 2.0  # of one correction
+LONGEST_STEP = 2.0  # of one correction
 _SOFT = 1e-4
 _RIDGE = 1e-13  # of the largest square, added where it is lost in rounding
 _ASKED, _LEAK, _SIZE = 16.0, 0.3, 0.001  # weights in the choice of the best step, see `misfit`
@@ -72,14 +72,15 @@ def _constrained(slopes: Tensor, factor: Tensor, wish: Wish, steps: Tensor, chan
 
 def follow(
     measure: Measure, slopes: Tensor, metric: Tensor, wish: Wish, *, corrections: int, farthest: float, start: Followed | None = None,
-    held: bool = False,
+    held: bool = False, longest: float = LONGEST_STEP,
 ) -> Followed:  # fmt: skip
     """Returns the best of up to `corrections + 1` steps, each corrected by what was measured: the path of a wish is curved.
 
     slopes: at the start, unless `start` has its own; every measurement updates them (Broyden, "A class of methods for solving nonlinear
     simultaneous equations", 1965).
     farthest: length of the longest step. start: where an earlier search ended; None: step 0. held: whether it ends as soon as the asked
-    descriptors are near enough, whatever the held ones do. Others as in `shortest_step`.
+    descriptors are near enough, whatever the held ones do. longest: length of one correction. Others as in
+    `shortest_step`.
     """
     step, change = (torch.zeros(len(slopes), slopes.shape[2]), torch.zeros_like(wish.changes)) if start is None else start[:2]
     slopes = slopes if start is None or start.slopes is None else start.slopes
@@ -88,7 +89,7 @@ def follow(
     for _ in range(corrections + 1):
         if fulfilled(best.changes, wish, held=held):
             break
-        ahead = next_step(Followed(step, change, slopes), metric, wish, farthest=farthest)
+        ahead = next_step(Followed(step, change, slopes), metric, wish, farthest=farthest, longest=longest)
         if not bool(((ahead.steps - step).square().sum(1) > 1e-10).any()):
             break
         found = Followed(ahead.steps, measure(ahead.steps).nan_to_num(0.0))
@@ -101,11 +102,11 @@ def follow(
     return best._replace(slopes=slopes)
 
 
-def next_step(now: Followed, metric: Tensor, wish: Wish, *, farthest: float) -> Followed:
+def next_step(now: Followed, metric: Tensor, wish: Wish, *, farthest: float, longest: float = LONGEST_STEP) -> Followed:
     """Returns the step that follows one whose changes were measured, and the changes that its slopes let expect."""
     slopes = now.slopes
     assert slopes is not None
-    move = _limited(shortest_step(slopes, metric, wish, now.steps, now.changes) - now.steps, _LONGEST_STEP)
+    move = _limited(shortest_step(slopes, metric, wish, now.steps, now.changes) - now.steps, longest)
     steps = _limited(now.steps + move, farthest)
     return Followed(steps, now.changes + (slopes @ (steps - now.steps)[:, :, None])[:, :, 0], slopes)
 

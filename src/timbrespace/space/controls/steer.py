@@ -16,7 +16,7 @@ from timbrespace.contracts import ConfigError
 from timbrespace.model.base import Model
 from timbrespace.space.controls import solving
 from timbrespace.space.controls.coordinates import Coordinates, Point
-from timbrespace.space.controls.fit import farthest_of, fit_controls, slopes_at
+from timbrespace.space.controls.fit import farthest_of, fit_controls, slopes_at, stored_controls
 from timbrespace.space.controls.meter import Meter
 from timbrespace.space.controls.wishes import Wish, Wishes, read_wishes
 from timbrespace.synthesis.controls import Control, Controls
@@ -57,7 +57,7 @@ class Steering:
     def __init__(self, contents: InstrumentContents):
         self.contents = contents
         self.meter, self.coordinates = Meter(contents, core=core_of(contents)), Coordinates.of(contents)
-        self.controls: Controls = contents.controls or fit_controls(contents)
+        self.controls: Controls = stored_controls(contents) or fit_controls(contents)
         self.offered: list[Control] = self.controls.offered()
         names = {control.name for control in self.offered}
         self.held = torch.tensor([name in names and name != "pitch" for name in NAMES])
@@ -96,7 +96,11 @@ class Steering:
 
     def distance(self, step: Tensor) -> float:
         """Returns the length of a step in units of the corpus's spread, as the amount of a variation."""
-        return float(step.norm()) / farthest_of(self.coordinates)
+        return float(step.norm()) / self.coordinates.rank**0.5
+
+    @property
+    def _longest(self) -> float:
+        return solving.LONGEST_STEP * self.coordinates.apart
 
     def _held(self, asked: Tensor, *, pitch: bool) -> Tensor:
         """The descriptors that are to stay; another pitch moves the spectrum with it, as instruments do."""
@@ -152,7 +156,7 @@ class Steering:
                 found = ahead
                 continue
             now, before = solving.learned(now, before) if turn else now, now
-            found = solving.next_step(now, self.controls.metric, wish, farthest=farthest_of(self.coordinates))
+            found = solving.next_step(now, self.controls.metric, wish, farthest=farthest_of(self.coordinates), longest=self._longest)
         return best
 
     def _changes(self, point: Point, start: Point, levels: Measured | None) -> solving.Measure:
@@ -183,7 +187,9 @@ class Steering:
     ) -> solving.Followed:  # fmt: skip
         """The step that `solving.follow` finds, which ends as soon as the asked descriptors are near enough."""
         far, metric = farthest_of(self.coordinates), self.controls.metric
-        return solving.follow(changes_of, slopes, metric, wish, corrections=corrections, farthest=far, start=start, held=True)
+        return solving.follow(
+            changes_of, slopes, metric, wish, corrections=corrections, farthest=far, start=start, held=True, longest=self._longest
+        )
 
     def _wished(self, wishes: Sequence[Wish], places: Tensor) -> Tensor:
         """Changes `(D,)` in spreads, NaN where no change is requested. Raises ConfigError where the sound has no such descriptor."""
