@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from timbrespace.audio.pitch import midi_to_hz
 from timbrespace.instrument import Instrument
 from timbrespace.synthesis.moving import plan
 from timbrespace.synthesis.moving.evenness import BLOCKS, projected
-from timbrespace.synthesis.moving.levels import course_of
+from timbrespace.synthesis.moving.levels import _held_notes, course_of
 from tiny import RATE
 
 LOW, HIGH = 57, 64
@@ -26,6 +27,11 @@ def played(pitch: float, *, seconds: float = 1.0, decay: float = 1.0, tilt: floa
     assert isinstance(wave, torch.Tensor)
     fade = torch.minimum((time / 0.005).clamp_max(1), ((seconds - time) / 0.1).clamp_max(1))
     return (0.2 * wave * fade * torch.exp(-decay * time)).float()[None]
+
+
+def _no_cells() -> Any:
+    """In place of the cells of keys, of which a path at even times needs none."""
+    return None
 
 
 def pitch_at(audio: torch.Tensor, seconds: float) -> float:
@@ -108,3 +114,17 @@ def test_places_that_do_not_rise_with_the_key_are_found() -> None:
     values = torch.lerp(shares[first], shares[first + 1], (places - first).float())
     steps = torch.stack([part.mean() for part in values.tensor_split(BLOCKS)]).diff()
     assert float(steps.max()) < 1.1 * float(steps.mean())
+
+
+@pytest.mark.parametrize(("frames", "some"), [(200, 200), (1_000, 37)])
+def test_a_long_held_note_is_read_between_some_of_its_frames(frames: int, some: int, notes: Instrument) -> None:
+    """Cells that are straight in time, and keys of equal steps: exact at every frame."""
+    moving = notes.moves.line([played(LOW), played(HIGH)]).one_request().moving
+    assert moving is not None
+    at, keys = torch.linspace(0, 1, some), torch.arange(5.0)
+    cells = (10 * keys[:, None, None, None] - 30 * at).expand(5, 1, 3, some)
+    places, held = _held_notes(moving._replace(even=False), _no_cells(), cells, frames=frames, first=frames // 10, last=frames // 2)
+    time = torch.arange(frames)
+    share = ((time - frames // 10) / (frames // 2 - frames // 10)).clamp(0, 1)
+    assert torch.allclose(places.float(), 4 * share, atol=1e-4)
+    assert torch.allclose(held, (40 * share - 30 * time / (frames - 1)).expand(1, 3, frames), atol=1e-3)

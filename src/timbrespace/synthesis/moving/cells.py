@@ -18,7 +18,6 @@ from torch import Tensor
 
 from timbrespace.audio.pitch import midi_to_hz
 from timbrespace.audio.pitch_estimation import hz_to_midi
-from timbrespace.synthesis.detail.timing import read_smooth
 from timbrespace.synthesis.file.contents import InstrumentContents
 from timbrespace.synthesis.harmonic.note import bin_layout
 from timbrespace.synthesis.harmonic.partials import BinLayout, Parts, partial_frequencies, separate
@@ -29,7 +28,7 @@ _SAME_LINE = 0.03  # of the ratio: lines of two keys that are one
 _MOST_LINES = 32
 _TOP = 0.98  # of half the sample rate: partials above it are silent
 _LEAST_POWER = 1e-12
-_MOST_FRAMES = 600  # of a held note that are separated
+MOST_FRAMES = 600  # of a held note that are separated
 _EVEN_FROM = 8.0  # the partial from which on the change of one counts less, as there are more in an octave
 _NOISE_WEIGHT = 0.5  # of all noise, beside all partials
 
@@ -119,22 +118,6 @@ class NoteCells:
         bottom: dB, of silence. at: times of the frames in hops `(frames,)`; None: one after the other.
         """
         return torch.stack([self._of(level, note, bottom, at) for level, note in zip(levels, self.notes, strict=True)])
-
-    def held(self, real: Sequence[Tensor], smooth: Sequence[Tensor], bottom: float, *, start: int, end: int) -> tuple[Tensor, Tensor]:
-        """Returns the cells of the levels and of the smooth levels of all keys, `(keys, parts, cells, frames)` each.
-
-        Those of the levels are smooth between the frames `start` and `end`. Smooth ones are separated at some frames, and read between.
-        """
-        frames = real[0].shape[-1]
-        count = min(frames, _MOST_FRAMES)
-        at = torch.linspace(0, frames - 1, count, dtype=torch.float64)
-        some = self([read_smooth(level, at) for level in smooth], bottom, at)
-        body = read_smooth(some, torch.arange(frames, dtype=torch.float64) * ((count - 1) / max(frames - 1, 1)))
-        levels = body.clone()
-        for inside in (slice(0, start), slice(end, frames)):
-            time = torch.arange(frames, dtype=torch.float64)[inside]
-            levels[..., inside] = self([level[..., inside] for level in real], bottom, time)
-        return levels, body
 
     def _of(self, levels: Tensor, note: KeyNote, bottom: float, at: Tensor | None) -> Tensor:
         """The cells of one key `(parts, cells, frames)`."""

@@ -33,7 +33,7 @@ from timbrespace.synthesis.detail.source import Source, decoded, decoded_length
 from timbrespace.synthesis.detail.timing import Timing, positions, read_grain, read_smooth, timing_of
 from timbrespace.synthesis.detail_model.draw import add_detail
 from timbrespace.synthesis.file.contents import InstrumentContents
-from timbrespace.synthesis.moving.cells import NoteCells
+from timbrespace.synthesis.moving.cells import MOST_FRAMES, NoteCells
 from timbrespace.synthesis.moving.course import evened, steady
 from timbrespace.synthesis.moving.evenness import Values, paced, projected, settled_places
 from timbrespace.synthesis.moving.plan import Key, Moving, own_source, weight_of
@@ -155,11 +155,14 @@ def _times(contents: InstrumentContents, moving: Moving, frames: int, timing: Ti
     return start, frames - (max(1, min(round(_END_SECONDS * rate), round(_MOST_END * frames))) if moving.last else 0)
 
 
-def _along(levels: Tensor, places: Tensor) -> Tensor:
-    """Levels `(parts, bands, frames)` at `places (frames,)` among those of the keys, `(keys, parts, bands, frames)`."""
+def _along(levels: Tensor, places: Tensor, frame: Tensor | None = None) -> Tensor:
+    """Levels `(parts, bands, frames)` at `places (frames,)` among those of the keys, `(keys, parts, bands, frames)`.
+
+    frame: of the keys' frames, one a place; None: all, in order.
+    """
     first = places.floor().long().clamp_max(len(levels) - 2)
     share = (places - first).to(levels)
-    frame = torch.arange(levels.shape[-1])
+    frame = torch.arange(levels.shape[-1]) if frame is None else frame
     a, b = (levels[first + k, :, :, frame].movedim(0, -1) for k in (0, 1))
     return torch.lerp(a, b, share)
 
@@ -206,37 +209,66 @@ def _held(
     release = max(start + 1, frames - (keys[-1].levels.shape[-1] - bodies[-1].end))
     ramp = max(1, min(_RAMP, (release - start) // 4))
     time = torch.arange(frames, dtype=torch.float64)
-    spread = ((time - start) / (release - start)).clamp(0, 1)
-    real, smooth = [], []
-    for key, body in zip(keys, bodies, strict=True):
-        at = torch.where(time < start, time + body.start - start, body.start + (body.end - body.start) * spread)
-        at = torch.where(time >= release, body.end + time - release, at)
-        gain = read_smooth(body.gain, at)
-        slow = functional.avg_pool1d(key.levels, _SMOOTH, stride=1, padding=_SMOOTH // 2, count_include_pad=False)
-        real.append(_read(key.levels, at) + gain)
-        smooth.append(_read(slow, at) + gain)
-    floor = -floor_of(view)
-    bottom = min(float(key.levels.max()) for key in keys) + floor - _DEEPER_DB
-    if notes is None:
-        levels, body_levels = torch.stack(real).clamp_min(bottom), torch.stack(smooth).clamp_min(bottom)
-    else:
-        levels, body_levels = notes.held(real, smooth, bottom, start=start + ramp, end=release - ramp)
+    bottom = min(float(key.levels.max()) for key in keys) - floor_of(view) - _DEEPER_DB
+    share = (((time - start) / ramp).clamp(0, 1) * ((release - time) / ramp).clamp(0, 1)).float()
+
+    def read(times: Tensor, *, smooth: bool) -> list[Tensor]:
+        """The levels of all keys at times in frames of the result."""
+        found, spread = [], ((times - start) / (release - start)).clamp(0, 1)
+        for key, body in zip(keys, bodies, strict=True):
+            at = torch.where(times < start, times + body.start - start, body.start + (body.end - body.start) * spread)
+            at = torch.where(times >= release, body.end + times - release, at)
+            levels = key.levels
+            if smooth:
+                levels = functional.avg_pool1d(levels, _SMOOTH, stride=1, padding=_SMOOTH // 2, count_include_pad=False)
+            found.append(_read(levels, at) + read_smooth(body.gain, at))
+        return found
+
     first, last = start if moving.first else 0, release if moving.last else frames
     if moving.even:
         first, last = start, release
-        places = evened(body_levels, start=start, end=release, pitches=None if notes is None else notes.pitches)
-        if notes is not None and moving.between_two:
-            places = settled_places(body_levels, places, start=start, end=release, weights=notes.weights)
+    if notes is not None:
+        at = torch.linspace(0, frames - 1, min(frames, MOST_FRAMES), dtype=torch.float64)
+        body_levels = notes(read(at, smooth=True), bottom, at)
+        places, held = _held_notes(moving, notes, body_levels, frames=frames, first=first, last=last)
+        levels = held.clone()
+        for edge in (slice(0, start + ramp), slice(release - ramp, frames)):
+            own = notes(read(time[edge], smooth=False), bottom, time[edge])
+            levels[..., edge] = torch.lerp(_along(own, places[edge]), held[..., edge], share[edge])
+        return Course(levels, places, first, last, notes)
+    levels = torch.stack(read(time, smooth=False)).clamp_min(bottom)
+    body_levels = torch.stack(read(time, smooth=True)).clamp_min(bottom)
+    if moving.even:
+        places = evened(body_levels, start=start, end=release)
         places = places if pace is None else paced(places, pace, start=start, end=release)
     else:
         places = steady(frames, len(keys), start=first, end=last)
     held = _along(body_levels, places)
-    if notes is None:
-        texture = grain(view, length=moving.length, seed=seed)[0]
-        texture = texture - texture.mean(-1, keepdim=True)
-        held = torch.where(held > bottom + 1, held + noisiness((held - held.max())[None])[0] * texture, held)
-    share = (((time - start) / ramp).clamp(0, 1) * ((release - time) / ramp).clamp(0, 1)).float()
-    return Course(torch.lerp(_along(levels, places), held, share), places, first, last, notes)
+    texture = grain(view, length=moving.length, seed=seed)[0]
+    texture = texture - texture.mean(-1, keepdim=True)
+    held = torch.where(held > bottom + 1, held + noisiness((held - held.max())[None])[0] * texture, held)
+    return Course(torch.lerp(_along(levels, places), held, share), places, first, last)
+
+
+def _held_notes(moving: Moving, notes: NoteCells, cells: Tensor, *, frames: int, first: int, last: int) -> tuple[Tensor, Tensor]:
+    """Places `(frames,)` and cells `(parts, cells, frames)` of the body of a held note, from its cells at some frames, evenly spread.
+
+    cells: of the keys, dB `(keys, parts, cells, some frames)`: of a long note not every frame of every key is held in memory.
+    """
+    keys, count = len(cells), cells.shape[-1]
+    at = torch.arange(frames, dtype=torch.float64) * ((count - 1) / max(frames - 1, 1))
+    start, end = (min(round(frame * (count - 1) / max(frames - 1, 1)), count) for frame in (first, last))
+    if moving.even:
+        some = evened(cells, start=start, end=end, pitches=notes.pitches)
+        if moving.between_two:
+            some = settled_places(cells, some, start=start, end=end, weights=notes.weights)
+        places = read_smooth(some, at)
+        places[:first], places[last:] = 0.0, keys - 1
+    else:
+        places = steady(frames, keys, start=first, end=last)
+    before = at.floor().long().clamp_max(max(count - 2, 0))
+    one, two = (_along(cells, places, (before + k).clamp_max(count - 1)) for k in (0, 1))
+    return places, torch.lerp(one, two, (at - before).to(cells))
 
 
 def _body(key: KeyLevels, *, rate: float) -> _Body:
