@@ -37,7 +37,7 @@ def test_steer_writes_sounds_and_says_how_far_they_went(shell: Shell, tiny: Tiny
     assert {row["control"] for row in found["controls"]} == {"brightness", "length"}
     assert {row["wished"] for row in found["controls"]} == {-0.2}
     printed = shell("steer", tiny.file, tiny.sound, "--darker", "2.9", "--out", tmp_path / "two")
-    assert "brightness: asked -2.9, changed by -" in printed
+    assert "brightness: asked -2.9 spreads, changed by -" in printed
     assert "as far as it goes" in printed
 
 

@@ -183,7 +183,7 @@ class ToneControls:
                 got = [sign * (self.describe(tone) - start)[place] for tone, start in zip(moved, starts, strict=True)]
                 ends.append(sign * np.trunc(10 * np.clip(np.quantile(got, _USUAL), 0, _FARTHEST)) / 10)
             if max(-ends[0], ends[1]) >= _LEAST_REACH:
-                self.ranges[NAMES[place]] = (float(ends[0]), float(ends[1]))
+                self.ranges[NAMES[place]] = (float(ends[0]) + 0.0, float(ends[1]) + 0.0)  # no -0
 
 
 def _axes(points: np.ndarray, free: int) -> Values:
