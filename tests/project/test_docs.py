@@ -235,6 +235,9 @@ def options_of(script: Path) -> set[str]:
     return set(re.findall(r"--[a-z-]+", printed.getvalue()))
 
 
+LITTLE = {"imitated": 4, "trained": 2, "pairs": 1, "timed": 2, "draws": 4, "permutations": 20, "resamples": 50}  # of an evaluation
+
+
 @pytest.fixture(scope="module")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder in which docs/python.md was run from top to bottom, with fewer synthetic drums, few steps and a quick card."""
@@ -246,7 +249,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch, contextlib.chdir(folder):
         fix_plan(patch, variations=1, step_seconds=0.05)
         patch.setattr(synthetic_source, "synthetic_clips", partial(synthetic_source.synthetic_clips, count=60))
-        patch.setattr(evaluate, "QUICK", replace(evaluate.QUICK, imitated=6, trained=2, pairs=1, draws=4, permutations=20))
+        patch.setattr(evaluate, "QUICK", replace(evaluate.QUICK, **LITTLE))
         run_examples(ROOT / "docs" / "python.md")
     shutil.copytree(folder / "drums.corpus", folder / "toy.corpus")
     return folder

@@ -18,9 +18,11 @@ from timbrespace.corpus.synthetic.registry import synthetic_clips
 from timbrespace.evaluation import evaluate
 from timbrespace.evaluation.parts.budget import QUICK
 from timbrespace.web.server import running
-from tiny import fix_plan, quick_finish, write_drums
+from tiny import fix_plan, write_drums
 
-LITTLE = replace(QUICK, imitated=4, trained=2, pairs=1, draws=4, permutations=20, resamples=50)  # as many measures, of fewer sounds
+LITTLE = replace(
+    QUICK, new=16, imitated=4, trained=2, pairs=1, timed=2, draws=4, permutations=20, resamples=50
+)
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 
@@ -83,12 +85,11 @@ def test_the_demo_makes_all_files_and_can_be_repeated(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    quick_finish(monkeypatch)
+    fix_plan(monkeypatch, variations=1, step_seconds=0.05)
     sounds = write_drums(tmp_path / "hits", 20)
     monkeypatch.setattr(demo, "_MORPHS", 3)
-    arguments = ["demo", str(sounds), "--minutes", "0.02", "-n", "6"]
-    for _ in range(2):  # the second replaces the first
-        assert main(arguments) == 0, capsys.readouterr().err
+    for count in ("8", "6"):  # the second replaces the first, of which nothing stays
+        assert main(["demo", str(sounds), "--minutes", "0.02", "-n", count]) == 0, capsys.readouterr().err
     page = Path("demo/index.html").read_text(encoding="utf-8")
     assert "<h1>timbrespace: " in Path("demo/play.html").read_text(encoding="utf-8")
     assert len(list(Path("demo/sounds").glob("*.wav"))) == 6
