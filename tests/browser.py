@@ -62,6 +62,7 @@ def opened(
     fail, which a browser prints. Skips the test where Playwright or Chromium is missing. Every tab has storage of its own.
     """
     context = _start().new_context(viewport={"width": width, "height": height}, color_scheme=scheme, accept_downloads=True)
+    context.set_default_timeout(90_000)  # of a busy machine
     try:
         tab = context.new_page()
         trouble: list[str] = []

@@ -219,6 +219,6 @@ def test_five_hundred_clips_in_seconds():
     import time
 
     sounds = noise(100)
-    start = time.perf_counter()
+    start = time.process_time()
     m.log_mel_error(sounds, sounds * 0.5)
-    assert time.perf_counter() - start < 8  # 0.5 s on an idle core; wide, for busy machines
+    assert time.process_time() - start < 8  # half a second; wide, for slow machines

@@ -184,10 +184,10 @@ def test_hostile_yaml_is_refused(text: str | bytes, tmp_path: Path, monkeypatch:
     ],
 )
 def test_yaml_that_grows_is_refused_at_once(more: str, tmp_path: Path) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(ConfigError):
         load_preset(yaml(tmp_path, BOMB + more))
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2
 
 
 def test_a_file_in_place_of_a_name(tmp_path: Path) -> None:

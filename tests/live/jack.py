@@ -38,7 +38,7 @@ def jack_server(block: int = 64, rate: int = 48_000, *, name: str = "timbrespace
     try:
         wait = shutil.which("jack_wait")
         if wait:
-            subprocess.run([wait, "-w", "-t", "10", "-s", name], check=False, capture_output=True, timeout=20)
+            subprocess.run([wait, "-w", "-t", "40", "-s", name], check=False, capture_output=True, timeout=60)
         else:
             time.sleep(1.0)
         if server.poll() is not None:
@@ -46,7 +46,7 @@ def jack_server(block: int = 64, rate: int = 48_000, *, name: str = "timbrespace
         yield name
     finally:
         server.terminate()
-        server.wait(timeout=10)
+        server.wait(timeout=60)
         if before is None:
             del os.environ["JACK_DEFAULT_SERVER"]
         else:

@@ -95,7 +95,7 @@ def test_messages_through_a_virtual_port_of_a_jack_server() -> None:
             ]
             for message in messages:
                 sender.send_raw(*message)
-            assert arrived.wait(10)
+            assert arrived.wait(60)
             sender.close_port()
             with pytest.raises(ConfigError, match="there is no MIDI port 'nowhere'"):
                 open_midi("jack:nowhere", receive)

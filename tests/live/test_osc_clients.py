@@ -29,7 +29,7 @@ class Played:
 
     def calls(self, count: int) -> list[tuple[Any, ...]]:
         """The calls of the engine, once there are `count`."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while len(self._engine.calls) < count and time.monotonic() < end:
             self._conductor.step(0.05)
         return self._engine.calls
@@ -58,7 +58,7 @@ def test_oscsend(played: Played) -> None:
         ["/control/brightness", "d", "1.5"],
         ["/mnote/rel", "fff", "60", "0", "7"],
     ):
-        subprocess.run([oscsend, "127.0.0.1", str(played.port), *words], check=True, timeout=20)
+        subprocess.run([oscsend, "127.0.0.1", str(played.port), *words], check=True, timeout=60)
     assert played.calls(4) == [
         ("note_on", 60, 100.0, {"id": 7}), ("bend", 0.5, {"id": 7}), ("set_control", "brightness", 1.5), ("note_off", 60, 0.0, {"id": 7}),
     ]  # fmt: skip

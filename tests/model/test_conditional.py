@@ -244,7 +244,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
 
 SMALL = (
     "representation.bands=32", "model.inner.encoder=[16]", "model.inner.decoder=[16]", "model.inner.dims=4", "training.batch=8",
-    "training.variations=1",
+    "training.variations=1", "training.fewest_variations=0",
 )  # fmt: skip
 
 
@@ -253,7 +253,7 @@ def instrument(corpus: Corpus, tmp_path_factory: pytest.TempPathFactory) -> Inst
     with pytest.MonkeyPatch.context() as patch:
         quick_finish(patch, sounds=2)
         path = tmp_path_factory.mktemp("told") / "x.safetensors"
-        train(corpus, path, preset="conditional", epochs=1, device="cpu", changes=SMALL)
+        train(corpus, path, preset="conditional", epochs=4, device="cpu", changes=SMALL)
         return Instrument.load(path)
 
 

@@ -20,9 +20,7 @@ from timbrespace.evaluation.parts.budget import QUICK
 from timbrespace.web.server import running
 from tiny import fix_plan, write_drums
 
-LITTLE = replace(
-    QUICK, new=16, imitated=4, trained=2, pairs=1, timed=2, draws=4, permutations=20, resamples=50
-)
+LITTLE = replace(QUICK, new=16, imitated=4, trained=2, pairs=1, timed=2, draws=4, permutations=20, resamples=50)
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 
 

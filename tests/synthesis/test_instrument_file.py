@@ -53,11 +53,11 @@ def refused(data: bytes, folder: Path) -> str:
     path = folder / "bad.safetensors"
     path.write_bytes(data)
     tracemalloc.start()
-    started = time.perf_counter()
+    started = time.process_time()
     try:
         with pytest.raises(InstrumentFileError) as caught:
             Instrument.load(path)
-        assert time.perf_counter() - started < 5
+        assert time.process_time() - started < 5
         assert tracemalloc.get_traced_memory()[1] < 40 * len(data) + 50_000_000
     finally:
         tracemalloc.stop()

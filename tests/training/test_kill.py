@@ -51,11 +51,11 @@ class Job:
 
     def when(self, ready: Callable[[], bool], number: int) -> tuple[int, str]:
         """Sends the signal once `ready` says so; returns exit code and what was said on stderr."""
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 120
         while not ready() and self.process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.005)
         self.process.send_signal(number)
-        _, errors = self.process.communicate(timeout=30)
+        _, errors = self.process.communicate(timeout=120)
         return self.process.returncode, errors
 
     def close(self) -> None:
@@ -138,7 +138,7 @@ def test_reconstruct(number: int, start: Callable[..., Job], many: Path, tiny: T
     assert 3 <= assert_whole(tmp_path / "out") < 80
     assert hashes(many) == before
     again = start("reconstruct", tiny.file, many, "--out", tmp_path / "out")  # what is there is kept
-    _, errors = again.process.communicate(timeout=60)
+    _, errors = again.process.communicate(timeout=120)
     assert again.process.returncode == 2
     assert "exists already" in errors
 
@@ -165,7 +165,7 @@ def test_prepare(number: int, moment: float, start: Callable[..., Job], many: Pa
         if number == signal.SIGINT:
             assert not list(tmp_path.iterdir())
         again = start("prepare", many, "--out", out)
-        again.process.communicate(timeout=60)
+        again.process.communicate(timeout=120)
         assert again.process.returncode == 0
     assert len(Corpus.open(out)) == 80
     assert [p.name for p in tmp_path.iterdir()] == ["corpus"]
@@ -214,7 +214,7 @@ def test_train_is_resumed(number: int, stages: list[str], start: Callable[..., J
         assert not out.exists()
         assert work.is_dir()
     job = start(*words, "--resume")
-    _, errors = job.process.communicate(timeout=90)
+    _, errors = job.process.communicate(timeout=150)
     assert job.process.returncode == 0, errors
     assert sorted(p.name for p in tmp_path.iterdir()) == ["x.log.jsonl", "x.safetensors"]
     assert len(timbrespace.load(out).generate(2)) == 2
@@ -235,7 +235,7 @@ def test_interrupted_while_it_starts(tiny: Tiny, tmp_path: Path) -> None:
         assert process.stderr.readline() == "up\n"
         time.sleep(delay)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=120)
         assert process.returncode in (0, 130), errors
         assert "Traceback" not in errors, errors
         assert_whole(tmp_path / f"{delay}")

@@ -322,8 +322,8 @@ def test_a_rate_that_only_spoils_its_start_loses(tiny: Tiny, tmp_path: Path, mon
     """A large rate spoils the model. Training keeps the state before the first step; the objective is the error of what was learned."""
     monkeypatch.setattr(history_module, "_SPOILT", 1.1)
     found = search(
-        tiny, tmp_path / "s", sampler="grid", ranges=("training.batch=16", "training.learning_rate=1e-4,1.0"), trials=2, epochs=1,
-        changes=("model.encoder=[8]", "model.decoder=[8]", "model.dims=3", "training.variations=2"),
+        tiny, tmp_path / "s", sampler="grid", ranges=("training.batch=16", "training.learning_rate=1e-4,1.0"), trials=2, epochs=12,
+        changes=("model.encoder=[8]", "model.decoder=[8]", "model.dims=3", "training.variations=2", "training.fewest_variations=0"),
     )  # fmt: skip
     careful, spoilt = sorted(found.table, key=lambda row: float(row["training.learning_rate"]))
     assert spoilt["objective"] == spoilt["error"] > 1.1 * spoilt["start_error"]

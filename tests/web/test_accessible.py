@@ -46,7 +46,7 @@ def violations(tab: Any, axe: str) -> list[str]:
 def test_a_page_of_drums_breaks_no_rule(instrument: Instrument, axe: str, tmp_path: Path) -> None:
     """With a beat, a favourite, a locked and a muted pad, which have colours of their own."""
     with browser.opened(write_page(tmp_path / "drums.html", instrument, title="Drums")) as tab:
-        tab.wait_for_selector(READY, timeout=30_000)
+        tab.wait_for_selector(READY, timeout=90_000)
         for button in ("#pad-keep", "#pad-locked", "#pad-mute", "#euclid"):
             tab.click(button)
         tab.locator('.cell[data-lane="0"][data-step="1"]').click()
@@ -57,7 +57,7 @@ def test_a_page_of_drums_breaks_no_rule(instrument: Instrument, axe: str, tmp_pa
 
 def test_a_page_of_notes_breaks_no_rule(notes: Instrument, axe: str, tmp_path: Path) -> None:
     with browser.opened(write_page(tmp_path / "notes.html", notes, title="Notes")) as tab:
-        tab.wait_for_selector(READY, timeout=30_000)
+        tab.wait_for_selector(READY, timeout=90_000)
         assert violations(tab, axe) == []
 
 
@@ -76,7 +76,7 @@ def test_a_served_page_breaks_no_rule(instrument: Instrument, axe: str) -> None:
     answers.jobs["e1"] = [{"state": "done", "result": result}]
     answers.jobs["g1"] = [{"state": "running", "done": 1, "of": 3}]
     with tab_of(answers) as tab:
-        tab.wait_for_selector(READY, timeout=30_000)
+        tab.wait_for_selector(READY, timeout=90_000)
         tab.fill("#words", "short and dusty")
         tab.keyboard.press("Enter")
         tab.wait_for_selector("#words-unknown:not(:empty)")

@@ -42,7 +42,7 @@ def page(page_file: Path) -> Iterator[Any]:
     with browser.opened(page_file) as tab:
         tab.add_init_script(_MIDI)
         tab.reload()
-        tab.wait_for_selector(READY, timeout=30_000)
+        tab.wait_for_selector(READY, timeout=90_000)
         tab.locator(".pad").first.click()  # allows sound
         tab.click("#midi")
         tab.wait_for_function("keyboard.onmidimessage && sent.some(({ verb }) => verb === 'play')")  # the pad's sound

@@ -33,7 +33,7 @@ def page_file(instrument: Instrument, tmp_path_factory: pytest.TempPathFactory) 
 def page(page_file: Path) -> Iterator[Any]:
     with browser.opened(page_file) as tab:
         tab.context.set_offline(True)
-        tab.wait_for_selector('body[data-ready="true"]', timeout=30_000)
+        tab.wait_for_selector('body[data-ready="true"]', timeout=90_000)
         yield tab
 
 
@@ -139,7 +139,7 @@ def test_a_session_comes_back(page: Any, page_file: Path, tmp_path: Path) -> Non
     saved = tmp_path / "session.json"
     saved.write_bytes(taken(page, "#take-session"))
     with browser.opened(page_file) as other:
-        other.wait_for_selector('body[data-ready="true"]', timeout=30_000)
+        other.wait_for_selector('body[data-ready="true"]', timeout=90_000)
         other.set_input_files("#load-session", str(saved))
         other.wait_for_selector("#say:has-text('Session')")
         assert json.loads(taken(other, "#take-session"))["session"]["pattern"] == json.loads(saved.read_text())["session"]["pattern"]
@@ -224,7 +224,7 @@ def test_the_raw_latent_moves_number_by_number(page: Any, instrument: Instrument
 @pytest.mark.parametrize("width", [390, 820, 1440])
 def test_nothing_is_wider_than_the_screen_and_everything_has_a_name(page_file: Path, width: int) -> None:
     with browser.opened(page_file, width=width) as tab:
-        tab.wait_for_selector('body[data-ready="true"]', timeout=30_000)
+        tab.wait_for_selector('body[data-ready="true"]', timeout=90_000)
         assert tab.locator("html").evaluate("(page) => page.scrollWidth") <= width
         for element in tab.locator("button:visible, select:visible, input:visible").all():
             name = element.evaluate(

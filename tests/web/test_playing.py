@@ -25,14 +25,14 @@ def files(instrument: Instrument, notes: Instrument, tmp_path_factory: pytest.Te
 @pytest.fixture
 def page(files: dict[str, Path]) -> Iterator[Any]:
     with browser.opened(files["drums"]) as tab:
-        tab.wait_for_selector('body[data-ready="true"]', timeout=30_000)
+        tab.wait_for_selector('body[data-ready="true"]', timeout=90_000)
         yield tab
 
 
 @pytest.fixture
 def notes_page(files: dict[str, Path]) -> Iterator[Any]:
     with browser.opened(files["notes"]) as tab:
-        tab.wait_for_selector('body[data-ready="true"]', timeout=30_000)
+        tab.wait_for_selector('body[data-ready="true"]', timeout=90_000)
         yield tab
 
 

@@ -36,7 +36,7 @@ def answers(text: str) -> Answers:
 @pytest.fixture
 def page(answers: Answers) -> Iterator[Any]:
     with tab_of(answers) as tab:
-        tab.wait_for_selector(READY, timeout=30_000)
+        tab.wait_for_selector(READY, timeout=90_000)
         yield tab
 
 
@@ -270,7 +270,7 @@ def test_encoding_is_cancelled_and_refused(page: Any, answers: Answers, latents:
 def test_a_page_from_disk_says_what_it_cannot_do(instrument: Instrument, tmp_path: Path) -> None:
     """Nothing of the server is shown there, and a dropped file does not take the browser away from the page."""
     with browser.opened(write_page(tmp_path / "play.html", instrument, title="Tiny")) as tab:
-        tab.wait_for_selector(READY, timeout=30_000)
+        tab.wait_for_selector(READY, timeout=90_000)
         for part in ("#words-card", "#find-row", "#folder-card", "#own-card", "#instruments", "#own-files", "#work-panel"):
             assert not tab.locator(part).is_visible()
         assert drop(tab, "#map", {"kick.wav": b"RIFF"})
@@ -314,7 +314,7 @@ def test_generation_is_followed_by_the_next_page_of_the_tab(page: Any, answers: 
     page.click("#folder-start")
     page.wait_for_selector("#work li:has-text('1 of 900')")
     page.locator("#instruments a").nth(1).click()
-    page.wait_for_selector(READY, timeout=30_000)
+    page.wait_for_selector(READY, timeout=90_000)
     page.wait_for_selector("#work li:has-text('Generating 900 sounds')")
     answers.jobs["g1"] = [{"state": "done", "done": 900, "of": 900, "result": {"folder": "tiny-2", "files": ["1.wav"]}}]
     page.wait_for_selector("#folder-result:has-text('tiny-2')")
@@ -324,7 +324,7 @@ def test_generation_is_followed_by_the_next_page_of_the_tab(page: Any, answers: 
 def test_without_a_folder_nothing_is_generated(instrument: Instrument) -> None:
     one = [{"title": "Tiny", "href": "/instrument/0"}]
     with tab_of(Answers(served(instrument, folder=False, instruments=one))) as tab:
-        tab.wait_for_selector(READY, timeout=30_000)
+        tab.wait_for_selector(READY, timeout=90_000)
         assert not tab.locator("#folder-card").is_visible()
         assert not tab.locator("#instruments").is_visible()
         assert tab.locator("#words-card").is_visible()
@@ -339,7 +339,7 @@ def test_a_session_outlives_a_change_of_instrument(page: Any) -> None:
     page.locator("#tempo").fill("99")
     before = session(page)
     links.nth(1).click()
-    page.wait_for_selector(READY, timeout=30_000)
+    page.wait_for_selector(READY, timeout=90_000)
     assert session(page) == before
     assert page.locator("#undo").is_disabled()
 
@@ -350,7 +350,7 @@ def test_the_served_page_fits_and_everything_has_a_name(answers: Answers, latent
     encoding(answers, long)
     answers.given["neighbours"] = (200, {"neighbours": [{"point": k, "distance": k} for k in range(8)]})
     with tab_of(answers, width=width) as tab:
-        tab.wait_for_selector(READY, timeout=30_000)
+        tab.wait_for_selector(READY, timeout=90_000)
         tab.set_input_files("#own-files", [{"name": "long name " * 12 + ".wav", "mimeType": "audio/wav", "buffer": b"RIFF"}])
         tab.click("#find")
         tab.wait_for_selector("#own li")

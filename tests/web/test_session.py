@@ -36,7 +36,7 @@ def page_file(instrument: Instrument, tmp_path_factory: pytest.TempPathFactory) 
 @pytest.fixture
 def page(page_file: Path) -> Iterator[Any]:
     with browser.opened(page_file) as tab:
-        tab.wait_for_selector(READY, timeout=30_000)
+        tab.wait_for_selector(READY, timeout=90_000)
         yield tab
 
 

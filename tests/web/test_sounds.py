@@ -31,7 +31,7 @@ def page_file(text: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def page(page_file: Path) -> Iterator[Any]:
     with browser.opened(page_file) as tab:
-        tab.wait_for_selector(READY, timeout=30_000)
+        tab.wait_for_selector(READY, timeout=90_000)
         yield tab
 
 
@@ -215,7 +215,7 @@ def words_of(text: str, folder: Path, change: str = "") -> str:
     try:
         tab.add_init_script(change)
         tab.goto(path.as_uri())
-        tab.wait_for_selector("#status.error", timeout=30_000)
+        tab.wait_for_selector("#status.error", timeout=90_000)
         return str(tab.locator("#status").text_content())
     finally:
         tab.context.close()

@@ -84,6 +84,14 @@ def check_compiler(fabric: Fabric) -> None:
         )
 
 
+def seed_generators(seed: int, device: torch.device) -> None:
+    """Seeds the generators that a step on `device` draws from. `torch.manual_seed` looks for every kind of device, in each small step."""
+    if device.type == "cpu":
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)
+
+
 def rank_rows(rows: Tensor, fabric: Fabric) -> Tensor:
     """This process's slice `(batch / processes,)` of rows `(batch,)` that all processes drew from the same seed."""
     share = len(rows) // fabric.world_size

@@ -18,7 +18,7 @@ from timbrespace.config.schema import Training
 from timbrespace.contracts import TimbrespaceError
 from timbrespace.model.base import Model
 from timbrespace.training.data.sounds import Sounds, batches_of, draw_rows
-from timbrespace.training.distributed import broadcast, rank_noise, rank_rows
+from timbrespace.training.distributed import broadcast, rank_noise, rank_rows, seed_generators
 from timbrespace.training.history import History, best_check
 from timbrespace.training.losses import scheduled, settled_step, total
 
@@ -124,7 +124,7 @@ class _Loop:
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.step, self.steps, highest=self.settings.learning_rate)
         with torch.random.fork_rng():
-            torch.manual_seed((self.seed * 1_000_003 + self.step) % 2**63)
+            seed_generators((self.seed * 1_000_003 + self.step) % 2**63, self.fabric.device)
             rows = rank_rows(draw_rows(len(self.sounds), self.settings.batch, self.weight_ends), self.fabric)
             batch = self.sounds[rows].to(self.fabric.device)
             with rank_noise(self.fabric, len(rows)):

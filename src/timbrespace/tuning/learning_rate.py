@@ -17,6 +17,7 @@ from timbrespace.atomic import replacing
 from timbrespace.contracts import ConfigError, TimbrespaceError
 from timbrespace.corpus.corpus import Corpus
 from timbrespace.training.callbacks import Progress, StopTraining, TrainingCallbacks, TrainingContext
+from timbrespace.training.distributed import seed_generators
 from timbrespace.training.loop import make_optimizer
 from timbrespace.training.losses import total
 from timbrespace.training.options import TrainOptions
@@ -117,7 +118,7 @@ def range_test(context: TrainingContext, *, steps: int, seed: int, low: float = 
         for group in optimizer.param_groups:
             group["lr"] = rate
         with torch.random.fork_rng():
-            torch.manual_seed((seed * 1_000_003 + step) % 2**63)
+            seed_generators((seed * 1_000_003 + step) % 2**63, fabric.device)
             batch = sounds[torch.randint(len(sounds), (settings.batch,))].to(fabric.device)
             loss = total(module(batch), weights)
         value = float(loss.detach())

@@ -183,13 +183,13 @@ def test_what_others_move_moves_on_the_page_and_programs_change_it(stage: Stage)
         ready(tab)
         assert tab.locator("#keys-card").is_visible()
         stage.conductor.put([Action("set_axis", (0, 1.5)), Action("set_gain", (0.5,))])
-        tab.wait_for_selector('[data-address="/axis/1"][aria-valuenow="1.50"]', timeout=30_000)
-        tab.wait_for_selector('[data-address="/gain"][aria-valuenow="0.50"]', timeout=30_000)
+        tab.wait_for_selector('[data-address="/axis/1"][aria-valuenow="1.50"]', timeout=90_000)
+        tab.wait_for_selector('[data-address="/gain"][aria-valuenow="0.50"]', timeout=90_000)
         tab.select_option("#program", "1")
         stage.wait(lambda: stage.named("program") == [(1,)])
-        tab.wait_for_selector("#keys-card", state="hidden", timeout=30_000)
+        tab.wait_for_selector("#keys-card", state="hidden", timeout=90_000)
         assert tab.locator(".pad").count() == len(stage.engine.sounds.sources[1].pads)
-        tab.wait_for_selector('[data-address="/gain"][aria-valuenow="0.50"]', timeout=30_000)  # new faders show what was set before
+        tab.wait_for_selector('[data-address="/gain"][aria-valuenow="0.50"]', timeout=90_000)  # new faders show what was set before
         assert len(stage.named("set_axis")) == 1  # showing a value sends nothing
 
 

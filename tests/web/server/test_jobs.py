@@ -46,7 +46,7 @@ class Gate:
 def test_work_is_followed_to_its_result(jobs: Jobs) -> None:
     gate = Gate()
     number = jobs.start(gate)
-    assert gate.runs.wait(10)
+    assert gate.runs.wait(60)
     gate.may_end.set()
     assert ended(jobs, number)["result"] == "ended"
 
@@ -67,7 +67,7 @@ def test_a_failure_is_a_sentence_and_a_bug_is_named(jobs: Jobs) -> None:
 def test_running_and_waiting_work_is_cancelled(jobs: Jobs) -> None:
     gate = Gate()
     running, waiting = jobs.start(gate), jobs.start(Gate())
-    assert gate.runs.wait(10)
+    assert gate.runs.wait(60)
     assert jobs.cancel(waiting).facts()["state"] == "cancelled"  # type: ignore[union-attr]
     jobs.cancel(running)
     assert ended(jobs, running)["state"] == "cancelled"
@@ -95,7 +95,7 @@ def test_the_same_id_is_the_same_work(jobs: Jobs) -> None:
 def test_only_so_much_waits(jobs: Jobs) -> None:
     gate = Gate()
     jobs.start(gate)
-    assert gate.runs.wait(10)
+    assert gate.runs.wait(60)
     others = [jobs.start(Gate()) for _ in range(2)]
     with pytest.raises(BusyError):
         jobs.start(Gate())
@@ -107,7 +107,7 @@ def test_quick_work_goes_before_long_work(jobs: Jobs) -> None:
     """While a long job runs, not after it."""
     gate = Gate()
     long = jobs.start(gate)
-    assert gate.runs.wait(10)
+    assert gate.runs.wait(60)
     assert ended(jobs, jobs.start(lambda job: "quick", quick=True))["result"] == "quick"
     assert jobs.find(long).state == "running"  # type: ignore[union-attr]
 
@@ -152,7 +152,7 @@ def test_ended_jobs_are_forgotten() -> None:
 def test_closing_cancels_everything() -> None:
     jobs, gate = Jobs(), Gate()
     numbers = [jobs.start(gate), jobs.start(Gate())]
-    assert gate.runs.wait(10)
+    assert gate.runs.wait(60)
     assert jobs.close()
     assert [jobs.find(number).state for number in numbers] == ["cancelled", "cancelled"]  # type: ignore[union-attr]
     with pytest.raises(BusyError):
