@@ -9,8 +9,10 @@ import pytest
 from tests.live import instruments
 
 from timbrespace.audio.arrays.tones import BRIGHTNESS, HOLLOWNESS, NOISINESS, amounts_for, describe_tones, harmonics, with_gains
+from timbrespace.audio.describe import TONES
 from timbrespace.contracts import ConfigError
 from timbrespace.live import Engine
+from timbrespace.live.held.steering import NAMES
 
 RATE = 48_000
 SPACING, PITCH, BINS = 10.0, 220.0, 1024
@@ -25,6 +27,11 @@ def power_of(levels: dict[float, float], noise: float = 0.0) -> np.ndarray:
 
 def described(power: np.ndarray, pitch: float = PITCH) -> np.ndarray:
     return np.asarray(describe_tones(power[None], harmonics(len(power), SPACING, pitch))[0])
+
+
+def test_controls_are_the_descriptors_of_tones() -> None:
+    assert tuple(TONES) == NAMES  # written down a second time, since the first needs PyTorch
+    assert [NAMES.index(name) for name in ("brightness", "noisiness", "hollowness")] == [BRIGHTNESS, NOISINESS, HOLLOWNESS]
 
 
 def test_descriptors_of_tones_have_closed_forms() -> None:

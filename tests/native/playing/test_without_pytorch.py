@@ -51,6 +51,11 @@ for move in (opened.moves.axis("pc1", 3), opened.moves.mesh(1, "pc2", 2), opened
 check("moves")
 opened.anonymous().generate(1)
 check("anonymous")
+from timbrespace.live import Engine
+with Engine(instrument) as engine:
+    engine.note_on(60, 100)
+    engine.render(64)
+check("live")
 from timbrespace.cli.main import main
 for words in (["generate", instrument, "-n", "2", "--kit", "--reel"], ["generate", instrument, "-n", "1", "--json", "--anonymous"],
               ["explore", instrument, "--axis", "pc1"], ["generate", instrument, "--recipe", f"{out}/python/{sounds[0].name}.json"]):

@@ -9,13 +9,12 @@ from typing import NamedTuple
 import numpy as np
 
 from timbrespace.audio.arrays.tones import NOISINESS, Harmonics, Values, amounts_for, describe_tones, harmonics, unclear, with_gains
-from timbrespace.audio.describe import TONES
 from timbrespace.live.held.pitch import Spectrum, clarity, find_pitch
 
 Partials = Callable[[Spectrum, float], np.ndarray]  # a spectrum and its pitch -> amplitudes of the harmonics from the first on
 Decode = Callable[[np.ndarray], list[Spectrum]]  # points (n, dims) -> a spectrum each
 
-NAMES = tuple(TONES)
+NAMES = ("brightness", "noisiness", "hollowness")  # of `audio.describe.TONES`, which needs PyTorch
 LEAST_SPREADS = {"brightness": 0.05, "noisiness": 1.0, "hollowness": 1.0}  # on the scales: what varies by less does not vary audibly
 _CLEAR = 0.5  # clarity of the tones that statistics are of
 _PROBE, _REACH = 0.2, 1.0  # deviations of the corpus: steps by which slopes are measured, and the longest step of a control
