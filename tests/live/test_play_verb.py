@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import pty
-import re
 import signal
 import socket
 import subprocess
@@ -148,7 +147,7 @@ def test_devices_are_listed_and_chosen(jack: dict[str, str], drums_file: Path) -
     assert (unknown.returncode, unknown.stderr) == (2, "error: there is no audio device 'piano'; there are: 0 system\n")
     played = run(str(drums_file), "--device", "SYS", "--seconds", "0.3", "--quiet", "--humanise", "0.1", "--voices", "8")
     assert played.returncode == 0, played.stderr
-    assert re.search(r"\d+ late, 0 dropped", played.stdout)  # late where the machine is busy
+    assert " late, 0 dropped" in played.stdout  # some are late where the machine is busy
 
 
 def devices(*names: str) -> list[DeviceInfo]:
