@@ -218,13 +218,13 @@ def test_training_lowers_the_error_and_seeds_repeat_it(preset: str, found: dict[
     def error(design: Design) -> float:
         return float(design.losses(batch, generator=torch.Generator().manual_seed(0))["reconstruction"])
 
-    one, _ = fit_design(found, ArrayOptions(preset, settings=settings | {"steps": 40}, seed=3))
-    first, _ = fit_design(found, ArrayOptions(preset, settings=settings | {"steps": 1}, seed=3))
-    assert error(one) < 0.97 * error(first)
-    again, _ = fit_design(found, ArrayOptions(preset, settings=settings | {"steps": 40}, seed=3))
-    assert all(torch.equal(tensor, again.state_dict()[name]) for name, tensor in one.state_dict().items())
-    other, _ = fit_design(found, ArrayOptions(preset, settings=settings | {"steps": 1}, seed=4))
-    assert not all(torch.equal(tensor, other.state_dict()[name]) for name, tensor in one.state_dict().items())
+    def fitted(steps: int, seed: int) -> Design:
+        return fit_design(found, ArrayOptions(preset, settings=settings | {"steps": steps}, seed=seed))[0]
+
+    assert error(fitted(40, seed=3)) < 0.97 * error(fitted(1, seed=3))
+    one, again, other = (fitted(3, seed=seed).state_dict() for seed in (3, 3, 4))
+    assert all(torch.equal(tensor, again[name]) for name, tensor in one.items())
+    assert not all(torch.equal(tensor, other[name]) for name, tensor in one.items())
 
 
 def test_every_design_has_a_description() -> None:
