@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from timbrespace.contracts import ConfigError
 from timbrespace.live.mapping.mapping import Mapping
 from timbrespace.live.mapping.schema import MappingFile, read_mapping
 from timbrespace.live.mapping.targets import parse_target
@@ -87,3 +88,19 @@ def test_any_order_of_learning_gives_the_same_entries(tmp_path_factory: pytest.T
         assert "# the left knob" in text
         assert "# the end" in text
     assert isinstance(read_mapping(path), MappingFile)
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("controllers:\n- {cc: 1, target: z1}\ncontrollers:\n- {cc: 2, target: z2}\n", 3),
+        ("controllers:\n- cc: 1\n  target: z1\n  cc: 2\n", 4),
+    ],
+)
+def test_a_key_that_is_there_twice_is_an_error(text: str, line: int, tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=rf"the key '\w+' is there twice, again in line {line}"):
+        read_mapping(path)
+    path.write_text("controllers:\n- &one {cc: 1, target: z1}\n- {<<: *one, cc: 2}\n")
+    assert [entry.cc for entry in read_mapping(path).controllers] == [1, 2]

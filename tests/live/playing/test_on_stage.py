@@ -38,6 +38,7 @@ from timbrespace.live.osc.feedback import Feedback, message_of
 from timbrespace.live.osc.server import OscServer
 from timbrespace.live.sound.places import Places
 from timbrespace.live.state import EngineState
+from timbrespace.web.playing.server import PagePlayer
 
 Usage = namedtuple("Usage", "total used free")
 
@@ -302,3 +303,12 @@ def test_a_sound_that_oscillators_leave_out_is_named(tmp_path: Path, monkeypatch
                 engine.set_latent(0, value)
                 engine.render(960)
             assert sum("nearly all noise" in line for line in engine.state().last) == said
+
+
+def test_errors_of_a_page_name_its_option() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(TimbrespaceError, match=rf"port {port} is taken.* another with --page"):
+            PagePlayer(Conductor(FakeEngine(), say=print), str(port))
+    with pytest.raises(TimbrespaceError, match=r"--page '192\.0\.2\.77' is no address of this computer"):
+        PagePlayer(Conductor(FakeEngine(), say=print), "192.0.2.77:0")

@@ -80,6 +80,20 @@ class MappingFile(BaseModel):
     controllers: tuple[Entry, ...] = ()
 
 
+class _Once(yaml.SafeLoader):
+    """Keys that are there twice are errors: PyYAML would drop the first one, such as all that stands under a first `controllers:`."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Returns the mapping of a node. Raises ConstructorError."""
+        seen: set[str] = set()
+        for key in [key for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]:
+            if key.value in seen:
+                line = key.start_mark.line + 1
+                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r:.40} is there twice, again in line {line}", None)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
 class _Untyped(BaseModel):
     """A file whose entries were not checked yet, so that an error can give the number of its entry."""
 
@@ -94,7 +108,7 @@ def read_mapping(path: Path) -> MappingFile:
             data = file.read(_LARGEST + 1)
         if len(data) > _LARGEST:
             raise ConfigError(f"{path} has more than {_LARGEST // 1000} kB; a mapping is a short YAML file")
-        content = yaml.safe_load(data.decode("utf-8"))
+        content = yaml.load(data.decode("utf-8"), _Once)
     except FileNotFoundError:
         raise ConfigError(f"{path} does not exist; `timbrespace play --mapping {path} --learn brightness` makes it") from None
     except (OSError, UnicodeDecodeError) as error:

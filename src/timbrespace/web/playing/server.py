@@ -49,7 +49,7 @@ class PagePlayer:
         """address: a port, or HOST:PORT; port 0: any free one. Raises ConfigError."""
         host, port = parse_address(address)
         token = token_for(host, None)
-        listening = listen(host, port)
+        listening = listen(host, port, option="--page")
         self.address, self.is_open_to_others = listening.address(token), not listening.is_loopback
         self._conductor, self.feedback, self._players = conductor, Feedback(), Players(conductor)
         conductor.listeners.append(self.feedback.done)

@@ -72,13 +72,17 @@ def token_for(host: str, token: str | None) -> str | None:
     return token
 
 
-def listen(host: str, port: int) -> Listening:
-    """Opens a port; 0: any free one. Raises ConfigError where it is taken or not allowed, or the host is not one of this computer."""
+def listen(host: str, port: int, *, option: str = "") -> Listening:
+    """Opens a port; 0: any free one. Raises ConfigError where it is taken or not allowed, or the host is not one of this computer.
+
+    option: of the command line that gives both, HOST:PORT, for errors; without it --host and --port do.
+    """
+    asked_host, asked_port = option or "--host", option or "--port"
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     except (OSError, UnicodeError):
         raise ConfigError(
-            f"--host {host!r} is no address of this computer; give 127.0.0.1, 0.0.0.0 or the address of a network card"
+            f"{asked_host} {host!r} is no address of this computer; give 127.0.0.1, 0.0.0.0 or the address of a network card"
         ) from None
     opened = socket.socket(family, kind, protocol)
     try:
@@ -91,11 +95,11 @@ def listen(host: str, port: int) -> Listening:
     except OSError as error:
         opened.close()
         if error.errno == errno.EADDRINUSE:
-            words = f"port {port} is taken, perhaps by another `serve`; stop that, or give another with --port (0: any free one)"
+            words = f"port {port} is taken, perhaps by another `serve`; stop that, or give another with {asked_port} (0: any free one)"
         elif error.errno == errno.EADDRNOTAVAIL:
-            words = f"--host {host!r} is no address of this computer; give 127.0.0.1, 0.0.0.0 or the address of a network card"
+            words = f"{asked_host} {host!r} is no address of this computer; give 127.0.0.1, 0.0.0.0 or the address of a network card"
         elif error.errno in (errno.EACCES, errno.EPERM):
-            words = f"port {port} is not allowed for you; choose one from 1024 with --port"
+            words = f"port {port} is not allowed for you; choose one from 1024 with {asked_port}"
         else:
             words = f"port {port} of {host} cannot be opened: {error.strerror or error}"
         raise ConfigError(words) from None
