@@ -9,7 +9,7 @@ import signal
 import socket
 from collections import namedtuple
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -31,7 +31,9 @@ from timbrespace.live.device.view import View
 from timbrespace.live.held.pitch import Spectrum
 from timbrespace.live.held.source import Frame
 from timbrespace.live.mapping.targets import lacking, parse_target
+from timbrespace.live.midi.ports import MidiIn
 from timbrespace.live.midi.receiver import MidiReceiver
+from timbrespace.live.midi.watch import Watch, place_of
 from timbrespace.live.osc.addresses import Addresses
 from timbrespace.live.osc.carrying import Carrier
 from timbrespace.live.osc.feedback import Feedback, message_of
@@ -312,3 +314,26 @@ def test_errors_of_a_page_name_its_option() -> None:
             PagePlayer(Conductor(FakeEngine(), say=print), str(port))
     with pytest.raises(TimbrespaceError, match=r"--page '192\.0\.2\.77' is no address of this computer"):
         PagePlayer(Conductor(FakeEngine(), say=print), "192.0.2.77:0")
+
+
+def test_a_midi_port_that_vanished_is_opened_again() -> None:
+    class Client:
+        opened: ClassVar[list[Any]] = []
+
+        def close_port(self) -> None:
+            self.opened.append("closed")
+
+        def open_port(self, number: int) -> None:
+            self.opened.append(number)
+
+    said: list[str] = []
+    gone: list[int] = []
+    watch = Watch(MidiIn(Client(), "keystep:keystep MIDI 1 24:0", ""), say=said.append, gone=lambda: gone.append(1))
+    for names in (["through 14:0", "keystep:keystep MIDI 1 24:0"], ["through 14:0"], ["through 14:0"], []):
+        watch.look(names)
+    assert (len(said), gone, Client.opened) == (1, [1], [])
+    watch.look(["through 14:0", "other 20:0", "keystep:keystep MIDI 1 28:0"])  # ALSA gives it another number
+    watch.look(["keystep:keystep MIDI 1 28:0"])
+    assert Client.opened == ["closed", 2]
+    assert said[1].endswith("is back")
+    assert place_of("in", ["in 2", "inn"]) is None

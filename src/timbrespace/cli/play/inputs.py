@@ -125,8 +125,10 @@ def opened_inputs(engine: Engine, options: InputOptions, say: Callable[[str], No
 
 def _open_ports(conductor: Conductor, options: InputOptions, stack: ExitStack, say: Callable[[str], None]) -> None:
     """Opens the port of notes and that of the clock, which may be the same one."""
+    from timbrespace.live.actions import Action
     from timbrespace.live.clock.follower import Follower
     from timbrespace.live.midi.ports import open_midi
+    from timbrespace.live.midi.watch import Watch
 
     midi = None if is_midi_file(options.midi) else options.midi
 
@@ -136,6 +138,7 @@ def _open_ports(conductor: Conductor, options: InputOptions, stack: ExitStack, s
     if midi is not None:
         port = stack.enter_context(open_midi(midi, conductor.midi, clock=conductor.clock if same else None))
         say(f"MIDI from {port.name}")
+        stack.enter_context(Watch(port, say=say, gone=lambda: conductor.put([Action("all_notes_off")])))
     if options.clock is not None:
         name = port.name if same else stack.enter_context(open_midi(options.clock, lambda message: None, clock=conductor.clock)).name
         say(f"MIDI clock from {name}")

@@ -169,21 +169,28 @@ def _render(
 
 
 def _list() -> None:
-    """Prints devices and ports."""
+    """Prints devices and ports, and why there are none."""
     from timbrespace.cli.common.text import printable
+    from timbrespace.contracts import TimbrespaceError
     from timbrespace.live.device.audio import audio_devices
     from timbrespace.live.midi.ports import midi_ports
 
-    devices = audio_devices()
-    print("Audio devices:" if devices else "Audio devices: none")
-    for one in devices:
-        print(f"  {printable(str(one))}")
+    problem: TimbrespaceError | None = None
+    try:
+        devices = audio_devices()
+        print("Audio devices:" if devices else "Audio devices: none")
+        for one in devices:
+            print(f"  {printable(str(one))}")
+    except TimbrespaceError as error:  # the ports are listed first
+        problem = error
     ports = midi_ports()
     print("MIDI ports:" if ports.names else f"MIDI ports: none{f' ({ports.problem})' if ports.problem else ''}")
     for number, name in enumerate(ports.names, 1):
         print(f"  {number}  {printable(name)}")
     for number, name in enumerate(midi_ports("out").names, 1):
         print(f"MIDI outputs, for --clock-to:\n  {number}  {printable(name)}" if number == 1 else f"  {number}  {printable(name)}")
+    if problem is not None:
+        raise problem
 
 
 def _check_record(record: Path | None, instruments: list[Path], *, force: bool) -> None:

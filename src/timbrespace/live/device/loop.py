@@ -34,6 +34,8 @@ def play_live(
     keys: Keys | None = None, status: Callable[[], str] | None = None,
 ) -> None:  # fmt: skip
     """Plays until Ctrl-C, or for some seconds. A device that vanishes is opened again when it is there. status: more to show."""
+    if recorder is not None:
+        recorder.skipped = device.take()[1]  # silence while ports were opened
     before = sys.getswitchinterval()
     sys.setswitchinterval(_SWITCH)
     try:
@@ -56,7 +58,8 @@ def _record(recorder: Recorder | None, device: Device, view: View) -> None:
     if ended:
         return
     try:
-        audio, recorder.lost = device.take()
+        audio, lost = device.take()
+        recorder.lost = lost - recorder.skipped
         recorder.write(audio)
         if recorder.full:
             view.say(f"{recorder.path} is full: a WAV file holds 4 GB; .w64 and .flac hold more")

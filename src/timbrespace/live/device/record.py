@@ -25,7 +25,7 @@ _UNKNOWN = OSError(errno.EIO, "the disk takes no more")
 class Recorder:
     """A sound file of 24 bits that grows; it appears under its name when it is closed, and not at all if an error ends the block.
 
-    full: whether it takes no more. lost: frames that were played and came too late to be written.
+    full: whether it takes no more. lost: frames that were played and came too late to be written; skipped: those before it began.
     """
 
     def __init__(self, path: Path, *, sample_rate: int, channels: int, force: bool = False):
@@ -34,7 +34,7 @@ class Recorder:
 
         check_recording(path)
         self.path, self.channels, self.sample_rate = path, channels, sample_rate
-        self.frames, self.full, self.lost, self._looked = 0, False, 0, 0
+        self.frames, self.full, self.lost, self.skipped, self._looked = 0, False, 0, 0, 0
         self._limit = _MOST_WAV if path.suffix.lower() == ".wav" else None
         self._stack = ExitStack()
         temporary = self._stack.enter_context(replacing(path, force=force))

@@ -80,20 +80,6 @@ class MappingFile(BaseModel):
     controllers: tuple[Entry, ...] = ()
 
 
-class _Once(yaml.SafeLoader):
-    """Keys that are there twice are errors: PyYAML would drop the first one, such as all that stands under a first `controllers:`."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Returns the mapping of a node. Raises ConstructorError."""
-        seen: set[str] = set()
-        for key in [key for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]:
-            if key.value in seen:
-                line = key.start_mark.line + 1
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key.value!r:.40} is there twice, again in line {line}", None)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
 class _Untyped(BaseModel):
     """A file whose entries were not checked yet, so that an error can give the number of its entry."""
 
@@ -108,7 +94,9 @@ def read_mapping(path: Path) -> MappingFile:
             data = file.read(_LARGEST + 1)
         if len(data) > _LARGEST:
             raise ConfigError(f"{path} has more than {_LARGEST // 1000} kB; a mapping is a short YAML file")
-        content = yaml.load(data.decode("utf-8"), _Once)
+        text = data.decode("utf-8")
+        _check_once(yaml.compose(text, yaml.SafeLoader))
+        content = yaml.safe_load(text)
     except FileNotFoundError:
         raise ConfigError(f"{path} does not exist; `timbrespace play --mapping {path} --learn brightness` makes it") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -118,6 +106,25 @@ def read_mapping(path: Path) -> MappingFile:
     if not isinstance(content, dict):
         raise ConfigError(f"{path} must hold 'controllers:' and a list of them, not {shortened(content)}")
     return parse_mapping(content, name=str(path))
+
+
+def _check_once(root: yaml.Node | None) -> None:
+    """Raises YAMLError for keys that are there twice: PyYAML drops the first one, such as all that is under a first `controllers:`."""
+    waiting, known = [] if root is None else [root], set[int]()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in known:  # an alias
+            continue
+        known.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+        if isinstance(node, yaml.MappingNode):
+            waiting += [value for _, value in node.value]
+            seen: set[str] = set()
+            for key in [key for key, _ in node.value if isinstance(key, yaml.ScalarNode) and key.value != "<<"]:
+                if key.value in seen:
+                    raise yaml.YAMLError(f"the key {key.value!r:.40} is there twice, again in line {key.start_mark.line + 1}")
+                seen.add(key.value)
 
 
 def parse_mapping(content: Mapping[str, Any], *, name: str = "the mapping") -> MappingFile:

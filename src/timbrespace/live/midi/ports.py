@@ -55,8 +55,14 @@ class MidiPorts:
 class MidiIn:
     """An open input port. Use it as a context manager, or call `close`."""
 
-    def __init__(self, client: Any, name: str):
-        self._client, self.name = client, name
+    def __init__(self, client: Any, name: str, interface: str | None = None):
+        """interface: of a port of the system, see MidiPorts; None: of a port of our own."""
+        self._client, self.name, self.interface = client, name, interface
+
+    def open_again(self, number: int) -> None:
+        """Opens the port of this number, counted from 0, in the place of one that vanished. Raises what RtMidi raises."""
+        self._client.close_port()
+        self._client.open_port(number)
 
     def close(self) -> None:
         """Closes the port; no message arrives afterwards."""
@@ -123,7 +129,11 @@ def open_client(rtmidi: ModuleType, interface: str, direction: str = "in") -> An
 
 
 def midi_ports(direction: str = "in") -> MidiPorts:
-    """Returns the input ports ("in") or output ports ("out") of the system, of a JACK server where there is no other interface."""
+    """Returns the input ports ("in") or output ports ("out") of the system, of a JACK server where there is no other interface.
+
+    Raises ConfigError where the package rtmidi2 is not installed.
+    """
+    load_rtmidi()
     return _ports("", direction=direction)
 
 
@@ -152,11 +162,11 @@ def open_midi(wanted: str, receive: Callable[[bytes], None], *, clock: Callable[
 
 def open_midi_out(wanted: str) -> MidiOut:
     """Returns an open output port. wanted: as for `open_midi`. Raises ConfigError for a port that does not exist, MidiError."""
-    return MidiOut(*_open(wanted, "out", lambda client: None))
+    return MidiOut(*_open(wanted, "out", lambda client: None)[:2])
 
 
-def _open(wanted: str, direction: str, prepare: Callable[[Any], None]) -> tuple[Any, str]:
-    """An open client and the name of its port. prepare: called before it is opened."""
+def _open(wanted: str, direction: str, prepare: Callable[[Any], None]) -> tuple[Any, str, str | None]:
+    """An open client, the name of its port, and the interface of a port of the system. prepare: called before it is opened."""
     rtmidi = load_rtmidi()
     interface, _, name = wanted.rpartition(":") if wanted.casefold().startswith(f"{_JACK}:") else ("", "", wanted)
     virtual = name.strip().casefold() == VIRTUAL
@@ -182,7 +192,7 @@ def _open(wanted: str, direction: str, prepare: Callable[[Any], None]) -> tuple[
             f"{what} cannot be opened ({str(error).strip() or type(error).__name__}); close other programs that use it"
         ) from None
     ours = CLIENT if direction == "in" else f"{CLIENT} clock"
-    return client, f"{ours}:{direction} (virtual)" if virtual else ports.names[number]
+    return (client, f"{ours}:{direction} (virtual)", None) if virtual else (client, ports.names[number], ports.interface)
 
 
 def choose_port(wanted: str, names: Sequence[str]) -> int:
