@@ -193,7 +193,7 @@ def test_a_pad_is_hit_once_where_a_controller_leaves_its_end() -> None:
 )  # fmt: skip
 def test_values_stay_within_their_range(entry: dict[str, Any], moves: list[tuple[int, float]]) -> None:
     one = mapping(entry)
-    low, high = sorted(Entry.model_validate(entry).range)
+    low, high = sorted(Entry.model_validate(entry).range())
     for value, seconds in moves:
         for action in [*(one.midi(bytes((0xB0, 3, value))) or ()), *one.advance(seconds)]:
             number = action.values[-1]
@@ -290,3 +290,16 @@ def test_a_refused_value_is_said_once_and_the_rest_goes_on() -> None:
     assert [line for line in said if "latent 100" in line] == ["latent 100 is not one of 8"]
     assert "no walk plays" in " ".join(said)
     assert "refused set_latent: 100 times" in conductor.reports.summary()
+
+
+def test_a_program_goes_over_the_instruments_that_are_there_and_an_encoder_by_one_a_step() -> None:
+    one = mapping(
+        {"cc": 1, "target": "program"}, {"cc": 2, "target": "program", "encoder": "twos"}, {"cc": 3, "target": "program", "high": 9}
+    )
+    one.set_programs(3)
+    assert values(one, *(bytes((0xB0, 1, value)) for value in (0, 20, 64, 100, 127))) == [0, 1, 2, 2]
+    assert values(one, *(bytes((0xB0, 2, step)) for step in (1, 1, 1, 127, 127, 127))) == [1, 2, 1, 0]
+    assert values(one, b"\xb0\x03\x7f") == [9]  # as it was written
+    one.learn(parse_target("program"))
+    values(one, b"\xb0\x05\x00", b"\xb0\x05\x10")
+    assert values(one, b"\xb0\x05\x7f") == [2]

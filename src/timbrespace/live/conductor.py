@@ -49,6 +49,8 @@ class Conductor:
         self.listeners = list(done)
         self._receiver, self._lock = MidiReceiver(members=members), threading.Lock()
         self._last: float | None = None
+        if self.sources:
+            self.mapping.set_programs(len(self.sources))
 
     @property
     def sources(self) -> Sequence[Numbered]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from timbrespace.live.mapping.schema import Entry
-from timbrespace.live.mapping.targets import parse_target
+from timbrespace.live.mapping.targets import PROGRAMS, parse_target
 
 _NEAR = 1e-3  # of the range: where an approach ends
 _CATCH = 1.5 / 127  # how near a controller must come to the present value to pick it up
@@ -14,9 +14,10 @@ _CATCH = 1.5 / 127  # how near a controller must come to the present value to pi
 class Knob:
     """The state of one entry: positions are 0 to 1 along the controller, values are those of the target."""
 
-    def __init__(self, entry: Entry):
+    def __init__(self, entry: Entry, *, programs: int = PROGRAMS):
+        """programs: number of instruments, which a program's range is where the entry gives none."""
         self.entry, self.target = entry, parse_target(entry.target)
-        self.low, self.high = entry.range
+        self.low, self.high = entry.range(programs)
         self.value = self.goal = min(max(self.target.start, min(self.low, self.high)), max(self.low, self.high))
         self._position = self._position_of(self.value)
         self._coarse = 0
@@ -31,7 +32,8 @@ class Knob:
     def controller(self, value: int, *, fine: bool = False) -> bool:
         """Takes the value of a MIDI controller, 0 to 127. Returns whether the target has to be set."""
         if self.entry.encoder != "absolute":
-            return self.move_to(self._position + _steps(self.entry.encoder, value) / 127)
+            whole = max(1.0, abs(self.high - self.low)) if self.target.kind == "program" else 127  # a step is an instrument
+            return self.move_to(self._position + _steps(self.entry.encoder, value) / whole)
         if self.entry.bits == 14:
             if not fine:
                 self._coarse = value

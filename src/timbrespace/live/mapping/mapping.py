@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from timbrespace.live.actions import Action
 from timbrespace.live.mapping.knobs import Knob
 from timbrespace.live.mapping.schema import Entry, MappingFile
-from timbrespace.live.mapping.targets import Target, Targets
+from timbrespace.live.mapping.targets import PROGRAMS, Target, Targets
 from timbrespace.live.midi.receiver import BEND, CONTROLLER, NOTE_OFF, NOTE_ON, PRESSURE
 
 _MOVED = 10  # of 127 that a controller must move to be learned: less may be noise, or a touch by accident
@@ -25,6 +25,7 @@ class Mapping:
     def __init__(self, content: MappingFile | None = None, *, learned: Callable[[Entry], None] | None = None):
         self._lock = threading.RLock()
         self._learned = learned
+        self._programs = PROGRAMS
         self._targets = Targets()
         self._knobs = [Knob(entry) for entry in (content or MappingFile()).controllers]
         self._learning: Target | None = None
@@ -40,6 +41,13 @@ class Mapping:
     def learning(self) -> Target | None:
         """The target that waits for its controller."""
         return self._learning
+
+    def set_programs(self, count: int) -> None:
+        """Takes the number of instruments: a target `program` without `low` and `high` goes from the first to the last of them."""
+        with self._lock:
+            if count != self._programs:
+                self._programs = count
+                self._knobs = [Knob(knob.entry, programs=count) if knob.target.kind == "program" else knob for knob in self._knobs]
 
     def learn(self, target: Target | None) -> None:
         """Gives a target to the next controller that is moved, or the next key for a pad; None: ends the wait."""
@@ -106,7 +114,7 @@ class Mapping:
         target, self._learning = self._learning, None
         entry = Entry.model_validate({**keys, "target": str(target)})
         self._knobs = [knob for knob in self._knobs if knob.target != target]
-        self._knobs.append(Knob(entry))
+        self._knobs.append(Knob(entry, programs=self._programs))
         self._seen.clear()
         if self._learned is not None:
             self._learned(entry)

@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from timbrespace.contracts import ConfigError
-from timbrespace.live.mapping.targets import parse_target
+from timbrespace.live.mapping.targets import PROGRAMS, parse_target
 from timbrespace.validation import FROZEN, config_error, shortened
 
 _LARGEST = 200_000  # bytes of a file
@@ -60,10 +60,9 @@ class Entry(BaseModel):
             raise ValueError("input is for an OSC address; MIDI has a range of its own")
         return self
 
-    @property
-    def range(self) -> tuple[float, float]:
-        """Values of the target at both ends."""
-        low, high = parse_target(self.target).range
+    def range(self, programs: int = PROGRAMS) -> tuple[float, float]:
+        """Returns the values of the target at both ends. programs: number of instruments."""
+        low, high = parse_target(self.target).range(programs)
         return low if self.low is None else self.low, high if self.high is None else self.high
 
     def __str__(self) -> str:

@@ -12,6 +12,7 @@ from timbrespace.live.actions import Action
 
 _CONTROL = re.compile(r"[a-z][a-z _]{0,30}")
 _HIGHEST_INDEX = 4096
+PROGRAMS = 128  # of MIDI
 WALK_TARGETS = {"speed": (0.0, 4.0), "spread": (0.0, 1.0), "density": (0.0, 2.0), "tempo": (60.0, 180.0)}
 FORMS = (
     "z3 (a latent), pc1 (a principal axis), the name of a control such as brightness, 'map x', 'map y', 'morph 1 2' (pads), 'gain', "
@@ -45,12 +46,15 @@ class Target:
     name: str = ""
     numbers: tuple[int, ...] = ()
 
-    @property
-    def range(self) -> tuple[float, float]:
-        """Values at the ends of a controller, where a mapping gives no others: latents ±3, axes and controls ±2 spreads, the rest all."""
+    def range(self, programs: int = PROGRAMS) -> tuple[float, float]:
+        """Returns the values at the ends of a controller, where a mapping gives no others: latents ±3, axes and controls ±2 spreads.
+
+        programs: number of instruments, all of which a program can choose. Others: their whole range.
+        """
         if self.kind == "walk":
             return WALK_TARGETS[self.name]
-        return {"latent": (-3.0, 3.0), "axis": (-2.0, 2.0), "control": (-2.0, 2.0), "program": (0.0, 127.0)}.get(self.kind, (0.0, 1.0))
+        ranges = {"latent": (-3.0, 3.0), "axis": (-2.0, 2.0), "control": (-2.0, 2.0), "program": (0.0, programs - 1.0)}
+        return ranges.get(self.kind, (0.0, 1.0))
 
     @property
     def start(self) -> float:
