@@ -20,6 +20,18 @@ from timbrespace.live.reports import Reports
 class Steered(Protocol):
     """What a walk has to have: see `live.walk`."""
 
+    @property
+    def settings(self) -> Sequence[str]:
+        """Names that `steer` takes."""
+
+    @property
+    def tempo(self) -> float | None:
+        """Beats a minute; None: not known yet."""
+
+    @property
+    def playing(self) -> bool:
+        """Whether it plays."""
+
     def steer(self, name: str, value: float) -> None:
         """Sets one of its settings. Raises ConfigError."""
 

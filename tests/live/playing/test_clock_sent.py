@@ -19,7 +19,7 @@ from timbrespace.live.conductor import Conductor
 from timbrespace.live.device.events import described
 from timbrespace.live.midi.file import parse_midi_file
 from timbrespace.live.osc.addresses import Addresses
-from timbrespace.live.osc.feedback import message_of
+from timbrespace.live.osc.feedback import Feedback, message_of
 from timbrespace.live.performance import MidiFileSource
 from timbrespace.live.walk.bounds import Playable
 from timbrespace.live.walk.walk import Walk
@@ -115,6 +115,31 @@ def test_osc_starts_and_stops_and_a_button_that_is_let_go_does_nothing() -> None
         inbox.put(Action("transport", (name,)))
     conductor.carry_out(inbox.take())
     assert [follower.next(1e12)[1] for _ in range(3)] == [START, STOP, START]  # type: ignore[index]
+
+
+def test_tempo_and_playing_are_sent_of_a_walk_and_of_a_clock() -> None:
+    feedback, own = Feedback(), walk()
+    feedback.look(None)
+    assert feedback.changed() == []
+    feedback.look(own)
+    assert feedback.changed() == [("/walk/tempo", (110.0,)), ("/walk/playing", (1,))]
+    own.steer("tempo", 93)
+    own.transport("stop")
+    own.advance(1000)
+    feedback.look(own)
+    feedback.look(own)
+    assert feedback.changed() == [("/walk/tempo", (93.0,)), ("/walk/playing", (0,))]
+    follower = Follower()
+    clocked = ClockedSource(walk(), follower, sample_rate=RATE, say=print)
+    assert (clocked.tempo, clocked.playing, "tempo" in clocked.settings) == (None, False, False)
+    for number in range(60):
+        follower.receive(bytes((START,)), 0.5) if number == 24 else None
+        follower.receive(bytes((PULSE,)), number / 24 / 1.55)
+    clocked.advance(3 * RATE)
+    feedback.look(clocked)
+    assert feedback.changed() == [("/walk/playing", (1,))]  # 93 beats a minute, as before
+    assert Addresses(lambda message: []).actions("/walk/playing", [0]) == [Action("transport", ("stop",))]
+    assert Addresses(lambda message: []).actions("/walk/playing", [1.0]) == [Action("transport", ("continue",))]
 
 
 def test_a_sender_keeps_order_and_stops_at_the_end() -> None:

@@ -16,7 +16,10 @@ from tests.live import instruments
 import browser
 from timbrespace.live import Engine
 from timbrespace.live.actions import Action
+from timbrespace.live.clock.follower import Follower
+from timbrespace.live.clock.source import ClockedSource
 from timbrespace.live.conductor import Conductor
+from timbrespace.live.midi.file import MidiFile
 
 pytest.importorskip("fastapi")
 pytest.importorskip("uvicorn")
@@ -26,6 +29,9 @@ import httpx
 
 from timbrespace.live.osc.packets import read_packet
 from timbrespace.live.osc.server import OscServer
+from timbrespace.live.walk.beats import FileBeats
+from timbrespace.live.walk.bounds import playable
+from timbrespace.live.walk.walk import Walk
 from timbrespace.web.playing.players import GONE, Players
 from timbrespace.web.playing.server import PagePlayer
 
@@ -59,8 +65,15 @@ class Stage:
         self.engine.close()
 
     def _step(self) -> None:
+        samples = 0
         while not self._closing.is_set():
             self.conductor.step(0.01)
+            if isinstance(self.conductor.walk, Walk):
+                self.conductor.walk.advance(samples := samples + 500)
+
+    def walk(self) -> None:
+        """From now on a walk plays."""
+        self.conductor.walk = Walk(playable(self.engine), "notes", sample_rate=self.engine.sample_rate, tempo=97)
 
     def wait(self, true: Callable[[], Any]) -> None:
         end = time.monotonic() + 30
@@ -193,10 +206,44 @@ def test_what_others_move_moves_on_the_page_and_programs_change_it(stage: Stage)
         assert len(stage.named("set_axis")) == 1  # showing a value sends nothing
 
 
+def test_a_walk_is_started_and_stopped_and_its_tempo_is_shown_on_the_page_and_sent(stage: Stage) -> None:
+    stage.walk()
+    assert stage.received("/walk/tempo") == (97.0,)
+    with opened(stage) as tab:
+        ready(tab)
+        tab.wait_for_selector('[data-address="/walk/tempo"][aria-valuenow="97"]', timeout=60_000)
+        for button, words, playing in (("stop", "stopped", 0), ("continue", "plays", 1), ("stop", "stopped", 0), ("start", "plays", 1)):
+            tab.focus(f"#walk-{button}")
+            tab.keyboard.press("Enter")
+            assert browser.until(tab, lambda: tab.inner_text("#walk-playing"), lambda text, words=words: text == words) == words
+            stage.wait(lambda playing=playing: stage.osc.feedback.value("/walk/playing") == (playing,))
+        assert stage.named("transport") == [("stop",), ("continue",), ("stop",), ("start",)]
+
+
+def test_the_words_are_those_of_what_plays(files: tuple[Path, Path]) -> None:
+    with Engine(files[0], hold_notes=True) as engine:
+        conductor = Conductor(engine, say=lambda _: None)
+        follower = Follower(96.0)
+        conductor.walk = ClockedSource(
+            FileBeats(MidiFile((), seconds=1.0, beats=2.0), lambda _: []), follower, sample_rate=48_000, say=print
+        )
+        with PagePlayer(conductor, "0") as page, browser.opened(page.address) as tab:
+            ready(tab)
+            assert "notes that sound move there" in tab.inner_text("#map-card")
+            assert "notes that sound" in tab.inner_text("#controls-card")
+            assert tab.inner_text("#walk-title") == "MIDI file"
+            assert tab.locator("#walk-faders .fader").count() == 0  # the tempo is the clock's
+            for number in range(30):
+                follower.pulse(number / 48)
+            browser.until(tab, lambda: tab.inner_text("#walk-tempo"), lambda text: "120.0" in text)
+            assert tab.inner_text("#walk-tempo") == "MIDI clock: 120.0 beats a minute"
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_and_breaks_no_rule_of_accessibility(stage: Stage, width: int, scheme: str) -> None:
     package = pytest.importorskip("axe_playwright_python")
+    stage.walk()
     with opened(stage, width=width, scheme=scheme) as tab:
         ready(tab)
         tab.click("#latents-card > summary")

@@ -79,6 +79,21 @@ class ClockedSource:
         """See `Walk.takes`."""
         return self._walk is not None and self._walk.takes(action)
 
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """What `steer` sets: nothing of a MIDI file."""
+        return () if self._walk is None else tuple(name for name in self._walk.settings if name != "tempo")
+
+    @property
+    def tempo(self) -> float | None:
+        """Beats a minute of the clock, to a tenth; None before it has shown them."""
+        return round(self.follower.pulses.tempo, 1) if self.follower.pulses.last > 0 else None
+
+    @property
+    def playing(self) -> bool:
+        """Whether it plays, and the clock sends pulses."""
+        return self.follower.phase is Phase.PLAYING
+
     def status(self) -> str:
         """Returns the state of the clock in a few words."""
         follower = self.follower

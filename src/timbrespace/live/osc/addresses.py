@@ -7,6 +7,7 @@
     /allnotesoff    /allsoundoff    /sustain on
     /latent/N value    /latent values …    /axis/N value    /control/NAME value    /map [x y]    /morph a b t    /pad/N [velocity]
     /program n [channel]    /gain factor    /walk/speed|spread|density|tempo value    /walk/start|stop|continue
+    /walk/playing on
     /learn target    /learn/stop
 
 Patterns (`/latent/*`): see `patterns`. Channels are 0 to 15, as Surge XT counts; N and the pads of /morph are counted from 1.
@@ -92,6 +93,8 @@ class Addresses:
                 return (
                     [Action("transport", (name,))] if take.number("value", 0, 127, default=1.0) else []
                 )  # a button that is let go sends 0
+            case ["walk", "playing"]:  # as it is sent to other programs
+                return [Action("transport", ("continue" if take.number("on", 0, 127) else "stop",))]
             case ["walk", name] if name in WALK_TARGETS:
                 return [Action(f"walk_{name}", (take.number(name, *WALK_TARGETS[name]),))]
         raise OscError(f"there is no OSC address {address[:60]}; docs/live_protocols.md lists them")

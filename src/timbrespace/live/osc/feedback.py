@@ -6,6 +6,7 @@ import threading
 from typing import Any
 
 from timbrespace.live.actions import Action
+from timbrespace.live.conductor import Steered
 
 _MOST = 8_192  # values that are kept
 
@@ -43,7 +44,16 @@ class Feedback:
         message = message_of(action)
         if message is None:
             return
-        address, values = message
+        self._set(*message)
+
+    def look(self, walk: Steered | None) -> None:
+        """Takes the tempo of what plays by itself, and whether it plays: both may change without an action."""
+        if walk is not None:
+            if walk.tempo is not None:
+                self._set("/walk/tempo", (float(walk.tempo),))
+            self._set("/walk/playing", (int(walk.playing),))
+
+    def _set(self, address: str, values: tuple[Any, ...]) -> None:
         with self._lock:
             if self._values.get(address) == values:  # two programs that send each other what they are sent would never end
                 return

@@ -99,7 +99,9 @@ class OscServer:
             while not self._closing.is_set():
                 now = time.time()
                 wait = min(0.1 if self._send_to is None else _BETWEEN, max(self._waiting[0][0] - now, 0.0) if self._waiting else math.inf)
-                if selector.select(wait):
+                received = selector.select(wait)
+                self.feedback.look(self._conductor.walk)
+                if received:
                     self._receive()
                 self._due(time.time())
                 self._send_changes()

@@ -28,10 +28,11 @@ class Walk:
     """Endless music of one instrument. The same seed, settings and instrument give the same actions at the same samples.
 
     Latents move between two steps of the rhythm, right after its sounds, so that the next ones can be made before they are struck.
-    ahead: see `live.performance.Source`. warnings: what a user should know of the file.
+    ahead: see `live.performance.Source`. settings: what `steer` sets. tempo: beats a minute. warnings: what a user should know of the file.
     """
 
     ahead = 0.06
+    settings = tuple(WALK_TARGETS)
 
     def __init__(
         self, instrument: Playable, kind: str, *, sample_rate: int, bounds: str | None = None, seed: int = 0, tempo: float | None = None,
@@ -76,6 +77,11 @@ class Walk:
             self.density = float(value)
         else:
             self.tempo = float(value)
+
+    @property
+    def playing(self) -> bool:
+        """Whether it plays."""
+        return self._playing
 
     def takes(self, action: Action) -> bool:
         """Whether a user's action sets what the walk moves: its value then becomes the centre of that walk."""

@@ -7,16 +7,20 @@ from typing import Any
 
 import numpy as np
 
+from timbrespace.live.conductor import Steered
 from timbrespace.live.mapping.targets import WALK_TARGETS
 from timbrespace.live.sound.source import SoundSource
 
 _MOST_POINTS, _MOST_LATENTS, _MOST_AXES = 400, 64, 8
 
 
-def facts_of(sources: Sequence[SoundSource], *, walk: bool) -> dict[str, Any]:
-    """Returns values for JSON. walk: whether one plays, whose settings then have faders."""
-    settings = {name: [low, high] for name, (low, high) in WALK_TARGETS.items()} if walk else {}
-    return {"instruments": [_facts(source) for source in sources], "walk": settings}
+def facts_of(sources: Sequence[SoundSource], *, walk: Steered | None) -> dict[str, Any]:
+    """Returns values for JSON. walk: what plays by itself, with the settings that have faders; None: nothing."""
+    found = None
+    if walk is not None:
+        settings = {name: list(WALK_TARGETS[name]) for name in walk.settings}
+        found = {"title": "Walk" if settings else "MIDI file", "settings": settings, "clocked": "tempo" not in settings}
+    return {"instruments": [_facts(source) for source in sources], "walk": found}
 
 
 def _facts(source: SoundSource) -> dict[str, Any]:

@@ -94,13 +94,14 @@ class PagePlayer:
 
         @app.get("/", response_class=HTMLResponse)
         def page(request: Request) -> Response:
-            text, policy = render_live_page(facts_of(engine.sounds.sources, walk=self._conductor.walk is not None))
+            text, policy = render_live_page(facts_of(engine.sounds.sources, walk=self._conductor.walk))
             return HTMLResponse(text, headers={"Content-Security-Policy": policy})
 
         @app.post("/api/play")
         def play(body: PlayBody) -> dict[str, Any]:
             errors = self._players.take(body.page, body.messages)
             state = engine.state()
+            self.feedback.look(self._conductor.walk)
             number, changed = self.feedback.since(body.since)
             return {
                 "number": number, "changed": [[address, *values] for address, values in changed], "errors": errors,

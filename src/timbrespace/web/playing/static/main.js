@@ -6,6 +6,11 @@ import { letGoAll, showKeys, showPads } from "./keys.js";
 const facts = JSON.parse(document.getElementById("facts").textContent), get = (id) => document.getElementById(id);
 const PLANE = 3, LATENT = 3, MAP = "/map", NARROW = 700;
 const SETTLED = 1500;  // ms in which an older answer may still have the instrument before
+const TEXTS = {  // of each kind of instrument
+  drums: { pads: "Higher on a pad is louder.", map: "The next hits come from that place.", faders: "They change the next hits." },
+  notes: { pads: "A pad chooses a sound, and plays it. Higher on a pad is louder.", map: "The next notes come from that place.", faders: "They change the next notes." },
+  held: { pads: "A pad chooses the sound that the keys play.", map: "The notes that sound move there, and the next ones start there.", faders: "They change the notes that sound, and the next ones." },
+};
 let program = -1, chosen = 0, octave = 4, planes = [], rests = [];
 
 function build(number) {
@@ -14,10 +19,10 @@ function build(number) {
   letGoAll();
   forgetFaders();
   planes = []; rests = [];
-  for (const id of ["map-faders", "axes-faders", "faders", "latents"]) get(id).replaceChildren();
+  for (const id of ["map-faders", "axes-faders", "faders", "walk-faders", "latents"]) get(id).replaceChildren();
   get("program").value = String(number);
   showPads(get("pads"), own.pads, { held: own.kind === "held", struck: own.kind === "drums" ? undefined : leaveMap });
-  get("pads-hint").textContent = own.kind === "held" ? "A pad chooses the sound that the keys play." : own.kind === "notes" ? "A pad chooses a sound, and plays it. Higher on a pad is louder." : "Higher on a pad is louder.";
+  for (const [part, words] of Object.entries(TEXTS[own.kind])) get(part + "-hint").textContent = words;
   get("keys-card").hidden = own.kind === "drums";
   const value = (place, address, options) => { const fader = addFader(get(place), address, { changed: (next) => { set(address, next); planes.forEach((show) => show()); }, ...options }); rests.push(fader); return fader; };
   get("map-card").hidden = !own.mapped;
@@ -33,7 +38,7 @@ function build(number) {
   for (const [name, [low, high]] of Object.entries(own.controls)) value("faders", "/control/" + name.replaceAll(" ", "/"), { name: name.replaceAll("_", " "), low, high });
   addFader(get("faders"), "/gain", { name: "gain", low: 0, high: 2, middle: 1, changed: (next) => set("/gain", next) });
   if (own.kind !== "drums") addFader(get("faders"), "/pbend", { name: "bend", low: -1, high: 1, spring: true, changed: (next) => set("/pbend", 0, next) });
-  for (const [name, [low, high]] of Object.entries(facts.walk)) addFader(get("faders"), "/walk/" + name, { name: "walk " + name, low, high, middle: name === "tempo" ? 110 : 1, digits: name === "tempo" ? 0 : 2, changed: (next) => set("/walk/" + name, next) });
+  for (const [name, [low, high]] of Object.entries(facts.walk?.settings ?? {})) addFader(get("walk-faders"), "/walk/" + name, { name: "walk " + name, low, high, middle: name === "tempo" ? 110 : 1, digits: name === "tempo" ? 0 : 2, changed: (next) => set("/walk/" + name, next) });
   get("latents-card").hidden = !own.latents;
   for (let index = 1; index <= own.latents; index += 1) value("latents", `/latent/${index}`, { name: `latent ${index}`, low: -LATENT, high: LATENT });
   keyboard();
@@ -49,7 +54,11 @@ function changed([address, ...values]) {
   if (address === MAP && !values.length) leaveMap();
   else if (address === MAP) { get("map").classList.remove("unset"); faderOf(MAP + " x")?.shown(values[0]); faderOf(MAP + " y")?.shown(values[1]); }
   else if (address === "/latent") values.forEach((one, index) => faderOf(`/latent/${index + 1}`)?.shown(one));
-  else faderOf(address)?.shown(values[0]);
+  else if (address === "/walk/playing") get("walk-playing").textContent = values[0] ? "plays" : "stopped";
+  else {
+    if (address === "/walk/tempo" && facts.walk?.clocked) get("walk-tempo").textContent = `MIDI clock: ${values[0].toFixed(1)} beats a minute`;
+    faderOf(address)?.shown(values[0]);
+  }
 }
 function answered({ changed: news, errors, level, voices, late, program: playing }) {
   if (playing !== program && performance.now() - chosen > SETTLED && facts.instruments[playing]) { build(playing); }
@@ -73,6 +82,13 @@ get("program").onchange = (event) => { chosen = performance.now(); send("/progra
 get("sustain").onclick = () => { const on = get("sustain").getAttribute("aria-pressed") !== "true"; get("sustain").setAttribute("aria-pressed", String(on)); send("/sustain", Number(on)); };
 get("notes-off").onclick = () => { letGoAll(); get("sustain").setAttribute("aria-pressed", "false"); send("/allnotesoff"); };
 get("sound-off").onclick = () => { letGoAll(); get("sustain").setAttribute("aria-pressed", "false"); send("/allsoundoff"); };
+get("walk-card").hidden = !facts.walk;
+get("walk-title").textContent = facts.walk?.title ?? "";
+if (facts.walk?.clocked) {
+  get("walk-tempo").textContent = "MIDI clock: no pulses yet";
+  get("walk-when").textContent = ", with the next pulse of the clock";
+}
+for (const order of ["start", "stop", "continue"]) get("walk-" + order).onclick = () => send("/walk/" + order);
 get("leave").onclick = () => { set(MAP); leaveMap(); };
 get("reset").onclick = () => rests.forEach((one) => one.rest());
 get("lower").onclick = () => { octave = Math.max(-1, octave - 1); keyboard(); };
