@@ -133,9 +133,10 @@ def test_tempo_and_playing_are_sent_of_a_walk_and_of_a_clock() -> None:
     clocked = ClockedSource(walk(), follower, sample_rate=RATE, say=print)
     assert (clocked.tempo, clocked.playing, "tempo" in clocked.settings) == (None, False, False)
     for number in range(60):
-        follower.receive(bytes((START,)), 0.5) if number == 24 else None
-        follower.receive(bytes((PULSE,)), number / 24 / 1.55)
-    clocked.advance(3 * RATE)
+        if number == 24:
+            follower.receive(START, (number - 0.5) / 24 / 1.55)
+        follower.receive(PULSE, number / 24 / 1.55)
+    clocked.advance(round(1.7 * RATE))  # the last pulse came after 1.59 s
     feedback.look(clocked)
     assert feedback.changed() == [("/walk/playing", (1,))]  # 93 beats a minute, as before
     assert Addresses(lambda message: []).actions("/walk/playing", [0]) == [Action("transport", ("stop",))]
