@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from typing import ClassVar
 
 from timbrespace.live.held.course import Course, Held, frames_of
 from timbrespace.live.sound.source import CoreSource
@@ -26,6 +27,11 @@ class HeldNotes(CoreSource):
     """Sounds of an instrument of notes that are held, see `SoundSource`. Any thread may call it."""
 
     held = True
+    idle: ClassVar[dict[str, str]] = {
+        "decay": "a held note lasts as long as its key",
+        "length": "a held note lasts as long as its key",
+        "loudness": "all notes are held at the same loudness",
+    }
 
     def __init__(self, player: Player, *, title: str, seed: int = 0, humanise: float = 0.0):
         """player: of an instrument that `why_not` has nothing against. The rest as of `CoreSource`."""

@@ -47,6 +47,7 @@ class HeldSource:
         """contents: of an instrument with a time-varying latent. Raises ConfigError where its features hold no spectra."""
         self.title, self._contents, self._lock = title, contents, threading.RLock()
         self.sample_rate, self.dims, self.lowest, self.highest = contents.sample_rate, contents.model.dims, LOWEST, HIGHEST
+        self.left_out: dict[str, str] = {}
         self.places = Places.of_contents(contents)
         self.mapped, self._axes = self.places.known, self.places.axes
         self.axes = len(self._axes)

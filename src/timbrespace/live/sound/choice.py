@@ -131,7 +131,8 @@ class Sounds:
     def set_control(self, name: str, value: float) -> None:
         """Sets a control in spreads. Raises ConfigError."""
         if not any(name in source.controls for source in self.sources):
-            raise ConfigError(f"control is {name!r:.60}, {_known(self.sources)}")
+            idle = [f"which does nothing here ({source.left_out[name]}); " for source in self.sources if name in source.left_out]
+            raise ConfigError(f"control is {name!r:.60}, {''.join(idle[:1])}{_known(self.sources)}")
         self._controls = {**self._controls, name: _rounded(checks.number(f"control {name}", value, -_SPREADS, _SPREADS))}
 
     def set_latent(self, index: int, value: float) -> None:

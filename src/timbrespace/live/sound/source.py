@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -16,12 +16,14 @@ from timbrespace.space.moves.values import principal_directions
 from timbrespace.synthesis.file.layout import CLIPS, SPACE
 
 _SPREADS = 3.0  # most of a control
+_IDLE = {"pitch": "the pitch of a note is that of its key"}
 
 
 class SoundSource(Protocol):
     """What the engine plays. title: for people. notes: whether sounds have a pitch, from MIDI number `lowest` to `highest`.
 
-    velocities: whether a latent holds one. held: whether sounds last as long as a key, see `live.held`.
+    velocities: whether a latent holds one. held: whether sounds last as long as a key, see `live.held`. left_out: controls of the
+    instrument that would do nothing, and why.
     dims, axes: their numbers. mapped: whether it has a map."""
 
     title: str
@@ -36,6 +38,7 @@ class SoundSource(Protocol):
     places: Places
     pads: list[Pad]
     sample_rate: int
+    left_out: dict[str, str]
 
     @property
     def controls(self) -> dict[str, tuple[float, float]]:
@@ -49,13 +52,18 @@ class CoreSource:
     """Sounds of an instrument that the native core plays. seed: of its pads. humanise: how far variations are from a sound, 0 to 4."""
 
     held = False
+    idle: ClassVar[dict[str, str]] = {}  # controls that do nothing to such sounds, and why; those of all notes besides
 
     def __init__(self, player: Player, *, title: str, seed: int = 0, humanise: float = 0.0):
         core = player.core
         self.title, self._core, self._player, self._seed, self._humanise = title, core, player, seed, humanise
         self.notes, self.velocities, self.dims = bool(core.info.notes), bool(core.info.velocities), player.dims
         self.lowest, self.highest, self.sample_rate = core.info.lowest_pitch, core.info.highest_pitch, player.file.sample_rate
-        self.controls = {name: (low, high) for name, low, high in core.controls()}
+        idle = {**self.idle, **(_IDLE if self.notes else {})}
+        controls = [(number, one) for number, one in enumerate(core.controls()) if one[0] not in idle]
+        self.left_out = {name: idle[name] for name, _, _ in core.controls() if name in idle}
+        self.controls = {name: (low, high) for _, (name, low, high) in controls}
+        self._numbers = [number for number, _ in controls]  # of the core
         self._known = int(self.notes) + int(self.velocities)
         means, factors, weights = (player.file.arrays[f"{SPACE}{name}"].astype(np.float64) for name in ("means", "factors", "weights"))
         self._axes = principal_directions(means, factors, weights, known=self._known).astype(np.float32)
@@ -100,9 +108,9 @@ class CoreSource:
             z += np.float32(value) * self._axes[number]
         if not any(value for _, value in wanted.controls):
             return z
-        amounts = np.full(len(self.controls), np.nan, np.float32)
+        amounts = np.full(self._core.info.controls, np.nan, np.float32)
         for number, value in wanted.controls:
-            amounts[number] = min(_SPREADS, max(-_SPREADS, value))
+            amounts[self._numbers[number]] = min(_SPREADS, max(-_SPREADS, value))
         return self._core.steer(z, amounts)
 
     def _base(self, pad: int) -> np.ndarray:

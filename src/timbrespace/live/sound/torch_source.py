@@ -29,6 +29,7 @@ class TorchSource:
         self.title, self._contents, self._seed, self._humanise = title, contents, seed, humanise
         self.sample_rate, self.dims = contents.sample_rate, contents.model.dims
         self.controls: dict[str, tuple[float, float]] = {}
+        self.left_out: dict[str, str] = {}
         self.places = Places.of_contents(contents)
         self.mapped, self._axes = self.places.known, self.places.axes
         self.axes, self._known = len(self._axes), contents.model.conditioning.size
