@@ -229,9 +229,13 @@ class Engine:
     def all_sound_off(self, *, at: int | None = None) -> None:
         """Ends all that sounds, within 5 ms."""
         with self._lock:
-            self._keys.all_off()
-            self._calls.put("silence", time=self._when(checks.time_of(at)))
-            self._timbres.silence(max(self._when(checks.time_of(at)), self.mixer.state().time))
+            when = self._when(checks.time_of(at))
+            self._calls.put("silence", time=when)
+            for number in self._keys.all_off():
+                if (start := self._keys.not_before(number, when)) > when:  # its time is yet to come
+                    self._let_go([number], start)
+                    self._calls.put("move", number, "gain", 0.0, time=start, seconds=0.0)
+            self._timbres.silence(max(when, self.mixer.state().time))
 
     # --- sounds ---------------------------------------------------------------------------------------------------------
 
@@ -273,16 +277,8 @@ class Engine:
         with self._lock:
             seen = self.mixer.state()
             load = self._busy / self._spent if self._spent else 0.0
-            return EngineState(
-                float(seen.peak),
-                int(seen.voices),
-                load,
-                self._dropped,
-                self.sounds.program(0),
-                tuple(self._last),
-                self._late,
-                int(seen.time),
-            )
+            program, last = self.sounds.program(0), tuple(self._last)
+            return EngineState(float(seen.peak), int(seen.voices), load, self._dropped, program, last, self._late, int(seen.time))
 
     def close(self) -> None:
         """Ends the workers. The engine plays no more: `render` and what strikes notes raise ConfigError from then on."""
@@ -306,6 +302,7 @@ class Engine:
     def _hold(self, program: int, note: float, velocity: float, channel: int, name: KeyName, when: int, bend: float) -> None:
         """Starts a held voice."""
         number, start = self._next_number(), self._when(when)
+        self._keys.starts(number, start)
         self._let_go(self._keys.press(name, number), start)
         options = {"channel": channel, "id": checks.id_of(name), "start": start, "now": self.mixer.state().time, "bend": bend}
         self._timbres.start(program, number, note, max(1.0, velocity), put=self._calls.put, **options)
@@ -339,6 +336,7 @@ class Engine:
         begin = max(start, self.mixer.state().time)
         length = self._bank.busy(key, begin)
         if voice["held"]:
+            self._keys.starts(number, start)
             self._keys.lasts(number, begin + 4 * length)
         settings = {**voice, "tune": 0.0}
         self._calls.put("play", slot, time=start, id=number, velocity=max(1.0, velocity), gain=LEVEL, **settings)
@@ -355,8 +353,9 @@ class Engine:
 
     def _let_go(self, numbers: Sequence[int], when: int) -> None:
         for number in numbers:
-            self._calls.put("release", number, time=self._when(when))
-            self._timbres.let_go(number, max(self._when(when), self.mixer.state().time))
+            at = self._keys.not_before(number, self._when(when))
+            self._calls.put("release", number, time=at)
+            self._timbres.let_go(number, max(at, self.mixer.state().time))
 
     def _bend_of(self, channel: int, id: Any) -> float:  # noqa: A002
         whole = self._bends.get((channel, None), 0.0) + (self._bends.get((channel, id), 0.0) if id is not None else 0.0)

@@ -16,6 +16,7 @@ class HeldKeys:
         self._pedalled: dict[KeyName, list[int]] = {}  # let go while the pedal is down
         self._pedals: set[int] = set()
         self._ends: dict[int, int] = {}  # number -> sample at which its sound is over
+        self._starts: dict[int, int] = {}  # number -> sample at which it starts, of those that are still to start
 
     def press(self, name: KeyName, number: int) -> list[int]:
         """A key goes down and holds a voice. Returns voices to be let go: of the keys that are down longest, where too many are."""
@@ -72,8 +73,17 @@ class HeldKeys:
         """Notes that a voice's sound is over at a sample."""
         self._ends[number] = end
 
+    def starts(self, number: int, start: int) -> None:
+        """Notes at which sample a voice starts."""
+        self._starts[number] = start
+
+    def not_before(self, number: int, when: int) -> int:
+        """Returns when a voice that is let go at a sample can be released: not before it starts, as the mixer does not know it yet."""
+        return max(when, self._starts.get(number, 0))
+
     def forget(self, now: int) -> None:
-        """Forgets voices whose sound is over, though their keys are down."""
+        """Forgets starts that are past, and voices whose sound is over, though their keys are down."""
+        self._starts = {number: start for number, start in self._starts.items() if start > now}
         over = {number for number, end in self._ends.items() if end <= now}
         if not over:
             return

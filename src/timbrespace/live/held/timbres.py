@@ -67,7 +67,7 @@ class Timbres:
         self._mixer, self._sounds, self.kind, self._say = mixer, sounds, kind, say
         self._sources = {number: source for number, source in enumerate(sources) if isinstance(source, HeldSource)}
         self._groups = Groups(range(GROUPS if self._sources else 0), fade=round((RELEASE + _MARGIN) * mixer.sample_rate))
-        self._sent: dict[Group, SoundKey] = {}
+        self._sent: dict[Group, tuple[int, SoundKey]] = {}  # slot, and the sound that it has
         self._made: dict[int, tuple[SoundKey, _Made]] = {}  # of each instrument the latest
         self._turn = threading.Lock()  # of decoding and handing over
         self._worker: threading.Thread | None = None
@@ -153,7 +153,7 @@ class Timbres:
         for group in groups:
             source = self._sources[group.program]
             key = self._sounds.held_key(group.program, layer=group.velocity, channel=group.channel, id=group.id)
-            if self._sent.get(group) != key:
+            if self._sent.get(group) != (self._groups.slot(group), key):
                 try:
                     self._hand_over(group, source, key, time)
                 except TimbrespaceError as error:  # such as a full queue: the next turn tries again
@@ -181,20 +181,21 @@ class Timbres:
             self._say(f"{title}: this sound is nearly all noise, which oscillators leave out; --held spectrum plays it")
 
     def _hand_over(self, group: Group, source: HeldSource, key: SoundKey, time: int) -> None:
-        seconds = self.step / self._mixer.sample_rate if group in self._sent else 0.0
+        slot = self._groups.slot(group)
+        seconds = self.step / self._mixer.sample_rate if group in self._sent and self._sent[group][0] == slot else 0.0
         before = self._made.get(group.program)
         made = (
             before[1] if before is not None and before[0] == key else self._make(source, key, None if before is None else before[1].pitch)
         )
         self._made[group.program] = key, made
-        slot, spectrum = self._groups.slot(group), made.frame.spectrum
+        spectrum = made.frame.spectrum
         if self.kind == "bank":
             self._tell_noise(group.program, source.title, spectrum, made.amplitudes)
             self._mixer.partials(slot, made.ratios, made.amplitudes, seconds=seconds, time=time)
         else:
             options = {"spacing": spectrum.spacing, "hertz": made.pitch, "bandwidth": spectrum.bandwidth}
             self._mixer.spectrum(slot, spectrum.magnitudes, seconds=seconds, time=time, **options)
-        self._sent[group] = key
+        self._sent[group] = slot, key
 
     def _make(self, source: HeldSource, key: SoundKey, before: float | None) -> _Made:
         """The frame of a sound and its partials. before: the pitch of the one that was made last, in Hz."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,6 +53,14 @@ class _Voice:
     motion: Motion | None = None
 
 
+@contextmanager
+def _collected(problems: list[TimbrespaceError]) -> Iterator[None]:
+    try:
+        yield
+    except TimbrespaceError as error:
+        problems.append(error)
+
+
 class HeldVoices:
     """Voices of instruments of notes. kind: "bank" or "spectrum". timbres: their slots of the mixer. step: samples between frames.
 
@@ -67,7 +76,7 @@ class HeldVoices:
         self._voices: dict[int, _Voice] = {}
         self._later: dict[int, _Voice] = {}  # those whose start is far
         self._last: _Voice | None = None
-        self._release = release
+        self._release, self._tail = release, round((release + _FADE) * mixer.sample_rate)
         self._lock = threading.RLock()
 
     def __contains__(self, program: int) -> bool:
@@ -95,14 +104,14 @@ class HeldVoices:
                 del self._later[number]
             voice = self._voices.get(number) or self._later.get(number)
             if voice is not None and voice.end is None:
-                voice.end = max(when, voice.start) + round((self._release + _FADE) * self._rate)
+                voice.end = max(when, voice.start) + self._tail
 
     def silence(self, when: int) -> None:
         """Notes that all voices fade out at a sample."""
         with self._lock:
             self._later.clear()
             for voice in self._voices.values():
-                voice.end = min(voice.end or 2**62, when + round(_FADE * self._rate))
+                voice.end = min(voice.end or 2**62, max(when, voice.start) + round(_FADE * self._rate))
 
     def advance(self, now: int, *, at: int, ahead: bool = False) -> None:
         """Hands over what changes from a sample on. at: time of the mixer's calls: `now`, or 0 while a device plays.
@@ -110,12 +119,16 @@ class HeldVoices:
         ahead: also decodes notes that may follow. Raises TimbrespaceError.
         """
         with self._lock:
+            for number in [number for number, voice in self._later.items() if voice.end is not None and voice.end <= now]:
+                del self._later[number]  # over before there was time to begin it
             soon = [voice for voice in self._later.values() if voice.start - now <= _AHEAD * self._rate]
         for voice in soon:
             self._begin(voice, voice.start, lambda name, *values, **more: getattr(self._mixer, name)(*values, **more))
             with self._lock:
                 if self._later.pop(voice.number, None) is None:  # let go in the meantime
-                    self._mixer.release(voice.number, time=voice.start)
+                    voice.end = voice.start + self._tail
+                if voice.end is not None:  # the mixer may have had its release before it had the voice
+                    self._mixer.release(voice.number, time=voice.end - self._tail)
         with self._lock:
             for number in [number for number, voice in self._voices.items() if voice.end is not None and voice.end <= now]:
                 self._free.append(self._voices.pop(number).timbre)
@@ -123,18 +136,28 @@ class HeldVoices:
         wanted = {voice.number: self._key(voice) for voice in playing}
         changed = sorted((voice for voice in playing if wanted[voice.number] != voice.key), key=lambda voice: (voice.decoded, voice.number))
         turns = max(1, -(-len(changed) // _DECODES))
+        problems: list[TimbrespaceError] = []  # of single voices: the others go on
         for voice in changed[:_DECODES]:
-            voice.course = self._sources[voice.program].course(wanted[voice.number], voice.held)
-            voice.key, voice.decoded, voice.due = wanted[voice.number], now, now
-            voice.slots.take(voice.course.ratios)
-            self._frame(voice, now, at, turns, whole=True)
+            with _collected(problems):
+                self._change(voice, wanted[voice.number], now)
+                self._frame(voice, now, at, turns, whole=True)
         for voice in playing:
-            if voice.due <= now:
-                self._frame(voice, now, at, 1)
+            with _collected(problems):
+                if voice.due <= now:
+                    self._frame(voice, now, at, 1)
+        if problems:
+            raise problems[0]
         if ahead and not changed:
             self._decode_ahead()
 
     # --- inside ---------------------------------------------------------------------------------------------------------
+
+    def _change(self, voice: _Voice, key: SoundKey, now: int) -> None:
+        """Gives a voice the course of another sound."""
+        voice.decoded = now  # also where it fails, so that it is the others' turn
+        voice.course = self._sources[voice.program].course(key, voice.held)
+        voice.key, voice.due = key, now
+        voice.slots.take(voice.course.ratios)
 
     def _begin(self, voice: _Voice, start: int, put: Put) -> None:
         source = self._sources[voice.program]

@@ -179,9 +179,10 @@ class Sounds:
 
     def set_timbre(self, channel: int, x: float, id: Any = None) -> None:  # noqa: A002
         """Sets the brightness of the notes of a channel, 0 to 1. id: of a single note that is held."""
+        self._timbres.pop((channel, id), None)
         self._timbres[channel, id] = _rounded((x - 0.5) * 2 * _TIMBRE)
-        while len(self._timbres) > _COUNTED:
-            del self._timbres[next(iter(self._timbres))]
+        while len(self._timbres) > _COUNTED:  # of ids that are played no more
+            del self._timbres[next(key for key in self._timbres if key[1] is not None)]
 
     def forget_timbre(self, channel: int, id: Any) -> None:  # noqa: A002
         """A new note has an id; that of an earlier one with it is over."""
