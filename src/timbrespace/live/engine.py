@@ -248,7 +248,7 @@ class Engine:
         self._change(self.sounds.set_latent, index, value)
 
     def set_latents(self, values: Sequence[float]) -> None:
-        """Sets what is added to all numbers of the latents, or to the first ones. Raises ConfigError."""
+        """Adds to all numbers of the latents of the sounds to come, or to the first ones; -8 to 8. Raises ConfigError."""
         self._change(self.sounds.set_latents, values)
 
     def set_axis(self, index: int, value: float) -> None:
@@ -256,7 +256,7 @@ class Engine:
         self._change(self.sounds.set_axis, index, value)
 
     def set_map(self, x: float | None = None, y: float | None = None) -> None:
-        """Plays what is at a place of the map, 0 to 1 from the left and from below; pads keep their category. Without a place it is left.
+        """Plays sounds from a place of the map, 0 to 1 from the left and below; pads keep their category. Without values: leaves it.
 
         Of an instrument of notes, or one that is held, a pad that chooses a sound leaves the map too. Raises ConfigError.
         """

@@ -1,4 +1,4 @@
-"""What an engine says of itself, and what is asked of its sounds."""
+"""The state of an engine, and everything that a sound depends on."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class EngineState(NamedTuple):
 class Wanted(NamedTuple):
     """Changes of the sounds of an instrument, in the order in which they are applied. None and empty: none.
 
-    place: of the map, 0 to 1 each. latents: number -> what is added. axes: number of a principal axis -> standard deviations.
+    place: of the map, 0 to 1 each. latents: number -> amount that is added. axes: number of a principal axis -> standard deviations.
     controls: number of a control -> spreads.
     """
 

@@ -107,11 +107,11 @@ class ClockedSource:
     # --- inside ----------------------------------------------------------------------------------------------------------
 
     def _now(self, until: int) -> float:
-        """The present time. What is handed over ahead is due later."""
+        """Returns the present time in s. Events that are handed over ahead are due later."""
         return self.time.seconds_at(until) - self.ahead - self.time.latency
 
     def _play(self, until: int, now: float) -> list[tuple[int, Action]]:
-        """What is due before a sample."""
+        """Returns the events that are due before a sample."""
         follower, live = self.follower, self.ahead > 0
         missed = follower.look(now)
         if missed is not None:

@@ -8,7 +8,7 @@ _PLAIN = {"all_notes_off": "all notes off", "all_sound_off": "all sound off"}
 
 
 def described(action: Action) -> str:
-    """Returns what happened: "note 60 (100)", "pad 3 (90)", "brightness +0.50"; "" for what is not worth a word."""
+    """Returns what happened: "note 60 (100)", "pad 3 (90)", "brightness +0.50"; "" for events that are not shown."""
     name, values = action.name, action.values
     match name:
         case "note_on":

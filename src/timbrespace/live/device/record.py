@@ -1,4 +1,4 @@
-"""Writes what is played to a sound file, while it is played or as fast as it can be computed."""
+"""Writes the sound to a file, while it is played or as fast as it can be computed."""
 
 from __future__ import annotations
 

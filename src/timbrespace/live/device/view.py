@@ -46,7 +46,7 @@ class View:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._live is not None:
             self._live.stop()
-            self._live = None  # what is said afterwards is printed
+            self._live = None  # later messages are printed
 
     def say(self, line: str) -> None:
         """Shows a message."""

@@ -12,8 +12,8 @@ from timbrespace.voices.frames import k_weight
 _GRID = ((0.3, 0.01), (1.0, 0.02), (60.0, 0.09))  # s: up to which time frames are decoded how far apart
 _NEAR_DB = 6.0  # under the loudest moment: as long as a note is louder it is steady; more it does not fall while it is held
 _STEADY = (0.4, 0.7)  # part of that time whose mean is held
-_ATTACK_S = 0.15  # s, at least before what is held: until then a note has the noise of its attack
-_LEVEL = 0.13  # root mean square of what is held, K-weighted
+_ATTACK_S = 0.15  # s, before which a note is not steady yet: until then it has the noise of its attack
+_LEVEL = 0.13  # root mean square of the steady part, K-weighted
 _LEAST, _LEAST_NOISE = 1e-6, 1e-17  # amplitude, and power a Hz, that are silence
 
 
@@ -80,9 +80,9 @@ class Course:
 
 
 def _gains(power: np.ndarray) -> np.ndarray:
-    """Factors of amplitude of frames `(count,)`, of which the last one is held.
+    """Returns factors of amplitude of frames `(count,)`. The last frame is the one that is held.
 
-    What is held has the same level in every note. A note falls by no more than _NEAR_DB after its loudest moment: one that decays is
+    It has the same level in every note. A note falls by no more than _NEAR_DB after its loudest moment: one that decays is
     lifted, as much as it is quieter, so that its spectrum goes on as it was decoded.
     """
     loudest = int(power[:-1].argmax())

@@ -63,7 +63,7 @@ class Groups:
             self.leave(number, when)
 
     def active(self, now: int) -> list[Group]:
-        """Returns the groups of which a voice sounds; the slots of others are free again."""
+        """Returns the groups with a voice that sounds; the slots of others are free again."""
         for group in [one for one, members in self._members.items() if not members and self._ends.get(one, 0) <= now]:
             self._free.append(self._slots.pop(group))
             del self._members[group]

@@ -64,7 +64,7 @@ def _not_too_low(spectrum: Spectrum, pitch: float, before: float | None) -> floa
 
 
 def refined(pitch: float, ratios: np.ndarray, amplitudes: np.ndarray) -> float:
-    """Returns the pitch by the lowest partials that were found at it, of which slot i belongs to harmonic i + 1."""
+    """Returns the pitch by the lowest partials that were found at it; slot i belongs to harmonic i + 1."""
     numbers = np.arange(1, min(_LOW, len(ratios)) + 1)
     # Inharmonic partials are the nearer to their harmonic the lower they are.
     weights = np.square(amplitudes[: len(numbers)].astype(np.float64) / numbers**2) * (np.abs(ratios[: len(numbers)] / numbers - 1) < 0.06)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _STEPS = 5  # latent steps that are decoded around the one that is played, for decoders that look around
 _MIDDLE = (0.2, 0.6)  # part of a drawn path whose mean is the point that is held
-_TRIES = 6  # drawn sounds of which a pad is chosen
+_TRIES = 6  # sounds that are drawn for each pad; the clearest one is kept
 _LEVEL = 0.12  # root mean square of the middle one of the pads' sounds
 _MOST = 3.0  # spreads of a control
 _FEWEST, _MEASURED = 16, 200  # points of the corpus that controls are fitted to

@@ -18,7 +18,7 @@ NAMES = ("brightness", "noisiness", "hollowness")  # of `audio.describe.TONES`, 
 LEAST_SPREADS = {"brightness": 0.05, "noisiness": 1.0, "hollowness": 1.0}  # on the scales: what varies by less does not vary audibly
 _CLEAR = 0.5  # clarity of the tones that statistics are of
 _PROBE, _REACH = 0.2, 1.0  # deviations of the corpus: steps by which slopes are measured, and the longest step of a control
-_HOLD = 64.0  # weight of a change of what is not asked for, in spreads², against the squared length of the step
+_HOLD = 64.0  # weight of a change of the other descriptors, in spreads², against the squared length of the step
 _UNCLEAR_DB = 12.0  # that count as a spread
 _KEPT_CLEAR, _KEPT_PITCH = 3.0, 1 / 12  # dB less clear, octaves: a step ends before it
 _STOPS = (1 / 3, 2 / 3, 1.0)  # of the longest step, where it is looked at
@@ -37,7 +37,7 @@ class Tone(NamedTuple):
 
 
 class _Anchor(NamedTuple):
-    """What is known near a point. descriptors `(3,)`; energy; directions `(3, dims)`: of the latent, a spread of each descriptor.
+    """Measurements near a point. descriptors `(3,)`; energy; directions `(3, dims)`: of the latent, a spread of each descriptor.
 
     reach `(3, 2)`: spreads down and up after which a step is no better, above 0.
     """
@@ -54,8 +54,8 @@ class ToneControls:
 
     ranges: name -> how far tones can typically be moved down and up, in spreads; of those that the instrument offers.
     A step goes along the direction in which the descriptor changes most for its length while the others stay, of the point itself, at most
-    as far as the tone stays clear at its pitch; what is missing of brightness and hollowness, and what the step changes of them unasked, is
-    made up for by gains over the spectrum (`audio.arrays.tones`). The energy stays as it was.
+    as far as the tone stays clear at its pitch. Gains over the spectrum (`audio.arrays.tones`) add what the step lacks of brightness and
+    hollowness, and take back what it changed of them unasked. The energy stays as it was.
     """
 
     def __init__(self, decode: Decode, points: np.ndarray, *, free: int, partials: Partials | None = None):

@@ -1,4 +1,4 @@
-"""The timbres of held voices: decoded at control rate when what is asked for has changed, and handed to the mixer."""
+"""The timbres of held voices: decoded at control rate when their sound has changed, and handed to the mixer."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def hear(sources: Sequence[object], mixer: Live, *, kind: str) -> None:
 
 
 class _Made(NamedTuple):
-    """What is handed over of a sound. pitch: in Hz. ratios, amplitudes `(count,)`: of its partials."""
+    """A sound as the mixer gets it. pitch: in Hz. ratios, amplitudes `(count,)`: of its partials."""
 
     frame: Frame
     pitch: float

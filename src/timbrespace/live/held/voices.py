@@ -1,4 +1,4 @@
-"""Notes that are held: each voice has a timbre of its own, which follows the note's course and what is asked of its sound."""
+"""Notes that are held: each voice has a timbre of its own, which follows the note's course and the changes that players make."""
 
 from __future__ import annotations
 

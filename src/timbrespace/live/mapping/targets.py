@@ -49,7 +49,7 @@ class Target:
     def range(self, programs: int = PROGRAMS) -> tuple[float, float]:
         """Returns the values at the ends of a controller, where a mapping gives no others: latents ±3, axes and controls ±2 spreads.
 
-        programs: number of instruments, all of which a program can choose. Others: their whole range.
+        programs: number of instruments; a program goes from the first to the last. Others: their whole range.
         """
         if self.kind == "walk":
             return WALK_TARGETS[self.name]

@@ -21,7 +21,7 @@ _SLOWEST = 4.0  # times its length that a sound may play: two octaves lower
 _MOST_FAILED = 1000
 Make = Callable[[SoundKey], np.ndarray]  # samples (channels, time) at the mixer's rate
 Then = Callable[[int | None], None]  # called with the slot, None: the sound could not be made
-Ahead = Callable[[], SoundKey | None]  # the sound to make next while nothing is needed at once
+Ahead = Callable[[], SoundKey | None]  # the sound to make next while no sound is needed at once
 
 
 @dataclass

@@ -15,7 +15,7 @@ ROBIN = 8  # variations that hits take in turn
 LAYERS = 8  # of velocity, where it changes the sound
 _COUNTED = 4096  # pads and notes, of any frequency, whose hits are counted
 _RECENT = 8  # pads or notes that are made ahead first
-_SPREADS, _LATENT, _AXIS = 3.0, 8.0, 4.0  # most of a control, of what is added to a latent, of an axis
+_SPREADS, _LATENT, _AXIS = 3.0, 8.0, 4.0  # largest amounts of a control, of a latent, of an axis
 _TIMBRE = 2.0  # spreads of brightness from the middle of `timbre` to its end
 _MIDDLE, _AROUND = 60.0, 12  # notes that are made ahead before any is played
 _BRIGHTNESS = "brightness"
@@ -126,7 +126,7 @@ class Sounds:
         layer = min(LAYERS - 1, int(velocity * LAYERS / 128))
         return round((layer + 0.5) * 128 / LAYERS)
 
-    # --- what is asked for ----------------------------------------------------------------------------------------------
+    # --- changes of sounds ----------------------------------------------------------------------------------------------
 
     def set_control(self, name: str, value: float) -> None:
         """Sets a control in spreads. Raises ConfigError."""
@@ -136,12 +136,12 @@ class Sounds:
         self._controls = {**self._controls, name: _rounded(checks.number(f"control {name}", value, -_SPREADS, _SPREADS))}
 
     def set_latent(self, index: int, value: float) -> None:
-        """Sets what is added to a number of the latents. Raises ConfigError."""
+        """Adds to a number of the latents. Raises ConfigError."""
         index = checks.integer("latent", index, 0, max(source.dims for source in self.sources) - 1)
         self._latents = {**self._latents, index: _rounded(checks.number(f"latent {index}", value, -_LATENT, _LATENT))}
 
     def set_latents(self, values: Sequence[float]) -> None:
-        """Sets what is added to the first numbers of the latents. Raises ConfigError."""
+        """Adds to the first numbers of the latents. Raises ConfigError."""
         most = max(source.dims for source in self.sources)
         if len(values) > most:
             raise ConfigError(f"{len(values)} values for the latents, allowed are at most {most}")
@@ -219,7 +219,7 @@ class Sounds:
 
 
 def _rounded(value: float) -> float:
-    """Values that differ by less than can be heard are one sound."""
+    """Values that differ inaudibly are one sound."""
     return round(value, 4)
 
 

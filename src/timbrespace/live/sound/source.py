@@ -100,7 +100,7 @@ class CoreSource:
         return z if key.pitch is None else self._core.with_pitch(z, key.pitch)
 
     def _moved(self, z: np.ndarray, wanted: Wanted) -> np.ndarray:
-        """A latent with what is added to it, then changed by the controls."""
+        """Returns a latent after latents and axes were added, and the controls changed it."""
         z = z.copy()
         for number, value in wanted.latents:
             z[number] += np.float32(value)

@@ -42,7 +42,7 @@ class State:
 
     @property
     def name(self) -> tuple[tuple[int, ...], int]:
-        """What is compared: pitches, and the gap on a grid."""
+        """Pitches, and the gap on a grid, by which states are compared."""
         return tuple(sorted(played.note for played in self.notes)), round(self.gap * _GRID)
 
 

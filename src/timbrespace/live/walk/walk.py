@@ -103,7 +103,7 @@ class Walk:
         return out
 
     def transport(self, what: str) -> None:
-        """Carries out "start" (from the first step), "stop" (also what sounds) or "continue", after what is handed over already."""
+        """Carries out "start" (from the first step), "stop" (also what sounds) or "continue", after the events handed over already."""
         self._orders.append(what)
 
     def _ordered(self, what: str) -> list[Timed]:

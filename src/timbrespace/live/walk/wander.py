@@ -14,8 +14,8 @@ PERIOD = 16.0  # beats from one random value to the next at speed 1
 class Wander:
     """One walk in several dimensions. Value k of dimension d is drawn from the stream (0, d, k), so that any place can be computed.
 
-    speed, spread: factor of the pace, 0 stands still; share of the bounds about the centre, 0 to 1. A value that the user sets becomes the
-    centre of its dimension. place: in periods of random values.
+    speed, spread: factor of the pace, at 0 nothing moves; share of the bounds about the centre, 0 to 1. A value that the user sets
+    becomes the centre of its dimension. place: in periods of random values.
     """
 
     def __init__(self, bounds: Sequence[Bound], seed: int):
