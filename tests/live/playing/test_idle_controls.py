@@ -43,7 +43,9 @@ def test_a_key_has_the_pitch_of_a_note_and_held_notes_have_no_length_and_one_lou
             for name in source.left_out:
                 with pytest.raises(ConfigError, match=rf"control is '{name}', which does nothing here \("):
                     engine.set_control(name, -3.0)
-                assert lacking(parse_target(name), [source]).startswith(f"{name} does nothing: ")
+                assert lacking(parse_target(name), [source]).startswith(
+                    f"{name}: {source.left_out[name]}; controls of these instruments are "
+                )
 
 
 @pytest.mark.parametrize("hold", [False, True])

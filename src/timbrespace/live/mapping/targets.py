@@ -112,7 +112,7 @@ def lacking(target: Target, sources: Sequence[Numbered]) -> str:
     if target.kind == "control" and target.name not in names:
         known = f"controls of these instruments are {', '.join(names)}" if names else "these instruments have no controls"
         idle = [reason for source in sources if (reason := getattr(source, "left_out", {}).get(target.name))]
-        return f"{target.name} does nothing: {idle[0]}; {known}" if idle else f"there is no control {target.name!r}; {known}"
+        return f"{target.name}: {idle[0]}; {known}" if idle else f"there is no control {target.name!r}; {known}"
     return "map: the instruments hold no training sounds" if target.kind == "map" and not any(one.mapped for one in sources) else ""
 
 
