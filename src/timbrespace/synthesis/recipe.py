@@ -32,6 +32,7 @@ def to_recipe(contents: InstrumentContents, request: RenderRequest) -> dict[str,
     elif request.mix is not None:
         mix = request.mix
         made |= {"own_sound": mix.own is not None, "share": mix.share, "kept": mix.kept}
+        made |= {"limited": mix.limited} if len(mix.sources) > 1 else {}
         made["sources"] = [source_entry(contents, source) for source in mix.sources]
     return made
 
@@ -67,10 +68,13 @@ def _mix(contents: InstrumentContents, recipe: dict[str, Any], where: Sources | 
         raise ConfigError(
             f"the recipe's share is {share!r:.40} and kept is {kept!r:.40}, allowed are 0 to 1; give the file as it was written"
         )
+    limited = recipe.get("limited", False)
+    if not isinstance(limited, bool):
+        raise ConfigError(f"the recipe's limited is {limited!r:.40}, allowed are true and false; give the file as it was written")
     if recipe.get("instrument") != fingerprint(contents):
         raise ConfigError("the recipe is of another instrument, whose detail is not this one's; give the instrument that made the sound")
     found = [analyse(contents, given) for given in find_sources(contents, recipe["sources"], where)]
-    return Mix(tuple(found), float(share), float(kept))  # type: ignore[arg-type]
+    return Mix(tuple(found), float(share), float(kept), limited)  # type: ignore[arg-type]
 
 
 def _moving(contents: InstrumentContents, recipe: dict[str, Any], where: Sources | None) -> Moving:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from timbrespace.audio.pitch import midi_to_hz, refine_pitch
+from timbrespace.contracts import ConfigError
 from timbrespace.instrument import Instrument
+from timbrespace.synthesis.detail import features
+from timbrespace.synthesis.detail.blend import limit_course, loudness
 from timbrespace.synthesis.detail.given import given_sound
+from timbrespace.synthesis.detail.mix import Mix
 from timbrespace.synthesis.detail.source import analyse
 from timbrespace.synthesis.harmonic.measure import measure_note, pitch_course
 from timbrespace.synthesis.harmonic.traits import RATE as SWINGS
@@ -18,15 +23,15 @@ from timbrespace.synthesis.harmonic.traits import TRAITS, ZONES, NoteTraits, tra
 from tiny import RATE
 
 
-def played(pitch: float, *, vibrato: float = 0.0, seconds: float = 1.0, partials: int = 12) -> torch.Tensor:
-    """A note of equal decay of all partials, `(1, time)`. vibrato: cents, at 5 Hz."""
+def played(pitch: float, *, vibrato: float = 0.0, seconds: float = 1.0, partials: int = 12, decay: float = 1.0) -> torch.Tensor:
+    """A note of equal decay of all partials, `(1, time)`. vibrato: cents, at 5 Hz. decay: 1/s."""
     time = torch.arange(round(seconds * RATE), dtype=torch.float64) / RATE
     cents = vibrato * torch.sin(2 * math.pi * 5 * time)
     turns = torch.cumsum(midi_to_hz(pitch) * 2 ** (cents / 1200) / RATE, 0)
     wave = sum(torch.sin(2 * math.pi * k * turns + k) / k for k in range(1, partials + 1))
     assert isinstance(wave, torch.Tensor)
     fade = torch.minimum((time / 0.01).clamp_max(1), ((seconds - time) / 0.02).clamp_max(1))
-    return (0.3 * wave * fade * torch.exp(-time)).float()[None]
+    return (0.3 * wave * fade * torch.exp(-decay * time)).float()[None]
 
 
 def level_at(audio: torch.Tensor, hertz: float) -> float:
@@ -112,3 +117,49 @@ def test_a_variation_of_a_note_is_as_steady_as_it(notes: Instrument) -> None:
             assert course is not None
             assert float(course.std()) < 2
             assert sound.audio.shape[1] == pytest.approx(RATE, abs=RATE // 50)
+
+
+def test_levels_are_limited_by_the_louder_of_both() -> None:
+    """At every frame, also where both are silent; what is nowhere too loud keeps its bits."""
+    noise = torch.randn(1, 20, 60, generator=torch.Generator().manual_seed(0))
+    lasting, dying = noise.clone(), noise - torch.arange(60.0)
+    lasting[..., 40:] -= 70
+    limited = limit_course(noise - 10, lasting, dying)
+    assert torch.equal(limited[..., :30], noise[..., :30] - 10)
+    louder = torch.maximum(loudness(lasting), loudness(dying))
+    assert float((loudness(limited) - louder)[50:].max()) == pytest.approx(6, abs=1.5)
+    assert torch.equal(limit_course(noise, noise, dying), noise)
+
+
+def test_steps_between_notes_do_not_end_in_full_swing(notes: Instrument, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the decoder gives, also where one note has an offset; recipes of before keep their sound."""
+    contents = notes.contents
+    given = [played(57, decay=4) + 0.004, played(60, decay=7)]
+    decoded = features.decoded
+
+    def lasting(*args: Any) -> torch.Tensor:
+        """Levels that do not fall."""
+        base = decoded(*args)
+        return base + torch.linspace(0, 45, base.shape[-1])
+
+    step, sources = notes.morph(given, 3)[1], [analyse(contents, given_sound(contents, one)) for one in given]
+    monkeypatch.setattr(features, "decoded", lasting)
+    z = (sources[0].encoded.z + sources[1].encoded.z) / 2
+
+    def course(limited: bool) -> torch.Tensor:
+        mixed = features.mixed_features(contents, Mix(tuple(sources), 0.5, limited=limited), z, RATE, seed=0)
+        return loudness(mixed.features) + mixed.level
+
+    audible = [loudness(one.detail.features[:, 4:]) + one.detail.level for one in sources if one.detail is not None]
+    frames = min(len(one) for one in (*audible, course(True)))
+    louder = torch.maximum(audible[0][:frames], audible[1][:frames])
+    inside = slice(frames // 2, frames - 8)
+    assert float((course(True)[:frames] - louder)[inside].max()) < 8
+    assert float((course(False)[:frames] - louder)[inside].max()) > 20
+    monkeypatch.undo()
+    assert step.recipe["limited"]
+    before = {key: value for key, value in step.recipe.items() if key != "limited"}
+    same = notes.replay({**before, "limited": False}, sources=given).audio
+    assert torch.equal(notes.replay(before, sources=given).audio, same)
+    with pytest.raises(ConfigError, match="limited is 1"):
+        notes.replay({**before, "limited": 1}, sources=given)

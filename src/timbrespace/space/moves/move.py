@@ -85,7 +85,7 @@ class Move:
         return [
             RenderRequest(
                 point.z, self.name, point.category, {**self.asked, "index": index, **point.asked},
-                seed_of(self.seed, index if self.own_noise else 0), point.length, point.mix,
+                seed_of(self.seed, index if self.own_noise else 0), point.length, _limited(point.mix),
             )
             for index, point in enumerate(self.points)
         ]  # fmt: skip
@@ -183,6 +183,11 @@ def between(contents: InstrumentContents, a: Point, b: Point, share: float) -> P
         length = max(1, round(a.length ** (1 - share) * b.length**share))
         start, end = (fit_path(contents, point.z, length)[0] for point in (a, b))
     return Point(torch.lerp(start, end, share), length, _mix_between(a.mix, b.mix, share))
+
+
+def _limited(mix: Mix | None) -> Mix | None:
+    """The mix of a step; the levels of keys of a moving sound are seen to there."""
+    return mix if mix is None or len(mix.sources) == 1 else mix._replace(limited=True)
 
 
 def _mix_between(a: Mix | None, b: Mix | None, share: float) -> Mix | None:

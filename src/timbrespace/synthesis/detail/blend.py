@@ -20,6 +20,8 @@ _QUIET_DB, _LOUD_DB = -45.0, -35.0  # under the loudest cell: cells that may not
 _MARGIN_DB, _RISING_DB = 6.0, 3.0  # the margin begins 3 dB above silence and is whole 6 dB above
 _TAPER_SHARE, _TAPER_DB = 0.3, 30.0  # of the length, from the end: quiet cells
 _END_SHARE, _END_DB = 0.06, 15.0  # all cells
+_LOUDER_DB = 6.0  # that a sound between two may be louder than the louder of them
+_COURSE_REACH = 4  # frames on either side, over which a course of the level is smooth
 _PER_DB = math.log(10) / 10
 
 
@@ -92,3 +94,19 @@ def hold_background(levels: Tensor, loudest: Tensor, *, floor: float) -> Tensor:
     margin = _MARGIN_DB * ((loudest - floor) / _RISING_DB - 1).clamp(0, 1)
     limited = torch.minimum(levels, loudest + margin)
     return torch.lerp(limited, levels, ((levels - _QUIET_DB) / (_LOUD_DB - _QUIET_DB)).clamp(0, 1))
+
+
+def loudness(levels: Tensor) -> Tensor:
+    """Returns the level of all cells of `(parts, bands, frames)` together, dB `(frames,)`, smooth over 9 frames."""
+    course = torch.logsumexp(levels.flatten(0, 1) * _PER_DB, 0) / _PER_DB
+    reach = min(_COURSE_REACH, levels.shape[-1] - 1)
+    course = functional.pad(course[None, None], (reach, reach), mode="replicate")
+    return functional.avg_pool1d(course, 2 * reach + 1, stride=1)[0, 0]
+
+
+def limit_course(levels: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """Returns levels in dB `(parts, bands, frames)`, at every frame at most 6 dB louder than the louder of `a` and `b`; same shape.
+
+    Half-way between a sound that lasts and one that dies away, the decoder gives one that ends in full swing.
+    """
+    return levels - (loudness(levels) - torch.maximum(loudness(a), loudness(b)) - _LOUDER_DB).clamp_min(0)

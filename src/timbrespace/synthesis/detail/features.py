@@ -17,12 +17,14 @@ from torch import Tensor
 
 from timbrespace.model.parts.pitch import cubic
 from timbrespace.noise import Noise, Purpose
+from timbrespace.synthesis.detail import blend as blends
 from timbrespace.synthesis.detail.blend import blend, fluctuation, grain_gain, hold_background, near_lines, over_bands, slow_part, taper_end
 from timbrespace.synthesis.detail.mix import Mix
 from timbrespace.synthesis.detail.source import Detail, Source, decoded
 from timbrespace.synthesis.detail.timing import Timing, between, elsewhere, positions, read_grain, read_smooth
 from timbrespace.synthesis.detail_model.draw import SILENT_DB, add_detail
 from timbrespace.synthesis.file.contents import InstrumentContents
+from timbrespace.synthesis.harmonic.note import bin_layout
 from timbrespace.synthesis.texture import add_noise_texture, floor_of
 
 _FAR_DB = 6.0  # difference of two sounds from which the phase of either is let go half-way between them
@@ -86,7 +88,28 @@ def mixed_features(contents: InstrumentContents, mix: Mix, z: Tensor, length: in
         apart = float((one.features - two.features).square().mean().sqrt())
         distance = 2 * min(mix.share, 1 - mix.share) * min(1.0, apart / _FAR_DB)
     level = details[0].level + (details[-1].level - details[0].level) * mix.share
-    return _finished(base + residual, loudest, distance, level, timing, floor=floor, taper=taper)
+    mixed = _finished(base + residual, loudest, distance, level, timing, floor=floor, taper=taper)
+    if not mix.limited or len(aligned) == 1:
+        return mixed
+    ends = [_end(contents, detail, timing, pitch) + (detail.level - level) for detail in details]
+    return mixed._replace(features=blends.limit_course(mixed.features, *ends).clamp_min(floor))
+
+
+def _end(contents: InstrumentContents, detail: Detail, timing: Timing, pitch: float | None) -> Tensor:
+    """Levels `(parts, bands, frames)` of a given sound on the axes of a result, without its offset: bin 0, and a quarter of it in bin 1.
+
+    An offset is not audible; between two notes it would be noise. Views whose first bands are wider keep it.
+    """
+    levels, lowest, layout = detail.features, -contents.representation.floor, bin_layout(contents.representation)
+    if layout is not None and layout.band_of_bin[:3].tolist() == [0, 1, 2]:
+        power = 10 ** (levels[:, :2] / 10)
+        rest = 10 * torch.log10((power[:, 1] - power[:, 0] / 4).clamp_min(1e-20))
+        levels = torch.cat([torch.full_like(levels[:, :1], lowest), rest.clamp_min(lowest)[:, None], levels[:, 2:]], 1)
+    at = positions(detail.timing, timing)
+    levels = read_smooth(levels, at)
+    if (semitones := shift_of(detail, pitch)) != 0:
+        levels = _pitch_matrix(contents, round(semitones, 3)).to(levels) @ levels
+    return torch.where(at < -0.5, lowest, levels)
 
 
 def _finished(

@@ -21,12 +21,14 @@ _HALF_AT, _HALF_AT_NOTES = 0.35, 0.75
 class Mix(NamedTuple):
     """One or two given sounds behind a new one.
 
-    share: of the second, 0 to 1. kept: how much of their detail is kept, 1 at no distance; the rest is drawn anew.
+    share: of the second, 0 to 1. kept: how much of their detail is kept, 1 at no distance; the rest is drawn anew. limited: whether a sound
+    between two is nowhere much louder than the louder of them, see `blend.limit_course`; older recipes are not.
     """
 
     sources: tuple[Source, ...]
     share: float = 0.0
     kept: float = 1.0
+    limited: bool = False
 
     @property
     def own(self) -> GivenSound | None:

@@ -32,7 +32,7 @@ class SoundPath:
     def mix(self, position: float) -> Mix:
         """Returns the two given sounds around a position, and the share of the second."""
         first = min(int(position), len(self.sources) - 2)
-        return Mix((self.sources[first], self.sources[first + 1]), position - first)
+        return Mix((self.sources[first], self.sources[first + 1]), position - first, limited=True)
 
     def latent(self, position: float) -> tuple[Tensor, int | None]:
         """Returns the latent `(dims,)` or `(dims, steps)` and, of a path, its length in samples: on a straight line between neighbours."""

@@ -26,7 +26,7 @@ from timbrespace.contracts import ShapeError
 from timbrespace.representation.phase.start import Start
 from timbrespace.synthesis import sequences
 from timbrespace.synthesis.detail.audio import near_view
-from timbrespace.synthesis.detail.blend import slow_part
+from timbrespace.synthesis.detail.blend import loudness, slow_part
 from timbrespace.synthesis.detail.features import mixed_features
 from timbrespace.synthesis.detail.mix import length_of
 from timbrespace.synthesis.detail.source import Source, decoded, decoded_length
@@ -46,7 +46,6 @@ _SILENT_DB, _DEEPER_DB = 0.5, 20.0  # above the floor: cells that are silent; ho
 _BODY_SECONDS = 0.08  # after the attack: where the body begins
 _BODY_DB = 6.0  # the level falls by at most that in the body
 _SMOOTH = 17  # frames of the body's levels
-_LEVEL_REACH = 4  # frames on either side, over which the level of a note is smooth
 _RAMP = 8  # frames between attack or release and body
 _PER_DB = math.log(10) / 10
 
@@ -116,23 +115,15 @@ def _levelled(moving: Moving, levels: list[Tensor]) -> list[Tensor]:
     The decoder's note between one that is held and one that decays would end in full swing.
     """
     own = {id(source): level for key, level in zip(moving.keys, levels, strict=True) if (source := own_source(key)) is not None}
-    courses = {number: _loudness(level) for number, level in own.items()}
+    courses = {number: loudness(level) for number, level in own.items()}
     found = []
     for key, level in zip(moving.keys, levels, strict=True):
         ends = [] if key.mix is None or key.mix.kept < 1 else [courses.get(id(source)) for source in key.mix.sources]
         if len(ends) != 2 or ends[0] is None or ends[1] is None or key.mix is None:
             found.append(level)
             continue
-        found.append(level + torch.lerp(ends[0], ends[1], key.mix.share) - _loudness(level))
+        found.append(level + torch.lerp(ends[0], ends[1], key.mix.share) - loudness(level))
     return found
-
-
-def _loudness(levels: Tensor) -> Tensor:
-    """The level of all cells of `(parts, bands, frames)` together, dB `(frames,)`, smooth over a few frames."""
-    course = torch.logsumexp(levels.flatten(0, 1) * _PER_DB, 0) / _PER_DB
-    reach = min(_LEVEL_REACH, levels.shape[-1] - 1)
-    course = functional.pad(course[None, None], (reach, reach), mode="replicate")
-    return functional.avg_pool1d(course, 2 * reach + 1, stride=1)[0, 0]
 
 
 def stretched(key: KeyLevels, frames: int) -> Tensor:
