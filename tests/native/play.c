@@ -14,6 +14,20 @@ static int finite(const float *x, size_t n) {
   return 1;
 }
 
+/* The parts of a note in some of its frames, the first, the last, and one after the end of the note. */
+static ts_status parts(const ts_instrument *instrument, const ts_info *info, const float *z, ts_memory *work) {
+  const int32_t bins = ts_note_bins(instrument), count = info->frames < 5 ? info->frames : 5;
+  ts_note_request request = {.category = info->categories - 1, .count = count};
+  int32_t *frames = malloc((size_t)(count > 0 ? count : 1) * sizeof *frames);
+  float *tones = malloc((size_t)(count > 0 ? count : 1) * TS_TONES * sizeof *tones), *noise = malloc((size_t)(count > 0 ? count : 1) * (size_t)(bins > 0 ? bins : 1) * sizeof *noise);
+  if (!frames || !tones || !noise) abort();
+  for (int32_t i = 0; i < count; i++) frames[i] = i * i * info->frames / 16;
+  const ts_status status = ts_note_parts(instrument, z, &request, frames, tones, noise, work);
+  if (!status && (!finite(tones, (size_t)count * TS_TONES) || !finite(noise, (size_t)count * (size_t)bins))) puts("parts that are not finite"), exit(3);
+  free(frames), free(tones), free(noise);
+  return status;
+}
+
 static int play(const ts_instrument *instrument, void *room, const char **step) {
   ts_info info;
   ts_memory work = {room, ROOM, 0, ""};
@@ -40,6 +54,7 @@ static int play(const ts_instrument *instrument, void *room, const char **step) 
     for (int32_t channel = 0; !status && channel < info.channels; channel++)
       if (!finite(audio + (size_t)channel * (size_t)info.capacity, (size_t)samples)) puts("samples that are not finite"), exit(3);
   }
+  if (!status && ts_note_bins(instrument)) *step = "parts", status = parts(instrument, &info, z, &work);
   if (!status && info.controls) {
     *step = "steer", amounts[0] = 0.5f;
     status = ts_steer(instrument, z, amounts, z + info.dims, NULL, &work);

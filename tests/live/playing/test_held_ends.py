@@ -14,6 +14,7 @@ from timbrespace.live import Engine
 from timbrespace.live.keys import HeldKeys
 from timbrespace.live.sound.choice import _COUNTED, Sounds
 from timbrespace.live.state import SoundKey
+from timbrespace.native.live import QueueFullError
 
 RATE = 48_000
 SOON = 2_000  # samples ahead, as a walk hands over its notes
@@ -112,6 +113,36 @@ def test_a_voice_that_cannot_be_decoded_does_not_stop_the_others(tmp_path: Path,
         voices = {voice.note: voice for voice in engine._timbres._notes._voices.values()}
         assert [voices[note].key.wanted.latents for note in (60, 64)] == [((0, 1.0),)] * 2  # type: ignore[union-attr]
         assert all(voice.due >= engine.state().time for voice in voices.values())
+        assert "held notes: cannot be decoded" in engine.state().last
+
+
+def test_a_start_that_fails_is_said_once_and_one_without_room_goes_on_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Engine(instruments.notes(tmp_path / "notes.safetensors"), hold_notes=True) as engine:
+        source: Any = engine.sounds.sources[0]
+        voices, course, spectrum, asked = engine._timbres._notes, source.course, engine.mixer.spectrum, [0, 0]
+
+        def failing(key: SoundKey, *rest: Any) -> Any:
+            asked[0] += key.pitch == 50.0
+            if key.pitch == 50.0:
+                raise TimbrespaceError("cannot be decoded")
+            return course(key, *rest)
+
+        def narrow(*values: Any, **more: Any) -> None:
+            asked[1] += 1
+            if asked[1] == 2:
+                raise QueueFullError("no room")
+            spectrum(*values, **more)
+
+        monkeypatch.setattr(source, "course", failing)
+        monkeypatch.setattr(engine.mixer, "spectrum", narrow)
+        for note in (50, 60):
+            engine.note_on(note, 100, at=4_800)
+        engine.render(9_600)
+        assert asked[0] == 1
+        assert [voice.note for voice in voices._voices.values()] == [60]
+        assert not voices._later
+        assert engine.render(4_800).any()
+        assert len(voices._free) == 127
         assert "held notes: cannot be decoded" in engine.state().last
 
 

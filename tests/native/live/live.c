@@ -80,7 +80,7 @@ static ts_status call(float *const *sounds) {
   case 7:
   case 8:
     ts_held_voice(&held);
-    held.kind = whole(0, 1), held.timbre = whole(0, 3), held.seed = word(), held.note = number(0, 140), held.gain = number(0, 4);
+    held.kind = whole(0, 3), held.timbre = whole(0, 3), held.seed = word(), held.note = number(0, 140), held.gain = number(0, 4);
     held.pan = number(-1, 1), held.attack = number(0, below(3) ? 0.05f : 60), held.release = number(0, below(3) ? 0.05f : 60);
     status = ts_held_play(player, when(), whole(0, 40), number(1, 127), &held);
     break;

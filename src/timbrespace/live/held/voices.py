@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from timbrespace.live.held.motion import Motion, Slots
 from timbrespace.live.held.notes import HeldNotes
 from timbrespace.live.sound.choice import ROBIN, Sounds
 from timbrespace.live.state import SoundKey
-from timbrespace.native.live import Live
+from timbrespace.native.live import Live, QueueFullError
 
 MOST = 64  # voices at once
 _DECODES = 2  # notes that are decoded anew in one step at most
@@ -122,13 +122,10 @@ class HeldVoices:
             for number in [number for number, voice in self._later.items() if voice.end is not None and voice.end <= now]:
                 del self._later[number]  # over before there was time to begin it
             soon = [voice for voice in self._later.values() if voice.start - now <= _AHEAD * self._rate]
+        problems: list[TimbrespaceError] = []  # of single voices: the others go on
         for voice in soon:
-            self._begin(voice, voice.start, lambda name, *values, **more: getattr(self._mixer, name)(*values, **more))
-            with self._lock:
-                if self._later.pop(voice.number, None) is None:  # let go in the meantime
-                    voice.end = voice.start + self._tail
-                if voice.end is not None:  # the mixer may have had its release before it had the voice
-                    self._mixer.release(voice.number, time=voice.end - self._tail)
+            with _collected(problems):
+                self._begin_later(voice)
         with self._lock:
             for number in [number for number, voice in self._voices.items() if voice.end is not None and voice.end <= now]:
                 self._free.append(self._voices.pop(number).timbre)
@@ -136,7 +133,6 @@ class HeldVoices:
         wanted = {voice.number: self._key(voice) for voice in playing}
         changed = sorted((voice for voice in playing if wanted[voice.number] != voice.key), key=lambda voice: (voice.decoded, voice.number))
         turns = max(1, -(-len(changed) // _DECODES))
-        problems: list[TimbrespaceError] = []  # of single voices: the others go on
         for voice in changed[:_DECODES]:
             with _collected(problems):
                 self._change(voice, wanted[voice.number], now)
@@ -151,6 +147,22 @@ class HeldVoices:
             self._decode_ahead()
 
     # --- inside ---------------------------------------------------------------------------------------------------------
+
+    def _begin_later(self, voice: _Voice) -> None:
+        """Begins a voice whose start was far. Where the mixer has no room the next turn tries again."""
+        try:
+            self._begin(voice, voice.start, lambda name, *values, **more: getattr(self._mixer, name)(*values, **more))
+        except QueueFullError:
+            raise
+        except TimbrespaceError:
+            with self._lock:
+                self._later.pop(voice.number, None)
+            raise
+        with self._lock:
+            if self._later.pop(voice.number, None) is None:  # let go in the meantime
+                voice.end = voice.start + self._tail
+            if voice.end is not None:  # the mixer may have had its release before it had the voice
+                self._mixer.release(voice.number, time=voice.end - self._tail)
 
     def _change(self, voice: _Voice, key: SoundKey, now: int) -> None:
         """Gives a voice the course of another sound."""
@@ -184,9 +196,11 @@ class HeldVoices:
         put("hold", voice.number, voice.note, time=start, attack=_ATTACK, release=self._release, **options)
         if voice.bend:
             put("move", voice.number, "bend", voice.bend, time=start, seconds=0.0)
-        voice.due = voice.start - voice.start % self.step + self.step
-        seconds = (voice.due - voice.start) / self._rate
-        self._send(voice, seconds, seconds, start, whole=True)
+        voice.due, due = voice.start, voice.start - voice.start % self.step + self.step
+        seconds = (due - voice.start) / self._rate
+        with suppress(QueueFullError):  # it sounds: the next turn sends what follows
+            self._send(voice, seconds, seconds, start, whole=True)
+            voice.due = due
 
     def _timbre(self, now: int) -> int:
         """A slot of the mixer; where too many voices sound, that of one which the mixer takes over."""
