@@ -12,6 +12,7 @@ from timbrespace.audio.arrays.tones import BRIGHTNESS, HOLLOWNESS, NOISINESS, am
 from timbrespace.audio.describe import TONES
 from timbrespace.contracts import ConfigError
 from timbrespace.live import Engine
+from timbrespace.live.held.groups import GROUPS, Group, Groups
 from timbrespace.live.held.steering import NAMES
 
 RATE = 48_000
@@ -192,3 +193,35 @@ def test_more_groups_of_voices_than_timbres_share_them(tone: Path) -> None:
         engine.note_on(57, 100)
         assert played(engine).any()
         assert not any("error" in line or "full" in line for line in engine.state().last)
+
+
+def test_an_instrument_keeps_a_timbre_while_another_one_takes_all_others(tone: Path, tmp_path: Path) -> None:
+    other = instruments.held(tmp_path / "other.safetensors", partials=1)
+    with Engine(other, tone) as engine:
+        engine.program(1, channel=1)
+        engine.note_on(57, 100, channel=1)
+        alone = brightness_of(engine)
+        engine.note_off(57, channel=1)
+        engine.render(RATE // 2)
+        notes = [(40 + number, 2 + number % 14, number if number < 28 else None) for number in range(42)]  # 28 ids, then 14 channels
+        for note, channel, own in notes:
+            engine.note_on(note, 1, channel=channel, id=own)
+        for note, channel, own in notes:
+            engine.note_off(note, channel=channel, id=own)
+        engine.note_on(57, 127, channel=1)  # while they fade, their groups are still taken
+        engine.render(RATE // 2)
+        assert brightness_of(engine) == pytest.approx(alone, abs=0.01)
+
+
+def test_groups_that_are_left_are_for_instruments_that_have_none() -> None:
+    groups = Groups(range(GROUPS), fade=100, programs=(0, 1, 5))
+    for number in range(40):
+        groups.join(Group(0, None, number, None), number, 0)
+    assert len(groups.active(0)) == GROUPS - 2
+    assert groups.join(Group(5, 8, 3, 7), 50, 0) == Group(5, 8, 3, 7)
+    assert groups.join(Group(5, 8, 4, None), 51, 0) == Group(5, 8, 3, 7)
+    assert groups.join(Group(1, None, 0, None), 52, 0) == Group(1, None, 0, None)
+    assert groups.join(Group(0, None, 99, None), 53, 0).program == 0
+    assert len({groups.slot(one) for one in groups.active(0)}) == GROUPS
+    groups.leave_all(0)
+    assert groups.active(100) == []

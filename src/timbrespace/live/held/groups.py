@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-GROUPS = 32  # at once
+GROUPS = 32  # at once; more where more instruments play
 
 
 class Group(NamedTuple):
@@ -18,13 +18,15 @@ class Group(NamedTuple):
 
 
 class Groups:
-    """Gives groups slots of the mixer for as long as their voices sound. Where all are taken, a voice joins a group of its instrument.
+    """Gives groups slots of the mixer for as long as their voices sound. Where none is left, a voice joins a group of its instrument.
 
-    slots: of the mixer. fade: samples that a voice may sound after it was let go.
+    A slot is kept for each instrument that has none, so that its notes never have the timbre of another one.
+    slots: of the mixer; with fewer than programs, a voice may join any group. fade: samples that a voice may sound after it was let go.
+    programs: that play.
     """
 
-    def __init__(self, slots: Sequence[int], *, fade: int):
-        self._free, self._fade = list(reversed(slots)), fade
+    def __init__(self, slots: Sequence[int], *, fade: int, programs: Collection[int]):
+        self._free, self._fade, self._programs = list(reversed(slots)), fade, set(programs)
         self._slots: dict[Group, int] = {}
         self._members: dict[Group, set[int]] = {}
         self._ends: dict[Group, int] = {}
@@ -38,12 +40,15 @@ class Groups:
         return self._slots[group]
 
     def join(self, group: Group, number: int, now: int) -> Group:
-        """Adds a voice that starts at a sample. Returns the group that it is in: another of the instrument where no slot is free."""
+        """Adds a voice that starts at a sample. Returns the group that it is in: another of the instrument where no slot is left."""
         self.active(now)
         if group not in self._slots:
             alike = [one for one in self._slots if one.program == group.program]
-            if not self._free or (group.id is not None and len(self._free) <= GROUPS // 8 and alike):
-                group = max(alike or self._slots, key=lambda one: (one.velocity == group.velocity, one.channel == group.channel))
+            left = len(self._free) - len(self._programs - {group.program} - {one.program for one in self._slots})
+            if not self._free or (alike and left <= (0 if group.id is None else GROUPS // 8)):
+                group = max(
+                    alike or self._slots, key=lambda one: (one.velocity == group.velocity, one.channel == group.channel, one.id is None)
+                )
             else:
                 self._slots[group], self._members[group] = self._free.pop(), set()
         self._members[group].add(number)

@@ -27,8 +27,13 @@ ATTACK, RELEASE = 0.01, 0.12  # s, of voices of a timbre that they share; of all
 
 def timbres_of(sources: Sequence[object]) -> int:
     """Returns how many timbres of a mixer instruments need, one at least: those of notes have one for each voice, also while it fades."""
-    shared = any(isinstance(source, HeldSource) for source in sources)
-    return GROUPS * shared + (2 * MOST if any(isinstance(source, HeldNotes) for source in sources) else 0) or 1
+    return _shared(sources) + (2 * MOST if any(isinstance(source, HeldNotes) for source in sources) else 0) or 1
+
+
+def _shared(sources: Sequence[object]) -> int:
+    """How many of them groups have: one at least for each of 64 instruments of spectra; no more than 64 voices sound."""
+    count = sum(isinstance(source, HeldSource) for source in sources)
+    return min(max(GROUPS, count), MOST) if count else 0
 
 
 def partials_of(mixer: Live, spectrum: Spectrum, pitch: float) -> tuple[np.ndarray, np.ndarray]:
@@ -66,7 +71,9 @@ class Timbres:
     ):  # fmt: skip
         self._mixer, self._sounds, self.kind, self._say = mixer, sounds, kind, say
         self._sources = {number: source for number, source in enumerate(sources) if isinstance(source, HeldSource)}
-        self._groups = Groups(range(GROUPS if self._sources else 0), fade=round((RELEASE + _MARGIN) * mixer.sample_rate))
+        self._groups = Groups(
+            range(shared := _shared(sources)), fade=round((RELEASE + _MARGIN) * mixer.sample_rate), programs=self._sources
+        )  # fmt: skip
         self._sent: dict[Group, tuple[int, SoundKey]] = {}  # slot, and the sound that it has
         self._made: dict[int, tuple[SoundKey, _Made]] = {}  # of each instrument the latest
         self._turn = threading.Lock()  # of decoding and handing over
@@ -75,9 +82,8 @@ class Timbres:
         self._noisy: set[int] = set()
         self.step = mixer.sample_rate // RATE
         notes = {number: source for number, source in enumerate(sources) if isinstance(source, HeldNotes)}
-        first = GROUPS if self._sources else 0
         self._notes = HeldVoices(
-            mixer, notes, sounds, kind=kind, timbres=range(first, first + 2 * MOST), step=self.step, release=RELEASE,
+            mixer, notes, sounds, kind=kind, timbres=range(shared, shared + 2 * MOST), step=self.step, release=RELEASE,
             humanise=humanise, seed=seed,
         )  # fmt: skip
         self._any = bool(self._sources or notes)
