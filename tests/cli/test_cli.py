@@ -76,6 +76,7 @@ def test_unknown_verb_names_the_near_one(verb: Callable[..., None], capsys: pyte
         (FileNotFoundError(errno.ENOENT, "No such file or directory", "z.wav"), 2, "No such file or directory: z.wav"),
         (MemoryError(), 2, "out of memory"),
         (ZeroDivisionError("division by zero"), 1, "TIMBRESPACE_DEBUG=1"),
+        (EOFError("marshal data too short"), 1, "EOFError: marshal data too short"),
         (ModuleNotFoundError("No module named 'soxr'", name="soxr"), 2, "'soxr' is not installed"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -122,12 +123,14 @@ def limited(room: int) -> Iterator[None]:
     """No file may grow beyond `room` bytes: the system refuses the write, as it does on a full disk."""
     import resource
 
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before, cached = resource.getrlimit(resource.RLIMIT_FSIZE), sys.dont_write_bytecode
+    sys.dont_write_bytecode = True  # Python keeps a compiled module that was cut short, and fails to import it ever after
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
     try:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        sys.dont_write_bytecode = cached
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a limit on file sizes is POSIX")

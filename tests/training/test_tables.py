@@ -55,6 +55,7 @@ def test_a_full_disk_is_an_error_not_a_signal(tmp_path: Path, monkeypatch: pytes
     import resource
 
     monkeypatch.setattr(sounds, "_LARGEST_HELD", 16)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # a compiled module that was cut short would be kept
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
     try:

@@ -165,7 +165,8 @@ def probe(path: Path | str) -> AudioInfo:
     path = Path(path)
     try:
         if not path.is_file():
-            raise AudioFileError(f"{path}: {'is not a regular file' if path.exists() else f'does not exist{similar_names(path)}'}")
+            near = "" if path.is_symlink() else similar_names(path)  # a link to nothing has its name
+            raise AudioFileError(f"{path}: {'is not a regular file' if path.exists() else f'does not exist{near}'}")
         if path.stat().st_size == 0:
             raise AudioFileError(f"{path}: empty file (0 bytes)")
         header = inspect(path)

@@ -168,6 +168,8 @@ def _explain(error: BaseException, words: Sequence[str] = ()) -> int:
 
     words: the command line.
     """
+    if type(error).__name__ == "Abort" and isinstance(error.__cause__, EOFError):  # Typer takes any end of a file for Ctrl-D
+        error = error.__cause__
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 0 if error.code is None else 1
     if isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and error.errno == errno.EPIPE):
