@@ -17,10 +17,11 @@ from timbrespace.live.actions import Action
 from timbrespace.live.conductor import Conductor
 from timbrespace.live.mapping.targets import WALK_TARGETS
 from timbrespace.live.midi.file import MidiFile, Timed
-from timbrespace.live.performance import MidiFileSource, Performance
+from timbrespace.live.performance import Performance
 from timbrespace.live.walk.bounds import Playable, parse_bounds
 from timbrespace.live.walk.chain import Chain, states_of
 from timbrespace.live.walk.rhythm import TICKS, Rhythm, Scheduler
+from timbrespace.live.walk.song import MidiFileSource
 from timbrespace.live.walk.walk import Walk
 from timbrespace.live.walk.wander import Wander
 

@@ -18,7 +18,7 @@ from timbrespace.live.reports import Reports
 
 
 class Steered(Protocol):
-    """What a walk has to have: see `live.walk`."""
+    """What a walk, or a MIDI file, has to have: see `live.walk`."""
 
     @property
     def settings(self) -> Sequence[str]:
@@ -31,6 +31,10 @@ class Steered(Protocol):
     @property
     def playing(self) -> bool:
         """Whether it plays."""
+
+    @property
+    def clocked(self) -> bool:
+        """Whether it follows a MIDI clock."""
 
     def steer(self, name: str, value: float) -> None:
         """Sets one of its settings. Raises ConfigError."""

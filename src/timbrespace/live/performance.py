@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import heapq
-import math
 import time
 from collections.abc import Iterator
 from typing import Protocol
@@ -11,9 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from timbrespace.live.actions import CLOCK_OUT, Action
-from timbrespace.live.clock.sending import SentPulses
 from timbrespace.live.conductor import Conductor
-from timbrespace.live.midi.file import MidiFile
 
 _AHEAD = 0.03  # s from the first step to the first event, while a device plays
 EARLY = 2 * _AHEAD  # s that events are handed to the engine before their time
@@ -34,31 +31,6 @@ class Source(Protocol):
 
     def advance(self, until: int) -> list[tuple[int, Action]]:
         """Returns what happens before a sample, counted from the start, in order of time; each action once."""
-
-
-class MidiFileSource:
-    """Plays a MIDI file once, by the mapping where that names a message. samples: its length."""
-
-    ahead = EARLY
-
-    def __init__(self, file: MidiFile, conductor: Conductor, *, sample_rate: int, sends_clock: bool = False):
-        """sends_clock: also the messages of a MIDI clock."""
-        self._sent = SentPulses(lambda beat: file.seconds_of(beat) * sample_rate, file.beats if sends_clock else 0.0)
-        self._file, self._conductor, self._rate = file, conductor, sample_rate
-        self._next = 0
-        self.samples = math.ceil(file.seconds * sample_rate)
-
-    def observe(self, sample: int, seconds: float) -> None:
-        """See `Source`; a file has its own tempo."""
-
-    def advance(self, until: int) -> list[tuple[int, Action]]:
-        """See `Source`."""
-        out: list[tuple[int, Action]] = []
-        messages = self._file.messages
-        while self._next < len(messages) and (sample := round(messages[self._next].seconds * self._rate)) < until:
-            out += [(sample, action) for action in self._conductor.midi_actions(messages[self._next].message)]
-            self._next += 1
-        return list(heapq.merge(out, self._sent.advance(until), key=lambda timed: timed[0]))
 
 
 class Performance:

@@ -20,8 +20,8 @@ from timbrespace.live.device.events import described
 from timbrespace.live.midi.file import parse_midi_file
 from timbrespace.live.osc.addresses import Addresses
 from timbrespace.live.osc.feedback import Feedback, message_of
-from timbrespace.live.performance import MidiFileSource
 from timbrespace.live.walk.bounds import Playable
+from timbrespace.live.walk.song import MidiFileSource
 from timbrespace.live.walk.walk import Walk
 
 RATE = 48_000

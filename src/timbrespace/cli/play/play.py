@@ -28,7 +28,6 @@ _VOICES_HELP = "Sounds at once; over it the quietest fades out."
 _HELD_HELP = "How held sounds are made: bank, oscillators; or spectrum, an inverse transform."
 _HOLD_HELP = "Hold instruments of notes: they sound as long as a key is down, and move with the controls meanwhile."
 _LIST_HELP = "List audio devices and MIDI ports, and end."
-_TAIL = 2.0  # s that a MIDI file sounds on
 _QUIET_HELP = "Show messages only, no level and figures."
 
 
@@ -121,16 +120,16 @@ def _play(
             conductor.listeners.append(view.happened)
             kinds = [Kind(source.notes, len(source.pads)) for source in engine.sounds.sources]
             keys = Keys(Typed(conductor.carry_out), kinds, program=lambda: engine.sounds.program(0))
-            step, status = conductor.step, None
+            step, status, ended = conductor.step, None, None
             if conductor.sender is not None:
                 conductor.sender.time.latency = opened.state().latency
             if playing is not None:
                 step = playing.performance.step
-                seconds = playing.length + _TAIL if seconds is None and playing.length is not None else seconds
+                ended = playing.ended if seconds is None else None
                 if playing.clocked is not None:
                     playing.clocked.time.latency = opened.state().latency - inputs.clock_offset / 1000
                     status = playing.clocked.status
-            play_live(engine, opened, view=view, recorder=recorder, seconds=seconds, keys=keys, step=step, status=status)
+            play_live(engine, opened, view=view, recorder=recorder, seconds=seconds, keys=keys, step=step, status=status, ended=ended)
         played, state = opened.state(), engine.state()
     counts = f"{counted(state.late, 'hit')} late, {state.dropped} dropped; the device ran dry {counted(played.dry, 'time')}"
     print(f"played {played.frames / engine.sample_rate:.1f} s; {counts}")

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from timbrespace.live.device.record import Recorder
     from timbrespace.live.performance import Performance
     from timbrespace.live.walk.beats import FileBeats
+    from timbrespace.live.walk.song import MidiFileSource
     from timbrespace.live.walk.walk import Walk
 
 _WALK_HELP = "Play for ever while latents wander: kits (pads) or notes; by patterns, or by a Markov chain over the file of --midi."
@@ -23,6 +24,7 @@ _TEMPO_HELP = "Beats a minute of a walk, 10 to 400; by default that of the file,
 _OFFLINE_HELP = "Write --record as fast as it can be computed, without an audio device: of a walk or a MIDI file."
 MIDI_FILES = (".mid", ".midi", ".smf", ".rmi", ".kar")
 RATE = 48_000  # Hz, without a device
+TAIL = 2.0  # s that a MIDI file sounds on
 _BLOCK, _LONGEST_TAIL = 4096, 10.0  # frames; s
 
 
@@ -78,11 +80,20 @@ def is_midi_file(midi: str | None) -> bool:
 
 
 class Playing(NamedTuple):
-    """What plays by itself. length: of a MIDI file in s; None for a walk, and with a clock. clocked: the source that follows a clock."""
+    """What plays by itself. length: of a MIDI file in s; None for a walk, and with a clock. clocked: the source that follows a clock.
+
+    song: a MIDI file without one.
+    """
 
     performance: Performance
     length: float | None = None
     clocked: ClockedSource | None = None
+    song: MidiFileSource | None = None
+
+    def ended(self) -> bool:
+        """Whether a MIDI file has been played to its end, and its last sounds had their time. A file that is stopped goes on later."""
+        end = None if self.song is None else self.song.end
+        return end is not None and self.performance.sample >= end + TAIL * self.performance.engine.sample_rate
 
 
 def opened_sources(
@@ -90,9 +101,10 @@ def opened_sources(
 ) -> Playing | None:  # fmt: skip
     """Returns what plays by itself; None where nothing does. Raises ConfigError."""
     from timbrespace.live.midi.file import read_midi_file
-    from timbrespace.live.performance import MidiFileSource, Performance
+    from timbrespace.live.performance import Performance
     from timbrespace.live.walk.beats import FileBeats
     from timbrespace.live.walk.bounds import playable
+    from timbrespace.live.walk.song import MidiFileSource
     from timbrespace.live.walk.walk import Walk
     from timbrespace.wording import counted
 
@@ -125,7 +137,9 @@ def opened_sources(
     if conductor.follower is not None:
         return _clocked(conductor, FileBeats(file, conductor.midi_actions), say)
     source = MidiFileSource(file, conductor, sample_rate=engine.sample_rate, sends_clock=sends)
-    return Playing(Performance(conductor, source), source.samples / engine.sample_rate)
+    if not options.offline:
+        conductor.walk = source
+    return Playing(Performance(conductor, source), source.samples / engine.sample_rate, song=source)
 
 
 def _clocked(conductor: Conductor, played: Walk | FileBeats, say: Callable[[str], None]) -> Playing:

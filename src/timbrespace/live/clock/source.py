@@ -26,6 +26,8 @@ class ClockedSource:
     Times of messages are in s of `time.monotonic` where a device plays (`observe`), else in s from the start.
     """
 
+    clocked = True
+
     def __init__(
         self, played: Walk | FileBeats, follower: Follower, *, sample_rate: int, say: Callable[[str], None], name: str = "the MIDI clock"
     ):

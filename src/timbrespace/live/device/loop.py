@@ -31,9 +31,12 @@ def wait(seconds: float) -> None:
 
 def play_live(
     engine: Engine, device: Device, *, view: View, recorder: Recorder | None = None, seconds: float | None = None, step: Step = wait,
-    keys: Keys | None = None, status: Callable[[], str] | None = None,
+    keys: Keys | None = None, status: Callable[[], str] | None = None, ended: Callable[[], bool] | None = None,
 ) -> None:  # fmt: skip
-    """Plays until Ctrl-C, or for some seconds. A device that vanishes is opened again when it is there. status: more to show."""
+    """Plays until Ctrl-C, for some seconds, or until what plays has ended. A device that vanishes is opened again when it is there.
+
+    status: more to show.
+    """
     if recorder is not None:
         recorder.skipped = device.take()[1]  # silence while ports were opened
     before = sys.getswitchinterval()
@@ -42,7 +45,7 @@ def play_live(
         with Terminal() as terminal, _interrupts() as stop:
             if keys is not None and terminal.there:
                 view.say(keys.help())
-            _loop(engine, device, view, recorder, seconds, step, terminal, keys, stop, status)
+            _loop(engine, device, view, recorder, seconds, step, terminal, keys, stop, status, ended)
     except KeyboardInterrupt:
         pass
     finally:
@@ -90,12 +93,12 @@ def _interrupts() -> Iterator[threading.Event]:
 
 def _loop(
     engine: Engine, device: Device, view: View, recorder: Recorder | None, seconds: float | None, step: Step, terminal: Terminal,
-    keys: Keys | None, stop: threading.Event, status: Callable[[], str] | None,
+    keys: Keys | None, stop: threading.Event, status: Callable[[], str] | None, ended: Callable[[], bool] | None,
 ) -> None:  # fmt: skip
     start = now = time.monotonic()
     kept = drawn = tried = start
     vanished = False
-    while not stop.is_set() and (seconds is None or now - start < seconds):
+    while not stop.is_set() and (seconds is None or now - start < seconds) and not (ended is not None and (ended() or device.lost)):
         step(_STEP)
         now = time.monotonic()
         if keys is not None:

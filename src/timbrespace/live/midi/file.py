@@ -51,6 +51,10 @@ class MidiFile:
         begin, seconds, each = self.tempos[max(bisect_right(self.tempos, beat, key=lambda one: one[0]) - 1, 0)]
         return seconds + (beat - begin) * each
 
+    def tempo_at(self, seconds: float) -> float:
+        """Returns the beats a minute at a time, by the tempo map."""
+        return 60 / self.tempos[max(bisect_right(self.tempos, seconds, key=lambda one: one[1]) - 1, 0)][2]
+
     @property
     def notes(self) -> int:
         """How many notes begin."""

@@ -33,6 +33,7 @@ class Walk:
 
     ahead = 0.06
     settings = tuple(WALK_TARGETS)
+    clocked = False
 
     def __init__(
         self, instrument: Playable, kind: str, *, sample_rate: int, bounds: str | None = None, seed: int = 0, tempo: float | None = None,

@@ -19,7 +19,7 @@ def facts_of(sources: Sequence[SoundSource], *, walk: Steered | None) -> dict[st
     found = None
     if walk is not None:
         settings = {name: list(WALK_TARGETS[name]) for name in walk.settings}
-        found = {"title": "Walk" if settings else "MIDI file", "settings": settings, "clocked": "tempo" not in settings}
+        found = {"title": "Walk" if settings else "MIDI file", "settings": settings, "clocked": walk.clocked}
     return {"instruments": [_facts(source) for source in sources], "walk": found}
 
 

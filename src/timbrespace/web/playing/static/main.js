@@ -56,7 +56,7 @@ function changed([address, ...values]) {
   else if (address === "/latent") values.forEach((one, index) => faderOf(`/latent/${index + 1}`)?.shown(one));
   else if (address === "/walk/playing") get("walk-playing").textContent = values[0] ? "plays" : "stopped";
   else {
-    if (address === "/walk/tempo" && facts.walk?.clocked) get("walk-tempo").textContent = `MIDI clock: ${values[0].toFixed(1)} beats a minute`;
+    if (address === "/walk/tempo" && facts.walk && !facts.walk.settings.tempo) get("walk-tempo").textContent = `${facts.walk.clocked ? "MIDI clock: " : ""}${values[0].toFixed(1)} beats a minute`;
     faderOf(address)?.shown(values[0]);
   }
 }
