@@ -30,6 +30,28 @@ def test_paths_of_one_kind_may_be_farther_apart_than_a_component_is_wide(labels:
     assert _apart(Trajectories(torch.zeros(3, 4), basis, torch.ones(1), torch.ones(3), torch.eye(3)), space) == pytest.approx(apart)
 
 
+class _Label(str):
+    """A label whose hash, and with it its place in a set, is chosen: that of text differs from run to run."""
+
+    own: int
+
+    def __hash__(self) -> int:
+        return self.own
+
+
+def test_how_far_paths_are_apart_is_the_same_in_every_run() -> None:
+    generator, kinds, found = torch.Generator().manual_seed(0), 12, set()
+    means, factors = torch.randn(kinds, 4, generator=generator), 0.3 * torch.randn(kinds, 4, 4, generator=generator)
+    basis, weights = torch.randn(3, 5, 7, generator=generator), torch.full((kinds // 2,), 2 / kinds).repeat_interleave(2) / 2
+    paths = Trajectories(torch.zeros(5, 7), basis, torch.ones(3), torch.ones(5), torch.eye(4))
+    for turn in range(8):
+        labels = [_Label(f"kind {k // 2}") for k in range(kinds)]
+        for k, label in enumerate(labels):
+            label.own = (k // 2) * (2 * turn + 1) % 8
+        found.add(_apart(paths, LatentSpace(weights, means, factors, torch.eye(4), tuple(labels))))
+    assert len(found) == 1
+
+
 @pytest.mark.parametrize("name", FAMILIES)
 def test_every_family_is_steered_and_repeated(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fix_plan(monkeypatch, variations=1)

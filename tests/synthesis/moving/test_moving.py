@@ -85,6 +85,7 @@ def test_recipes_of_before_the_speed_was_measured_give_their_sounds(instrument: 
     "change",
     [
         {"keys": []}, {"length": 0}, {"length": 1 << 40}, {"keys": None}, {"keys": [{"latent": [1.0], "length": None}] * 3},
+        {"hold": "no"}, {"even": 1}, {"measured": "false"}, {"by_partials": None},
         {"window": [5, 2]}, {"keys": [{"latent": [0.0] * 6, "length": None, "sources": [9], "share": 0, "kept": 1}] * 2},
         {"keys": [{"latent": [0.0] * 6, "length": None, "sources": [0], "share": 7, "kept": 1}] * 2},
         {"keys": [{"latent": [0.0] * 6, "length": None, "sources": [-1], "share": 0, "kept": 1}] * 2},

@@ -173,7 +173,13 @@ def test_a_recipe_gives_the_recording_again(opened: Instrument, tmp_path: Path) 
         assert (again.name, again.sample_rate) == (sound.name, sound.sample_rate)
         with pytest.raises(ConfigError, match=r"a\.wav"):
             opened.replay(recipe)
-        for damaged in ({**recipe, "recording": {}}, {**recipe, "sources": []}, {**recipe, "instrument": "?"}, {**recipe, "level": "loud"}):
+        for damaged in (
+            {**recipe, "recording": {}},
+            {**recipe, "sources": []},
+            {**recipe, "instrument": "?"},
+            {**recipe, "level": "loud"},
+            {**recipe, "recording": {**recipe["recording"], "soft": "false"}},
+        ):
             with pytest.raises(ConfigError):
                 opened.replay(damaged, sources=tmp_path)
     saved(a, beats(3.0, seed=9))

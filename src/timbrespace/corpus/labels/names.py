@@ -12,6 +12,7 @@ from timbrespace.corpus.labels.categories import parts_of
 
 _SEMITONES = {"c": 0, "d": 2, "e": 4, "f": 5, "g": 7, "a": 9, "b": 11, "h": 11}  # h: of German names, in which b is 10
 _NOTE = re.compile(r"(?<![A-Za-z0-9])([A-Ha-h])(#|♯|b|♭|is|es|s)?([0-9])(?![A-Za-z0-9])")
+_NOTE_ALONE = re.compile(r"([A-Ha-h])(#|♯|b|♭|is|es|s)?(-1|[0-9])")  # in the names of files "C-1" is a number after a letter
 _PITCH_VELOCITY = re.compile(r"[_\- ](\d{3})[_\- ](\d{3})$")
 _VELOCITY = re.compile(r"(?<![A-Za-z0-9])(?:v|vel|velocity)[_\- ]?(\d{2,3})(?![0-9A-Za-z])", re.IGNORECASE)
 _LAYER_TOKEN = re.compile(
@@ -28,8 +29,8 @@ def plain(text: str) -> str:
 
 
 def midi_note(name: str) -> float | None:
-    """MIDI number of a note name such as 'C3', 'A#4', 'Bb2', in German 'H3', 'Fis4', 'Des2' (C4 = 60, octaves 0 … 9), or None."""
-    match = _NOTE.fullmatch(name)
+    """MIDI number of a note name such as 'C3', 'A#4', 'Bb2', in German 'H3', 'Fis4', 'Des2' (C4 = 60, octaves -1 … 9), or None."""
+    match = _NOTE_ALONE.fullmatch(name)
     return _midi(match) if match else None
 
 

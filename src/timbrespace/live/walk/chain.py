@@ -47,9 +47,10 @@ class State:
 
 
 class Chain:
-    """Endless states of a file. tempo: its mean, beats a minute. place: how many were chosen, and the last one. warnings: what a user
+    """Endless states of a file.
 
-    should know of the file."""
+    tempo: its mean, beats a minute. place: how many were chosen, and the last one. warnings: what a user should know of the file.
+    """
 
     def __init__(self, file: MidiFile, *, drums: bool, seed: int, pads: Sequence[int] = ()):
         """drums: the drum channel alone, where the file has one; else all but that. seed: of the choices.

@@ -75,7 +75,7 @@ def _apart(trajectories: Trajectories, space: LatentSpace) -> float:
     weights = space.weights.double()
     inside = torch.einsum("k,kij,klj->il", weights, space.factors.double(), space.factors.double())
     between = torch.zeros_like(inside)
-    for label in set(space.labels):
+    for label in dict.fromkeys(space.labels):  # in this order: that of a set differs from run to run
         rows = torch.tensor([one == label for one in space.labels])
         share = weights[rows] / weights[rows].sum().clamp_min(1e-12)
         away = space.means[rows].double() - share @ space.means[rows].double()

@@ -97,7 +97,7 @@ def to_text(contents: InstrumentContents, moving: Moving) -> dict[str, Any]:
             one |= {"sources": [numbers[id(source)] for source in key.mix.sources], "share": key.mix.share, "kept": key.mix.kept}
         keys.append(one)
     window = None if moving.window is None else list(moving.window)
-    flags = {name: getattr(moving, name) for name in _FLAGS}
+    flags = {name: bool(getattr(moving, name)) for name in _FLAGS}
     return {"length": moving.length, **flags, "window": window, "keys": keys}
 
 
@@ -117,7 +117,9 @@ def from_text(contents: InstrumentContents, values: Any, given: list[GivenSound]
             length = None if one["length"] is None else int(one["length"])
             keys.append(Key(latent_from(contents, one["latent"]), length, mix))
         window = None if values["window"] is None else (int(values["window"][0]), int(values["window"][1]))
-        flags = {name: bool(values[name]) if name in ("hold", "even") else bool(values.get(name, False)) for name in _FLAGS}
+        flags = {name: values[name] if name in ("hold", "even") else values.get(name, False) for name in _FLAGS}
+        if not all(isinstance(flag, bool) for flag in flags.values()):
+            raise ValueError(f"one of {', '.join(_FLAGS)} is neither true nor false")
         moving = Moving(tuple(keys), int(values["length"]), window=window, **flags)
         if not 2 <= len(keys) <= MOST_KEYS or any((a.length is None) != (b.length is None) for a, b in pairwise(keys)):
             raise ValueError("number or lengths of the keys")

@@ -151,7 +151,8 @@ def from_recipe(contents: InstrumentContents, recipe: dict[str, Any], where: Pat
         if verb == "morph":
             course = Course(check_values([float(value) for value in values["curve"]], len(lengths)), int(values["end"]))
         options = {"seed": int(values["seed"]), "amount": float(values["amount"]), "number": int(values["number"])}
-        options["soft"] = bool(values.get("soft", False))
+        if not isinstance(soft := values.get("soft", False), bool):
+            raise ValueError("soft is neither true nor false")
         if not (0 <= options["seed"] < 2**63 and 0 <= options["amount"] <= 16 and options["number"] >= 0 and min(lengths) > 0):
             raise ValueError("seed, amount, number or lengths")
         stem = str(recipe["asked"]["of"])
@@ -159,7 +160,7 @@ def from_recipe(contents: InstrumentContents, recipe: dict[str, Any], where: Pat
         raise ConfigError(f"the recipe of a recording is damaged ({error!s:.80}); give the JSON file as it was written") from None
     found = [_source(contents, digest, entry, where) for digest, entry in zip(digests, entries, strict=True)]
     found = [one if one.samples == length else one.lasting(length) for one, length in zip(found, lengths, strict=True)]
-    return Job(verb, tuple(found), stem, course=course, **options)  # type: ignore[arg-type]
+    return Job(verb, tuple(found), stem, course=course, soft=soft, **options)  # type: ignore[arg-type]
 
 
 def recipe_options(recipe: dict[str, Any]) -> tuple[str, Level | None, int]:
