@@ -41,7 +41,7 @@ def print_no_detail(instrument: Instrument) -> None:
 
     print(
         f"this instrument's view ({type(instrument.representation).__name__}) keeps no detail of your sounds: sounds made from them "
-        "goes through the latent alone; unchanged sounds (amount or temperature 0, the ends of a morph) are your own",
+        "go through the latent alone; unchanged sounds (amount or temperature 0, the ends of a morph) are your own",
         file=sys.stderr,
     )
 
