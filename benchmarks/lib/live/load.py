@@ -81,6 +81,21 @@ def inverse(live: Any, voices: int) -> Callable[[int], None]:
     return events
 
 
+def notes(live: Any, voices: int, kind: str) -> Callable[[int], None]:
+    """Notes that are held, each with partials and noise of its own, all of which move 100 times a second."""
+    number, bins = np.arange(1, 101), np.arange(2049)
+
+    def events(block: int) -> None:
+        for voice in range(voices) if block % 7 == 0 else ():
+            bright = 1.5 + 0.5 * np.sin(block / 200 + voice)
+            live.partials(voice, number, 0.01 / number**bright, seconds=0.01)
+            live.spectrum(voice, 1e-3 / (1 + bins / 100) ** bright, spacing=RATE / 4096, hertz=440.0, seconds=0.01)
+        if block % 5 == 0 and block // 5 < voices:
+            live.hold(block // 5, 36.0 + block // 5, kind=kind, timbre=block // 5, seed=block + 1)
+
+    return events
+
+
 def settings() -> Iterator[tuple[str, Callable[[Any], Callable[[int], None]]]]:
     """What is played, by name."""
     yield "nothing", lambda _: lambda _: None
@@ -91,6 +106,8 @@ def settings() -> Iterator[tuple[str, Callable[[Any], Callable[[int], None]]]]:
     yield "16 banks of 100 partials, moving", partial(bank, voices=16, partials=100)
     yield "an inverse transform, moving", partial(inverse, voices=1)
     yield "16 inverse transforms, moving", partial(inverse, voices=16)
+    yield "16 held notes by oscillators, with noise, moving", partial(notes, voices=16, kind="noise bank")
+    yield "16 held notes by the inverse transform, moving", partial(notes, voices=16, kind="noise spectrum")
 
 
 @contextmanager
