@@ -97,7 +97,8 @@ def test_the_page_needs_no_other_file_and_has_every_section(page: Path, tiny: Ti
     sources = [value for _, attributes in read.elements for name, value in attributes.items() if name in ("src", "href", "data-src")]
     assert sources
     assert all(source.startswith("data:") for source in sources)
-    assert "http" not in text
+    assert "http:" not in text
+    assert "https:" not in text
     text_on_page = " ".join(read.text)
     for words in (
         "Learning curves",
