@@ -7,13 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.live import instruments
+from tests.live.measured import RATE, in_blocks, strongest
 
 from timbrespace.contracts import ConfigError
 from timbrespace.live import Engine
 from timbrespace.live.held.pitch import Spectrum, find_pitch, refined
 from timbrespace.native.live import Live
 
-RATE = 48_000
 HAMMING = 1.36
 
 
@@ -21,15 +21,6 @@ HAMMING = 1.36
 def tone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Harmonics of 220 Hz."""
     return instruments.held(tmp_path_factory.mktemp("held") / "tone.safetensors")
-
-
-def strongest(audio: np.ndarray) -> float:
-    """The frequency of the strongest sine, in Hz."""
-    size = 2**19
-    spectrum = np.abs(np.fft.rfft(audio * np.hanning(len(audio)), size))
-    top = int(spectrum.argmax())
-    left, middle, right = np.log(spectrum[top - 1 : top + 2])
-    return float((top + 0.5 * (left - right) / (left - 2 * middle + right)) * RATE / size)
 
 
 def cents(one: float, other: float) -> float:
@@ -81,10 +72,7 @@ def test_the_same_samples_for_every_length_of_blocks(held: str, tone: Path) -> N
                     engine.note_on(50 + step, 100)
                 engine.set_latent(0, step / 2)
                 engine.bend(step / 7)
-                left = 777
-                while left:
-                    pieces.append(engine.render(min(block, left)))
-                    left -= len(pieces[-1])
+                pieces += in_blocks(engine, 777, block)
             return np.concatenate(pieces)
 
     whole = render(4_096)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.live import instruments
+from tests.live.measured import RATE, in_blocks
 
 from timbrespace.audio.arrays.tones import BRIGHTNESS, HOLLOWNESS, NOISINESS, amounts_for, describe_tones, harmonics, with_gains
 from timbrespace.audio.describe import TONES
@@ -15,7 +16,6 @@ from timbrespace.live import Engine
 from timbrespace.live.held.groups import GROUPS, Group, Groups
 from timbrespace.live.held.steering import NAMES
 
-RATE = 48_000
 SPACING, PITCH, BINS = 10.0, 220.0, 1024
 
 
@@ -129,10 +129,7 @@ def test_a_sweep_has_no_clicks_and_the_same_samples_for_every_length_of_blocks(h
             pieces = []
             for step in range(20):
                 engine.set_control("brightness", (step - 10) / 6)
-                left = 1_200
-                while left:
-                    pieces.append(engine.render(min(block, left)))
-                    left -= len(pieces[-1])
+                pieces += in_blocks(engine, 1_200, block)
             return np.concatenate(pieces)
 
     one = render(1_200)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.live import instruments
+from tests.live.measured import RATE, strongest
 from tests.native.instrument.untrained import untrained_notes
 
 from timbrespace.contracts import ConfigError
@@ -20,8 +21,6 @@ from timbrespace.native.interface import NoteParts
 from timbrespace.native.live import Live
 from timbrespace.native.opening import open_player
 
-RATE = 48_000
-
 
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -31,15 +30,6 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def mono(engine: Engine, samples: int) -> np.ndarray:
     return engine.render(samples)[:, 0].astype(np.float64)
-
-
-def strongest(audio: np.ndarray) -> float:
-    """The frequency of the strongest sine, in Hz."""
-    size = 2**19
-    spectrum = np.abs(np.fft.rfft(audio * np.hanning(len(audio)), size))
-    top = int(spectrum.argmax())
-    left, middle, right = np.log(spectrum[top - 1 : top + 2])
-    return float((top + 0.5 * (left - right) / (left - 2 * middle + right)) * RATE / size)
 
 
 @pytest.mark.parametrize(("held", "within"), [("bank", 1.0), ("spectrum", 5.0)])
