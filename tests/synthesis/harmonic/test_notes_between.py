@@ -13,7 +13,7 @@ from timbrespace.audio.pitch import midi_to_hz, refine_pitch
 from timbrespace.contracts import ConfigError
 from timbrespace.instrument import Instrument
 from timbrespace.synthesis.detail import features
-from timbrespace.synthesis.detail.blend import limit_course, loudness
+from timbrespace.synthesis.detail.blend import level_course, limit_course
 from timbrespace.synthesis.detail.given import given_sound
 from timbrespace.synthesis.detail.mix import Mix
 from timbrespace.synthesis.detail.source import analyse
@@ -126,8 +126,8 @@ def test_levels_are_limited_by_the_louder_of_both() -> None:
     lasting[..., 40:] -= 70
     limited = limit_course(noise - 10, lasting, dying)
     assert torch.equal(limited[..., :30], noise[..., :30] - 10)
-    louder = torch.maximum(loudness(lasting), loudness(dying))
-    assert float((loudness(limited) - louder)[50:].max()) == pytest.approx(6, abs=1.5)
+    louder = torch.maximum(level_course(lasting), level_course(dying))
+    assert float((level_course(limited) - louder)[50:].max()) == pytest.approx(6, abs=1.5)
     assert torch.equal(limit_course(noise, noise, dying), noise)
 
 
@@ -148,9 +148,9 @@ def test_steps_between_notes_do_not_end_in_full_swing(notes: Instrument, monkeyp
 
     def course(limited: bool) -> torch.Tensor:
         mixed = features.mixed_features(contents, Mix(tuple(sources), 0.5, limited=limited), z, RATE, seed=0)
-        return loudness(mixed.features) + mixed.level
+        return level_course(mixed.features) + mixed.level
 
-    audible = [loudness(one.detail.features[:, 4:]) + one.detail.level for one in sources if one.detail is not None]
+    audible = [level_course(one.detail.features[:, 4:]) + one.detail.level for one in sources if one.detail is not None]
     frames = min(len(one) for one in (*audible, course(True)))
     louder = torch.maximum(audible[0][:frames], audible[1][:frames])
     inside = slice(frames // 2, frames - 8)

@@ -96,7 +96,7 @@ def hold_background(levels: Tensor, loudest: Tensor, *, floor: float) -> Tensor:
     return torch.lerp(limited, levels, ((levels - _QUIET_DB) / (_LOUD_DB - _QUIET_DB)).clamp(0, 1))
 
 
-def loudness(levels: Tensor) -> Tensor:
+def level_course(levels: Tensor) -> Tensor:
     """Returns the level of all cells of `(parts, bands, frames)` together, dB `(frames,)`, smooth over 9 frames."""
     course = torch.logsumexp(levels.flatten(0, 1) * _PER_DB, 0) / _PER_DB
     reach = min(_COURSE_REACH, levels.shape[-1] - 1)
@@ -109,4 +109,4 @@ def limit_course(levels: Tensor, a: Tensor, b: Tensor) -> Tensor:
 
     Half-way between a sound that lasts and one that dies away, the decoder gives one that ends in full swing.
     """
-    return levels - (loudness(levels) - torch.maximum(loudness(a), loudness(b)) - _LOUDER_DB).clamp_min(0)
+    return levels - (level_course(levels) - torch.maximum(level_course(a), level_course(b)) - _LOUDER_DB).clamp_min(0)

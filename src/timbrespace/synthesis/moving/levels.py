@@ -26,7 +26,7 @@ from timbrespace.contracts import ShapeError
 from timbrespace.representation.phase.start import Start
 from timbrespace.synthesis import sequences
 from timbrespace.synthesis.detail.audio import near_view
-from timbrespace.synthesis.detail.blend import loudness, slow_part
+from timbrespace.synthesis.detail.blend import level_course, slow_part
 from timbrespace.synthesis.detail.features import mixed_features
 from timbrespace.synthesis.detail.mix import length_of
 from timbrespace.synthesis.detail.source import Source, decoded, decoded_length
@@ -115,14 +115,14 @@ def _levelled(moving: Moving, levels: list[Tensor]) -> list[Tensor]:
     The decoder's note between one that is held and one that decays would end in full swing.
     """
     own = {id(source): level for key, level in zip(moving.keys, levels, strict=True) if (source := own_source(key)) is not None}
-    courses = {number: loudness(level) for number, level in own.items()}
+    courses = {number: level_course(level) for number, level in own.items()}
     found = []
     for key, level in zip(moving.keys, levels, strict=True):
         ends = [] if key.mix is None or key.mix.kept < 1 else [courses.get(id(source)) for source in key.mix.sources]
         if len(ends) != 2 or ends[0] is None or ends[1] is None or key.mix is None:
             found.append(level)
             continue
-        found.append(level + torch.lerp(ends[0], ends[1], key.mix.share) - loudness(level))
+        found.append(level + torch.lerp(ends[0], ends[1], key.mix.share) - level_course(level))
     return found
 
 
